@@ -1,0 +1,43 @@
+# make demo            the dashboard on the synthetic sample cohort, http://localhost:8501
+# make demo DATA=DIR   the dashboard on your own folder of cases
+# make test            lint and the whole test suite
+# make test-long       the tests that take minutes or more
+# make bench DATA=DIR  the figures of the README, measured here
+
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-long bench clean
+.DELETE_ON_ERROR:
+
+# A stamp is written last, so that an installation that was interrupted is done again.
+$(VENV)/runtime: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12 or alike" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/runtime
+	$(BIN)/python -m brainseg dashboard $(if $(DATA),"$(DATA)") --port $(PORT)
+
+test: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: $(VENV)/dev
+	$(BIN)/python -m pytest -m long --timeout=3600
+
+bench: $(VENV)/runtime
+	$(BIN)/python benchmarks/index.py "$(DATA)"
+	$(BIN)/python benchmarks/server.py "$(DATA)"
+	$(BIN)/python benchmarks/rerun.py
+
+clean:
+	rm -rf $(VENV) *.egg-info

@@ -1,0 +1,53 @@
+"""Where a user's state lives, and how it is written: one folder, never the dataset's."""
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+import platformdirs
+
+from brainseg.errors import BrainsegError
+
+
+def home() -> Path:
+    """Return the folder of the user's state: ``BRAINSEG_HOME``, or the platform's data folder."""
+    named = os.environ.get("BRAINSEG_HOME")
+    return Path(named).expanduser() if named else platformdirs.user_data_path("brainseg")
+
+
+def cohort_home(identity: str) -> Path:
+    """Return the folder that keeps what belongs to one cohort (index, runs, scores, reviews).
+
+    Args:
+        identity: the cohort's fingerprint, from its content; see :attr:`brainseg.Cohort.identity`.
+    """
+    return home() / "cohorts" / identity
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or leave the old one: a kill at any moment leaves something that opens.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        content: the bytes of the whole file.
+
+    Raises:
+        BrainsegError: the folder is not writable, or the disk is full; the old file still stands.
+    """
+    # Two pages of one server write at once, so the process alone does not tell writers apart.
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise BrainsegError(
+            f"{path} could not be written ({error.strerror}): free some space, or choose "
+            "a folder that you may write (BRAINSEG_HOME for the application's own state)."
+        ) from error
