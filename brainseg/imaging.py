@@ -1,0 +1,88 @@
+"""Pictures of slices: which sequence is shown, and a mask drawn over it as fill or as contour."""
+
+import cv2
+import numpy as np
+
+from brainseg.volume import FLAIR, SEQUENCES
+
+MASK_COLOUR = (230, 159, 0)
+"""Orange of the palette of Okabe and Ito (2008), which colour-blind readers tell apart."""
+
+PREDICTION_COLOUR = (86, 180, 233)
+"""Sky blue of the same palette."""
+
+ALL_SEQUENCES = "all three as colours"
+"""The choice that shows the channels as red, green and blue: only where a person asks for it."""
+
+
+def shown(pixels: np.ndarray, sequence: str = FLAIR) -> np.ndarray:
+    """Return a slice as it is shown: (h, w, 3) uint8 RGB, grey unless all sequences are asked for.
+
+    Args:
+        pixels: (h, w, 3) uint8 in the order of :data:`brainseg.volume.SEQUENCES`.
+        sequence: one of them, or :data:`ALL_SEQUENCES`.
+
+    Raises:
+        ValueError: there is no such sequence.
+    """
+    if sequence == ALL_SEQUENCES:
+        return pixels.copy()
+    if sequence not in SEQUENCES:
+        raise ValueError(f"sequence is “{sequence}”; expected one of {', '.join(SEQUENCES)}")
+    return np.repeat(pixels[..., SEQUENCES.index(sequence), np.newaxis], 3, axis=2)
+
+
+def fill(
+    picture: np.ndarray,
+    mask: np.ndarray,
+    opacity: float = 0.4,
+    colour: tuple[int, int, int] = MASK_COLOUR,
+) -> np.ndarray:
+    """Return a copy of a picture with a mask blended over it.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        mask: (h, w) bool.
+        opacity: 0 (nothing is drawn) to 1 (the picture is covered).
+        colour: RGB, 0..255.
+    """
+    filled = picture.copy()
+    blend = (1 - opacity) * picture[mask] + opacity * np.array(colour, np.float32)
+    filled[mask] = np.rint(blend).astype(np.uint8)
+    return filled
+
+
+def contour(
+    picture: np.ndarray,
+    mask: np.ndarray,
+    thickness_px: int = 1,
+    colour: tuple[int, int, int] = MASK_COLOUR,
+    opacity: float = 1.0,
+) -> np.ndarray:
+    """Return a copy of a picture with the outline of a mask, holes included, drawn on its rim.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        mask: (h, w) bool.
+        thickness_px: width of the line in pixels of the picture.
+        colour: RGB, 0..255.
+        opacity: 0 (nothing is drawn) to 1 (the line covers the picture).
+    """
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    line = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(line, outlines, -1, 1, thickness_px)
+    return fill(picture, line.astype(bool), opacity, colour)
+
+
+def heat(picture: np.ndarray, probability: np.ndarray, opacity: float = 0.6) -> np.ndarray:
+    """Return a copy of a picture with a probability as a heat map over it.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        probability: (h, w), 0..1; the more probable, the less of the picture is left.
+        opacity: 0..1, of a pixel that is certain.
+    """
+    levels = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    weight = (opacity * np.clip(probability, 0, 1))[..., np.newaxis]
+    return np.rint((1 - weight) * picture + weight * colours).astype(np.uint8)

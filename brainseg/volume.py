@@ -1,0 +1,52 @@
+"""Volume: what every reader returns and every model receives."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+PRE_CONTRAST = "pre-contrast"
+FLAIR = "FLAIR"
+POST_CONTRAST = "post-contrast"
+
+SEQUENCES = (PRE_CONTRAST, FLAIR, POST_CONTRAST)
+"""The order of the channels, as in the files of Buda et al. (2019) read as RGB."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Stacked slices of one case, with what their source says of geometry and nothing more.
+
+    Attributes:
+        pixels: (n, h, w, 3) uint8, 0..255, channels in the order of ``sequences``.
+        spacing_mm: (slice, row, column) in mm where the source holds it, else None.
+        affine: (4, 4) voxel to world in mm where the source holds it, else None.
+        sequences: the name of each channel.
+        notes: what was done to the pixels on the way, one sentence each.
+    """
+
+    pixels: np.ndarray
+    spacing_mm: tuple[float, float, float] | None = None
+    affine: np.ndarray | None = None
+    sequences: tuple[str, ...] = SEQUENCES
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.pixels.shape, self.pixels.dtype
+        if len(shape) != 4 or shape[-1] != len(self.sequences) or dtype != np.uint8:
+            raise ValueError(
+                f"a volume is (n, h, w, {len(self.sequences)}) uint8, "
+                f"but this array is {shape} {dtype}: convert it before it becomes a Volume"
+            )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def sequence(self, name: str) -> np.ndarray:
+        """Return one sequence as (n, h, w) uint8.
+
+        Raises:
+            ValueError: the volume has no sequence of that name.
+        """
+        if name not in self.sequences:
+            raise ValueError(f"sequence is “{name}”; expected one of {', '.join(self.sequences)}")
+        return self.pixels[..., self.sequences.index(name)]

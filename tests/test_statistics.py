@@ -1,0 +1,201 @@
+"""Tables of slices and cases: counted again by hand, on small cohorts and on the real one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
+
+from brainseg import statistics
+from brainseg.cohort import Cohort
+
+
+def row_of(table: pd.DataFrame, case: str) -> pd.Series:
+    return table.set_index("case").loc[case]
+
+
+def test_the_case_table_has_a_row_a_case_in_the_order_of_the_index(tiny_cohort: Path) -> None:
+    table = statistics.case_table(Cohort.open(tiny_cohort).slices)
+    assert table["case"].tolist() == [FIRST, FLAIR_REPEATED, OTHER_SITE]
+    first = row_of(table, FIRST)
+    assert (first["slices"], first["masks"], first["slices_with_tumour"]) == (3, 3, 2)
+    assert first["tumour_vx"] == 10 * 10 + 12 * 12
+    assert first["tumour_share"] == pytest.approx(2 / 3)
+    assert first["largest_slice"] == 2
+    assert (first["patient_id"], first["institution"]) == ("TCGA_XX_0001", "XX")
+
+
+def test_a_sequence_is_a_copy_of_flair_only_where_every_slice_says_so(tiny_cohort: Path) -> None:
+    pixels = head(99)
+    pixels[..., 0] = pixels[..., 1]
+    write_pair(tiny_cohort / FLAIR_REPEATED, FLAIR_REPEATED, 4, pixels, None)
+    table = statistics.case_table(Cohort.open(tiny_cohort).slices)
+    assert table["flair_copies"].tolist() == ["", "", ""]
+    (tiny_cohort / FLAIR_REPEATED / f"{FLAIR_REPEATED}_4.tif").unlink()
+    table = statistics.case_table(Cohort.open(tiny_cohort).slices)
+    assert table["flair_copies"].tolist() == ["", "post-contrast", ""]
+
+
+def test_what_is_not_known_is_missing_and_never_zero(tiny_cohort: Path) -> None:
+    for mask in (tiny_cohort / OTHER_SITE).glob("*_mask.tif"):
+        mask.unlink()
+    for mask in (tiny_cohort / FLAIR_REPEATED).glob("*_mask.tif"):
+        tifffile.imwrite(mask, np.zeros((64, 64), np.uint8))
+    table = statistics.case_table(Cohort.open(tiny_cohort).slices)
+    unknown, without = row_of(table, OTHER_SITE), row_of(table, FLAIR_REPEATED)
+    assert unknown[["tumour_vx", "tumour_share", "largest_slice"]].isna().all()
+    assert (unknown["masks"], unknown["unusable"]) == (0, 2)
+    assert without["tumour_vx"] == 0 and without["tumour_share"] == 0
+    assert pd.isna(without["largest_slice"])
+
+
+def test_a_slice_without_a_usable_mask_is_left_out_and_counted(tiny_cohort: Path) -> None:
+    tifffile.imwrite(tiny_cohort / FIRST / f"{FIRST}_1_mask.tif", np.full((64, 64), 7, np.uint8))
+    slices = Cohort.open(tiny_cohort).slices
+    first = row_of(statistics.case_table(slices), FIRST)
+    assert (first["masks"], first["unusable"], first["tumour_vx"]) == (2, 1, 144)
+    assert statistics.area_histogram(slices).left_out == 1
+    shares = statistics.tumour_shares(slices)
+    assert shares["slices"].tolist() == [4, 3, 1]
+    assert shares["of_all"].sum() == pytest.approx(1)
+
+
+def test_counts_say_what_the_command_line_prints(tiny_cohort: Path) -> None:
+    folder = tiny_cohort / FIRST
+    (folder / f"{FIRST}_1.tif").write_bytes(b"II*\0 broken")
+    (folder / f"{FIRST}_2_mask.tif").write_bytes(b"")
+    (folder / f"{FIRST}_10_mask.tif").unlink()
+    write_pair(tiny_cohort / "stranger", "stranger", 1, head(1), blob(3, 3))
+    counts = statistics.counts(Cohort.open(tiny_cohort).slices)
+    assert counts == {
+        "cases": 4,
+        "slices": 9,
+        "masks": 7,
+        "slices_with_tumour": 4,
+        "institutions": {"XX": 2, "YY": 1, "unknown": 1},
+        "errors": 2,
+    }
+    assert json.loads(json.dumps(counts)) == counts
+
+
+def test_institutions_add_up_and_the_missing_one_is_named_unknown(tiny_cohort: Path) -> None:
+    write_pair(tiny_cohort / "stranger", "stranger", 1, head(1), None)
+    slices = Cohort.open(tiny_cohort).slices
+    table = statistics.institution_table(slices).set_index("institution")
+    assert table.index.tolist() == ["XX", "YY", "unknown"]
+    assert table["slices"].sum() == len(slices)
+    assert table.loc["XX", ["patients", "cases", "slices_with_tumour"]].tolist() == [2, 2, 3]
+    assert table.loc["XX", "median_tumour_vx"] == (244 + 64) / 2
+    assert table.loc["unknown", ["tumour_share", "median_tumour_vx"]].isna().all()
+
+
+@pytest.mark.parametrize("areas", [[1], [1, 2, 3], [40, 80], [7950, 3, 41, 100, 8000]])
+def test_each_slice_with_tumour_falls_in_exactly_one_bin(areas: list[int]) -> None:
+    slices = pd.DataFrame({"area_px": pd.array([*areas, 0, 0, None], "Int64")})
+    histogram = statistics.area_histogram(slices)
+    bins = histogram.bins
+    assert bins["slices"].sum() == len(areas)
+    assert (histogram.without_tumour, histogram.left_out) == (2, 1)
+    assert len(bins) <= statistics.MOST_BINS
+    for at, bin_ in bins.iterrows():
+        inside = [
+            area
+            for area in areas
+            if bin_["from_px"] <= area < bin_["to_px"]
+            or (at == len(bins) - 1 and area == bin_["to_px"])
+        ]
+        assert bin_["slices"] == len(inside)
+
+
+def test_a_cohort_without_tumour_has_an_empty_histogram() -> None:
+    histogram = statistics.area_histogram(pd.DataFrame({"area_px": pd.array([0, None], "Int64")}))
+    assert histogram.bins.empty
+    assert (histogram.without_tumour, histogram.left_out) == (1, 1)
+
+
+def test_codes_stay_codes_and_a_gap_stays_a_gap(tiny_cohort: Path) -> None:
+    cohort = Cohort.open(tiny_cohort)
+    columns = statistics.patient_columns(cohort.slices, cohort.patients).set_index("column")
+    assert columns.loc["neoplasm_histologic_grade"].tolist() == [2, 1, 2]
+    grades = statistics.patients_by_code(
+        cohort.slices, cohort.patients, "neoplasm_histologic_grade"
+    )
+    assert grades["code"].tolist()[:2] == ["1", "2"]
+    assert pd.isna(grades["code"].iloc[2])
+    assert grades["patients"].tolist() == [1, 1, 1]
+    assert grades["label"].isna().all()
+
+
+def test_only_a_code_book_gives_a_code_a_name(tiny_cohort: Path) -> None:
+    (tiny_cohort / "codebook.csv").write_text(
+        "column,code,label\nneoplasm_histologic_grade,2,grade III\nother,1,wrong\n"
+    )
+    cohort = Cohort.open(tiny_cohort)
+    grades = statistics.patients_by_code(
+        cohort.slices, cohort.patients, "neoplasm_histologic_grade", cohort.codebook
+    )
+    assert grades["label"].tolist()[1] == "grade III"
+    assert pd.isna(grades["label"].iloc[0]) and pd.isna(grades["label"].iloc[2])
+
+
+def test_patients_who_are_not_in_the_folder_are_not_counted(tiny_cohort: Path) -> None:
+    table = tiny_cohort / "data.csv"
+    table.write_text(table.read_text() + "TCGA_ZZ_0009,2,50\nTCGA_XX_0001,2,50\n")
+    cohort = Cohort.open(tiny_cohort)
+    joined = statistics.join_patients(cohort.slices, cohort.patients)
+    assert joined["patient_id"].tolist() == ["TCGA_XX_0001", "TCGA_XX_0002", "TCGA_YY_0003"]
+    assert joined["neoplasm_histologic_grade"].iloc[0] == 1
+
+
+def test_the_catalogue_names_the_files_and_what_is_known_of_the_tumour(tiny_cohort: Path) -> None:
+    (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
+    table = statistics.catalogue(Cohort.open(tiny_cohort).slices)
+    assert table["slice_number"].tolist()[:3] == [1, 2, 10]
+    assert table["tumour"].tolist()[:3] == [True, pd.NA, False]
+    assert pd.isna(table["mask_path"].iloc[1])
+
+
+def test_the_file_table_counts_shapes_dtypes_and_values(tiny_cohort: Path) -> None:
+    write_pair(
+        tiny_cohort / "odd", "odd", 1, np.zeros((40, 50), np.uint16), np.eye(40, 50, dtype=np.uint8)
+    )
+    write_pair(tiny_cohort / "odd", "odd", 2, head(3), blob(1, 1)).write_bytes(b"")
+    table = statistics.file_table(Cohort.open(tiny_cohort).slices)
+    rows = [tuple(None if pd.isna(v) else v for v in row) for row in table.itertuples(index=False)]
+    assert ("image", "64 × 64 × 3", "uint8", None, 8) in rows
+    assert ("image", "40 × 50", "uint16", None, 1) in rows
+    assert ("image", None, None, None, 1) in rows
+    assert ("mask", "40 × 50", "uint8", "0, 1", 1) in rows
+    assert table["files"].sum() == 20
+
+
+def test_a_random_pair_is_the_same_again_with_its_seed(tiny_cohort: Path) -> None:
+    slices = Cohort.open(tiny_cohort).slices
+    pairs = [statistics.random_pair(slices, seed) for seed in range(20)]
+    assert pairs == [statistics.random_pair(slices, seed) for seed in range(20)]
+    assert len({pair.image_path for pair in pairs}) > 3
+    assert (pairs[0].image_shape, pairs[0].mask_shape) == ((64, 64, 3), (64, 64))
+    assert statistics.random_pair(slices[slices["mask_path"].isna()], 0) is None
+
+
+@pytest.mark.real_data
+def test_the_real_cohort_is_what_an_independent_count_says(real_root: Path) -> None:
+    images = [path for path in real_root.rglob("*.tif") if "_mask" not in path.name]
+    masks = {path: tifffile.imread(path) for path in real_root.rglob("*_mask.tif")}
+    with_tumour = [path for path, mask in masks.items() if (mask > 0).any()]
+    slices = Cohort.open(real_root).slices
+    counts = statistics.counts(slices)
+    assert counts["cases"] == len({path.parent for path in images}) == 86
+    assert counts["slices"] == len(images) == 3101
+    assert counts["masks"] == len(masks) == 3101
+    assert counts["slices_with_tumour"] == len(with_tumour)
+    assert counts["institutions"] == {"CS": 12, "DU": 36, "EZ": 1, "FG": 11, "HT": 26}
+    assert counts["errors"] == 0
+    table = statistics.case_table(slices).set_index("case")
+    volume_vx = pd.Series({path: int((mask == 255).sum()) for path, mask in masks.items()})
+    by_case = volume_vx.groupby(lambda path: path.parent.name).sum()
+    assert table["tumour_vx"].to_dict() == by_case.to_dict()
+    assert (table["slices_with_tumour"] > 0).all()
