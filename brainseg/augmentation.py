@@ -1,0 +1,114 @@
+"""Variations of a training slice: what another head, scanner or protocol might have shown."""
+
+import cv2
+import numpy as np
+
+from brainseg.preprocessing import CLIP
+from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
+
+
+def augment(
+    slice_: np.ndarray, mask: np.ndarray, rng: np.random.Generator, strength: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a random variation of a prepared slice and its mask.
+
+    Args:
+        slice_: (h, w, c) float32 as :func:`brainseg.preprocessing.prepare` makes it.
+        mask: (h, w) float32, 0 or 1.
+        rng: decides everything, so that the same generator gives the same variation.
+        strength: scales how far each variation goes; 0 leaves the slice as it is.
+
+    Returns:
+        Arrays of the same shapes; the mask stays 0 or 1.
+    """
+    if strength == 0:
+        return slice_, mask
+    slice_, mask = _bend(slice_, mask, rng, strength)
+    slice_ = _drop_sequences(slice_, rng)
+    slice_ = _disturb_intensities(slice_, rng, strength)
+    return np.ascontiguousarray(slice_), mask
+
+
+def _bend(
+    slice_: np.ndarray, mask: np.ndarray, rng: np.random.Generator, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror, turn, scale, shift and at times deform, in one resampling."""
+    height, width = mask.shape
+    angle = rng.uniform(-15, 15) * strength
+    scale = np.exp(rng.uniform(-0.18, 0.18) * strength)
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix[:, 2] += rng.uniform(-12, 12, 2) * strength
+    if rng.random() < 0.5:
+        matrix = matrix @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], float)
+    turned = cv2.invertAffineTransform(matrix).astype(np.float32)
+    columns, rows = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    map_x = turned[0, 0] * columns + turned[0, 1] * rows + turned[0, 2]
+    map_y = turned[1, 0] * columns + turned[1, 1] * rows + turned[1, 2]
+    if rng.random() < 0.3:
+        map_x += _smooth_field(rng, (height, width), 6) * 5 * strength
+        map_y += _smooth_field(rng, (height, width), 6) * 5 * strength
+    # OpenCV resamples at most four channels at a time.
+    parts = [
+        cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for part in np.array_split(slice_, (slice_.shape[-1] + 3) // 4, axis=-1)
+    ]
+    bent = np.concatenate([part.reshape(height, width, -1) for part in parts], axis=-1)
+    bent_mask = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
+    return bent, (bent_mask >= 0.5).astype(np.float32)
+
+
+def _drop_sequences(slice_: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """At times replace a sequence by FLAIR, as in the cohort, and neighbours by the slice itself."""
+    slice_ = slice_.copy()
+    flair = SEQUENCES.index(FLAIR)
+    for name in (PRE_CONTRAST, POST_CONTRAST):
+        if rng.random() < 0.12:
+            slice_[..., SEQUENCES.index(name)] = slice_[..., flair]
+    neighbours = slice(len(SEQUENCES), None)
+    if slice_.shape[-1] > len(SEQUENCES):
+        if rng.random() < 0.1:
+            slice_[..., neighbours] = slice_[..., flair : flair + 1]
+        elif rng.random() < 0.5:
+            # Nothing in the files says whether numbers rise towards the feet or the crown.
+            slice_[..., neighbours] = slice_[..., neighbours][..., ::-1]
+    return slice_
+
+
+def _disturb_intensities(
+    slice_: np.ndarray, rng: np.random.Generator, strength: float
+) -> np.ndarray:
+    """Change contrast, brightness, shading, sharpness and noise."""
+    height, width, channels = slice_.shape
+    low, high = CLIP
+    gain = np.exp(rng.uniform(-0.25, 0.25, len(SEQUENCES)) * strength)
+    shift = rng.uniform(-0.25, 0.25, len(SEQUENCES)) * strength
+    power = np.exp(rng.uniform(-0.3, 0.3, len(SEQUENCES)) * strength)
+    # The neighbours are FLAIR of the same scan, so FLAIR's change is theirs.
+    of = [*range(len(SEQUENCES)), *[SEQUENCES.index(FLAIR)] * (channels - len(SEQUENCES))]
+    slice_ = slice_ * gain[of].astype(np.float32) + shift[of].astype(np.float32)
+    if rng.random() < 0.3:
+        share = np.clip((slice_ - low) / (high - low), 0, 1)
+        slice_ = share ** power[of].astype(np.float32) * (high - low) + low
+    if rng.random() < 0.3:
+        shading = 1 + 0.2 * strength * _smooth_field(rng, (height, width), 3)
+        slice_ = (slice_ - low) * shading[..., np.newaxis] + low
+    if rng.random() < 0.15:
+        slice_ = np.stack(
+            [
+                cv2.GaussianBlur(slice_[..., c], (0, 0), rng.uniform(0.4, 1.0))
+                for c in range(channels)
+            ],
+            axis=-1,
+        )
+    if rng.random() < 0.2:
+        sigma = rng.uniform(0, 0.15) * strength
+        slice_ = slice_ + rng.standard_normal(slice_.shape, np.float32) * np.float32(sigma)
+    return np.clip(slice_, low, high).astype(np.float32)
+
+
+def _smooth_field(rng: np.random.Generator, shape: tuple[int, int], knots: int) -> np.ndarray:
+    """Return a smooth random field of (h, w) float32 with knots of unit deviation."""
+    coarse = rng.standard_normal((knots, knots), np.float32)
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
