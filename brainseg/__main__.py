@@ -1,0 +1,318 @@
+"""The command line: one thin line per verb.
+
+Each verb prints one JSON object with --json (``predict`` one a line an input), progress on standard
+error, and exits 0, 1 (findings, a low score, a file that was not used) or 2 (bad use).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from brainseg import RESEARCH_USE, __version__
+from brainseg.errors import BrainsegError, CohortError
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code; bad input is one sentence, never a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    options = _parser().parse_args(arguments)
+    try:
+        return options.verb(options)
+    except BrainsegError as error:
+        print(f"brainseg: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("brainseg: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader, such as `head`, has what it wanted; nothing is left to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def index(options: argparse.Namespace) -> int:
+    """Index a cohort and tell what there is."""
+    from brainseg.statistics import counts
+
+    cohort = _open(options)
+    facts = counts(cohort.slices)
+    _tell(options, facts, [f"{name}: {value}" for name, value in facts.items()])
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check a cohort; exits 1 where a finding is as severe as --fail-on says."""
+    from brainseg.checks import NOT_CHECKED, SEVERITIES, as_json, run_checks, summary
+
+    cohort = _open(options)
+    findings = run_checks(cohort, options.only)
+    table = summary(cohort, findings, options.only)
+    undecided = table[table["outcome"] == NOT_CHECKED]
+    facts = as_json(findings) | {
+        "not_checked": dict(zip(undecided["kind"], undecided["reason"], strict=True))
+    }
+    counts = facts["counts"]
+    _tell(
+        options,
+        facts,
+        [
+            *(f"{finding.severity}: {finding.message}" for finding in findings),
+            *(f"not checked: {kind}: {why}" for kind, why in facts["not_checked"].items()),
+            ", ".join(f"{level} {counts[level]}" for level in SEVERITIES),
+        ],
+    )
+    failing = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
+    return int(any(counts[level] for level in failing))
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Write the synthetic sample cohort."""
+    from brainseg.sample import write_sample
+
+    with _progress("case") as progress:
+        dest = write_sample(options.dest, options.cases, options.seed, progress)
+    facts = {"dest": str(dest), "cases": options.cases, "seed": options.seed}
+    _tell(options, facts, [f"{options.cases} synthetic cases in {dest}"])
+    return 0
+
+
+def download(options: argparse.Namespace) -> int:
+    """Show the real cohort's terms and fetch it."""
+    from brainseg.download import TERMS
+    from brainseg.download import download as fetch
+
+    print(TERMS, file=sys.stderr)
+    if not options.yes and (not sys.stdin.isatty() or input("Agree? [y/N] ").lower() != "y"):
+        raise CohortError("nothing was downloaded: agree to the terms with y, or with --yes.")
+    dest = fetch(options.dest)
+    _tell(options, {"dest": str(dest)}, [f"the cohort is in {dest}"])
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a network, or go on with a run, and publish it where asked."""
+    from brainseg.cohort import Cohort
+    from brainseg.publishing import publish
+    from brainseg.runs import Run
+    from brainseg.training import TrainingConfig
+    from brainseg.training import train as fit
+
+    resumed = Run.open(options.resume) if options.resume else None
+    settings = resumed.config() if resumed else _settings(options)
+    if options.data or not resumed:
+        settings |= {"data": str(_data(options))}
+    config = TrainingConfig.from_settings(settings)
+    runs = options.runs or Cohort.open(config.data).home / "runs"
+
+    def report(status: dict) -> None:
+        print(
+            f"epoch {status['epoch']} of {config.epochs}: loss {status['loss']:.3f}, "
+            f"validation Dice {status['validation_dice']:.3f} (best {status['best_dice']:.3f}), "
+            f"{status['slices_per_second']:.0f} slices/s, "
+            f"{status['seconds_left'] / 60:.0f} min left",
+            file=sys.stderr,
+        )
+
+    run = fit(config, runs, resumed, report)
+    status = run.status()
+    facts = {"run": str(run.path)} | status
+    if options.publish and status["state"] == "finished":
+        facts["model"] = publish(run, options.publish).name
+    _tell(options, facts, [f"{status['state']}: {run.path}", status["message"]])
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Score a model by case on cases it never saw."""
+    from brainseg.evaluation import evaluate as score
+    from brainseg.evaluation import keep
+    from brainseg.metrics import EMPTY_MASK_RULE
+    from brainseg.models import open_model
+
+    cohort, model = _open(options), open_model(options.model)
+    with _progress("case") as progress:
+        result = score(cohort, model, options.allow_seen, progress)
+    keep(result, cohort)
+    rows = result.rows
+    facts = {
+        "model": result.model,
+        "mean_dice": result.mean_dice,
+        "median_dice": result.median_dice,
+        "ci95": list(result.ci95),
+        "seen_cases": result.seen_cases,
+        "rule": EMPTY_MASK_RULE,
+        "scores": rows,
+        "refused": result.refused,
+    }
+    lines = [f"{row['case']}: {row['dice']:.3f}{' (seen)' if row['seen'] else ''}" for row in rows]
+    low, high = result.ci95
+    lines.append(
+        f"{result.model}: mean Dice {result.mean_dice:.3f} (95 % interval {low:.3f} to {high:.3f}), "
+        f"median {result.median_dice:.3f}, {len(rows)} cases, {result.seen_cases} of them seen in "
+        f"training, {len(result.refused)} refused"
+    )
+    _tell(options, facts, [*lines, EMPTY_MASK_RULE])
+    return int(options.fail_under is not None and result.mean_dice < options.fail_under)
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Predict cases or images without a browser, one JSON object a line an input."""
+    from brainseg.batch import predict_all
+    from brainseg.models import open_model
+
+    model = open_model(options.model)
+    failed = False
+    with _progress("input") as progress:
+        for result in predict_all(options.input, options.out, model, progress):
+            failed = failed or result["error"] is not None
+            if options.json:
+                print(json.dumps(result), flush=True)
+            else:
+                told = result["error"] or f"{result['area_px']} px in {result['slices']} slice(s)"
+                print(f"{result['case']}: {told}", flush=True)
+    print(RESEARCH_USE, file=sys.stderr)
+    return int(failed)
+
+
+def dashboard(options: argparse.Namespace) -> int:
+    """Serve the dashboard until it is stopped, on the synthetic sample cohort without data."""
+    app = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
+    named = options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()
+    environment = os.environ | {"BRAINSEG_DATA": str(Path(named).expanduser().resolve())}
+    print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
+    command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={options.port}"]
+    # From the checkout, for .streamlit/config.toml is looked for where Streamlit is started.
+    return subprocess.call(command, env=environment, cwd=app.parents[1])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="brainseg", description=f"{__doc__}\n{RESEARCH_USE}")
+    parser.add_argument("--version", action="version", version=f"brainseg {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(verb: Verb, *positions: str) -> argparse.ArgumentParser:
+        line = verb.__doc__ or ""
+        one = verbs.add_parser(verb.__name__, help=line, description=f"{line} {RESEARCH_USE}")
+        one.set_defaults(verb=verb)
+        one.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        for position in positions:
+            one.add_argument(position, type=Path)
+        return one
+
+    def add_data(one: argparse.ArgumentParser) -> None:
+        one.add_argument("data", type=Path, nargs="?", help="folder of cases (or BRAINSEG_DATA)")
+
+    def add_model(one: argparse.ArgumentParser) -> None:
+        one.add_argument("--model", help="a name in models/ (or BRAINSEG_MODEL)")
+
+    add_data(add(index))
+    one = add(check)
+    add_data(one)
+    one.add_argument("--only", action="append", metavar="KIND", help="only this kind; repeatable")
+    one.add_argument("--fail-on", choices=["error", "warning", "info"], default="error")
+    one = add(sample, "dest")
+    one.add_argument("--cases", type=int, default=12)
+    one.add_argument("--seed", type=int, default=0)
+    add(download, "dest").add_argument("--yes", action="store_true", help="agree to the terms")
+    one = add(train)
+    add_data(one)
+    one.add_argument("--config", type=Path, help="JSON file of settings")
+    one.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="repeatable")
+    one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to go on with")
+    one.add_argument("--runs", type=Path, help="folder that gets the run")
+    one.add_argument("--publish", type=Path, metavar="MODEL", help="models/NAME to publish to")
+    one = add(evaluate)
+    add_data(one)
+    add_model(one)
+    one.add_argument("--allow-seen", action="store_true", help="score seen cases too, marked")
+    one.add_argument("--fail-under", type=float, metavar="DICE", help="exit 1 below this mean")
+    one = add(predict, "input")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    add_model(one)
+    one = add(dashboard)
+    add_data(one)
+    one.add_argument("--port", type=int, default=8501)
+    return parser
+
+
+def _data(options: argparse.Namespace) -> Path:
+    named = options.data or os.environ.get("BRAINSEG_DATA")
+    if not named:
+        raise CohortError(
+            "no data was named: give a folder of cases or set BRAINSEG_DATA; `brainseg sample DEST` "
+            "writes synthetic ones."
+        )
+    return Path(named)
+
+
+def _sample_cohort() -> Path:
+    """Return the sample cohort in the user's folder, written the first time."""
+    from brainseg.home import home
+    from brainseg.sample import write_sample
+
+    dest = home() / "sample"
+    if not (dest / "data.csv").exists():  # written last
+        print(f"brainseg: writing the synthetic sample cohort to {dest}", file=sys.stderr)
+        with _progress("case") as progress:
+            write_sample(dest, progress=progress)
+    return dest
+
+
+def _open(options: argparse.Namespace):
+    from brainseg.cohort import Cohort
+
+    with _progress("slice") as progress:
+        cohort = Cohort.open(_data(options), progress)
+    for note in cohort.notes:
+        print(f"brainseg: {note}", file=sys.stderr)
+    return cohort
+
+
+def _settings(options: argparse.Namespace) -> dict:
+    """Return the settings of --config and, over them, those of --set."""
+    settings: dict = {}
+    if options.config:
+        try:
+            settings = json.loads(options.config.read_text())
+        except (OSError, ValueError) as error:
+            raise CohortError(
+                f"{options.config} cannot be read as JSON ({error}): correct it or leave it out."
+            ) from error
+    for pair in options.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise CohortError(f"--set is “{pair}”, but must be KEY=VALUE.")
+        try:
+            settings[key] = json.loads(value)
+        except ValueError:
+            settings[key] = value  # text needs no quotes
+    return settings
+
+
+def _tell(options: argparse.Namespace, facts: dict, lines: list[str]) -> None:
+    print(json.dumps(facts) if options.json else "\n".join(filter(None, lines)))
+
+
+@contextmanager
+def _progress(unit: str):
+    """Give a callback (done, total) that draws a bar on standard error where a person looks on."""
+    from tqdm import tqdm
+
+    with tqdm(unit=unit, disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""The command line: one JSON object a verb, sentences for people, exit codes 0, 1 and 2."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tifffile
+from conftest import FIRST
+
+from brainseg.__main__ import main
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function that runs a verb and gives its exit code, its JSON, and what it told."""
+
+    def run(*words: object) -> tuple[int, dict, str]:
+        code = main([str(word) for word in words])
+        told = capsys.readouterr()
+        return code, json.loads(told.out) if told.out.startswith("{") else {}, told.err
+
+    return run
+
+
+def test_index_tells_the_counts_and_says_nothing_else_on_standard_output(run, tiny_cohort):
+    code, facts, _ = run("index", tiny_cohort, "--json")
+    assert code == 0
+    assert facts == {
+        "cases": 3,
+        "slices": 8,
+        "masks": 8,
+        "slices_with_tumour": 5,
+        "institutions": {"XX": 2, "YY": 1},
+        "errors": 0,
+    }
+
+
+def test_the_data_may_be_named_by_environment(run, tiny_cohort, monkeypatch):
+    monkeypatch.setenv("BRAINSEG_DATA", str(tiny_cohort))
+    assert run("index", "--json")[1]["cases"] == 3
+
+
+def test_check_exits_1_on_errors_only_or_as_it_is_told(run, tiny_cohort):
+    code, facts, _ = run("check", tiny_cohort, "--json")
+    assert code == 0
+    assert facts["counts"]["error"] == 0
+    assert run("check", tiny_cohort, "--json", "--fail-on", "info")[0] == 1
+
+    tifffile.imwrite(
+        tiny_cohort / FIRST / f"{FIRST}_2_mask.tif",
+        tifffile.imread(next(tiny_cohort.rglob("*.tif"))),
+    )
+    code, facts, _ = run("check", tiny_cohort, "--json")
+    assert code == 1
+    finding = next(f for f in facts["findings"] if f["severity"] == "error")
+    assert set(finding) == {
+        "severity",
+        "kind",
+        "case",
+        "slice_number",
+        "file",
+        "message",
+        "why",
+        "remedy",
+    }
+    assert (finding["case"], finding["slice_number"]) == (FIRST, 2)
+    only = run("check", tiny_cohort, "--json", "--only", finding["kind"])[1]["findings"]
+    assert {f["kind"] for f in only} == {finding["kind"]}
+
+
+def test_an_unknown_kind_of_check_is_answered_with_the_kinds(run, tiny_cohort):
+    code, _, told = run("check", tiny_cohort, "--only", "magic")
+    assert code == 2
+    assert "there is no check “magic”: choose among" in told
+
+
+def test_sample_writes_a_cohort_that_index_reads(run, tmp_path):
+    code, facts, _ = run("sample", tmp_path / "s", "--cases", 1, "--seed", 3, "--json")
+    assert (code, facts["cases"]) == (0, 1)
+    assert run("index", tmp_path / "s", "--json")[1]["cases"] == 1
+
+
+def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tmp_path):
+    settings = (
+        "name=hand,folds=2,epochs=1,steps_per_epoch=2,batch_size=2,size=64,base_features=4,"
+        "levels=3,precision=float32,augmentation=0"
+    )
+    sets = [word for pair in settings.split(",") for word in ("--set", pair)]
+    model = tmp_path / "models" / "hand"
+    code, facts, told = run(
+        "train", taught_root, *sets, "--runs", tmp_path / "runs", "--publish", model, "--json"
+    )
+    assert (code, facts["state"], facts["model"]) == (0, "finished", "hand")
+    assert "epoch 1 of 1" in told
+
+    code, facts, _ = run("evaluate", taught_root, "--model", model, "--json")
+    assert code == 0
+    assert {"model", "mean_dice", "median_dice", "ci95", "scores"} <= set(facts)
+    assert facts["ci95"][0] <= facts["mean_dice"] <= facts["ci95"][1]
+    assert len(facts["scores"]) == 5
+    assert {"case", "dice", "fold", "seen"} <= set(facts["scores"][0])
+    assert len(facts["refused"]) == 5
+    everyone = run("evaluate", taught_root, "--model", model, "--allow-seen", "--json")[1]
+    assert sum(row["seen"] for row in everyone["scores"]) == 5
+    assert run("evaluate", taught_root, "--model", model, "--fail-under", 1.01)[0] == 1
+
+    image = next(taught_root.glob("*/*_2.tif"))
+    code, facts, _ = run("predict", image, "--out", tmp_path / "out", "--model", model, "--json")
+    assert code == 0
+    assert set(facts) == {
+        "input",
+        "case",
+        "slices",
+        "area_px",
+        "model",
+        "fold",
+        "seconds",
+        "outputs",
+        "error",
+    }
+    assert Path(facts["outputs"][0]).exists()
+
+
+def test_settings_come_from_a_file_and_are_overruled_by_words(run, taught_root, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"epochs": 7, "folds": 50}))
+    code, _, told = run("train", taught_root, "--config", config, "--set", "folds=40")
+    assert code == 2
+    assert "40 folds need at least 80 patients" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("index",), "no data was named"),
+        (("index", "/nowhere/at/all"), "does not exist"),
+        (("evaluate", "/nowhere/at/all"), "does not exist"),
+        (("train", "/nowhere", "--set", "epochs"), "must be KEY=VALUE"),
+        (("train", "/nowhere", "--set", "epochs=x"), "of type int"),
+        (("train", "/nowhere", "--config", "/nowhere.json"), "cannot be read as JSON"),
+        (("train", "/nowhere", "--resume", "/nowhere"), "is no run"),
+        (("predict", "/nowhere", "--out", "/tmp/never", "--model", "none"), "unknown model “none”"),
+        (("sample", "/dev/null/x"), ""),
+        (("download", "/nowhere"), "agree to the terms"),
+    ],
+)
+def test_bad_use_is_one_sentence_and_exit_2(run, words, sentence, monkeypatch):
+    monkeypatch.delenv("BRAINSEG_DATA", raising=False)
+    code, facts, told = run(*words)
+    assert code == 2
+    assert facts == {}
+    assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_each_verb_explains_itself_and_says_what_it_is_not(capsys):
+    for verb in [
+        "index",
+        "check",
+        "sample",
+        "download",
+        "train",
+        "evaluate",
+        "predict",
+        "dashboard",
+    ]:
+        with pytest.raises(SystemExit) as left:
+            main([verb, "--help"])
+        assert left.value.code == 0
+        assert "Not a medical device" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_unknown_verb_exits_2_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, "-m", "brainseg", "dance"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "invalid choice" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_breaks_nothing(tiny_cohort):
+    code = f"{sys.executable} -m brainseg check {tiny_cohort} | head -c 1"
+    done = subprocess.run(code, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
