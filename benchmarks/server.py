@@ -1,0 +1,66 @@
+"""How soon the dashboard answers, beside the same server with an empty page.
+
+Usage: python benchmarks/server.py DATA
+"""
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+REPEATS = 3
+LIMIT_S = 60
+
+
+def seconds_to_answer(app: Path, environment: dict[str, str]) -> float:
+    """Return the seconds from the start of a server until it is healthy."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        while time.perf_counter() - started < LIMIT_S:
+            try:
+                with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1):
+                    return time.perf_counter() - started
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.02)
+        raise SystemExit(f"the server did not answer in {LIMIT_S} s")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    with tempfile.TemporaryDirectory() as scratch:
+        empty = Path(scratch) / "empty.py"
+        empty.write_text("import streamlit as st\nst.write('hello')\n")
+        environment = os.environ | {"BRAINSEG_DATA": sys.argv[1], "BRAINSEG_HOME": scratch}
+        ours = min(
+            seconds_to_answer(CHECKOUT / "dashboard" / "app.py", environment)
+            for _ in range(REPEATS)
+        )
+        bare = min(seconds_to_answer(empty, environment) for _ in range(REPEATS))
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, best of {REPEATS}"
+    )
+    print(
+        f"dashboard answers after {ours:.2f} s, an empty page after {bare:.2f} s: {ours / bare:.2f} x"
+    )
+
+
+if __name__ == "__main__":
+    main()

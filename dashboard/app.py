@@ -1,0 +1,54 @@
+"""The shell of the dashboard: the pages, their order, and what stands on all of them."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from brainseg import RESEARCH_USE
+from dashboard import state
+
+st.set_page_config(
+    page_title="brainseg",
+    page_icon=str(Path(__file__).with_name("icon.svg")),
+    layout="wide",
+    menu_items={"About": f"brainseg: brain MRI segmentations. {RESEARCH_USE}"},
+)
+
+OVERVIEW = st.Page(
+    state.OVERVIEW, title="Overview", icon=":material/home:", url_path="overview", default=True
+)
+PAGES = {
+    "": [OVERVIEW],
+    "Cases": [
+        st.Page(state.WORKLIST, title="Worklist", icon=":material/list:", url_path="worklist"),
+        st.Page(state.CASE_PAGE, title="Case", icon=":material/neurology:", url_path="case"),
+        st.Page(state.BROWSER, title="Browser", icon=":material/shuffle:", url_path="browser"),
+    ],
+    "Data": [
+        st.Page(state.DATASET, title="Dataset", icon=":material/bar_chart:", url_path="dataset"),
+        st.Page(state.CHECKS, title="Checks", icon=":material/rule:", url_path="checks"),
+    ],
+    "Model": [
+        st.Page(
+            state.TRAINING, title="Training", icon=":material/show_chart:", url_path="training"
+        ),
+        st.Page(
+            state.EVALUATION,
+            title="Evaluation",
+            icon=":material/scoreboard:",
+            url_path="evaluation",
+        ),
+        st.Page(
+            state.PREDICTION,
+            title="Prediction",
+            icon=":material/online_prediction:",
+            url_path="prediction",
+        ),
+    ],
+}
+
+page = st.navigation(PAGES)
+st.session_state[state.PAGE] = page.url_path
+
+st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
+page.run()

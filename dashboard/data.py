@@ -1,0 +1,145 @@
+"""The only cached wrappers around brainseg: a line each, bounded, and keyed by all that matters.
+
+A cohort is keyed by its content and its folder, so that a changed file is another key. What
+`cache_resource` returns is shared by all visitors: copy it before you change it.
+"""
+
+import gc
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from brainseg import checks, statistics
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
+from brainseg.models import Model
+from brainseg.prediction import Prediction, predict_timed
+from brainseg.prediction import warm_up as warm_up_model
+from brainseg.volume import Volume
+
+_BY_CONTENT = {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
+_WITH_PATIENTS = {Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))}
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def opening(root: str, changed: float) -> "Opening":
+    """Start to open the cohort in a folder; `changed` is :func:`last_change`, and only a key."""
+    return Opening(root)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
+def volume(cohort: Cohort, case: str) -> Volume:
+    """Return a case's readable slices; see :meth:`brainseg.cohort.Case.volume`."""
+    return cohort.case(case).volume()
+
+
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
+def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a case's masks, and which there are; see :meth:`brainseg.cohort.Case.masks`."""
+    return cohort.case(case).masks()
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
+    """Return one slice as (h, w, 3) uint8."""
+    return cohort.case(case).slice_pixels(slice_number)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
+    """Return one slice's mask as (h, w) bool, or None where there is none that can be used."""
+    return cohort.case(case).slice_mask(slice_number)
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def case_table(cohort: Cohort) -> pd.DataFrame:
+    """Return a row a case; see :func:`brainseg.statistics.case_table`."""
+    return statistics.case_table(cohort.slices)
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
+def findings(cohort: Cohort) -> list[checks.Finding]:
+    """Return what the checks found; see :func:`brainseg.checks.run_checks`."""
+    return checks.run_checks(cohort)
+
+
+class Opening:
+    """A cohort that is being opened beside the pages, so that leaving a page loses no work.
+
+    Attributes:
+        cohort: the future cohort.
+        done: how many slices have been read.
+        total: how many there are to read; 0 until that is known, and where none is to be read.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.done, self.total = 0, 0
+        with_one_thread = ThreadPoolExecutor(1, thread_name_prefix="opening")
+        self.cohort: Future[Cohort] = with_one_thread.submit(Cohort.open, root, self._progress)
+        with_one_thread.shutdown(wait=False)
+
+    def _progress(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+
+def _patients(cohort: Cohort) -> str | None:
+    """Return ``data.csv`` as text: it is no part of a cohort's identity."""
+    return None if cohort.patients is None else cohort.patients.to_csv()
+
+
+def last_change(root: str) -> float:
+    """Return when a folder or one of its folders last gained or lost a file, in seconds; 0 if never.
+
+    A file that was rewritten in place does not show here: the Reload button is for that.
+    """
+    try:
+        below = [entry.path for entry in os.scandir(root) if entry.is_dir()]
+        return max(Path(path).stat().st_mtime for path in [root, *below])
+    except OSError:
+        return 0.0
+
+
+def reload() -> None:
+    """Forget all that was kept, so that the folder is looked at again."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@st.cache_resource(
+    max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
+)
+def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
+    """Return a case's probability; the digest stands for the model's folds, weights and input."""
+    return predict_timed(volume(cohort, case), model, model.standing(cohort.case(case)))
+
+
+class WarmUp(Thread):
+    """Opens the networks of a model in the background, started when it is made."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(name=f"warm-up-{model.name}", daemon=True)
+        self._model = model
+        self.start()
+
+    def run(self) -> None:
+        # A model that cannot be opened says so where it is asked to predict.
+        with suppress(BrainsegError):
+            warm_up_model(self._model)
+        # Streamlit collects garbage after every run of a page, and what TensorFlow brings, which is
+        # never garbage, makes that take 0.2 s instead of 0.05 s: benchmarks/rerun.py.
+        gc.collect()
+        gc.freeze()
+
+
+@st.cache_resource(
+    max_entries=6, show_spinner=False, hash_funcs={Model: lambda model: model.digest}
+)
+def warm_up(model: Model) -> WarmUp:
+    """Return the one thread that opens a model ahead of its first prediction."""
+    return WarmUp(model)

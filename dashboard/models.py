@@ -1,0 +1,95 @@
+"""Parts that the pages of a model share: which model, what it knows of a case, how long things take."""
+
+import os
+import shlex
+from pathlib import Path
+
+import streamlit as st
+
+from brainseg.errors import ModelError
+from brainseg.models import (
+    DEFAULT_MODEL,
+    HELD_OUT,
+    MODELS,
+    NEW,
+    SEEN,
+    Model,
+    Standing,
+    list_models,
+    open_model,
+)
+from dashboard import address, state, widgets
+
+RELATION_COLOURS = {HELD_OUT: "green", NEW: "blue", SEEN: "orange"}
+
+RELATION_MEANS = (
+    f"“{HELD_OUT}”: the fold that predicts never saw the patient; “{NEW}”: no fold knows the "
+    f"patient; “{SEEN}”: the model learned from the patient, so the score says nothing of new ones."
+)
+
+
+def model_picker() -> Model:
+    """Return the chosen model, with a picker where there are several; stop where there is none."""
+    named = os.environ.get("BRAINSEG_MODEL")
+    choices = {name: name for name in list_models()}
+    if named:
+        choices = {Path(named).name: named} | choices
+    try:
+        if len(choices) < 2:
+            return open_model(next(iter(choices.values()), None))
+        names = list(choices)
+        wrong = address.take(state.MODEL, names, names[0])
+        if wrong is not None:
+            st.warning(
+                f"There is no model “{widgets.plain(wrong)}”: here is {widgets.plain(names[0])}.",
+                icon=":material/help:",
+            )
+        st.selectbox("Model", names, key=state.MODEL, on_change=_forget_threshold, width=320)
+        address.keep(state.MODEL, names, names[0])
+        return open_model(choices[st.session_state[state.MODEL]])
+    except ModelError as error:
+        widgets.refuse(error)
+
+
+def standing_badge(standing: Standing) -> None:
+    """Say whether the model saw the patient, which is what a Dice beside it is worth."""
+    folds = fold_words(standing.folds)
+    if standing.relation == HELD_OUT:
+        st.badge(f"never seen: predicted by {folds}", icon=":material/verified:", color="green")
+    elif standing.relation == NEW:
+        st.badge(f"new to the model: predicted by {folds}", icon=":material/fiber_new:")
+    else:
+        st.warning(
+            "The model learned from this patient: this Dice says nothing of new ones.",
+            icon=":material/visibility:",
+        )
+
+
+def option_for(model: Model) -> str:
+    """Return what a command adds to name this model; nothing where it is the default."""
+    if model.folder == MODELS / DEFAULT_MODEL:
+        return ""
+    named = model.name if model.folder.parent == MODELS else str(model.folder)
+    return f" --model {shlex.quote(named)}"
+
+
+def fold_words(folds: tuple[int, ...]) -> str:
+    """Return folds in words: “fold 0”, or “the mean of folds 0, 1 and 2”."""
+    if len(folds) == 1:
+        return f"fold {folds[0]}"
+    *most, last = map(str, folds)
+    return f"the mean of folds {', '.join(most)} and {last}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as a person says it: “40 s”, “12 min”, “1 h 5 min”."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _forget_threshold() -> None:
+    # Each model has a threshold of its own; one that was set for another means nothing.
+    st.session_state.pop(state.THRESHOLD, None)
+    address.put(**{state.THRESHOLD: None})

@@ -1,0 +1,71 @@
+"""What the dataset and the checks page share: a random pair by its seed, and the table of files."""
+
+import secrets
+
+import streamlit as st
+
+from brainseg import statistics
+from brainseg.cohort import Cohort
+from brainseg.statistics import Pair
+from dashboard import address, state, widgets
+
+SEEDS = range(1_000_000)
+
+
+def current_seed() -> int:
+    """Return the seed in the address, 0 without one, and say where it is none."""
+    if address.take(state.SEED, SEEDS, 0) is not None:
+        st.warning("The seed in the address is not a number from 0 to 999999: here is seed 0.")
+    return st.session_state[state.SEED]
+
+
+def controls(pair: Pair, again: str) -> None:
+    """Draw the seed, a button for another one, and the way to the pair's slice.
+
+    Args:
+        pair: the pair that is shown, for :func:`current_seed`.
+        again: what the button says.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("Seed", SEEDS[0], SEEDS[-1], key=state.SEED, width=150)
+        address.keep(state.SEED, SEEDS, 0)
+        st.button(again, on_click=_draw_again, icon=":material/casino:", key="another_pair")
+        st.page_link(
+            state.CASE_PAGE,
+            label="Open it in its case",
+            icon=":material/open_in_full:",
+            query_params={state.CASE: pair.case, state.SLICE: str(pair.slice_number)},
+        )
+
+
+def printed(pair: Pair) -> None:
+    """Show a pair's files, shapes and types as a notebook prints them."""
+    lines = [
+        f"image {pair.image_shape!s:15} {pair.image_dtype:7} {pair.image_path}",
+        f"mask  {pair.mask_shape!s:15} {pair.mask_dtype:7} {pair.mask_path}",
+    ]
+    st.code("\n".join(lines), language=None)
+
+
+def file_table(cohort: Cohort) -> None:
+    """Show which shapes, types and mask values there are, and how many files have each."""
+    files = statistics.file_table(cohort.slices)
+    st.dataframe(
+        files,
+        hide_index=True,
+        placeholder="–",
+        key="files",
+        alt="Shapes, types and values of the image and mask files.",
+        column_config={
+            "file": "File",
+            "shape": st.column_config.TextColumn("Shape (px)", help="Height × width × channels."),
+            "dtype": "Type",
+            "values": "Values of masks",
+            "files": st.column_config.NumberColumn("Files", format="localized"),
+        },
+    )
+    widgets.csv_button(files, "files")
+
+
+def _draw_again() -> None:
+    address.put(**{state.SEED: secrets.choice(SEEDS)})

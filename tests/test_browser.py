@@ -1,0 +1,277 @@
+"""What a person sees, in a real browser on a real server."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from conftest import FIRST, head
+
+from brainseg import RESEARCH_USE
+from brainseg.cohort import Cohort
+from brainseg.runs import Run
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "/": "Overview",
+    "/worklist": "Worklist",
+    "/case": "Case",
+    "/browser": "Browser",
+    "/dataset": "Dataset",
+    "/checks": "Checks",
+    "/training": "Training",
+    "/evaluation": "Evaluation",
+    "/prediction": "Prediction",
+}
+NO_DATA_NEEDED = {"/training", "/evaluation"}
+WAIT_MS = 60_000
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Callable]:
+    """Return look(address, **context) -> a page whose script has run to its end."""
+    contexts = []
+
+    def look(address: str, **context: object):
+        contexts.append(
+            browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context})
+        )
+        page = contexts[-1].new_page()
+        page.outside = []
+        page.on("request", lambda request: _note_outside(page, request.url))
+        page.goto(address)
+        settle(page)
+        return page
+
+    yield look
+    for context in contexts:
+        context.close()
+
+
+def _note_outside(page, url: str) -> None:
+    if not re.match(r"(https?|wss?)://localhost:|data:|blob:|about:", url):
+        page.outside.append(url)
+
+
+def settle(page) -> None:
+    """Wait until Streamlit has run the page's script."""
+    page.wait_for_selector(
+        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS
+    )
+    page.wait_for_timeout(300)
+
+
+def text_of(page) -> str:
+    return " ".join(page.inner_text("[data-testid=stMain]", timeout=WAIT_MS).split())
+
+
+def pictures(page) -> list[str]:
+    """Return what the page shows: the source of each picture, in plotly's and in plain ones."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('.js-plotly-plot image, [data-testid=stImage] img')]
+            .map(image => image.getAttribute('href') || image.getAttribute('xlink:href')
+                || image.getAttribute('src'))"""
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("path", "title"), PAGES.items())
+def test_each_page_opens_and_says_what_it_is_not(look, served, sample_root, path, title, scheme):
+    page = look(served(sample_root) + path, color_scheme=scheme)
+    page.wait_for_selector(f"h1:has-text('{title}')", timeout=WAIT_MS)
+    settle(page)
+    assert page.query_selector("[data-testid=stException]") is None
+    assert "encountered an error" not in text_of(page)
+    line = page.get_by_text(RESEARCH_USE).last
+    box = line.bounding_box()
+    assert box is not None, "the research line is not drawn"
+    assert 0 <= box["y"] <= 900, "the research line is out of sight"
+    assert page.outside == [], "nothing is asked of the internet"
+
+
+@pytest.mark.parametrize("path", ["/", "/case", "/browser", "/prediction"])
+def test_a_narrow_window_needs_no_sideways_scrolling(look, served, sample_root, path):
+    page = look(served(sample_root) + path, viewport={"width": 700, "height": 900})
+    wide = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
+    assert wide <= 1
+
+
+def test_the_address_of_a_random_slice_reopens_it(look, served, sample_root):
+    first = look(served(sample_root) + "/browser?seed=7&tumour=with")
+    first.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    again = look(first.url)
+    again.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    assert pictures(again) == pictures(first)
+    other = look(served(sample_root) + "/browser?seed=8&tumour=with")
+    other.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    assert pictures(other) != pictures(first)
+
+
+def test_a_new_random_slice_changes_picture_and_address(look, served, sample_root):
+    page = look(served(sample_root) + "/browser?tumour=with")
+    page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    before, address = pictures(page), page.url
+    page.get_by_role("button", name=re.compile("New random slice")).click()
+    page.wait_for_function("before => location.href !== before", arg=address, timeout=WAIT_MS)
+    settle(page)
+    assert pictures(page) != before
+
+
+@pytest.mark.parametrize("path", ["/case", "/browser", "/prediction"])
+@pytest.mark.parametrize("case", ["../../etc/passwd", "<img src=x onerror=alert(1)>", "**bold**"])
+def test_an_unknown_case_in_the_address_is_one_sentence_and_the_list(
+    look, served, sample_root, path, case
+):
+    page = look(served(sample_root) + path)
+    page.on("dialog", lambda dialog: pytest.fail("a name in the address ran as code"))
+    page.goto(f"{served(sample_root)}{path}?case={quote(case)}")
+    page.wait_for_selector("text=/nknown case/", timeout=WAIT_MS)
+    page.wait_for_selector(f"text={Cohort.open(sample_root).cases[0]}", timeout=WAIT_MS)
+    assert case in text_of(page), "the name stands there literally"
+    assert page.query_selector("[data-testid=stMain] img[src=x]") is None
+
+
+def test_a_case_is_walked_by_keyboard(look, served, sample_root):
+    page = look(served(sample_root) + "/case?slice=3")
+    page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    page.keyboard.press("j")
+    page.wait_for_function("() => location.search.includes('slice=4')", timeout=WAIT_MS)
+    settle(page)
+    page.keyboard.press("k")
+    page.wait_for_function("() => location.search.includes('slice=3')", timeout=WAIT_MS)
+
+
+def test_the_worklist_leads_to_a_case(look, served, sample_root):
+    page = look(served(sample_root) + "/worklist")
+    page.wait_for_selector("[data-testid=stDataFrame] canvas", timeout=WAIT_MS)
+    canvas = page.query_selector("[data-testid=stDataFrame] canvas").bounding_box()
+    # The first row's checkbox, below the header; the table is a canvas and has no elements.
+    page.mouse.click(canvas["x"] + 16, canvas["y"] + 52)
+    page.wait_for_url(re.compile(r"/case\?.*case=SYNTH"), timeout=WAIT_MS)
+    page.wait_for_selector("h1:has-text('Case')", timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize(("path", "title"), PAGES.items())
+def test_a_missing_folder_is_one_sentence_on_each_page(look, served, path, title):
+    page = look(served(Path("/nowhere/at/all")) + path)
+    told = text_of(page)
+    assert "does not exist" in told or path in {"/prediction"}
+    assert "Traceback" not in told
+    assert "encountered an error" not in told
+
+
+def test_an_empty_folder_and_one_without_masks_say_so(look, served, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    assert "holds no TIFF or PNG image" in text_of(look(served(empty) + "/"))
+    bare = tmp_path_factory.mktemp("bare")
+    for number in range(1, 4):
+        (bare / FIRST).mkdir(exist_ok=True)
+        tifffile.imwrite(bare / FIRST / f"{FIRST}_{number}.tif", head(number))
+    page = look(served(bare) + "/")
+    page.get_by_text("note").first.click()
+    assert "No mask was found" in text_of(page)
+    assert look(served(bare) + "/case").wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+
+
+def test_a_marked_corner_stands_in_its_corner_on_the_page(look, served, tmp_path_factory):
+    root = tmp_path_factory.mktemp("corner")
+    image = head(1)
+    image[:6, :6] = 255  # rows and columns from the file's first pixel
+    for number in range(1, 4):
+        (root / FIRST).mkdir(exist_ok=True)
+        tifffile.imwrite(root / FIRST / f"{FIRST}_{number}.tif", image)
+        mask = np.where(image[..., 0] > 254, 255, 0).astype(np.uint8)
+        tifffile.imwrite(root / FIRST / f"{FIRST}_{number}_mask.tif", mask)
+    page = look(served(root) + "/case?slice=2", viewport={"width": 1400, "height": 1400})
+    picture = page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    page.wait_for_timeout(500)
+    shot = picture.screenshot()
+    seen = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_GRAYSCALE)
+    height, width = seen.shape
+    corners = {
+        "top left": seen[4 : height // 16, 4 : width // 16],
+        "top right": seen[4 : height // 16, -width // 16 : -4],
+        "bottom left": seen[-height // 16 : -4, 4 : width // 16],
+        "bottom right": seen[-height // 16 : -4, -width // 16 : -4],
+    }
+    bright = {name for name, part in corners.items() if part.mean() > 150}
+    assert bright == {"top left"}
+
+
+def test_a_case_is_predicted_and_the_threshold_changes_the_area(
+    look, served, taught_root, tiny_model
+):
+    from brainseg.models import open_model
+
+    case = open_model(str(tiny_model)).folds[0].held_out[0]
+    address = served(taught_root, BRAINSEG_MODEL=str(tiny_model))
+    low = look(f"{address}/prediction?case={case}&slice=3&threshold=0.05")
+    low.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    settle(low)
+    told = text_of(low)
+    assert "never saw" in told or "never seen" in told
+    assert "Dice" in told
+    high = look(f"{address}/prediction?case={case}&slice=3&threshold=0.99")
+    high.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    settle(high)
+    assert pictures(high) != pictures(low)
+    none = look(f"{address}/prediction?case={case}&slice=1&threshold=0.99")
+    none.wait_for_selector("text=/No tumour predicted/", timeout=WAIT_MS)
+
+
+def test_a_damaged_upload_is_refused_in_one_sentence_and_a_good_one_predicted(
+    look, served, taught_root, tiny_model, tmp_path
+):
+    page = look(served(taught_root, BRAINSEG_MODEL=str(tiny_model)) + "/prediction")
+    page.get_by_text("your own image").click()
+    settle(page)
+    good = next(taught_root.glob("*/*_3.tif"))
+    bad = tmp_path / "<img onerror=alert(1)>.tif"
+    bad.write_bytes(good.read_bytes()[:2000])
+    page.set_input_files("input[type=file]", str(bad))
+    page.wait_for_selector("text=/was not used: file is incomplete or damaged/", timeout=WAIT_MS)
+    assert "<img onerror" in text_of(page)
+    page.set_input_files("input[type=file]", str(good))
+    page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    assert "was not used" not in text_of(page)
+
+
+def test_a_training_is_followed_while_it_goes_on(look, served, taught_root, tmp_path_factory):
+    home = tmp_path_factory.mktemp("live")
+    address = served(taught_root, BRAINSEG_HOME=str(home))
+    identity = Cohort.open(taught_root).identity
+    runs = home / "cohorts" / identity / "runs"
+    run = Run.create(
+        runs,
+        "live",
+        {"epochs": 9, "patience": 5, "steps_per_epoch": 1, "batch_size": 2, "data": "x"},
+        {"number": 0, "trained_on": ["a"], "selected_on": ["b"], "held_out": ["c"]},
+    )
+    _add_epoch(run, 1)
+    page = look(f"{address}/training")
+    page.wait_for_selector("text=/epoch 1 of 9/", timeout=WAIT_MS)
+    _add_epoch(run, 2)
+    # Nothing is clicked: the page looks again by itself.
+    page.wait_for_selector("text=/epoch 2 of 9/", timeout=WAIT_MS)
+
+
+def _add_epoch(run: Run, epoch: int) -> None:
+    run.add_epoch(
+        epoch=epoch,
+        loss=1 / epoch,
+        validation_dice=epoch / 10,
+        learning_rate=0.001,
+        slices_per_second=20.0,
+        seconds=1.0,
+    )
+    run.set_status("training", epoch=epoch, best_epoch=epoch, best_dice=epoch / 10)
+    time.sleep(0.01)
