@@ -7,7 +7,7 @@ error, and exits 0, 1 (findings, a low score, a file that was not used) or 2 (ba
 import argparse
 import json
 import os
-import subprocess
+import runpy
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError, CohortError
+from brainseg.home import home
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -185,11 +186,15 @@ def dashboard(options: argparse.Namespace) -> int:
     """Serve the dashboard until it is stopped, on the synthetic sample cohort without data."""
     app = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
     named = options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()
-    environment = os.environ | {"BRAINSEG_DATA": str(Path(named).expanduser().resolve())}
-    print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
-    command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={options.port}"]
+    os.environ["BRAINSEG_DATA"] = str(Path(named).expanduser().resolve())
+    os.environ["BRAINSEG_HOME"] = str(home().resolve())
     # From the checkout, for .streamlit/config.toml is looked for where Streamlit is started.
-    return subprocess.call(command, env=environment, cwd=app.parents[1])
+    os.chdir(app.parents[1])
+    print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
+    # In this process, so that whoever ends it leaves no server behind.
+    sys.argv = ["streamlit", "run", str(app), f"--server.port={options.port}"]
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -254,7 +259,6 @@ def _data(options: argparse.Namespace) -> Path:
 
 def _sample_cohort() -> Path:
     """Return the sample cohort in the user's folder, written the first time."""
-    from brainseg.home import home
     from brainseg.sample import write_sample
 
     dest = home() / "sample"

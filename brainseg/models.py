@@ -142,7 +142,7 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
         ModelError: there is no such model, or its manifest is damaged or contradicts itself.
     """
     name = name or os.environ.get("BRAINSEG_MODEL") or DEFAULT_MODEL
-    place = Path(name) if os.sep in name else folder / name
+    place = folder / name if Path(name).name == name else Path(name)
     manifest = place / "manifest.json"
     if not manifest.is_file():
         there = list_models(folder)

@@ -1,8 +1,11 @@
 """The command line: one JSON object a verb, sentences for people, exit codes 0, 1 and 2."""
 
 import json
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -186,3 +189,31 @@ def test_a_reader_that_leaves_early_breaks_nothing(tiny_cohort):
     done = subprocess.run(code, shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_the_dashboard_is_served_from_anywhere_and_ends_with_its_command(
+    tiny_cohort, tmp_path, home
+):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "brainseg", "dashboard", str(tiny_cohort), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        assert _comes_up(port), "the server did not answer"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+    with socket.socket() as knock:
+        assert knock.connect_ex(("localhost", port)) != 0, "a server was left behind"
+
+
+def _comes_up(port: int) -> bool:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2):
+                return True
+        except OSError:
+            time.sleep(0.2)
+    return False
