@@ -24,7 +24,8 @@ def predict_all(
 ) -> Iterator[dict]:
     """Yield one result an input: the case or image, what was found, the files written, or the error.
 
-    Masks are PNG files of 0 and 255, ``<out>/<case>/<case>_<number>_prediction.png``. A result that
+    Masks are PNG files of 0 and 255, ``<out>/<case>/<case>_<number>_prediction.png``. A case with a
+    slice that cannot be used has its other slices predicted, and an error that says so. A result that
     was written by the same model is given again without running the network.
 
     Args:
@@ -63,6 +64,12 @@ def _predict_case(cohort: Cohort, name: str, out: Path, model: Model) -> dict:
         numbers = case.readable["slice_number"].tolist()
         names = [f"{name}_{number}" for number in numbers]
         result |= _predict(case.volume(), names, out / name, model, model.standing(case))
+        left_out = len(case.slices) - len(numbers)
+        if left_out:
+            result["error"] = (
+                f"{left_out} of {len(case.slices)} slices of {name} could not be used and have no "
+                "prediction: `brainseg check` names each."
+            )
         write_atomically(record, json.dumps(key | {"result": result}).encode())
     except CohortError as error:
         result["error"] = str(error)

@@ -85,6 +85,16 @@ def test_a_bad_case_is_reported_and_the_others_are_predicted(model, tiny_cohort,
     assert results[0]["outputs"] == []
 
 
+def test_a_case_with_a_damaged_slice_gets_the_others_and_says_so(model, tiny_cohort, tmp_path):
+    damaged = tiny_cohort / FIRST / f"{FIRST}_2.tif"
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    for _ in range(2):  # a kept result says it again
+        result = next(predict_all(tiny_cohort, tmp_path / "out", model))
+        assert "1 of 3 slices" in result["error"]
+        names = [Path(path).name for path in result["outputs"]]
+        assert names == [f"{FIRST}_1_prediction.png", f"{FIRST}_10_prediction.png"]
+
+
 def test_an_image_alone_is_predicted_and_a_bad_one_is_one_sentence(model, taught_root, tmp_path):
     image = next(taught_root.glob("*/*_2.tif"))
     (result,) = predict_all(image, tmp_path / "out", model)
