@@ -99,6 +99,11 @@ def download(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a network, or go on with a run, and publish it where asked."""
+    if options.settings:
+        from brainseg.training import TrainingConfig
+
+        print("\n".join(TrainingConfig.described()))
+        return 0
     from brainseg.cohort import Cohort
     from brainseg.publishing import publish
     from brainseg.runs import Run
@@ -230,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     add_data(one)
     one.add_argument("--config", type=Path, help="JSON file of settings")
     one.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="repeatable")
+    one.add_argument("--settings", action="store_true", help="list what --set knows, and stop")
     one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to go on with")
     one.add_argument("--runs", type=Path, help="folder that gets the run")
     one.add_argument("--publish", type=Path, metavar="MODEL", help="models/NAME to publish to")

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class TrainingConfig:
     Attributes:
         data: the cohort's folder.
         name: of the run: letters, digits, dot, dash and underscore.
-        fold: which of ``folds`` is held out, from 0.
+        fold: which of the folds is held out, from 0.
         folds: how many folds by patient.
         seed: of folds, weights, sampling and augmentation.
         epochs: at the most.
@@ -50,9 +50,9 @@ class TrainingConfig:
         weight_decay: of AdamW (Loshchilov and Hutter 2019).
         averaging: momentum of the moving average of the weights, which is what is kept; 0 is off.
         patience: epochs without a better validation Dice until the training stops early.
-        augmentation: strength, 0 is off; see :func:`brainseg.augmentation.augment`.
+        augmentation: strength of the variations of each slice, 0 is off.
         synthetic_cases: phantoms mixed into the training cases.
-        precision: of Keras: ``mixed_bfloat16``, ``mixed_float16`` or ``float32``.
+        precision: of Keras: mixed_bfloat16, mixed_float16 or float32.
         size: of the network's grid, px.
         context_slices: neighbours on each side that add their FLAIR.
         base_features: of the network's first level.
@@ -117,6 +117,16 @@ class TrainingConfig:
                 f"unknown setting {', '.join(unknown)}: choose from {', '.join(sorted(known))}."
             )
         return cls(**settings)
+
+    @classmethod
+    def described(cls) -> list[str]:
+        """Return a line a setting: its name, its default, and what it means."""
+        meanings = dict(re.findall(r"^ {8}(\w+): (.+)$", cls.__doc__ or "", re.MULTILINE))
+        return [
+            f"{setting.name}={'' if setting.default is MISSING else setting.default}"
+            f"  {meanings[setting.name]}"
+            for setting in fields(cls)
+        ]
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -61,7 +61,7 @@ def controls() -> Look:
             step=PERCENT.step,
             format="%d %%",
             key=state.OPACITY,
-            width=200,
+            width=150,
         )
         address.keep(state.OPACITY, PERCENT, default)
     return Look(sequence, mask, st.session_state[state.OPACITY] / 100)

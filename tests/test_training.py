@@ -198,6 +198,13 @@ def test_a_setting_that_does_not_exist_is_refused_with_those_that_do():
         TrainingConfig.from_settings({"data": "x", "epoch": 3})
 
 
+def test_every_setting_is_described_on_a_line_of_its_own():
+    lines = TrainingConfig.described()
+    assert [line.split("=")[0] for line in lines] == list(asdict(TrainingConfig(data="x")))
+    assert "epochs=36  at the most." in lines
+    assert all(len(line.split("  ")[1]) > 5 for line in lines)
+
+
 def test_too_few_patients_are_refused_before_a_run_is_made(config, tmp_path):
     with pytest.raises(CohortError, match="at least 20 patients"):
         train(replace(config, folds=10), tmp_path / "runs")

@@ -32,9 +32,9 @@ except CohortError as error:
 overlays.say_copies(cohort, case)
 
 look = overlays.controls()
+number = overlays.slice_with_steps(case, opens_at)
 parts = st.grid(columns=2, min_column_width=330, gap="medium")
 with parts.container():
-    number = overlays.slice_with_steps(case, opens_at)
     try:
         pixels = data.slice_pixels(cohort, case.name, number)
         mask = data.slice_mask(cohort, case.name, number)
@@ -103,7 +103,7 @@ with parts.container():
             st.caption("data.csv does not hold this patient.")
         else:
             columns = ["column", "code"] + ["label"] * bool(told["label"].notna().any())
-            st.dataframe(told[columns], hide_index=True, placeholder="missing", height=320)
+            st.dataframe(told[columns], hide_index=True, placeholder="missing")
             if "label" not in columns:
                 st.caption("Codes as in data.csv; a codebook.csv beside it would name them.")
 

@@ -24,8 +24,8 @@ There is no training of this cohort yet. Start one from the command line, in the
 python -m brainseg train DATA
 ```
 
-`DATA` is the folder of cases, and `python -m brainseg train --help` lists the settings. This page then
-shows its curves while it trains.
+`DATA` is the folder of cases, and `python -m brainseg train --settings` lists what can be set. This
+page then shows its curves while it trains.
 """
 
 
