@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from brainseg.formats import IMAGE_SUFFIXES, read_upload
 from brainseg.home import write_atomically
 from brainseg.index import Progress
 from brainseg.models import Model, Standing
-from brainseg.prediction import predict
+from brainseg.prediction import predict_timed
 from brainseg.volume import Volume
 
 
@@ -91,13 +90,13 @@ def _predict_image(path: Path, out: Path, model: Model) -> dict:
 def _predict(
     volume: Volume, names: list[str], folder: Path, model: Model, standing: Standing
 ) -> dict:
-    started = time.perf_counter()
-    prediction = predict(volume, model, standing.folds) >= model.threshold
+    predicted = predict_timed(volume, model, standing)
+    prediction = predicted.mask(model.threshold)
     return {
         "slices": len(volume),
         "area_px": int(np.count_nonzero(prediction)),
-        "fold": standing.folds[0] if len(standing.folds) == 1 else None,
-        "seconds": round(time.perf_counter() - started, 3),
+        "fold": standing.fold,
+        "seconds": round(predicted.seconds, 3),
         "outputs": [str(path) for path in write_masks(folder, names, prediction)],
     }
 

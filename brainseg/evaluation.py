@@ -29,6 +29,9 @@ SCORE_COLUMNS = (
 """A row a case. ``fold`` is missing where several folds predicted; ``seen`` says whether a fold that
 predicted learned from the patient; voxels are of the slices that have a usable mask."""
 
+LEARNED_FROM = "the model learned from this patient, so the score would say nothing of new ones"
+"""Why a seen case is refused; the other reasons hold with ``allow_seen``, too."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -139,7 +142,7 @@ def score_case(case: Case, model: Model) -> dict:
         "patient_id": case.patient_id,
         "institution": case.slices["institution"].iloc[0],
         "dice": dice(masks[there], prediction),
-        "fold": standing.folds[0] if len(standing.folds) == 1 else None,
+        "fold": standing.fold,
         "seen": standing.seen,
         "slices": int(there.sum()),
         "tumour_vx": int(np.count_nonzero(masks[there])),
@@ -178,7 +181,7 @@ def _refusal(case: Case, model: Model, allow_seen: bool) -> str | None:
     if not case.readable["area_px"].notna().any():
         return "it has no usable mask"
     if model.standing(case).seen and not allow_seen:
-        return "the model learned from this patient, so the score would say nothing of new ones"
+        return LEARNED_FROM
     return None
 
 

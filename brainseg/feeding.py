@@ -1,6 +1,7 @@
 """What a network is fed with while it trains: prepared cases, and batches drawn from them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,9 +33,9 @@ class PreparedCase:
     stack: np.ndarray
     masks: np.ndarray
 
-    @property
+    @cached_property
     def has_tumour(self) -> np.ndarray:
-        """Return (n,) bool: which slices have tumour."""
+        """Return (n,) bool: which slices have tumour; looked at once, for each draw asks."""
         return self.masks.any(axis=(1, 2))
 
     def inputs(self, context_slices: int) -> np.ndarray:

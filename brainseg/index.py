@@ -70,8 +70,12 @@ def build_index(
         previous: an earlier index of the same folder, or None.
         progress: called with (slices read, slices to read).
     """
-    known = _unchanged(files, previous)
-    stale = files.index[~known] if previous is not None else files.index
+    keys = _keys(files)
+    before = pd.Series(dtype="str") if previous is None else _keys(previous)
+    known = pd.Series(False, index=files.index)
+    if previous is not None:
+        known = _unchanged(keys, before, previous)
+    stale = files.index[~known]
     parts = [files.loc[stale[i : i + PART_ROWS]] for i in range(0, len(stale), PART_ROWS)]
     done, read = 0, []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -80,8 +84,8 @@ def build_index(
             done += len(table)
             if progress:
                 progress(done, len(stale))
-    if previous is not None and known.any():
-        kept = previous.set_index(_keys(previous)).loc[_keys(files[known])]
+    if known.any():
+        kept = previous.set_index(before).loc[keys[known]]
         kept.index = files.index[known]
         read.append(kept[list(_READ_DTYPES)])
     index = pd.concat([files, pd.concat(read).sort_index()], axis=1)
@@ -132,13 +136,12 @@ def identity_of(index: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _unchanged(files: pd.DataFrame, previous: pd.DataFrame | None) -> pd.Series:
-    if previous is None:
-        return pd.Series(False, index=files.index)
+def _unchanged(keys: pd.Series, before: pd.Series, previous: pd.DataFrame) -> pd.Series:
+    """Return which files, by their keys, stand in an earlier index with its keys."""
     # A file that could not be opened may be opened by now: rights change no size and no time.
     opened = previous["image_path"].isna() | previous["image_hash"].notna()
     opened &= previous["mask_path"].isna() | previous["mask_hash"].notna()
-    return _keys(files).isin(_keys(previous[opened]))
+    return keys.isin(before[opened])
 
 
 def _keys(files: pd.DataFrame) -> pd.Series:

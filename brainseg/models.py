@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from brainseg.cohort import Case, Cohort
@@ -63,6 +64,11 @@ class Standing:
         """Return whether a fold that predicts this case learned from its patient."""
         return self.relation == SEEN
 
+    @property
+    def fold(self) -> int | None:
+        """Return the one fold that predicts, or None where several do."""
+        return self.folds[0] if len(self.folds) == 1 else None
+
 
 @dataclass(frozen=True)
 class Model:
@@ -110,12 +116,16 @@ class Model:
         holding = [record.number for record in self.folds if case.name in record.held_out]
         if holding:
             return Standing(HELD_OUT, tuple(holding))
-        known = {
+        return Standing(SEEN if case.patient_id in self._patients else NEW, everything)
+
+    @cached_property
+    def _patients(self) -> set[str]:
+        """Return every patient that stands in the manifest."""
+        return {
             patient_of(name)[0]
             for record in self.folds
             for name in (*record.trained_on, *record.selected_on, *record.held_out)
         }
-        return Standing(SEEN if case.patient_id in known else NEW, everything)
 
     def first_unseen(self, cohort: Cohort) -> str | None:
         """Return the first case of a cohort that a fold never saw, or None where all were seen."""

@@ -97,16 +97,33 @@ def area_by_slice(slices: pd.DataFrame, chosen: int, height_px: int = 150) -> go
             hovertemplate="slice %{x}: no usable mask<extra></extra>",
             name="no usable mask",
         )
+    slice_strip(figure, chosen, "tumour area (px)", height_px)
+    return figure.update_layout(showlegend=bool(len(unknown)))
+
+
+def slice_strip(figure: go.Figure, chosen: int, title: str, height_px: int) -> go.Figure:
+    """Make a figure by slice number a strip that marks a slice and answers to clicks.
+
+    Args:
+        figure: is changed.
+        chosen: the slice number that is shown.
+        title: of the vertical axis.
+        height_px: of the figure.
+    """
     figure.add_vline(chosen, line={"color": QUIET, "width": 2, "dash": "dot"})
     figure.update_xaxes(title="slice", showgrid=False, fixedrange=True)
-    figure.update_yaxes(title="tumour area (px)", rangemode="tozero", nticks=4, fixedrange=True)
+    figure.update_yaxes(title=title, rangemode="tozero", nticks=4, fixedrange=True)
+    return clickable(figure, height_px, bargap=0.15)
+
+
+def clickable(figure: go.Figure, height_px: int, **layout: object) -> go.Figure:
+    """Make a figure's bars and points answer to clicks, and not to drags."""
     return figure.update_layout(
         height=height_px,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        bargap=0.15,
-        showlegend=bool(len(unknown)),
         clickmode="event+select",
         dragmode=False,
+        **layout,
     )
 
 

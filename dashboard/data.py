@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brainseg import checks, statistics
-from brainseg.cohort import Cohort
+from brainseg import checks, evaluation, statistics
+from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.models import Model
 from brainseg.prediction import Prediction, predict_timed
@@ -117,6 +117,14 @@ def reload() -> None:
 def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
     """Return a case's probability; the digest stands for the model's folds, weights and input."""
     return predict_timed(volume(cohort, case), model, model.standing(cohort.case(case)))
+
+
+@st.cache_resource(
+    max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
+)
+def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
+    """Return the cases to score, and the refused; see :func:`brainseg.evaluation.scorable`."""
+    return evaluation.scorable(cohort, model)
 
 
 class WarmUp(Thread):

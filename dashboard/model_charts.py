@@ -8,9 +8,14 @@ import plotly.graph_objects as go
 
 from brainseg.imaging import PREDICTION_COLOUR, heat
 from brainseg.models import HELD_OUT, NEW, SEEN
-from dashboard.charts import MASK_RGB, QUIET
+from dashboard.charts import MASK_RGB, QUIET, clickable, slice_strip
 
 PREDICTION_RGB = f"rgb{PREDICTION_COLOUR}"
+
+LEGEND_ON_TOP = {
+    "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    "showlegend": True,
+}
 
 TRAINING_TITLES = {
     "loss": "Loss (training)",
@@ -114,15 +119,7 @@ def dice_by_case(scores: pd.DataFrame, mean: float, height_px: int = 340) -> go.
     )
     figure.update_xaxes(title=None if named else "cases, from the lowest to the highest Dice")
     figure.update_yaxes(title="Dice of the case", range=[0, 1.02])
-    return figure.update_layout(
-        height=height_px,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        bargap=0.15,
-        clickmode="event+select",
-        dragmode=False,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        showlegend=True,
-    )
+    return clickable(figure, height_px, bargap=0.15, **LEGEND_ON_TOP)
 
 
 def dice_by_volume(scores: pd.DataFrame, height_px: int = 340) -> go.Figure:
@@ -147,14 +144,7 @@ def dice_by_volume(scores: pd.DataFrame, height_px: int = 340) -> go.Figure:
     figure.update_xaxes(title="tumour volume (voxels, log scale)", type="log")
     figure.update_xaxes(dtick="D2", tickformat=",")
     figure.update_yaxes(title="Dice of the case", range=[0, 1.02])
-    return figure.update_layout(
-        height=height_px,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        clickmode="event+select",
-        dragmode=False,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        showlegend=True,
-    )
+    return clickable(figure, height_px, **LEGEND_ON_TOP)
 
 
 def with_probability(figure: go.Figure, probability: np.ndarray) -> go.Figure:
@@ -214,15 +204,4 @@ def predicted_area_by_slice(areas: pd.DataFrame, chosen: int, height_px: int = 1
             hovertemplate="slice %{x}: %{y:.0f} px in the mask<extra></extra>",
             name="manual mask",
         )
-    figure.add_vline(chosen, line={"color": QUIET, "width": 2, "dash": "dot"})
-    figure.update_xaxes(title="slice", showgrid=False, fixedrange=True)
-    figure.update_yaxes(title="area (px)", rangemode="tozero", nticks=4, fixedrange=True)
-    return figure.update_layout(
-        height=height_px,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        bargap=0.15,
-        clickmode="event+select",
-        dragmode=False,
-        showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-    )
+    return slice_strip(figure, chosen, "area (px)", height_px).update_layout(**LEGEND_ON_TOP)

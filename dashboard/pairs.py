@@ -9,26 +9,16 @@ from brainseg.cohort import Cohort
 from brainseg.statistics import Pair
 from dashboard import address, state, widgets
 
-SEEDS = range(1_000_000)
-
-
-def current_seed() -> int:
-    """Return the seed in the address, 0 without one, and say where it is none."""
-    if address.take(state.SEED, SEEDS, 0) is not None:
-        st.warning("The seed in the address is not a number from 0 to 999999: here is seed 0.")
-    return st.session_state[state.SEED]
-
 
 def controls(pair: Pair, again: str) -> None:
     """Draw the seed, a button for another one, and the way to the pair's slice.
 
     Args:
-        pair: the pair that is shown, for :func:`current_seed`.
+        pair: the pair that is shown, for :func:`dashboard.widgets.current_seed`.
         again: what the button says.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Seed", SEEDS[0], SEEDS[-1], key=state.SEED, width=150)
-        address.keep(state.SEED, SEEDS, 0)
+        widgets.seed_picker()
         st.button(again, on_click=_draw_again, icon=":material/casino:", key="another_pair")
         st.page_link(
             state.CASE_PAGE,
@@ -68,4 +58,4 @@ def file_table(cohort: Cohort) -> None:
 
 
 def _draw_again() -> None:
-    address.put(**{state.SEED: secrets.choice(SEEDS)})
+    address.put(**{state.SEED: secrets.choice(widgets.SEEDS)})

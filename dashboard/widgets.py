@@ -18,6 +18,8 @@ from dashboard import address, data, state
 
 MOST_LINKS = 200
 
+SEEDS = range(address.MOST_SEED)
+
 HOW_TO_START = """
 Name a folder of cases and start again:
 
@@ -179,6 +181,19 @@ def slice_picker(case: Case, default: int) -> int:
     st.select_slider("Slice", numbers, key=state.SLICE)
     address.keep(state.SLICE, numbers, default)
     return st.session_state[state.SLICE]
+
+
+def current_seed() -> int:
+    """Return the seed in the address, 0 without one, and say where it is none."""
+    if address.take(state.SEED, SEEDS, 0) is not None:
+        st.warning("The seed in the address is not a number from 0 to 999999: here is seed 0.")
+    return st.session_state[state.SEED]
+
+
+def seed_picker(on_change: Callable[[], None] | None = None) -> None:
+    """Draw the seed of :func:`current_seed`, which comes before it on the page."""
+    st.number_input("Seed", SEEDS[0], SEEDS[-1], key=state.SEED, width=150, on_change=on_change)
+    address.keep(state.SEED, SEEDS, 0)
 
 
 def step_slice(numbers: Sequence[int], step: int) -> None:

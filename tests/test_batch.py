@@ -58,7 +58,7 @@ def test_a_second_run_does_not_run_the_network_again(model, tiny_cohort, tmp_pat
     out = tmp_path / "out"
     first = list(predict_all(tiny_cohort, out, model))
     Path(first[1]["outputs"][0]).unlink()
-    import brainseg.batch
+    import brainseg.prediction
 
     asked = []
 
@@ -66,7 +66,7 @@ def test_a_second_run_does_not_run_the_network_again(model, tiny_cohort, tmp_pat
         asked.append(volume)
         return predict(volume, model, folds)
 
-    monkeypatch.setattr(brainseg.batch, "predict", counted)
+    monkeypatch.setattr(brainseg.prediction, "predict", counted)
     again = list(predict_all(tiny_cohort, out, model))
     assert len(asked) == 1, "only the case whose file is gone is predicted again"
     assert [r["area_px"] for r in again] == [r["area_px"] for r in first]

@@ -93,7 +93,8 @@ def test_a_file_that_could_not_be_opened_is_tried_again(tiny_cohort: Path) -> No
     assert row["image_error"].startswith("image cannot be opened")
     files = list_files(tiny_cohort).files
     index = build_index(tiny_cohort, files, None)
-    again = brainseg.index._unchanged(files, index)
+    keys_of = brainseg.index._keys
+    again = brainseg.index._unchanged(keys_of(files), keys_of(index), index)
     assert again.tolist() == index["image_hash"].notna().tolist()
 
 

@@ -12,7 +12,6 @@ from dashboard import address, charts, data, overlays, state, widgets
 
 ONE, GRID = "one slice", "grid"
 ALL_CASES, THIS_CASE = "all cases", "this case"
-SEEDS = range(address.MOST_SEED)
 IN_GRID = 12
 
 GLOSSARY = {
@@ -34,7 +33,7 @@ GLOSSARY = {
 
 def new_seed() -> None:
     """Draw again: what was chosen by hand gives way to what the seed draws."""
-    address.put(**{state.SEED: secrets.choice(SEEDS)})
+    address.put(**{state.SEED: secrets.choice(widgets.SEEDS)})
     redraw()
 
 
@@ -60,10 +59,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         "Tumour", state.TUMOUR, ("any", "with", "without"), "any", on_change=redraw
     )
     source = widgets.choice("From", state.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
-    if address.take(state.SEED, SEEDS, 0) is not None:
-        st.warning("The seed in the address is not a number from 0 to 999999: here is seed 0.")
-    seed = st.number_input("Seed", SEEDS[0], SEEDS[-1], key=state.SEED, width=150, on_change=redraw)
-    address.keep(state.SEED, SEEDS, 0)
+    seed = widgets.current_seed()
+    widgets.seed_picker(on_change=redraw)
     st.button(
         "New random slice" if show == ONE else "New random slices",
         on_click=new_seed,

@@ -178,7 +178,7 @@ def files(cohort: Cohort) -> None:
 
 def random_pair(cohort: Cohort) -> None:
     st.header("One random pair", anchor="pair")
-    pair = statistics.random_pair(cohort.slices, pairs.current_seed())
+    pair = statistics.random_pair(cohort.slices, widgets.current_seed())
     if pair is None:
         st.info("There is no pair of image and mask that can be read.", icon=":material/image:")
         return

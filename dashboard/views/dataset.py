@@ -40,7 +40,7 @@ def peek(cohort: Cohort) -> None:
     st.header("2 · Peek", anchor="peek")
     with_tumour = cohort.slices[cohort.slices["area_px"] > 0]
     usable = cohort.slices[cohort.slices["area_px"].notna()]
-    seed = pairs.current_seed()
+    seed = widgets.current_seed()
     pair = statistics.random_pair(with_tumour if len(with_tumour) else usable, seed)
     if pair is None:
         st.info(

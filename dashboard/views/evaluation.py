@@ -8,18 +8,18 @@ import streamlit as st
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.evaluation import (
+    LEARNED_FROM,
     Evaluation,
     by_case,
     evaluate,
     keep,
     kept,
     relations,
-    scorable,
     seconds_left,
 )
 from brainseg.metrics import EMPTY_MASK_RULE, bootstrap_interval, dice
 from brainseg.models import Model
-from dashboard import address, model_charts, models, state, widgets
+from dashboard import address, data, model_charts, models, state, widgets
 
 ALLOW_SEEN = "allow_seen"
 CHARTS = ("dice_by_case", "dice_by_volume")
@@ -40,9 +40,8 @@ def choose_row(names: list[str]) -> None:
 
 def offer_scoring(cohort: Cohort, model: Model, label: str) -> None:
     """Offer to score the cases here, and say the command that does the same."""
-    chosen, refused = scorable(cohort, model)
-    _, always_refused = scorable(cohort, model, allow_seen=True)
-    seen = len(refused) - len(always_refused)
+    chosen, refused = data.scorable(cohort, model)
+    seen = list(refused.values()).count(LEARNED_FROM)
     allow_seen = False
     if seen:
         allow_seen = st.checkbox(
