@@ -187,6 +187,40 @@ def predict(options: argparse.Namespace) -> int:
     return int(failed)
 
 
+def reviews(options: argparse.Namespace) -> int:
+    """Tell what readers think of the cases, as CSV."""
+    from brainseg.exports import csv_bytes, write_new
+    from brainseg.reviews import open_reviews
+
+    cohort = _open(options)
+    kept = open_reviews(cohort)
+    table, others = kept.table(), len(kept.of_other_images())
+    if others:
+        print(
+            f"brainseg: {others} review(s) are left out, of cases that share only their name with one "
+            "here: their images are others.",
+            file=sys.stderr,
+        )
+    if options.out:
+        write_new(options.out, csv_bytes(table), cohort.root, options.overwrite)
+    facts = {"reviews": json.loads(table.to_json(orient="records", date_format="iso"))}
+    told = str(options.out) if options.out else csv_bytes(table).decode().rstrip("\n")
+    _tell(options, facts, [told])
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a case as NIfTI files and a one-page report, predicted where a model is named."""
+    from brainseg.exports.case import export_case
+    from brainseg.models import open_model
+
+    cohort = _open(options)
+    model = open_model(options.model) if options.model else None
+    paths = export_case(cohort, options.case, options.out, model, options.overwrite)
+    _tell(options, {"case": options.case, "files": [str(p) for p in paths]}, [*map(str, paths)])
+    return 0
+
+
 def dashboard(options: argparse.Namespace) -> int:
     """Serve the dashboard until it is stopped, on the synthetic sample cohort without data."""
     app = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
@@ -247,6 +281,16 @@ def _parser() -> argparse.ArgumentParser:
     one = add(predict, "input")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model(one)
+    one = add(reviews)
+    add_data(one)
+    one.add_argument("--out", type=Path, metavar="FILE", help="a CSV file, not standard output")
+    one.add_argument("--overwrite", action="store_true", help="replace that file")
+    one = add(export)
+    add_data(one)
+    one.add_argument("case", metavar="CASE", help="a case's name")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument("--model", help="a name in models/; without one nothing is predicted")
+    one.add_argument("--overwrite", action="store_true", help="replace files of the same names")
     one = add(dashboard)
     add_data(one)
     one.add_argument("--port", type=int, default=8501)

@@ -9,7 +9,7 @@ import numpy as np
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, CohortError
-from brainseg.exports import write_masks
+from brainseg.exports import refuse_inside, write_masks
 from brainseg.formats import IMAGE_SUFFIXES, read_upload
 from brainseg.home import write_atomically
 from brainseg.index import Progress
@@ -36,10 +36,7 @@ def predict_all(
         CohortError: the source is missing or holds no image, or ``out`` lies inside it.
         ModelError: the model cannot be opened.
     """
-    if out.resolve() == source.resolve() or source.resolve() in out.resolve().parents:
-        raise CohortError(
-            f"{out} lies inside of {source}, and a dataset's folder is never written: name another."
-        )
+    refuse_inside(out, source)
     if source.is_file() and source.suffix.lower() in IMAGE_SUFFIXES:
         yield _predict_image(source, out, model)
         return

@@ -23,3 +23,11 @@ class RunError(BrainsegError):
 
 class SampleError(BrainsegError):
     """The synthetic sample cohort cannot be written where it was asked for."""
+
+
+class FilterError(BrainsegError):
+    """A filter of cases, as it stands in an address, cannot be read or does not fit the table."""
+
+
+class ReviewError(BrainsegError):
+    """A review cannot be kept or read as it is."""

@@ -134,6 +134,14 @@ class Model:
         )
 
 
+def fold_words(folds: tuple[int, ...]) -> str:
+    """Return folds in words: “fold 0”, or “the mean of folds 0, 1 and 2”."""
+    if len(folds) == 1:
+        return f"fold {folds[0]}"
+    *most, last = map(str, folds)
+    return f"the mean of folds {', '.join(most)} and {last}"
+
+
 def list_models(folder: Path = MODELS) -> list[str]:
     """Return the names of the models there are; the default comes first."""
     names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))

@@ -19,7 +19,8 @@ class Volume:
     Attributes:
         pixels: (n, h, w, 3) uint8, 0..255, channels in the order of ``sequences``.
         spacing_mm: (slice, row, column) in mm where the source holds it, else None.
-        affine: (4, 4) voxel to world in mm where the source holds it, else None.
+        affine: (4, 4) where the source holds it, else None: from (slice, row, column, 1), as the pixels
+            are indexed, to mm towards the patient's right, front and top (RAS+, as in NIfTI).
         sequences: the name of each channel.
         notes: what was done to the pixels on the way, one sentence each.
     """

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -34,6 +35,23 @@ def pictures_of(app: AppTest, chart: int = 0) -> list[np.ndarray]:
     sources = [trace["source"] for trace in figure["data"] if trace["type"] == "image"]
     encoded = [base64.b64decode(source.partition("base64,")[2]) for source in sources]
     return [np.asarray(Image.open(BytesIO(data)).convert("RGB")) for data in encoded]
+
+
+def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the header and the arrays of a case as the viewer is sent it; see brainseg/payload.py."""
+    start = 4 + int.from_bytes(payload[:4], "little")
+    header = json.loads(payload[4:start])
+    arrays = {}
+    for name, place in header["blobs"].items():
+        blob = payload[start + place["offset"] :][: place["bytes"]]
+        arrays[name] = np.frombuffer(zlib.decompress(blob), np.uint8).reshape(header["shape"])
+    return header, arrays
+
+
+def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return what the viewer of a page was sent: header and arrays."""
+    (viewer,) = app.get("bidi_component")
+    return unpack(viewer.proto.bytes)
 
 
 def texts(app: AppTest) -> str:

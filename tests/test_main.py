@@ -126,6 +126,64 @@ def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tm
     assert Path(facts["outputs"][0]).exists()
 
 
+def test_reviews_are_told_as_csv_or_written_to_a_new_file(run, tiny_cohort, tmp_path, capsys):
+    from brainseg.cohort import Cohort
+    from brainseg.reviews import open_reviews
+
+    open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "ab", "needs edit", "=the rim")
+    assert main(["reviews", str(tiny_cohort)]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[1] == "case,reader,state,comment,changed_at,mask_changed"
+    assert f"{FIRST},AB,needs edit,'=the rim," in told
+    code, facts, _ = run("reviews", tiny_cohort, "--json")
+    assert (code, facts["reviews"][0]["comment"]) == (0, "=the rim")
+
+    out = tmp_path / "deep" / "reviews.csv"
+    assert run("reviews", tiny_cohort, "--out", out)[0] == 0
+    assert out.read_text() == told
+    code, _, refused = run("reviews", tiny_cohort, "--out", out)
+    assert (code, "is there already" in refused) == (2, True)
+    assert run("reviews", tiny_cohort, "--out", out, "--overwrite")[0] == 0
+    assert run("reviews", tiny_cohort, "--out", tiny_cohort / "r.csv")[0] == 2
+
+
+def test_reviews_of_other_images_are_counted_and_left_out(run, tiny_cohort):
+    from brainseg.cohort import Cohort
+    from brainseg.reviews import open_reviews
+
+    open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "ab", "agree")
+    (tiny_cohort / FIRST / f"{FIRST}_10.tif").unlink()
+    code, facts, told = run("reviews", tiny_cohort, "--json")
+    assert (code, facts["reviews"]) == (0, [])
+    assert "1 review(s) are left out" in told
+
+
+def test_a_case_is_exported_with_its_report_and_never_over_other_files(
+    run, tiny_cohort, tiny_model, tmp_path
+):
+    out = tmp_path / "out"
+    code, facts, _ = run("export", tiny_cohort, FIRST, "--out", out, "--json")
+    assert (code, facts["case"]) == (0, FIRST)
+    parts = {Path(file).name.removeprefix(f"{FIRST}_") for file in facts["files"]}
+    assert parts == {
+        "pre-contrast.nii.gz",
+        "flair.nii.gz",
+        "post-contrast.nii.gz",
+        "mask.nii.gz",
+        "slices.csv",
+        "report.pdf",
+        "about.txt",
+    }
+    assert all(Path(file).stat().st_size for file in facts["files"])
+    again = ("export", tiny_cohort, FIRST, "--out", out, "--model", tiny_model)
+    assert run(*again)[0] == 2
+    code, facts, _ = run(*again, "--overwrite", "--json")
+    assert code == 0
+    assert any(file.endswith("_probability.nii.gz") for file in facts["files"])
+    assert run("export", tiny_cohort, "nobody", "--out", out)[0] == 2
+    assert run("export", tiny_cohort, FIRST, "--out", tiny_cohort / "x")[0] == 2
+
+
 def test_settings_come_from_a_file_and_are_overruled_by_words(run, taught_root, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"epochs": 7, "folds": 50}))
@@ -167,6 +225,8 @@ def test_each_verb_explains_itself_and_says_what_it_is_not(capsys):
         "train",
         "evaluate",
         "predict",
+        "reviews",
+        "export",
         "dashboard",
     ]:
         with pytest.raises(SystemExit) as left:
