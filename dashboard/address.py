@@ -72,6 +72,42 @@ def keep_text(key: str) -> None:
     keep(key, [st.query_params.get(key, "")], "")
 
 
+def take_several(key: str, allowed: Sequence[str], default: Sequence[str]) -> list[str]:
+    """Give a widget of several values its values before it is drawn, as :func:`take`.
+
+    Args:
+        key: the widget's key, and the name of a parameter that stands in the address once a value.
+        allowed: the values that can be chosen.
+        default: what no parameter means.
+
+    Returns:
+        What the address asks for and is not allowed.
+    """
+    asked = tuple(st.query_params.get_all(key))
+    now = (st.session_state.get(state.PAGE), asked, tuple(default) if not asked else None)
+    value = st.session_state.get(key)
+    seen, kept = st.session_state.get(_seen(key), (None, None))
+    moved = seen is not None and seen[0] == now[0] and value != kept
+    if value is None or (now != seen and not moved):
+        value = list(asked or default)
+    st.session_state[key] = [one for one in value if one in allowed]
+    st.session_state[_seen(key)] = (now, st.session_state[key])
+    return [one for one in asked if one not in allowed]
+
+
+def keep_several(key: str, default: Sequence[str]) -> None:
+    """Write the values of a widget into the address, as :func:`keep`; the default leaves it bare."""
+    value = list(st.session_state[key])
+    wanted = [] if value == list(default) else value
+    if st.query_params.get_all(key) != wanted:
+        if wanted:
+            st.query_params[key] = wanted
+        else:
+            st.query_params.pop(key, None)
+    now = (st.session_state.get(state.PAGE), tuple(wanted), tuple(default) if not wanted else None)
+    st.session_state[_seen(key)] = (now, value)
+
+
 def put(**values: object) -> None:
     """Set parameters from a callback; a value of None takes its parameter out of the address.
 

@@ -15,13 +15,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brainseg import checks, evaluation, statistics
+from brainseg import checks, evaluation, payload, statistics, worklist
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.models import Model
 from brainseg.prediction import Prediction, predict_timed
 from brainseg.prediction import warm_up as warm_up_model
+from brainseg.record import CaseRecord, record_of
+from brainseg.reviews import open_reviews
 from brainseg.volume import Volume
+from dashboard.background import Work
 
 _BY_CONTENT = {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
 _WITH_PATIENTS = {Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))}
@@ -63,10 +66,39 @@ def case_table(cohort: Cohort) -> pd.DataFrame:
     return statistics.case_table(cohort.slices)
 
 
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
+def case_rows(cohort: Cohort) -> pd.DataFrame:
+    """Return what the files alone give of the worklist; see :func:`brainseg.worklist.case_rows`."""
+    return worklist.case_rows(cohort)
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
+    """Return all reviews, and how many are of other images; `stamp` is a key, of the file's content."""
+    kept = open_reviews(cohort)
+    return kept.table(), len(kept.of_other_images())
+
+
+@st.cache_data(
+    max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
+)
+def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame | None:
+    """Return the kept scores of cases the model never saw; `changed` is :func:`last_scored`."""
+    kept = evaluation.kept(cohort, model)
+    unseen = kept and kept.unseen()
+    return unseen.scores if unseen else None
+
+
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
 def findings(cohort: Cohort) -> list[checks.Finding]:
     """Return what the checks found; see :func:`brainseg.checks.run_checks`."""
-    return checks.run_checks(cohort)
+    return checking(cohort).result.result()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
+def checking(cohort: Cohort) -> Work[list[checks.Finding]]:
+    """Start the checks beside the pages, for one that shows more than their findings."""
+    return Work("checking", lambda _: checks.run_checks(cohort))
 
 
 class Opening:
@@ -105,6 +137,15 @@ def last_change(root: str) -> float:
         return 0.0
 
 
+def last_scored(cohort: Cohort) -> tuple[str, int]:
+    """Return what changes when scores are kept: their folder, and when a file in it was replaced."""
+    folder = cohort.home / "scores"
+    try:
+        return str(folder), folder.stat().st_mtime_ns
+    except OSError:
+        return str(folder), 0
+
+
 def reload() -> None:
     """Forget all that was kept, so that the folder is looked at again."""
     st.cache_data.clear()
@@ -125,6 +166,22 @@ def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
 def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
     """Return the cases to score, and the refused; see :func:`brainseg.evaluation.scorable`."""
     return evaluation.scorable(cohort, model)
+
+
+def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRecord:
+    """Return what leaves the application of a case, with a model's prediction where one is named."""
+    numbers = cohort.case(case).readable["slice_number"].tolist()
+    pixels, annotated = volume(cohort, case), masks(cohort, case)
+    predicted = None if model is None else prediction(cohort, case, model)
+    return record_of(case, pixels, numbers, *annotated, model, predicted)
+
+
+@st.cache_resource(
+    max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
+)
+def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
+    """Return a case as the viewer takes it, with a model's prediction; see :mod:`brainseg.payload`."""
+    return payload.case_payload(case_record(cohort, case, model))
 
 
 class WarmUp(Thread):

@@ -15,6 +15,7 @@ from brainseg.models import (
     SEEN,
     Model,
     Standing,
+    fold_words,
     list_models,
     open_model,
 )
@@ -28,12 +29,20 @@ RELATION_MEANS = (
 )
 
 
-def model_picker() -> Model:
-    """Return the chosen model, with a picker where there are several; stop where there is none."""
+NO_PREDICTION = "none"
+"""The choice of a page that can do without a model."""
+
+
+def model_choices() -> dict[str, str]:
+    """Return the models a page can show, what each is called to what opens it; the default first."""
     named = os.environ.get("BRAINSEG_MODEL")
     choices = {name: name for name in list_models()}
-    if named:
-        choices = {Path(named).name: named} | choices
+    return {Path(named).name: named} | choices if named else choices
+
+
+def model_picker() -> Model:
+    """Return the chosen model, with a picker where there are several; stop where there is none."""
+    choices = model_choices()
     try:
         if len(choices) < 2:
             return open_model(next(iter(choices.values()), None))
@@ -47,6 +56,25 @@ def model_picker() -> Model:
         st.selectbox("Model", names, key=state.MODEL, on_change=_forget_threshold, width=320)
         address.keep(state.MODEL, names, names[0])
         return open_model(choices[st.session_state[state.MODEL]])
+    except ModelError as error:
+        widgets.refuse(error)
+
+
+def optional_picker() -> Model | None:
+    """Return the model whose prediction a person wants to see, or None; see :data:`NO_PREDICTION`."""
+    choices = {NO_PREDICTION: None} | model_choices()
+    names = list(choices)
+    wrong = address.take(state.MODEL, names, NO_PREDICTION)
+    if wrong is not None:
+        st.warning(
+            f"There is no model “{widgets.plain(wrong)}”: here is the case without a prediction.",
+            icon=":material/help:",
+        )
+    st.selectbox("Prediction", names, key=state.MODEL, width=200)
+    address.keep(state.MODEL, names, NO_PREDICTION)
+    chosen = st.session_state[state.MODEL]
+    try:
+        return None if chosen == NO_PREDICTION else open_model(choices[chosen])
     except ModelError as error:
         widgets.refuse(error)
 
@@ -71,14 +99,6 @@ def option_for(model: Model) -> str:
         return ""
     named = model.name if model.folder.parent == MODELS else str(model.folder)
     return f" --model {shlex.quote(named)}"
-
-
-def fold_words(folds: tuple[int, ...]) -> str:
-    """Return folds in words: “fold 0”, or “the mean of folds 0, 1 and 2”."""
-    if len(folds) == 1:
-        return f"fold {folds[0]}"
-    *most, last = map(str, folds)
-    return f"the mean of folds {', '.join(most)} and {last}"
 
 
 def duration(seconds: float) -> str:

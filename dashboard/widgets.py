@@ -140,15 +140,24 @@ def step_case(cohort: Cohort, step: int) -> None:
     address.put(**{state.CASE: names[place % len(names)], state.SLICE: None})
 
 
-def step_button(label: str, shortcut: str, step: Callable, of: object, by: int) -> None:
+def step_button(
+    label: str,
+    shortcut: str | None,
+    step: Callable,
+    of: object,
+    by: int,
+    disabled: bool = False,
+) -> None:
     """Draw a button that goes one back or one on, also by a key.
 
     Args:
         label: such as "Next slice"; it makes the widget's key too.
-        shortcut: one letter; arrows belong to the slider, and with Alt to the browser.
-        step: :func:`step_case` or :func:`step_slice`.
-        of: what it steps through, its first argument.
+        shortcut: one letter; arrows belong to the slider, and with Alt to the browser. None where the
+            page has a key of its own for it.
+        step: called with ``of`` and ``by``, such as :func:`step_slice`.
+        of: what it steps through.
         by: -1 or 1.
+        disabled: there is nothing to go to.
     """
     st.button(
         label,
@@ -156,6 +165,7 @@ def step_button(label: str, shortcut: str, step: Callable, of: object, by: int) 
         args=(of, by),
         key=label.lower().replace(" ", "_"),
         shortcut=shortcut,
+        disabled=disabled,
         icon=":material/chevron_left:" if by < 0 else ":material/chevron_right:",
         icon_position="left" if by < 0 else "right",
     )
@@ -248,10 +258,10 @@ def figure(
     return drawn
 
 
-def csv_button(table: pd.DataFrame, name: str) -> None:
+def csv_button(table: pd.DataFrame, name: str, label: str = "CSV") -> None:
     """Offer a table as CSV, whose first line says what it may be used for."""
     st.download_button(
-        "CSV",
+        label,
         lambda: csv_bytes(table),
         file_name=f"{name}.csv",
         mime="text/csv",

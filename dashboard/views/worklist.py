@@ -1,100 +1,130 @@
-"""Worklist: every case in one table that sorts and filters, and leads to the case."""
+"""Worklist: every case in one table that filters, sorts and searches, and leads to the case."""
 
+import pandas as pd
 import streamlit as st
 
-from brainseg.statistics import UNKNOWN, case_table
-from dashboard import address, data, state, widgets
+from brainseg import worklist
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
+from dashboard import columns, data, filtering, selection, state, widgets
 
-ALL = "all"
-TABLE_KEY = "cases"
+CLICK_KEY = "open_case"
+TABLE = "_number of the table"
+DRAWN = "_cases in the table's order"
+CHOSEN = "_case of the chosen row"
+ROW_PX, HEADER_PX, MOST_PX = 35, 38, 640
+LOOKS_AGAIN_S = 1.0
+
+
+def open_clicked(cohort: Cohort) -> None:
+    """Go to the case that was clicked or chosen, with the filter that its neighbours follow."""
+    click = st.session_state.get(CLICK_KEY)
+    name = st.session_state.pop(CHOSEN, None) or (click and click["label"])
+    if name in cohort.cases:
+        asked = {**selection.parameters(), state.CASE: name}
+        st.switch_page(state.CASE_PAGE, query_params=asked)
+
+
+def follow_table() -> None:
+    """Sort by the column whose header was clicked, or open the case whose row was chosen."""
+    chosen = st.session_state[table_key()].selection
+    if chosen.columns:
+        filtering.sort_by(chosen.columns[0])
+        # Another table, in which no column is chosen: Streamlit 1.67 empties a selection from here
+        # once, and not the next time.
+        st.session_state[TABLE] = st.session_state.get(TABLE, 0) + 1
+    if chosen.rows:
+        st.session_state[CHOSEN] = st.session_state[DRAWN][chosen.rows[0]]
+
+
+def table_key() -> str:
+    return f"cases {st.session_state.get(TABLE, 0)}"
+
+
+def controls(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        filtering.search()
+        filtering.values("institution", every, 160)
+        filtering.values("review", every, 190)
+        filtering.values("missing_sequences", every, 190)
+        filtering.findings()
+        filtering.not_yet_by_me()
+        filtering.order(every)
+        with st.popover("More filters", icon=":material/tune:"):
+            filtering.more(every, codebook)
+        with st.popover("Columns", icon=":material/view_column:"):
+            filtering.chooser(every)
+    filtering.chips(every)
+
+
+def draw(rows: pd.DataFrame, names: list[str]) -> None:
+    sort = st.query_params.get(state.SORT, "")
+    st.session_state[DRAWN] = rows["case"].tolist()
+    st.dataframe(
+        rows[names],
+        key=table_key(),
+        hide_index=True,
+        height=min(HEADER_PX + ROW_PX * len(rows), MOST_PX),
+        on_select=follow_table,
+        selection_mode=("single-row", "single-column"),
+        placeholder="–",
+        column_config=columns.configuration(names, sort, CLICK_KEY),
+        alt="The cases that fit the filter, a row a case",
+    )
+
+
+@st.fragment(run_every=LOOKS_AGAIN_S)
+def wait_for_the_checks(cohort: Cohort) -> None:
+    """Say that findings are still to come, and show them when they are there."""
+    if data.checking(cohort).result.done():
+        st.rerun()
+    st.caption(":material/hourglass_top: The checks still run: findings appear when they are done.")
+
+
+def say_how_many(cohort: Cohort, now: selection.Selected) -> None:
+    reviewed = int(now.rows["review"].notna().sum())
+    told = f"{len(now.rows):,} of {len(now.every):,} cases, {reviewed:,} reviewed."
+    how = "Click a case's name to open it; by keyboard go to its row and press Shift+Space."
+    model, _ = selection.scored(cohort)
+    scores = f" Dice: {widgets.plain(model)}, on cases that it never saw." if model else ""
+    st.caption(f"{told} {how}{scores}")
+
+
+def exports(cohort: Cohort, rows: pd.DataFrame) -> None:
+    with st.container(horizontal=True):
+        widgets.csv_button(worklist.for_export(rows), "worklist", "This table as CSV")
+        try:
+            reviews, others = selection.reviews(cohort)
+            widgets.csv_button(reviews, "reviews", "All reviews as CSV")
+        except BrainsegError as error:
+            st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+            return
+    if others:
+        many = "1 review was" if others == 1 else f"{others} reviews were"
+        st.caption(
+            f"{many} given for other images of a case with the same name, and not counted here: an "
+            "image has changed since, or another cohort has a case of that name."
+        )
+
 
 st.title("Worklist")
 cohort = widgets.open_cohort()
+open_clicked(cohort)
 widgets.notes(cohort)
 
-table = data.case_table(cohort)
-table = table.assign(
-    institution=table["institution"].fillna(UNKNOWN),
-    tumour_share=table["tumour_share"].round(2),
-    notes=[
-        f"{row.unusable} without usable mask" if row.unusable else "" for row in table.itertuples()
-    ],
-)
-institutions = (ALL, *sorted(table["institution"].unique()))
-
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    wrong = address.take(state.INSTITUTION, institutions, ALL)
-    st.selectbox("Institution", institutions, key=state.INSTITUTION, width=220)
-    address.keep(state.INSTITUTION, institutions, ALL)
-    address.take_text(state.SEARCH)
-    searched = st.text_input(
-        "Case contains",
-        key=state.SEARCH,
-        type="search",
-        placeholder="part of a case's name",
-        icon=":material/search:",
-        max_chars=100,
-        width=320,
-    )
-    address.keep_text(state.SEARCH)
-if wrong is not None:
-    st.warning(f"There is no institution “{widgets.plain(wrong)}” in this cohort: here are all.")
-
-if (institution := st.session_state[state.INSTITUTION]) != ALL:
-    table = table[table["institution"] == institution]
-if searched:
-    table = table[table["case"].str.contains(searched, case=False, regex=False)]
-if table.empty:
-    st.info("No case fits these filters: clear one of them.")
-    st.stop()
-
-st.caption(f"{len(table)} of {len(cohort.cases)} cases. Choose a row to open the case.")
-chosen = st.dataframe(
-    table,
-    key=TABLE_KEY,
-    hide_index=True,
-    height=min(38 + 35 * len(table), 640),
-    on_select="rerun",
-    selection_mode="single-row",
-    placeholder="unknown",
-    column_order=[
-        "case",
-        "institution",
-        "slices",
-        "slices_with_tumour",
-        "tumour_share",
-        "tumour_vx",
-        "flair_copies",
-        "notes",
-    ],
-    column_config={
-        "case": st.column_config.TextColumn("Case"),
-        "institution": st.column_config.TextColumn("Institution"),
-        "slices": st.column_config.NumberColumn("Slices"),
-        "slices_with_tumour": st.column_config.NumberColumn("Slices with tumour"),
-        "tumour_share": st.column_config.ProgressColumn(
-            "Share with tumour",
-            help="Slices with tumour of those with a usable mask",
-            format="percent",
-            min_value=0,
-            max_value=1,
-        ),
-        "tumour_vx": st.column_config.NumberColumn("Tumour (voxels)", format="localized"),
-        "flair_copies": st.column_config.TextColumn(
-            "FLAIR in place of",
-            help="Sequences that are not there: on every slice they repeat FLAIR",
-        ),
-        "notes": st.column_config.TextColumn("Notes"),
-    },
-    alt="All cases with their institution, slices and tumour volume",
-)
-if rows := chosen.selection.rows:
-    # The filters go along: Streamlit leaves an entry of this page with the new parameters in the
-    # browser's history, and that is where the back button leads.
-    filters = st.query_params.to_dict()
-    name = table["case"].iloc[rows[0]]
-    st.switch_page(state.CASE_PAGE, query_params={**filters, state.CASE: name})
-
-widgets.csv_button(table, "worklist")
+now = selection.selected(cohort)
+controls(now.every, cohort.codebook)
+selection.say_wrong(now)
+names, wrong = filtering.shown(now.every)
+if wrong:
+    st.warning(widgets.plain(wrong, longest=600), icon=":material/help:")
+if now.waiting:
+    wait_for_the_checks(cohort)
+if now.rows.empty:
+    st.info("No case fits these filters: clear one of them.", icon=":material/filter_alt_off:")
+else:
+    say_how_many(cohort, now)
+    draw(worklist.with_labels(now.rows, cohort.codebook), names)
+exports(cohort, now.rows)
 widgets.tumour_means()
-widgets.code(case_table)
+widgets.code(worklist.case_rows)

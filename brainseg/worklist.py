@@ -1,0 +1,199 @@
+"""The worklist: a row a case with all that is known of it, from the index to the readers' reviews.
+
+What is not known is missing: no volume without a usable mask, no findings before the checks have run,
+no Dice of a case that was not scored, no state of a case that nobody reviewed.
+"""
+
+import pandas as pd
+
+from brainseg.cohort import Cohort
+from brainseg.findings import SEVERITIES, Finding
+from brainseg.patients import code_labels, code_text
+from brainseg.reviews import READERS_DIFFER
+from brainseg.statistics import case_table, flair_copies
+
+FINDING_COLUMNS = {"error": "errors", "warning": "warnings", "info": "infos"}
+"""The columns that count a case's findings, by severity."""
+
+OWN_COLUMNS = (
+    "case",
+    "patient_id",
+    "institution",
+    "area_by_slice",
+    "slices",
+    "slices_with_tumour",
+    "tumour_share",
+    "tumour_vx",
+    "missing_sequences",
+    "unusable",
+    *FINDING_COLUMNS.values(),
+    "dice",
+    "review",
+    "readers",
+    "reviewed_by",
+    "comments",
+)
+"""The columns of the worklist that are not of ``data.csv``."""
+
+
+def case_rows(cohort: Cohort) -> pd.DataFrame:
+    """Return the part of the worklist that the files alone give, a row a case.
+
+    Returns:
+        In the order of the cohort, with a plain index from 0: ``case``, ``patient_id``,
+        ``institution`` (str, missing where the name tells none); ``area_by_slice`` (a list of the
+        tumour's area in px, by slice, None where a slice has no usable mask); ``slices``,
+        ``slices_with_tumour``, ``unusable`` (slices without a usable mask); ``tumour_share`` and
+        ``tumour_vx`` as in :func:`brainseg.statistics.case_table`; ``missing_sequences`` (a list of
+        the sequences that only repeat FLAIR, missing where no slice can be compared); then the
+        columns of ``data.csv``, joined by patient, whole numbers as Int64. A column of ``data.csv``
+        that has a name of :data:`OWN_COLUMNS` gets " (data.csv)" behind it.
+    """
+    table = case_table(cohort.slices)
+    by_case = cohort.slices.groupby("case", sort=False)["area_px"]
+    areas = by_case.agg(lambda cells: [None if pd.isna(px) else int(px) for px in cells])
+    copies = flair_copies(cohort.slices).reindex(table["case"])
+    sequences = [
+        None if pd.isna(text) else [name for name in text.split(", ") if name] for text in copies
+    ]
+    table["area_by_slice"] = areas.reindex(table["case"]).to_numpy()
+    table["missing_sequences"] = pd.Series(sequences, index=table.index, dtype=object)
+    table = table[[name for name in OWN_COLUMNS if name in table]]
+    return table if cohort.patients is None else _with_codes(table, cohort.patients)
+
+
+def code_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns of a worklist that came from ``data.csv``, in its order."""
+    return [name for name in table.columns if name not in OWN_COLUMNS]
+
+
+def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.DataFrame:
+    """Return the worklist with the number of findings of each case, by severity.
+
+    Args:
+        table: a row a case.
+        findings: of the whole cohort, or None where the checks have not run: all is missing then.
+
+    Returns:
+        The table with ``errors``, ``warnings`` and ``infos`` (Int64).
+    """
+    if findings is None:
+        return table.assign(**_missing(table, FINDING_COLUMNS.values(), "Int64"))
+    found = pd.DataFrame(
+        [(finding.case, finding.severity) for finding in findings], columns=["case", "severity"]
+    )
+    number = found.groupby(["severity", "case"]).size()
+    columns = {}
+    for severity in SEVERITIES:
+        here = number.get(severity, pd.Series(dtype="int64")).reindex(table["case"], fill_value=0)
+        columns[FINDING_COLUMNS[severity]] = here.to_numpy()
+    return table.assign(**columns).astype(dict.fromkeys(columns, "Int64"))
+
+
+def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the worklist with ``dice`` of each case (0..1, Float64, missing where not scored).
+
+    Args:
+        table: a row a case.
+        scores: a row a scored case with ``case`` and ``dice``, or None.
+    """
+    if scores is None:
+        return table.assign(**_missing(table, ["dice"], "Float64"))
+    by_case = scores.drop_duplicates("case").set_index("case")["dice"].astype("Float64")
+    return table.assign(dice=by_case.reindex(table["case"]).array)
+
+
+def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the worklist with what the readers said of each case.
+
+    Args:
+        table: a row a case.
+        reviews: a row a case and reader with ``case``, ``reader``, ``state`` and ``comment``, or None
+            where the reviews cannot be read: all is missing then.
+
+    Returns:
+        The table with ``review`` (str: the readers' one state,
+        :data:`brainseg.reviews.READERS_DIFFER` where they gave several, missing where nobody
+        reviewed), ``readers`` (Int64: how many, 0 where nobody did), ``reviewed_by`` (a list of their
+        initials) and ``comments`` (str: "reader: comment", separated by " | ", missing where there
+        is none).
+    """
+    if reviews is None:
+        unknown = _missing(table, ["review", "comments"], "str")
+        unknown |= _missing(table, ["readers"], "Int64") | _missing(
+            table, ["reviewed_by"], "object"
+        )
+        return table.assign(**unknown)
+    reviews = reviews.sort_values(["case", "reader"])
+    by_case = reviews.groupby("case")
+    states = by_case["state"].agg(
+        lambda said: said.iloc[0] if said.nunique() == 1 else READERS_DIFFER
+    )
+    initials = by_case["reader"].agg(list).reindex(table["case"])
+    reviewed_by = [names if isinstance(names, list) else [] for names in initials]
+    said = reviews[reviews["comment"].fillna("").str.strip() != ""]
+    lines = (said["reader"] + ": " + said["comment"]).astype("str")
+    comments = lines.groupby(said["case"]).agg(" | ".join)
+    return table.assign(
+        review=states.reindex(table["case"]).astype("str").array,
+        readers=pd.array(list(map(len, reviewed_by)), dtype="Int64"),
+        reviewed_by=pd.Series(reviewed_by, index=table.index, dtype=object),
+        comments=comments.reindex(table["case"]).astype("str").array,
+    )
+
+
+def with_labels(table: pd.DataFrame, codebook: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the worklist with codes as a person reads them, “2 grade III” where a code has a name.
+
+    Args:
+        table: a row a case.
+        codebook: see :attr:`brainseg.cohort.Cohort.codebook`; without one, codes stay codes.
+
+    Returns:
+        The table, with the columns that the code book names as str.
+    """
+    labels = {} if codebook is None else code_labels(codebook)
+    named = {column for column, _ in labels}
+    texts = {}
+    for column in named & set(table.columns):
+        codes = table[column].map(code_text)
+        texts[column] = pd.Series(
+            [_labelled(code, labels.get((column, code))) for code in codes],
+            index=table.index,
+            dtype="str",
+        )
+    return table.assign(**texts)
+
+
+def for_export(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the worklist as a file takes it: lists as text, without the areas of each slice."""
+    table = table.drop(columns="area_by_slice")
+    lists = ["missing_sequences", "reviewed_by"]
+    return table.assign(**{name: table[name].map(_listed).astype("str") for name in lists})
+
+
+def _with_codes(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    codes = patients.set_index("patient_id").reindex(table["patient_id"])
+    taken = {name: f"{name} (data.csv)" for name in codes.columns if name in OWN_COLUMNS}
+    codes = codes.rename(columns=taken).rename(columns=str)
+    codes.index = table.index
+    return table.join(codes.apply(_whole_numbers))
+
+
+def _labelled(code: str | None, label: str | None) -> str | None:
+    return code if code is None or label is None else f"{code} {label}"
+
+
+def _listed(cell: object) -> str | None:
+    return ", ".join(cell) if isinstance(cell, list) else None
+
+
+def _whole_numbers(codes: pd.Series) -> pd.Series:
+    """Return a column of codes as Int64 where a gap made its whole numbers floats."""
+    if pd.api.types.is_float_dtype(codes) and (codes.dropna() % 1 == 0).all():
+        return codes.astype("Int64")
+    return codes
+
+
+def _missing(table: pd.DataFrame, names: list[str], dtype: str) -> dict[str, pd.Series]:
+    return {name: pd.Series(pd.NA, index=table.index, dtype=dtype) for name in names}

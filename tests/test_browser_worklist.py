@@ -1,0 +1,214 @@
+"""The worklist as a person uses it, in a real browser: filter, search, sort, open, review, come back."""
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
+
+pytestmark = pytest.mark.browser
+
+WAIT_MS = 60_000
+ROWS = """() => {
+    const rows = document.querySelectorAll('[data-testid=data-grid-canvas] tr');
+    return [...rows].map(row => [...row.children].map(cell => cell.textContent));
+}"""
+"""The table is drawn on a canvas; what a screen reader is told of it stands inside."""
+
+FIRST_ROW_Y, HEADER_Y, CHECKBOX_X = 52, 18, 16
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Callable]:
+    """Return look(address) -> a page of a session of its own, whose script has run to its end."""
+    contexts = []
+
+    def look(address: str, **context: object):
+        size = {"width": 1400, "height": 1000}
+        contexts.append(browser.new_context(**{"viewport": size, **context}))
+        page = contexts[-1].new_page()
+        page.goto(address)
+        page.wait_for_selector("h1", timeout=WAIT_MS)
+        return settled(page)
+
+    yield look
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def address(served, tmp_path_factory) -> str:
+    """Return the address of a dashboard on the tiny cohort; one test alone reviews its cases."""
+    return served(write_tiny_cohort(tmp_path_factory.mktemp("worklist") / "tiny"))
+
+
+def settled(page):
+    page.wait_for_timeout(200)
+    page.wait_for_selector(
+        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS
+    )
+    page.wait_for_timeout(300)
+    return page
+
+
+def asked(page) -> dict[str, str]:
+    """Return the parameters in the page's address."""
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def rows(page, many: int) -> list[dict[str, str]]:
+    """Return what the table tells a screen reader, once it has so many rows."""
+    grid = "[data-testid=data-grid-canvas]"
+    page.wait_for_selector(f"{grid} tr:nth-child({many})", state="attached", timeout=WAIT_MS)
+    page.wait_for_function(f"many => ({ROWS})().length === many + 1", arg=many, timeout=WAIT_MS)
+    header, *body = page.evaluate(ROWS)
+    return [dict(zip(header, cells, strict=True)) for cells in body]
+
+
+def cases(page, many: int) -> list[str]:
+    return [row["Case"] for row in rows(page, many)]
+
+
+def click_table(page, x: float, y: float) -> None:
+    canvas = page.locator("[data-testid=data-grid-canvas]").bounding_box()
+    page.mouse.click(canvas["x"] + x, canvas["y"] + y)
+
+
+def pick(page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+    settled(page)
+
+
+def test_a_filter_is_picked_searched_and_reopened_by_its_address(look, address):
+    page = look(f"{address}/worklist")
+    assert cases(page, 3) == [FIRST, FLAIR_REPEATED, OTHER_SITE]
+    pick(page, "Institution", "XX")
+    assert cases(page, 2) == [FIRST, FLAIR_REPEATED]
+    page.get_by_role("searchbox", name="Search").or_(
+        page.get_by_role("textbox", name="Search")
+    ).first.fill("age=44")
+    page.keyboard.press("Enter")
+    assert cases(page, 1) == [FLAIR_REPEATED]
+    assert asked(page) == {"where": "institution~XX", "search": "age=44"}
+    again = look(page.url)
+    assert cases(again, 1) == [FLAIR_REPEATED]
+    assert again.locator("[data-testid=stMultiSelect]").first.inner_text().count("XX") == 1
+    again.get_by_role("button", name="Clear all filters").click()
+    assert len(cases(again, 3)) == 3
+    assert asked(again) == {}
+
+
+def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, address):
+    page = look(f"{address}/worklist?where=tumour_vx~1..&sort=-tumour_vx")
+    assert cases(page, 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+    click_table(page, 120, FIRST_ROW_Y)
+    page.wait_for_url(re.compile(r"/case\?"), timeout=WAIT_MS)
+    there = {"where": "tumour_vx~1..", "sort": "-tumour_vx"}
+    assert asked(page) == there | {"case": FIRST}
+    page.wait_for_selector("text=case 1 of 3", timeout=WAIT_MS)
+    page.get_by_role("button", name="Next case").click()
+    page.wait_for_url(re.compile(OTHER_SITE), timeout=WAIT_MS)
+    assert asked(page) == there | {"case": OTHER_SITE}
+    settled(page).go_back()
+    page.wait_for_url(re.compile(FIRST), timeout=WAIT_MS)
+    page.get_by_role("link", name=re.compile("These 3 cases in the worklist")).click()
+    page.wait_for_url(re.compile(r"/worklist\?"), timeout=WAIT_MS)
+    assert cases(settled(page), 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+    assert asked(page) == there
+
+
+def test_a_row_is_reached_and_opened_by_keyboard_alone(look, address):
+    page = look(f"{address}/worklist")
+    rows(page, 3)
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.dataset.testid") == "data-grid-canvas":
+            break
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+Space")
+    page.wait_for_url(re.compile(r"/case\?case="), timeout=WAIT_MS)
+    assert asked(page)["case"] == OTHER_SITE
+
+
+def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
+    page = look(f"{address}/worklist?columns=case~tumour_vx")
+    assert cases(page, 3)[0] == FIRST
+    for sort in ("tumour_vx", "-tumour_vx", None):
+        click_table(page, 420, HEADER_Y)
+        page.wait_for_function(
+            "sort => new URLSearchParams(location.search).get('sort') === sort",
+            arg=sort,
+            timeout=WAIT_MS,
+        )
+        settled(page)
+    click_table(page, 420, HEADER_Y)
+    page.wait_for_url(re.compile("sort=tumour_vx"), timeout=WAIT_MS)
+    assert cases(settled(page), 3) == [FLAIR_REPEATED, OTHER_SITE, FIRST]
+    click_table(page, CHECKBOX_X, FIRST_ROW_Y)
+    page.wait_for_url(re.compile(f"case={FLAIR_REPEATED}"), timeout=WAIT_MS)
+
+
+def review(page, initials: str, comment: str, verdict: str) -> None:
+    page.get_by_role("textbox", name="Initials").fill(initials)
+    page.get_by_role("textbox", name="Comment").click()
+    page.keyboard.type(comment)
+    page.get_by_role("button", name=verdict).click()
+    page.wait_for_selector(f"text=/Saved: {verdict.lower()}, {initials.upper()}/", timeout=WAIT_MS)
+    settled(page)
+
+
+def test_reviews_of_two_sessions_appear_in_the_worklist(look, address):
+    first, second = look(f"{address}/case?case={FIRST}"), look(f"{address}/case?case={FIRST}")
+    # Capital letters are the form's shortcuts: typed into the comment they are letters.
+    review(first, "ab", "An Edge is Doubtful", "Agree")
+    worklist = look(f"{address}/worklist?where=review~agree&columns=review~readers")
+    (row,) = rows(worklist, 1)
+    assert (row["Case"], row["Review"], row["Readers"]) == (FIRST, "agree", "1")
+    review(second, "cd", "too wide", "Needs edit")
+    second.get_by_text("1 other reader").wait_for(timeout=WAIT_MS)
+    assert "An Edge is Doubtful" in second.inner_text("[data-testid=stMain]")
+    worklist.reload()
+    worklist.wait_for_selector("text=/No case fits/", timeout=WAIT_MS)
+    worklist.goto(f"{address}/worklist?search=wide&columns=review~readers")
+    (row,) = rows(settled(worklist), 1)
+    assert (row["Review"], row["Readers"]) == ("readers differ", "2")
+
+
+def test_initials_are_typed_once_and_a_comment_waits_for_its_case(look, address):
+    page = look(f"{address}/case?case={FIRST}")
+    page.get_by_role("textbox", name="Initials").fill("ab")
+    page.get_by_role("textbox", name="Comment").click()
+    page.keyboard.type("half a thought")
+    page.get_by_role("button", name="Next case").click()
+    page.wait_for_url(re.compile(FLAIR_REPEATED), timeout=WAIT_MS)
+    settled(page)
+    assert page.get_by_role("textbox", name="Comment").input_value() == ""
+    page.get_by_role("link", name="Worklist").first.click()
+    page.wait_for_url(re.compile("/worklist"), timeout=WAIT_MS)
+    page.get_by_text("Not yet by AB").wait_for(timeout=WAIT_MS)
+    click_table(settled(page), 120, FIRST_ROW_Y)
+    page.wait_for_url(re.compile(f"case={FIRST}"), timeout=WAIT_MS)
+    settled(page)
+    assert page.get_by_role("textbox", name="Initials").input_value() == "ab"
+    assert page.get_by_role("textbox", name="Comment").input_value() == "half a thought"
+
+
+def test_a_wrong_filter_in_the_address_is_one_sentence_and_shows_all(look, address):
+    page = look(f"{address}/worklist?where=%3Cimg%20src=x%20onerror=alert(1)%3E~1..2")
+    page.on("dialog", lambda dialog: pytest.fail("a filter in the address ran as code"))
+    assert len(cases(page, 3)) == 3
+    assert "no column “<img src=x onerror=alert(1)>”" in page.inner_text("[data-testid=stAlert]")
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
+    page = look(f"{address}/worklist", viewport={"width": 700, "height": 900})
+    rows(page, 3)
+    wide = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
+    assert wide <= 1
