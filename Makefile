@@ -34,10 +34,11 @@ test: $(VENV)/dev
 test-long: $(VENV)/dev
 	$(BIN)/python -m pytest -m long --timeout=3600
 
-bench: $(VENV)/runtime
+bench: $(VENV)/dev
 	$(BIN)/python benchmarks/index.py "$(DATA)"
 	$(BIN)/python benchmarks/server.py "$(DATA)"
 	$(BIN)/python benchmarks/rerun.py
+	$(BIN)/python benchmarks/viewer.py "$(DATA)"
 
 clean:
 	rm -rf $(VENV) *.egg-info

@@ -19,27 +19,34 @@ REPEATS = 3
 LIMIT_S = 60
 
 
-def seconds_to_answer(app: Path, environment: dict[str, str]) -> float:
-    """Return the seconds from the start of a server until it is healthy."""
+def start(app: Path, environment: dict[str, str]) -> tuple[subprocess.Popen, str]:
+    """Return a server that is healthy, and its address; end it with ``terminate``."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
-    started = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
-        while time.perf_counter() - started < LIMIT_S:
-            try:
-                with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1):
-                    return time.perf_counter() - started
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.02)
-        raise SystemExit(f"the server did not answer in {LIMIT_S} s")
-    finally:
-        process.terminate()
-        process.wait()
+    deadline = time.perf_counter() + LIMIT_S
+    while time.perf_counter() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1):
+                return process, f"http://localhost:{port}"
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.02)
+    process.terminate()
+    raise SystemExit(f"the server did not answer in {LIMIT_S} s")
+
+
+def seconds_to_answer(app: Path, environment: dict[str, str]) -> float:
+    """Return the seconds from the start of a server until it is healthy."""
+    started = time.perf_counter()
+    process, _ = start(app, environment)
+    seconds = time.perf_counter() - started
+    process.terminate()
+    process.wait()
+    return seconds
 
 
 def main() -> None:

@@ -152,6 +152,19 @@ def real_root() -> Path:
     return Path(named)
 
 
+QUIET_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def _chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """Return a headless Chromium (a Playwright ``Browser``); open a new context for each test."""
@@ -159,24 +172,28 @@ def browser() -> Iterator:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         _skip_or_fail("playwright is not installed")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+    found = _chromium()
     with sync_playwright() as playwright:
         try:
             chromium = playwright.chromium.launch(
                 executable_path=found,
-                args=[
-                    "--no-sandbox",
-                    "--disable-gpu",
-                    "--disable-background-networking",
-                    "--disable-component-update",
-                    "--disable-sync",
-                    "--no-first-run",
-                ],
+                # WebGL in software: there is no graphics processor where tests run.
+                args=[*QUIET_CHROMIUM, "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
             )
         except Error as error:
             _skip_or_fail(f"no Chromium could be started: {str(error).splitlines()[0]}")
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def browser_without_webgl(browser) -> Iterator:
+    """Return a second Chromium, one that offers no WebGL."""
+    chromium = browser.browser_type.launch(
+        executable_path=_chromium(), args=[*QUIET_CHROMIUM, "--disable-gpu", "--disable-3d-apis"]
+    )
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="session")

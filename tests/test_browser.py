@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import cv2
-import numpy as np
 import pytest
 import tifffile
 from conftest import FIRST, head
+from viewing import drawn
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort
@@ -140,24 +139,14 @@ def test_an_unknown_case_in_the_address_is_one_sentence_and_the_list(
     assert page.query_selector("[data-testid=stMain] img[src=x]") is None
 
 
-def test_a_case_is_walked_by_keyboard(look, served, sample_root):
-    page = look(served(sample_root) + "/case?slice=3")
+def test_a_slice_is_walked_by_keyboard(look, served, sample_root):
+    page = look(served(sample_root) + "/browser?slice=3")
     page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
     page.keyboard.press("j")
     page.wait_for_function("() => location.search.includes('slice=4')", timeout=WAIT_MS)
     settle(page)
     page.keyboard.press("k")
     page.wait_for_function("() => location.search.includes('slice=3')", timeout=WAIT_MS)
-
-
-def test_the_worklist_leads_to_a_case(look, served, sample_root):
-    page = look(served(sample_root) + "/worklist")
-    page.wait_for_selector("[data-testid=stDataFrame] canvas", timeout=WAIT_MS)
-    canvas = page.query_selector("[data-testid=stDataFrame] canvas").bounding_box()
-    # The first row's checkbox, below the header; the table is a canvas and has no elements.
-    page.mouse.click(canvas["x"] + 16, canvas["y"] + 52)
-    page.wait_for_url(re.compile(r"/case\?.*case=SYNTH"), timeout=WAIT_MS)
-    page.wait_for_selector("h1:has-text('Case')", timeout=WAIT_MS)
 
 
 @pytest.mark.parametrize(("path", "title"), PAGES.items())
@@ -179,32 +168,7 @@ def test_an_empty_folder_and_one_without_masks_say_so(look, served, tmp_path_fac
     page = look(served(bare) + "/")
     page.get_by_text("note").first.click()
     assert "No mask was found" in text_of(page)
-    assert look(served(bare) + "/case").wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
-
-
-def test_a_marked_corner_stands_in_its_corner_on_the_page(look, served, tmp_path_factory):
-    root = tmp_path_factory.mktemp("corner")
-    image = head(1)
-    image[:6, :6] = 255  # rows and columns from the file's first pixel
-    for number in range(1, 4):
-        (root / FIRST).mkdir(exist_ok=True)
-        tifffile.imwrite(root / FIRST / f"{FIRST}_{number}.tif", image)
-        mask = np.where(image[..., 0] > 254, 255, 0).astype(np.uint8)
-        tifffile.imwrite(root / FIRST / f"{FIRST}_{number}_mask.tif", mask)
-    page = look(served(root) + "/case?slice=2", viewport={"width": 1400, "height": 1400})
-    picture = page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
-    page.wait_for_timeout(500)
-    shot = picture.screenshot()
-    seen = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_GRAYSCALE)
-    height, width = seen.shape
-    corners = {
-        "top left": seen[4 : height // 16, 4 : width // 16],
-        "top right": seen[4 : height // 16, -width // 16 : -4],
-        "bottom left": seen[-height // 16 : -4, 4 : width // 16],
-        "bottom right": seen[-height // 16 : -4, -width // 16 : -4],
-    }
-    bright = {name for name, part in corners.items() if part.mean() > 150}
-    assert bright == {"top left"}
+    assert drawn(look(served(bare) + "/case"))["case"] == FIRST
 
 
 def test_a_case_is_predicted_and_the_threshold_changes_the_area(

@@ -1,100 +1,144 @@
-"""Case: one patient's study slice by slice, opened where the tumour is largest."""
+"""Case: one patient's study in the viewer, with its review, its facts and its files."""
 
+import random
+from datetime import date
+
+import pandas as pd
 import streamlit as st
 
-from brainseg.errors import CohortError
-from brainseg.imaging import ALL_SEQUENCES
+from brainseg.errors import BrainsegError, CohortError, ModelError
+from brainseg.exports import file_stem
+from brainseg.exports.nifti import affine_warning
 from brainseg.patients import patient_facts
-from dashboard import address, charts, data, overlays, state, widgets
+from brainseg.reviews import open_reviews
+from dashboard import address, data, models, reviewing, selection, state, viewer, widgets
 
 
-def jump() -> None:
-    """Go to the slice whose bar was clicked."""
-    if points := st.session_state[AREA_KEY].selection.points:
-        address.put(slice=int(points[0]["x"]))
+def go(where: str) -> None:
+    """Go to the case that a key or a button asks for; at an end of the list stay there."""
+    now = st.session_state[state.CASE]
+    if where == viewer.RANDOM:
+        others = [name for name in selection.order(cohort) if name != now]
+        to = random.choice(others) if others else None
+    else:
+        place = selection.place(cohort, now)
+        to = place.after if where == viewer.NEXT else place.before
+    if to is not None:
+        address.put(**{state.CASE: to, state.SLICE: None})
 
 
-st.title("Case")
+def files() -> bytes:
+    """Return the case's files as one archive; made only when it is asked for."""
+    from brainseg.exports.case import case_files, zip_bytes
+
+    return zip_bytes(
+        case_files(data.case_record(cohort, case.name, model), reviews(), date.today())
+    )
+
+
+def report() -> bytes:
+    """Return the one-page report of the case as PDF."""
+    from brainseg.report import case_report
+
+    return case_report(data.case_record(cohort, case.name, model), reviews(), date.today())
+
+
+def reviews() -> pd.DataFrame | None:
+    """Return the case's reviews, or None where they cannot be read: the form says why."""
+    try:
+        return open_reviews(cohort).of(case.name)
+    except BrainsegError:
+        return None
+
+
 cohort = widgets.open_cohort()
 widgets.require_known_case(cohort)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    widgets.step_button("Previous case", "Shift+K", widgets.step_case, cohort, -1)
-    with st.container(width="stretch"):
-        case = widgets.case_picker(cohort)
-    widgets.step_button("Next case", "Shift+J", widgets.step_case, cohort, 1)
+    st.title("Case", width="content", anchor=False)
+    case = widgets.case_picker(cohort)
+    model = models.optional_picker()
+    here = selection.place(cohort, case.name)
+    for label, where, icon, there in (
+        ("Previous case", viewer.PREVIOUS, ":material/chevron_left:", here.before),
+        ("Next case", viewer.NEXT, ":material/chevron_right:", here.after),
+    ):
+        st.button(
+            label,
+            on_click=go,
+            args=(where,),
+            key=where,
+            disabled=there is None,
+            icon=icon,
+            icon_position="left" if where == viewer.PREVIOUS else "right",
+        )
+    if here.number is not None:
+        st.caption(f"case {here.number} of {here.of}", width="content")
+selection.say(cohort)
 
-row = data.case_table(cohort).set_index("case").loc[case.name]
 try:
-    opens_at = overlays.opening_slice(cohort, case)
-except CohortError as error:
+    if model is None:
+        shown = data.case_payload(cohort, case.name)
+    else:
+        with st.spinner(f"{widgets.plain(model.name)} predicts this case", show_time=True):
+            shown = data.case_payload(cohort, case.name, model)
+except (CohortError, ModelError) as error:
     widgets.refuse(error)
-overlays.say_copies(cohort, case)
+if model is not None:
+    models.standing_badge(model.standing(case))
+viewer.show(shown, go)
 
-look = overlays.controls()
-number = overlays.slice_with_steps(case, opens_at)
-parts = st.grid(columns=2, min_column_width=330, gap="medium")
+parts = st.grid(columns=2, min_column_width=330, gap="large")
 with parts.container():
-    try:
-        pixels = data.slice_pixels(cohort, case.name, number)
-        mask = data.slice_mask(cohort, case.name, number)
-    except CohortError as error:
-        widgets.refuse(error)
-    name = f"slice {number}: {look.sequence}"
-    widgets.figure(
-        charts.pictures(
-            {name: look.overlay(pixels, mask)}, 520, grey=look.sequence != ALL_SEQUENCES
-        ),
-        "case",
-        alt=overlays.describe(case.name, number, mask, look),
-        config=overlays.ZOOM_CONFIG,
+    reviewing.form(cohort, case.name, here.after)
+
+    st.subheader("Files", anchor=False)
+    stem = file_stem(case.name)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Report (PDF)",
+            report,
+            file_name=f"{stem}_report.pdf",
+            mime="application/pdf",
+            icon=":material/picture_as_pdf:",
+            on_click="ignore",
+            key="report",
+        )
+        st.download_button(
+            "All files (ZIP)",
+            files,
+            file_name=f"{stem}.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            key="files",
+        )
+    st.caption(
+        "The archive holds the sequences, the mask and, of a chosen model, probability and prediction "
+        "at its own threshold as NIfTI, the measurements as CSV, and the report."
     )
-    st.caption(overlays.HOW_TO_ZOOM)
-    overlays.legend(look)
-    overlays.say_mask(mask)
+    if warning := affine_warning(data.volume(cohort, case.name)):
+        st.caption(f":material/warning: {warning}")
 
 with parts.container():
-    AREA_KEY = f"area of {case.name}"
-    widgets.figure(
-        charts.area_by_slice(case.slices, number),
-        "area_by_slice",
-        alt=f"Tumour area of each slice of {case.name}; slice {number} is shown",
-        key=AREA_KEY,
-        on_select=jump,
-        selection_mode="points",
-        config={"displayModeBar": False},
-    )
-    st.caption("Click a bar to go to its slice.")
-    voxels = "unknown" if row.isna()["tumour_vx"] else f"{row['tumour_vx']:,} voxels"
-    institution = "unknown" if row.isna()["institution"] else widgets.plain(row["institution"])
+    row = data.case_table(cohort).set_index("case").loc[case.name]
+    known = row.notna()
+    st.subheader("Case", anchor=False)
     st.table(
         {
             "Patient": widgets.plain(row["patient_id"]),
-            "Institution": institution,
+            "Institution": widgets.plain(row["institution"]) if known["institution"] else "unknown",
             "Slices": str(row["slices"]),
             "Slices with tumour": str(row["slices_with_tumour"]) if row["masks"] else "unknown",
             "Usable masks": str(row["masks"]),
-            "Tumour volume": voxels,
-            "Size of a slice": f"{pixels.shape[1]} × {pixels.shape[0]} px",
+            "Tumour volume": f"{row['tumour_vx']:,} voxels" if known["tumour_vx"] else "unknown",
             "Spacing, orientation": "unknown: the files hold neither",
         },
         hide_header=True,
         border="horizontal",
         alt=f"What is known of {case.name}",
     )
-    st.page_link(
-        state.PREDICTION,
-        label="Predict this slice",
-        icon=":material/online_prediction:",
-        query_params={state.CASE: case.name, state.SLICE: str(number)},
-    )
-    st.page_link(
-        state.BROWSER,
-        label="Image, mask and overlay side by side",
-        icon=":material/compare:",
-        query_params={state.CASE: case.name, state.SLICE: str(number)},
-    )
-    st.subheader("Patient")
+    st.subheader("Patient", anchor=False)
     if cohort.patients is None:
         st.caption("There is no data.csv beside the cases, so nothing is known of the patient.")
     else:

@@ -1,0 +1,22 @@
+// What of the view stands in the address, so that it reopens there. The server is not asked.
+
+/** Returns the parameters of the address as text, by name. */
+export function read() {
+  return Object.fromEntries(new URLSearchParams(location.search));
+}
+
+/**
+ * Writes parameters into the address without a new entry in the browser's history.
+ *
+ * @param values name -> text, or null where the parameter means the default and is taken out
+ */
+export function write(values) {
+  const parameters = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null) parameters.delete(name);
+    else parameters.set(name, value);
+  }
+  const query = parameters.toString();
+  if (query === location.search.slice(1)) return;
+  history.replaceState(history.state, "", location.pathname + (query && `?${query}`) + location.hash);
+}

@@ -1,0 +1,80 @@
+// Makes the parts of the page that people press, as plain elements that a keyboard reaches.
+
+/** Returns an element with attributes, listeners (onclick: f) and children. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A row of buttons of which one is pressed. */
+export class Choice {
+  /** @param options [[value, label, hint], ...] */
+  constructor(label, options, onChoose) {
+    this.buttons = new Map(
+      options.map(([value, text, hint]) => [
+        value,
+        make("button", { type: "button", title: hint ?? null, onclick: () => onChoose(value) }, text),
+      ]),
+    );
+    this.root = make(
+      "div",
+      { class: "choice", role: "group", "aria-label": label },
+      ...this.buttons.values(),
+    );
+  }
+
+  set(chosen) {
+    for (const [value, button] of this.buttons) {
+      button.setAttribute("aria-pressed", String(value === chosen));
+    }
+  }
+}
+
+/** A slider with its name and its value. */
+export class Slider {
+  constructor(label, { min, max, step, write, hint }, onInput) {
+    this.write = write;
+    this.input = make("input", {
+      type: "range",
+      min,
+      max,
+      step,
+      "aria-label": label,
+      title: hint ?? null,
+      oninput: () => {
+        this.show();
+        onInput(Number(this.input.value));
+      },
+    });
+    this.value = make("output");
+    this.root = make("label", { class: "slider" }, make("span", {}, label), this.input, this.value);
+  }
+
+  set(value) {
+    this.input.value = value;
+    this.show();
+  }
+
+  show() {
+    this.value.textContent = this.write(Number(this.input.value));
+  }
+}
+
+/** Returns a section of the panel: a heading and what belongs under it. */
+export function section(title, ...children) {
+  return make("section", {}, make("h3", {}, title), ...children);
+}
+
+/** Offers bytes or text as a file. */
+export function save(content, type, name) {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  make("a", { href: url, download: name }).click();
+  // Later: the download reads the address after the click.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,56 @@
+// The keys of the viewer. Streamlit itself binds R and C, so no key here is one of them.
+
+export const KEYS = [
+  ["↑ ↓, wheel", "slice before, slice after"],
+  ["Page up, Page down", "ten slices"],
+  ["Home, End", "first slice, last slice"],
+  ["← →", "case before, case after, in the worklist's order"],
+  ["X", "a random case of the worklist"],
+  ["S", "next sequence"],
+  ["M", "mask: on, off"],
+  ["P", "prediction: on, off"],
+  ["A", "agreement of mask and prediction"],
+  ["V", "next view"],
+  ["W", "window as in the file"],
+  ["+ − 0", "zoom in, zoom out, fit"],
+  ["Delete", "remove the last drawing of this slice"],
+  ["F", "full screen"],
+  ["?", "this list"],
+];
+
+const TYPED_IN = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
+const HAS_KEYS_OF_ITS_OWN = [
+  ...["slider", "combobox", "listbox", "option", "grid", "gridcell", "menu", "menuitem", "tab"],
+  ...["radio", "spinbutton", "textbox", "tree", "dialog"],
+]
+  .map((role) => `[role=${role}]`)
+  .join(", ");
+
+/** Returns whether a key press belongs to what has the focus, and not to the viewer. */
+export function isForAnother(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return true;
+  // With Shift a letter belongs to the page: the review's verdicts.
+  if (event.shiftKey && /^[a-z]$/i.test(event.key)) return true;
+  return event
+    .composedPath()
+    .some((node) => node.matches?.(TYPED_IN) || node.matches?.(HAS_KEYS_OF_ITS_OWN));
+}
+
+/**
+ * Calls an action for each key until the returned function is called.
+ *
+ * @param actions key (as in KeyboardEvent.key, letters in lower case) -> function
+ */
+export function listen(actions) {
+  const press = (event) => {
+    if (isForAnother(event)) return;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  };
+  // In the capturing phase: the page scrolls with the same keys.
+  document.addEventListener("keydown", press, true);
+  return () => document.removeEventListener("keydown", press, true);
+}

@@ -1,0 +1,115 @@
+// How a case opens: what the address asks for, and what is usual where it says nothing.
+
+import { MASK_COLOUR, PREDICTION_COLOUR } from "./layers.js";
+
+const FLAIR = "FLAIR";
+export const WHOLE_WINDOW = [0, 255];
+const STYLES = { mask: ["contour", "fill", "off"], prediction: ["contour", "fill", "heat", "off"] };
+
+export function usualSequence(data) {
+  return data.sequences.includes(FLAIR) ? FLAIR : data.sequences[0];
+}
+
+/** Returns the model's own threshold in whole steps. */
+export function usualStep(data) {
+  return Math.round((data.header.threshold ?? 0.5) * data.steps);
+}
+
+/** Returns a thickness at which the stack is about 0.6 as tall as wide: for the display only. */
+function usualThickness(data) {
+  const [n, , w] = data.shape;
+  return Math.min(12, Math.max(1, Math.round((0.6 * w) / n)));
+}
+
+/** Returns the place of the slice that a case opens at: the largest tumour area, else the middle. */
+export function usualSlice(data, measures) {
+  const areas = [measures.maskAreas, measures.predictedAreas(usualStep(data))]
+    .filter(Boolean)
+    .map((known) => known.map((area) => area ?? 0))
+    .find((known) => known.some(Boolean));
+  return areas ? areas.indexOf(Math.max(...areas)) : Math.floor(data.sliceNumbers.length / 2);
+}
+
+/**
+ * Returns the state that the address asks for.
+ *
+ * @param asked the parameters of the address; see address.js
+ * @param {string[]} views that can be shown here
+ * @returns {{state: object, wrong: string|null}} `wrong` is a sentence where no such slice is there
+ */
+export function stateFrom(asked, data, measures, views) {
+  const one = (value, options, otherwise) => (options.includes(value) ? value : otherwise);
+  const sequence = one(asked.sequence, data.sequences, usualSequence(data));
+  const others = data.sequences.filter((name) => name !== sequence);
+  const threshold = Number(asked.threshold);
+  const look = (which, colour) => ({
+    style: one(asked[which], STYLES[which], "contour"),
+    colour,
+    opacity: { contour: 1, fill: 0.4 },
+  });
+  const [, h, w] = data.shape;
+  const usual = usualSlice(data, measures);
+  const z = asked.slice === undefined ? usual : data.sliceNumbers.indexOf(Number(asked.slice));
+  const state = {
+    sequence,
+    second: one(asked.second, data.sequences, others.at(-1) ?? sequence),
+    view: one(asked.view, views, "slice"),
+    position: [Math.floor(w / 2), Math.floor(h / 2), z < 0 ? usual : z],
+    window: [...WHOLE_WINDOW],
+    zoom: 1,
+    pan: [0, 0],
+    smooth: true,
+    diameters: false,
+    thickness: usualThickness(data),
+    look: {
+      mask: look("mask", MASK_COLOUR),
+      prediction: look("prediction", PREDICTION_COLOUR),
+      agreement: asked.agreement === "on",
+      step: threshold > 0 && threshold < 1 ? Math.round(threshold * data.steps) : usualStep(data),
+    },
+  };
+  if (z >= 0) return { state, wrong: null };
+  const here = data.sliceNumbers[usual];
+  const what = asked.slice.slice(0, 20);
+  return {
+    state,
+    wrong: `There is no slice “${what}” to show in this case: here is slice ${here}.`,
+  };
+}
+
+/**
+ * Keeps the look for a case that came after another, and opens it at its own slice.
+ *
+ * @param {boolean} same whether it is the same case, with or without a prediction
+ * @param {boolean} keepStep whether a person chose the threshold
+ */
+export function adopt(state, data, measures, same, keepStep) {
+  if (!data.sequences.includes(state.sequence)) state.sequence = usualSequence(data);
+  if (!data.sequences.includes(state.second)) state.second = data.sequences.at(-1);
+  if (!keepStep) state.look.step = usualStep(data);
+  if (same) return;
+  const [, h, w] = data.shape;
+  const [x, y] = state.position;
+  state.position = [Math.min(w - 1, x), Math.min(h - 1, y), usualSlice(data, measures)];
+  Object.assign(state, { zoom: 1, pan: [0, 0], thickness: usualThickness(data) });
+}
+
+/** Returns the parameters that stand for a state; null for what is usual and left out. */
+export function parametersOf(state, data, measures, keepStep) {
+  const { look } = state;
+  const unless = (value, usual) => (value === usual ? null : String(value));
+  const number = (z) => data.sliceNumbers[z];
+  return {
+    slice: unless(number(state.position[2]), number(usualSlice(data, measures))),
+    sequence: unless(state.sequence, usualSequence(data)),
+    view: unless(state.view, "slice"),
+    second: state.view === "pair" ? state.second : null,
+    mask: unless(look.mask.style, "contour"),
+    prediction: unless(look.prediction.style, "contour"),
+    agreement: look.agreement ? "on" : null,
+    threshold:
+      data.probability && keepStep && look.step !== usualStep(data)
+        ? (look.step / data.steps).toFixed(2)
+        : null,
+  };
+}

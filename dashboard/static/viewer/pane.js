@@ -1,0 +1,198 @@
+// One picture with its layers, its words in the corners, and the mouse over it.
+
+import { drawDiameters, drawDrawings } from "./drawings.js";
+import { drawCrosshair, drawLayers } from "./layers.js";
+import { AXIAL, axisOf, voxelAt } from "./planes.js";
+
+const WHEEL_PER_SLICE = 60;
+const PX_PER_SLICE = 8;
+
+export class Pane {
+  /**
+   * @param viewer the one who knows the state; see viewer.js
+   * @param Stage the class that draws: NiivueStage or PlainStage
+   */
+  constructor(viewer, Stage) {
+    this.viewer = viewer;
+    this.root = document.createElement("div");
+    this.root.className = "pane";
+    this.stage = new Stage(this.root);
+    this.overlay = document.createElement("canvas");
+    this.overlay.className = "overlay";
+    this.overlay.setAttribute("role", "img");
+    this.corners = Object.fromEntries(
+      ["top-left", "top-right", "bottom-left", "bottom-right"].map((place) => {
+        const corner = document.createElement("div");
+        corner.className = `corner ${place}`;
+        return [place, corner];
+      }),
+    );
+    this.edges = Object.fromEntries(
+      ["left", "right", "top", "bottom"].map((place) => {
+        const edge = document.createElement("div");
+        edge.className = `edge ${place}`;
+        return [place, edge];
+      }),
+    );
+    this.root.append(
+      this.overlay,
+      ...Object.values(this.corners),
+      ...Object.values(this.edges),
+    );
+    this.tiles = [];
+    this.turned = 0;
+    this.listen();
+    this.sized = new ResizeObserver(() => viewer.ask());
+    this.sized.observe(this.root);
+  }
+
+  async show(sequence, data, voxel) {
+    this.sequence = sequence;
+    await this.stage.show(data.pixels(sequence), data.shape, voxel);
+  }
+
+  /** Draws the picture and what lies over it. */
+  draw(data, state) {
+    this.tiles = this.stage.draw(state);
+    const ratio = globalThis.devicePixelRatio || 1;
+    const { clientWidth: width, clientHeight: height } = this.root;
+    this.overlay.width = Math.max(1, Math.round(width * ratio));
+    this.overlay.height = Math.max(1, Math.round(height * ratio));
+    // In 3D NiiVue turns the head with the mouse.
+    this.overlay.style.pointerEvents = state.view === "render" ? "none" : "auto";
+    const context = this.overlay.getContext("2d");
+    context.scale(ratio, ratio);
+    const { viewer } = this;
+    for (const tile of this.tiles) {
+      drawLayers(context, tile, data, state.position, state.look);
+      if (state.view === "planes") drawCrosshair(context, tile, data.shape, state.position);
+      if (tile.plane === AXIAL) {
+        for (const { diameters, colour } of viewer.diametersToDraw()) {
+          drawDiameters(context, tile, diameters, colour);
+        }
+        const drawn = viewer.drawings.of(data.name);
+        drawDrawings(context, tile, drawn, data, this.sequence, state.position[2]);
+      }
+    }
+  }
+
+  /** Writes the corners: {"top-left": text, ...}; and the sides of the patient where known. */
+  write(corners, edges) {
+    for (const [place, element] of Object.entries(this.corners)) {
+      element.textContent = corners[place] ?? "";
+    }
+    for (const [place, element] of Object.entries(this.edges)) {
+      element.textContent = edges?.[place] ?? "";
+    }
+  }
+
+  destroy() {
+    this.sized.disconnect();
+    this.stage.destroy();
+    this.root.remove();
+  }
+
+  listen() {
+    const { overlay } = this;
+    overlay.addEventListener("pointerdown", (event) => this.press(event));
+    overlay.addEventListener("pointermove", (event) => this.move(event));
+    for (const end of ["pointerup", "pointercancel"]) {
+      overlay.addEventListener(end, () => this.release());
+    }
+    overlay.addEventListener("pointerleave", () => this.viewer.probe(null));
+    overlay.addEventListener("contextmenu", (event) => event.preventDefault());
+    overlay.addEventListener("dblclick", () => this.viewer.fit());
+    overlay.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+  }
+
+  tileAt(event) {
+    return this.tiles.find((tile) => tile.holds(event.offsetX, event.offsetY));
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    const tile = this.tileAt(event) ?? this.tiles[0];
+    if (!tile) return;
+    if (event.ctrlKey || event.metaKey) {
+      this.viewer.zoomBy(Math.exp(-event.deltaY / 300));
+      return;
+    }
+    // A notch of a mouse is about 100 px, or 3 lines; a touchpad sends many small steps.
+    this.turned += event.deltaMode ? event.deltaY * 33 : event.deltaY;
+    const steps = Math.trunc(this.turned / WHEEL_PER_SLICE);
+    this.turned -= steps * WHEEL_PER_SLICE;
+    if (steps) this.viewer.scroll(Math.sign(steps), axisOf(tile.plane));
+  }
+
+  press(event) {
+    const tile = this.tileAt(event);
+    if (!tile) return;
+    event.preventDefault();
+    this.viewer.focus();
+    this.overlay.setPointerCapture(event.pointerId);
+    const tool = { 1: "move", 2: "window" }[event.button] ?? (event.shiftKey ? "move" : this.viewer.tool);
+    this.drag = { tool, tile, x: event.offsetX, y: event.offsetY, left: 0 };
+    if (tool === "ruler" || tool === "ellipse") {
+      if (tile.plane !== AXIAL) this.drag = null;
+      else this.viewer.beginDrawing(tool, ...tile.toPicture(event.offsetX, event.offsetY));
+    } else if (tool === "scroll" && this.tiles.length > 1) {
+      this.point(tile, event);
+    }
+  }
+
+  move(event) {
+    const tile = this.tileAt(event);
+    this.viewer.probe(tile ? this.voxelUnder(tile, event) : null);
+    if (!this.drag) return;
+    const { drag, viewer } = this;
+    const [dx, dy] = [event.offsetX - drag.x, event.offsetY - drag.y];
+    if (drag.tool === "window") viewer.windowBy(dx, dy);
+    else if (drag.tool === "move") viewer.panBy(dx / drag.tile.sx, dy / drag.tile.sy);
+    else if (drag.tool === "scroll" && this.tiles.length > 1) this.point(drag.tile, event);
+    else if (drag.tool === "scroll") {
+      drag.left += dy;
+      const steps = Math.trunc(drag.left / PX_PER_SLICE);
+      drag.left -= steps * PX_PER_SLICE;
+      if (steps) viewer.scroll(steps, axisOf(drag.tile.plane));
+    } else {
+      const [u, v] = this.drag.tile.toPicture(event.offsetX, event.offsetY);
+      viewer.extendDrawing(u, v);
+    }
+    Object.assign(drag, { x: event.offsetX, y: event.offsetY });
+  }
+
+  release() {
+    if (this.drag && (this.drag.tool === "ruler" || this.drag.tool === "ellipse")) {
+      this.viewer.endDrawing();
+    }
+    this.drag = null;
+  }
+
+  /** Moves all planes through the voxel under the mouse. */
+  point(tile, event) {
+    const voxel = this.voxelUnder(tile, event);
+    if (voxel) this.viewer.goTo(voxel);
+  }
+
+  voxelUnder(tile, event) {
+    const [u, v] = tile.toPicture(event.offsetX, event.offsetY).map(Math.floor);
+    const { data, position } = this.viewer;
+    const voxel = voxelAt(tile.plane, data.shape, position, u, v);
+    const [n, h, w] = data.shape;
+    const inside = voxel.every((value, axis) => value >= 0 && value < [w, h, n][axis]);
+    return inside ? voxel : null;
+  }
+
+  /** Returns the picture with its layers on a canvas, as wide as on the screen. */
+  picture() {
+    const canvas = document.createElement("canvas");
+    canvas.width = this.overlay.width;
+    canvas.height = this.overlay.height;
+    const context = canvas.getContext("2d");
+    // WebGL's buffer is empty again once the browser has shown it, so it is drawn anew first.
+    this.viewer.drawNow();
+    context.drawImage(this.stage.drawn, 0, 0, canvas.width, canvas.height);
+    context.drawImage(this.overlay, 0, 0);
+    return canvas;
+  }
+}

@@ -1,0 +1,185 @@
+// The panel beside the picture: what is seen, and how. Each control also has a key; see keys.js.
+
+import { Choice, Slider, make, section } from "./elements.js";
+import { AGREEMENT } from "./layers.js";
+
+export const VIEWS = [
+  ["slice", "Slice", "One plane"],
+  ["planes", "Planes", "Three planes through one point"],
+  ["render", "3D", "Turn it with the mouse"],
+  ["pair", "Pair", "Two sequences side by side"],
+];
+export const TOOLS = [
+  ["scroll", "Scroll", "Drag up and down through the slices"],
+  ["window", "Window", "Drag sideways for width, up and down for level; so does the right button"],
+  ["move", "Move", "Drag the picture; so does the middle button, or Shift"],
+  ["ruler", "Ruler", "Drag a distance"],
+  ["ellipse", "Ellipse", "Drag a region: mean and standard deviation"],
+];
+const STYLES = [
+  ["contour", "Outline"],
+  ["fill", "Fill"],
+  ["off", "Off"],
+];
+const percent = (value) => `${Math.round(value)} %`;
+
+export class Panel {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.root = make("div", { class: "panel" });
+  }
+
+  /** Builds the controls that a case has something for. */
+  build(data, views) {
+    const { viewer } = this;
+    const copied = (name) => (data.copies[name] ? `${name} is a copy of ${data.copies[name]}` : null);
+    const label = (name) => (data.copies[name] ? `${name} (copy)` : name);
+    const sequences = data.sequences.map((name) => [name, label(name), copied(name)]);
+    const several = data.sequences.length > 1;
+    this.sequence = new Choice("Sequence", sequences, (name) => viewer.set({ sequence: name }));
+    this.second = new Choice("Second sequence", sequences, (name) => viewer.set({ second: name }));
+    this.secondPart = section("On the right", this.second.root);
+    const offered = VIEWS.filter(([view]) => views.includes(view) && (view !== "pair" || several));
+    this.view = new Choice("View", offered, (view) => viewer.set({ view }));
+    this.thickness = new Slider(
+      "Slice thickness",
+      { min: 1, max: 12, step: 0.5, write: (value) => `× ${value}`, hint: "For the display only" },
+      (thickness) => viewer.set({ thickness }),
+    );
+    this.thicknessPart = make(
+      "div",
+      {},
+      this.thickness.root,
+      make("p", { class: "hint" }, "Display only: the files do not say how thick a slice is."),
+    );
+    this.tool = new Choice("Mouse", TOOLS, (tool) => viewer.useTool(tool));
+    this.smooth = this.check("Smooth pixels", (smooth) => viewer.set({ smooth }));
+    this.root.replaceChildren(
+      section("Sequence", this.sequence.root),
+      section("View", this.view.root, this.thicknessPart),
+      this.secondPart,
+      ...this.layer("mask", "Mask, manual", data.mask, STYLES),
+      ...this.layer("prediction", "Prediction", data.probability, [
+        ...STYLES.slice(0, 2),
+        ["heat", "Heat"],
+        STYLES[2],
+      ]),
+      ...this.comparison(data),
+      section("Mouse", this.tool.root, this.drawings()),
+      section("Picture", this.windowPart(), this.smooth.root, this.buttons()),
+    );
+  }
+
+  layer(which, title, there, styles) {
+    if (!there) return [];
+    const { viewer } = this;
+    const look = (values) => viewer.setLook(which, values);
+    const style = new Choice(title, styles, (chosen) => look({ style: chosen }));
+    const opacity = new Slider(
+      `${title}: opacity`,
+      { min: 10, max: 100, step: 5, write: percent },
+      (value) => look({ opacity: value / 100 }),
+    );
+    opacity.root.firstChild.textContent = "Opacity";
+    const colour = make("input", {
+      type: "color",
+      "aria-label": `${title}: colour`,
+      title: "Colour",
+      oninput: () => look({ colour: colour.value }),
+    });
+    const parts = [make("div", { class: "row" }, style.root, colour), opacity.root];
+    this[which] = { style, opacity, colour };
+    if (which === "prediction") {
+      const { header, steps } = viewer.data;
+      this.threshold = new Slider(
+        "Threshold",
+        {
+          min: Math.round(0.05 * steps),
+          max: Math.round(0.95 * steps),
+          step: Math.round(0.01 * steps),
+          write: (step) => (step / steps).toFixed(2),
+          hint: `The model's own is ${header.threshold}`,
+        },
+        (step) => viewer.setThreshold(step),
+      );
+      parts.push(this.threshold.root, make("p", { class: "hint" }, header.made_by));
+    }
+    return [section(title, ...parts)];
+  }
+
+  comparison(data) {
+    if (!data.mask || !data.probability) return [];
+    this.agreement = this.check("Agreement of both", (on) => this.viewer.setLook("agreement", on));
+    const legend = AGREEMENT.map(({ label, colour }) =>
+      make("li", {}, make("i", { style: `background: ${colour}` }), label),
+    );
+    this.agreementLegend = make("ul", { class: "swatches" }, ...legend);
+    return [section("Compare", this.agreement.root, this.agreementLegend)];
+  }
+
+  drawings() {
+    const { viewer } = this;
+    this.diameters = this.check("Show diameters", (diameters) => viewer.set({ diameters }));
+    const clear = make("button", { type: "button", onclick: () => viewer.clearDrawings() }, "Clear");
+    clear.title = "Remove all drawings of this case";
+    return make("div", { class: "row" }, this.diameters.root, clear);
+  }
+
+  windowPart() {
+    this.window = make("output", {});
+    const reset = make("button", { type: "button", onclick: () => this.viewer.resetWindow() }, "Reset");
+    return make(
+      "div",
+      {},
+      make("div", { class: "row" }, make("span", {}, "Window "), this.window, reset),
+      make("p", { class: "hint" }, "The files hold 8 bits, already windowed."),
+    );
+  }
+
+  buttons() {
+    const { viewer } = this;
+    const button = (text, hint, action) =>
+      make("button", { type: "button", title: hint, onclick: action }, text);
+    return make(
+      "div",
+      { class: "row" },
+      button("Save PNG", "The picture with its layers, as it is shown", () => viewer.savePicture()),
+      button("Full screen", "F", () => viewer.fullScreen()),
+      button("Keys", "?", () => viewer.showKeys()),
+    );
+  }
+
+  check(text, onChange) {
+    const input = make("input", { type: "checkbox", onchange: () => onChange(input.checked) });
+    return { root: make("label", { class: "check" }, input, text), input };
+  }
+
+  /** Shows the state in the controls. */
+  show(state, tool) {
+    const { look } = state;
+    this.sequence.set(state.sequence);
+    this.second.set(state.second);
+    this.view.set(state.view);
+    this.tool.set(tool);
+    this.secondPart.hidden = state.view !== "pair";
+    const deep = state.view === "planes" || state.view === "render";
+    this.thicknessPart.hidden = !deep || Boolean(this.viewer.data.spacing);
+    this.thickness.set(state.thickness);
+    this.smooth.input.checked = state.smooth;
+    this.diameters.input.checked = state.diameters;
+    this.window.textContent = state.window.map(Math.round).join(" to ");
+    for (const which of ["mask", "prediction"]) {
+      const part = this[which];
+      if (!part?.style.root.isConnected) continue;
+      const { style, opacity, colour } = look[which];
+      part.style.set(style);
+      part.colour.value = colour;
+      part.opacity.set(100 * opacity[style === "contour" ? "contour" : "fill"]);
+    }
+    if (this.threshold?.root.isConnected) this.threshold.set(look.step);
+    if (this.agreement?.root.isConnected) {
+      this.agreement.input.checked = look.agreement;
+      this.agreementLegend.hidden = !look.agreement;
+    }
+  }
+}

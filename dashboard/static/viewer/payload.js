@@ -1,0 +1,66 @@
+// Unpacks the block of bytes that brainseg/payload.py makes of a case.
+
+export const VERSION = 1;
+
+/**
+ * A case as the viewer holds it.
+ *
+ * shape is [n, h, w]; each array is a Uint8Array of n * h * w in C order, rows from the top.
+ */
+export class CaseData {
+  constructor(header, arrays) {
+    this.header = header;
+    this.name = header.case;
+    this.shape = header.shape;
+    this.sliceNumbers = header.slice_numbers;
+    this.sequences = header.sequences;
+    this.copies = header.copies;
+    this.mask = arrays.mask ?? null;
+    this.maskThere = header.mask_there ?? header.slice_numbers.map(() => false);
+    this.probability = arrays.probability ?? null;
+    this.steps = header.steps;
+    this.spacing = header.spacing_mm; // [slice, row, column] in mm, or null
+    this.arrays = arrays;
+  }
+
+  /** Returns a sequence's pixels; those of the sequence that it repeats where it is a copy. */
+  pixels(sequence) {
+    return this.arrays[this.copies[sequence] ?? sequence];
+  }
+
+  /** Returns the place of a pixel in each array. */
+  place(x, y, z) {
+    const [, h, w] = this.shape;
+    return (z * h + y) * w + x;
+  }
+}
+
+/**
+ * Returns the case in a block of bytes.
+ *
+ * @param {Uint8Array} bytes as the server sent them
+ */
+export async function unpack(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  if (header.version !== VERSION) {
+    throw new Error(
+      `This page is of another version than its server (${VERSION}, ${header.version}): reload it.`,
+    );
+  }
+  const start = 4 + length;
+  const names = Object.keys(header.blobs);
+  const arrays = await Promise.all(
+    names.map((name) => {
+      const { offset, bytes: size } = header.blobs[name];
+      return inflate(bytes.subarray(start + offset, start + offset + size));
+    }),
+  );
+  return new CaseData(header, Object.fromEntries(names.map((name, i) => [name, arrays[i]])));
+}
+
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,79 @@
+"""The case viewer: NiiVue in a component of our own; the parts it is made of stand in static/viewer.
+
+A case is sent to the browser once, as :func:`brainseg.payload.case_payload` packs it. Scrolling, window,
+layers, threshold and measurements run there, and so does the part of the address that they stand in;
+this server hears again only where a person wants another case.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import state
+
+PARTS = Path(__file__).with_name("static")
+
+NEXT, PREVIOUS, RANDOM = "next", "previous", "random"
+"""Where the viewer's keys may ask to go."""
+
+# A browser may keep files that an older version served; asked with no-cache it looks for newer ones
+# before any is run. Only then are the parts of one version.
+_START = """
+const base = new URL("app/static/", document.baseURI);
+let module;
+async function parts(names) {
+  await Promise.all(names.map((name) => fetch(new URL(name, base), { cache: "no-cache" })));
+  return import(new URL("viewer/viewer.js", base));
+}
+const viewers = new WeakMap();
+export default function ({ parentElement, data, setTriggerValue }) {
+  const place = parentElement.querySelector(".place");
+  module ??= parts(NAMES);
+  if (!viewers.has(place)) {
+    viewers.set(place, module.then(({ Viewer }) => new Viewer(place, () => {})));
+  }
+  const failed = (error) => {
+    module = undefined;
+    viewers.delete(place);
+    place.textContent = `The viewer could not start (${error.message}): reload the page.`;
+  };
+  viewers.get(place).then((viewer) => {
+    viewer.go = (where) => setTriggerValue("go", where);
+    return viewer.load(data);
+  }).catch(failed);
+  return () => {
+    viewers.get(place)?.then((viewer) => viewer.destroy()).catch(() => {});
+    viewers.delete(place);
+  };
+}
+"""
+
+
+def show(payload: bytes, go: Callable[[str], None]) -> None:
+    """Show a case.
+
+    Args:
+        payload: see :func:`brainseg.payload.case_payload`.
+        go: called with :data:`NEXT`, :data:`PREVIOUS` or :data:`RANDOM` where a key asked for another
+            case, before the page runs again.
+    """
+
+    def asked() -> None:
+        where = st.session_state[state.VIEWER].get("go")
+        if where in (NEXT, PREVIOUS, RANDOM):
+            go(where)
+
+    _component()(data=payload, key=state.VIEWER, on_go_change=asked)
+
+
+@cache
+def _component() -> Callable:
+    names = sorted(str(path.relative_to(PARTS)) for path in PARTS.rglob("*.js"))
+    return st.components.v2.component(
+        "case_viewer",
+        html='<div class="place"></div>',
+        css=(PARTS / "viewer" / "viewer.css").read_text(),
+        js=_START.replace("NAMES", str(names)),
+    )

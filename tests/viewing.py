@@ -1,0 +1,28 @@
+"""The viewer of the case page in a real browser: wait for it, read what it shows."""
+
+WAIT_MS = 60_000
+
+VIEWER = """(() => [...document.querySelectorAll('.st-key-viewer *')]
+    .find(element => element.shadowRoot)?.shadowRoot.querySelector('.viewer'))()"""
+"""The viewer's element, in JavaScript: it stands behind a shadow root."""
+
+
+def drawn(page, **data: object) -> dict:
+    """Wait until the viewer has drawn and rests, with these values in its data, and return them all."""
+    wanted = {"drawn": None, "settled": None} | {key: str(value) for key, value in data.items()}
+    page.wait_for_function(
+        f"""wanted => {{
+            const data = {VIEWER}?.dataset;
+            return data && Object.entries(wanted).every(([key, value]) =>
+                value === null ? data[key] !== undefined : data[key] === value);
+        }}""",
+        arg=wanted,
+        timeout=WAIT_MS,
+    )
+    return page.evaluate(f"() => ({{...{VIEWER}.dataset}})")
+
+
+def go(page, key: str, **data: object) -> dict:
+    """Press a key and wait until the viewer shows what it should."""
+    page.keyboard.press(key)
+    return drawn(page, **data)
