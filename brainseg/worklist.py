@@ -120,25 +120,23 @@ def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFr
     """
     if reviews is None:
         unknown = _missing(table, ["review", "comments"], "str")
-        unknown |= _missing(table, ["readers"], "Int64") | _missing(
-            table, ["reviewed_by"], "object"
-        )
-        return table.assign(**unknown)
-    reviews = reviews.sort_values(["case", "reader"])
-    by_case = reviews.groupby("case")
-    states = by_case["state"].agg(
-        lambda said: said.iloc[0] if said.nunique() == 1 else READERS_DIFFER
-    )
-    initials = by_case["reader"].agg(list).reindex(table["case"])
-    reviewed_by = [names if isinstance(names, list) else [] for names in initials]
-    said = reviews[reviews["comment"].fillna("").str.strip() != ""]
-    lines = (said["reader"] + ": " + said["comment"]).astype("str")
-    comments = lines.groupby(said["case"]).agg(" | ".join)
+        unknown |= _missing(table, ["readers"], "Int64")
+        return table.assign(**unknown, **_missing(table, ["reviewed_by"], "object"))
+    # Loops, for a table of reviews is grouped ten times slower than it is read.
+    given: dict[str, list] = {}
+    for review in reviews.sort_values("reader").itertuples():
+        given.setdefault(review.case, []).append(review)
+    of_each = [given.get(case, []) for case in table["case"]]
+    readers = [[review.reader for review in of_case] for of_case in of_each]
+    comments = [
+        " | ".join(f"{review.reader}: {review.comment}" for review in of_case if review.comment)
+        for of_case in of_each
+    ]
     return table.assign(
-        review=states.reindex(table["case"]).astype("str").array,
-        readers=pd.array(list(map(len, reviewed_by)), dtype="Int64"),
-        reviewed_by=pd.Series(reviewed_by, index=table.index, dtype=object),
-        comments=comments.reindex(table["case"]).astype("str").array,
+        review=pd.array([_one_state(of_case) for of_case in of_each], dtype="str"),
+        readers=pd.array(list(map(len, readers)), dtype="Int64"),
+        reviewed_by=pd.Series(readers, index=table.index, dtype=object),
+        comments=pd.array([text or None for text in comments], dtype="str"),
     )
 
 
@@ -178,6 +176,11 @@ def _with_codes(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     codes = codes.rename(columns=taken).rename(columns=str)
     codes.index = table.index
     return table.join(codes.apply(_whole_numbers))
+
+
+def _one_state(of_case: list) -> str | None:
+    states = {review.state for review in of_case}
+    return READERS_DIFFER if len(states) > 1 else next(iter(states), None)
 
 
 def _labelled(code: str | None, label: str | None) -> str | None:

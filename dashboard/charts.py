@@ -65,42 +65,6 @@ def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = T
     )
 
 
-def area_by_slice(slices: pd.DataFrame, chosen: int, height_px: int = 150) -> go.Figure:
-    """Return a case's tumour area by slice; a slice without a usable mask is a cross, never a 0.
-
-    Args:
-        slices: the rows of one case with ``slice_number`` and ``area_px``.
-        chosen: the slice number that is shown.
-        height_px: of the figure.
-    """
-    known = slices[slices["area_px"].notna()]
-    unknown = slices[slices["area_px"].isna()]
-    figure = go.Figure(
-        go.Bar(
-            x=known["slice_number"],
-            y=known["area_px"].astype("int64"),
-            customdata=known["slice_number"],
-            marker={"color": MASK_RGB, "line": {"width": 0}},
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate="slice %{x}: %{y} px<extra></extra>",
-            name="tumour area",
-        )
-    )
-    if len(unknown):
-        figure.add_scatter(
-            x=unknown["slice_number"],
-            y=[0] * len(unknown),
-            customdata=unknown["slice_number"],
-            mode="markers",
-            marker={"symbol": "x-thin", "size": 7, "line": {"width": 1.5, "color": QUIET}},
-            hovertemplate="slice %{x}: no usable mask<extra></extra>",
-            name="no usable mask",
-        )
-    slice_strip(figure, chosen, "tumour area (px)", height_px)
-    return figure.update_layout(showlegend=bool(len(unknown)))
-
-
 def slice_strip(figure: go.Figure, chosen: int, title: str, height_px: int) -> go.Figure:
     """Make a figure by slice number a strip that marks a slice and answers to clicks.
 
@@ -161,6 +125,7 @@ def slices_by_case(cases: pd.DataFrame) -> go.Figure:
         cases: from :func:`brainseg.statistics.case_table`; its order is kept.
     """
     names = cases["case"].map(html.escape)
+    both = np.stack([cases["case"], names], axis=1)
     place = list(range(len(cases)))
     parts = {
         "with tumour": cases["slices_with_tumour"],
@@ -175,8 +140,8 @@ def slices_by_case(cases: pd.DataFrame) -> go.Figure:
                 y=number,
                 name=what,
                 marker=_marker_of(what),
-                customdata=names,
-                hovertemplate="%{customdata}<br>%{y} slices %{fullData.name}<extra></extra>",
+                customdata=both,
+                hovertemplate="%{customdata[1]}<br>%{y} slices %{fullData.name}<extra></extra>",
             )
     _quiet(figure, height=340, top=40, barmode="stack", bargap=0.15)
     figure.update_yaxes(title="Slices")

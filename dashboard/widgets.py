@@ -133,31 +133,15 @@ def require_known_case(cohort: Cohort) -> None:
     st.stop()
 
 
-def step_case(cohort: Cohort, step: int) -> None:
-    """Go to the case before or after the chosen one; for buttons' ``on_click``."""
-    names = cohort.cases
-    place = names.index(st.session_state[state.CASE]) + step
-    address.put(**{state.CASE: names[place % len(names)], state.SLICE: None})
-
-
-def step_button(
-    label: str,
-    shortcut: str | None,
-    step: Callable,
-    of: object,
-    by: int,
-    disabled: bool = False,
-) -> None:
+def step_button(label: str, shortcut: str, step: Callable, of: object, by: int) -> None:
     """Draw a button that goes one back or one on, also by a key.
 
     Args:
         label: such as "Next slice"; it makes the widget's key too.
-        shortcut: one letter; arrows belong to the slider, and with Alt to the browser. None where the
-            page has a key of its own for it.
+        shortcut: one letter; arrows belong to the slider, and with Alt to the browser.
         step: called with ``of`` and ``by``, such as :func:`step_slice`.
         of: what it steps through.
         by: -1 or 1.
-        disabled: there is nothing to go to.
     """
     st.button(
         label,
@@ -165,7 +149,6 @@ def step_button(
         args=(of, by),
         key=label.lower().replace(" ", "_"),
         shortcut=shortcut,
-        disabled=disabled,
         icon=":material/chevron_left:" if by < 0 else ":material/chevron_right:",
         icon_position="left" if by < 0 else "right",
     )

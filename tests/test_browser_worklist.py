@@ -212,3 +212,16 @@ def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
         "return m.scrollWidth - m.clientWidth }"
     )
     assert wide <= 1
+
+
+def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, address):
+    page = look(f"{address}/dataset")
+    bar = page.locator(".st-key-slices_by_case_chart .bars .point path").first
+    bar.scroll_into_view_if_needed()
+    bar.click(force=True)
+    page.wait_for_function("() => location.search.includes('where=case')", timeout=WAIT_MS)
+    settled(page)
+    assert asked(page)["where"] == f"case~{FIRST}"
+    page.get_by_role("link", name="1 case in the worklist").click()
+    page.wait_for_url(re.compile(r"/worklist\?.*where=case"), timeout=WAIT_MS)
+    assert f"case~{FIRST}" in page.url

@@ -216,6 +216,18 @@ def test_the_builder_lays_out_a_page_and_goes_on_to_the_next_one():
     assert page.as_bytes() == pdf
 
 
+def test_what_is_higher_than_a_page_goes_on_and_loses_nothing():
+    page = Page("T")
+    left, right = page.columns(1, 1)
+    left.table(pd.DataFrame({"row": [f"number{n}." for n in range(100)]}))
+    right.text(" ".join(f"word{n}." for n in range(900)))
+    page.table(pd.DataFrame({"cell": [" ".join(f"part{n}." for n in range(4000))], "b": [1]}))
+    told = words(page.as_bytes())
+    assert page.pages > 3
+    for word, count in (("number", 100), ("word", 900), ("part", 4000)):
+        assert all(told.count(f"{word}{n}.") == 1 for n in range(count)), word
+
+
 def test_an_empty_table_and_wide_words_break_nothing():
     page = Page("T")
     page.table(pd.DataFrame(columns=["a", "b"]))

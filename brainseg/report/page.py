@@ -222,7 +222,7 @@ class Page(Block):
         self.space(3)
 
     def columns(self, *shares: float) -> list[Block]:
-        """Add blocks side by side and return them; what they hold must fit on one page.
+        """Add blocks side by side and return them, empty.
 
         Args:
             *shares: of the width, a number a block.
@@ -323,8 +323,11 @@ class _Columns(Flowable):
             *((f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP")),
             ("BOTTOMPADDING", (0, 0), (-1, -1), 2 * mm),
         ]
-        self._table = Table([cells[:-1]], widths[:-1], style=look, hAlign="LEFT")
+        self._table = Table([cells[:-1]], widths[:-1], style=look, hAlign="LEFT", splitInRow=1)
         return self._table.wrapOn(self.canv, width, height)
+
+    def split(self, width: float, height: float) -> list[Flowable]:
+        return self._table.split(width, height)
 
     def draw(self) -> None:
         self._table.drawOn(self.canv, 0, 0)

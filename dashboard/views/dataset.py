@@ -5,7 +5,7 @@ import streamlit as st
 from brainseg import imaging, statistics
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard import address, charts, data, pairs, snippets, state, widgets
+from dashboard import address, charts, data, pairs, selection, snippets, state, widgets
 
 ROWS_SHOWN = 10
 STEPS = ("Find", "Peek", "Count", "Table", "Patients", "Shapes")
@@ -98,7 +98,15 @@ def count(cohort: Cohort) -> None:
         f"A bar for each of {len(cases)} cases, {many.min()} to {many.max()} slices high; the "
         "lower part are the slices with tumour."
     )
-    widgets.figure(charts.slices_by_case(cases), "slices_by_case", alt, cases)
+    widgets.figure(
+        charts.slices_by_case(cases),
+        "slices_by_case",
+        alt,
+        cases,
+        on_select=selection.from_chart("slices_by_case_chart", case="customdata"),
+        selection_mode=("points", "box"),
+    )
+    st.caption("Click a bar, or draw a box, to see its cases in the worklist.")
     areas(cohort)
     institutions(cohort)
     show_code(snippets.COUNT)
@@ -222,7 +230,10 @@ def patients(cohort: Cohort) -> None:
         )
         figure = charts.patients_by_code(by_code, column)
         alt = f"How many patients have which value of {column}."
-        widgets.figure(figure, "patients_by_code", alt, by_code)
+        chosen = selection.from_chart("patients_by_code_chart", x=column)
+        widgets.figure(
+            figure, "patients_by_code", alt, by_code, on_select=chosen, selection_mode="points"
+        )
     show_code(snippets.PATIENTS)
 
 
@@ -249,6 +260,7 @@ cohort = widgets.open_cohort()
 widgets.notes(cohort)
 widgets.tumour_means()
 st.markdown(" · ".join(f"[{step}](#{step.lower()})" for step in STEPS))
+selection.say(cohort)
 find(cohort)
 peek(cohort)
 count(cohort)
