@@ -21,6 +21,10 @@ from dashboard import address, columns, data, models, state, widgets
 
 PASSED_ON = (state.WHERE, state.SEARCH, state.SORT, state.COLUMNS)
 
+CHECKS_FAILED = (
+    "The checks of the files did not end, so no findings are counted: see the page Checks."
+)
+
 NEEDS_THE_CHECKS = frozenset(worklist.FINDING_COLUMNS.values())
 
 
@@ -31,8 +35,8 @@ class Selected:
     Attributes:
         every: all cases, a row each, in the order that the address asks for.
         rows: those of them that fit the filter and the search.
-        wrong: a sentence for each part of the address that could not be used; what it asked for is
-            then left out, so that more cases are shown, not fewer.
+        wrong: a sentence for each part of the address that could not be used (what it asked for is
+            then left out, so that more cases are shown, not fewer), and for checks that failed.
         waiting: whether the checks still run, so that no findings are counted yet.
     """
 
@@ -80,11 +84,12 @@ def selected(cohort: Cohort) -> Selected:
     """
     asked, wrong = current()
     sort = st.query_params.get(state.SORT, "")
-    checking = data.checking(cohort)
+    checking = data.checking(cohort).result
     needed = {*(c.column for c in asked.conditions), sort.removeprefix("-")}
-    waiting = not checking.result.done() and not needed & NEEDS_THE_CHECKS
-    every = table(cohort, None if waiting else checking.result.result())
-    sentences = [wrong]
+    waiting = not checking.done() and not needed & NEEDS_THE_CHECKS
+    failed = not waiting and checking.exception() is not None
+    every = table(cohort, None if waiting or failed else checking.result())
+    sentences = [wrong, CHECKS_FAILED if failed else None]
     try:
         every = filters.sort_rows(every, sort)
     except FilterError as error:

@@ -226,3 +226,15 @@ def test_the_table_and_the_reviews_are_exported(worklist, tiny_cohort):
     open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "AB", "reject", "why; not")
     labels = [button.proto.label for button in worklist().get("download_button")]
     assert labels == ["This table as CSV", "All reviews as CSV"]
+
+
+def test_checks_that_do_not_end_are_said_and_the_worklist_stands(monkeypatch, tiny_cohort):
+    from brainseg import checks
+
+    def fail(cohort):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(checks, "run_checks", fail)
+    app = open_page(monkeypatch, tiny_cohort, "worklist", where="errors~1..")
+    assert not app.exception
+    assert "did not end" in app.warning[0].value
