@@ -24,10 +24,10 @@ from brainseg.record import record_of
 
 REPEATS = 3
 MIB = 2**20
-SHOWN = """case => {
+SHOWN = """name => {
     const viewer = [...document.querySelectorAll('.st-key-viewer *')]
         .find(element => element.shadowRoot)?.shadowRoot.querySelector('.viewer');
-    return viewer?.dataset.drawn === case;
+    return viewer?.dataset.drawn === name;
 }"""
 
 
@@ -39,10 +39,16 @@ def seconds_to_picture(page: Page, address: str, case: str) -> float:
     return time.perf_counter() - started
 
 
-def seconds_to_next(page: Page, after: str) -> float:
+def neighbour(names: list[str], name: str) -> tuple[str, str]:
+    """Return a case beside another, and the key that leads from it to that one."""
+    place = names.index(name)
+    return (names[place - 1], "ArrowRight") if place else (names[1], "ArrowLeft")
+
+
+def seconds_to_next(page: Page, after: str, key: str = "ArrowRight") -> float:
     """Return the seconds from the key for the next case to that case's first picture."""
     started = time.perf_counter()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press(key)
     page.wait_for_function(SHOWN, arg=after, timeout=60_000)
     return time.perf_counter() - started
 
@@ -95,12 +101,17 @@ def main() -> None:
             page = chromium.new_page(viewport={"width": 1400, "height": 1000})
             seconds_to_picture(page, address, sizes.cases[0])  # indexes, and fills the caches
             for name in (by_slices.index[0], by_slices.index[-1]):
+                before, key = neighbour(sizes.cases, name)
+                steps = []
+                for _ in range(REPEATS):
+                    seconds_to_picture(page, address, before)
+                    steps.append(seconds_to_next(page, name, key))
                 opened = min(seconds_to_picture(page, address, name) for _ in range(REPEATS))
-                print(f"{by_slices[name]} slices: first picture {opened:.2f} s after the address")
-            before_largest = sizes.cases[sizes.cases.index(by_slices.index[-1]) - 1]
-            seconds_to_picture(page, address, before_largest)
-            step = seconds_to_next(page, by_slices.index[-1])
-            print(f"{by_slices.iloc[-1]} slices: {step:.2f} s after the key for the next case")
+                print(
+                    f"{by_slices[name]} slices: first picture {steps[0]:.2f} s after the key that leads "
+                    f"there, {min(steps[1:]):.2f} s when the server holds the case still, "
+                    f"{opened:.2f} s after its address in a fresh page"
+                )
             seconds_to_picture(page, address, sizes.cases[0])
             memory = [memory_mib(process)]
             for name in sizes.cases[1:]:

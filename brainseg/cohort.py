@@ -34,11 +34,13 @@ class Case:
         name: the case's name, as in its folder.
         root: the cohort's folder, that the paths are relative to.
         slices: this case's rows of the index, sorted by slice number; its own index from 0.
+        synthetic: whether ``data.csv`` says that this patient was made, not scanned.
     """
 
     name: str
     root: Path
     slices: pd.DataFrame
+    synthetic: bool = False
 
     @property
     def patient_id(self) -> str:
@@ -208,10 +210,12 @@ class Cohort:
     @property
     def is_synthetic(self) -> bool:
         """Return whether ``data.csv`` says of every patient with slices that it is synthetic."""
+        return bool(self.slices["patient_id"].isin(self._synthetic_patients()).all())
+
+    def _synthetic_patients(self) -> set[str]:
         if self.patients is None or "synthetic" not in self.patients:
-            return False
-        synthetic = self.patients.loc[self.patients["synthetic"] == 1, "patient_id"]
-        return bool(self.slices["patient_id"].isin(synthetic).all())
+            return set()
+        return set(self.patients.loc[self.patients["synthetic"] == 1, "patient_id"])
 
     @property
     def home(self) -> Path:
@@ -229,7 +233,8 @@ class Cohort:
             raise CohortError(
                 f"unknown case “{name[:60]}”: choose one of the {len(self.cases)} in this cohort."
             )
-        return Case(name, self.root, rows.reset_index(drop=True))
+        synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients()
+        return Case(name, self.root, rows.reset_index(drop=True), synthetic)
 
 
 def _index_of(

@@ -10,6 +10,8 @@ from brainseg.models import Model
 from brainseg.prediction import Prediction, dice_of_case
 from brainseg.volume import FLAIR, Volume
 
+SYNTHETIC = "Synthetic: made by a program, of no patient."
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -48,6 +50,7 @@ class CaseRecord:
         masks: (n, h, w) bool.
         there: (n,) bool, False where a slice has no mask that can be used.
         predicted: a model's part, or None.
+        synthetic: whether the case was made, not scanned.
     """
 
     case: str
@@ -56,6 +59,7 @@ class CaseRecord:
     masks: np.ndarray
     there: np.ndarray
     predicted: Predicted | None = None
+    synthetic: bool = False
 
     @cached_property
     def flair_copies(self) -> list[str]:
@@ -89,6 +93,7 @@ def record_of(
     model: Model | None = None,
     prediction: Prediction | None = None,
     threshold: float | None = None,
+    synthetic: bool = False,
 ) -> CaseRecord:
     """Return the record of a case that was read, and predicted where it was.
 
@@ -101,8 +106,10 @@ def record_of(
         model: what predicted.
         prediction: by that model; without one, the record has none.
         threshold: 0..1; the model's own without one.
+        synthetic: whether the case was made, not scanned.
     """
-    record = CaseRecord(case, volume, tuple(map(int, slice_numbers)), masks, there)
+    numbers = tuple(map(int, slice_numbers))
+    record = CaseRecord(case, volume, numbers, masks, there, synthetic=synthetic)
     if model is None or prediction is None:
         return record
     at = model.threshold if threshold is None else threshold

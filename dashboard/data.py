@@ -170,10 +170,11 @@ def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
 
 def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRecord:
     """Return what leaves the application of a case, with a model's prediction where one is named."""
-    numbers = cohort.case(case).readable["slice_number"].tolist()
+    facts = cohort.case(case)
+    numbers = facts.readable["slice_number"].tolist()
     pixels, annotated = volume(cohort, case), masks(cohort, case)
     predicted = None if model is None else prediction(cohort, case, model)
-    return record_of(case, pixels, numbers, *annotated, model, predicted)
+    return record_of(case, pixels, numbers, *annotated, model, predicted, synthetic=facts.synthetic)
 
 
 @st.cache_resource(

@@ -206,7 +206,10 @@ def test_a_cohort_is_synthetic_only_where_every_patient_is_said_to_be(
         pd.DataFrame({"Patient": patients, "synthetic": 1}).to_csv(table, index=False)
         assert Cohort.open(tiny_cohort).is_synthetic is synthetic
     table.write_text("Patient,synthetic\nTCGA_XX_0001,1\nTCGA_XX_0002,0\nTCGA_YY_0003,1\n")
-    assert not Cohort.open(tiny_cohort).is_synthetic
+    cohort = Cohort.open(tiny_cohort)
+    assert not cohort.is_synthetic
+    told = {cohort.case(name).patient_id: cohort.case(name).synthetic for name in cohort.cases}
+    assert told == {"TCGA_XX_0001": True, "TCGA_XX_0002": False, "TCGA_YY_0003": True}
 
 
 def test_the_same_content_elsewhere_is_the_same_cohort(tiny_cohort: Path, tmp_path: Path) -> None:

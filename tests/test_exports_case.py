@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import FIRST, FLAIR_REPEATED, head
+from pypdf import PdfReader
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort
@@ -31,7 +32,7 @@ from brainseg.exports.nifti import (
     nifti_bytes,
 )
 from brainseg.models import HELD_OUT
-from brainseg.record import CaseRecord, Predicted, record_of
+from brainseg.record import SYNTHETIC, CaseRecord, Predicted, record_of
 from brainseg.volume import FLAIR, Volume
 
 TILTED = np.array([[0, 0.05, -0.8, 10], [0, -0.9, 0, 20], [5, 0, 0, -30], [0, 0, 0, 1.0]])
@@ -161,6 +162,15 @@ def test_the_text_beside_the_files_says_what_they_are(tiny_cohort):
         f"{FLAIR_REPEATED}_report.pdf",
     ):
         assert sentence in told
+
+
+def test_a_synthetic_case_is_never_exported_as_a_patient_s(tiny_cohort, tmp_path):
+    assert SYNTHETIC not in case_files(record_of_case(tiny_cohort))[f"{FIRST}_about.txt"].decode()
+    (tiny_cohort / "data.csv").write_text("Patient,synthetic\nTCGA_XX_0001,1\n")
+    export_case(Cohort.open(tiny_cohort), FIRST, tmp_path)
+    assert SYNTHETIC in (tmp_path / f"{FIRST}_about.txt").read_text()
+    (page,) = PdfReader(tmp_path / f"{FIRST}_report.pdf").pages
+    assert SYNTHETIC in " ".join(page.extract_text().split())
 
 
 def test_the_same_case_gives_the_same_bytes(tiny_cohort):

@@ -15,7 +15,7 @@ from brainseg.home import write_atomically
 from brainseg.measures import by_slice
 from brainseg.models import Model, fold_words
 from brainseg.prediction import predict_timed
-from brainseg.record import CaseRecord, record_of
+from brainseg.record import SYNTHETIC, CaseRecord, record_of
 from brainseg.report import case_report
 from brainseg.reviews import open_reviews
 from brainseg.volume import FLAIR
@@ -98,11 +98,15 @@ def export_case(
         ReviewError: the reviews cannot be read.
     """
     refuse_inside(out, cohort.root)
+    # Every export has this one: asked for here, so that nobody waits for a prediction to be refused.
+    refuse_to_replace([out / f"{file_stem(name)}_about.txt"], overwrite)
     case = cohort.case(name)
     volume, (masks, there) = case.volume(), case.masks()
     predicted = predict_timed(volume, model, model.standing(case)) if model else None
     numbers = case.readable["slice_number"]
-    record = record_of(name, volume, numbers, masks, there, model, predicted)
+    record = record_of(
+        name, volume, numbers, masks, there, model, predicted, synthetic=case.synthetic
+    )
     files = case_files(record, open_reviews(cohort).of(name), date.today())
     return write_case(files, out, overwrite)
 
@@ -141,6 +145,7 @@ def _about(record: CaseRecord, names: list[str]) -> list[str]:
     lines = [
         RESEARCH_USE,
         f"{record.case}, exported by brainseg {__version__}",
+        *([SYNTHETIC] if record.synthetic else []),
         "",
         "Axes of the NIfTI files: column, row, slice, each from 0, neither turned nor flipped; "
         f"{file_stem(record.case)}_slices.csv names the slice of each place.",

@@ -9,7 +9,7 @@ from reportlab.lib.units import mm
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR
 from brainseg.measures import by_slice, diameters, measure_volume
 from brainseg.models import HELD_OUT, NEW, SEEN, fold_words
-from brainseg.record import CaseRecord
+from brainseg.record import SYNTHETIC, CaseRecord
 from brainseg.report.chart import AreaBySlice
 from brainseg.report.drawing import Ends, Outline
 from brainseg.report.page import Block, Page
@@ -218,6 +218,7 @@ def _known(record: CaseRecord) -> dict[str, object]:
         between, row, column = volume.spacing_mm
         spacing = f"{row:.3g} × {column:.3g} mm, slices {between:.3g} mm apart"
     return {
+        **({"Origin": SYNTHETIC} if record.synthetic else {}),
         "Slices": f"{len(volume)}, of {width} × {height} px",
         "Usable masks": f"{int(record.there.sum())} of {len(volume)}",
         "Sequences": _sequences(record),

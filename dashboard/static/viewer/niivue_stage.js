@@ -38,8 +38,10 @@ export class NiivueStage {
       sagittalNoseLeft: false,
       logLevel: "error",
     });
-    this.ready = this.niivue.attachToCanvas(this.canvas, false);
+    this.ready = this.niivue.attachToCanvas(this.canvas, false).then(() => skipGradient(this.niivue));
     this.labels = null;
+    this.window = [0, 255];
+    this.smooth = true;
   }
 
   /**
@@ -63,8 +65,10 @@ export class NiivueStage {
     this.pixels = pixels;
     this.labels = null;
     for (const volume of [...this.niivue.volumes]) this.niivue.removeVolume(volume);
-    this.niivue.addVolume(await image(pixels, shape, voxel, "gray", 1));
-    this.window = null;
+    const volume = await image(pixels, shape, voxel, "gray", 1);
+    // As the last scene was: then the next one needs no second upload.
+    [volume.cal_min, volume.cal_max] = this.window;
+    this.niivue.addVolume(volume);
   }
 
   get drawn() {
@@ -160,6 +164,30 @@ export class NiivueStage {
     this.niivue.gl?.getExtension("WEBGL_lose_context")?.loseContext();
     this.canvas.remove();
   }
+}
+
+/**
+ * Keeps NiiVue from computing the gradient of a volume, which it does anew with each change of window.
+ *
+ * Only its illumination of surfaces draws with the gradient, and here that is off. Where the browser
+ * draws in software, nine tenths of the time of a new case or window went into it.
+ */
+function skipGradient(niivue) {
+  const { gl } = niivue;
+  const program = gl.createProgram();
+  for (const [kind, body] of [
+    [gl.VERTEX_SHADER, "void main() { gl_Position = vec4(2.0, 2.0, 2.0, 1.0); }"], // off the picture
+    [gl.FRAGMENT_SHADER, "out lowp vec4 colour; void main() { colour = vec4(0.0); }"],
+  ]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, `#version 300 es\n${body}`);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  const nothing = { use: () => gl.useProgram(program), uniforms: {} };
+  niivue.blurShader = nothing;
+  niivue.sobelFirstOrderShader = nothing;
 }
 
 /** Returns whether this browser can draw with WebGL 2. */
