@@ -4,6 +4,8 @@ The core of the dashboard: everything with a number in it. It knows nothing of S
 imports Keras only where a network is built, trained or run.
 """
 
+from brainseg.backends import choose_backend
+
 __version__ = "0.1.0"
 
 RESEARCH_USE = "Research and education only. Not a medical device."
@@ -12,3 +14,5 @@ TUMOUR_MEANS = (
     "“Tumour” on this page means the dataset's manual FLAIR abnormality: "
     "the region an annotator outlined on FLAIR."
 )
+
+choose_backend()  # before anything imports Keras

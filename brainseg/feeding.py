@@ -1,5 +1,7 @@
 """What a network is fed with while it trains: prepared cases, and batches drawn from them."""
 
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,14 +13,16 @@ from brainseg.cohort import Case
 from brainseg.errors import CohortError
 from brainseg.phantom import synthesize_case
 from brainseg.preprocessing import fit_to_grid, normalise, with_context
+from brainseg.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     import keras
 
-    from brainseg.training import TrainingConfig
-
 PHANTOM_SEED = 7_000
 """Phantoms of a training come from seeds that no sample cohort is made with by default."""
+
+MOST_WORKERS = 8
+"""More threads than this only wait for each other, and each keeps a batch in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +32,14 @@ class PreparedCase:
     Attributes:
         stack: (n, s, s, 3) float16, normalised by case.
         masks: (n, s, s) bool.
+        name: of the case.
+        slice_numbers: n of them, as in the files.
     """
 
     stack: np.ndarray
     masks: np.ndarray
+    name: str = ""
+    slice_numbers: tuple[int, ...] = ()
 
     @cached_property
     def has_tumour(self) -> np.ndarray:
@@ -58,18 +66,65 @@ def prepare_case(case: Case, size: int) -> PreparedCase:
     masks, there = case.masks()
     if not there.any():
         raise CohortError(f"{case.name} has no mask that can be used: leave it out of the folds.")
+    numbers = case.readable["slice_number"].to_numpy()[there]
     # A slice whose mask is unknown teaches neither tumour nor its absence.
-    return _on_grid(case.volume().pixels[there], masks[there], size)
+    return PreparedCase(
+        *_on_grid(case.volume().pixels[there], masks[there], size),
+        name=case.name,
+        slice_numbers=tuple(int(number) for number in numbers),
+    )
 
 
 def prepare_phantom(seed: int, number: int, size: int) -> PreparedCase:
     """Return phantom ``number`` (from 0) of a training's seed on the grid."""
     phantom = synthesize_case(PHANTOM_SEED + seed, number + 1)
-    return _on_grid(phantom.pixels, phantom.masks, size)
+    return PreparedCase(*_on_grid(phantom.pixels, phantom.masks, size))
 
 
-def make_feed(cases: list[PreparedCase], config: "TrainingConfig") -> "keras.utils.PyDataset":
-    """Return the batches of a training: (b, s, s, c) float32 and masks (b, s, s, 1) float32.
+def make_feed(
+    cases: list[PreparedCase], config: TrainingConfig, first: int = 0
+) -> "keras.utils.PyDataset":
+    """Return the endless batches of a training, for any backend of Keras; ``fit`` counts its steps.
+
+    Threads draw the batches to come while the network is busy, until its ``close`` is called; see
+    :func:`draw_batch`.
+
+    Args:
+        cases: to draw from.
+        config: batch size, share, context, augmentation, seed and workers.
+        first: number of the batch to begin with.
+    """
+    import keras
+
+    workers = config.workers or min(MOST_WORKERS, os.cpu_count() or 1)
+
+    class Feed(keras.utils.PyDataset):
+        num_batches = None
+
+        def __init__(self) -> None:
+            # Keras's own workers exist on some backends only, and begin anew with each epoch.
+            super().__init__(workers=1)
+            self._drawn: dict[int, Future] = {}
+            self._threads = ThreadPoolExecutor(workers, thread_name_prefix="feed")
+
+        def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+            number = first + place
+            for coming in range(number, number + workers + 1):
+                if coming not in self._drawn:
+                    self._drawn[coming] = self._threads.submit(draw_batch, cases, config, coming)
+            return self._drawn.pop(number).result()
+
+        def close(self) -> None:
+            """Let the threads go."""
+            self._threads.shutdown(wait=True, cancel_futures=True)
+
+    return Feed()
+
+
+def draw_batch(
+    cases: list[PreparedCase], config: TrainingConfig, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a batch of slices (b, s, s, c) and their masks (b, s, s, 1), both float32.
 
     Cases are drawn before slices, so that a long case teaches no more than a short one, and every
     batch holds the same share of slices with tumour.
@@ -77,38 +132,21 @@ def make_feed(cases: list[PreparedCase], config: "TrainingConfig") -> "keras.uti
     Args:
         cases: to draw from.
         config: batch size, share, context, augmentation and seed.
+        number: of the batch since the training began; it alone decides the batch, so that a resumed
+            training sees what it would have seen.
     """
-    import keras
-
-    class Feed(keras.utils.PyDataset):
-        first_epoch = 0
-
-        def __init__(self) -> None:
-            super().__init__(workers=1, max_queue_size=8)
-            self.epoch = 0
-
-        def __len__(self) -> int:
-            return config.steps_per_epoch
-
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
-
-        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-            # The step alone decides the batch, so that a resumed epoch sees what it would have seen.
-            rng = np.random.default_rng([config.seed, self.first_epoch + self.epoch, step])
-            with_tumour = round(config.batch_size * config.tumour_share)
-            pairs = [
-                augment(*_draw(cases, rng, place < with_tumour, config), rng, config.augmentation)
-                for place in range(config.batch_size)
-            ]
-            slices, masks = zip(*pairs, strict=True)
-            return np.stack(slices), np.stack(masks)[..., np.newaxis]
-
-    return Feed()
+    rng = np.random.default_rng([config.seed, number])
+    with_tumour = round(config.batch_size * config.tumour_share)
+    pairs = [
+        augment(*_draw(cases, rng, place < with_tumour, config), rng, config.augmentation)
+        for place in range(config.batch_size)
+    ]
+    slices, masks = zip(*pairs, strict=True)
+    return np.stack(slices), np.stack(masks)[..., np.newaxis]
 
 
 def _draw(
-    cases: list[PreparedCase], rng: np.random.Generator, tumour: bool, config: "TrainingConfig"
+    cases: list[PreparedCase], rng: np.random.Generator, tumour: bool, config: TrainingConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a slice (s, s, c) and its mask (s, s) float32 of a case drawn at random."""
     case = cases[rng.integers(len(cases))]
@@ -120,7 +158,8 @@ def _draw(
     )
 
 
-def _on_grid(pixels: np.ndarray, masks: np.ndarray, size: int) -> PreparedCase:
+def _on_grid(pixels: np.ndarray, masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n, s, s, 3) float16, normalised, and (n, s, s) bool."""
     stack = fit_to_grid(normalise(pixels), size)
     planes = masks[..., np.newaxis].astype(np.float32)
-    return PreparedCase(stack.astype(np.float16), fit_to_grid(planes, size)[..., 0] >= 0.5)
+    return stack.astype(np.float16), fit_to_grid(planes, size)[..., 0] >= 0.5

@@ -1,12 +1,15 @@
 """The networks: each is a function from its arguments to a Keras model that returns logits."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
 
 
-def build_unet(channels: int, base_features: int = 16, levels: int = 5) -> "keras.Model":
+def build_unet(
+    channels: int, base_features: int = 16, levels: int = 5, normalisation: Callable | None = None
+) -> "keras.Model":
     """Return a U-Net (Ronneberger et al. 2015) whose stem halves the resolution.
 
     A 2x2 convolution of stride 2 goes in front and its transpose behind, so that every other layer
@@ -17,6 +20,8 @@ def build_unet(channels: int, base_features: int = 16, levels: int = 5) -> "kera
         channels: of the input, see :attr:`brainseg.preprocessing.Preprocessing.channels`.
         base_features: features of the first level; each level down doubles them.
         levels: resolutions, the bottleneck included.
+        normalisation: makes a normalising layer from its ``name``; Keras's batch normalisation
+            without. A training takes one that learns its statistics faster.
 
     Returns:
         A model from (n, h, w, channels) to logits (n, h, w, 1) float32; h and w are multiples of
@@ -24,30 +29,44 @@ def build_unet(channels: int, base_features: int = 16, levels: int = 5) -> "kera
     """
     from keras import Input, Model, layers
 
+    normalisation = normalisation or layers.BatchNormalization
     inputs = Input((None, None, channels))
     x = layers.Conv2D(base_features, 2, strides=2, name="stem")(inputs)
     skips = []
     for level in range(levels - 1):
-        x = _double_convolution(x, base_features * 2**level, f"down{level}")
+        x = _double_convolution(x, base_features * 2**level, f"down{level}", normalisation)
         skips.append(x)
         x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
-    x = _double_convolution(x, base_features * 2 ** (levels - 1), "bottleneck")
+    x = _double_convolution(x, base_features * 2 ** (levels - 1), "bottleneck", normalisation)
     for level in reversed(range(levels - 1)):
         features = base_features * 2**level
         x = layers.Conv2DTranspose(features, 2, strides=2, name=f"up{level}_grow")(x)
         x = layers.Concatenate(name=f"up{level}_join")([skips[level], x])
-        x = _double_convolution(x, features, f"up{level}")
+        x = _double_convolution(x, features, f"up{level}", normalisation)
     x = layers.Conv2DTranspose(base_features, 2, strides=2, activation="relu", name="head_grow")(x)
     outputs = layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
-    return Model(inputs, outputs, name="unet")
+    network = Model(inputs, outputs, name="unet")
+    network.jit_compile = compiles_by_xla()
+    return network
 
 
-def _double_convolution(x, features: int, name: str):
+def compiles_by_xla() -> bool | str:
+    """Return what Keras is told as ``jit_compile``.
+
+    Left to itself, Keras has XLA compile for TensorFlow; on a processor XLA's convolutions take about
+    twice the time of TensorFlow's own (benchmarks/training.py), and seconds to compile.
+    """
+    from keras import backend
+
+    return False if backend.backend() == "tensorflow" else "auto"
+
+
+def _double_convolution(x, features: int, name: str, normalisation: Callable):
     from keras import layers
 
     for part in ("a", "b"):
         x = layers.Conv2D(features, 3, padding="same", use_bias=False, name=f"{name}{part}")(x)
-        x = layers.BatchNormalization(name=f"{name}{part}_norm")(x)
+        x = normalisation(name=f"{name}{part}_norm")(x)
         x = layers.Activation("relu", name=f"{name}{part}_relu")(x)
     return x
 

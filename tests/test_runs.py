@@ -11,6 +11,7 @@ import pytest
 from brainseg.errors import RunError
 from brainseg.runs import (
     DAMAGED,
+    FIRST_KEYS,
     HISTORY_KEYS,
     Run,
     list_runs,
@@ -52,7 +53,7 @@ def test_the_history_is_what_was_added(run: Run) -> None:
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["loss"].tolist() == [1, 1 / 2, 1 / 3]
     lines = (run.path / "history.jsonl").read_text().splitlines()
-    assert [tuple(json.loads(line)) for line in lines] == [HISTORY_KEYS] * 3
+    assert [tuple(json.loads(line)) for line in lines] == [FIRST_KEYS] * 3
 
 
 @pytest.mark.parametrize("cut", [1, 2, 30, 80])
@@ -195,17 +196,22 @@ def test_the_table_of_runs_holds_damaged_ones_too(run: Run, tmp_path: Path) -> N
     assert runs_table([]).empty
 
 
-def test_time_left_counts_from_the_ends_of_epochs(run: Run) -> None:
-    assert seconds_left(run.history(), 5) is None
+def test_time_left_counts_scoring_and_saving_and_the_part_of_the_epoch_that_is_done(
+    run: Run,
+) -> None:
+    config = {"epochs": 5, "steps_per_epoch": 10}
+    assert seconds_left(run.history(), {"epoch": 0, "step": 5}, config) is None
     for number in (1, 2, 3):
-        run.add_epoch(**epoch(number))
+        run.add_epoch(**epoch(number, seconds=8.0), epoch_seconds=10.0)
     history = run.history()
-    assert seconds_left(history.head(1), 5) is None
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    ends = [(start + timedelta(seconds=s)).isoformat() for s in (0, 10, 20)]
-    history["finished_at"] = ends
-    assert seconds_left(history, 5) == 20
-    assert seconds_left(history, 3) == 0
+    assert seconds_left(history, {"epoch": 3, "step": 0}, config) == 20
+    assert seconds_left(history, {"epoch": 3, "step": 5}, config) == 15
+    assert seconds_left(history, {"epoch": 5}, config) == 0
+
+
+def test_time_left_of_an_older_run_counts_what_it_knows(run: Run) -> None:
+    run.add_epoch(**epoch(1, seconds=8.0))
+    assert seconds_left(run.history(), {"epoch": 1}, {"epochs": 3}) == 16
 
 
 def test_a_run_that_fell_silent_is_known_by_its_silence(run: Run) -> None:

@@ -1,0 +1,86 @@
+"""What a run was made with, so that it can be made again: code, data, packages, machine."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from brainseg.cohort import Cohort
+
+PACKAGES = (
+    "brainseg",
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "numpy",
+    "pandas",
+    "opencv-python-headless",
+    "scikit-learn",
+    "tifffile",
+)
+"""Whose version can change what a training comes to."""
+
+GIT_ANSWERS_WITHIN_S = 10
+
+
+def about(cohort: Cohort) -> dict:
+    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no path is in it.
+
+    Args:
+        cohort: what is trained on; its ``identity`` is a fingerprint of the content.
+    """
+    slices = cohort.slices
+    return {
+        "git": git_state(Path(__file__).resolve().parents[2]),
+        "data": {
+            "identity": cohort.identity,
+            "cases": int(slices["case"].nunique()),
+            "patients": int(slices["patient_id"].nunique()),
+            "slices": len(slices),
+            "synthetic": cohort.is_synthetic,
+        },
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }
+
+
+def git_state(folder: Path) -> dict | None:
+    """Return the ``commit`` of a checkout and whether files were ``changed`` since, or None.
+
+    None where the folder is no checkout, or git is not there to ask.
+    """
+    if not (folder / ".git").exists():
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain")
+    if commit is None or changes is None:
+        return None
+    return {"commit": commit, "changed": changes != ""}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    # Without locks, for a training that only looks must not stand in the way of a commit.
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        asked = subprocess.run(
+            ["git", *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=GIT_ANSWERS_WITHIN_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() if asked.returncode == 0 else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

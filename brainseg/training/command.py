@@ -1,0 +1,99 @@
+"""What `brainseg train` does: the settings from a file and from words, then the same as the page."""
+
+import json
+import tomllib
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from brainseg.cohort import Cohort
+from brainseg.errors import CohortError, RunError
+from brainseg.runs import Run
+from brainseg.timing import duration
+from brainseg.training.config import TrainingConfig, changed
+from brainseg.training.life import new_run, train
+
+
+def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[str], None]) -> dict:
+    """Train as the options say and return the run's status, with ``run`` and, where asked, ``model``.
+
+    The process that the page starts is this one with ``--resume``, for its run is made already.
+
+    Args:
+        options: ``data``, ``config``, ``set``, ``resume``, ``runs`` and ``publish``.
+        data: asked for the cohort's folder where neither the options nor the settings name it.
+        say: gets a line an epoch.
+
+    Raises:
+        BrainsegError: as for :func:`brainseg.training.train`, and where a setting is refused.
+    """
+    run = _resumed(options) if options.resume else _new(options, data)
+    epochs = run.config()["epochs"]
+    status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
+    facts = {"run": str(run.path)} | status
+    if options.publish and status["state"] == "finished":
+        from brainseg.publishing import publish
+
+        facts["model"] = publish(run, options.publish).name
+    return facts
+
+
+def _new(options: Namespace, data: Callable[[], Path]) -> Run:
+    settings = settings_of(options)
+    settings["data"] = str(options.data or settings.get("data") or data())
+    config = TrainingConfig.from_settings(settings)
+    return new_run(config, options.runs or Cohort.open(config.data).home / "runs")
+
+
+def _resumed(options: Namespace) -> Run:
+    run = Run.open(options.resume)
+    changes = settings_of(options)
+    if options.data:
+        changes |= {"data": str(Path(options.data).resolve())}
+    if changes:
+        if run.is_alive():
+            raise RunError(f"run {run.name} is being trained: stop it before it is changed.")
+        before = TrainingConfig.from_settings(run.config())
+        after = changed(before, changes)
+        if after.precision != before.precision:
+            run.add_about(precision=None)  # what "auto" had come to
+        run.set_config(asdict(after))
+    return run
+
+
+def settings_of(options: Namespace) -> dict:
+    """Return the settings of ``--config``, JSON or TOML, and over them those of ``--set``."""
+    settings = _read(options.config) if options.config else {}
+    for pair in options.set:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise CohortError(f"--set is “{pair}”, but must be KEY=VALUE.")
+        try:
+            settings[key] = json.loads(value)
+        except ValueError:
+            settings[key] = value  # text needs no quotes
+    return settings
+
+
+def _read(path: Path) -> dict:
+    kind = "TOML" if path.suffix.lower() == ".toml" else "JSON"
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = tomllib.loads(text) if kind == "TOML" else json.loads(text)
+    except (OSError, ValueError) as error:
+        raise CohortError(
+            f"{path} cannot be read as {kind} ({error}): correct it or leave it out."
+        ) from error
+    if not isinstance(settings, dict):
+        raise CohortError(f"{path} holds no names with values: write {{}} around its settings.")
+    return settings
+
+
+def _line(epoch: dict, epochs: int) -> str:
+    return (
+        f"epoch {epoch['epoch']} of {epochs}: loss {epoch['loss']:.3f}, "
+        f"validation Dice {epoch['validation_dice']:.3f} (best {epoch['best_dice']:.3f}), "
+        f"{epoch['slices_per_second']:.0f} slices/s, {epoch['memory_mb']:.0f} MiB, "
+        f"{duration(epoch['seconds_left'])} left"
+    )

@@ -1,0 +1,28 @@
+"""The backend: the one asked for, else the first that is installed."""
+
+import os
+
+import pytest
+
+from brainseg import backends
+
+
+@pytest.mark.parametrize(
+    ("installed", "chosen"),
+    [
+        ({"tensorflow", "jax", "torch"}, "tensorflow"),
+        ({"jax", "torch"}, "jax"),
+        ({"torch"}, "torch"),
+        (set(), None),
+    ],
+)
+def test_the_first_installed_backend_is_chosen(monkeypatch, installed, chosen):
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    monkeypatch.setattr(backends, "find_spec", lambda name: name in installed or None)
+    assert backends.choose_backend() == chosen
+    assert os.environ["KERAS_BACKEND"] == (chosen or "")
+
+
+def test_the_backend_that_was_asked_for_stands(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert backends.choose_backend() == "torch"

@@ -1,0 +1,92 @@
+"""Settings: each has a rule and a sentence, from a file, from words, or from the page's form."""
+
+import json
+from argparse import Namespace
+from dataclasses import asdict
+
+import pytest
+
+from brainseg.errors import CohortError, RunError
+from brainseg.training import TrainingConfig, changed
+from brainseg.training.command import settings_of
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "rule"),
+    [
+        ("epochs", 0, "1 or more"),
+        ("fold", 9, "0 to 4"),
+        ("folds", 1, "2 or more"),
+        ("size", 100, "a multiple of 32"),
+        ("size", 0, "a multiple of 32"),
+        ("name", "../x", "letters"),
+        ("epochs", "many", "of type int"),
+        ("epochs", True, "of type int"),
+        ("averaging", True, "of type float"),
+        ("tumour_share", 2, "0 to 1"),
+        ("patience", 0, "1 or more"),
+        ("precision", "float128", "float32"),
+        ("devices", "some", "one of one, all"),
+        ("base_features", 0, "1 to 128"),
+        ("context_slices", -1, "0 to 8"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_with_its_rule(setting, value, rule):
+    with pytest.raises(RunError, match=rule) as refused:
+        TrainingConfig.from_settings({"data": "x", setting: value})
+    assert setting in str(refused.value)
+
+
+def test_a_setting_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(RunError, match=r"unknown setting epoch: choose from .*epochs"):
+        TrainingConfig.from_settings({"data": "x", "epoch": 3})
+    with pytest.raises(RunError, match="data is missing"):
+        TrainingConfig.from_settings({})
+
+
+def test_a_run_of_an_older_version_gets_the_defaults_of_what_it_lacks():
+    settings = asdict(TrainingConfig(data="x"))
+    for later in ("devices", "workers"):
+        del settings[later]
+    assert TrainingConfig.from_settings(settings) == TrainingConfig(data="x")
+
+
+def test_every_setting_is_described_on_a_line_of_its_own():
+    lines = TrainingConfig.described()
+    assert [line.split("=")[0] for line in lines] == list(asdict(TrainingConfig(data="x")))
+    assert "epochs=36  at the most." in lines
+    assert all(len(line.split("  ")[1]) > 5 for line in lines)
+
+
+def test_a_run_goes_on_with_what_may_change_and_with_nothing_else():
+    config = TrainingConfig(data="x")
+    assert changed(config, {"epochs": 50, "learning_rate": 1e-4, "seed": 0}).epochs == 50
+    with pytest.raises(RunError, match="cannot go on with another base_features, seed"):
+        changed(config, {"seed": 1, "base_features": 8, "epochs": 50})
+    with pytest.raises(RunError, match="epochs is 0"):
+        changed(config, {"epochs": 0})
+
+
+def test_words_overrule_a_file_of_json_or_toml(tmp_path):
+    settings = {"epochs": 7, "name": "mine", "learning_rate": 0.5}
+    (tmp_path / "a.json").write_text(json.dumps(settings))
+    (tmp_path / "a.toml").write_text('epochs = 7\nname = "mine"\nlearning_rate = 0.5\n')
+    for name in ("a.json", "a.toml"):
+        options = Namespace(config=tmp_path / name, set=["epochs=9", "precision=float32"])
+        assert settings_of(options) == settings | {"epochs": 9, "precision": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.json", "{", "cannot be read as JSON"),
+        ("a.json", "[1]", "no names with values"),
+        ("a.toml", "epochs: 7", "cannot be read as TOML"),
+        ("a.toml", None, "cannot be read as TOML"),
+    ],
+)
+def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path, name, content, sentence):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(CohortError, match=sentence):
+        settings_of(Namespace(config=tmp_path / name, set=[]))
