@@ -1,7 +1,6 @@
 """What a person sees, in a real browser on a real server."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -13,7 +12,6 @@ from viewing import drawn
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort
-from brainseg.runs import Run
 
 pytestmark = pytest.mark.browser
 
@@ -207,35 +205,3 @@ def test_a_damaged_upload_is_refused_in_one_sentence_and_a_good_one_predicted(
     page.set_input_files("input[type=file]", str(good))
     page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
     assert "was not used" not in text_of(page)
-
-
-def test_a_training_is_followed_while_it_goes_on(look, served, taught_root, tmp_path_factory):
-    home = tmp_path_factory.mktemp("live")
-    address = served(taught_root, BRAINSEG_HOME=str(home))
-    identity = Cohort.open(taught_root).identity
-    runs = home / "cohorts" / identity / "runs"
-    run = Run.create(
-        runs,
-        "live",
-        {"epochs": 9, "patience": 5, "steps_per_epoch": 1, "batch_size": 2, "data": "x"},
-        {"number": 0, "trained_on": ["a"], "selected_on": ["b"], "held_out": ["c"]},
-    )
-    _add_epoch(run, 1)
-    page = look(f"{address}/training")
-    page.wait_for_selector("text=/epoch 1 of 9/", timeout=WAIT_MS)
-    _add_epoch(run, 2)
-    # Nothing is clicked: the page looks again by itself.
-    page.wait_for_selector("text=/epoch 2 of 9/", timeout=WAIT_MS)
-
-
-def _add_epoch(run: Run, epoch: int) -> None:
-    run.add_epoch(
-        epoch=epoch,
-        loss=1 / epoch,
-        validation_dice=epoch / 10,
-        learning_rate=0.001,
-        slices_per_second=20.0,
-        seconds=1.0,
-    )
-    run.set_status("training", epoch=epoch, best_epoch=epoch, best_dice=epoch / 10)
-    time.sleep(0.01)

@@ -1,0 +1,209 @@
+"""Curves of a training: which belong together, smoothed, and thinned to what a screen can show."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+NOT_CURVES = ("epoch", "hours", "finished_at", "seconds", "epoch_seconds")
+"""Columns of a history that are an axis, or that another curve says better."""
+
+TITLES = {
+    "loss": "Loss",
+    "dice": "Dice",
+    "learning_rate": "Learning rate",
+    "slices_per_second": "Slices per second",
+    "memory_mb": "Memory (MiB)",
+    "cpu_percent": "Processor (%, 100 is one core)",
+}
+"""What is known by a longer name; any other metric has its own."""
+
+VALIDATION, TRAINING = "validation", "training"
+
+_OF_VALIDATION = re.compile(
+    r"^(validation|val|valid|eval|test)[_/ .-]|[_/ .-](validation|val|valid)$"
+)
+_OF_TRAINING = re.compile(r"^(training|train)[_/ .-]|[_/ .-](training|train)$")
+_HIGHER_IS_BETTER = re.compile(
+    r"dice|iou|jaccard|acc|auc|f1|precision|recall|sensitivity|specificity|r2", re.IGNORECASE
+)
+_LOWER_IS_BETTER = re.compile(
+    r"loss|error|mae|mse|rmse|hausdorff|hd95|distance|entropy|perplexity", re.IGNORECASE
+)
+_LEARNING_RATE = re.compile(r"(^|[_/ .-])(lr|learning[_ ]?rate)([_/ .-]|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Metrics that one chart shows: of the training cases, of the validation cases, or both.
+
+    Attributes:
+        stem: what they share, such as "loss".
+        columns: column of the history -> whose it is, "training" or "validation".
+    """
+
+    stem: str
+    columns: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """Return how the chart is headed."""
+        title = TITLES.get(self.stem, self.stem)
+        of_validation = set(self.columns.values()) == {VALIDATION}
+        return f"{VALIDATION.capitalize()} {title}" if of_validation else title
+
+
+def groups(columns: list[str]) -> list[Group]:
+    """Return the charts of a history, scores and losses first, what describes the machine last.
+
+    Args:
+        columns: of the history; those that are no curve are passed over.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for column in columns:
+        if column not in NOT_CURVES:
+            found.setdefault(stem(column), {})[column] = (
+                VALIDATION if _OF_VALIDATION.search(column) else TRAINING
+            )
+    return [
+        Group(name, dict(sorted(parts.items(), key=lambda part: part[1])))
+        for name, parts in sorted(found.items(), key=lambda item: _rank(item[0]))
+    ]
+
+
+def stem(column: str) -> str:
+    """Return a metric's name without what says whose it is: "val_loss" and "loss" are both "loss"."""
+    if is_learning_rate(column):
+        return "learning_rate"
+    return _OF_TRAINING.sub("", _OF_VALIDATION.sub("", column)) or column
+
+
+def canonical(columns: list[str]) -> dict[str, str]:
+    """Return how the columns of another program are called here: "val_loss" is "validation_loss".
+
+    What stays ambiguous keeps its own name, so that no two columns become one.
+    """
+    names: dict[str, str] = {}
+    for column in columns:
+        base = stem(column)
+        base = base.lower() if base.lower() in TITLES else base
+        name = f"{VALIDATION}_{base}" if _OF_VALIDATION.search(column) else base
+        names[column] = name if name not in names.values() and name not in columns else column
+    return names
+
+
+def in_words(column: str) -> str:
+    """Return how a sentence calls a metric: "validation Dice" for ``validation_dice``."""
+    base = stem(column)
+    title = TITLES.get(base, base)
+    title = title if title == "Dice" else title[:1].lower() + title[1:] if base in TITLES else title
+    if _OF_VALIDATION.search(column):
+        return f"{VALIDATION} {title}"
+    return f"{TRAINING} {title}" if base == "loss" else title
+
+
+def is_learning_rate(column: str) -> bool:
+    """Return whether a column holds the learning rate, as it is named here or elsewhere."""
+    return bool(_LEARNING_RATE.search(column))
+
+
+def higher_is_better(column: str) -> bool | None:
+    """Return whether more is better; None where the name does not tell."""
+    if _LOWER_IS_BETTER.search(column):
+        return False
+    return True if _HIGHER_IS_BETTER.search(column) else None
+
+
+def training_loss(columns: list[str]) -> str | None:
+    """Return the column with the loss on the training cases, or None."""
+    return _first(columns, "loss", TRAINING)
+
+
+def validation_loss(columns: list[str]) -> str | None:
+    """Return the column with the loss on the validation cases, or None."""
+    return _first(columns, "loss", VALIDATION)
+
+
+def score(columns: list[str]) -> str | None:
+    """Return the column that says best how good a network is, or None.
+
+    Of the validation cases before the training cases; a Dice before another score; a score, of which
+    more is better, before a loss.
+    """
+    ranked = [
+        (not _OF_VALIDATION.search(column), "dice" not in column.lower(), not better, place, column)
+        for place, column in enumerate(columns)
+        if column not in NOT_CURVES
+        and not is_learning_rate(column)
+        and (better := higher_is_better(column)) is not None
+    ]
+    return min(ranked)[-1] if ranked else None
+
+
+def best_epoch(history: pd.DataFrame, column: str) -> int | None:
+    """Return the first epoch with the best value of a metric; None where it has none."""
+    values = history[column].where(np.isfinite(history[column]))
+    if values.notna().sum() == 0:
+        return None
+    place = values.idxmax() if higher_is_better(column) else values.idxmin()
+    return int(history.loc[place, "epoch"])
+
+
+def smoothed(values: pd.Series, strength: float) -> pd.Series:
+    """Return an exponential moving average without the pull of its start, as TensorBoard draws it.
+
+    A value that is missing or not finite stays missing and pulls nothing with it.
+
+    Args:
+        values: of one metric, an epoch each.
+        strength: 0 (as it is) to below 1; the weight of what came before.
+    """
+    known = values.where(np.isfinite(values))
+    if strength <= 0:
+        return known
+    # The weights are divided by their sum, which is what takes the pull of the start away.
+    return known.ewm(alpha=1 - strength, adjust=True, ignore_na=True).mean().where(known.notna())
+
+
+def thinned(values: np.ndarray, most: int) -> np.ndarray:
+    """Return the points that draw a curve as all would: first, last, lowest, highest of each stretch.
+
+    Every point that is drawn is a real one, and no spike is lost (M4: Jugel et al. 2014). Where a
+    stretch holds a gap, its first missing point stays too, so that the line breaks there.
+
+    Args:
+        values: (n,) float, NaN where there is none.
+        most: about how many points to keep, 8 at the least.
+
+    Returns:
+        (m,) ascending indexes; all of them where n is not more than ``most``.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    kept: set[int] = set()
+    for part in np.array_split(np.arange(len(values)), max(1, most // 4)):
+        kept |= {int(part[0]), int(part[-1])}
+        known = part[np.isfinite(values[part])]
+        if len(known):
+            kept |= {int(known[np.argmin(values[known])]), int(known[np.argmax(values[known])])}
+        if len(known) < len(part):
+            kept.add(int(part[~np.isfinite(values[part])][0]))
+    return np.array(sorted(kept))
+
+
+def _first(columns: list[str], stem_sought: str, whose: str) -> str | None:
+    for group in groups(columns):
+        if group.stem == stem_sought:
+            return next((name for name, part in group.columns.items() if part == whose), None)
+    return None
+
+
+def _rank(name: str) -> tuple[int, str]:
+    if name in ("slices_per_second", "memory_mb", "cpu_percent"):
+        return 4 + ("slices_per_second", "memory_mb", "cpu_percent").index(name), name
+    if is_learning_rate(name):
+        return 3, name
+    if name == "loss":
+        return 0, name
+    return (1 if higher_is_better(name) is not None else 2), name
