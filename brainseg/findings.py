@@ -25,6 +25,7 @@ class Finding:
         message: the rule, the value and the remedy, one sentence.
         why: what goes wrong if nothing is done.
         remedy: what to do.
+        sequence: the sequence that is meant, or None.
     """
 
     severity: str
@@ -35,18 +36,18 @@ class Finding:
     message: str
     why: str
     remedy: str
+    sequence: str | None = None
+
+    @property
+    def fact(self) -> str:
+        """Return the message without the remedy, which is the same for all of a kind."""
+        return self.message.removesuffix(f": {self.remedy}")
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """Return how many findings there are of each severity, 0 included."""
     number = Counter(finding.severity for finding in findings)
     return {severity: number[severity] for severity in SEVERITIES}
-
-
-def as_json(findings: Iterable[Finding]) -> dict:
-    """Return findings as ``{findings: [...], counts: {error, warning, info}}``, ready for JSON."""
-    findings = list(findings)
-    return {"findings": [asdict(finding) for finding in findings], "counts": counts(findings)}
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pathlib import PurePath
 import numpy as np
 
 from brainseg.errors import DecodeError
+from brainseg.plain_tiff import decode_plain
 from brainseg.volume import Volume
 
 MAX_MEGAPIXELS = 16
@@ -33,7 +34,8 @@ _KIND_OF_SUFFIX = {
 IMAGE_SUFFIXES = tuple(_KIND_OF_SUFFIX)
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_DAMAGED = "file is incomplete or damaged"
+DAMAGED = "file is incomplete or damaged"
+"""The reason that :func:`decode` gives for a file that is not whole."""
 
 # What it thinks of a damaged file goes to the person as one sentence, not to standard error too.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -195,12 +197,16 @@ def _check_size(width: int, height: int, channels: int = 1) -> None:
 
 
 def _decode_tiff(data: bytes, page: int) -> Decoded:
+    plain = decode_plain(data) if page == 0 else None
+    if plain is not None:
+        _check_size(plain.shape[1], plain.shape[0])
+        return Decoded(plain)
     import tifffile
 
     def read() -> Decoded:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
             if not len(tiff.pages):
-                raise DecodeError(_DAMAGED)
+                raise DecodeError(DAMAGED)
             if not 0 <= page < len(tiff.pages):
                 raise DecodeError(f"page {page + 1} of {len(tiff.pages)} does not exist")
             leaf = tiff.pages[page]
@@ -219,10 +225,10 @@ def _check_directory(tiff, leaf, data: bytes) -> None:
     form, last = tiff.tiff, tiff.pages[-1]
     for wanted in (leaf, last):
         if struct.unpack_from(form.tagnoformat, data, wanted.offset)[0] != len(wanted.tags):
-            raise DecodeError(_DAMAGED)
+            raise DecodeError(DAMAGED)
     end = last.offset + form.tagnosize + len(last.tags) * form.tagsize
     if struct.unpack_from(form.offsetformat, data, end)[0] != 0:
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
 
 
 def _check_segments(leaf, file_bytes: int) -> None:
@@ -237,14 +243,14 @@ def _check_segments(leaf, file_bytes: int) -> None:
         needed *= leaf.samplesperpixel
     offsets, counts = leaf.dataoffsets, leaf.databytecounts
     if len(offsets) != len(counts) or len(offsets) < needed:
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
     # An empty segment is legal TIFF and decodes to zeros: pixels that nobody stored.
     ends = zip(offsets, counts, strict=True)
     if any(count == 0 or offset + count > file_bytes for offset, count in ends):
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
     pixels = leaf.imagewidth * leaf.imagelength * leaf.samplesperpixel
     if leaf.compression == _TIFF_UNCOMPRESSED and sum(counts) < pixels * leaf.bitspersample // 8:
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
 
 
 def _check_colours(leaf) -> None:
@@ -258,7 +264,7 @@ def _check_colours(leaf) -> None:
 def _in_rgb_order(leaf, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return a TIFF page's pixels as (h, w[, c]) with its photometric meaning resolved."""
     if pixels.size == 0:
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
     if leaf.axes not in ("YX", "YXS", "SYX"):
         raise DecodeError(f"its axes are {leaf.axes}; expected one flat image a page")
     if leaf.axes == "SYX":
@@ -313,7 +319,7 @@ def _decode_png_or_jpeg(data: bytes, kind: str) -> Decoded:
 def _png_size(data: bytes) -> tuple[int, int]:
     """Return width and height as a PNG's header tells them."""
     if len(data) <= _PNG_DEPTH_AT or data[12:16] != b"IHDR":
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
     return struct.unpack(">II", data[16:_PNG_DEPTH_AT])
 
 
@@ -328,7 +334,7 @@ def _check_png_chunks(data: bytes) -> None:
         if kind == b"IEND":
             return
         at = end + 4
-    raise DecodeError(_DAMAGED)
+    raise DecodeError(DAMAGED)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
@@ -343,7 +349,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             return width, height
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise DecodeError(_DAMAGED)
+    raise DecodeError(DAMAGED)
 
 
 def _without_alpha(image) -> np.ndarray:
@@ -362,7 +368,7 @@ def _decode_png_16(data: bytes) -> Decoded:
         image.load()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
-        raise DecodeError(_DAMAGED)
+        raise DecodeError(DAMAGED)
     if pixels.ndim == 3:
         notes = ("transparency channel left out",) if pixels.shape[2] == 4 else ()
         return Decoded(pixels[..., 2::-1], notes=notes)
@@ -376,7 +382,7 @@ def _or_damaged(read: Callable[[], Decoded]) -> Decoded:
     except DecodeError:
         raise
     except Exception as error:  # tifffile alone raised 11 types on mutated files
-        raise DecodeError(_DAMAGED) from error
+        raise DecodeError(DAMAGED) from error
 
 
 def _to_uint8(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:

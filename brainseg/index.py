@@ -5,19 +5,25 @@ the hash free the lock. A file whose size and time are unchanged is not read aga
 """
 
 import hashlib
+import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from brainseg.descriptors import column_of, describe_slice
 from brainseg.errors import DecodeError
-from brainseg.formats import Decoded, check_usable, decode
+from brainseg.formats import Decoded, check_usable, decode, to_three_channels
 from brainseg.volume import SEQUENCES
 
 Progress = Callable[[int, int], None]
@@ -26,7 +32,18 @@ Progress = Callable[[int, int], None]
 FLAIR_CHANNEL = 1
 PART_ROWS = 64
 
-MEAN_COLUMNS = tuple(f"mean_{name.replace('-', '_').lower()}" for name in SEQUENCES)
+INDEX_VERSION = 3
+"""Changes when the same files give other numbers, so that an index kept by an older version is built
+anew and not believed."""
+
+_VERSION_KEY = b"brainseg index"
+
+
+def _of_sequences(quantity: str) -> tuple[str, ...]:
+    return tuple(column_of(quantity, sequence) for sequence in SEQUENCES)
+
+
+MEAN_COLUMNS = _of_sequences("mean")
 
 _READ_DTYPES = {
     "height": "Int32",
@@ -37,12 +54,33 @@ _READ_DTYPES = {
     "mask_height": "Int32",
     "mask_width": "Int32",
     "mask_channels": "Int32",
+    "mask_pages": "Int32",
     "mask_dtype": "str",
     "mask_values": "str",
     "area_px": "Int64",
     "components": "Int32",
     **dict.fromkeys(MEAN_COLUMNS, "float64"),
     "flair_copies": "str",
+    "contrast_copy": "boolean",
+    "constant": "str",
+    **dict.fromkeys(_of_sequences("brightness"), "float64"),
+    "head_px": "Int64",
+    "grey_background": "str",
+    **dict.fromkeys(_of_sequences("head_mean"), "float64"),
+    **dict.fromkeys(_of_sequences("sharpness"), "float64"),
+    **dict.fromkeys(_of_sequences("noise"), "float64"),
+    "fingerprint": "str",
+    "largest_component_px": "Int64",
+    "islands": "Int32",
+    "pinholes": "Int32",
+    "holes": "Int32",
+    "hole_px": "Int64",
+    "perimeter_px": "float64",
+    "tumour_row": "float64",
+    "tumour_column": "float64",
+    "tumour_grid": "str",
+    **dict.fromkeys(_of_sequences("tumour_mean"), "float64"),
+    "outside_head_px": "Int64",
     "image_hash": "str",
     "mask_hash": "str",
     "image_error": "str",
@@ -52,9 +90,18 @@ _READ_DTYPES = {
 """The columns that reading adds to the file list. ``area_px`` and ``components`` are missing where the
 mask is missing, of another size, or has other values than {0, 255} or {0, 1}. ``mask_values`` holds up
 to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the sequences whose
-pixels equal FLAIR's. The hashes are of pixels, so that another compression is the same slice.
+pixels equal FLAIR's; ``contrast_copy`` says whether pre- and post-contrast are equal. From ``constant``
+to ``outside_head_px`` stands what :func:`brainseg.descriptors.describe_slice` tells of slices that can
+be used; what is about brightness is missing where the file does not hold uint8, for such pixels are
+rescaled one by one. The hashes are of pixels, so that another compression is the same slice.
 ``image_error`` says why a file gave no pixels, ``image_use_error`` why the pixels it gave cannot be a
 slice (five channels, too small, not numbers); such a slice has no ``area_px`` either."""
+
+_OF_BRIGHTNESS = {
+    name
+    for quantity in ("brightness", "head_mean", "tumour_mean")
+    for name in _of_sequences(quantity)
+}
 
 MOST_VALUES = 8
 
@@ -77,13 +124,14 @@ def build_index(
         known = _unchanged(keys, before, previous)
     stale = files.index[~known]
     parts = [files.loc[stale[i : i + PART_ROWS]] for i in range(0, len(stale), PART_ROWS)]
-    done, read = 0, []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for table in pool.map(lambda part: read_part(root, part), parts):
-            read.append(table)
-            done += len(table)
+    rows: list[dict] = []
+    with _one_thread_a_picture(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for of_part in pool.map(lambda part: read_rows(root, part), parts):
+            rows += of_part
             if progress:
-                progress(done, len(stale))
+                progress(len(rows), len(stale))
+    # One table for all: a table a part takes ten times as long, and holds the lock of the threads.
+    read = [pd.DataFrame(rows, index=stale, columns=list(_READ_DTYPES)).astype(_READ_DTYPES)]
     if known.any():
         kept = previous.set_index(before).loc[keys[known]]
         kept.index = files.index[known]
@@ -93,13 +141,23 @@ def build_index(
     return index
 
 
-def read_part(root: Path, part: pd.DataFrame) -> pd.DataFrame:
-    """Return what the files of a part of the list hold, a row a slice on the part's own index."""
-    rows = [
+@contextmanager
+def _one_thread_a_picture() -> Iterator[None]:
+    """Let OpenCV work in the thread that asks: pictures this small are not worth sharing out."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def read_rows(root: Path, part: pd.DataFrame) -> list[dict]:
+    """Return what the files of a part of the list hold: by slice, the columns that are known of it."""
+    return [
         _read_pair(root, image, mask)
         for image, mask in zip(part["image_path"], part["mask_path"], strict=True)
     ]
-    return pd.DataFrame(rows, index=part.index, columns=list(_READ_DTYPES)).astype(_READ_DTYPES)
 
 
 def read_index(path: Path) -> pd.DataFrame | None:
@@ -107,6 +165,8 @@ def read_index(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
+        if (pq.read_schema(path).metadata or {}).get(_VERSION_KEY) != str(INDEX_VERSION).encode():
+            return None
         index = pd.read_parquet(path, page_checksum_verification=True)
     except (OSError, ValueError, KeyError, TypeError, ArrowException):
         return None
@@ -115,7 +175,15 @@ def read_index(path: Path) -> pd.DataFrame | None:
 
 def index_as_bytes(index: pd.DataFrame) -> bytes:
     """Return an index as the Parquet file that :func:`read_index` reads, with checksums in it."""
-    return index.to_parquet(write_page_checksum=True)
+    table = pa.Table.from_pandas(index)
+    version = {_VERSION_KEY: str(INDEX_VERSION).encode()}
+    content = io.BytesIO()
+    pq.write_table(
+        table.replace_schema_metadata(table.schema.metadata | version),
+        content,
+        write_page_checksum=True,
+    )
+    return content.getvalue()
 
 
 def mask_as_bool(mask: np.ndarray) -> np.ndarray | None:
@@ -156,17 +224,32 @@ def _read_pair(root: Path, image_path: str, mask_path: str) -> dict:
     image, row = _read(root, image_path, "image")
     mask, of_mask = _read(root, mask_path, "mask")
     row |= of_mask
-    usable = False
+    pixels, tumour = None, None
     if image is not None:
         row |= _describe_image(image.pixels) | {"pages": image.pages}
         try:
-            check_usable(image)
-            usable = True
+            pixels = _as_uint8(image)
         except DecodeError as reason:
             row["image_use_error"] = str(reason)
     if mask is not None:
-        row |= _describe_mask(mask.pixels, image.pixels.shape[:2] if usable else None)
+        values = _distinct(mask.pixels)
+        row |= _describe_mask(mask.pixels, values) | {"mask_pages": mask.pages}
+        if pixels is not None and mask.pixels.shape == pixels.shape[:2] and _are_binary(values):
+            tumour = (mask.pixels > 0).view(np.uint8)
+    if pixels is not None:
+        row |= describe_slice(pixels, tumour)
+        if image.pixels.dtype != np.uint8:
+            row = {name: value for name, value in row.items() if name not in _OF_BRIGHTNESS}
     return row
+
+
+def _as_uint8(image: Decoded) -> np.ndarray:
+    """Return (h, w, 3) or (h, w) uint8; raises DecodeError where the pixels cannot be a slice."""
+    if image.pixels.dtype == np.uint8:
+        check_usable(image)
+        return image.pixels[..., 0] if image.pixels.shape[2:] == (1,) else image.pixels
+    pixels, _ = to_three_channels(image)
+    return pixels[..., 0] if image.channels == 1 else pixels
 
 
 def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
@@ -182,22 +265,35 @@ def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
     except DecodeError as reason:
         return None, {f"{kind}_error": str(reason), f"{kind}_hash": _hash(data)}
     pixels = np.ascontiguousarray(decoded.pixels)
-    head = repr((pixels.shape, pixels.dtype.str)).encode()
-    return replace(decoded, pixels=pixels), {f"{kind}_hash": _hash(head, pixels)}
+    if kind == "mask" and pixels.dtype == np.uint8 and not cv2.countNonZero(pixels.reshape(-1)):
+        return replace(decoded, pixels=pixels), {"mask_hash": _hash_of_zeros(pixels.shape)}
+    return replace(decoded, pixels=pixels), {f"{kind}_hash": _hash_of_pixels(pixels)}
 
 
 def _distinct(mask: np.ndarray) -> np.ndarray:
     """Return the distinct values of a mask of any shape and dtype, sorted."""
-    if mask.dtype == np.uint8:
-        # A histogram takes a tenth of the time of numpy's unique.
-        plane = mask.reshape(len(mask), -1)
-        return np.flatnonzero(cv2.calcHist([plane], [0], None, [256], [0, 256]))
-    return np.unique(mask)
+    if mask.dtype != np.uint8:
+        return np.unique(mask)
+    plane = mask.reshape(len(mask), -1)
+    if not cv2.countNonZero(plane):
+        return np.zeros(1, np.uint8)
+    # A histogram takes a tenth of the time of numpy's unique.
+    return np.flatnonzero(cv2.calcHist([plane], [0], None, [256], [0, 256]))
 
 
 def _are_binary(values: np.ndarray) -> bool:
     distinct = set(values.tolist())
     return distinct <= {0, 255} or distinct <= {0, 1}
+
+
+def _hash_of_pixels(pixels: np.ndarray) -> str:
+    return _hash(repr((pixels.shape, pixels.dtype.str)).encode(), pixels)
+
+
+@lru_cache(maxsize=16)
+def _hash_of_zeros(shape: tuple[int, ...]) -> str:
+    """Return the hash of an empty mask: most masks are, and all of one size are the same."""
+    return _hash_of_pixels(np.zeros(shape, np.uint8))
 
 
 def _hash(*parts) -> str:
@@ -213,33 +309,29 @@ def _describe_image(image: np.ndarray) -> dict:
     row = {"height": height, "width": width, "channels": channels, "dtype": str(image.dtype)}
     if channels != len(SEQUENCES):
         return row | {"flair_copies": ""}
-    flair = image[..., FLAIR_CHANNEL]
     copies = [
         name
         for channel, name in enumerate(SEQUENCES)
-        # One row tells most sequences apart, so the whole slice is compared only for the rest.
-        if channel != FLAIR_CHANNEL
-        and np.array_equal(image[height // 2, :, channel], flair[height // 2])
-        and np.array_equal(image[..., channel], flair)
+        if channel != FLAIR_CHANNEL and _are_equal(image, channel, FLAIR_CHANNEL)
     ]
     means = cv2.mean(image)[:channels] if image.dtype == np.uint8 else image.mean(axis=(0, 1))
-    return row | dict(zip(MEAN_COLUMNS, means, strict=True)) | {"flair_copies": " ".join(copies)}
+    row |= dict(zip(MEAN_COLUMNS, means, strict=True))
+    return row | {"flair_copies": " ".join(copies), "contrast_copy": _are_equal(image, 0, 2)}
 
 
-def _describe_mask(mask: np.ndarray, image_size: tuple[int, int] | None) -> dict:
-    channels = 1 if mask.ndim == 2 else mask.shape[2]
-    values = _distinct(mask)
-    row = {
+def _are_equal(image: np.ndarray, one: int, other: int) -> bool:
+    # One row tells most sequences apart, so the whole slice is compared only for the rest.
+    middle = image[len(image) // 2]
+    return np.array_equal(middle[:, one], middle[:, other]) and np.array_equal(
+        image[..., one], image[..., other]
+    )
+
+
+def _describe_mask(mask: np.ndarray, values: np.ndarray) -> dict:
+    return {
         "mask_height": mask.shape[0],
         "mask_width": mask.shape[1],
-        "mask_channels": channels,
+        "mask_channels": 1 if mask.ndim == 2 else mask.shape[2],
         "mask_dtype": str(mask.dtype),
         "mask_values": " ".join(f"{float(value):g}" for value in values[:MOST_VALUES]),
     }
-    if image_size != mask.shape or not _are_binary(values):
-        return row
-    tumour = mask > 0
-    area_px = int(np.count_nonzero(tumour))
-    # The background is a component of its own in OpenCV's count.
-    count = cv2.connectedComponents(tumour.astype(np.uint8))[0] - 1 if area_px else 0
-    return row | {"area_px": area_px, "components": count}

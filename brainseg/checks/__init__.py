@@ -3,18 +3,22 @@
 No file is read again. What a check cannot decide is "not checked", never passed.
 """
 
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pandas as pd
 
 # Imported for what they enter into KINDS, in this order.
-from brainseg.checks import files, cases  # noqa: F401 # isort: skip
+from brainseg.checks import files, images, masks, stacks, sequences  # noqa: F401 # isort: skip
+from brainseg.checks import pixels, tumours, duplicates  # noqa: F401 # isort: skip
+from brainseg.checks import patients, folds, claims  # noqa: F401 # isort: skip
+from brainseg.checks.evidence import Evidence
 from brainseg.checks.registry import KINDS, Kind
 from brainseg.checks.scopes import Scope
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from brainseg.findings import SEVERITIES, Finding, as_json, counts, findings_table
+from brainseg.findings import SEVERITIES, Finding, counts, findings_table
+from brainseg.index import Progress
 
 __all__ = [
     "FINDINGS",
@@ -22,69 +26,78 @@ __all__ = [
     "NOT_CHECKED",
     "PASSED",
     "SEVERITIES",
+    "Checked",
     "Finding",
     "Kind",
     "Scope",
-    "as_json",
+    "check_cohort",
     "counts",
     "findings_table",
     "run_checks",
-    "summary",
 ]
 
 PASSED, FINDINGS, NOT_CHECKED = "passed", "findings", "not checked"
 
 
-def run_checks(cohort: Cohort, only: Iterable[str] | None = None) -> list[Finding]:
-    """Return all findings in a cohort, errors first, then by kind, case and slice.
+@dataclass(frozen=True)
+class Checked:
+    """What came of one round of checks.
+
+    Attributes:
+        findings: errors first, then by kind, in the order of :data:`KINDS`, then by case and slice.
+        summary: a row a kind: ``kind``, ``group``, ``severity``, ``checks`` (the rule), ``items`` (what
+            is counted), ``checked`` and ``undecided`` (counts of them), ``findings`` (count),
+            ``outcome`` (:data:`PASSED`, :data:`FINDINGS` or :data:`NOT_CHECKED`) and ``reason`` (why
+            items are undecided, or empty). Passed means: no finding on the items that were checked.
+    """
+
+    findings: list[Finding]
+    summary: pd.DataFrame
+
+
+def check_cohort(
+    cohort: Cohort, only: Iterable[str] | None = None, progress: Progress | None = None
+) -> Checked:
+    """Return all findings in a cohort, and what was looked at.
 
     Args:
         cohort: an opened cohort; its files are not read again.
         only: the kinds to look for, or None for all.
+        progress: called with (kinds done, kinds to do).
 
     Raises:
         BrainsegError: ``only`` names a kind that there is not.
     """
-    kinds = _chosen(only)
-    found = [finding for kind in kinds for finding in KINDS[kind].check(cohort)]
-    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
-
-
-def summary(
-    cohort: Cohort, findings: Iterable[Finding], only: Iterable[str] | None = None
-) -> pd.DataFrame:
-    """Return a row a kind: what was checked, on how much, and what came of it.
-
-    Args:
-        cohort: the cohort that was checked.
-        findings: what :func:`run_checks` returned for it.
-        only: the kinds that it was asked for, or None for all.
-
-    Returns:
-        ``kind``, ``severity``, ``checks`` (the rule), ``items`` (what is counted), ``checked`` and
-        ``undecided`` (counts of them), ``findings`` (count), ``outcome`` ("passed", "findings" or
-        "not checked") and ``reason`` (why items are undecided, or empty). Passed means: no finding
-        on the items that were checked.
-    """
-    number = Counter(finding.kind for finding in findings)
-    rows = []
-    for name in _chosen(only):
-        kind, scope = KINDS[name], KINDS[name].scope(cohort)
-        outcome = FINDINGS if number[name] else PASSED if scope.checked else NOT_CHECKED
+    chosen, evidence = _chosen(only), Evidence(cohort)
+    found, rows = [], []
+    for done, name in enumerate(chosen, start=1):
+        kind = KINDS[name]
+        of_kind, scope = kind.check(evidence), kind.scope(evidence)
+        outcome = FINDINGS if of_kind else PASSED if scope.checked else NOT_CHECKED
+        found += of_kind
         rows.append(
             {
                 "kind": name,
+                "group": kind.group,
                 "severity": kind.severity,
                 "checks": kind.checks,
                 "items": scope.items,
                 "checked": scope.checked,
                 "undecided": scope.undecided,
-                "findings": number[name],
+                "findings": len(of_kind),
                 "outcome": outcome,
                 "reason": scope.reason,
             }
         )
-    return pd.DataFrame(rows)
+        if progress:
+            progress(done, len(chosen))
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return Checked(found, pd.DataFrame(rows))
+
+
+def run_checks(cohort: Cohort, only: Iterable[str] | None = None) -> list[Finding]:
+    """Return the findings of :func:`check_cohort` alone."""
+    return check_cohort(cohort, only).findings
 
 
 def _chosen(only: Iterable[str] | None) -> list[str]:

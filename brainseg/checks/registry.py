@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from brainseg.checks.evidence import Evidence
 from brainseg.checks.scopes import Scope
-from brainseg.cohort import Cohort
 from brainseg.findings import Finding
 
-Check = Callable[[Cohort], list[Finding]]
+Check = Callable[[Evidence], list[Finding]]
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Kind:
     """What one kind of finding means, how it is looked for, and in how much of the cohort.
 
     Attributes:
+        group: what it looks at: the name of the module of its check, such as "masks".
         severity: one of :data:`brainseg.findings.SEVERITIES`.
         checks: the rule, as a sentence that is true where there is no finding.
         why: what goes wrong where it is broken.
@@ -25,12 +26,13 @@ class Kind:
         scope: returns what was looked at.
     """
 
+    group: str
     severity: str
     checks: str
     why: str
     remedy: str
     check: Check
-    scope: Callable[[Cohort], Scope]
+    scope: Callable[[Evidence], Scope]
 
 
 KINDS: dict[str, Kind] = {}
@@ -38,13 +40,14 @@ KINDS: dict[str, Kind] = {}
 
 
 def kind(
-    severity: str, *, checks: str, why: str, remedy: str, scope: Callable[[Cohort], Scope]
+    severity: str, *, checks: str, why: str, remedy: str, scope: Callable[[Evidence], Scope]
 ) -> Callable[[Check], Check]:
     """Enter a check function into :data:`KINDS` under its own name; :class:`Kind` says what is what."""
 
     def enter(check: Check) -> Check:
         name = check.__name__.removeprefix("check_")
-        KINDS[name] = Kind(severity, checks, why, remedy, check, scope)
+        group = check.__module__.rpartition(".")[2]
+        KINDS[name] = Kind(group, severity, checks, why, remedy, check, scope)
         return check
 
     return enter
@@ -56,21 +59,46 @@ def finding(
     fact: str,
     slice_number: int | None = None,
     file: str | None = None,
+    sequence: str | None = None,
 ) -> Finding:
     """Return a finding of a kind; ``fact`` is the rule and the value, without a full stop."""
     known = KINDS[kind]
-    message = f"{fact}: {known.remedy}"
-    return Finding(known.severity, kind, case, slice_number, file, message, known.why, known.remedy)
+    return Finding(
+        known.severity,
+        kind,
+        case,
+        slice_number,
+        file,
+        f"{fact}: {known.remedy}",
+        known.why,
+        known.remedy,
+        sequence,
+    )
 
 
 def on_slices(kind: str, rows: pd.DataFrame, what: str, fact: Callable[..., str]) -> list[Finding]:
-    """Return a finding a row of the index; ``what`` is the file meant, "image" or "mask"."""
-    found = []
+    """Return a finding a row of the index.
+
+    Args:
+        kind: of the findings.
+        rows: of the index; where a column ``sequence`` was added, it is the sequence meant.
+        what: the file meant, "image" or "mask".
+        fact: what is said of a row after "image of CASE slice 3".
+    """
+    found: list[Finding] = []
+    if rows.empty:  # a tuple of all the index's columns is slow to make
+        return found
     for row in rows.itertuples():
         number = int(row.slice_number)
         path = row.mask_path if what == "mask" else row.image_path
-        place = f"{what} of {row.case} slice {number}"
         found.append(
-            finding(kind, row.case, f"{place} {fact(row)}", number, None if pd.isna(path) else path)
+            finding(
+                kind,
+                row.case,
+                f"{what} of {row.case} slice {number} {fact(row)}",
+                number,
+                sequence=getattr(row, "sequence", None),
+                file=None if pd.isna(path) else path,
+            )
         )
     return found

@@ -1,167 +1,227 @@
 """Checks: what was looked at over the whole cohort, what was found, and the way to each slice."""
 
 import json
+from datetime import date
 
 import pandas as pd
 import streamlit as st
 
 from brainseg import RESEARCH_USE, checks, statistics
+from brainseg.acceptances import open_acceptances
+from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
-from dashboard import address, data, pairs, state, widgets
+from brainseg.errors import BrainsegError
+from dashboard import address, data, judging, pairs, state, widgets
+from dashboard.judging import COLOURS
 
-ALL = "all"
+# What each group of checks looks at, as a person reads it.
+GROUPS = {
+    "files": ("Files", ":material/draft:"),
+    "images": ("Images", ":material/image:"),
+    "masks": ("Masks", ":material/contrast:"),
+    "stacks": ("Stacks of slices", ":material/stacks:"),
+    "sequences": ("Sequences", ":material/layers:"),
+    "pixels": ("Picture", ":material/blur_on:"),
+    "tumours": ("Outlines", ":material/draw:"),
+    "duplicates": ("Duplicates", ":material/content_copy:"),
+    "patients": ("Patients", ":material/person:"),
+    "folds": ("Folds", ":material/splitscreen:"),
+    "claims": ("Counts of the README", ":material/description:"),
+}
+SUMMARY_PX = 420
+
+CODE = """\
+import os
+
+from brainseg.acceptances import open_acceptances
+from brainseg.checks import check_cohort
+from brainseg.checks.outcome import outcome_of
+from brainseg.cohort import Cohort
+
+cohort = Cohort.open(os.environ["BRAINSEG_DATA"])  # or the path of your folder
+
+checked = check_cohort(cohort)  # only=["mask_island"] looks for one kind
+table = outcome_of(checked, open_acceptances(cohort)).table()
+summary = checked.summary
+"""
 
 
-def at_a_glance(findings: list[checks.Finding], summary: pd.DataFrame) -> None:
-    number = checks.counts(findings)
-    outcome = summary["outcome"].value_counts()
-    passed, not_checked = (int(outcome.get(key, 0)) for key in (checks.PASSED, checks.NOT_CHECKED))
-    told = f"{passed} of {len(summary)} checks passed"
-    if with_findings := int(outcome.get(checks.FINDINGS, 0)):
-        told += f", {with_findings} with findings"
+def wait_for(cohort: Cohort) -> Outcome:
+    """Return what came of the checks, with a bar while they run."""
+    work, place = data.checking(cohort), st.empty()
+    while not work.ready(0.1):
+        place.progress(work.share(), f"Checking: {work.done} of {len(checks.KINDS)} rules")
+    place.empty()
+    if work.result.exception() is not None:
+        # A failure is not kept: the next look at the page tries again.
+        data.checking.clear(cohort)
+    try:
+        work.result.result()
+        return data.outcome(cohort, open_acceptances(cohort).stamp())
+    except BrainsegError as error:
+        widgets.refuse(error)
+
+
+def at_a_glance(outcome: Outcome) -> None:
+    number, groups = outcome.counts, outcome.groups()
+    passed, not_checked = int(groups["passed"].sum()), int(groups["not_checked"].sum())
+    told = f"{passed} of {len(outcome.summary)} rules hold on all that could be checked"
     if not_checked:
-        told += f", {not_checked} not checked"
+        told += f", {not_checked} could not be checked"
     if number["error"]:
         st.error(f"Some files cannot be used as they stand. {told}.", icon=":material/error:")
     elif number["warning"]:
         st.warning(f"Usable, with warnings. {told}.", icon=":material/warning:")
     else:
-        st.success(f"No errors and no warnings. {told}.", icon=":material/check_circle:")
-    with st.grid(columns=5, min_column_width=120):
-        st.metric(
-            "Errors", number["error"], format="localized", help="Cannot be used as it stands."
-        )
-        st.metric(
-            "Warnings", number["warning"], format="localized", help="Used, but converted or odd."
-        )
-        st.metric(
-            "Notes", number["info"], format="localized", help="A fact to know; severity info."
-        )
-        st.metric("Checks passed", passed)
-        st.metric("Not checked", not_checked, help="Checks that had nothing to decide on.")
+        st.success(f"No open error or warning. {told}.", icon=":material/check_circle:")
+    with st.grid(columns=6, min_column_width=110):
+        for label, value, meaning in (
+            ("Errors", number["error"], "Cannot be used as it stands."),
+            ("Warnings", number["warning"], "Used, but converted or suspicious."),
+            ("Notes", number["info"], "A fact to know; severity info."),
+            ("Accepted", len(outcome.accepted), "A person looked and lets them stand."),
+            ("Rules passed", passed, "No finding on all that could be checked."),
+            ("Not checked", not_checked, "Rules that had nothing to decide on."),
+        ):
+            st.metric(label, value, format="localized", help=meaning)
 
 
-def findings_table(cohort: Cohort, findings: list[checks.Finding]) -> None:
-    st.header("Findings", anchor="findings")
-    if not findings:
-        st.info("There is no finding.", icon=":material/check:")
-        return
-    table = checks.findings_table(findings)
-    left, right = st.columns(2)
-    with left:
-        severity = widgets.choice("Severity", state.SEVERITY, (ALL, *checks.SEVERITIES), ALL)
-    kinds = (ALL, *table["kind"].drop_duplicates())
-    with right:
-        kind = pick_kind(kinds)
-    if severity != ALL:
-        table = table[table["severity"] == severity]
-    if kind != ALL:
-        table = table[table["kind"] == kind]
-    table = table.reset_index(drop=True)
-    st.caption(f"{len(table):,} of {len(findings):,} findings. Select a row to open its slice.")
-    if len(table):
-        draw_findings(cohort, table)
-    downloads(cohort, findings)
+def by_group(outcome: Outcome) -> None:
+    """Draw a tile a group: how many of its rules passed, and its kinds with open findings."""
+    open_kinds = outcome.open_kinds
+    kinds = checks.KINDS
+    with st.grid(columns=4, min_column_width=180, border=True):
+        for row in outcome.groups().itertuples():
+            name, icon = GROUPS[row.group]
+            with st.container(gap="xxsmall"):
+                st.markdown(f"{icon} **{name}**")
+                st.markdown(" ".join(_badges(row)))
+                with st.container(horizontal=True, gap="xxsmall"):
+                    for kind in [kind for kind in open_kinds if kinds[kind].group == row.group]:
+                        st.button(
+                            f"{judging.kind_name(kind)} · {open_kinds[kind]:,}",
+                            on_click=_show_kind,
+                            args=(kind,),
+                            type="tertiary",
+                            key=f"kind {kind}",
+                            help=kinds[kind].checks,
+                        )
 
 
-def pick_kind(kinds: tuple[str, ...]) -> str:
-    wrong = address.take(state.KIND, kinds, ALL)
-    if wrong is not None:
-        st.warning(
-            f"There is no finding of the kind “{widgets.plain(wrong)}”: here are all.",
-            icon=":material/help:",
-        )
-    st.selectbox("Kind", kinds, key=state.KIND, filter_mode="contains")
-    address.keep(state.KIND, kinds, ALL)
-    return st.session_state[state.KIND]
+def _badges(row) -> list[str]:
+    said = [
+        f":{COLOURS[severity]}-badge[{number:,} {judging.SEVERITY_NAMES[severity].lower()}"
+        f"{'' if number == 1 else 's'}]"
+        for severity in checks.SEVERITIES
+        if (number := getattr(row, severity))
+    ]
+    if row.accepted:
+        said.append(f":violet-badge[{row.accepted:,} accepted]")
+    if row.passed:
+        said.append(f":green-badge[{row.passed} of {row.rules} passed]")
+    if row.not_checked:
+        said.append(f":gray-badge[{row.not_checked} not checked]")
+    return said
 
 
-def draw_findings(cohort: Cohort, table: pd.DataFrame) -> None:
-    drawn = st.dataframe(
-        table,
-        hide_index=True,
-        placeholder="–",
-        key="findings",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_order=["severity", "kind", "case", "slice_number", "message", "why", "file"],
-        alt="The findings: severity, kind, case, slice, message, reason, file.",
-        column_config={
-            "severity": "Severity",
-            "kind": "Kind",
-            "case": "Case",
-            "slice_number": "Slice",
-            "message": st.column_config.TextColumn("Finding", width=640),
-            "why": st.column_config.TextColumn("Why it matters", width="large"),
-            "file": "File",
-        },
-    )
-    if drawn.selection.rows:
-        go_to(cohort, table.iloc[drawn.selection.rows[0]])
+def _show_kind(kind: str) -> None:
+    address.put(**dict.fromkeys(judging.FILTERS) | {state.KIND: kind})
 
 
-def go_to(cohort: Cohort, finding: pd.Series) -> None:
-    """Open the slice of a finding in the case page; a slice that is missing means its neighbour."""
-    if pd.isna(finding["case"]):
-        st.info(widgets.plain(finding["message"], longest=600), icon=":material/info:")
-        return
-    query = {state.CASE: finding["case"]}
-    if pd.notna(finding["slice_number"]):
-        numbers = cohort.case(finding["case"]).slices["slice_number"]
-        nearest = (numbers - finding["slice_number"]).abs().idxmin()
-        query[state.SLICE] = str(numbers[nearest])
-    st.switch_page(state.CASE_PAGE, query_params=query)
+def exports(cohort: Cohort, outcome: Outcome) -> None:
+    cases, slices = len(cohort.cases), len(cohort.slices)
+    about = f"{cohort.root.name}: {cases:,} cases, {slices:,} slices"
 
+    def as_json() -> str:
+        document = {"research_use": RESEARCH_USE, "cohort": about, **outcome.as_json()}
+        return json.dumps(document, indent=1)
 
-def downloads(cohort: Cohort, findings: list[checks.Finding]) -> None:
+    def as_pdf() -> bytes:
+        from brainseg.checks.report import checks_report
+
+        return checks_report(outcome, about, date.today())
+
     with st.container(horizontal=True):
-        widgets.csv_button(checks.findings_table(findings), "findings")
-        st.download_button(
-            "JSON",
-            json.dumps({"research_use": RESEARCH_USE, **checks.as_json(findings)}, indent=1),
-            file_name="findings.json",
-            mime="application/json",
-            icon=":material/download:",
-            type="tertiary",
-            key="findings_json",
-            on_click="ignore",
-        )
+        widgets.csv_button(outcome.table(), "findings", "Findings as CSV")
+        for label, content, name, mime in (
+            ("All as JSON", as_json, "checks.json", "application/json"),
+            ("One page as PDF", as_pdf, "checks.pdf", "application/pdf"),
+        ):
+            st.download_button(
+                label,
+                content,
+                file_name=name,
+                mime=mime,
+                icon=":material/download:",
+                type="tertiary",
+                key=name,
+                on_click="ignore",
+            )
 
 
 def what_was_checked(summary: pd.DataFrame) -> None:
     st.header("What was checked", anchor="checked")
+    st.caption(
+        "A rule passed where nothing was found on the items it was checked on. What could not be "
+        "decided is counted as undecided, and is not passed."
+    )
     # What needs a look comes first.
     order = {checks.FINDINGS: 0, checks.NOT_CHECKED: 1, checks.PASSED: 2}
     shown = summary.sort_values("outcome", key=lambda outcome: outcome.map(order), kind="stable")
     shown = shown.assign(
-        checked=[f"{number:,} {items}" for number, items in shown[["checked", "items"]].to_numpy()]
+        kind_name=[judging.kind_name(kind) for kind in shown["kind"]],
+        severity=shown["severity"].map(judging.SEVERITY_NAMES),
+        checked=[f"{number:,} {items}" for number, items in shown[["checked", "items"]].to_numpy()],
     )
+    column = st.column_config
     st.dataframe(
         shown,
         hide_index=True,
-        height="content",
+        height=SUMMARY_PX,
         key="summary",
         column_order=[
             "outcome",
+            "kind_name",
             "checks",
             "checked",
             "findings",
-            "severity",
             "undecided",
             "reason",
+            "severity",
         ],
-        alt="Each check with its outcome, and on how many items it was decided.",
+        alt="Each rule with its outcome, and on how many items it was decided.",
         column_config={
             "outcome": "Outcome",
-            "checks": st.column_config.TextColumn("Rule", width=330),
+            "kind_name": column.TextColumn("Kind", width=150),
+            "checks": column.TextColumn("Rule", width=400),
             "checked": "Checked on",
-            "undecided": st.column_config.NumberColumn("Undecided", format="localized"),
-            "findings": st.column_config.NumberColumn("Findings", format="localized"),
+            "findings": column.NumberColumn("Findings", format="localized"),
+            "undecided": column.NumberColumn("Undecided", format="localized"),
+            "reason": column.TextColumn("Why undecided", width=300),
             "severity": "A finding is",
-            "reason": "Why undecided",
         },
     )
-    widgets.csv_button(summary, "checks")
+    widgets.csv_button(summary, "checks", "All rules as CSV")
+    with st.expander("Show the code", icon=":material/code:"):
+        st.code(CODE, language="python")
+
+
+def readme(cohort: Cohort) -> None:
+    claims = data.claims(cohort)
+    if claims.empty:
+        return
+    st.header("What the dataset's README counts", anchor="readme")
+    labels = {"counts": "Counts", "readme": "In the README", "here": "Here", "outcome": "Outcome"}
+    st.dataframe(
+        claims,
+        hide_index=True,
+        key="claims",
+        alt="The counts of the README beside the same counted here.",
+        column_config=labels,
+    )
+    st.caption(
+        "A sequence counts as missing where it repeats FLAIR on every slice of a case, pixel by pixel."
+    )
 
 
 def files(cohort: Cohort) -> None:
@@ -190,11 +250,17 @@ def random_pair(cohort: Cohort) -> None:
 st.title("Checks")
 cohort = widgets.open_cohort()
 widgets.notes(cohort)
-widgets.tumour_means()
-findings = data.findings(cohort)
-summary = checks.summary(cohort, findings)
-at_a_glance(findings, summary)
-findings_table(cohort, findings)
-what_was_checked(summary)
+outcome = wait_for(cohort)
+at_a_glance(outcome)
+by_group(outcome)
+st.header("Findings", anchor="findings")
+if outcome.judged:
+    judging.draw(cohort, outcome)
+else:
+    st.info("There is no finding.", icon=":material/check:")
+exports(cohort, outcome)
+what_was_checked(outcome.summary)
+readme(cohort)
 files(cohort)
 random_pair(cohort)
+widgets.tumour_means()

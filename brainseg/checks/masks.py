@@ -1,0 +1,106 @@
+"""Checks of masks: does each fit its image, and hold two values in one channel."""
+
+from brainseg.checks import scopes
+from brainseg.checks.evidence import Evidence
+from brainseg.checks.registry import kind, on_slices
+from brainseg.findings import Finding
+from brainseg.index import MOST_VALUES
+
+
+@kind(
+    "error",
+    checks="Each mask has the height and width of its image.",
+    why="The mask cannot be laid over its image, so the slice is left out of statistics and training.",
+    remedy="restore the mask or remove the slice",
+    scope=scopes.pairs,
+)
+def check_mask_shape(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each mask whose height or width is not its image's."""
+    slices = evidence.slices
+    differs = (slices["height"] != slices["mask_height"]) | (
+        slices["width"] != slices["mask_width"]
+    )
+    rows = slices[differs.fillna(False)]
+    return on_slices(
+        "mask_shape",
+        rows,
+        "mask",
+        lambda r: f"is {r.mask_height}x{r.mask_width}, its image {r.height}x{r.width}",
+    )
+
+
+@kind(
+    "error",
+    checks="Each mask has one channel.",
+    why="Which channel is the mask is unknown, so the slice is left out of statistics and training.",
+    remedy="save the mask as one grey channel",
+    scope=scopes.masks,
+)
+def check_mask_channels(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each mask with more than one channel."""
+    rows = evidence.slices[(evidence.slices["mask_channels"] != 1).fillna(False)]
+    return on_slices(
+        "mask_channels", rows, "mask", lambda r: f"has {r.mask_channels} channels, expected 1"
+    )
+
+
+@kind(
+    "error",
+    checks="Each mask holds only 0 and 255, or only 0 and 1.",
+    why="What the other values mean is unknown (labels, or a lossy copy), so the "
+    "slice is left out of statistics and training.",
+    remedy="save the mask with 0 outside and 255 inside",
+    scope=scopes.masks,
+)
+def check_mask_values(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each mask whose values are neither {0, 255} nor {0, 1}."""
+    slices = evidence.slices[evidence.slices["mask_values"].notna()]
+    rows = slices[~slices["mask_values"].map(lambda v: _is_within(v, "255") or _is_within(v, "1"))]
+    return on_slices(
+        "mask_values",
+        rows,
+        "mask",
+        lambda r: f"holds the values {_listed(r.mask_values)}, expected 0 and 255",
+    )
+
+
+@kind(
+    "info",
+    checks="Each mask holds 0 and 255.",
+    why="It is read as a mask all the same; other programs show it as black.",
+    remedy="nothing is to be done, or save it with 255 inside",
+    scope=scopes.masks,
+)
+def check_mask_of_ones(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each mask whose values are {0, 1}."""
+    slices = evidence.slices[evidence.slices["mask_values"].notna()]
+    rows = slices[slices["mask_values"].map(lambda v: _is_within(v, "1") and v != "0")]
+    return on_slices(
+        "mask_of_ones", rows, "mask", lambda r: "holds the values 0 and 1, expected 0 and 255"
+    )
+
+
+@kind(
+    "info",
+    checks="Each mask is stored as uint8.",
+    why="It is read as a mask all the same; other programs may not open it.",
+    remedy="nothing is to be done, or save it as uint8",
+    scope=scopes.masks,
+)
+def check_mask_dtype(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each mask that is not stored as uint8."""
+    dtype = evidence.slices["mask_dtype"]
+    rows = evidence.slices[dtype.notna() & (dtype != "uint8")]
+    return on_slices(
+        "mask_dtype", rows, "mask", lambda r: f"is stored as {r.mask_dtype}, expected uint8"
+    )
+
+
+def _listed(values: str) -> str:
+    """Return the index's mask values for reading; it keeps only the first few."""
+    several = values.split()
+    return ", ".join(several) + (" and more" if len(several) == MOST_VALUES else "")
+
+
+def _is_within(values: str, inside: str) -> bool:
+    return set(values.split()) <= {"0", inside}

@@ -1,0 +1,89 @@
+"""The outcome of checks as a PDF of one page."""
+
+from datetime import date
+
+import pandas as pd
+
+from brainseg.checks.outcome import Outcome
+from brainseg.checks.registry import KINDS
+from brainseg.findings import SEVERITIES
+from brainseg.report.page import Page
+
+_MOST = ((20, 28, 14), (18, 18, 14), (14, 10, 8), (10, 6, 4), (6, 3, 0))
+"""Rows of findings by kind, of findings, of what was not checked: the first that fit one page."""
+
+
+def checks_report(outcome: Outcome, cohort: str, made_on: date | None = None) -> bytes:
+    """Return what was found and what was not checked, on one A4 page.
+
+    Args:
+        outcome: see :func:`brainseg.checks.outcome.outcome_of`.
+        cohort: what is said of the cohort below the title, such as its name and size.
+        made_on: the day that stands on the page.
+    """
+    for kinds, findings, not_checked in _MOST:
+        page = _page(outcome, cohort, made_on, kinds, findings, not_checked)
+        content = page.as_bytes()
+        if page.pages == 1:
+            break
+    return content
+
+
+def _page(
+    outcome: Outcome, cohort: str, made_on: date | None, kinds: int, findings: int, not_checked: int
+) -> Page:
+    page = Page("Checks", cohort, made_on)
+    number = outcome.counts
+    rules = outcome.groups()[["passed", "not_checked", "rules"]].sum()
+    left, right = page.columns(0.5, 0.5)
+    left.facts(
+        {
+            "Open errors": number["error"],
+            "Open warnings": number["warning"],
+            "Open notes": number["info"],
+            "Accepted by a person": len(outcome.accepted),
+        }
+    )
+    right.facts(
+        {
+            "Rules looked at": int(rules["rules"]),
+            "Passed on all that could be checked": int(rules["passed"]),
+            "With findings": int(rules["rules"] - rules["passed"] - rules["not_checked"]),
+            "Not checked": int(rules["not_checked"]),
+        }
+    )
+    page.heading("Open findings by kind")
+    _first_rows(page, _by_kind(outcome), kinds, "kinds")
+    worst = [finding for finding in outcome.open if finding.severity != "info"]
+    if worst:
+        page.heading("The first open errors and warnings")
+        table = pd.DataFrame({"Finding": [finding.fact for finding in worst]})
+        _first_rows(page, table, findings, "errors and warnings, in the CSV and JSON files")
+    if outcome.not_checked:
+        page.heading("Not checked")
+        rows = [(KINDS[kind].checks, why) for kind, why in outcome.not_checked.items()]
+        table = pd.DataFrame(rows, columns=["Rule", "Why nothing could be decided"])
+        _first_rows(page, table, not_checked, "rules that could not be decided")
+    return page
+
+
+def _by_kind(outcome: Outcome) -> pd.DataFrame:
+    """Return a row a kind with open findings, errors first."""
+    rows = []
+    for severity in SEVERITIES:
+        of_severity = [finding for finding in outcome.open if finding.severity == severity]
+        for kind in dict.fromkeys(finding.kind for finding in of_severity):
+            of_kind = [finding for finding in of_severity if finding.kind == kind]
+            cases = len({finding.case for finding in of_kind if finding.case is not None})
+            rows.append((severity, KINDS[kind].checks, len(of_kind), cases))
+    return pd.DataFrame(rows, columns=["Severity", "Rule that is broken", "Findings", "Cases"])
+
+
+def _first_rows(page: Page, table: pd.DataFrame, most: int, what: str) -> None:
+    if table.empty:
+        page.text("None.", muted=True)
+        return
+    if most:
+        page.table(table.head(most))
+    if len(table) > most:
+        page.text(f"{len(table) - most:,} more {what}.", muted=True)

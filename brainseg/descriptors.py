@@ -1,0 +1,329 @@
+"""What one slice tells, in numbers: of its image, and of the tumour in it.
+
+The index computes them while a file is decoded anyway, so that tables and checks never read it again.
+What is judged of the whole head is judged on a thumbnail of :data:`GRID` x :data:`GRID` cells.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache, reduce
+
+import cv2
+import numpy as np
+
+from brainseg.preprocessing import HEAD_SHARE
+from brainseg.volume import FLAIR, SEQUENCES
+
+GRID = 64
+"""Cells a side of the thumbnail that the head is found on."""
+
+TUMOUR_GRID = 32
+"""Cells a side of the tumour's coarse outline; see :func:`tumour_cells`."""
+
+ISLAND_PX = 1
+"""A component of the mask of this size, in px, is an island: a slip of the hand."""
+
+PINHOLE_PX = 4
+"""A hole in the mask of at most this size, in px, is a slip of the hand too."""
+
+FINGERPRINT_BITS = 256
+"""Length of the perceptual hash."""
+
+LEAST_HEAD = 0.1
+"""Where the head takes less of the image, texture and likeness say nothing: the top of the skull."""
+
+WHOLE_IMAGE = 0.98
+"""Where the head seems to take more of the image, it cannot be told from a bright background."""
+
+LEAST_FLAIR = 10
+"""Less bright than this, 0..255, FLAIR shows nothing that could be compared."""
+
+_SIDE_OF_HASH = 16
+_SMOOTH_FREQUENCIES = 4  # the coarsest ones tell a head from no head, but not one head from another
+_SECOND_DIFFERENCE = np.array([1, -2, 1], np.float32)
+_RIM = np.ones((GRID, GRID), bool)
+_RIM[1:-1, 1:-1] = False
+
+
+@cache
+def column_of(quantity: str, sequence: str) -> str:
+    """Return the column of one quantity of one sequence, such as ``mean_post_contrast``."""
+    return f"{quantity}_{sequence.replace('-', '_').lower()}"
+
+
+@dataclass(frozen=True)
+class _Head:
+    """A slice made small, and where its head is.
+
+    Attributes:
+        planes: by sequence, (GRID, GRID) uint8.
+        brightness: by sequence, what 1 % of its plane outshines, 0..255.
+        tissue: (GRID, GRID) uint8 of 0 and 1; bright, and within the outline.
+        outline: likewise; the convex outline of the largest bright region.
+        grey: the sequences whose air is as bright as tissue; the head is found on the others.
+        told: whether it leaves some of the image to the background.
+    """
+
+    planes: dict[str, np.ndarray]
+    brightness: dict[str, int]
+    tissue: np.ndarray
+    outline: np.ndarray
+    grey: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        return cv2.countNonZero(self.outline) / GRID**2
+
+    @property
+    def told(self) -> bool:
+        return self.share < WHOLE_IMAGE
+
+
+def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
+    """Return what the pixels of a slice tell of its head, its texture and its tumour.
+
+    Args:
+        image: (h, w, 3) uint8, or (h, w) for a grey image, which stands in for FLAIR alone.
+        tumour: (h, w) uint8 of 0 and 1, or None where no mask can be used.
+
+    Returns:
+        Columns of the index. Of each image: ``constant``, the sequences of one value alone, separated
+        by spaces; ``brightness_*``, by sequence, what 1 % of its thumbnail outshines, 0..255;
+        ``head_px``, pixels within the convex outline of the head, missing where the head cannot be
+        told from the background (:data:`WHOLE_IMAGE`); ``grey_background``, the sequences whose
+        background is as bright as tissue, so that the head was looked for on the others.
+
+        Where the head can be told: ``head_mean_*``, by sequence, over the head without the tumour,
+        0..255. Where it takes :data:`LEAST_HEAD` of the image, of a window of half its height and width
+        in the middle of the head: ``sharpness_*``, the deviation of the Laplacian as a share of the
+        window's own, and ``noise_*``, Gaussian noise after Immerkaer (1996, Computer Vision and Image
+        Understanding 64, 300-302) in grey levels; and ``fingerprint``, see :func:`fingerprint`.
+
+        Where the mask can be used, ``area_px`` and ``components``, 0 where there is no tumour. Where
+        there is one, all of :func:`_size_and_shape`; ``tumour_mean_*``, by sequence, 0..255; and, where
+        the head can be told, ``outside_head_px``, how much of it lies outside of its convex outline.
+    """
+    head = _find_head(image)
+    row = {
+        "constant": " ".join(_constant(image, head.planes)),
+        **_by_sequence("brightness", head.planes, head.brightness.values()),
+        "head_px": round(head.share * image.shape[0] * image.shape[1]) if head.told else None,
+        "grey_background": " ".join(head.grey),
+    }
+    if tumour is None:
+        return row | _of_head(image, head)
+    if not cv2.countNonZero(tumour):
+        return row | _of_head(image, head) | {"area_px": 0, "components": 0}
+    cells = _cells_with(tumour, GRID)
+    return (
+        row
+        | _of_head(image, replace(head, tissue=head.tissue & ~cells))
+        | _size_and_shape(tumour)
+        | _by_sequence("tumour_mean", head.planes, cv2.mean(image, tumour))
+        | {"outside_head_px": _px_outside(tumour, cells, head) if head.told else None}
+    )
+
+
+def fingerprint(plane: np.ndarray) -> str:
+    """Return the perceptual hash of a picture: which of its middle frequencies are positive.
+
+    The idea is that of pHash (Zauner, Implementation and Benchmarking of Perceptual Image Hash
+    Functions, 2010): the signs of a discrete cosine transform hardly change with brightness,
+    compression or a little noise. The coarsest frequencies, alike in all heads, are left out.
+
+    Args:
+        plane: (GRID, GRID) uint8.
+
+    Returns:
+        :data:`FINGERPRINT_BITS` as hexadecimal digits.
+    """
+    low, high = _SMOOTH_FREQUENCIES, _SMOOTH_FREQUENCIES + _SIDE_OF_HASH
+    spectrum = cv2.dct(plane.astype(np.float32))
+    return np.packbits(spectrum[low:high, low:high] > 0).tobytes().hex()
+
+
+def perimeter(mask: np.ndarray) -> float:
+    """Return the length of a mask's outlines in px, holes included.
+
+    By the formula of Cauchy and Crofton in four directions: the length is pi times the mean breadth,
+    and the breadth in a direction is half the number of changes along it, times the lines' distance.
+    A disc comes out right to some percent, where counting the pixels' edges makes it a square.
+
+    Args:
+        mask: (h, w) uint8 of 0 and 1 whose outermost rows and columns are 0.
+    """
+    along = np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    down = np.count_nonzero(mask[1:] != mask[:-1])
+    falling = np.count_nonzero(mask[1:, 1:] != mask[:-1, :-1])
+    rising = np.count_nonzero(mask[1:, :-1] != mask[:-1, 1:])
+    return float(np.pi / 8 * (along + down + (falling + rising) / np.sqrt(2)))
+
+
+def tumour_cells(grid: str) -> np.ndarray:
+    """Return (TUMOUR_GRID, TUMOUR_GRID) bool from a ``tumour_grid`` of the index.
+
+    The image is cut into as many rows and columns of cells; a cell is True where it holds any tumour.
+    """
+    bits = np.unpackbits(packed_cells([grid]))
+    return bits.reshape(TUMOUR_GRID, TUMOUR_GRID).astype(bool)
+
+
+def packed_cells(grids: Iterable[str]) -> np.ndarray:
+    """Return (n, TUMOUR_GRID ** 2 / 8) uint8 from n columns ``tumour_grid``: a bit a cell."""
+    joined = bytes.fromhex("".join(grids))
+    return np.frombuffer(joined, np.uint8).reshape(-1, TUMOUR_GRID**2 // 8)
+
+
+def _find_head(image: np.ndarray) -> _Head:
+    thumbnail = cv2.split(cv2.resize(image, (GRID, GRID), interpolation=cv2.INTER_AREA))
+    planes = dict(zip(SEQUENCES if len(thumbnail) > 1 else (FLAIR,), thumbnail, strict=True))
+    place = GRID**2 * 99 // 100
+    brightness = {
+        sequence: int(np.partition(plane, place, axis=None)[place])
+        for sequence, plane in planes.items()
+    }
+    tissue, outline = _outline(planes, brightness)
+    head = _Head(planes, brightness, tissue, outline)
+    if head.told:
+        return head
+    level = HEAD_SHARE * max(brightness.values())
+    grey = tuple(name for name, plane in planes.items() if np.median(plane[_RIM]) > level)
+    dark = {
+        name: plane for name, plane in planes.items() if name not in grey and brightness[name] > 0
+    }
+    if not dark or not grey:
+        return replace(head, grey=grey)
+    tissue, outline = _outline(dark, brightness)
+    return replace(head, tissue=tissue, outline=outline, grey=grey)
+
+
+def _outline(
+    planes: dict[str, np.ndarray], brightness: dict[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return tissue and outline of a head, see :class:`_Head`, where any of the planes shows it."""
+    outline = np.zeros((GRID, GRID), np.uint8)
+    brightest = max(brightness[name] for name in planes)
+    if brightest == 0:
+        return outline, outline
+    merged = reduce(cv2.max, planes.values())
+    bright = cv2.threshold(merged, HEAD_SHARE * brightest, 1, cv2.THRESH_BINARY)[1]
+    contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.fillConvexPoly(outline, cv2.convexHull(max(contours, key=cv2.contourArea)), 1)
+    return bright & outline, outline
+
+
+def _of_head(image: np.ndarray, head: _Head) -> dict:
+    """Return brightness of the head's tissue, and textures and fingerprint where the head is large."""
+    row = {}
+    if head.told and cv2.countNonZero(head.tissue):
+        means = [cv2.mean(plane, head.tissue)[0] for plane in head.planes.values()]
+        row = _by_sequence("head_mean", head.planes, means)
+    if head.share < LEAST_HEAD:
+        return row
+    textures = [_texture(window) for window in cv2.split(_middle(image, head.outline))]
+    for quantity, values in zip(("sharpness", "noise"), zip(*textures, strict=True), strict=True):
+        row |= _by_sequence(quantity, head.planes, values)
+    if head.brightness[FLAIR] >= LEAST_FLAIR:
+        row["fingerprint"] = fingerprint(head.planes[FLAIR])
+    return row
+
+
+def _size_and_shape(tumour: np.ndarray) -> dict:
+    """Return size, place and shape of the tumour in one slice.
+
+    Args:
+        tumour: (h, w) uint8 of 0 and 1, not all 0.
+
+    Returns:
+        ``area_px``; ``components``, whose pixels touch at least at a corner;
+        ``largest_component_px``; ``islands``, components of :data:`ISLAND_PX`; ``holes`` and
+        ``hole_px``, regions that the tumour encloses, corners included, and their pixels;
+        ``pinholes``, those of at most :data:`PINHOLE_PX`; ``perimeter_px``, see :func:`perimeter`;
+        ``tumour_row`` and ``tumour_column``, the centroid in px from 0 at the top left;
+        ``tumour_grid``, see :func:`tumour_cells`.
+    """
+    left, top, width, height = cv2.boundingRect(tumour)
+    # With a rim of nothing, so that what surrounds the tumour is one region.
+    part = np.zeros((height + 2, width + 2), np.uint8)
+    part[1:-1, 1:-1] = tumour[top : top + height, left : left + width]
+    _, _, parts, centres = cv2.connectedComponentsWithStats(part, connectivity=8)
+    _, _, gaps, _ = cv2.connectedComponentsWithStats(1 - part, connectivity=8)
+    sizes = parts[1:, cv2.CC_STAT_AREA]
+    # Label 0 is the tumour here, and the region around it begins in the rim.
+    gap_sizes = [gap[cv2.CC_STAT_AREA] for gap in gaps[1:] if gap[cv2.CC_STAT_LEFT] > 0]
+    column, row = np.average(centres[1:], axis=0, weights=sizes)
+    return {
+        "area_px": int(sizes.sum()),
+        "components": len(sizes),
+        "largest_component_px": int(sizes.max()),
+        "islands": int((sizes <= ISLAND_PX).sum()),
+        "pinholes": sum(size <= PINHOLE_PX for size in gap_sizes),
+        "holes": len(gap_sizes),
+        "hole_px": int(sum(gap_sizes)),
+        "perimeter_px": perimeter(part),
+        "tumour_row": float(row + top - 1),
+        "tumour_column": float(column + left - 1),
+        "tumour_grid": np.packbits(_cells_with(tumour, TUMOUR_GRID)).tobytes().hex(),
+    }
+
+
+def _by_sequence(quantity: str, sequences: Iterable[str], values: Iterable[float]) -> dict:
+    # cv2.mean gives four values, whatever the image has.
+    pairs = zip(sequences, values, strict=False)
+    return {column_of(quantity, sequence): value for sequence, value in pairs}
+
+
+def _constant(image: np.ndarray, planes: dict[str, np.ndarray]) -> list[str]:
+    """Return the sequences whose pixels have one value, looked at in full only where cells have."""
+    whole = image.reshape(*image.shape[:2], -1)
+    return [
+        sequence
+        for channel, (sequence, plane) in enumerate(planes.items())
+        if plane[0, 0] == plane[-1, -1]
+        and (plane == plane[0, 0]).all()
+        and (whole[..., channel] == whole[0, 0, channel]).all()
+    ]
+
+
+def _cells_with(mask: np.ndarray, cells: int) -> np.ndarray:
+    """Return (cells, cells) bool: which cells of a grid over a mask of 0 and 1 hold any 1."""
+    # As floats: one pixel in a cell of hundreds is not to be rounded away.
+    mean = cv2.resize(mask.astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
+    return mean > 0
+
+
+def _middle(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Return a window of half the image's height and width, around the middle of the head."""
+    left, top, width, height = cv2.boundingRect(outline)
+    rows, columns = (
+        _half(side, (start + length / 2) / GRID)
+        for side, start, length in zip(image.shape, (top, left), (height, width), strict=False)
+    )
+    return np.ascontiguousarray(image[rows, columns])
+
+
+def _half(side: int, middle: float) -> slice:
+    """Return half of a side around a place of 0..1 on it, moved where it would leave the side."""
+    start = min(max(round(middle * side - side / 4), 0), side - side // 2)
+    return slice(start, start + side // 2)
+
+
+def _texture(plane: np.ndarray) -> tuple[float | None, float]:
+    """Return sharpness and noise of a window; no sharpness where it is of one value."""
+    mean = cv2.norm(plane, cv2.NORM_L1) / plane.size
+    deviation = np.sqrt(max(0.0, cv2.norm(plane, cv2.NORM_L2SQR) / plane.size - mean**2))
+    edges = cv2.norm(cv2.Laplacian(plane, cv2.CV_16S), cv2.NORM_L2) / np.sqrt(plane.size)
+    second_differences = cv2.sepFilter2D(plane, cv2.CV_16S, _SECOND_DIFFERENCE, _SECOND_DIFFERENCE)
+    noise = cv2.norm(second_differences, cv2.NORM_L1) / plane.size * np.sqrt(np.pi / 2) / 6
+    return (edges / deviation if deviation > 0 else None), noise
+
+
+def _px_outside(tumour: np.ndarray, cells: np.ndarray, head: _Head) -> int:
+    """Return how many pixels of the tumour lie farther than a cell outside of the head's outline."""
+    # A cell to spare: the outline on a thumbnail is no finer.
+    wide = cv2.dilate(head.outline, np.ones((3, 3), np.uint8))
+    if not (cells & (wide == 0)).any():
+        return 0
+    height, width = tumour.shape
+    full = cv2.resize(wide, (width, height), interpolation=cv2.INTER_NEAREST)
+    return int(np.count_nonzero(tumour & (1 - full)))

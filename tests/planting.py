@@ -1,0 +1,466 @@
+"""A small cohort without any finding, and one defect for each kind of check to plant in it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import tifffile
+from conftest import SIDE_PX, blob, write_pair
+
+from brainseg.cohort import Cohort
+
+CASES = tuple(f"TCGA_AA_{number:04d}_20000101" for number in range(1, 10))
+FIRST, OTHER, LAST = CASES[0], CASES[4], CASES[-1]
+SLICES = range(1, 10)
+TUMOUR_SLICES = (4, 5, 6)
+NUMBER = 5
+"""Where a defect is planted unless something else is needed: in the middle of the tumour."""
+
+Expected = set[tuple[str, str | None, int | None]]
+
+
+def write_clean_cohort(root: Path) -> Path:
+    """Write nine cases of nine slices of 64 x 64 px, with ``data.csv``, and return their folder."""
+    for place, case in enumerate(CASES):
+        write_case(root, case, seed=place)
+    patients = pd.DataFrame({"Patient": [case[:12] for case in CASES], "grade": 2})
+    patients.to_csv(root / "data.csv", index=False)
+    return root
+
+
+def write_case(root: Path, case: str, seed: int) -> None:
+    """Write a head that grows and fades along its stack, with a tumour in its middle."""
+    random = np.random.default_rng(seed)
+    tissues = [_tissue(random) for _ in range(3)]
+    for number in SLICES:
+        image = np.dstack([_slice_of(tissue, number, random) for tissue in tissues])
+        mask = blob(0, 0, 0)
+        if number in TUMOUR_SLICES:
+            cv2.circle(mask, (32, 26), 7 - abs(number - 5), 255, cv2.FILLED)
+        write_pair(root / case, case, number, image, mask)
+
+
+def _tissue(random: np.random.Generator) -> np.ndarray:
+    """Return (slices, h, w) float32 of soft spots, alike from slice to slice but never the same."""
+    field = random.normal(size=(len(SLICES) + 4, SIDE_PX, SIDE_PX)).astype(np.float32)
+    field = np.stack([cv2.GaussianBlur(plane, (0, 0), 1.0) for plane in field])
+    field = sum(field[step : step + len(SLICES)] for step in range(5))
+    return 110 + 45 * field / field.std()
+
+
+def _slice_of(tissue: np.ndarray, number: int, random: np.random.Generator) -> np.ndarray:
+    radius = 27 - abs(number - NUMBER)
+    inside, skull = np.zeros((2, SIDE_PX, SIDE_PX), np.uint8)
+    cv2.circle(inside, (32, 32), radius, 1, cv2.FILLED)
+    cv2.circle(skull, (32, 32), radius, 1, 2)
+    picture = np.where(skull, 235, tissue[number - 1] * inside)
+    return np.clip(picture + random.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+
+
+def image_of(root: Path, case: str = FIRST, number: int | str = NUMBER) -> Path:
+    """Return where a slice's image lies."""
+    return root / case / f"{case}_{number}.tif"
+
+
+def mask_of(root: Path, case: str = FIRST, number: int | str = NUMBER) -> Path:
+    """Return where a slice's mask lies."""
+    return root / case / f"{case}_{number}_mask.tif"
+
+
+def change(path: Path, how: Callable[[np.ndarray], np.ndarray], **tiff: object) -> None:
+    """Write a file's pixels anew."""
+    tifffile.imwrite(path, how(tifffile.imread(path)), **tiff)
+
+
+def change_case(root: Path, case: str, how: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Write all images of a case anew."""
+    for number in SLICES:
+        change(image_of(root, case, number), how)
+
+
+def scaled(by: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what makes pixels darker or brighter."""
+    return lambda pixels: np.clip(pixels * by, 0, 255).astype(np.uint8)
+
+
+def blurred(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels without fine detail."""
+    return cv2.GaussianBlur(pixels, (0, 0), 2.5)
+
+
+def noisy(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels with much noise, the same for the same pixels."""
+    noise = np.random.default_rng(int(pixels.sum())).normal(0, 25, pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+def without(channel: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what empties one sequence."""
+    return lambda pixels: pixels * np.uint8([step != channel for step in range(3)])
+
+
+def repeating(channel: int, of: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what puts one sequence in another's place."""
+    order = [of if step == channel else step for step in range(3)]
+    return lambda pixels: np.ascontiguousarray(pixels[..., order])
+
+
+def set_to(value: int, *boxes: tuple[slice, slice]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what sets parts of a mask."""
+
+    def change_mask(mask: np.ndarray) -> np.ndarray:
+        for box in boxes:
+            mask[box] = value
+        return mask
+
+    return change_mask
+
+
+PLANTS: dict[str, Callable[[Path], Expected]] = {}
+"""By kind: what plants it, and returns (kind, case, slice_number) of what is to be found."""
+
+
+def plant(function: Callable[[Path], Expected | None]) -> Callable[[Path], Expected]:
+    """Enter a plant under its own name; without an answer it is found in ``FIRST``, ``NUMBER``."""
+    kind = function.__name__.removeprefix("plant_")
+
+    def planted(root: Path) -> Expected:
+        return function(root) or {(kind, FIRST, NUMBER)}
+
+    PLANTS[kind] = planted
+    return planted
+
+
+@plant
+def plant_empty_file(root: Path) -> Expected:
+    image_of(root).write_bytes(b"")
+    mask_of(root, OTHER, 2).write_bytes(b"")
+    return {("empty_file", FIRST, NUMBER), ("empty_file", OTHER, 2)}
+
+
+@plant
+def plant_damaged_file(root: Path) -> Expected:
+    for path in (image_of(root), mask_of(root, OTHER, 2)):
+        path.write_bytes(path.read_bytes()[:-200])
+    return {("damaged_file", FIRST, NUMBER), ("damaged_file", OTHER, 2)}
+
+
+@plant
+def plant_unreadable_image(root: Path) -> None:
+    image_of(root).write_bytes(b"random bytes")
+
+
+@plant
+def plant_unreadable_mask(root: Path) -> None:
+    mask_of(root).write_bytes(b"\x89PNG\r\n\x1a\n")
+
+
+@plant
+def plant_orphan_mask(root: Path) -> None:
+    image_of(root).unlink()
+
+
+@plant
+def plant_missing_mask(root: Path) -> None:
+    mask_of(root).unlink()
+
+
+@plant
+def plant_case_without_masks(root: Path) -> Expected:
+    for number in SLICES:
+        mask_of(root, OTHER, number).unlink()
+    return {("case_without_masks", OTHER, None)}
+
+
+@plant
+def plant_multipage(root: Path) -> Expected:
+    change(image_of(root), lambda pixels: np.stack([pixels, pixels]), photometric="rgb")
+    change(mask_of(root, OTHER, 2), lambda mask: np.stack([mask, mask]), photometric="minisblack")
+    return {("multipage", FIRST, NUMBER), ("multipage", OTHER, 2)}
+
+
+@plant
+def plant_case_shape(root: Path) -> None:
+    for path in (image_of(root), mask_of(root)):
+        change(path, lambda pixels: cv2.resize(pixels, (72, 64), interpolation=cv2.INTER_NEAREST))
+
+
+@plant
+def plant_small_image(root: Path) -> None:
+    for path in (image_of(root), mask_of(root)):
+        change(path, lambda pixels: pixels[:16, :16])
+
+
+@plant
+def plant_image_channels(root: Path) -> None:
+    change(
+        image_of(root),
+        lambda pixels: np.dstack([pixels, pixels[..., :2]]),
+        photometric="minisblack",
+        planarconfig="contig",
+    )
+
+
+@plant
+def plant_image_pixels(root: Path) -> Expected:
+    def with_a_gap(pixels: np.ndarray) -> np.ndarray:
+        pixels = pixels.astype(np.float32)
+        pixels[3, 4, 1] = np.nan
+        return pixels
+
+    change(image_of(root), with_a_gap, photometric="rgb")
+    return {("image_pixels", FIRST, NUMBER), ("image_dtype", FIRST, NUMBER)}
+
+
+@plant
+def plant_grey_image(root: Path) -> None:
+    change(image_of(root), lambda pixels: pixels[..., 1])
+
+
+@plant
+def plant_image_dtype(root: Path) -> None:
+    change(image_of(root), lambda pixels: pixels.astype(np.uint16) * 257, photometric="rgb")
+
+
+@plant
+def plant_cohort_shape(root: Path) -> Expected:
+    for number in SLICES:
+        for path in (image_of(root, OTHER, number), mask_of(root, OTHER, number)):
+            change(path, lambda pixels: np.ascontiguousarray(pixels[4:]))
+    return {("cohort_shape", OTHER, None)}
+
+
+@plant
+def plant_mask_shape(root: Path) -> None:
+    change(mask_of(root), lambda mask: mask[:60])
+
+
+@plant
+def plant_mask_channels(root: Path) -> None:
+    change(mask_of(root), lambda mask: np.dstack([mask] * 3), photometric="rgb")
+
+
+@plant
+def plant_mask_values(root: Path) -> None:
+    change(mask_of(root), set_to(128, (slice(26, 28), slice(30, 33))))
+
+
+@plant
+def plant_mask_of_ones(root: Path) -> None:
+    change(mask_of(root), lambda mask: mask // 255)
+
+
+@plant
+def plant_mask_dtype(root: Path) -> None:
+    change(mask_of(root), lambda mask: mask.astype(np.uint16))
+
+
+@plant
+def plant_slice_gap(root: Path) -> Expected:
+    for number in (2, 3):
+        image_of(root, number=number).unlink()
+        mask_of(root, number=number).unlink()
+    return {("slice_gap", FIRST, 2)}
+
+
+@plant
+def plant_slice_repeat(root: Path) -> None:
+    image, mask = tifffile.imread(image_of(root)), tifffile.imread(mask_of(root))
+    write_pair(root / FIRST, FIRST, f"0{NUMBER}", np.ascontiguousarray(image[::-1]), mask)
+
+
+@plant
+def plant_black_slice(root: Path) -> None:
+    change(image_of(root), scaled(0.02))
+
+
+@plant
+def plant_constant_slice(root: Path) -> None:
+    change(image_of(root), lambda pixels: np.full_like(pixels, 7))
+
+
+@plant
+def plant_blank_end(root: Path) -> Expected:
+    for number in (7, 8, 9):
+        change(image_of(root, OTHER, number), scaled(0.02))
+    return {("blank_end", OTHER, 7)}
+
+
+@plant
+def plant_flair_copy(root: Path) -> Expected:
+    change_case(root, OTHER, repeating(2, of=1))
+    return {("flair_copy", OTHER, None)}
+
+
+@plant
+def plant_contrast_copy(root: Path) -> Expected:
+    change_case(root, OTHER, repeating(2, of=0))
+    return {("contrast_copy", OTHER, None)}
+
+
+@plant
+def plant_empty_sequence(root: Path) -> Expected:
+    for number in (3, 4):
+        change(image_of(root, number=number), without(1))
+    return {("empty_sequence", FIRST, 3)}
+
+
+@plant
+def plant_short_sequence(root: Path) -> Expected:
+    for number in (8, 9):
+        change(image_of(root, number=number), without(2))
+    return {("short_sequence", FIRST, 8)}
+
+
+@plant
+def plant_blurred_slice(root: Path) -> None:
+    change(image_of(root), blurred)
+
+
+@plant
+def plant_noisy_slice(root: Path) -> None:
+    change(image_of(root), noisy)
+
+
+@plant
+def plant_slice_brightness(root: Path) -> None:
+    change(image_of(root), scaled(0.4))
+
+
+@plant
+def plant_blurred_case(root: Path) -> Expected:
+    change_case(root, OTHER, blurred)
+    return {("blurred_case", OTHER, None)}
+
+
+@plant
+def plant_noisy_case(root: Path) -> Expected:
+    change_case(root, OTHER, noisy)
+    return {("noisy_case", OTHER, None)}
+
+
+@plant
+def plant_case_brightness(root: Path) -> Expected:
+    change_case(root, OTHER, scaled(0.35))
+    return {("case_brightness", OTHER, None)}
+
+
+@plant
+def plant_bright_background(root: Path) -> Expected:
+    change_case(root, OTHER, lambda pixels: np.clip(pixels, 90, 255))
+    return {("bright_background", OTHER, None)}
+
+
+@plant
+def plant_no_tumour(root: Path) -> Expected:
+    for number in TUMOUR_SLICES:
+        change(mask_of(root, OTHER, number), np.zeros_like)
+    return {("no_tumour", OTHER, None)}
+
+
+@plant
+def plant_mask_outside_head(root: Path) -> None:
+    change(mask_of(root), set_to(255, (slice(0, 26), slice(31, 33))))
+
+
+@plant
+def plant_mask_island(root: Path) -> None:
+    change(mask_of(root), set_to(255, (slice(40, 41), slice(32, 33))))
+
+
+@plant
+def plant_mask_pinhole(root: Path) -> None:
+    change(mask_of(root), set_to(0, (slice(26, 27), slice(31, 33))))
+
+
+@plant
+def plant_mask_hole(root: Path) -> None:
+    change(mask_of(root), set_to(0, (slice(25, 28), slice(31, 34))))
+
+
+@plant
+def plant_mask_gap(root: Path) -> None:
+    change(mask_of(root), np.zeros_like)
+
+
+@plant
+def plant_mask_jump(root: Path) -> None:
+    change(mask_of(root), lambda mask: np.roll(mask, 18, axis=0))
+
+
+@plant
+def plant_mask_area(root: Path) -> None:
+    change(mask_of(root), set_to(255, (slice(16, 36), slice(20, 44))))
+
+
+@plant
+def plant_equal_slice(root: Path) -> Expected:
+    image_of(root, OTHER, 3).write_bytes(image_of(root).read_bytes())
+    return {("equal_slice", OTHER, 3)}
+
+
+@plant
+def plant_near_slice(root: Path) -> Expected:
+    pixels = cv2.imdecode(
+        cv2.imencode(".jpg", tifffile.imread(image_of(root)), [cv2.IMWRITE_JPEG_QUALITY, 90])[1],
+        cv2.IMREAD_COLOR,
+    )
+    tifffile.imwrite(image_of(root, OTHER, 3), scaled(0.9)(pixels), photometric="rgb")
+    return {("near_slice", OTHER, 3)}
+
+
+@plant
+def plant_repeated_case(root: Path) -> Expected:
+    for number in SLICES:
+        image = tifffile.imread(image_of(root, number=number))
+        mask = tifffile.imread(mask_of(root, number=number))
+        write_pair(root / LAST, LAST, number, scaled(0.95)(image), mask)
+    return {("repeated_case", LAST, 1)}
+
+
+@plant
+def plant_case_without_row(root: Path) -> Expected:
+    table = pd.read_csv(root / "data.csv")
+    table[table["Patient"] != OTHER[:12]].to_csv(root / "data.csv", index=False)
+    return {("case_without_row", OTHER, None)}
+
+
+@plant
+def plant_row_without_case(root: Path) -> Expected:
+    with (root / "data.csv").open("a") as table:
+        table.write("TCGA_ZZ_0009,3\n")
+    return {("row_without_case", None, None)}
+
+
+@plant
+def plant_patient_repeat(root: Path) -> Expected:
+    later = f"{FIRST[:12]}_20010202"
+    write_case(root, later, seed=77)
+    return {("patient_repeat", later, None)}
+
+
+@plant
+def plant_fold_leak(root: Path) -> Expected:
+    write_run(root, {"trained_on": [FIRST, OTHER], "selected_on": [], "held_out": [OTHER]})
+    return {("fold_leak", OTHER, None)}
+
+
+@plant
+def plant_readme_count(root: Path) -> Expected:
+    (root / "README.md").write_text(
+        "# LGG Segmentation Dataset\n\nThey correspond to 9 patients.\n"
+        "For 8 cases, 3 sequences are available. For 1 cases, post-contrast sequence is missing "
+        "and for 0 cases, pre-contrast sequence is missing.\n"
+    )
+    return {("readme_count", None, None)}
+
+
+def write_run(root: Path, parts: dict[str, list[str]]) -> None:
+    """Write a training run of the cohort in a folder, as far as its fold is concerned."""
+    run = Cohort.open(root).home / "runs" / "20260101-000000-planted"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text(json.dumps({"epochs": 1, "patience": 1}))
+    (run / "folds.json").write_text(json.dumps(parts))
