@@ -1,11 +1,8 @@
-"""DataFrames and arrays become plotly figures here; there is no Streamlit in it."""
+"""What the charts share, and pictures as figures; there is no Streamlit in it."""
 
 import base64
-import html
-import itertools
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -20,9 +17,13 @@ SERIES_COLOUR = "#0072b2"
 NO_TUMOUR_COLOUR = "#56b4e9"
 """Blues of the palette of Okabe and Ito (2008), whose orange is the mask's."""
 
-MOST_NAMED_BARS = 20
-NARROWEST_WITH_TEXT = 0.12
-MOST_MARKED_INSTITUTIONS = 12
+PALE = "rgba(125, 135, 147, 0.35)"
+"""Of all there is, behind what is chosen: :data:`QUIET` that lets the page through."""
+
+PALE_OPACITY = 0.25
+
+GROUP_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#e69f00", "#999999")
+"""All of that palette that is read on white and on near-black, the mask's orange late, then grey."""
 
 _VALUES = "row %{y}, column %{x}<br>value %{color[0]}<extra></extra>"
 _COLOURS = (
@@ -91,154 +92,38 @@ def clickable(figure: go.Figure, height_px: int, **layout: object) -> go.Figure:
     )
 
 
-def tumour_share(table: pd.DataFrame) -> go.Figure:
-    """Return one bar that is cut into slices with, without, and of unknown tumour.
-
-    Args:
-        table: from :func:`brainseg.statistics.tumour_shares`.
-    """
-    figure = go.Figure()
-    for row in table[table["slices"] > 0].itertuples():
-        text = f"{row.slices:,} {row.what}<br>{row.of_all:.1%}"
-        figure.add_bar(
-            x=[row.slices],
-            y=[""],
-            orientation="h",
-            name=row.what,
-            marker=_marker_of(row.what),
-            # A narrow part has no room: the page and the hover say its number.
-            text=[text if row.of_all >= NARROWEST_WITH_TEXT else ""],
-            textposition="inside",
-            insidetextanchor="middle",
-            hovertemplate=f"{text}<extra></extra>",
-        )
-    _quiet(figure, height=70, top=0, barmode="stack", showlegend=False)
-    figure.update_traces(insidetextfont={"size": 14, "color": "#1d2733"}, constraintext="none")
-    figure.update_yaxes(visible=False)
-    return figure.update_xaxes(visible=False, range=[0, table["slices"].sum()])
-
-
-def slices_by_case(cases: pd.DataFrame) -> go.Figure:
-    """Return a bar a case, cut into slices with, without, and of unknown tumour.
-
-    Args:
-        cases: from :func:`brainseg.statistics.case_table`; its order is kept.
-    """
-    names = cases["case"].map(html.escape)
-    both = np.stack([cases["case"], names], axis=1)
-    place = list(range(len(cases)))
-    parts = {
-        "with tumour": cases["slices_with_tumour"],
-        "without tumour": cases["masks"] - cases["slices_with_tumour"],
-        "without a usable mask": cases["unusable"],
-    }
-    figure = go.Figure()
-    for what, number in parts.items():
-        if number.any():
-            figure.add_bar(
-                x=place,
-                y=number,
-                name=what,
-                marker=_marker_of(what),
-                customdata=both,
-                hovertemplate="%{customdata[1]}<br>%{y} slices %{fullData.name}<extra></extra>",
-            )
-    _quiet(figure, height=340, top=40, barmode="stack", bargap=0.15)
-    figure.update_yaxes(title="Slices")
-    if len(cases) <= MOST_NAMED_BARS:
-        figure.update_xaxes(
-            tickvals=place, ticktext=names, tickangle=-40, ticklabeloverflow="allow"
-        )
-    else:
-        figure.update_xaxes(showticklabels=False, title=f"{len(cases)} cases, by institution")
-    _mark_institutions(figure, cases["institution"].fillna("unknown").tolist())
-    return figure
-
-
-def area_histogram(bins: pd.DataFrame) -> go.Figure:
-    """Return how many slices have which tumour area.
-
-    Args:
-        bins: from :func:`brainseg.statistics.area_histogram`, its ``bins``.
-    """
-    figure = go.Figure(
-        go.Bar(
-            x=(bins["from_px"] + bins["to_px"]) / 2,
-            y=bins["slices"],
-            width=bins["to_px"] - bins["from_px"],
-            marker={**_marker_of("with tumour"), "line": {"width": 0}},
-            customdata=bins[["from_px", "to_px"]],
-            hovertemplate="%{customdata[0]:,} to %{customdata[1]:,} px<br>%{y} slices<extra></extra>",
-        )
-    )
-    _quiet(figure, height=300, bargap=0.08)
-    figure.update_xaxes(title="Tumour area of the slice (px)", rangemode="tozero")
-    return figure.update_yaxes(title="Slices")
-
-
-def patients_by_code(table: pd.DataFrame, column: str) -> go.Figure:
-    """Return a bar a code of one column of ``data.csv``; patients without a value are hatched.
-
-    Args:
-        table: from :func:`brainseg.statistics.patients_by_code`.
-        column: the column's name, for the axis.
-    """
-    missing = table["code"].isna()
-    label = table["label"].fillna(table["code"]).fillna("missing").map(html.escape)
-    figure = go.Figure(
-        go.Bar(
-            x=list(range(len(table))),
-            y=table["patients"],
-            marker={
-                "color": [QUIET if gap else SERIES_COLOUR for gap in missing],
-                "pattern": {"shape": ["/" if gap else "" for gap in missing]},
-            },
-            customdata=label,
-            hovertemplate="%{customdata}<br>%{y} patients<extra></extra>",
-        )
-    )
-    _quiet(figure, height=300, bargap=0.2)
-    figure.update_xaxes(
-        title=html.escape(column), tickvals=list(range(len(table))), ticktext=label, type="linear"
-    )
-    return figure.update_yaxes(title="Patients")
-
-
-def _marker_of(what: str) -> dict:
-    """Return the look of one part: the mask's orange for tumour, hatched where nothing is known."""
-    if what == "with tumour":
-        return {"color": MASK_RGB}
-    if what == "without tumour":
-        return {"color": NO_TUMOUR_COLOUR}
-    return {"color": QUIET, "pattern": {"shape": "/"}}
-
-
-def _mark_institutions(figure: go.Figure, institutions: list[str]) -> None:
-    """Write each institution over its cases, with a line between two."""
-    runs = [(name, len(list(run))) for name, run in itertools.groupby(institutions)]
-    if not 1 < len(runs) <= MOST_MARKED_INSTITUTIONS:
-        return
-    start = 0
-    for name, length in runs:
-        if start:
-            figure.add_vline(x=start - 0.5, line={"width": 1, "dash": "dot", "color": QUIET})
-        figure.add_annotation(
-            x=start + (length - 1) / 2,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            text=html.escape(name),
-            showarrow=False,
-        )
-        start += length
-
-
-def _quiet(figure: go.Figure, height: int, top: int = 12, **layout: object) -> go.Figure:
+def quiet(figure: go.Figure, height: int, top: int = 12, **layout: object) -> go.Figure:
     """Give a figure its height and small margins in px, the legend on top, and no drag."""
     return figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": top, "b": 8},
-        legend={"orientation": "h", "y": 1.1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "x": 0,
+            "traceorder": "normal",
+        },
         dragmode=False,
         **layout,
     )
+
+
+def selectable(figure: go.Figure, drag: str | bool = False) -> go.Figure:
+    """Make a figure answer to clicks or to boxes, and leave its looks alone when it does.
+
+    Args:
+        figure: is changed.
+        drag: False for clicks; "select" for boxes, for Streamlit gives a chart one or the other.
+    """
+    figure.update_layout(dragmode=drag, clickmode="event+select", selectdirection="any")
+    if not drag:
+        figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
+    for trace in figure.data:
+        answers = trace.type == "bar" or "markers" in (getattr(trace, "mode", None) or "")
+        if answers and trace.selected.marker.opacity is None:
+            # The chart is drawn again with what was chosen in colour: that is enough.
+            look = {"marker": {"opacity": 1}}
+            trace.update(selected=look, unselected=look)
+    return figure

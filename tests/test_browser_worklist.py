@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from browsing import WAIT_MS, sessions, settled
 from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
 
 pytestmark = pytest.mark.browser
 
-WAIT_MS = 60_000
 ROWS = """() => {
     const rows = document.querySelectorAll('[data-testid=data-grid-canvas] tr');
     return [...rows].map(row => [...row.children].map(cell => cell.textContent));
@@ -22,34 +22,14 @@ FIRST_ROW_Y, HEADER_Y, CHECKBOX_X = 52, 18, 16
 @pytest.fixture
 def look(browser) -> Iterator[Callable]:
     """Return look(address) -> a page of a session of its own, whose script has run to its end."""
-    contexts = []
-
-    def look(address: str, **context: object):
-        size = {"width": 1400, "height": 1000}
-        contexts.append(browser.new_context(**{"viewport": size, **context}))
-        page = contexts[-1].new_page()
-        page.goto(address)
-        page.wait_for_selector("h1", timeout=WAIT_MS)
-        return settled(page)
-
-    yield look
-    for context in contexts:
-        context.close()
+    with sessions(browser, viewport={"width": 1400, "height": 1000}) as look:
+        yield look
 
 
 @pytest.fixture(scope="module")
 def address(served, tmp_path_factory) -> str:
     """Return the address of a dashboard on the tiny cohort; one test alone reviews its cases."""
     return served(write_tiny_cohort(tmp_path_factory.mktemp("worklist") / "tiny"))
-
-
-def settled(page):
-    page.wait_for_timeout(200)
-    page.wait_for_selector(
-        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS
-    )
-    page.wait_for_timeout(300)
-    return page
 
 
 def asked(page) -> dict[str, str]:
@@ -216,8 +196,9 @@ def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
 
 def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, address):
     page = look(f"{address}/dataset")
-    bar = page.locator(".st-key-slices_by_case_chart .bars .point path").first
-    bar.scroll_into_view_if_needed()
+    bar = page.locator("[class*='st-key-slices_by_case_chart'] .bars .point path").first
+    # In the middle: what stands at the bottom of the window would cover it.
+    bar.evaluate("element => element.scrollIntoView({block: 'center'})")
     bar.click(force=True)
     page.wait_for_function("() => location.search.includes('where=case')", timeout=WAIT_MS)
     settled(page)

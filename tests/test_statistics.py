@@ -11,6 +11,7 @@ from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 
 from brainseg import statistics
 from brainseg.cohort import Cohort
+from brainseg.worklist import case_rows
 
 
 def row_of(table: pd.DataFrame, case: str) -> pd.Series:
@@ -57,7 +58,6 @@ def test_a_slice_without_a_usable_mask_is_left_out_and_counted(tiny_cohort: Path
     slices = Cohort.open(tiny_cohort).slices
     first = row_of(statistics.case_table(slices), FIRST)
     assert (first["masks"], first["unusable"], first["tumour_vx"]) == (2, 1, 144)
-    assert statistics.area_histogram(slices).left_out == 1
     shares = statistics.tumour_shares(slices)
     assert shares["slices"].tolist() == [4, 3, 1]
     assert shares["of_all"].sum() == pytest.approx(1)
@@ -92,40 +92,16 @@ def test_institutions_add_up_and_the_missing_one_is_named_unknown(tiny_cohort: P
     assert table.loc["unknown", ["tumour_share", "median_tumour_vx"]].isna().all()
 
 
-@pytest.mark.parametrize("areas", [[1], [1, 2, 3], [40, 80], [7950, 3, 41, 100, 8000]])
-def test_each_slice_with_tumour_falls_in_exactly_one_bin(areas: list[int]) -> None:
-    slices = pd.DataFrame({"area_px": pd.array([*areas, 0, 0, None], "Int64")})
-    histogram = statistics.area_histogram(slices)
-    bins = histogram.bins
-    assert bins["slices"].sum() == len(areas)
-    assert (histogram.without_tumour, histogram.left_out) == (2, 1)
-    assert len(bins) <= statistics.MOST_BINS
-    for at, bin_ in bins.iterrows():
-        inside = [
-            area
-            for area in areas
-            if bin_["from_px"] <= area < bin_["to_px"]
-            or (at == len(bins) - 1 and area == bin_["to_px"])
-        ]
-        assert bin_["slices"] == len(inside)
-
-
-def test_a_cohort_without_tumour_has_an_empty_histogram() -> None:
-    histogram = statistics.area_histogram(pd.DataFrame({"area_px": pd.array([0, None], "Int64")}))
-    assert histogram.bins.empty
-    assert (histogram.without_tumour, histogram.left_out) == (1, 1)
-
-
 def test_codes_stay_codes_and_a_gap_stays_a_gap(tiny_cohort: Path) -> None:
     cohort = Cohort.open(tiny_cohort)
     columns = statistics.patient_columns(cohort.slices, cohort.patients).set_index("column")
     assert columns.loc["neoplasm_histologic_grade"].tolist() == [2, 1, 2]
-    grades = statistics.patients_by_code(
-        cohort.slices, cohort.patients, "neoplasm_histologic_grade"
-    )
-    assert grades["code"].tolist()[:2] == ["1", "2"]
-    assert pd.isna(grades["code"].iloc[2])
-    assert grades["patients"].tolist() == [1, 1, 1]
+    codes = case_rows(cohort)["neoplasm_histologic_grade"]
+    grades = statistics.code_counts(codes, codes.index > 0)
+    assert grades["value"].tolist()[:2] == ["1", "2"]
+    assert pd.isna(grades["value"].iloc[2])
+    assert grades["all"].tolist() == [1, 1, 1]
+    assert grades["chosen"].tolist() == [0, 1, 1]
     assert grades["label"].isna().all()
 
 
@@ -134,11 +110,15 @@ def test_only_a_code_book_gives_a_code_a_name(tiny_cohort: Path) -> None:
         "column,code,label\nneoplasm_histologic_grade,2,grade III\nother,1,wrong\n"
     )
     cohort = Cohort.open(tiny_cohort)
-    grades = statistics.patients_by_code(
-        cohort.slices, cohort.patients, "neoplasm_histologic_grade", cohort.codebook
-    )
+    codes = case_rows(cohort)["neoplasm_histologic_grade"]
+    grades = statistics.code_counts(codes, codebook=cohort.codebook)
     assert grades["label"].tolist()[1] == "grade III"
     assert pd.isna(grades["label"].iloc[0]) and pd.isna(grades["label"].iloc[2])
+
+
+def test_codes_of_one_and_of_two_digits_stand_in_the_order_of_numbers() -> None:
+    codes = pd.Series([10, 2, None, 2], name="cluster", dtype="Int64")
+    assert statistics.code_counts(codes)["value"].tolist()[:2] == ["2", "10"]
 
 
 def test_patients_who_are_not_in_the_folder_are_not_counted(tiny_cohort: Path) -> None:

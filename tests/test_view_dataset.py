@@ -1,145 +1,202 @@
-"""The dataset page: its numbers are the core's, and its code runs as it stands."""
+"""The dataset page: its numbers are the core's, and what is chosen is chosen everywhere on it."""
 
-import json
+import base64
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import FIRST
-from pages import open_page, texts
+from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
+from explored import charts_of, explore
+from pages import texts
 
-from brainseg import statistics
+from brainseg import atlas, statistics
 from brainseg.cohort import Cohort
-from dashboard import snippets
+from brainseg.errors import CohortError
+from dashboard import widgets
+
+SECTIONS = (
+    "What is here",
+    "How large",
+    "Where",
+    "Which shape",
+    "How bright",
+    "Patients",
+    "Compare",
+)
+TABLES = ("slices", "cases", "institutions and codes", "files")
+
+
+@pytest.fixture
+def page(monkeypatch, tiny_cohort):
+    return lambda **address: explore(monkeypatch, tiny_cohort, "dataset", **address)
+
+
+def values(encoded: object) -> list:
+    """Return the numbers of a chart's column: plotly packs arrays as base64."""
+    if isinstance(encoded, list):
+        return encoded
+    return np.frombuffer(base64.b64decode(encoded["bdata"]), encoded["dtype"]).tolist()
 
 
 def metrics(app) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
-def charts_of(app) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-
-
-def run(lines: str, monkeypatch: pytest.MonkeyPatch, root) -> dict:
-    """Return the variables that a piece of code of the page leaves behind."""
-    monkeypatch.setenv("BRAINSEG_DATA", str(root))
-    found: dict = {}
-    exec(compile(lines, "snippet", "exec"), found)
-    return found
-
-
-def test_folders_images_masks_and_what_is_left_out_are_counted(monkeypatch, tiny_cohort):
+def test_images_masks_and_what_is_left_out_are_counted(page, tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
+    app = page()
     assert not app.exception
     shown = metrics(app)
-    assert [shown[name] for name in ("Folders (cases)", "Images", "Masks")] == ["3", "8", "7"]
+    assert [shown[name] for name in ("Cases", "Images", "Masks")] == ["3", "8", "7"]
     assert shown["Slices left out"] == "1"
     assert (
         "4 with tumour (50.0%), 3 without tumour (37.5%), 1 without a usable mask (12.5%)"
         in texts(app)
     )
-    assert "1 are left out for want of a usable mask" in texts(app)
 
 
-def test_the_five_steps_of_the_notebook_stand_there_in_order(monkeypatch, tiny_cohort):
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
-    headers = [header.value for header in app.header]
-    assert headers == ["1 · Find", "2 · Peek", "3 · Count", "4 · Table", "5 · Shapes"]
-    assert len(app.code) == len(headers) + 2  # the patients' lines and the printed pair
-
-
-def test_every_piece_of_code_on_the_page_runs_as_it_stands(monkeypatch, tiny_cohort):
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
-    pieces = [code.value for code in app.code if "import" in code.value]
-    assert len(pieces) == 6
-    for piece in pieces:
-        assert run(piece, monkeypatch, tiny_cohort)["cohort"].cases
-
-
-def test_the_code_gives_what_the_page_shows(monkeypatch, tiny_cohort, capsys):
+def test_the_charts_hold_every_slice_and_every_case_once(page, tiny_cohort):
     slices = Cohort.open(tiny_cohort).slices
-    run(snippets.FIND, monkeypatch, tiny_cohort)
-    assert capsys.readouterr().out == "3 folders, 8 8 images and masks\n"
-    counted = run(snippets.COUNT, monkeypatch, tiny_cohort)
-    pd.testing.assert_frame_equal(counted["cases"], statistics.case_table(slices))
-    app = open_page(monkeypatch, tiny_cohort, "dataset", seed=5)
-    run(snippets.shapes(5), monkeypatch, tiny_cohort)
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == ["image (64, 64, 3) uint8", "mask  (64, 64) uint8"]
-    peeked = run(snippets.peek(5), monkeypatch, tiny_cohort)
-    assert f"slice {peeked['pair'].slice_number}." in texts(app)
-    assert peeked["mask"].any()
-
-
-def test_the_seed_in_the_address_brings_the_slice_back(monkeypatch, tiny_cohort):
-    def shown(seed) -> str:
-        app = open_page(monkeypatch, tiny_cohort, "dataset", seed=seed)
-        return next(m.value for m in app.markdown if m.value.startswith("A random slice"))
-
-    assert shown(3) == shown(3)
-    assert len({shown(seed) for seed in range(6)}) > 1
-
-
-def test_another_slice_changes_the_seed_in_the_address(monkeypatch, tiny_cohort):
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
-    app.button("another_pair").click().run()
-    assert str(app.query_params["seed"]) == str(app.number_input("seed").value)
-
-
-def test_a_wrong_seed_gets_a_sentence(monkeypatch, tiny_cohort):
-    app = open_page(monkeypatch, tiny_cohort, "dataset", seed="x")
-    assert not app.exception
-    assert "not a number from 0 to 999999" in app.warning[0].value
-
-
-def test_the_charts_hold_every_slice_once(monkeypatch, tiny_cohort):
-    slices = Cohort.open(tiny_cohort).slices
-    share, by_case, areas = charts_of(open_page(monkeypatch, tiny_cohort, "dataset"))[:3]
-    assert sum(trace["x"][0] for trace in share["data"]) == len(slices)
+    share, institutions, by_case = charts_of(page())
+    assert sum(trace["x"][0] for trace in share) == len(slices)
+    assert values(institutions[1]["y"]) == [2, 1]
     table = statistics.case_table(slices)
-    with_tumour = next(trace for trace in by_case["data"] if trace["name"] == "with tumour")
-    assert _values(with_tumour["y"]) == table["slices_with_tumour"].tolist()
-    assert sum(_values(areas["data"][0]["y"])) == (slices["area_px"] > 0).sum()
+    with_tumour = next(trace for trace in by_case if trace["name"] == "with tumour")
+    assert values(with_tumour["y"]) == table["slices_with_tumour"].tolist()
+    areas, volumes = charts_of(page(section="How large"))
+    assert sum(values(areas[1]["y"])) == (slices["area_px"] > 0).sum()
+    drawn = [y for trace in volumes if trace["mode"] == "markers" for y in values(trace["y"])]
+    assert sorted(drawn) == sorted(table["tumour_vx"])
 
 
-def test_a_code_without_a_name_stays_a_code_and_a_gap_is_missing(monkeypatch, tiny_cohort):
-    app = open_page(monkeypatch, tiny_cohort, "dataset", column="neoplasm_histologic_grade")
-    chart = charts_of(app)[3]
-    assert chart["layout"]["xaxis"]["ticktext"] == ["1", "2", "missing"]
+def test_the_heat_map_is_the_cores_and_names_its_cases(page, tiny_cohort):
+    app = page(section="Where")
+    heat = next(trace for trace in charts_of(app)[0] if trace["type"] == "heatmap")
+    cohort = Cohort.open(tiny_cohort)
+    found = atlas.overlap(atlas.open_atlas(cohort), cohort.cases)
+    drawn = np.nan_to_num(np.array(values(heat["z"]), float)).reshape(found.share.shape)
+    np.testing.assert_allclose(drawn, found.share)
+    assert "3 cases with tumour" in texts(app)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_what_is_chosen_is_chosen_in_every_section(page, section):
+    app = page(section=section, where="institution~YY")
+    assert not app.exception
+    assert "1 of 3: Institution" in texts(app)
+    told = {
+        "What is here": "1 case of 1 institution.",
+        "How large": "over 2 slices",
+        "Where": "1 case with tumour",
+        "Which shape": "of 2 slices",
+        "How bright": "of 1 case",
+        "Patients": "Known in 1 of 1 case",
+        "Compare": "of 1 case",
+    }
+    assert told[section] in texts(app)
+
+
+def test_the_tables_hold_the_chosen_cases_alone(page, tiny_cohort):
+    slices, cases, groups, _ = (
+        page(section="Tables", level=level, where="institution~YY").dataframe[0].value
+        for level in TABLES
+    )
+    assert slices["case"].unique().tolist() == cases["case"].tolist() == [OTHER_SITE]
+    assert groups["group"].tolist() == ["YY"] and groups["cases"].tolist() == [1]
+    whole = statistics.case_table(Cohort.open(tiny_cohort).slices)
+    row = whole[whole["case"] == OTHER_SITE].iloc[0]
+    assert cases["tumour_vx"].iloc[0] == groups["tumour_vx"].iloc[0] == row["tumour_vx"]
+
+
+def test_the_address_reopens_section_column_and_measure(page):
+    address = {"section": "Patients", "column": "age_at_initial_pathologic", "measure": "slices"}
+    app = page(**address)
+    for key, value in address.items():
+        holder = app.button_group if key == "section" else app.selectbox
+        assert holder(key).value == value
+        assert app.query_params[key] in (value, [value])
+
+
+def test_wrong_names_in_the_address_show_the_default(page):
+    app = page(section="<b>", column="x", measure="x")
+    assert not app.exception
+    assert metrics(app)["Cases"] == "3"
+    assert "is no choice of question" in texts(app)
+    assert not page(section="Compare", measure="x", against="y", group="z").exception
+
+
+def test_a_filter_that_fits_no_case_is_one_sentence(page):
+    app = page(where="tumour_vx~999999..")
+    assert not app.exception
+    assert "No case fits" in texts(app)
+    assert not app.get("plotly_chart")
+
+
+def test_a_code_without_a_name_stays_a_code_and_a_gap_is_missing(page):
+    app = page(section="Patients", column="neoplasm_histologic_grade")
     assert "no codebook.csv names them" in texts(app)
+    assert "Known in 2 of 3 cases, missing in 1." in texts(app)
+    bars = charts_of(app)[0][1]
+    assert [held[0] for held in bars["customdata"]] == ["1", "2", None]
 
 
-def test_without_data_csv_the_page_says_so(monkeypatch, tiny_cohort):
+def test_without_data_csv_the_page_says_so(page, tiny_cohort):
     (tiny_cohort / "data.csv").unlink()
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
+    app = page(section="Patients")
     assert not app.exception
     assert "There is no data.csv" in texts(app)
 
 
-def test_a_cohort_without_masks_has_no_tumour_share_and_says_why(monkeypatch, tiny_cohort):
+def test_a_column_of_data_csv_named_like_markup_is_text(page, tiny_cohort):
+    table, name = tiny_cohort / "data.csv", "**<b>[x](http://y)"
+    table.write_text(table.read_text().replace("neoplasm_histologic_grade", name))
+    app = page(section="Tables", level="institutions and codes", group=name)
+    assert not app.exception
+    header = next(one.value for one in app.subheader)
+    assert header == f"Each {widgets.plain(name)}" != f"Each {name}"
+    assert not page(section="Patients", column=name).exception
+
+
+@pytest.mark.parametrize("section", [*SECTIONS, "Tables"])
+def test_a_cohort_without_masks_opens_everywhere(page, tiny_cohort, section):
     for mask in tiny_cohort.rglob("*_mask.tif"):
         mask.unlink()
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
-    assert not app.exception
-    assert "8 without a usable mask (100.0%)" in texts(app)
-    assert "nothing to show" in texts(app)
+    assert not page(section=section).exception
 
 
-def test_a_cohort_of_empty_masks_still_opens(monkeypatch, tiny_cohort):
+@pytest.mark.parametrize("section", [*SECTIONS, "Tables"])
+def test_a_cohort_of_empty_masks_opens_everywhere(page, tiny_cohort, section):
     for mask in tiny_cohort.rglob("*_mask.tif"):
         tifffile.imwrite(mask, np.zeros((64, 64), np.uint8))
-    app = open_page(monkeypatch, tiny_cohort, "dataset")
+    app = page(section=section)
     assert not app.exception
-    assert "No slice shows a tumour" in texts(app)
+    if section == "Which shape":
+        assert "None of these slices shows a tumour." in texts(app)
 
 
-def _values(encoded: object) -> list:
-    """Return the numbers of a chart's column: plotly packs arrays as base64."""
-    if isinstance(encoded, list):
-        return encoded
-    import base64
+def test_a_repeated_sequence_is_not_counted_as_post_contrast(page):
+    app = page(section="How bright", sequence="post-contrast")
+    assert "of 2 cases; unknown in 1." in texts(app)
+    rows = page(section="Tables", level="cases").dataframe[0].value.set_index("case")
+    assert pd.isna(rows.loc[FLAIR_REPEATED, "tumour_mean_post_contrast"])
 
-    return np.frombuffer(base64.b64decode(encoded["bdata"]), encoded["dtype"]).tolist()
+
+def test_a_file_that_changed_since_is_one_sentence_beside_the_other_charts(
+    page, tiny_cohort, monkeypatch
+):
+    def fails(*_: object) -> None:
+        raise CohortError("this file is not what it was: reload the data.")
+
+    monkeypatch.setattr(atlas, "make_atlas", fails)
+    app = page(section="Where")
+    assert not app.exception
+    assert "this file is not what it was" in app.error[0].value
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_each_chart_and_table_has_its_csv_and_its_code(page):
+    for section in (*SECTIONS, "Tables"):
+        app = page(section=section)
+        shown = len(app.get("plotly_chart")) + len(app.dataframe)
+        assert shown == len(app.get("download_button")) == len(app.code), section

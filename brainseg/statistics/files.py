@@ -1,0 +1,87 @@
+"""What the files themselves are: shapes, types, values, and a random pair of image and mask."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from brainseg.index import MOST_VALUES
+
+
+def file_table(slices: pd.DataFrame) -> pd.DataFrame:
+    """Return how many files of a cohort have which shape, dtype and values, the commonest first.
+
+    Returns:
+        ``file`` ("image" or "mask"), ``shape`` ("256 × 256 × 3", missing for files that cannot be
+        decoded), ``dtype``, ``values`` (of masks, separated by ", "; missing for images) and
+        ``files`` (count). Images come first.
+    """
+    images = slices[slices["image_path"].notna()]
+    masks = slices[slices["mask_path"].notna()]
+    image_shape = _shape_text(images["height"], images["width"], images["channels"])
+    mask_shape = _shape_text(masks["mask_height"], masks["mask_width"], masks["mask_channels"])
+    of_images = {"file": "image", "shape": image_shape, "dtype": images["dtype"], "values": None}
+    values = masks["mask_values"].str.replace(" ", ", ")
+    many = values.str.count(", ") == MOST_VALUES - 1
+    values = values.where(~many.fillna(False), values + ", …")
+    of_masks = {"file": "mask", "shape": mask_shape, "dtype": masks["mask_dtype"], "values": values}
+    both = [pd.DataFrame(part).astype("str") for part in (of_images, of_masks)]
+    columns = ["file", "shape", "dtype", "values"]
+    table = pd.concat(both).groupby(columns, dropna=False).size().rename("files").reset_index()
+    return table.sort_values(["file", "files"], ascending=[True, False], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One image and its mask, as the files hold them.
+
+    Attributes:
+        case: the case's name.
+        slice_number: as in the file's name.
+        image_path: relative to the cohort's folder, as is ``mask_path``.
+        image_shape: (height, width, channels), or (height, width) for a grey image, in px.
+        image_dtype: as stored, as is ``mask_dtype``.
+        mask_shape: (height, width), or with channels where it has several.
+    """
+
+    case: str
+    slice_number: int
+    image_path: str
+    image_shape: tuple[int, ...]
+    image_dtype: str
+    mask_path: str
+    mask_shape: tuple[int, ...]
+    mask_dtype: str
+
+
+def random_pair(slices: pd.DataFrame, seed: int) -> Pair | None:
+    """Return a pair of image and mask drawn from those that can be decoded, or None without one.
+
+    Args:
+        slices: the index of a cohort; see :mod:`brainseg.index`.
+        seed: 0 or more; the same seed and cohort give the same pair.
+    """
+    pairs = slices[slices["height"].notna() & slices["mask_height"].notna()]
+    if pairs.empty:
+        return None
+    row = pairs.iloc[int(np.random.default_rng(seed).integers(len(pairs)))]
+    return Pair(
+        row["case"],
+        int(row["slice_number"]),
+        row["image_path"],
+        _shape(row["height"], row["width"], row["channels"]),
+        row["dtype"],
+        row["mask_path"],
+        _shape(row["mask_height"], row["mask_width"], row["mask_channels"]),
+        row["mask_dtype"],
+    )
+
+
+def _shape(height: int, width: int, channels: int) -> tuple[int, ...]:
+    return (int(height), int(width)) + ((int(channels),) if channels > 1 else ())
+
+
+def _shape_text(height: pd.Series, width: pd.Series, channels: pd.Series) -> pd.Series:
+    flat = height.astype("str") + " × " + width.astype("str")
+    text = flat.where(channels == 1, flat + " × " + channels.astype("str"))
+    return text.where(height.notna())
