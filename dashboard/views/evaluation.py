@@ -1,164 +1,218 @@
-"""Evaluation: the model's scores by case on this cohort, and what each of them is worth."""
-
-import time
+"""Evaluation: how good the model is on cases it never saw, and what each figure is worth."""
 
 import pandas as pd
 import streamlit as st
 
-from brainseg.cohort import Cohort
-from brainseg.errors import BrainsegError
 from brainseg.evaluation import (
-    LEARNED_FROM,
     Evaluation,
-    by_case,
-    evaluate,
-    keep,
+    compare,
+    conventions,
+    distance_unit,
+    figure_text,
     kept,
+    measure,
+    measure_leakage,
     relations,
-    seconds_left,
+    summary,
+    worst,
 )
-from brainseg.metrics import EMPTY_MASK_RULE, bootstrap_interval, dice
+from brainseg.metrics import (
+    EMPTY_MASK_RULE,
+    FEWEST_CASES,
+    METRICS,
+    bootstrap_interval,
+    dice,
+    expected_calibration_error,
+    surface_distances,
+)
 from brainseg.models import Model
-from dashboard import address, data, model_charts, models, state, widgets
+from dashboard import (
+    address,
+    evaluation_charts,
+    inflation,
+    models,
+    score_panels,
+    scoring,
+    state,
+    widgets,
+)
 
-ALLOW_SEEN = "allow_seen"
-CHARTS = ("dice_by_case", "dice_by_volume")
-TABLE = "scores_table"
-
-
-def choose(key: str) -> None:
-    """Put the case of a clicked bar or point into the address; for charts' ``on_select``."""
-    if points := st.session_state[key].selection.points:
-        address.put(**{state.CASE: points[0]["customdata"]})
-
-
-def choose_row(names: list[str]) -> None:
-    """Put the case of a clicked row into the address."""
-    if rows := st.session_state[TABLE].selection.rows:
-        address.put(**{state.CASE: names[rows[0]]})
+CASES = "Cases"
+VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", "How scores inflate")
+CHART, TABLE = "scores_by_case", "scores_table"
+HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
-def offer_scoring(cohort: Cohort, model: Model, label: str) -> None:
-    """Offer to score the cases here, and say the command that does the same."""
-    chosen, refused = data.scorable(cohort, model)
-    seen = list(refused.values()).count(LEARNED_FROM)
-    allow_seen = False
-    if seen:
-        allow_seen = st.checkbox(
-            f"Also score the {seen} cases that the model learned from, marked as seen",
-            key=ALLOW_SEEN,
-            value=not chosen,
-        )
-    count = len(chosen) + (seen if allow_seen else 0)
-    st.caption(f"{count} of {len(cohort.cases)} cases would be scored.")
-    if st.button(
-        label, key="score", type="primary", disabled=not count, icon=":material/calculate:"
-    ):
-        score(cohort, model, allow_seen)
-    st.caption("The same from the command line:")
-    options = models.option_for(model) + " --allow-seen" * allow_seen
-    st.code(f"python -m brainseg evaluate DATA{options}", language="bash")
-
-
-def score(cohort: Cohort, model: Model, allow_seen: bool) -> None:
-    """Score the cases with a bar that says how far it is, keep the scores, and show them."""
-    bar = st.progress(0.0, "Opening the model, which takes some seconds the first time")
-    started = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        left = seconds_left(done, total, time.monotonic() - started)
-        words = "" if left is None else f", about {models.duration(left)} left"
-        bar.progress(done / total, f"{done} of {total} cases scored{words}")
-
-    try:
-        keep(evaluate(cohort, model, allow_seen, show), cohort)
-    except BrainsegError as error:
-        widgets.refuse(error)
-    st.rerun()
-
-
-def show_summary(evaluation: Evaluation) -> None:
-    """Draw mean, median, interval and number of the cases that count, with the rule beside them."""
-    counted = evaluation.unseen() or evaluation
+def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
+    """Draw the figures of the cases that count, each with its interval, and the rule beside them."""
+    table = summary(counted).set_index("metric")
     low, high = counted.ci95
-    with st.grid(columns=4, min_column_width=160):
-        st.metric("Mean Dice", f"{counted.mean_dice:.3f}")
-        st.metric("95 % interval of the mean", f"{low:.3f} to {high:.3f}")
-        st.metric("Median Dice", f"{counted.median_dice:.3f}")
-        st.metric("Cases", len(counted.scores))
-    if counted is evaluation and evaluation.seen_cases:
+    with st.grid(columns="auto", min_column_width=150):
+        tile(
+            "Mean Dice",
+            f"{counted.mean_dice:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            METRICS["dice"].rule,
+        )
+        low, high = counted.median_ci95
+        tile(
+            "Median Dice",
+            f"{counted.median_dice:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            METRICS["dice"].rule,
+        )
+        for name in HEADLINES:
+            row, metric = table.loc[name], METRICS[name]
+            ends = [figure_text(end, row["unit"]) for end in (row["low"], row["high"])]
+            label = metric.label if row["how"] != "median" else f"{metric.label}, median"
+            told = f"{metric.meaning}. Empty masks: {metric.rule}."
+            tile(label, figure_text(row["value"], row["unit"]), " to ".join(ends), told)
+        st.metric("Cases", len(counted.scores), help=what_counts(counted, evaluation))
+    rules = "; ".join(
+        f"{METRICS[name].label} {' / '.join(METRICS[name].empty_masks)}"
+        for name in ("dice", *HEADLINES)
+    )
+    st.caption(
+        f"{EMPTY_MASK_RULE} Both empty / tumour missed / false alarm: {rules}. Below each figure its "
+        f"95 % interval: bootstrap by patient, over {len(counted.scores)} cases."
+    )
+    if distance_unit(counted) is None:
+        st.caption("Distances are missing: some of the cases have a spacing, and others none.")
+
+
+def tile(label: str, value: str, interval: str, told: str) -> None:
+    """Draw one figure over its interval."""
+    st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=told)
+
+
+def what_counts(counted: Evaluation, evaluation: Evaluation) -> str:
+    """Return which cases the figures are of."""
+    if counted is evaluation and not evaluation.seen_cases:
+        return "Every scored case is one that the model never saw."
+    return "Only cases that the model never saw enter the figures, where there are some."
+
+
+def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
+    """Say where scores are of patients that the model learned from, and where they are too few."""
+    if not evaluation.seen_cases:
+        pass
+    elif counted is evaluation:
         st.warning(
             "The model learned from all of these patients: the scores say nothing of new ones.",
             icon=":material/visibility:",
         )
-    elif evaluation.seen_cases:
+    else:
+        st.caption(
+            f":material/visibility: {evaluation.seen_cases} more cases were scored that the model "
+            "learned from: they are marked as seen, and left out of these figures."
+        )
+    if len(counted.scores) < FEWEST_CASES:
         st.warning(
-            f"{evaluation.seen_cases} more cases were scored that the model learned from: they are "
-            "marked as seen, and left out of these four numbers.",
-            icon=":material/visibility:",
+            f"{len(counted.scores)} cases are few: an interval over them is narrower than it should be.",
+            icon=":material/warning:",
         )
-    st.caption(EMPTY_MASK_RULE + " Interval: bootstrap over the cases.")
 
 
-def show_charts(scores: pd.DataFrame, mean: float) -> None:
-    """Draw Dice by case and against tumour volume; a click chooses the case."""
-    grid = st.grid(columns=2, min_column_width=440)
-    with grid.cell():
-        st.subheader("Dice by case")
-        widgets.figure(
-            model_charts.dice_by_case(scores, mean),
-            CHARTS[0],
-            alt=f"Dice of {len(scores)} cases from {scores['dice'].min():.3f} to "
-            f"{scores['dice'].max():.3f}, mean {mean:.3f}",
-            key=CHARTS[0],
-            on_select=lambda: choose(CHARTS[0]),
-            selection_mode="points",
-        )
-    with grid.cell():
-        st.subheader("Dice by tumour volume")
-        with_tumour = scores[scores["tumour_vx"] > 0]
-        widgets.figure(
-            model_charts.dice_by_volume(with_tumour),
-            CHARTS[1],
-            alt=f"Dice of {len(with_tumour)} cases against the voxels of their masks",
-            key=CHARTS[1],
-            on_select=lambda: choose(CHARTS[1]),
-            selection_mode="points",
-        )
-        if without := len(scores) - len(with_tumour):
-            st.caption(f"{without} cases without tumour have no place on this axis.")
+def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
+    """Draw the cases from the lowest to the highest score, and the way to the worst of them.
+
+    Args:
+        counted: the cases that count.
+        scores: all scored cases with ``relation``.
+        model: that was scored.
+    """
+    metric = score_panels.metric_picker()
+    label = METRICS[metric].label
+    ordered = scores[scores["case"].isin(counted.scores["case"])]
+    ordered = ordered.sort_values([metric, "case"], ignore_index=True)
+    row = summary(counted).set_index("metric").loc[metric]
+    mean = row["value"], row["low"], row["high"]
+    st.subheader(f"{label} by case")
+    if row["cases"]:
+        value, *ends = map(figure_text, mean)
+        st.caption(f"Dotted: the mean, {value}; band: its 95 % interval, {' to '.join(ends)}.")
+    widgets.figure(
+        evaluation_charts.by_case(ordered, metric, label, mean if row["cases"] else None),
+        CHART,
+        alt=f"{label} of {len(ordered)} cases, sorted, with mean and interval",
+        table=ordered[["case", "relation", metric]],
+        key=CHART,
+        on_select=lambda: score_panels.choose(CHART),
+        selection_mode="points",
+    )
+    st.caption("Click a bar, or a row below, to open its case.")
+    show_chosen(scores, model)
+    show_worst(counted, model)
+    show_table(scores)
 
 
-def show_chosen(scores: pd.DataFrame) -> None:
-    """Draw the way to the chosen case, or say how to choose one."""
+def show_chosen(scores: pd.DataFrame, model: Model) -> None:
+    """Draw the way to the chosen case, if one is chosen."""
     row = scores[scores["case"] == st.query_params.get(state.CASE)]
     if row.empty:
-        st.caption("Click a bar, a point or a row to open its case.")
         return
     case, value, relation = row.iloc[0][["case", "dice", "relation"]]
     with st.container(horizontal=True, border=True, vertical_alignment="center"):
         st.markdown(f"**{widgets.plain(case)}** · Dice {value:.3f}", width="content")
         st.badge(relation, color=models.RELATION_COLOURS[relation])
-        for page, label, icon in (
-            (state.CASE_PAGE, "Open the case", ":material/neurology:"),
-            (state.PREDICTION, "See the prediction", ":material/online_prediction:"),
-        ):
-            st.page_link(page, label=label, icon=icon, query_params={state.CASE: case})
+        st.page_link(
+            state.CASE_PAGE,
+            label="Open the case",
+            icon=":material/neurology:",
+            query_params={state.CASE: case, state.MODEL: model.name},
+        )
+        st.page_link(
+            state.PREDICTION,
+            label="Try thresholds",
+            icon=":material/online_prediction:",
+            query_params={state.CASE: case, state.MODEL: model.name},
+        )
+
+
+def show_worst(counted: Evaluation, model: Model) -> None:
+    """Draw the ten cases with the lowest Dice, each a link to the slice where it differs most."""
+    lowest = worst(counted)
+    st.subheader("Worst ten" if len(lowest) == 10 else "From the worst")
+    with st.grid(columns="auto", min_column_width=270, gap="xxsmall"):
+        for row in lowest.itertuples():
+            # Sorted by Dice, so that the next case there is the next worse here.
+            asked = {state.CASE: row.case, state.MODEL: model.name, state.SORT: "dice"}
+            if not pd.isna(row.slice_number):
+                asked[state.SLICE] = str(row.slice_number)
+            st.page_link(
+                state.CASE_PAGE,
+                label=f"**{row.dice:.3f}**  {widgets.plain(row.case)}",
+                icon=":material/neurology:",
+                help=f"Mask {row.tumour_vx:,} voxels, predicted {row.predicted_vx:,}: "
+                f"{figure_text(row.volume_error, 'relative')}.",
+                query_params=asked,
+            )
+    st.caption("By Dice; each opens the slice where mask and prediction differ in the most pixels.")
 
 
 def show_table(scores: pd.DataFrame) -> None:
     """Draw a row a case, from the lowest to the highest Dice."""
     shown = scores.assign(relation=[[relation] for relation in scores["relation"]])
     number = st.column_config.NumberColumn
+    columns = [
+        "case",
+        "dice",
+        "relation",
+        "fold",
+        "tumour_vx",
+        "predicted_vx",
+        "precision",
+        "recall",
+    ]
+    columns += ["surface_dice", "hd95", "lesions_found", "lesions", "false_positives", "slices"]
     st.dataframe(
-        shown[
-            ["case", "dice", "relation", "fold", "slices", "tumour_vx", "predicted_vx", "seconds"]
-        ],
+        shown[[*columns, "seconds"]],
         hide_index=True,
         key=TABLE,
         on_select=lambda: choose_row(scores["case"].tolist()),
         selection_mode="single-row",
-        placeholder="several",
+        placeholder="–",
+        alt="A row a scored case with its figures",
         column_config={
             "dice": st.column_config.ProgressColumn(
                 "Dice", format="%.3f", min_value=0, max_value=1, color="primary"
@@ -169,13 +223,27 @@ def show_table(scores: pd.DataFrame) -> None:
                 color=list(models.RELATION_COLOURS.values()),
                 help=models.RELATION_MEANS,
             ),
+            "fold": number("fold", help="Which fold predicted; – where several did."),
             "tumour_vx": number("mask (voxels)", format="localized"),
             "predicted_vx": number("prediction (voxels)", format="localized"),
+            "precision": number(format="%.3f", help=METRICS["precision"].meaning),
+            "recall": number(format="%.3f", help=METRICS["recall"].meaning),
+            "surface_dice": number("surface Dice", format="%.3f"),
+            "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].meaning),
+            "lesions_found": number("lesions found"),
+            "lesions": number("of"),
+            "false_positives": number("false findings"),
             "seconds": number("seconds", format="%.1f"),
         },
     )
     st.caption(models.RELATION_MEANS)
     widgets.csv_button(scores, "scores")
+
+
+def choose_row(names: list[str]) -> None:
+    """Put the case of a clicked row into the address."""
+    if rows := st.session_state[TABLE].selection.rows:
+        address.put(**{state.CASE: names[rows[0]]})
 
 
 def show_refused(refused: dict[str, str]) -> None:
@@ -193,25 +261,51 @@ def show_refused(refused: dict[str, str]) -> None:
 st.title("Evaluation")
 cohort = widgets.open_cohort()
 model = models.model_picker()
-st.caption(
-    f"Model **{widgets.plain(model.name)}**, its own threshold {model.threshold:g}, on this cohort"
-)
+scoring.progress(cohort, model)
 evaluation = kept(cohort, model)
 if evaluation is None:
     st.info("This model has not been scored on this cohort yet.", icon=":material/scoreboard:")
-    offer_scoring(cohort, model, "Score these cases")
+    scoring.offer(cohort, model, None, "Score these cases")
     widgets.tumour_means()
     st.stop()
 
-scores = by_case(evaluation)
-known = dict(zip(evaluation.scores["case"], relations(evaluation, cohort, model), strict=True))
-scores.insert(2, "relation", scores["case"].map(known))
-show_summary(evaluation)
-show_charts(scores, (evaluation.unseen() or evaluation).mean_dice)
-show_chosen(scores)
-show_table(scores)
+counted = evaluation.unseen() or evaluation
+scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
+scores = scores.sort_values(["dice", "case"], ignore_index=True)
+st.caption(
+    f"Model **{widgets.plain(model.name)}**, its own threshold {model.threshold:g}: "
+    f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort count here."
+)
+show_headlines(counted, evaluation)
+warn_of_seen(counted, evaluation)
+match widgets.choice("View", state.VIEW, VIEWS, CASES):
+    case "Cases":
+        show_cases(counted, scores, model)
+    case "Groups":
+        score_panels.show_groups(
+            counted, cohort, scores[scores["case"].isin(counted.scores["case"])]
+        )
+        show_chosen(scores, model)
+    case "All figures":
+        score_panels.show_figures(counted)
+    case "Calibration":
+        score_panels.show_calibration(counted, model)
+    case "Two models":
+        score_panels.show_comparison(evaluation, cohort, model)
+        show_chosen(scores, model)
+    case "How scores inflate":
+        inflation.show(evaluation, cohort, model)
 show_refused(evaluation.refused)
 widgets.tumour_means()
 with st.expander("Score again", icon=":material/refresh:"):
-    offer_scoring(cohort, model, "Score again")
-widgets.code(dice, bootstrap_interval)
+    scoring.offer(cohort, model, evaluation, "Score again")
+widgets.code(
+    dice,
+    measure,
+    surface_distances,
+    bootstrap_interval,
+    expected_calibration_error,
+    compare,
+    conventions,
+    measure_leakage,
+)

@@ -1,0 +1,94 @@
+"""What `brainseg evaluate` costs beside its predictions, and how soon its page opens from kept scores.
+
+    python benchmarks/evaluation.py DATA [MODEL]
+
+The first is measured in one process, networks open, in turns, best of three: reading and predicting the
+cases alone, and scoring them. The second is a page in a fresh process, as the first visitor of a server
+meets it, and a rerun of it.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+REPEATS = 3
+
+OPEN_PAGE = """
+import sys, time
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file(sys.argv[1], default_timeout=120).run()  # the overview: the cohort is open
+times = []
+for _ in range(3):
+    started = time.perf_counter()
+    app.switch_page("views/evaluation.py").run()
+    times.append(time.perf_counter() - started)
+assert not app.exception and app.metric, "no scores are shown"
+assert "tensorflow" not in sys.modules
+print(times[0], min(times[1:]))
+"""
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return the seconds that a piece of work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    if len(sys.argv) not in (2, 3):
+        raise SystemExit(__doc__)
+    from brainseg.cohort import Cohort
+    from brainseg.evaluation import evaluate, keep, scorable
+    from brainseg.models import open_model
+    from brainseg.prediction import predict_timed, warm_up
+
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["BRAINSEG_HOME"] = scratch
+        cohort, model = Cohort.open(sys.argv[1]), open_model(*sys.argv[2:])
+        warm_up(model)
+        cases, _ = scorable(cohort, model)
+
+        def predict() -> None:
+            for case in cases:
+                predict_timed(case.volume(), model, model.standing(case)).mask(model.threshold)
+
+        predict()  # the network's first batch of each size is slow
+        turns = [
+            (seconds_of(predict), seconds_of(lambda: evaluate(cohort, model)))
+            for _ in range(REPEATS)
+        ]
+        predicted, scored = (min(column) for column in zip(*turns, strict=True))
+        keep(evaluate(cohort, model), cohort)
+        environment = os.environ | {
+            "BRAINSEG_DATA": sys.argv[1],
+            "BRAINSEG_MODEL": str(model.folder),
+        }
+        app = str(CHECKOUT / "dashboard" / "app.py")
+        command = [sys.executable, "-c", OPEN_PAGE, app]
+        done = subprocess.run(
+            command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
+        )
+        first, again = map(float, done.stdout.split())
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, best of {REPEATS}"
+    )
+    print(
+        f"{len(cases)} cases: predictions alone {predicted:.2f} s, scored {scored:.2f} s: "
+        f"{scored / predicted:.2f} x"
+    )
+    print(
+        f"the evaluation page from kept scores: {first:.2f} s the first time, {again:.2f} s again"
+    )
+
+
+if __name__ == "__main__":
+    main()

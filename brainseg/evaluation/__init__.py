@@ -1,0 +1,73 @@
+"""Score predictions against masks, case by case, on cases that the model never saw.
+
+Nothing here imports Keras until a network runs: what was scored once is read, summed up, grouped and
+compared without it.
+"""
+
+from brainseg.evaluation.calibration import Calibration, calibration
+from brainseg.evaluation.comparison import Comparison, compare
+from brainseg.evaluation.conventions import conventions, dice_at_thresholds
+from brainseg.evaluation.groups import TRAITS, by_group, traits
+from brainseg.evaluation.leakage import (
+    Leakage,
+    keep_leakage,
+    kept_leakage,
+    leakage_path,
+    measure_leakage,
+)
+from brainseg.evaluation.scores import (
+    SCORE_COLUMNS,
+    SLICE_COLUMNS,
+    Evaluation,
+    by_case,
+    relations,
+    worst,
+)
+from brainseg.evaluation.scoring import (
+    KNOWS_THE_PATIENT,
+    LEARNED_FROM,
+    CaseScore,
+    evaluate,
+    measure,
+    scorable,
+    score_case,
+)
+from brainseg.evaluation.store import keep, kept
+from brainseg.evaluation.summaries import as_json, as_lines, distance_unit, figure_text, summary
+
+__all__ = [
+    "KNOWS_THE_PATIENT",
+    "LEARNED_FROM",
+    "SCORE_COLUMNS",
+    "SLICE_COLUMNS",
+    "TRAITS",
+    "Calibration",
+    "CaseScore",
+    "Comparison",
+    "Evaluation",
+    "Leakage",
+    "as_json",
+    "as_lines",
+    "by_case",
+    "by_group",
+    "calibration",
+    "compare",
+    "conventions",
+    "dice_at_thresholds",
+    "distance_unit",
+    "evaluate",
+    "figure_text",
+    "keep",
+    "keep_leakage",
+    "kept",
+    "kept_leakage",
+    "leakage_path",
+    "measure",
+    "measure_leakage",
+    "relations",
+    "scorable",
+    "score_case",
+    "summary",
+    "traits",
+    "worst",
+]

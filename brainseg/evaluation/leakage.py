@@ -1,0 +1,355 @@
+"""What a split by slice claims: one network taught further on two splits, and scored alike on both.
+
+Where the slices that score are drawn from the slices of all patients, a network has learned from their
+neighbours: its figure is of patients that it knows (leakage; Kapoor and Narayanan 2023, Patterns 4(9)).
+How much that adds is measured here. Four copies of a model's network learn further: two each on half of
+the patients, two each on half of the slices of all patients. Each then predicts the half that it did not
+learn from, so that every slice is scored once a split. Start, number of batches, slices and counting are
+the same; what differs is how the halves were drawn.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort import Case, Cohort
+from brainseg.errors import CohortError
+from brainseg.evaluation.comparison import Comparison, compare
+from brainseg.evaluation.conventions import conventions
+from brainseg.evaluation.scores import Evaluation
+from brainseg.evaluation.scoring import CaseScore, joined, scorable, score_probability
+from brainseg.evaluation.store import UNREADABLE, VERSION, as_content, of_content
+from brainseg.home import write_atomically
+from brainseg.index import Progress
+from brainseg.metrics import BINS
+from brainseg.models import Model
+from brainseg.preprocessing import back_from_grid, with_context
+
+if TYPE_CHECKING:
+    import keras
+
+    from brainseg.feeding import PreparedCase
+
+BY_PATIENT, BY_SLICE = "split by patient", "split by slice"
+COUNTED = (
+    "by case",
+    "by case, tumour slices alone",
+    "by slice, tumour slices alone",
+    "by slice, all slices",
+)
+"""The rules of :func:`brainseg.evaluation.conventions` that the two splits are set side by side in."""
+
+FEWEST_PATIENTS = 4
+MOST_CASES = 24
+"""More would take more memory than a small machine has, and narrow the interval little."""
+
+SHIPPED = "leakage.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How each of the four copies learns further: gently, for it has learned before.
+
+    Attributes:
+        passes: how often each slice is shown.
+        batch_size: slices a batch.
+        learning_rate: at the beginning; it falls to a hundredth as a cosine.
+        seed: of the halves and of the order of the slices.
+    """
+
+    passes: int = 6
+    batch_size: int = 16
+    learning_rate: float = 2e-4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """The same cases scored under two splits.
+
+    Attributes:
+        by_patient: scores of copies that learned from other patients.
+        by_slice: scores of copies that learned from other slices of these patients.
+        passes: how often each slice was shown; see :class:`Recipe`.
+    """
+
+    by_patient: Evaluation
+    by_slice: Evaluation
+    passes: int
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Return the mean Dice of both splits under each rule of :data:`COUNTED`, a row a rule.
+
+        Columns: ``rule``, ``by_patient`` and ``by_slice`` (0..1), ``n`` and ``unit``.
+        """
+        both = [conventions(one).set_index("rule") for one in (self.by_patient, self.by_slice)]
+        rules = both[0].loc[list(COUNTED)]
+        return pd.DataFrame(
+            {
+                "rule": list(COUNTED),
+                "by_patient": rules["dice"].to_numpy(),
+                "by_slice": both[1].loc[list(COUNTED), "dice"].to_numpy(),
+                "n": rules["n"].to_numpy(),
+                "unit": rules["unit"].to_numpy(),
+            }
+        )
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Return the differences by case, split by slice minus split by patient: the leakage alone.
+
+        None only where a file was made by hand: the two are of the same cases.
+        """
+        return compare(self.by_patient, self.by_slice)
+
+    def as_json(self) -> dict:
+        """Return both splits under each rule, and the difference by case, as one JSON object."""
+        found = self.comparison
+        return {
+            "passes": self.passes,
+            "cases": self.by_patient.scores["case"].tolist(),
+            "rules": self.table.to_dict("records"),
+            "difference_by_case": found and {"mean": found.mean, "ci95": [found.low, found.high]},
+        }
+
+    def as_lines(self) -> list[str]:
+        """Return the same as lines for a terminal."""
+        lines = [
+            f"{row.rule}: {BY_PATIENT} {row.by_patient:.3f}, {BY_SLICE} {row.by_slice:.3f}, "
+            f"n = {row.n} {row.unit}"
+            for row in self.table.itertuples()
+        ]
+        if found := self.comparison:
+            ends = f"{found.low:+.3f} to {found.high:+.3f}"
+            lines.append(f"the split alone, by case: {found.mean:+.3f} (95 % interval {ends})")
+        return lines
+
+
+def measure_leakage(
+    cohort: Cohort,
+    model: Model,
+    progress: Progress | None = None,
+    recipe: Recipe | None = None,
+) -> Leakage:
+    """Return what a split by slice adds to the scores of a model's network; takes minutes.
+
+    The cases are those that the network never saw, :data:`MOST_CASES` at the most; the threshold is the
+    model's own throughout. Nothing of this is kept in the model.
+
+    Args:
+        cohort: needs masks.
+        model: its fold that never saw the most cases is what the copies begin as.
+        progress: called with (batches learned, batches in all); what it raises ends it.
+        recipe: the default one without.
+
+    Raises:
+        CohortError: fewer than :data:`FEWEST_PATIENTS` patients are left.
+        ModelError: the model cannot be opened.
+    """
+    recipe = recipe or Recipe()
+    fold, cases = _chosen(cohort, model, recipe.seed)
+    learner = _Learner(model, fold, cases, recipe, progress)
+    by_patient, by_slice = (
+        # Without histograms, nine tenths of what would be kept.
+        replace(joined(learner.scores(halves), model, {}), histograms=np.zeros((0, 3, BINS)))
+        for halves in (
+            halves_by_patient(learner.prepared, [case.patient_id for case in cases], recipe.seed),
+            halves_by_slice(learner.prepared, recipe.seed),
+        )
+    )
+    return Leakage(by_patient, by_slice, recipe.passes)
+
+
+def halves_by_patient(
+    cases: list["PreparedCase"], patients: list[str], seed: int
+) -> list[np.ndarray]:
+    """Return the half, 0 or 1, of each slice of each case, (n,) int a case; a patient is in one half.
+
+    Patients are paired by the size of their tumours, so that the halves are alike.
+
+    Args:
+        cases: that are divided.
+        patients: of each case.
+        seed: decides who of a pair goes where.
+    """
+    volumes = pd.Series([int(case.masks.sum()) for case in cases]).groupby(patients).sum()
+    ordered = volumes.sort_values(kind="stable").index.to_numpy(object)
+    rng = np.random.default_rng(seed)
+    half_of = {}
+    for start in range(0, len(ordered), 2):
+        pair = rng.permutation(2)
+        half_of |= dict(zip(ordered[start : start + 2], pair.tolist(), strict=False))
+    return [
+        np.full(len(case.masks), half_of[patient])
+        for case, patient in zip(cases, patients, strict=True)
+    ]
+
+
+def halves_by_slice(cases: list["PreparedCase"], seed: int) -> list[np.ndarray]:
+    """Return the half, 0 or 1, of each slice of each case, (n,) int a case, drawn over all slices."""
+    counts = [len(case.masks) for case in cases]
+    halves = np.random.default_rng(seed).permutation(sum(counts)) % 2
+    return np.split(halves, np.cumsum(counts)[:-1])
+
+
+def keep_leakage(leakage: Leakage, path: Path) -> None:
+    """Write a measurement to a file; :func:`leakage_path` names the one of a cohort.
+
+    Raises:
+        BrainsegError: the folder is not writable, or the disk is full.
+    """
+    content = {
+        "version": VERSION,
+        "passes": leakage.passes,
+        "by_patient": as_content(leakage.by_patient),
+        "by_slice": as_content(leakage.by_slice),
+    }
+    write_atomically(path, json.dumps(content).encode())
+
+
+def leakage_path(cohort: Cohort, model: Model) -> Path:
+    """Return where a measurement on a cohort is kept, in the user's folder of it."""
+    return cohort.home / "scores" / f"{model.digest[:16]}-leakage.json"
+
+
+def kept_leakage(path: Path, model: Model) -> Leakage | None:
+    """Return the measurement in a file, or None where there is none of exactly this model."""
+    try:
+        content = json.loads(path.read_text())
+        parts = [of_content(content[name]) for name in ("by_patient", "by_slice")]
+        is_of_model = all(part.digest == model.digest for part in parts)
+        if content["version"] != VERSION or not is_of_model:
+            return None
+        return Leakage(*parts, passes=int(content["passes"]))
+    except UNREADABLE:
+        return None
+
+
+class _Learner:
+    """The prepared cases, and copies of one network that learn from a part of them.
+
+    Args:
+        model: its preprocessing, threshold and architecture are taken.
+        fold: whose network the copies begin as.
+        cases: that are divided.
+        recipe: how they learn.
+        progress: see :func:`measure_leakage`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        fold: int,
+        cases: list[Case],
+        recipe: Recipe,
+        progress: Progress | None,
+    ) -> None:
+        # What learning needs is imported where it begins: who looks at a kept result has no use for it.
+        from brainseg.feeding import prepare_case
+
+        self.model, self.fold, self.cases, self.recipe = model, fold, cases, recipe
+        self.prepared = [prepare_case(case, model.preprocessing.size) for case in cases]
+        slices = sum(len(case.masks) for case in self.prepared)
+        # As many batches for each copy, however many slices its half has.
+        self.batches = max(1, recipe.passes * slices // 2 // recipe.batch_size)
+        self._progress, self._learned = progress, 0
+
+    def scores(self, halves: list[np.ndarray]) -> list[CaseScore]:
+        """Return the score of each case, every slice predicted by the copy that learned without it."""
+        found = [np.zeros(case.masks.shape, np.float32) for case in self.prepared]
+        for scored in (0, 1):
+            network = self._taught([half != scored for half in halves])
+            for case, half, probability in zip(self.prepared, halves, found, strict=True):
+                places = np.flatnonzero(half == scored)
+                if len(places):
+                    probability[places] = self._predicted(network, case, places)
+        pairs = zip(self.cases, found, strict=True)
+        return [self._score(case, probability) for case, probability in pairs]
+
+    def _taught(self, allowed: list[np.ndarray]) -> "keras.Model":
+        """Return a copy that learned from the slices that are allowed, (n,) bool a case."""
+        import keras
+
+        from brainseg.engines import load_engine
+        from brainseg.networks import compiles_by_xla
+        from brainseg.training.optimisation import cross_entropy_and_soft_dice
+
+        network = load_engine(self.model, self.fold).copy()
+        falling = keras.optimizers.schedules.CosineDecay(
+            self.recipe.learning_rate, self.batches, alpha=0.01
+        )
+        optimizer = keras.optimizers.AdamW(falling, clipnorm=1.0)
+        network.compile(optimizer, loss=cross_entropy_and_soft_dice, jit_compile=compiles_by_xla())
+        for slices, masks in self._batches(allowed):
+            self._tell()
+            network.train_on_batch(slices, masks)
+            self._learned += 1
+        return network
+
+    def _batches(self, allowed: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (b, s, s, c) and (b, s, s, 1) float32; each slice once a pass, in random order."""
+        rng = np.random.default_rng(self.recipe.seed)
+        places = [
+            (number, place)
+            for number, of_case in enumerate(allowed)
+            for place in np.flatnonzero(of_case).tolist()
+        ]
+        coming: list[tuple[int, int]] = []
+        for _ in range(self.batches):
+            while len(coming) < self.recipe.batch_size:
+                coming += [places[i] for i in rng.permutation(len(places))]
+            batch, coming = coming[: self.recipe.batch_size], coming[self.recipe.batch_size :]
+            masks = [self.prepared[number].masks[place] for number, place in batch]
+            slices = [self._input(self.prepared[number], place) for number, place in batch]
+            yield np.stack(slices), np.stack(masks)[..., np.newaxis].astype(np.float32)
+
+    def _input(self, case: "PreparedCase", place: int) -> np.ndarray:
+        """Return a slice as the network takes it, (s, s, c) float32, as it is, without variations."""
+        return with_context(case.stack, place, self.model.preprocessing.context_slices)
+
+    def _predicted(
+        self, network: "keras.Model", case: "PreparedCase", places: np.ndarray
+    ) -> np.ndarray:
+        from brainseg.engines import run_network
+
+        self._tell()
+        return run_network(network, np.stack([self._input(case, place) for place in places]))
+
+    def _score(self, case: Case, on_grid: np.ndarray) -> CaseScore:
+        volume = case.volume()
+        _, there = case.masks()
+        probability = np.zeros(volume.pixels.shape[:3], np.float32)
+        probability[there] = back_from_grid(on_grid, *volume.pixels.shape[1:3])
+        facts = {"fold": self.fold, "seen": False, "seconds": float("nan")}
+        return score_probability(case, volume, probability, self.model.threshold, facts)
+
+    def _tell(self) -> None:
+        if self._progress:
+            self._progress(self._learned, 4 * self.batches)
+
+
+def _chosen(cohort: Cohort, model: Model, seed: int) -> tuple[int, list[Case]]:
+    """Return a fold of a model, and cases that it never saw."""
+    unseen, _ = scorable(cohort, model)
+    by_fold = {
+        record.number: [case for case in unseen if record.number in model.standing(case).folds]
+        for record in model.folds
+    }
+    fold = max(by_fold, key=lambda number: len(by_fold[number]))
+    cases = by_fold[fold]
+    if len(cases) > MOST_CASES:
+        drawn = np.random.default_rng(seed).choice(len(cases), MOST_CASES, replace=False)
+        cases = [cases[place] for place in sorted(drawn)]
+    patients = len({case.patient_id for case in cases})
+    if patients < FEWEST_PATIENTS:
+        raise CohortError(
+            f"{patients} patients of this cohort are new to {model.name}, and to divide them takes "
+            f"{FEWEST_PATIENTS}: open a cohort with more."
+        )
+    return fold, cases

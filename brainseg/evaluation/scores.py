@@ -1,0 +1,193 @@
+"""Evaluation: the scores of one model on one cohort, by case and by slice."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort import Cohort
+from brainseg.metrics import BINS, bootstrap_interval, resampling_of
+from brainseg.metrics.intervals import weighted_median
+from brainseg.models import SEEN, Model
+
+SCORE_COLUMNS = (
+    "case",
+    "patient_id",
+    "institution",
+    "dice",
+    "fold",
+    "seen",
+    "slices",
+    "tumour_vx",
+    "predicted_vx",
+    "both_vx",
+    "seconds",
+    "iou",
+    "precision",
+    "recall",
+    "dice_slices",
+    "dice_tumour_slices",
+    "surface_dice",
+    "hd95",
+    "distance_unit",
+    "lesions",
+    "lesions_found",
+    "false_positives",
+    "volume_error",
+    "absolute_volume_error",
+)
+"""A row a case. ``fold`` is missing where several folds predicted; ``seen`` says whether a fold that
+predicted learned from the patient; voxels are of the slices that have a usable mask; ``seconds`` the
+network took; ``distance_unit`` is px, or mm where the case has a spacing; the metrics are those of
+:data:`brainseg.metrics.METRICS`, ``hd95`` and the volume errors may be infinite, ``dice_tumour_slices``
+is missing without a tumour."""
+
+SLICE_COLUMNS = ("case", "slice_number", "tumour_px", "predicted_px", "both_px")
+"""A row a slice with a usable mask: pixels of the mask, of the prediction, and of both."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one model on one cohort.
+
+    Attributes:
+        model: its name.
+        digest: of its manifest.
+        scores: a row a case with :data:`SCORE_COLUMNS`, sorted as in the cohort.
+        refused: cases that were not scored, each with the reason.
+        slices: a row a slice with :data:`SLICE_COLUMNS`, in the same order.
+        histograms: (n, 3, BINS) float64, of each case's probabilities; see
+            :func:`brainseg.metrics.probability_histogram`.
+    """
+
+    model: str
+    digest: str
+    scores: pd.DataFrame
+    refused: dict[str, str] = field(default_factory=dict)
+    slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SLICE_COLUMNS)))
+    histograms: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, BINS)))
+
+    @property
+    def mean_dice(self) -> float:
+        """Return the mean over the scored cases, 0..1; a missed tumour counts as 0."""
+        return float(self.scores["dice"].mean())
+
+    @property
+    def median_dice(self) -> float:
+        """Return the median over the scored cases, 0..1."""
+        return float(self.scores["dice"].median())
+
+    @property
+    def ci95(self) -> tuple[float, float]:
+        """Return the 95 % bootstrap interval of the mean, drawn again by patient."""
+        return bootstrap_interval(self.scores["dice"].to_numpy(), patients=self.patients)
+
+    @property
+    def median_ci95(self) -> tuple[float, float]:
+        """Return the 95 % bootstrap interval of the median, drawn again by patient."""
+        drawn = resampling_of(self.patients, len(self.scores))
+        return drawn.interval(weighted_median(self.scores["dice"].to_numpy()))
+
+    @property
+    def patients(self) -> np.ndarray:
+        """Return the patient of each scored case, (n,) of str."""
+        return self.scores["patient_id"].to_numpy(object)
+
+    def of(self, chosen: np.ndarray) -> "Evaluation":
+        """Return the same with some of the cases.
+
+        Args:
+            chosen: (n,) bool, in the order of the scores.
+        """
+        scores = self.scores[chosen].reset_index(drop=True)
+        slices = self.slices[self.slices["case"].isin(set(scores["case"]))]
+        return Evaluation(
+            self.model,
+            self.digest,
+            scores,
+            self.refused,
+            slices.reset_index(drop=True),
+            self.histograms[chosen] if len(self.histograms) else self.histograms,
+        )
+
+    def unseen(self) -> "Evaluation | None":
+        """Return the same without the cases the model learned from, or None where none is left."""
+        unseen = ~self.scores["seen"].to_numpy(bool)
+        return self.of(unseen) if unseen.any() else None
+
+    def seen(self) -> "Evaluation | None":
+        """Return the cases the model learned from alone, or None where there is none."""
+        seen = self.scores["seen"].to_numpy(bool)
+        return self.of(seen) if seen.any() else None
+
+    @property
+    def rows(self) -> list[dict]:
+        """Return the scores as JSON takes them, a dictionary a case.
+
+        None where a value is missing, and the text "inf" where it is infinite: JSON has neither.
+        """
+        return [
+            {name: _json_value(value) for name, value in row.items()}
+            for row in self.scores.to_dict("records")
+        ]
+
+    @property
+    def seen_cases(self) -> int:
+        """Return how many of the scored cases the model learned from."""
+        return int(self.scores["seen"].sum())
+
+
+def by_case(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the scores from the lowest to the highest Dice, a row a case."""
+    return evaluation.scores.sort_values(["dice", "case"], ignore_index=True)
+
+
+def worst(evaluation: Evaluation, count: int = 10) -> pd.DataFrame:
+    """Return the cases with the lowest Dice, each with the slice to look at first.
+
+    Returns:
+        The columns of the scores, and ``slice_number``: where mask and prediction differ in the most
+        pixels (Int64, missing where nothing is known by slice).
+    """
+    lowest = by_case(evaluation).head(count)
+    slices = evaluation.slices
+    differ = slices["tumour_px"] + slices["predicted_px"] - 2 * slices["both_px"]
+    at = differ.astype("int64").groupby(slices["case"]).idxmax()
+    numbers = slices.loc[at].set_index("case")["slice_number"]
+    return lowest.assign(slice_number=lowest["case"].map(numbers).astype("Int64"))
+
+
+def relations(evaluation: Evaluation, cohort: Cohort, model: Model) -> list[str]:
+    """Return what the model knows of each scored case, in the order of the scores.
+
+    Returns:
+        For each row :data:`brainseg.models.HELD_OUT`, :data:`~brainseg.models.SEEN` or
+        :data:`~brainseg.models.NEW`.
+    """
+    return [
+        SEEN if seen else model.standing(cohort.case(name)).relation
+        for name, seen in zip(evaluation.scores["case"], evaluation.scores["seen"], strict=True)
+    ]
+
+
+def typed(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores with the columns and types that every Evaluation has."""
+    texts = ["case", "patient_id", "institution", "distance_unit"]
+    counts = ["slices", "tumour_vx", "predicted_vx", "both_vx"]
+    counts += ["lesions", "lesions_found", "false_positives"]
+    others = set(SCORE_COLUMNS) - {*texts, *counts, "fold", "seen"}
+    return scores[list(SCORE_COLUMNS)].astype(
+        dict.fromkeys(texts, "str")
+        | dict.fromkeys(counts, "int64")
+        | dict.fromkeys(others, "float64")
+        | {"fold": "Int64", "seen": "bool"}
+    )
+
+
+def _json_value(value: object) -> object:
+    if pd.isna(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value

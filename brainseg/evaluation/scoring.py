@@ -1,0 +1,232 @@
+"""Scoring: which cases may be scored, by which fold, and what is measured of each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort import Case, Cohort
+from brainseg.discovery import patient_of
+from brainseg.errors import CohortError
+from brainseg.evaluation.scores import SCORE_COLUMNS, SLICE_COLUMNS, Evaluation, typed
+from brainseg.headspace import head_masks
+from brainseg.index import Progress
+from brainseg.metrics import (
+    Overlap,
+    calibrated_voxels,
+    dice_of_counts,
+    lesions,
+    probability_histogram,
+    surface_distances,
+)
+from brainseg.models import Model, Standing
+from brainseg.prediction import predict_timed
+from brainseg.volume import Volume
+
+LEARNED_FROM = "the model learned from this patient, so the score would say nothing of new ones"
+KNOWS_THE_PATIENT = (
+    "the fold that holds this case out learned from another case of the same patient, so the score "
+    "would say nothing of new ones"
+)
+"""Why a seen case is refused; the other reasons hold with ``allow_seen``, too."""
+
+
+@dataclass(frozen=True)
+class CaseScore:
+    """What is kept of one scored case.
+
+    Attributes:
+        row: with the keys :data:`brainseg.evaluation.SCORE_COLUMNS`.
+        slices: a row a slice with :data:`brainseg.evaluation.SLICE_COLUMNS`.
+        histogram: (3, BINS) float64; see :func:`brainseg.metrics.probability_histogram`.
+    """
+
+    row: dict
+    slices: pd.DataFrame
+    histogram: np.ndarray
+
+
+def evaluate(
+    cohort: Cohort, model: Model, allow_seen: bool = False, progress: Progress | None = None
+) -> Evaluation:
+    """Return the scores by case of a model on a cohort, each case as a volume with all its slices.
+
+    A case that a fold holds out is predicted by that fold, a new one by all folds. A case that the
+    model learned from is refused unless ``allow_seen``, and then marked.
+
+    Args:
+        cohort: needs masks; slices without a usable one are left out of their case's score.
+        model: see :func:`brainseg.models.open_model`.
+        allow_seen: score seen cases as well.
+        progress: called with (cases scored, cases to score); what it raises ends the scoring.
+
+    Raises:
+        CohortError: no case is left to score.
+        ModelError: the model cannot be opened.
+    """
+    chosen, refused = scorable(cohort, model, allow_seen)
+    if not chosen:
+        raise CohortError(_nothing_scored(refused, model))
+    scored = []
+    for case in chosen:
+        if progress:
+            progress(len(scored), len(chosen))
+        scored.append(score_case(case, model))
+    if progress:
+        progress(len(scored), len(chosen))
+    return joined(scored, model, refused)
+
+
+def joined(scored: list[CaseScore], model: Model, refused: dict[str, str]) -> Evaluation:
+    """Return the scores of one or more cases as one evaluation, with the cases that were refused."""
+    return Evaluation(
+        model.name,
+        model.digest,
+        typed(pd.DataFrame([one.row for one in scored], columns=list(SCORE_COLUMNS))),
+        refused,
+        pd.concat([one.slices for one in scored], ignore_index=True),
+        np.stack([one.histogram for one in scored]),
+    )
+
+
+def scorable(
+    cohort: Cohort, model: Model, allow_seen: bool = False
+) -> tuple[list[Case], dict[str, str]]:
+    """Return the cases that :func:`evaluate` scores, and the others, each with the reason."""
+    chosen, refused = [], {}
+    for name in cohort.cases:
+        case = cohort.case(name)
+        reason = _refusal(case, model, allow_seen)
+        if reason:
+            refused[name] = reason
+        else:
+            chosen.append(case)
+    return chosen, refused
+
+
+def score_case(case: Case, model: Model) -> CaseScore:
+    """Return the score of one case, over the slices that have a usable mask."""
+    standing = model.standing(case)
+    volume = case.volume()
+    predicted = predict_timed(volume, model, standing)
+    seen = standing.seen or _knows_the_patient(case, model, standing)
+    facts = {"fold": standing.fold, "seen": seen, "seconds": predicted.seconds}
+    return score_probability(case, volume, predicted.probability, model.threshold, facts)
+
+
+def score_probability(
+    case: Case, volume: Volume, probability: np.ndarray, threshold: float, facts: dict
+) -> CaseScore:
+    """Return the score of what some network made of a case, over the slices with a usable mask.
+
+    Args:
+        case: has the masks.
+        volume: of the case.
+        probability: (n, h, w) float32, 0..1, on the volume's grid.
+        threshold: a probability of at least this is predicted tumour.
+        facts: ``fold``, ``seen`` and ``seconds`` of :data:`brainseg.evaluation.SCORE_COLUMNS`.
+    """
+    masks, there = case.masks()
+    truth, probability = masks[there], probability[there]
+    prediction = probability >= threshold
+    spacing = volume.spacing_mm[1:] if volume.spacing_mm else None
+    counts = slice_counts(truth, prediction)
+    row = {
+        "case": case.name,
+        "patient_id": case.patient_id,
+        "institution": case.slices["institution"].iloc[0],
+        "slices": int(there.sum()),
+        **facts,
+        **measure(truth, prediction, spacing, counts),
+    }
+    counts.insert(0, "slice_number", case.readable["slice_number"].to_numpy("int64")[there])
+    counts.insert(0, "case", case.name)
+    counted = calibrated_voxels(head_masks(volume)[there], truth, probability)
+    return CaseScore(
+        row,
+        counts[list(SLICE_COLUMNS)].astype({"case": "str"}),
+        probability_histogram(probability, truth, counted),
+    )
+
+
+def slice_counts(truth: np.ndarray, prediction: np.ndarray) -> pd.DataFrame:
+    """Return ``tumour_px``, ``predicted_px`` and ``both_px`` of each slice.
+
+    Args:
+        truth: (n, h, w) bool.
+        prediction: (n, h, w) bool.
+    """
+    planes = {"tumour_px": truth, "predicted_px": prediction, "both_px": truth & prediction}
+    return pd.DataFrame({name: np.count_nonzero(m, axis=(1, 2)) for name, m in planes.items()})
+
+
+def measure(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    spacing: tuple[float, float] | None = None,
+    counts: pd.DataFrame | None = None,
+) -> dict[str, float]:
+    """Return every metric of one case, the columns of a score that masks alone decide.
+
+    Args:
+        truth: (n, h, w) bool.
+        prediction: (n, h, w) bool.
+        spacing: (row, column) in mm where it is known.
+        counts: of :func:`slice_counts`, where they are known already.
+    """
+    counts = slice_counts(truth, prediction) if counts is None else counts
+    overlap = Overlap(*(int(counts[name].sum()) for name in counts.columns))
+    by_slice = dice_of_counts(*(counts[name].to_numpy() for name in counts.columns))
+    with_tumour = by_slice[counts["tumour_px"].to_numpy() > 0]
+    distances = surface_distances(truth, prediction, spacing)
+    found = lesions(truth, prediction)
+    return {
+        "tumour_vx": overlap.truth_vx,
+        "predicted_vx": overlap.predicted_vx,
+        "both_vx": overlap.both_vx,
+        "dice": overlap.dice,
+        "iou": overlap.iou,
+        "precision": overlap.precision,
+        "recall": overlap.recall,
+        "dice_slices": float(by_slice.mean()),
+        "dice_tumour_slices": float(with_tumour.mean()) if len(with_tumour) else float("nan"),
+        "surface_dice": distances.surface_dice(),
+        "hd95": distances.hausdorff(),
+        "distance_unit": "px" if spacing is None else "mm",
+        "lesions": found.count,
+        "lesions_found": found.found,
+        "false_positives": found.false_positives,
+        "volume_error": overlap.volume_error,
+        "absolute_volume_error": abs(overlap.volume_error),
+    }
+
+
+def _refusal(case: Case, model: Model, allow_seen: bool) -> str | None:
+    if case.readable.empty:
+        return "no slice of it can be read"
+    if not case.readable["area_px"].notna().any():
+        return "it has no usable mask"
+    if allow_seen:
+        return None
+    standing = model.standing(case)
+    if standing.seen:
+        return LEARNED_FROM
+    return KNOWS_THE_PATIENT if _knows_the_patient(case, model, standing) else None
+
+
+def _knows_the_patient(case: Case, model: Model, standing: Standing) -> bool:
+    """Return whether a fold that predicts a case learned from another case of its patient."""
+    folds = [model.fold(number) for number in standing.folds]
+    return any(
+        patient_of(name)[0] == case.patient_id
+        for fold in folds
+        for name in (*fold.trained_on, *fold.selected_on)
+    )
+
+
+def _nothing_scored(refused: dict[str, str], model: Model) -> str:
+    reasons = "; ".join(sorted(set(refused.values())))
+    return (
+        f"no case of this cohort can be scored with {model.name} ({reasons}): open a cohort with "
+        "masks and new patients, or pass --allow-seen."
+    )

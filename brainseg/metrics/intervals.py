@@ -1,0 +1,151 @@
+"""Bootstrap intervals: the cases are drawn again, a patient's cases together (Efron 1979)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+FEWEST_CASES = 6
+"""Fewer cases get no interval in a group: it can never reach beyond their lowest and highest, and even
+these two hold the median of all patients between them only 1 - 2 * 0.5**n of the time, 0.94 for 5."""
+
+_PART = 1_000
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How often each case stands in each resample; the same patients give the same draws.
+
+    Attributes:
+        weights: (resamples, n) int, a row a resample, a column a case.
+    """
+
+    weights: np.ndarray
+
+    def interval(
+        self, statistic: Callable[[np.ndarray], np.ndarray], confidence: float = CONFIDENCE
+    ) -> tuple[float, float]:
+        """Return the percentile interval of a statistic.
+
+        Args:
+            statistic: takes weights (k, n) and returns the statistic of each row, (k,); NaN where a
+                resample leaves it undefined (that resample is then left out), inf is allowed.
+            confidence: the share of resamples that the interval holds, 0..1.
+
+        Returns:
+            Lower and upper bound; NaN where no resample defines the statistic.
+        """
+        parts = [
+            statistic(self.weights[start : start + _PART])
+            for start in range(0, len(self.weights), _PART)
+        ]
+        values = np.concatenate(parts)
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return float("nan"), float("nan")
+        ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+        # Between two values there is nothing where one of them may be infinite.
+        how = "linear" if np.isfinite(values).all() else "nearest"
+        low, high = np.quantile(values, ends, method=how)
+        return float(low), float(high)
+
+
+def resampling_of(
+    patients: np.ndarray | None, count: int, resamples: int = RESAMPLES, seed: int = 0
+) -> Resampling:
+    """Return resamples of cases, drawn by patient.
+
+    Args:
+        patients: (n,) the patient of each case, or None where each case is its own.
+        count: n, the number of cases.
+        resamples: how many are drawn, each of as many patients as there are.
+        seed: the same seed gives the same draws.
+    """
+    if patients is None:
+        codes = tuple(range(count))
+    else:
+        codes = tuple(
+            np.unique(np.asarray(patients, dtype=object), return_inverse=True)[1].tolist()
+        )
+    return _drawn(codes, resamples, seed)
+
+
+@lru_cache(maxsize=16)
+def _drawn(patient_of_case: tuple[int, ...], resamples: int, seed: int) -> Resampling:
+    number = max(patient_of_case) + 1
+    draws = np.random.default_rng(seed).integers(0, number, (resamples, number))
+    rows = np.arange(resamples)[:, np.newaxis] * number
+    drawn = np.bincount((draws + rows).ravel(), minlength=resamples * number)
+    weights = drawn.reshape(resamples, number)[:, list(patient_of_case)].astype(np.int32)
+    weights.flags.writeable = False
+    return Resampling(weights)
+
+
+def weighted_mean(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the statistic “mean of these values” for :meth:`Resampling.interval`."""
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        return weights @ values / weights.sum(axis=1)
+
+    return statistic
+
+
+def weighted_median(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the statistic “median of these values”, which may be infinite."""
+    order = np.argsort(values, kind="stable")
+    ordered = np.asarray(values, np.float64)[order]
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        reached = np.cumsum(weights[:, order], axis=1)
+        half = reached[:, -1:] / 2
+        lower = ordered[(reached < half).sum(axis=1)]
+        upper = ordered[(reached <= half).sum(axis=1).clip(max=len(ordered) - 1)]
+        return (lower + upper) / 2
+
+    return statistic
+
+
+def weighted_ratio(
+    numerators: np.ndarray, denominators: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the statistic “sum of these over sum of those”, NaN where the second sum is 0."""
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        total = (weights @ denominators).astype(np.float64)
+        empty = np.full(len(weights), np.nan)
+        return np.divide(weights @ numerators, total, out=empty, where=total > 0)
+
+    return statistic
+
+
+def bootstrap_interval(
+    scores: np.ndarray,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    patients: np.ndarray | None = None,
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a mean over cases (Efron 1979).
+
+    Args:
+        scores: (n,) a score a case; the cases are what is drawn again.
+        confidence: the share of resampled means that the interval holds.
+        resamples: how many samples are drawn.
+        seed: the same seed gives the same interval.
+        patients: (n,) the patient of each case, where one may have several: a patient's cases are
+            then drawn together.
+
+    Returns:
+        Lower and upper bound; both are the score itself where there is one case only.
+
+    Raises:
+        ValueError: there is no score.
+    """
+    if len(scores) == 0:
+        raise ValueError("an interval needs at least one score, and there is none")
+    drawn = resampling_of(patients, len(scores), resamples, seed)
+    return drawn.interval(weighted_mean(np.asarray(scores, np.float64)), confidence)
