@@ -39,6 +39,11 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/server.py "$(DATA)"
 	$(BIN)/python benchmarks/rerun.py
 	$(BIN)/python benchmarks/viewer.py "$(DATA)"
+	$(BIN)/python benchmarks/checks.py "$(DATA)"
+	$(BIN)/python benchmarks/features.py "$(DATA)"
+	$(BIN)/python benchmarks/monitor.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/evaluation.py "$(DATA)"
 
 clean:
 	rm -rf $(VENV) *.egg-info

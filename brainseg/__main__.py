@@ -11,6 +11,7 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from brainseg import RESEARCH_USE, __version__
@@ -49,28 +50,20 @@ def index(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Check a cohort; exits 1 where a finding is as severe as --fail-on says."""
-    from brainseg.checks import NOT_CHECKED, SEVERITIES, as_json, run_checks, summary
+    """Check a cohort; exits 1 where an open finding is as severe as --fail-on says."""
+    from brainseg.acceptances import open_acceptances
+    from brainseg.checks import check_cohort
+    from brainseg.checks.outcome import kinds_table, outcome_of
 
+    if options.list:
+        rows = kinds_table().to_dict(orient="records")
+        lines = [f"{row['kind']} ({row['severity']}): {row['checks']}" for row in rows]
+        _tell(options, {"kinds": rows}, lines)
+        return 0
     cohort = _open(options)
-    findings = run_checks(cohort, options.only)
-    table = summary(cohort, findings, options.only)
-    undecided = table[table["outcome"] == NOT_CHECKED]
-    facts = as_json(findings) | {
-        "not_checked": dict(zip(undecided["kind"], undecided["reason"], strict=True))
-    }
-    counts = facts["counts"]
-    _tell(
-        options,
-        facts,
-        [
-            *(f"{finding.severity}: {finding.message}" for finding in findings),
-            *(f"not checked: {kind}: {why}" for kind, why in facts["not_checked"].items()),
-            ", ".join(f"{level} {counts[level]}" for level in SEVERITIES),
-        ],
-    )
-    failing = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
-    return int(any(counts[level] for level in failing))
+    outcome = outcome_of(check_cohort(cohort, options.only), open_acceptances(cohort))
+    _tell(options, outcome.as_json(), outcome.as_lines())
+    return int(outcome.fails(options.fail_on))
 
 
 def sample(options: argparse.Namespace) -> int:
@@ -104,67 +97,32 @@ def train(options: argparse.Namespace) -> int:
 
         print("\n".join(TrainingConfig.described()))
         return 0
-    from brainseg.cohort import Cohort
-    from brainseg.publishing import publish
-    from brainseg.runs import Run
-    from brainseg.training import TrainingConfig
-    from brainseg.training import train as fit
+    from brainseg.training.command import run_training
 
-    resumed = Run.open(options.resume) if options.resume else None
-    settings = resumed.config() if resumed else _settings(options)
-    if options.data or not resumed:
-        settings |= {"data": str(_data(options))}
-    config = TrainingConfig.from_settings(settings)
-    runs = options.runs or Cohort.open(config.data).home / "runs"
-
-    def report(status: dict) -> None:
-        print(
-            f"epoch {status['epoch']} of {config.epochs}: loss {status['loss']:.3f}, "
-            f"validation Dice {status['validation_dice']:.3f} (best {status['best_dice']:.3f}), "
-            f"{status['slices_per_second']:.0f} slices/s, "
-            f"{status['seconds_left'] / 60:.0f} min left",
-            file=sys.stderr,
-        )
-
-    run = fit(config, runs, resumed, report)
-    status = run.status()
-    facts = {"run": str(run.path)} | status
-    if options.publish and status["state"] == "finished":
-        facts["model"] = publish(run, options.publish).name
-    _tell(options, facts, [f"{status['state']}: {run.path}", status["message"]])
+    say = partial(print, file=sys.stderr, flush=True)
+    facts = run_training(options, partial(_data, options), say)
+    _tell(options, facts, [f"{facts['state']}: {facts['run']}", facts["message"]])
     return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Score a model by case on cases it never saw."""
-    from brainseg.evaluation import evaluate as score
-    from brainseg.evaluation import keep
-    from brainseg.metrics import EMPTY_MASK_RULE
+    from brainseg import evaluation
     from brainseg.models import open_model
 
     cohort, model = _open(options), open_model(options.model)
     with _progress("case") as progress:
-        result = score(cohort, model, options.allow_seen, progress)
-    keep(result, cohort)
-    rows = result.rows
-    facts = {
-        "model": result.model,
-        "mean_dice": result.mean_dice,
-        "median_dice": result.median_dice,
-        "ci95": list(result.ci95),
-        "seen_cases": result.seen_cases,
-        "rule": EMPTY_MASK_RULE,
-        "scores": rows,
-        "refused": result.refused,
-    }
-    lines = [f"{row['case']}: {row['dice']:.3f}{' (seen)' if row['seen'] else ''}" for row in rows]
-    low, high = result.ci95
-    lines.append(
-        f"{result.model}: mean Dice {result.mean_dice:.3f} (95 % interval {low:.3f} to {high:.3f}), "
-        f"median {result.median_dice:.3f}, {len(rows)} cases, {result.seen_cases} of them seen in "
-        f"training, {len(result.refused)} refused"
-    )
-    _tell(options, facts, [*lines, EMPTY_MASK_RULE])
+        result = evaluation.evaluate(cohort, model, options.allow_seen, progress)
+    evaluation.keep(result, cohort)
+    counted = result.unseen() or result
+    groups = evaluation.by_group(counted, evaluation.traits(counted, cohort))
+    facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
+    if options.split_by_slice:
+        with _progress("batch") as progress:
+            leakage = evaluation.measure_leakage(cohort, model, progress)
+        evaluation.keep_leakage(leakage, evaluation.leakage_path(cohort, model))
+        facts["split_by_slice"], lines = leakage.as_json(), [*leakage.as_lines(), *lines]
+    _tell(options, facts, lines)
     return int(options.fail_under is not None and result.mean_dice < options.fail_under)
 
 
@@ -221,6 +179,34 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def features(options: argparse.Namespace) -> int:
+    """Describe every slice in numbers, for the map of similar slices, and keep that."""
+    from brainseg.features import describe_images, describe_with_model, keep
+    from brainseg.models import open_model
+    from brainseg.neighbours import agreement
+
+    cohort = _open(options)
+    model = open_model(options.model) if options.model else None
+    with _progress("slice") as progress:
+        found = (
+            describe_with_model(cohort, model, progress)
+            if model
+            else describe_images(cohort, progress)
+        )
+    path, measured = keep(found, cohort, model), agreement(found, cohort.slices)
+    facts = {
+        "source": found.source,
+        "slices": len(found),
+        "numbers": found.vectors.shape[1],
+        "map": found.method,
+        "file": str(path),
+        "agreement": None if measured is None else vars(measured),
+    }
+    told = f"{len(found)} slices in {found.vectors.shape[1]} numbers each, {found.method}: {path}"
+    _tell(options, facts, [told, *([] if measured is None else measured.in_words())])
+    return 0
+
+
 def dashboard(options: argparse.Namespace) -> int:
     """Serve the dashboard until it is stopped, on the synthetic sample cohort without data."""
     app = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
@@ -261,13 +247,14 @@ def _parser() -> argparse.ArgumentParser:
     add_data(one)
     one.add_argument("--only", action="append", metavar="KIND", help="only this kind; repeatable")
     one.add_argument("--fail-on", choices=["error", "warning", "info"], default="error")
+    one.add_argument("--list", action="store_true", help="list the kinds of checks, and stop")
     one = add(sample, "dest")
     one.add_argument("--cases", type=int, default=12)
     one.add_argument("--seed", type=int, default=0)
     add(download, "dest").add_argument("--yes", action="store_true", help="agree to the terms")
     one = add(train)
     add_data(one)
-    one.add_argument("--config", type=Path, help="JSON file of settings")
+    one.add_argument("--config", type=Path, help="JSON or TOML file of settings")
     one.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="repeatable")
     one.add_argument("--settings", action="store_true", help="list what --set knows, and stop")
     one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to go on with")
@@ -278,6 +265,11 @@ def _parser() -> argparse.ArgumentParser:
     add_model(one)
     one.add_argument("--allow-seen", action="store_true", help="score seen cases too, marked")
     one.add_argument("--fail-under", type=float, metavar="DICE", help="exit 1 below this mean")
+    one.add_argument(
+        "--split-by-slice",
+        action="store_true",
+        help="also measure what a split by slice would claim; takes minutes",
+    )
     one = add(predict, "input")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model(one)
@@ -291,6 +283,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     one.add_argument("--model", help="a name in models/; without one nothing is predicted")
     one.add_argument("--overwrite", action="store_true", help="replace files of the same names")
+    one = add(features)
+    add_data(one)
+    one.add_argument(
+        "--model", help="a name in models/; without one the images alone are looked at"
+    )
     one = add(dashboard)
     add_data(one)
     one.add_argument("--port", type=int, default=8501)
@@ -327,27 +324,6 @@ def _open(options: argparse.Namespace):
     for note in cohort.notes:
         print(f"brainseg: {note}", file=sys.stderr)
     return cohort
-
-
-def _settings(options: argparse.Namespace) -> dict:
-    """Return the settings of --config and, over them, those of --set."""
-    settings: dict = {}
-    if options.config:
-        try:
-            settings = json.loads(options.config.read_text())
-        except (OSError, ValueError) as error:
-            raise CohortError(
-                f"{options.config} cannot be read as JSON ({error}): correct it or leave it out."
-            ) from error
-    for pair in options.set:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise CohortError(f"--set is “{pair}”, but must be KEY=VALUE.")
-        try:
-            settings[key] = json.loads(value)
-        except ValueError:
-            settings[key] = value  # text needs no quotes
-    return settings
 
 
 def _tell(options: argparse.Namespace, facts: dict, lines: list[str]) -> None:

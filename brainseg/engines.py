@@ -1,7 +1,7 @@
 """What runs a network: weights are checked before they are opened, and proved before they are used."""
 
 import threading
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,44 @@ class Engine:
         """Return probabilities (n, h, w) float32, 0..1, of prepared inputs (n, h, w, c) float32."""
         with self._running:
             return run_network(self._network, inputs)
+
+    def copy(self) -> "keras.Model":
+        """Return a network of its own with the same weights, for who wants to change them."""
+        import keras
+
+        with self._running:
+            twin = keras.models.clone_model(self._network)
+            twin.set_weights(self._network.get_weights())
+        return twin
+
+    def bottleneck(self, inputs: np.ndarray) -> np.ndarray:
+        """Return what the network holds at its coarsest resolution, (n, h, w, features) float32.
+
+        Args:
+            inputs: prepared, (n, h, w, c) float32.
+
+        Raises:
+            ModelError: the network has no layer whose name starts with "bottleneck".
+        """
+        with self._running:
+            parts = [
+                np.asarray(self._down.predict_on_batch(inputs[i : i + BATCH_SLICES]), np.float32)
+                for i in range(0, len(inputs), BATCH_SLICES)
+            ]
+        return np.concatenate(parts)
+
+    @cached_property
+    def _down(self) -> "keras.Model":
+        """Return the half of the network that leads to its bottleneck."""
+        import keras
+
+        layers = [one for one in self._network.layers if one.name.startswith("bottleneck")]
+        if not layers:
+            raise ModelError(
+                "this network has no bottleneck to take features from: choose a model whose "
+                "architecture names one, or describe the slices by their images."
+            )
+        return keras.Model(self._network.inputs, layers[-1].output)
 
 
 def load_engine(model: Model, fold: int) -> Engine:

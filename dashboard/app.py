@@ -26,6 +26,13 @@ PAGES = {
     ],
     "Data": [
         st.Page(state.DATASET, title="Dataset", icon=":material/bar_chart:", url_path="dataset"),
+        st.Page(
+            state.SIMILAR,
+            title="Similar slices",
+            icon=":material/bubble_chart:",
+            url_path="similar",
+        ),
+        st.Page(state.TOUR, title="Guided tour", icon=":material/school:", url_path="tour"),
         st.Page(state.CHECKS, title="Checks", icon=":material/rule:", url_path="checks"),
     ],
     "Model": [

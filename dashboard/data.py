@@ -8,6 +8,7 @@ import gc
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -15,19 +16,37 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brainseg import checks, evaluation, payload, statistics, worklist
+from brainseg import checks, evaluation, features, neighbours, payload, statistics, worklist
+from brainseg.acceptances import open_acceptances
+from brainseg.atlas import Atlas, open_atlas
+from brainseg.checks.claims import claims_table
+from brainseg.checks.evidence import Evidence
+from brainseg.checks.folds import stamp_of_folds
+from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
+from brainseg.event_follower import EventsFollower
+from brainseg.features import Features
+from brainseg.followers import CsvFollower, RunFollower
+from brainseg.foreign_runs import Log, follow
 from brainseg.models import Model
 from brainseg.prediction import Prediction, predict_timed
 from brainseg.prediction import warm_up as warm_up_model
 from brainseg.record import CaseRecord, record_of
 from brainseg.reviews import open_reviews
+from brainseg.runs import Run
 from brainseg.volume import Volume
 from dashboard.background import Work
 
 _BY_CONTENT = {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
 _WITH_PATIENTS = {Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))}
+_CHECKED = {
+    Cohort: lambda cohort: (
+        *_WITH_PATIENTS[Cohort](cohort),
+        last_change(str(cohort.root)),
+        stamp_of_folds(cohort),
+    )
+}
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -89,16 +108,57 @@ def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame 
     return unseen.scores if unseen else None
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
-def findings(cohort: Cohort) -> list[checks.Finding]:
-    """Return what the checks found; see :func:`brainseg.checks.run_checks`."""
-    return checking(cohort).result.result()
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
+def checking(cohort: Cohort) -> Work[checks.Checked]:
+    """Start the checks beside the pages; see :func:`brainseg.checks.check_cohort`."""
+    return Work("checking", lambda progress: checks.check_cohort(cohort, progress=progress))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
-def checking(cohort: Cohort) -> Work[list[checks.Finding]]:
-    """Start the checks beside the pages, for one that shows more than their findings."""
-    return Work("checking", lambda _: checks.run_checks(cohort))
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
+def outcome(cohort: Cohort, stamp: tuple) -> Outcome:
+    """Return what came of the checks, and of that was accepted; `stamp` is a key, of that file."""
+    return outcome_of(checking(cohort).result.result(), open_acceptances(cohort))
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
+def claims(cohort: Cohort) -> pd.DataFrame:
+    """Return the counts of the dataset's README; see :func:`brainseg.checks.claims.claims_table`."""
+    return claims_table(Evidence(cohort))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def atlas(cohort: Cohort) -> Work[Atlas]:
+    """Start to open the atlas of a cohort; see :func:`brainseg.atlas.open_atlas`."""
+    return Work("atlas", partial(open_atlas, cohort))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def slice_measures(cohort: Cohort) -> pd.DataFrame:
+    """Return a row a slice; see :func:`brainseg.statistics.slice_measures`."""
+    return statistics.slice_measures(cohort.slices)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def case_measures(cohort: Cohort, with_atlas: bool) -> pd.DataFrame:
+    """Return a row a case; see :func:`brainseg.statistics.case_measures`. Its atlas must be ready."""
+    whole = atlas(cohort).result.result() if with_atlas else None
+    return statistics.case_measures(cohort.slices, whole)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def describing(cohort: Cohort) -> Work[Features]:
+    """Start to describe the slices of a cohort by their images, and keep that."""
+    return Work("describing", partial(features.describe_and_keep, cohort))
+
+
+@st.cache_resource(
+    max_entries=4,
+    show_spinner=False,
+    hash_funcs=_BY_CONTENT | {Features: lambda one: (one.source, float(one.vectors.sum()))},
+)
+def agreement(cohort: Cohort, described: Features) -> Work[neighbours.Agreement | None]:
+    """Start to ask how well neighbours agree; see :func:`brainseg.neighbours.agreement`."""
+    return Work("agreement", lambda _: neighbours.agreement(described, cohort.slices))
 
 
 class Opening:
@@ -183,6 +243,18 @@ def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRe
 def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
     """Return a case as the viewer takes it, with a model's prediction; see :mod:`brainseg.payload`."""
     return payload.case_payload(case_record(cohort, case, model))
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def run_follower(folder: str) -> RunFollower:
+    """Return the one follower of a run, for all visitors; see :mod:`brainseg.followers`."""
+    return RunFollower(Run(Path(folder)))
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def log_follower(name: str, path: str, kind: str) -> CsvFollower | EventsFollower:
+    """Return the one follower of a log; see :func:`brainseg.foreign_runs.follow`."""
+    return follow(Log(name, Path(path), kind))
 
 
 class WarmUp(Thread):

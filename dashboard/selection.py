@@ -4,7 +4,7 @@ The worklist shows it, the case page steps through it, a chart makes one. It sta
 of :func:`parameters`; a link that passes them on leads to the same cases.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,9 +12,11 @@ import pandas as pd
 import streamlit as st
 
 from brainseg import filters, worklist
+from brainseg.acceptances import open_acceptances
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, FilterError, ModelError
 from brainseg.filters import Condition, Filter
+from brainseg.findings import Finding
 from brainseg.models import open_model
 from brainseg.reviews import open_reviews
 from dashboard import address, columns, data, models, state, widgets
@@ -88,7 +90,7 @@ def selected(cohort: Cohort) -> Selected:
     needed = {*(c.column for c in asked.conditions), sort.removeprefix("-")}
     waiting = not checking.done() and not needed & NEEDS_THE_CHECKS
     failed = not waiting and checking.exception() is not None
-    every = table(cohort, None if waiting or failed else checking.result())
+    every = table(cohort, None if waiting or failed else open_findings(cohort))
     sentences = [wrong, CHECKS_FAILED if failed else None]
     try:
         every = filters.sort_rows(every, sort)
@@ -104,7 +106,16 @@ def selected(cohort: Cohort) -> Selected:
     return Selected(every, rows, tuple(filter(None, sentences)), waiting)
 
 
-def table(cohort: Cohort, findings: list | None) -> pd.DataFrame:
+def open_findings(cohort: Cohort) -> list[Finding]:
+    """Return the findings that nobody accepted; all of them where that cannot be read."""
+    try:
+        return data.outcome(cohort, open_acceptances(cohort).stamp()).open
+    except BrainsegError:
+        # The page of the checks says why.
+        return data.checking(cohort).result.result().findings
+
+
+def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     """Return the worklist of all cases, in the cohort's order; see :mod:`brainseg.worklist`."""
     rows = worklist.with_findings(data.case_rows(cohort), findings)
     rows = worklist.with_scores(rows, scored(cohort)[1])
@@ -234,29 +245,6 @@ def told_in_words() -> list[str]:
     return [*told, f"search “{text}”"] if text else told
 
 
-def from_chart(
-    key: str,
-    case: str | None = None,
-    x: str | None = None,
-    y: str | None = None,
-    bins: str | None = None,
-) -> Callable[[], None]:
-    """Return a callback for a chart's ``on_select``: what is selected becomes the filter.
-
-    Args:
-        key: of the chart.
-        case: see :func:`chosen`, as are the others.
-        x: the worklist's column on the horizontal axis.
-        y: the worklist's column on the vertical axis.
-        bins: the worklist's column that the chart counts in bins.
-    """
-
-    def follow() -> None:
-        put(chosen(st.session_state[key].selection, case, x, y, bins))
-
-    return follow
-
-
 def chosen(
     selection: Mapping,
     case: str | None = None,
@@ -282,7 +270,7 @@ def chosen(
     if not points:
         return Filter()
     if bins:
-        return Filter((Condition(bins, ranges=_joined(map(_custom, points))),))
+        return Filter((Condition(bins, ranges=_joined(map(custom, points))),))
     axes = [(name, column) for name, column in (("x", x), ("y", y)) if column]
     numbers = all(_is_number(point.get(name)) for point in points for name, _ in axes)
     one_box = len(selection.get("box", [])) == 1 and not selection.get("lasso")
@@ -292,7 +280,7 @@ def chosen(
             tuple(Condition(column, ranges=((min(of), max(of)),)) for column, of in spans)
         )
     if case:
-        names = [_custom(point)[0] if case == "customdata" else point[case] for point in points]
+        names = [custom(point)[0] if case == "customdata" else point[case] for point in points]
         return Filter((Condition("case", values=tuple(dict.fromkeys(map(str, names)))),))
     if not axes:
         return Filter()
@@ -302,7 +290,8 @@ def chosen(
     return Filter((Condition(column, values=tuple(dict.fromkeys(texts))),))
 
 
-def _custom(point: Mapping) -> list:
+def custom(point: Mapping) -> list:
+    """Return what a selected point of a chart carries."""
     held = point.get("customdata", [])
     if isinstance(held, Mapping):  # plotly sends the entries of some traces by place
         return list(held.values())

@@ -133,7 +133,9 @@ def require_known_case(cohort: Cohort) -> None:
     st.stop()
 
 
-def step_button(label: str, shortcut: str, step: Callable, of: object, by: int) -> None:
+def step_button(
+    label: str, shortcut: str, step: Callable, of: object, by: int, disabled: bool = False
+) -> None:
     """Draw a button that goes one back or one on, also by a key.
 
     Args:
@@ -142,6 +144,7 @@ def step_button(label: str, shortcut: str, step: Callable, of: object, by: int) 
         step: called with ``of`` and ``by``, such as :func:`step_slice`.
         of: what it steps through.
         by: -1 or 1.
+        disabled: whether there is none to go to.
     """
     st.button(
         label,
@@ -151,6 +154,7 @@ def step_button(label: str, shortcut: str, step: Callable, of: object, by: int) 
         shortcut=shortcut,
         icon=":material/chevron_left:" if by < 0 else ":material/chevron_right:",
         icon_position="left" if by < 0 else "right",
+        disabled=disabled,
     )
 
 

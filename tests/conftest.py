@@ -5,6 +5,7 @@ that a green run on a build machine means that everything ran.
 """
 
 import gc
+import json
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
@@ -13,16 +14,21 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+
+if TYPE_CHECKING:
+    from brainseg.cohort import Cohort
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("CI") == "true" or os.environ.get("BRAINSEG_REQUIRE_ALL") == "1"
@@ -264,9 +270,6 @@ def _skip_or_fail(reason: str) -> None:
     pytest.skip(reason)
 
 
-HELD_OUT_FOLD = 0
-
-
 @pytest.fixture(scope="session")
 def taught_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the cohort that ``tiny_model`` learned from, written once: do not change it.
@@ -290,28 +293,16 @@ def taught_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(taught_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished training of seconds on ``taught_root``: do not change it."""
-    from brainseg.training import TrainingConfig, train
+    from trainings import tiny_training
 
-    config = TrainingConfig(
-        data=str(taught_root),
-        name="tiny",
-        fold=HELD_OUT_FOLD,
-        folds=2,
-        epochs=2,
-        steps_per_epoch=60,
-        batch_size=8,
-        learning_rate=0.01,
-        averaging=0.0,
-        augmentation=0.0,
-        precision="float32",
-        size=SIDE_PX,
-        base_features=4,
-        levels=3,
-    )
+    from brainseg.training import new_run, train
+
+    # Long enough to find the squares.
+    config = tiny_training(taught_root, epochs=2, steps_per_epoch=60, batch_size=8)
     # The state folder of each test is set later than a fixture of the session is made.
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("tiny_home")))
-        return train(config, tmp_path_factory.mktemp("tiny_runs")).path
+        return train(new_run(config, tmp_path_factory.mktemp("tiny_runs"))).path
 
 
 @pytest.fixture(scope="session")
@@ -324,3 +315,50 @@ def tiny_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     from brainseg.runs import Run
 
     return publish(Run.open(tiny_run), tmp_path_factory.mktemp("models") / "tiny").folder
+
+
+@pytest.fixture
+def taught(taught_root: Path) -> "Cohort":
+    """Return the cohort that ``tiny_model`` learned from, opened."""
+    from brainseg.cohort import Cohort
+
+    return Cohort.open(taught_root)
+
+
+@pytest.fixture(scope="session")
+def other_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a model that differs from ``tiny_model``: its threshold is far too high."""
+    folder = tmp_path_factory.mktemp("others") / "cautious"
+    shutil.copytree(tiny_model, folder)
+    manifest = folder / "manifest.json"
+    facts = json.loads(manifest.read_text()) | {"threshold": 0.99}
+    manifest.write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.fixture
+def scoring_ends() -> Iterator[None]:
+    """End the scoring in the background that a test has left running."""
+    from brainseg.evaluation import background
+
+    yield
+    if scoring := background.running():
+        scoring.stop()
+        scoring.join(60)
+    background.forget()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Return an event that the scoring of each case waits for."""
+    from brainseg.evaluation import scoring
+
+    event, score_case = threading.Event(), scoring.score_case
+
+    def waits(case: object, model: object) -> object:
+        assert event.wait(60)
+        return score_case(case, model)
+
+    monkeypatch.setattr(scoring, "score_case", waits)
+    yield event
+    event.set()

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from brainseg.engines import load_engine
+from brainseg.engines import Engine, load_engine
 from brainseg.errors import ModelError
 from brainseg.models import list_models, open_model, sha256_of
 
@@ -135,3 +135,12 @@ def test_every_fold_that_is_shipped_gives_its_stored_output(name):
     for record in model.folds:
         load_engine(model, record.number)
         assert (model.folder / record.weights).stat().st_size < 50e6
+
+
+def test_a_network_without_a_bottleneck_says_what_to_do_instead():
+    import keras
+
+    inputs = keras.Input((8, 8, 3))
+    engine = Engine(keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs)))
+    with pytest.raises(ModelError, match="no bottleneck"):
+        engine.bottleneck(np.zeros((1, 8, 8, 3), np.float32))

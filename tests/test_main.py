@@ -67,6 +67,7 @@ def test_check_exits_1_on_errors_only_or_as_it_is_told(run, tiny_cohort):
         "message",
         "why",
         "remedy",
+        "sequence",
     }
     assert (finding["case"], finding["slice_number"]) == (FIRST, 2)
     only = run("check", tiny_cohort, "--json", "--only", finding["kind"])[1]["findings"]
@@ -186,8 +187,8 @@ def test_a_case_is_exported_with_its_report_and_never_over_other_files(
 
 def test_settings_come_from_a_file_and_are_overruled_by_words(run, taught_root, tmp_path):
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"epochs": 7, "folds": 50}))
-    code, _, told = run("train", taught_root, "--config", config, "--set", "folds=40")
+    config.write_text(json.dumps({"data": str(taught_root), "epochs": 7, "folds": 50}))
+    code, _, told = run("train", "--config", config, "--set", "folds=40")
     assert code == 2
     assert "40 folds need at least 80 patients" in told
 

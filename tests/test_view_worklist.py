@@ -231,10 +231,10 @@ def test_the_table_and_the_reviews_are_exported(worklist, tiny_cohort):
 def test_checks_that_do_not_end_are_said_and_the_worklist_stands(monkeypatch, tiny_cohort):
     from brainseg import checks
 
-    def fail(cohort):
+    def fail(cohort, progress):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(checks, "run_checks", fail)
+    monkeypatch.setattr(checks, "check_cohort", fail)
     app = open_page(monkeypatch, tiny_cohort, "worklist", where="errors~1..")
     assert not app.exception
     assert "did not end" in app.warning[0].value
