@@ -12,14 +12,12 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from index import plain_loop, processor_name, write
+from index import plain_loop, processor_name, run_round, write
 
 LABELS = {
     "decode": "decode every file with OpenCV, one thread",
@@ -39,23 +37,12 @@ def main() -> int:
     if arguments.measure:
         write(json.dumps(measure(arguments.measure, arguments.data)))
         return 0
-    rounds = [run_round(arguments.data) for _ in range(arguments.rounds)]
+    rounds = [run_round(__file__, LABELS, arguments.data) for _ in range(arguments.rounds)]
     best = {
         name: {key: min(one[name][key] for one in rounds) for key in rounds[0][name]}
         for name in LABELS
     }
     return report(best, arguments.data)
-
-
-def run_round(data: Path) -> dict[str, dict[str, float]]:
-    """Return each measure, taken in a fresh process with a state folder of this round's own."""
-    with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {"BRAINSEG_HOME": home}
-        command = [sys.executable, __file__, str(data), "--measure"]
-        return {
-            name: json.loads(subprocess.check_output([*command, name], env=environment))
-            for name in LABELS
-        }
 
 
 def measure(name: str, data: Path) -> dict[str, float]:

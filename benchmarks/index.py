@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 LABELS = {
@@ -37,20 +37,26 @@ def main() -> None:
     if arguments.measure:
         write(json.dumps(measure(arguments.measure, arguments.data)))
         return
-    rounds = [run_round(arguments.data) for _ in range(arguments.rounds)]
+    rounds = [run_round(__file__, LABELS, arguments.data) for _ in range(arguments.rounds)]
     report(
         {name: best_of([measures[name] for measures in rounds]) for name in LABELS}, arguments.data
     )
 
 
-def run_round(data: Path) -> dict[str, dict[str, float]]:
-    """Return each measure, taken in a fresh process with a state folder of this round's own."""
+def run_round(script: str, labels: Iterable[str], data: Path) -> dict[str, dict[str, float]]:
+    """Return each measure, taken in a fresh process with a state folder of this round's own.
+
+    Args:
+        script: of the benchmark, which takes the name of a measure after ``--measure``.
+        labels: the measures' names.
+        data: the cohort's folder.
+    """
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"BRAINSEG_HOME": home}
-        command = [sys.executable, __file__, str(data), "--measure"]
+        command = [sys.executable, script, str(data), "--measure"]
         return {
             name: json.loads(subprocess.check_output([*command, name], env=environment))
-            for name in LABELS
+            for name in labels
         }
 
 

@@ -8,8 +8,8 @@ not a number         a loss or a score is NaN or infinite in any epoch
 divergence           the training loss has climbed back half of all it had gained, and a quarter of
                      where it began, measured in medians of :data:`SHORT` epochs
 overfitting          a validation metric got worse than its best by a tenth of all it had gained, and
-                     by three times its usual step, in medians of :data:`LONG` epochs, while the
-                     training loss fell
+                     by three times its usual step, a score also by :data:`LEAST_DROP`, in medians
+                     of :data:`LONG` epochs, while the training loss fell
 plateau              no better validation score for three quarters of the patience
 dead learning rate   below a thousandth of its highest for a tenth of all epochs; or, after
                      :data:`UNMOVED_AFTER` epochs, a loss within two percent of where it began
@@ -35,6 +35,9 @@ DEAD_LEARNING_RATE = "dead learning rate"
 
 SHORT, LONG = 3, 5
 UNMOVED_AFTER = 10
+LEAST_DROP = 0.02
+"""Of a score from 0 to 1: a network that finds next to nothing yet goes up and down by less."""
+
 PATIENCE_OF_OTHERS = 20
 """Epochs, for a log that does not tell the patience it was trained with."""
 
@@ -123,7 +126,8 @@ def _overfitting(history: pd.DataFrame) -> TrainingWarning | None:
         medians = known.rolling(LONG).median()
         best, place = medians.min(), medians.idxmin()
         usual_step = known.diff().abs().tail(4 * LONG).median()
-        limit = best + max((known.iloc[0] - best) / 10, 3 * usual_step)
+        least = LEAST_DROP if curves.higher_is_better(column) else 0
+        limit = best + max((known.iloc[0] - best) / 10, 3 * usual_step, least)
         fell = history[loss].rolling(LONG).median()
         if medians.iloc[-1] > limit and fell.iloc[-1] < fell[place]:
             sign = -1 if curves.higher_is_better(column) else 1

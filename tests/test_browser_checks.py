@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import tifffile
+from browsing import WAIT_MS, settled
 from conftest import FIRST, head, write_pair
 from pypdf import PdfReader
 
@@ -13,7 +14,6 @@ from brainseg import RESEARCH_USE
 
 pytestmark = pytest.mark.browser
 
-WAIT_MS = 60_000
 FIRST_ROW_Y, CHECKBOX_X, CASE_X = 52, 16, 330
 
 
@@ -36,15 +36,6 @@ def page(browser):
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     yield context.new_page()
     context.close()
-
-
-def settled(page):
-    page.wait_for_timeout(200)
-    page.wait_for_selector(
-        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS
-    )
-    page.wait_for_timeout(300)
-    return page
 
 
 def click_first_row(page, x: int) -> None:

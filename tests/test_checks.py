@@ -318,7 +318,7 @@ def test_the_real_cohort_has_the_copies_and_slips_an_independent_reading_finds(
             if (volume[..., channel] == volume[..., 1]).all():
                 cases.add(folder.name)
         for number in numbers:
-            mask = np.pad(np.asarray(Image.open(mask_of(real_root, folder.name, number))), 1)
+            mask = np.pad(np.asarray(Image.open(mask_of(folder.parent, folder.name, number))), 1)
             assert set(np.unique(mask)) <= {0, 255}
             around = sum(np.roll(mask > 0, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
             if ((mask > 0) & (around == 1)).any():

@@ -187,6 +187,12 @@ def test_a_validation_metric_that_worsens_with_the_training_loss_is_no_overfitti
     assert OVERFITTING not in kinds(history)
 
 
+def test_a_score_that_has_not_left_the_ground_is_no_overfitting() -> None:
+    history = well()
+    history["validation_dice"] = np.where(history["epoch"] < 6, 0.01, 0.0)
+    assert OVERFITTING not in kinds(history)
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 9])
 def test_few_epochs_are_judged_by_nothing_but_invalid_values(rows: int) -> None:
     assert kinds(well().iloc[:rows]) == []
