@@ -1,15 +1,14 @@
 """The dataset pages as a person uses them, in a real browser: choose in a chart, save, open a slice."""
 
 import io
-import re
 from collections.abc import Callable, Iterator
-from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
-from browsing import WAIT_MS, sessions, settled
+from browsing import WAIT_MS, act, arrives, asked, comes, sessions, settled, stands_at, still
 from conftest import FIRST, OTHER_SITE, write_tiny_cohort
 from PIL import Image
+from viewing import drawn
 
 from brainseg import RESEARCH_USE
 
@@ -31,76 +30,72 @@ def address(served, tmp_path_factory) -> str:
 
 def where(page) -> str | None:
     """Return the filter in the page's address."""
-    return parse_qs(urlsplit(page.url).query).get("where", [None])[0]
-
-
-def wait_for_filter(page, text: str | None) -> None:
-    page.wait_for_function(
-        "text => new URLSearchParams(location.search).get('where') === text",
-        arg=text,
-        timeout=WAIT_MS,
-    )
-    settled(page)
+    return asked(page).get("where")
 
 
 def chart(page, name: str):
-    """Return a chart once it is drawn; its key ends with what is chosen."""
+    """Return a chart once it is drawn and stands still; its key ends with what is chosen."""
     found = page.locator(f"[class*='st-key-{name}_chart'] .js-plotly-plot")
     found.locator(".main-svg").first.wait_for(timeout=WAIT_MS)
-    # In the middle: what stands at the bottom of the window would cover its foot.
-    found.evaluate("element => element.scrollIntoView({block: 'center'})")
-    page.wait_for_timeout(300)
+    still(page, found)
     return found
 
 
-def click_bar(page, name: str, place: int) -> None:
+def click_bar(page, name: str, place: int, until: Callable[[], object]) -> None:
     """Click near the foot of a bar; those of all cases come before those of the chosen."""
-    box = chart(page, name).locator(".bars .point path").nth(place).bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3)
+
+    def click() -> None:
+        box = chart(page, name).locator(".bars .point path").nth(place).bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3)
+
+    act(page, click, until)
+    settled(page)
 
 
-def drag_box(page, name: str, left: float, top: float, right: float, bottom: float) -> None:
-    """Drag over a part of a chart, in shares of its plot."""
-    box = chart(page, name).locator(".nsewdrag").first.bounding_box()
-    start = (box["x"] + left * box["width"], box["y"] + top * box["height"])
-    end = (box["x"] + right * box["width"], box["y"] + bottom * box["height"])
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-    page.mouse.move(*end)
-    page.mouse.up()
+def drag_over_all(page, name: str, until: Callable[[], object]) -> None:
+    """Drag a box over a chart's plot."""
+
+    def drag() -> None:
+        box = chart(page, name).locator(".nsewdrag").first.bounding_box()
+        start = (box["x"] + 0.01 * box["width"], box["y"] + 0.01 * box["height"])
+        end = (box["x"] + 0.99 * box["width"], box["y"] + 0.99 * box["height"])
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        page.mouse.move(*end)
+        page.mouse.up()
+
+    act(page, drag, until)
+    settled(page)
 
 
 def test_a_bar_chooses_on_the_whole_page_and_a_second_click_takes_it_back(look, address):
     page = look(f"{address}/dataset")
-    click_bar(page, "institutions", 0)
-    wait_for_filter(page, "institution~XX")
+    click_bar(page, "institutions", 0, lambda: where(page) == "institution~XX")
     page.get_by_text("2 of 3: Institution: XX").wait_for(timeout=WAIT_MS)
-    assert page.get_by_test_id("stMetricValue").first.inner_text() == "2"
+    first = page.get_by_test_id("stMetricValue").first
+    assert comes(page, lambda: first.inner_text() == "2")
     page.get_by_text("Compare", exact=True).click()
-    settled(page)
-    assert where(page) == "institution~XX"
+    arrives(page, "/dataset", section="Compare", where="institution~XX")
     page.get_by_text("of 2 cases with both").wait_for(timeout=WAIT_MS)
     page.get_by_text("What is here", exact=True).click()
-    settled(page)
-    click_bar(page, "institutions", 0)
-    wait_for_filter(page, None)
-    assert page.get_by_test_id("stMetricValue").first.inner_text() == "3"
+    arrives(page, "/dataset", section="What is here", where="institution~XX")
+    click_bar(settled(page), "institutions", 0, lambda: where(page) is None)
+    assert comes(page, lambda: first.inner_text() == "3")
 
 
 def test_a_bin_of_slices_chooses_its_cases_on_this_page_and_in_the_worklist(look, address):
     page = look(f"{address}/dataset?section=How+large&where=institution~XX")
     last = chart(page, "tumour_area_px").locator(".bars .point path").count() - 1
-    click_bar(page, "tumour_area_px", last)
-    wait_for_filter(page, f"institution~XX~~case~{FIRST}")
+    both = f"institution~XX~~case~{FIRST}"
+    click_bar(page, "tumour_area_px", last, lambda: where(page) == both)
     page.get_by_role("link", name="1 case in the worklist").click()
-    page.wait_for_url(re.compile(r"/worklist\?"), timeout=WAIT_MS)
-    assert where(page) == f"institution~XX~~case~{FIRST}"
-    page.go_back()
-    page.wait_for_url(re.compile(r"/dataset\?"), timeout=WAIT_MS)
+    arrives(page, "/worklist", where=both)
+    settled(page).go_back()
+    arrives(page, "/dataset", where=both)
     # A pale bar, of what the filter leaves out, is a choice of its own.
-    click_bar(settled(page), "tumour_area_px", 0)
-    wait_for_filter(page, f"case~{OTHER_SITE}")
+    other = f"case~{OTHER_SITE}"
+    click_bar(settled(page), "tumour_area_px", 0, lambda: where(page) == other)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +110,7 @@ def test_a_bin_of_slices_chooses_its_cases_on_this_page_and_in_the_worklist(look
 )
 def test_a_box_over_all_of_a_chart_chooses_what_it_shows(look, address, section, name):
     page = look(f"{address}/dataset?section={section.replace(' ', '+')}")
-    drag_box(page, name, 0.01, 0.01, 0.99, 0.99)
-    page.wait_for_function("() => location.search.includes('where=')", timeout=WAIT_MS)
-    settled(page)
+    drag_over_all(page, name, lambda: where(page))
     page.get_by_text("3 of 3: ").wait_for(timeout=WAIT_MS)
     assert page.get_by_test_id("stException").count() == 0
 
@@ -133,8 +126,7 @@ def test_a_box_over_all_of_a_chart_chooses_what_it_shows(look, address, section,
 )
 def test_each_chart_of_bars_answers_to_a_click(look, address, section, name):
     page = look(f"{address}/dataset?section={section.replace(' ', '+')}")
-    click_bar(page, name, 0)
-    page.wait_for_function("() => location.search.includes('where=')", timeout=WAIT_MS)
+    click_bar(page, name, 0, lambda: where(page))
     assert page.get_by_test_id("stException").count() == 0
 
 
@@ -170,16 +162,27 @@ def slice_map(page):
     return found
 
 
+def click_point(page, until: Callable[[], object]) -> tuple[str, str]:
+    """Click the first point of the map, and return the case and the slice number that it stands for."""
+    point = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace .point").first
+    case, number = point.evaluate("element => Object.values(element.__data__.data)")
+
+    def click() -> None:
+        still(page, point)
+        point.click(force=True)
+
+    settled(page)
+    act(page, click, until)
+    return case, str(number)
+
+
 def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
     page = look(f"{address}/similar")
-    found = slice_map(page)
-    settled(page)
-    found.locator(".scatterlayer .point").first.click(force=True)
-    page.wait_for_url(re.compile(r"/case\?"), timeout=WAIT_MS)
-    asked = parse_qs(urlsplit(page.url).query)
-    assert asked["case"][0].startswith("TCGA_") and int(asked["slice"][0]) >= 1
+    slice_map(page)
+    case, number = click_point(page, lambda: stands_at(page, "/case"))
+    assert drawn(page, slice=number)["case"] == case
     page.go_back()
-    page.wait_for_url(re.compile("/similar"), timeout=WAIT_MS)
+    arrives(page, "/similar")
 
 
 def test_neighbours_are_shown_of_the_slice_that_is_clicked(look, address):
@@ -189,11 +192,9 @@ def test_neighbours_are_shown_of_the_slice_that_is_clicked(look, address):
     settled(page)
     ring = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace").last
     ring.wait_for(timeout=WAIT_MS)
-    point = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace .point").first
-    point.click(force=True)
-    page.wait_for_function(f"() => !location.search.includes('case={OTHER_SITE}')", timeout=WAIT_MS)
-    settled(page)
-    assert page.get_by_test_id("stException").count() == 0
+    case, number = click_point(page, lambda: asked(page).get("case") != OTHER_SITE)
+    assert asked(page) | {"case": case, "slice": number} == asked(page)
+    assert settled(page).get_by_test_id("stException").count() == 0
     page.get_by_text("Most like this slice").wait_for(timeout=WAIT_MS)
 
 
@@ -214,7 +215,7 @@ def test_the_tour_is_walked_by_keyboard(look, address):
     for step in ("Peek", "Count"):
         page.get_by_role("button", name="Next step").wait_for(timeout=WAIT_MS)  # it hears the key
         page.keyboard.press("j")
-        page.wait_for_function(f"() => location.search.includes('step={step}')", timeout=WAIT_MS)
+        arrives(page, "/tour", step=step)
         settled(page)
     page.keyboard.press("k")
-    page.wait_for_function("() => location.search.includes('step=Peek')", timeout=WAIT_MS)
+    arrives(page, "/tour", step="Peek")

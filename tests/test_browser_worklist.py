@@ -2,21 +2,29 @@
 
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import WAIT_MS, sessions, settled
+from browsing import (
+    CHECKBOX_X,
+    FIRST_ROW_Y,
+    HEADER_Y,
+    WAIT_MS,
+    act,
+    arrives,
+    asked,
+    click_table,
+    comes,
+    rows,
+    sessions,
+    settled,
+    stands_at,
+    still,
+)
 from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
 
 pytestmark = pytest.mark.browser
 
-ROWS = """() => {
-    const rows = document.querySelectorAll('[data-testid=data-grid-canvas] tr');
-    return [...rows].map(row => [...row.children].map(cell => cell.textContent));
-}"""
-"""The table is drawn on a canvas; what a screen reader is told of it stands inside."""
-
-FIRST_ROW_Y, HEADER_Y, CHECKBOX_X = 52, 18, 16
+CASE_X, SORTED_X = 120, 420
 
 
 @pytest.fixture
@@ -32,27 +40,12 @@ def address(served, tmp_path_factory) -> str:
     return served(write_tiny_cohort(tmp_path_factory.mktemp("worklist") / "tiny"))
 
 
-def asked(page) -> dict[str, str]:
-    """Return the parameters in the page's address."""
-    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
-
-
-def rows(page, many: int) -> list[dict[str, str]]:
-    """Return what the table tells a screen reader, once it has so many rows."""
-    grid = "[data-testid=data-grid-canvas]"
-    page.wait_for_selector(f"{grid} tr:nth-child({many})", state="attached", timeout=WAIT_MS)
-    page.wait_for_function(f"many => ({ROWS})().length === many + 1", arg=many, timeout=WAIT_MS)
-    header, *body = page.evaluate(ROWS)
-    return [dict(zip(header, cells, strict=True)) for cells in body]
-
-
 def cases(page, many: int) -> list[str]:
     return [row["Case"] for row in rows(page, many)]
 
 
-def click_table(page, x: float, y: float) -> None:
-    canvas = page.locator("[data-testid=data-grid-canvas]").bounding_box()
-    page.mouse.click(canvas["x"] + x, canvas["y"] + y)
+def open_first_case(page, case: str, x: float = CASE_X) -> None:
+    click_table(page, x, FIRST_ROW_Y, lambda: stands_at(page, "/case", case=case))
 
 
 def pick(page, label: str, option: str) -> None:
@@ -72,37 +65,37 @@ def test_a_filter_is_picked_searched_and_reopened_by_its_address(look, address):
     ).first.fill("age=44")
     page.keyboard.press("Enter")
     assert cases(page, 1) == [FLAIR_REPEATED]
-    assert asked(page) == {"where": "institution~XX", "search": "age=44"}
+    arrives(page, "/worklist", where="institution~XX", search="age=44")
+    assert len(asked(page)) == 2
     again = look(page.url)
     assert cases(again, 1) == [FLAIR_REPEATED]
     assert again.locator("[data-testid=stMultiSelect]").first.inner_text().count("XX") == 1
     again.get_by_role("button", name="Clear all filters").click()
     assert len(cases(again, 3)) == 3
-    assert asked(again) == {}
+    assert comes(again, lambda: not asked(again))
 
 
 def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, address):
     page = look(f"{address}/worklist?where=tumour_vx~1..&sort=-tumour_vx")
     assert cases(page, 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
-    click_table(page, 120, FIRST_ROW_Y)
-    page.wait_for_url(re.compile(r"/case\?"), timeout=WAIT_MS)
+    open_first_case(page, FIRST)
     there = {"where": "tumour_vx~1..", "sort": "-tumour_vx"}
     assert asked(page) == there | {"case": FIRST}
     page.wait_for_selector("text=case 1 of 3", timeout=WAIT_MS)
     page.get_by_role("button", name="Next case").click()
-    page.wait_for_url(re.compile(OTHER_SITE), timeout=WAIT_MS)
+    arrives(page, "/case", case=OTHER_SITE)
     assert asked(page) == there | {"case": OTHER_SITE}
     settled(page).go_back()
-    page.wait_for_url(re.compile(FIRST), timeout=WAIT_MS)
-    page.get_by_role("link", name=re.compile("These 3 cases in the worklist")).click()
-    page.wait_for_url(re.compile(r"/worklist\?"), timeout=WAIT_MS)
+    arrives(page, "/case", case=FIRST)
+    settled(page).get_by_role("link", name=re.compile("These 3 cases in the worklist")).click()
+    arrives(page, "/worklist", case=None, **there)
     assert cases(settled(page), 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
     assert asked(page) == there
 
 
 def test_a_row_is_reached_and_opened_by_keyboard_alone(look, address):
     page = look(f"{address}/worklist")
-    rows(page, 3)
+    rows(settled(page), 3)
     for _ in range(60):
         page.keyboard.press("Tab")
         if page.evaluate("() => document.activeElement.dataset.testid") == "data-grid-canvas":
@@ -110,26 +103,22 @@ def test_a_row_is_reached_and_opened_by_keyboard_alone(look, address):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+Space")
-    page.wait_for_url(re.compile(r"/case\?case="), timeout=WAIT_MS)
-    assert asked(page)["case"] == OTHER_SITE
+    arrives(page, "/case", case=OTHER_SITE)
 
 
 def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
     page = look(f"{address}/worklist?columns=case~tumour_vx")
     assert cases(page, 3)[0] == FIRST
     for sort in ("tumour_vx", "-tumour_vx", None):
-        click_table(page, 420, HEADER_Y)
-        page.wait_for_function(
-            "sort => new URLSearchParams(location.search).get('sort') === sort",
-            arg=sort,
-            timeout=WAIT_MS,
-        )
-        settled(page)
-    click_table(page, 420, HEADER_Y)
-    page.wait_for_url(re.compile("sort=tumour_vx"), timeout=WAIT_MS)
+        sort_by_click(page, sort)
+    sort_by_click(page, "tumour_vx")
     assert cases(settled(page), 3) == [FLAIR_REPEATED, OTHER_SITE, FIRST]
-    click_table(page, CHECKBOX_X, FIRST_ROW_Y)
-    page.wait_for_url(re.compile(f"case={FLAIR_REPEATED}"), timeout=WAIT_MS)
+    open_first_case(page, FLAIR_REPEATED, CHECKBOX_X)
+
+
+def sort_by_click(page, sort: str | None) -> None:
+    """Click the header of the second column, and wait until it sorts like that."""
+    click_table(page, SORTED_X, HEADER_Y, lambda: stands_at(page, "/worklist", sort=sort))
 
 
 def review(page, initials: str, comment: str, verdict: str) -> None:
@@ -137,7 +126,8 @@ def review(page, initials: str, comment: str, verdict: str) -> None:
     page.get_by_role("textbox", name="Comment").click()
     page.keyboard.type(comment)
     page.get_by_role("button", name=verdict).click()
-    page.wait_for_selector(f"text=/Saved: {verdict.lower()}, {initials.upper()}/", timeout=WAIT_MS)
+    # What stays; the message above it goes by itself.
+    page.get_by_text(f"Saved as {initials.upper()}: {verdict.lower()}").wait_for(timeout=WAIT_MS)
     settled(page)
 
 
@@ -164,17 +154,17 @@ def test_initials_are_typed_once_and_a_comment_waits_for_its_case(look, address)
     page.get_by_role("textbox", name="Comment").click()
     page.keyboard.type("half a thought")
     page.get_by_role("button", name="Next case").click()
-    page.wait_for_url(re.compile(FLAIR_REPEATED), timeout=WAIT_MS)
-    settled(page)
-    assert page.get_by_role("textbox", name="Comment").input_value() == ""
-    page.get_by_role("link", name="Worklist").first.click()
-    page.wait_for_url(re.compile("/worklist"), timeout=WAIT_MS)
+    arrives(page, "/case", case=FLAIR_REPEATED)
+    comment = page.get_by_role("textbox", name="Comment")
+    assert comes(page, lambda: comment.input_value() == "")
+    settled(page).get_by_role("link", name="Worklist").first.click()
+    arrives(page, "/worklist")
     page.get_by_text("Not yet by AB").wait_for(timeout=WAIT_MS)
-    click_table(settled(page), 120, FIRST_ROW_Y)
-    page.wait_for_url(re.compile(f"case={FIRST}"), timeout=WAIT_MS)
+    open_first_case(page, FIRST)
+    comment.wait_for(timeout=WAIT_MS)
     settled(page)
     assert page.get_by_role("textbox", name="Initials").input_value() == "ab"
-    assert page.get_by_role("textbox", name="Comment").input_value() == "half a thought"
+    assert comment.input_value() == "half a thought"
 
 
 def test_a_wrong_filter_in_the_address_is_one_sentence_and_shows_all(look, address):
@@ -197,12 +187,11 @@ def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
 def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, address):
     page = look(f"{address}/dataset")
     bar = page.locator("[class*='st-key-slices_by_case_chart'] .bars .point path").first
-    # In the middle: what stands at the bottom of the window would cover it.
-    bar.evaluate("element => element.scrollIntoView({block: 'center'})")
-    bar.click(force=True)
-    page.wait_for_function("() => location.search.includes('where=case')", timeout=WAIT_MS)
-    settled(page)
-    assert asked(page)["where"] == f"case~{FIRST}"
-    page.get_by_role("link", name="1 case in the worklist").click()
-    page.wait_for_url(re.compile(r"/worklist\?.*where=case"), timeout=WAIT_MS)
-    assert f"case~{FIRST}" in page.url
+
+    def click() -> None:
+        still(page, bar)
+        bar.click(force=True)
+
+    act(page, click, lambda: stands_at(page, "/dataset", where=f"case~{FIRST}"))
+    settled(page).get_by_role("link", name="1 case in the worklist").click()
+    arrives(page, "/worklist", where=f"case~{FIRST}")
