@@ -13,7 +13,8 @@ from conftest import head
 from PIL import Image
 
 from brainseg.errors import DecodeError
-from brainseg.formats import count_pages, read_upload, shown_name
+from brainseg.formats import InputFile, decode, open_inputs, shown_name, to_three_channels
+from brainseg.volume import Volume
 
 LONGEST_REFUSAL_S = 5  # guards against a decoder that was started at all, not a speed
 
@@ -66,12 +67,16 @@ def tiff_header(width: int, height: int) -> bytes:
     return bytes(data)
 
 
+def read_upload(data: bytes, name: str, page: int = 0) -> Volume:
+    """Return one page as the index of a cohort takes it: a volume of one slice."""
+    pixels, notes = to_three_channels(decode(data, name, page))
+    return Volume(pixels[np.newaxis], notes=notes)
+
+
 def reason_of(data: bytes, name: str = "x.tif", page: int = 0) -> str:
     with pytest.raises(DecodeError) as refusal:
         read_upload(data, name, page)
-    prefix = f"{shown_name(name)} was not used: "
-    assert str(refusal.value).startswith(prefix)
-    return str(refusal.value).removeprefix(prefix).removesuffix(".")
+    return str(refusal.value)
 
 
 def test_an_empty_file_is_called_empty() -> None:
@@ -98,8 +103,9 @@ def test_a_name_that_ends_in_no_image_suffix_is_refused() -> None:
 
 
 def test_huge_pictures_are_refused_from_their_header() -> None:
+    huge = png_of_zeros(20_000, 20_000)[:4000]
     started = time.monotonic()
-    assert reason_of(png_of_zeros(20_000, 20_000)[:4000], "x.png") == "400 MP exceeds 16 MP"
+    assert reason_of(huge, "x.png") == "400 MP exceeds 16 MP"
     assert reason_of(tiff_header(100_000, 100_000)) == "10000 MP exceeds 16 MP"
     jpeg = bytearray(pillow(Image.fromarray(head(1)), "JPEG"))
     frame = jpeg.index(b"\xff\xc0")
@@ -193,7 +199,7 @@ def test_a_constant_picture_of_sixteen_bits_is_read_as_black() -> None:
 def test_each_page_of_a_multipage_tiff_can_be_asked_for() -> None:
     pages = np.stack([head(number) for number in range(3)])
     data = tiff(pages, photometric="rgb")
-    assert count_pages(data, "x.tif") == 3
+    assert decode(data, "x.tif").pages == 3
     for number, page in enumerate(pages):
         assert np.array_equal(read_upload(data, "x.tif", number).pixels[0], page)
     assert reason_of(data, page=3) == "page 4 of 3 does not exist"
@@ -295,4 +301,4 @@ def test_names_are_shown_as_short_printable_text(name: str) -> None:
     assert len(shown) <= 60
     assert shown.endswith(".tif")
     with pytest.raises(DecodeError, match="was not used: file is empty"):
-        read_upload(b"", name)
+        open_inputs([InputFile(name, b"")])

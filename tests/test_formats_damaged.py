@@ -12,10 +12,10 @@ import pytest
 import tifffile
 from conftest import CHECKOUT, head
 from PIL import Image
-from test_formats import pillow, png, reason_of, tiff
+from test_formats import pillow, png, read_upload, reason_of, tiff
 
 from brainseg.errors import DecodeError
-from brainseg.formats import Decoded, decode, read_upload
+from brainseg.formats import Decoded, decode
 
 DAMAGED = "file is incomplete or damaged"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from brainseg import formats
 from brainseg.errors import DecodeError
 from brainseg.formats import decode
-from brainseg.plain_tiff import decode_plain
+from brainseg.formats import tiff as careful
+from brainseg.formats.plain_tiff import decode_plain
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
 GREY = np.ascontiguousarray(RGB[..., 0])
@@ -129,7 +129,7 @@ def test_a_changed_header_gives_the_same_as_the_careful_reader_or_is_left_to_it(
         if fast is None:
             continue
         with monkeypatch.context() as without:
-            without.setattr(formats, "decode_plain", lambda data: None)
+            without.setattr(careful, "decode_plain", lambda data: None)
             assert np.array_equal(decode(bytes(changed), "x.tif").pixels, fast)
         fast_ones += 1
     assert fast_ones, "some of the changes leave a plain file"

@@ -1,7 +1,7 @@
 """The plain kind of TIFF, read in a tenth of the time: one uncompressed page of 8-bit grey or RGB.
 
 Most cohorts consist of thousands of such files. Whatever is not exactly that, damaged files included,
-is left to the careful decoder in :mod:`brainseg.formats`, which says what is wrong with it.
+is left to the careful decoder in :mod:`brainseg.formats.tiff`, which says what is wrong with it.
 """
 
 import math

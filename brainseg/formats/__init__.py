@@ -1,0 +1,57 @@
+"""The one door for files: a stranger's pictures, NIfTI or DICOM become checked pixels, or one sentence.
+
+Limits are looked at before anything is decoded, and a damaged file is refused as a whole: the
+decoders here raise where others return an image with wrong pixels. :func:`open_inputs` takes all that
+a person gave at once; :func:`decode` is one picture file, as the index of a cohort reads thousands.
+"""
+
+from brainseg.formats.assignment import assemble, guess_assignment
+from brainseg.formats.decoded import Decoded, check_usable, to_three_channels
+from brainseg.formats.intake import (
+    ALL_PAGES,
+    DicomSource,
+    InputFile,
+    Intake,
+    NiftiSource,
+    PagesError,
+    Series,
+)
+from brainseg.formats.limits import (
+    DAMAGED,
+    MAX_INFLATED_BYTES,
+    MAX_MEGAPIXELS,
+    MAX_SLICES,
+    MIN_SIDE_PX,
+)
+from brainseg.formats.names import IMAGE_SUFFIXES, INPUT_SUFFIXES, is_input, shown_name
+from brainseg.formats.opening import open_inputs
+from brainseg.formats.pictures import decode
+from brainseg.formats.pool import Pool, shared_pool
+
+__all__ = [
+    "ALL_PAGES",
+    "DAMAGED",
+    "IMAGE_SUFFIXES",
+    "INPUT_SUFFIXES",
+    "MAX_INFLATED_BYTES",
+    "MAX_MEGAPIXELS",
+    "MAX_SLICES",
+    "MIN_SIDE_PX",
+    "Decoded",
+    "DicomSource",
+    "InputFile",
+    "Intake",
+    "NiftiSource",
+    "PagesError",
+    "Pool",
+    "Series",
+    "assemble",
+    "check_usable",
+    "decode",
+    "guess_assignment",
+    "is_input",
+    "open_inputs",
+    "shared_pool",
+    "shown_name",
+    "to_three_channels",
+]

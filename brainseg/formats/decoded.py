@@ -1,0 +1,82 @@
+"""Decoded: one page of an image file as stored, and how it becomes a slice of 8 bits."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.formats.limits import MIN_SIDE_PX
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One page of an image file, as stored.
+
+    Attributes:
+        pixels: (h, w) or (h, w, c) in the file's own dtype and range.
+        pages: how many pages the file holds.
+        notes: what the file's colour model asked for, one sentence each.
+    """
+
+    pixels: np.ndarray
+    pages: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels; 1 for a grey image."""
+        return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
+
+
+def to_three_channels(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return pixels as (h, w, 3) uint8 with a note for each conversion.
+
+    Raises:
+        DecodeError: too small, not one or three channels, or pixels that are not numbers.
+    """
+    check_usable(decoded)
+    pixels, notes = decoded.pixels, list(decoded.notes)
+    pixels, rescaled = _to_uint8(pixels)
+    notes += rescaled
+    if decoded.channels == 1:
+        notes.append("one grey channel, used for all three sequences")
+        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(pixels), tuple(notes)
+
+
+def check_usable(decoded: Decoded) -> None:
+    """Raise where a decoded image cannot become a slice.
+
+    Raises:
+        DecodeError: too small, not one or three channels, or pixels that are not numbers.
+    """
+    pixels = decoded.pixels
+    height, width = pixels.shape[:2]
+    if min(height, width) < MIN_SIDE_PX:
+        raise DecodeError(
+            f"{width} x {height} px is too small to segment (at least {MIN_SIDE_PX} px a side)"
+        )
+    if decoded.channels not in (1, 3):
+        raise DecodeError(f"{decoded.channels} channels; expected 1 or 3")
+    if pixels.dtype.kind not in "buif":
+        raise DecodeError(f"pixels of type {pixels.dtype}; expected whole numbers or floats")
+    if pixels.dtype.kind == "f":
+        invalid = int(pixels.size - np.isfinite(pixels).sum())
+        if invalid:
+            raise DecodeError(f"{invalid} invalid pixels (not a number, or infinite)")
+
+
+def _to_uint8(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    if pixels.dtype == np.uint8:
+        return pixels, []
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * 255, ["black and white, read as 0 and 255"]
+    low, high = pixels.min(), pixels.max()
+    span = float(high) - float(low)
+    if not math.isfinite(span):
+        raise DecodeError(f"range {low:g} to {high:g} is too wide to be rescaled")
+    scale = 255.0 / span if span else 0.0
+    rescaled = np.rint((pixels.astype(np.float64) - float(low)) * scale).astype(np.uint8)
+    depth = f"{pixels.dtype.itemsize * 8}-bit" + (" float" if pixels.dtype.kind == "f" else "")
+    return rescaled, [f"{depth} rescaled, range {low:g} to {high:g}"]

@@ -1,0 +1,162 @@
+"""Pictures -> an intake: the slices of one stack, or of a stack for each sequence their names tell."""
+
+import re
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.formats.assignment import guess_from_words
+from brainseg.formats.decoded import Decoded, check_usable
+from brainseg.formats.given import Given, Refusals
+from brainseg.formats.inflating import too_large
+from brainseg.formats.intake import ALL_PAGES, Intake, PagesError, Series
+from brainseg.formats.limits import MAX_INFLATED_BYTES, MAX_SLICES
+from brainseg.formats.names import base_of
+from brainseg.formats.pictures import decode
+from brainseg.formats.window import to_eight_bits
+from brainseg.volume import SEQUENCES
+
+GREY_IN_COLOUR = "three equal channels, read as one grey picture"
+
+Slice = tuple[str, int | None, Decoded]
+"""Of which file, which page where all of them are slices, and what it holds."""
+
+
+def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
+    """Return the intake of TIFF, PNG and JPEG files.
+
+    Slices stand in the order of the numbers at the end of their names, or of the names where these hold
+    none or repeat one.
+
+    Raises:
+        PagesError: a TIFF holds several pages and none was chosen.
+        DecodeError: nothing is usable.
+    """
+    slices = _alike(_decoded(items, refusals), refusals)
+    if not slices:
+        raise refusals.as_error()
+    if len(slices) > MAX_SLICES:
+        raise DecodeError(f"{len(slices)} slices exceed {MAX_SLICES}: give fewer at a time.")
+    stacks = _by_sequence(slices)
+    numbers = _numbers(stacks[0])
+    series = [part for stack in stacks for part in _series(stack, len(stacks))]
+    return Intake("images", tuple(series), numbers, refused=refusals.told())
+
+
+def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:
+    slices, taken = [], 0
+    for item in items:
+        try:
+            for page, decoded in _pages(item):
+                check_usable(decoded)
+                taken += decoded.pixels.nbytes
+                if taken > MAX_INFLATED_BYTES:
+                    raise too_large(taken)
+                slices.append((item.name, page, decoded))
+        except PagesError:
+            raise
+        except DecodeError as reason:
+            refusals.add(item.name, str(reason))
+    return slices
+
+
+def _pages(item: Given) -> list[tuple[int | None, Decoded]]:
+    """Return the pages of a file that are meant."""
+    wanted = item.page if item.page is not None else 0
+    first = decode(item.data, item.name, max(wanted, 0))
+    if first.pages == 1 or (item.page is not None and item.page != ALL_PAGES):
+        return [(None, first)]
+    if item.page == ALL_PAGES:
+        if first.pages > MAX_SLICES:
+            raise DecodeError(f"{first.pages} pages exceed {MAX_SLICES}")
+        rest = [decode(item.data, item.name, page) for page in range(1, first.pages)]
+        return list(enumerate([first, *rest], start=1))
+    if item.index is None:
+        raise DecodeError(f"it holds {first.pages} pages; give it by itself to choose one")
+    raise PagesError(item.name, item.index, first.pages)
+
+
+def _alike(slices: list[Slice], refusals: Refusals) -> list[Slice]:
+    """Return the slices of the size and depth that most have, the others refused."""
+
+    def kind(decoded: Decoded) -> tuple:
+        height, width = decoded.pixels.shape[:2]
+        return height, width, decoded.channels, decoded.pixels.dtype.name
+
+    if not slices:
+        return []
+    most, _ = Counter(kind(decoded) for _, _, decoded in slices).most_common(1)[0]
+    for name, _, decoded in slices:
+        height, width, channels, depth = own = kind(decoded)
+        if own != most:
+            refusals.add(
+                name,
+                f"it is {width} x {height} px, {channels} channels of {depth}; the others are "
+                f"{most[1]} x {most[0]} px, {most[2]} channels of {most[3]}",
+            )
+    return [one for one in slices if kind(one[2]) == most]
+
+
+def _by_sequence(slices: list[Slice]) -> list[list[Slice]]:
+    """Return the slices as one stack, or as one a sequence where every name tells which it is."""
+    if slices[0][2].channels == 1 and all(page is None for _, page, _ in slices):
+        told = defaultdict(list)
+        for one in slices:
+            told[guess_from_words(base_of(one[0]))].append(one)
+        if len(told) > 1 and None not in told and len(set(map(len, told.values()))) == 1:
+            return [_in_order(stack) for stack in told.values()]
+    return [_in_order(slices)]
+
+
+def _in_order(slices: list[Slice]) -> list[Slice]:
+    def place(one: Slice) -> tuple:
+        parts = re.split(r"(\d+)", one[0].lower())
+        return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], one[1] or 0
+
+    numbers = [_number(one) for one in slices]
+    if None in numbers or len(set(numbers)) < len(numbers):
+        return sorted(slices, key=place)
+    return sorted(slices, key=_number)
+
+
+def _numbers(slices: list[Slice]) -> tuple[int, ...]:
+    numbers = [_number(one) for one in slices]
+    if None in numbers or len(set(numbers)) < len(numbers) or min(numbers) < 1:
+        return tuple(range(1, len(slices) + 1))
+    return tuple(numbers)
+
+
+def _number(one: Slice) -> int | None:
+    """Return the page where it is one, else a name's last number that is no part of “T1” or “T2”."""
+    name, page, _ = one
+    if page is not None:
+        return page
+    found = re.findall(r"(?<![0-9])[0-9]{1,6}(?![0-9])", re.sub(r"(?i)t[12]\w?", "", base_of(name)))
+    return int(found[-1]) if found else None
+
+
+def _series(slices: list[Slice], stacks: int) -> list[Series]:
+    told = tuple(dict.fromkeys(note for _, _, decoded in slices for note in decoded.notes))
+    pixels = np.stack([decoded.pixels for _, _, decoded in slices])
+    if pixels.ndim == 4 and pixels.shape[3] == 1:
+        pixels = pixels[..., 0]
+    if pixels.dtype == bool:
+        pixels, told = pixels.astype(np.uint8) * 255, (*told, "black and white, read as 0 and 255")
+    if pixels.ndim == 4 and (pixels == pixels[..., :1]).all():
+        pixels, told = pixels[..., 0], (*told, GREY_IN_COLOUR)
+    if pixels.ndim == 3:
+        eight = to_eight_bits(pixels)
+        guess = guess_from_words(base_of(slices[0][0])) if len(slices) == 1 or stacks > 1 else None
+        label = guess or ("grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices")
+        return [Series(label, eight.pixels, guess, (*told, *eight.notes))]
+    channels = [to_eight_bits(pixels[..., channel]) for channel in range(3)]
+    return [
+        Series(
+            f"channel {place + 1} of 3",
+            np.ascontiguousarray(eight.pixels),
+            SEQUENCES[place],
+            (*told, *eight.notes),
+        )
+        for place, eight in enumerate(channels)
+    ]

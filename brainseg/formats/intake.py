@@ -1,0 +1,162 @@
+"""What came in: the stacks that were readable of one upload, on one grid."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.formats.names import shown_name
+from brainseg.formats.orientation import Orientation
+
+if TYPE_CHECKING:
+    import nibabel as nib
+    import pydicom
+
+ALL_PAGES = -1
+"""In place of a page's number: every page of a multipage TIFF, as the slices of a stack."""
+
+
+@dataclass(frozen=True, eq=False)
+class InputFile:
+    """What a person gave. Its name is a label, never a path, and its content is never shown.
+
+    Attributes:
+        name: as the person's computer has it.
+        data: the whole file.
+    """
+
+    name: str
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"InputFile({len(self.data)} bytes)"
+
+
+class PagesError(DecodeError):
+    """A TIFF holds several pages, and nobody said which is meant.
+
+    Attributes:
+        file_index: of the file, among those given.
+        pages: how many it holds.
+    """
+
+    def __init__(self, name: str, file_index: int, pages: int) -> None:
+        super().__init__(
+            f"{shown_name(name)} was not used: it holds {pages} pages; choose one, or all of them as "
+            "the slices of a stack."
+        )
+        self.file_index, self.pages = file_index, pages
+
+    def __reduce__(self) -> tuple:
+        return _pages_error, (str(self), self.file_index, self.pages)
+
+
+def _pages_error(sentence: str, file_index: int, pages: int) -> PagesError:
+    error = PagesError("", file_index, pages)
+    error.args = (sentence,)
+    return error
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A stack of grey planes that may be one of the sequences.
+
+    Attributes:
+        label: what a picker shows, such as "channel 1 of 3"; from the file's structure or its name as
+            :func:`shown_name` gives it, never from a patient's tags.
+        pixels: (n, h, w) uint8.
+        guess: one of :data:`brainseg.volume.SEQUENCES`, or None where nothing suggests one.
+        notes: what was done to the pixels, one sentence each.
+    """
+
+    label: str
+    pixels: np.ndarray = field(repr=False)
+    guess: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class NiftiSource:
+    """The grid of a NIfTI input, for exports that lie exactly on it.
+
+    Attributes:
+        shape: of the file's first three axes.
+        orientation: from the file's axes to those of the pixels.
+        geometry: the 348 or 540 bytes of a header that holds the file's dimensions, spacing, units,
+            qform and sform as they were, and nothing else of it: no text fields.
+        is_little_endian: how ``geometry`` is stored.
+    """
+
+    shape: tuple[int, int, int]
+    orientation: Orientation
+    geometry: bytes = field(repr=False)
+    is_little_endian: bool = True
+
+    def back(self, stack: np.ndarray) -> np.ndarray:
+        """Return an (n, h, w) array along the file's own axes, of :attr:`shape`."""
+        return self.orientation.back(stack)
+
+    def header(self) -> "nib.Nifti1Header":
+        """Return a header with the file's own geometry: set its data type, then write with it."""
+        import nibabel as nib
+
+        kind = nib.Nifti1Header if len(self.geometry) == 348 else nib.Nifti2Header
+        return kind(self.geometry, "<" if self.is_little_endian else ">", check=False)
+
+
+@dataclass(frozen=True, eq=False)
+class DicomSource:
+    """The image headers of a DICOM input, for exports that refer to them.
+
+    They hold what identifies the patient, so neither this object's text nor any message shows them;
+    they live in memory alone, as long as the intake does.
+
+    Attributes:
+        orientation: from (file, row, column) to the axes of the pixels.
+        encoded: for each series, its files sorted along the normal: each image's header, without pixels
+            and private tags, as a DICOM file in Explicit VR Little Endian.
+    """
+
+    orientation: Orientation
+    encoded: tuple[tuple[bytes, ...], ...] = field(repr=False)
+
+    def back(self, stack: np.ndarray) -> np.ndarray:
+        """Return an (n, h, w) array as (file, row, column), in the order of :meth:`datasets`."""
+        return self.orientation.back(stack)
+
+    def datasets(self, series: int = 0) -> "list[pydicom.Dataset]":
+        """Return the headers of one series, of ``Intake.series``, in the order of :meth:`back`.
+
+        Their text shows the patient's name: never print, log or keep them.
+        """
+        from brainseg.formats.dicom import read_header
+
+        return [read_header(encoded) for encoded in self.encoded[series]]
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """All that was readable of one upload, on one grid.
+
+    Attributes:
+        kind: "images", "NIfTI" or "DICOM".
+        series: the stacks, all of one shape.
+        slice_numbers: (n,), from the files where they say, else 1..n.
+        spacing_mm: (slice, row, column) in mm where the files hold it.
+        affine: (4, 4), as :class:`brainseg.volume.Volume` has it, where the files hold it.
+        notes: what was done on the way, one sentence each.
+        warnings: what a person should know before trusting a prediction, one sentence each.
+        refused: "<name> was not used: <reason>." of each file left out while others were used.
+        source: what an export on the input's own grid needs; None for pictures.
+    """
+
+    kind: str
+    series: tuple[Series, ...]
+    slice_numbers: tuple[int, ...]
+    spacing_mm: tuple[float, float, float] | None = None
+    affine: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    source: NiftiSource | DicomSource | None = None

