@@ -138,11 +138,22 @@ def draw_batch(
     rng = np.random.default_rng([config.seed, number])
     with_tumour = round(config.batch_size * config.tumour_share)
     pairs = [
-        augment(*_draw(cases, rng, place < with_tumour, config), rng, config.augmentation)
-        for place in range(config.batch_size)
+        _draw_pair(cases, rng, place < with_tumour, config) for place in range(config.batch_size)
     ]
     slices, masks = zip(*pairs, strict=True)
     return np.stack(slices), np.stack(masks)[..., np.newaxis]
+
+
+def _draw_pair(
+    cases: list[PreparedCase], rng: np.random.Generator, tumour: bool, config: TrainingConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a varied slice (w, w, c) and its mask (w, w), a window of the grid where one is set."""
+    slice_, mask = augment(*_draw(cases, rng, tumour, config), rng, config.augmentation)
+    if not config.window:
+        return slice_, mask
+    top, left = rng.integers(0, config.size - config.window + 1, 2)
+    where = np.s_[top : top + config.window, left : left + config.window]
+    return slice_[where], mask[where]
 
 
 def _draw(

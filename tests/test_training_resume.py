@@ -14,6 +14,7 @@ import pytest
 from trainings import (
     FOLLOWED,
     assert_nothing_is_torn,
+    copied,
     kept,
     kill,
     spawn,
@@ -37,6 +38,21 @@ def whole(taught_root, tmp_path_factory) -> Run:
         return train(new_run(tiny_training(taught_root), tmp_path_factory.mktemp("whole")))
 
 
+@pytest.fixture(scope="module")
+def stopped(taught_root, tmp_path_factory) -> Run:
+    """Return a run that was stopped after its first epoch and a batch: go on with a copy of it."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("home")))
+        run = new_run(tiny_training(taught_root), tmp_path_factory.mktemp("stopped"))
+        return train(run, lambda _: ask_to_stop(run))
+
+
+@pytest.fixture
+def half(stopped, tmp_path) -> Run:
+    """Return a copy of ``stopped`` that a test may go on with."""
+    return copied(stopped, tmp_path)
+
+
 def assert_same_history(run: Run, other: Run) -> None:
     for column in FOLLOWED:
         np.testing.assert_allclose(
@@ -48,9 +64,8 @@ class PowerCut(BaseException):
     """Ends a training without a word."""
 
 
-def test_a_stop_inside_an_epoch_goes_on_to_the_same_history(whole, taught_root, tmp_path):
-    run = new_run(tiny_training(taught_root), tmp_path)
-    train(run, lambda _: ask_to_stop(run))
+def test_a_stop_inside_an_epoch_goes_on_to_the_same_history(whole, half):
+    run = half
     assert run.state() == "stopped"
     assert (run.status()["epoch"], run.status()["step"]) == kept(run) == (1, 1)
     assert train(run).state() == "finished"
@@ -109,13 +124,10 @@ def test_a_checkpoint_of_which_nothing_can_be_read_is_told(taught_root, tmp_path
     assert run.state() == "failed"
 
 
-def test_an_invalid_loss_fails_with_a_sentence_and_what_was_kept_stands(
-    whole, taught_root, tmp_path, monkeypatch
-):
+def test_an_invalid_loss_fails_with_a_sentence_and_what_was_kept_stands(whole, half, monkeypatch):
     from brainseg.training import fitting
 
-    run = new_run(tiny_training(taught_root), tmp_path)
-    train(run, lambda _: ask_to_stop(run))
+    run = half
     best = (run.path / "checkpoints" / "best.weights.h5").read_bytes()
     before = kept(run)
 
@@ -152,12 +164,9 @@ def test_an_invalid_loss_fails_with_a_sentence_and_what_was_kept_stands(
     assert_same_history(run, whole)
 
 
-def test_a_full_disk_fails_with_a_sentence_and_goes_on_when_there_is_room(
-    whole, taught_root, tmp_path
-):
+def test_a_full_disk_fails_with_a_sentence_and_goes_on_when_there_is_room(whole, half):
     resource = pytest.importorskip("resource")
-    run = new_run(tiny_training(taught_root), tmp_path)
-    train(run, lambda _: ask_to_stop(run))
+    run = half
     before = kept(run)
     state = run.path / "checkpoints" / "state-0001+0001.weights.h5"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -196,9 +205,8 @@ def test_a_disk_without_a_byte_left_still_ends_with_the_first_reason(
     assert_nothing_is_torn(run)
 
 
-def test_a_run_goes_on_with_other_settings_where_they_may_change(whole, taught_root, tmp_path):
-    run = new_run(tiny_training(taught_root), tmp_path)
-    train(run, lambda _: ask_to_stop(run))
+def test_a_run_goes_on_with_other_settings_where_they_may_change(whole, half):
+    run = half
     config = tiny_training(run.config()["data"])
     run.set_config(asdict(changed(config, {"epochs": 2, "learning_rate": 1e-4})))
     train(run)

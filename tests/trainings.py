@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,11 @@ def tiny_training(data: Path, **changes: object) -> TrainingConfig:
 def as_words(**changes: object) -> list[str]:
     """Return the same settings as words of a command line."""
     return [word for key, value in (TINY | changes).items() for word in ("--set", f"{key}={value}")]
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """Return a copy of a run in a folder, to go on with while the run itself stays as it is."""
+    return Run(Path(shutil.copytree(run.path, folder / run.name)))
 
 
 def spawn(run: Run, kill_at: int = -1, *words: str) -> subprocess.Popen:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from brainseg.cohort import Cohort
+from brainseg.cross_validation import cross_validate
 from brainseg.errors import CohortError, RunError
 from brainseg.runs import Run
 from brainseg.timing import duration
@@ -18,16 +19,20 @@ from brainseg.training.life import new_run, train
 def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[str], None]) -> dict:
     """Train as the options say and return the run's status, with ``run`` and, where asked, ``model``.
 
+    With ``all_folds`` it is the status of the last, ``runs`` are all of them.
+
     The process that the page starts is this one with ``--resume``, for its run is made already.
 
     Args:
-        options: ``data``, ``config``, ``set``, ``resume``, ``runs`` and ``publish``.
+        options: ``data``, ``config``, ``set``, ``resume``, ``all_folds``, ``runs`` and ``publish``.
         data: asked for the cohort's folder where neither the options nor the settings name it.
         say: gets a line an epoch.
 
     Raises:
         BrainsegError: as for :func:`brainseg.training.train`, and where a setting is refused.
     """
+    if options.all_folds:
+        return _train_all_folds(options, data, say)
     run = _resumed(options) if options.resume else _new(options, data)
     epochs = run.config()["epochs"]
     status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
@@ -39,11 +44,43 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     return facts
 
 
+def _train_all_folds(
+    options: Namespace, data: Callable[[], Path], say: Callable[[str], None]
+) -> dict:
+    if options.resume:
+        raise RunError(
+            "--all-folds goes on by itself: give the same command again, without --resume."
+        )
+    config = _config(options, data)
+
+    def tell(fold: int, epoch: dict) -> None:
+        say(f"fold {fold + 1} of {config.folds}: {_line(epoch, config.epochs)}")
+
+    finished = cross_validate(config, _runs(options, config), tell)
+    facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
+    facts |= finished[-1].status()
+    if options.publish:
+        from brainseg.publishing import publish
+
+        for run in finished:
+            facts["model"] = publish(run, options.publish).name
+    return facts
+
+
 def _new(options: Namespace, data: Callable[[], Path]) -> Run:
+    config = _config(options, data)
+    return new_run(config, _runs(options, config))
+
+
+def _config(options: Namespace, data: Callable[[], Path]) -> TrainingConfig:
     settings = settings_of(options)
     settings["data"] = str(options.data or settings.get("data") or data())
-    config = TrainingConfig.from_settings(settings)
-    return new_run(config, options.runs or Cohort.open(config.data).home / "runs")
+    return TrainingConfig.from_settings(settings)
+
+
+def _runs(options: Namespace, config: TrainingConfig) -> Path:
+    """Return the folder that gets the runs."""
+    return options.runs or Cohort.open(config.data).home / "runs"
 
 
 def _resumed(options: Namespace) -> Run:

@@ -4,6 +4,7 @@ import re
 from dataclasses import MISSING, dataclass, fields
 
 from brainseg.errors import RunError
+from brainseg.models import Inference
 from brainseg.preprocessing import Preprocessing
 
 AUTO = "auto"
@@ -13,11 +14,16 @@ PRECISIONS = (AUTO, "mixed_bfloat16", "mixed_float16", "float32")
 
 DEVICES = ("one", "all")
 
+ENCODERS_OF = {"unet": ("",), "lite_unet": ("", "efficientnet-lite0")}
+"""The networks of :data:`brainseg.networks.ARCHITECTURES`, and the encoders that each can begin with."""
+
 CHANGEABLE = (
     "data",
     "epochs",
     "patience",
     "learning_rate",
+    "mirrored",
+    "smallest_share",
     "weight_decay",
     "precision",
     "devices",
@@ -50,9 +56,14 @@ class TrainingConfig:
         devices: one, or all the accelerators of this machine, each with a part of every batch.
         workers: threads that prepare batches; 0 is one a core, eight at the most.
         size: of the network's grid, px.
+        window: side of the part that is cut at random from a slice in training, px; 0 is the whole.
         context_slices: neighbours on each side that add their FLAIR.
-        base_features: of the network's first level.
-        levels: of the network, the bottleneck included.
+        network: unet, or lite_unet, whose encoder can begin with what it learned on ImageNet.
+        base_features: of unet's first level.
+        levels: of unet, the bottleneck included.
+        encoder: efficientnet-lite0 begins lite_unet with what it learned on ImageNet; empty is random.
+        mirrored: 1 has the published model look at each slice's mirror image, too, 0 not.
+        smallest_share: it leaves out components below this share of the largest, 0 (none) to 1.
     """
 
     data: str
@@ -74,9 +85,14 @@ class TrainingConfig:
     devices: str = "one"
     workers: int = 0
     size: int = 256
+    window: int = 0
     context_slices: int = 1
+    network: str = "unet"
     base_features: int = 16
     levels: int = 5
+    encoder: str = ""
+    mirrored: int = 0
+    smallest_share: float = 0.0
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -88,6 +104,9 @@ class TrainingConfig:
                     f"{setting.name} is {value!r}, but must be of type {setting.type.__name__}: "
                     f"set it as {setting.name}=VALUE."
                 )
+        # A network or depth that is none is refused below; until then, any will do.
+        coarsest = 2 ** (5 if self.network == "lite_unet" else max(0, min(self.levels, 6)))
+        encoders = ENCODERS_OF.get(self.network, ("",))
         for name, holds, rule in (
             ("name", re.fullmatch(r"[\w.-]{1,60}", self.name), "1 to 60 letters, digits or . - _"),
             ("folds", self.folds >= 2, "2 or more"),
@@ -107,12 +126,21 @@ class TrainingConfig:
             ("devices", self.devices in DEVICES, f"one of {', '.join(DEVICES)}"),
             ("workers", 0 <= self.workers <= 64, "0 to 64"),
             ("context_slices", 0 <= self.context_slices <= 8, "0 to 8"),
-            ("base_features", 1 <= self.base_features <= 128, "1 to 128"),
             ("levels", 2 <= self.levels <= 6, "2 to 6"),
+            ("network", self.network in ENCODERS_OF, f"one of {', '.join(ENCODERS_OF)}"),
+            ("encoder", self.encoder in encoders, f"one of {encoders} for {self.network}"),
+            ("mirrored", self.mirrored in (0, 1), "0 or 1"),
+            ("smallest_share", 0 <= self.smallest_share <= 1, "0 to 1"),
+            ("base_features", 1 <= self.base_features <= 128, "1 to 128"),
+            (
+                "window",
+                0 <= self.window <= self.size and self.window % coarsest == 0,
+                f"0, or a multiple of {coarsest} up to the size",
+            ),
             (
                 "size",
-                self.size > 0 and self.size % 2**self.levels == 0,
-                f"a multiple of {2**self.levels}",
+                self.size > 0 and self.size % coarsest == 0,
+                f"a multiple of {coarsest}",
             ),
         ):
             if not holds:
@@ -152,8 +180,15 @@ class TrainingConfig:
         return Preprocessing(size=self.size, context_slices=self.context_slices)
 
     @property
+    def inference(self) -> Inference:
+        """Return how the published networks are asked."""
+        return Inference(bool(self.mirrored), self.smallest_share)
+
+    @property
     def architecture_arguments(self) -> dict[str, int]:
-        """Return the arguments of :func:`brainseg.networks.build_unet`."""
+        """Return the arguments of the network's function in :mod:`brainseg.networks`."""
+        if self.network == "lite_unet":
+            return {"channels": self.preprocessing.channels}
         return {
             "channels": self.preprocessing.channels,
             "base_features": self.base_features,

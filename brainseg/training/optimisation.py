@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from brainseg.networks import build_unet, compiles_by_xla
+from brainseg.networks import ARCHITECTURES, compiles_by_xla
 from brainseg.training.config import TrainingConfig
 
 LONG_AFTER = 10_000
@@ -12,7 +12,8 @@ LONG_AFTER = 10_000
 
 def build_network(config: TrainingConfig) -> keras.Model:
     """Return the compiled network of a configuration, with random weights."""
-    network = build_unet(**config.architecture_arguments, normalisation=RampedBatchNormalization)
+    build = ARCHITECTURES[config.network]
+    network = build(**config.architecture_arguments, normalisation=RampedBatchNormalization)
     compile_network(network, config)
     return network
 

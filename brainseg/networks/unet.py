@@ -1,7 +1,9 @@
-"""The networks: each is a function from its arguments to a Keras model that returns logits."""
+"""The U-Net of Ronneberger et al. (2015), at half of the resolution."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from brainseg.networks.blocks import compiles_by_xla, double_convolution
 
 if TYPE_CHECKING:
     import keras
@@ -34,42 +36,17 @@ def build_unet(
     x = layers.Conv2D(base_features, 2, strides=2, name="stem")(inputs)
     skips = []
     for level in range(levels - 1):
-        x = _double_convolution(x, base_features * 2**level, f"down{level}", normalisation)
+        x = double_convolution(x, base_features * 2**level, f"down{level}", normalisation)
         skips.append(x)
         x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
-    x = _double_convolution(x, base_features * 2 ** (levels - 1), "bottleneck", normalisation)
+    x = double_convolution(x, base_features * 2 ** (levels - 1), "bottleneck", normalisation)
     for level in reversed(range(levels - 1)):
         features = base_features * 2**level
         x = layers.Conv2DTranspose(features, 2, strides=2, name=f"up{level}_grow")(x)
         x = layers.Concatenate(name=f"up{level}_join")([skips[level], x])
-        x = _double_convolution(x, features, f"up{level}", normalisation)
+        x = double_convolution(x, features, f"up{level}", normalisation)
     x = layers.Conv2DTranspose(base_features, 2, strides=2, activation="relu", name="head_grow")(x)
     outputs = layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
     network = Model(inputs, outputs, name="unet")
     network.jit_compile = compiles_by_xla()
     return network
-
-
-def compiles_by_xla() -> bool | str:
-    """Return what Keras is told as ``jit_compile``.
-
-    Left to itself, Keras has XLA compile for TensorFlow; on a processor XLA's convolutions take about
-    twice the time of TensorFlow's own (benchmarks/training.py), and seconds to compile.
-    """
-    from keras import backend
-
-    return False if backend.backend() == "tensorflow" else "auto"
-
-
-def _double_convolution(x, features: int, name: str, normalisation: Callable):
-    from keras import layers
-
-    for part in ("a", "b"):
-        x = layers.Conv2D(features, 3, padding="same", use_bias=False, name=f"{name}{part}")(x)
-        x = normalisation(name=f"{name}{part}_norm")(x)
-        x = layers.Activation("relu", name=f"{name}{part}_relu")(x)
-    return x
-
-
-ARCHITECTURES = {"unet": build_unet}
-"""What a manifest may name; a model of another architecture is refused."""
