@@ -5,9 +5,10 @@ import json
 import os
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 from brainseg.cohort import Case, Cohort
 from brainseg.discovery import patient_of
@@ -19,6 +20,9 @@ MODELS = Path(__file__).resolve().parents[1] / "models"
 """The checkout's folder of models."""
 
 DEFAULT_MODEL = "lgg-unet"
+
+ENGINE_PARTS = ("graph", "weights")
+"""The files of an exported engine, as a manifest names them."""
 
 HELD_OUT, SEEN, NEW = "held out", "seen", "new"
 """What a model knows of a case: a fold never saw it, every fold saw its patient, or none knows it."""
@@ -36,6 +40,10 @@ class FoldRecord:
         selected_on: cases that chose epoch and threshold: seen, too.
         held_out: cases it never saw.
         golden: ``file`` and ``sha256`` of a stored input with its probability.
+        threshold: a probability of at least this is predicted tumour by this fold, 0..1; chosen on
+            ``selected_on``.
+        engine: the same network as a graph that runs without Keras: ``graph`` and ``weights``, each
+            with its ``_sha256``; None where none was exported.
     """
 
     number: int
@@ -45,6 +53,31 @@ class FoldRecord:
     selected_on: tuple[str, ...]
     held_out: tuple[str, ...]
     golden: dict[str, str]
+    threshold: float
+    engine: dict[str, str] | None = None
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the SHA-256 by name of every file of this fold."""
+        files = {self.weights: self.sha256, self.golden["file"]: self.golden["sha256"]}
+        for part in ENGINE_PARTS if self.engine else ():
+            files[self.engine[part]] = self.engine[f"{part}_sha256"]
+        return files
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How a model's networks are asked, beyond what each of them answers to a slice.
+
+    Attributes:
+        mirrored: each slice is shown as it is and mirrored from left to right, and the mean is taken.
+        smallest_share: of several separate components those below this share of the largest are left
+            out, 0 (none) to 1 (all but the largest, as in Buda et al. 2019); see
+            :func:`brainseg.components.without_small`.
+    """
+
+    mirrored: bool = False
+    smallest_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,23 +112,33 @@ class Model:
         architecture: a name of :data:`brainseg.networks.ARCHITECTURES`.
         arguments: of that function.
         preprocessing: what the network is fed with.
-        threshold: a probability of at least this is predicted tumour, 0..1.
         folds: one or more.
-        digest: of the manifest; scores belong to it.
+        inference: how they are asked.
+        digest: of the manifest without its exported engines, which are the same networks in another
+            form; scores belong to it.
     """
 
     folder: Path
     architecture: str
     arguments: dict[str, int]
     preprocessing: Preprocessing
-    threshold: float
     folds: tuple[FoldRecord, ...]
+    inference: Inference
     digest: str
 
     @property
     def name(self) -> str:
         """Return the name of the model's folder."""
         return self.folder.name
+
+    @property
+    def threshold(self) -> float:
+        """Return the threshold of all folds together, see :meth:`threshold_for`."""
+        return self.threshold_for(tuple(record.number for record in self.folds))
+
+    def threshold_for(self, folds: tuple[int, ...]) -> float:
+        """Return the threshold, 0..1, of the mean probability of some folds: the mean of theirs."""
+        return round(fmean(self.fold(number).threshold for number in folds), 4)
 
     def fold(self, number: int) -> FoldRecord:
         """Return one fold's record; raises ModelError where there is none of that number."""
@@ -170,40 +213,79 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
                 "repository, or train one with `python -m brainseg train DATA --publish models/NAME`."
             )
         raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(there)}.")
-    content = manifest.read_bytes()
+    return model_of(manifest.read_bytes(), place.resolve())
+
+
+def model_of(manifest: bytes, folder: Path) -> Model:
+    """Return the model that a manifest describes.
+
+    Args:
+        manifest: the content of its file.
+        folder: where the files it names lie.
+
+    Raises:
+        ModelError: the manifest is damaged or contradicts itself.
+    """
     try:
-        facts = json.loads(content)
-        records = tuple(
-            FoldRecord(**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()})
-            for record in facts["folds"]
-        )
+        facts = json.loads(manifest)
+        # A manifest of before had one threshold for all of its folds.
+        shared = {"threshold": facts["threshold"]} if "threshold" in facts else {}
+        records = tuple(_record(shared | record) for record in facts["folds"])
         model = Model(
-            folder=place.resolve(),
+            folder=folder,
             architecture=facts["architecture"],
             arguments=facts["arguments"],
             preprocessing=Preprocessing(**facts["input"]),
-            threshold=float(facts["threshold"]),
             folds=records,
-            digest=hashlib.sha256(content).hexdigest(),
+            inference=Inference(**facts.get("inference", {})),
+            digest=_digest_of(facts),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"the manifest of {name} cannot be used ({error}): restore models/ from the repository."
+            f"the manifest of {folder.name} cannot be used ({error}): restore models/ from the "
+            "repository."
         ) from error
     _check(model)
     return model
+
+
+def _digest_of(facts: dict) -> str:
+    folds = [{k: v for k, v in fold.items() if k != "engine"} for fold in facts["folds"]]
+    return hashlib.sha256(_as_bytes(facts | {"folds": folds})).hexdigest()
+
+
+def _as_bytes(facts: dict) -> bytes:
+    return (json.dumps(facts, indent=1) + "\n").encode()
+
+
+def _record(facts: dict) -> FoldRecord:
+    """Return a fold as the manifest's JSON describes it."""
+    record = FoldRecord(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()})
+    if not all(isinstance(text, str) for item in record.files.items() for text in item):
+        raise TypeError(f"a file or hash of fold {record.number} is no text")
+    return replace(record, threshold=float(record.threshold))
 
 
 def _check(model: Model) -> None:
     """Refuse a manifest that breaks a rule the scores rest on."""
     if not model.folds:
         raise ModelError(f"{model.name} has no fold: train one and publish it there.")
-    if not 0 < model.threshold < 1:
+    mirrored, share = model.inference.mirrored, model.inference.smallest_share
+    if not isinstance(mirrored, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise ModelError(
-            f"the threshold of {model.name} is {model.threshold}; expected between 0 and 1."
+            f"the inference of {model.name} is mirrored={mirrored!r}, smallest_share={share!r}; "
+            "expected true or false, and 0 to 1: correct the manifest."
         )
+    numbers = Counter(record.number for record in model.folds)
+    if max(numbers.values()) > 1:
+        raise ModelError(f"{model.name} has two folds {max(numbers, key=numbers.get)}: keep one.")
     for record in model.folds:
-        for file in (record.weights, record.golden.get("file", "")):
+        if not 0 < record.threshold < 1:
+            raise ModelError(
+                f"the threshold of {model.name} fold {record.number} is {record.threshold}; expected "
+                "between 0 and 1."
+            )
+        for file in record.files:
             if not re.fullmatch(r"[\w.-]+", file):
                 raise ModelError(f"{model.name} names a file “{file[:60]}” outside of its folder.")
         try:
@@ -223,7 +305,7 @@ def manifest_of(
     architecture: str,
     arguments: dict[str, int],
     preprocessing: Preprocessing,
-    threshold: float,
+    inference: Inference,
     folds: list[FoldRecord],
 ) -> bytes:
     """Return a manifest as the bytes of its file."""
@@ -231,13 +313,24 @@ def manifest_of(
         "architecture": architecture,
         "arguments": arguments,
         "input": asdict(preprocessing),
-        "threshold": threshold,
-        "folds": [asdict(record) for record in folds],
+        "inference": asdict(inference),
+        "folds": [
+            {name: value for name, value in asdict(record).items() if value is not None}
+            for record in sorted(folds, key=lambda record: record.number)
+        ],
     }
-    return (json.dumps(facts, indent=1) + "\n").encode()
+    return _as_bytes(facts)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def with_engines(manifest: bytes, engines: dict[int, dict[str, str]]) -> bytes:
+    """Return a manifest that names an exported engine for some folds, otherwise as it was.
+
+    Args:
+        manifest: the content of its file.
+        engines: :attr:`FoldRecord.engine` by the fold's number.
+    """
+    facts = json.loads(manifest)
+    for fold in facts["folds"]:
+        if fold["number"] in engines:
+            fold["engine"] = engines[fold["number"]]
+    return _as_bytes(facts)

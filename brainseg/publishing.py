@@ -1,70 +1,146 @@
 """A finished run becomes a model that others can open, with what proves it."""
 
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainseg.engines import run_network
+from brainseg.engines import load_engine, run_network
+from brainseg.engines.exporting import can_export, export_network
+from brainseg.engines.loading import GOLDEN_TOLERANCE, KERAS
+from brainseg.engines.openvino_graph import FLOAT32, OpenVinoGraph
 from brainseg.errors import ModelError
 from brainseg.home import write_atomically
-from brainseg.models import FoldRecord, Model, manifest_of, open_model, sha256_of
-from brainseg.preprocessing import prepare
+from brainseg.models import FoldRecord, Model, manifest_of, model_of, open_model, with_engines
+from brainseg.preprocessing import Preprocessing, prepare
 from brainseg.runs import Run
 from brainseg.training import TrainingConfig
 from brainseg.volume import Volume
 
-GOLDEN_SIZE_PX = 64
+if TYPE_CHECKING:
+    import keras
 
 
 def publish(run: Run, folder: Path) -> Model:
-    """Write the best weights of a finished run as a fold of a model.
+    """Write the best weights of a finished run as a fold of a model, and as a graph where that works.
 
-    A model that is there keeps its other folds, if they are of the same architecture and input.
+    A model that is there keeps its other folds, if they are of the same architecture and input. Nothing
+    is written before all of it was checked. Without OpenVINO, or on PyTorch, the graph is left out:
+    :func:`export_engines` adds it elsewhere.
 
     Args:
         run: a finished training.
         folder: ``models/<name>``; made where it is missing.
 
     Raises:
-        ModelError: the run is not finished, or the model there is of another kind.
+        ModelError: the run is not finished, the model there is of another kind or holds out the same
+            cases, or the graph does not give what the network gives.
     """
+    from brainseg.networks import ARCHITECTURES
+
     status = run.status()
     if status["state"] != "finished":
         raise ModelError(
             f"run {run.name} is {status['state']}, and only a finished one is published: resume it."
         )
     config = TrainingConfig.from_settings(run.config())
-    weights = (run.path / "checkpoints" / "best.weights.h5").read_bytes()
-    name = f"fold{config.fold}"
-    write_atomically(folder / f"{name}.weights.h5", weights)
-    golden = folder / f"{name}.golden.npz"
-    _write_golden(golden, folder / f"{name}.weights.h5", config)
-    fold = run.fold()
+    others = _other_folds(folder, config)
+    best = run.path / "checkpoints" / "best.weights.h5"
+    network = ARCHITECTURES[config.network](**config.architecture_arguments)
+    network.load_weights(best)
+    name, fold = f"fold{config.fold}", run.fold()
+    weights, golden = best.read_bytes(), _golden_output(network, config.preprocessing)
     record = FoldRecord(
         number=config.fold,
         weights=f"{name}.weights.h5",
-        sha256=sha256_of(folder / f"{name}.weights.h5"),
+        sha256=_sha256(weights),
         trained_on=tuple(fold["trained_on"]),
         selected_on=tuple(fold["selected_on"]),
         held_out=tuple(fold["held_out"]),
-        golden={"file": golden.name, "sha256": sha256_of(golden)},
+        golden={"file": f"{name}.golden.npz", "sha256": _sha256(golden)},
+        threshold=status["threshold"],
     )
+    files = {record.weights: weights, record.golden["file"]: golden}
+    if can_export():
+        engine, graph = _graph_of(network, config.fold, config.preprocessing)
+        record, files = replace(record, engine=engine), files | graph
     manifest = manifest_of(
-        "unet",
+        config.network,
         config.architecture_arguments,
         config.preprocessing,
-        status["threshold"],
-        [*_other_folds(folder, config), record],
+        config.inference,
+        [*others, record],
     )
-    write_atomically(folder / "manifest.json", manifest)
-    return open_model(str(folder.resolve()))
+    return _write(folder, files, manifest)
+
+
+def export_engines(folder: Path, progress: Callable[[int, int], None] | None = None) -> Model:
+    """Write every fold of a published model as a graph, too; nothing else of the model changes.
+
+    Args:
+        folder: of the model.
+        progress: called with (folds done, folds).
+
+    Raises:
+        ModelError: the model cannot be opened, networks cannot be exported here, or a graph does not
+            give what its network gives.
+    """
+    model = open_model(str(folder.resolve()))
+    if not can_export():
+        raise ModelError(
+            "networks are exported by Keras on TensorFlow or JAX, to OpenVINO: install "
+            "requirements.txt and set KERAS_BACKEND=tensorflow."
+        )
+    engines, files = {}, {}
+    for record in model.folds:
+        network = load_engine(model, record.number, KERAS).copy()
+        engines[record.number], graph = _graph_of(network, record.number, model.preprocessing)
+        files |= graph
+        if progress:
+            progress(len(engines), len(model.folds))
+    manifest = (model.folder / "manifest.json").read_bytes()
+    return _write(model.folder, files, with_engines(manifest, engines))
+
+
+def publish_all(
+    runs: Sequence[Path], folder: Path, progress: Callable[[int, int], None] | None = None
+) -> dict:
+    """Publish runs one after the other, or export what is published, and return what the model has.
+
+    Args:
+        runs: folders of finished runs; none of them calls :func:`export_engines`.
+        folder: ``models/<name>``.
+        progress: called with (folds done, folds).
+
+    Returns:
+        ``model``, its name; ``folds``, their numbers; ``graphs``, those of them that have one.
+
+    Raises:
+        BrainsegError: as for :func:`publish` and :func:`export_engines`, or a folder is no run.
+    """
+    for done, run in enumerate(runs, 1):
+        model = publish(Run.open(run), folder)
+        if progress:
+            progress(done, len(runs))
+    if not runs:
+        model = export_engines(folder, progress)
+    return {
+        "model": model.name,
+        "folds": [record.number for record in model.folds],
+        "graphs": [record.number for record in model.folds if record.engine],
+    }
 
 
 def _other_folds(folder: Path, config: TrainingConfig) -> list[FoldRecord]:
     if not (folder / "manifest.json").exists():
         return []
     there = open_model(str(folder.resolve()))
-    same = (there.arguments, there.preprocessing) == (
+    same = (there.architecture, there.arguments, there.preprocessing) == (
+        config.network,
         config.architecture_arguments,
         config.preprocessing,
     )
@@ -75,20 +151,62 @@ def _other_folds(folder: Path, config: TrainingConfig) -> list[FoldRecord]:
     return [record for record in there.folds if record.number != config.fold]
 
 
-def _write_golden(path: Path, weights: Path, config: TrainingConfig) -> None:
-    """Keep a small input with what these weights make of it, both as float16."""
-    import io
+def _graph_of(
+    network: "keras.Model", fold: int, how: Preprocessing
+) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Return :attr:`brainseg.models.FoldRecord.engine` of a network, and the files it names."""
+    graph, weights = export_network(network)
+    inputs = _golden_inputs(how).astype(np.float32)
+    made = OpenVinoGraph(graph, weights, FLOAT32)(inputs)
+    furthest = float(np.abs(made - run_network(network, inputs)).max())
+    if not furthest <= GOLDEN_TOLERANCE[FLOAT32]:
+        raise ModelError(
+            f"the exported graph of fold {fold} is off by {furthest:.3f} from its network, "
+            f"allowed {GOLDEN_TOLERANCE[FLOAT32]}: nothing was written; publish without OpenVINO."
+        )
+    name = f"fold{fold}.graph"
+    engine = {
+        "graph": f"{name}.xml",
+        "graph_sha256": _sha256(graph),
+        "weights": f"{name}.bin",
+        "weights_sha256": _sha256(weights),
+    }
+    return engine, {f"{name}.xml": graph, f"{name}.bin": weights}
 
-    from brainseg.networks import build_unet
 
-    rng = np.random.default_rng(config.seed)
-    shape = (1, GOLDEN_SIZE_PX, GOLDEN_SIZE_PX, 3)
-    noise = Volume(rng.integers(0, 256, shape, dtype=np.uint8))
-    inputs = prepare(noise, config.preprocessing)[:, :GOLDEN_SIZE_PX, :GOLDEN_SIZE_PX]
-    inputs = inputs.astype(np.float16)
-    network = build_unet(**config.architecture_arguments)
-    network.load_weights(weights)
+def _golden_output(network: "keras.Model", how: Preprocessing) -> bytes:
+    """Return a drawn slice with what the network makes of it, both as float16, as an ``.npz``."""
+    inputs = _golden_inputs(how)
     probability = run_network(network, inputs.astype(np.float32)).astype(np.float16)
     file = io.BytesIO()
     np.savez_compressed(file, inputs=inputs, probability=probability)
-    write_atomically(path, file.getvalue())
+    return file.getvalue()
+
+
+def _golden_inputs(how: Preprocessing) -> np.ndarray:
+    """Return the middle one of three drawn slices, prepared: (1, size, size, channels) float16.
+
+    A head with a bright spot on FLAIR, for what a network makes of noise is next to nothing whatever its
+    weights: a stored output that cannot fail.
+    """
+    planes, rows, columns = np.mgrid[-1:1:3j, -1 : 1 : how.size * 1j, -1 : 1 : how.size * 1j]
+    head = (rows / 0.9) ** 2 + (columns / 0.75) ** 2 < 1
+    brain = (rows / 0.8) ** 2 + (columns / 0.65) ** 2 < 1
+    spot = (rows + 0.2) ** 2 + (columns - 0.25) ** 2 < (0.22 - 0.05 * np.abs(planes)) ** 2
+    pixels = np.where(brain, 90, np.where(head, 150, 0))[..., np.newaxis] * np.array([1, 0.9, 1])
+    pixels += 8 * np.sin(9 * rows + 5 * columns + planes)[..., np.newaxis] * head[..., np.newaxis]
+    pixels[spot] += [-20, 80, -10]
+    volume = Volume(pixels.clip(0, 255).astype(np.uint8))
+    return prepare(volume, how)[1:2].astype(np.float16)
+
+
+def _write(folder: Path, files: dict[str, bytes], manifest: bytes) -> Model:
+    model_of(manifest, folder.resolve())  # what would be refused is not written
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    write_atomically(folder / "manifest.json", manifest)
+    return open_model(str(folder.resolve()))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Weights are checked before they are opened, and proved before they are used."""
+"""Files are checked before they are opened, and proved before they are used, by either engine."""
 
 import json
 import shutil
@@ -8,27 +8,20 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from changed_models import accept, load
 
-from brainseg.engines import Engine, load_engine
+from brainseg.engines import Engine, load_engine, openvino_graph
+from brainseg.engines.engine import KerasRunner
+from brainseg.engines.openvino_graph import BFLOAT16, FLOAT32
 from brainseg.errors import ModelError
-from brainseg.models import list_models, open_model, sha256_of
+from brainseg.models import list_models, open_model
+
+EVERY_FILE = ("fold0.weights.h5", "fold0.golden.npz", "fold0.graph.xml", "fold0.graph.bin")
 
 
 @pytest.fixture
 def model_folder(tiny_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_model, tmp_path / "tiny"))
-
-
-def accept(folder: Path, file: str = "weights") -> None:
-    """Write the hash of a changed file into the manifest, as a careless publisher would."""
-    manifest = folder / "manifest.json"
-    facts = json.loads(manifest.read_text())
-    fold = facts["folds"][0]
-    if file == "weights":
-        fold["sha256"] = sha256_of(folder / fold["weights"])
-    else:
-        fold["golden"]["sha256"] = sha256_of(folder / fold["golden"]["file"])
-    manifest.write_text(json.dumps(facts))
 
 
 def change_kernel(folder: Path, change) -> None:
@@ -51,8 +44,9 @@ def test_an_engine_gives_probabilities_and_is_loaded_once(tiny_model):
     assert load_engine(open_model(str(tiny_model)), 0) is engine
 
 
-def test_threads_that_share_an_engine_get_what_one_alone_gets(tiny_model):
-    engine = load_engine(open_model(str(tiny_model)), 0)
+@pytest.mark.parametrize("name", ["keras", "openvino"])
+def test_threads_that_share_an_engine_get_what_one_alone_gets(tiny_model, name):
+    engine = load(tiny_model, name)
     inputs = np.random.default_rng(0).standard_normal((8, 1, 64, 64, 5)).astype(np.float32)
     alone = [engine(one) for one in inputs]
     with ThreadPoolExecutor(4) as pool:
@@ -60,26 +54,28 @@ def test_threads_that_share_an_engine_get_what_one_alone_gets(tiny_model):
     np.testing.assert_array_equal(alone, together)
 
 
-def test_a_weights_file_that_is_not_the_manifests_is_not_opened(model_folder):
-    weights = model_folder / "fold0.weights.h5"
-    content = bytearray(weights.read_bytes())
+@pytest.mark.parametrize("file", EVERY_FILE)
+def test_a_file_that_is_not_the_manifests_is_not_opened_and_no_other_steps_in(model_folder, file):
+    content = bytearray((model_folder / file).read_bytes())
     content[len(content) // 2] ^= 1
-    weights.write_bytes(content)
-    with pytest.raises(ModelError, match="SHA-256 differs"):
-        load_engine(open_model(str(model_folder)), 0)
+    (model_folder / file).write_bytes(content)
+    for engine in ("keras", "openvino"):
+        with pytest.raises(ModelError, match=f"{file} of tiny is not the file its manifest names"):
+            load(model_folder, engine)
 
 
-def test_a_missing_file_is_named(model_folder):
-    (model_folder / "fold0.weights.h5").unlink()
-    with pytest.raises(ModelError, match=r"lacks its file fold0\.weights\.h5"):
-        load_engine(open_model(str(model_folder)), 0)
+@pytest.mark.parametrize("file", EVERY_FILE)
+def test_a_missing_file_is_named(model_folder, file):
+    (model_folder / file).unlink()
+    with pytest.raises(ModelError, match=f"lacks its file {file}"):
+        load(model_folder)
 
 
 def test_weights_that_are_no_numbers_are_refused(model_folder):
     change_kernel(model_folder, lambda kernel: np.full_like(kernel, np.nan))
     accept(model_folder)
     with pytest.raises(ModelError, match="not numbers"):
-        load_engine(open_model(str(model_folder)), 0)
+        load(model_folder, "keras")
 
 
 def test_weights_of_another_shape_are_refused(model_folder):
@@ -88,28 +84,21 @@ def test_weights_of_another_shape_are_refused(model_folder):
     facts["arguments"]["base_features"] = 8
     manifest.write_text(json.dumps(facts))
     with pytest.raises(ModelError, match="do not fit its architecture"):
-        load_engine(open_model(str(model_folder)), 0)
+        load(model_folder, "keras")
 
 
 def test_an_architecture_that_is_not_ours_is_refused(model_folder):
     manifest = model_folder / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"architecture": "lambda"}))
     with pytest.raises(ModelError, match="known is unet"):
-        load_engine(open_model(str(model_folder)), 0)
+        load(model_folder, "keras")
 
 
 def test_weights_that_give_another_output_than_the_stored_one_are_refused(model_folder):
     change_kernel(model_folder, lambda kernel: -3 * kernel)
     accept(model_folder)
     with pytest.raises(ModelError, match="does not give its stored output"):
-        load_engine(open_model(str(model_folder)), 0)
-
-
-def test_a_stored_output_that_was_changed_is_refused(model_folder):
-    golden = model_folder / "fold0.golden.npz"
-    golden.write_bytes(golden.read_bytes() + b" ")
-    with pytest.raises(ModelError, match="SHA-256 differs"):
-        load_engine(open_model(str(model_folder)), 0)
+        load(model_folder, "keras")
 
 
 def test_a_damaged_weights_file_with_a_right_hash_is_one_sentence(model_folder):
@@ -117,30 +106,79 @@ def test_a_damaged_weights_file_with_a_right_hash_is_one_sentence(model_folder):
     weights.write_bytes(weights.read_bytes()[:5000])
     accept(model_folder)
     with pytest.raises(ModelError, match="do not fit"):
-        load_engine(open_model(str(model_folder)), 0)
+        load(model_folder, "keras")
 
 
 def test_a_refused_model_leaves_the_one_before_it_in_use(tiny_model, model_folder):
-    good = open_model(str(tiny_model))
-    engine = load_engine(good, 0)
+    engine = load(tiny_model)
     (model_folder / "fold0.weights.h5").unlink()
     with pytest.raises(ModelError):
-        load_engine(open_model(str(model_folder)), 0)
-    assert load_engine(good, 0) is engine
+        load(model_folder)
+    assert load(tiny_model) is engine
 
 
+@pytest.mark.parametrize("engine", ["keras", "auto"])
 @pytest.mark.parametrize("name", list_models())
-def test_every_fold_that_is_shipped_gives_its_stored_output(name):
+def test_every_fold_that_is_shipped_gives_its_stored_output(name, engine):
     model = open_model(name)
     for record in model.folds:
-        load_engine(model, record.number)
-        assert (model.folder / record.weights).stat().st_size < 50e6
+        load_engine(model, record.number, engine)
+        for file in record.files:
+            assert (model.folder / file).stat().st_size < 50e6
 
 
 def test_a_network_without_a_bottleneck_says_what_to_do_instead():
     import keras
 
     inputs = keras.Input((8, 8, 3))
-    engine = Engine(keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs)))
+    network = keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs))
+    engine = Engine(KerasRunner(network), lambda: network)
     with pytest.raises(ModelError, match="no bottleneck"):
         engine.bottleneck(np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_a_graph_is_asked_for_more_than_predictions_and_keras_answers(tiny_model):
+    inputs = np.random.default_rng(0).standard_normal((3, 64, 64, 5)).astype(np.float32)
+    graph, reference = (load(tiny_model, name) for name in ("openvino", "keras"))
+    np.testing.assert_array_equal(graph.bottleneck(inputs), reference.bottleneck(inputs))
+    for ours, theirs in zip(
+        graph.copy().get_weights(), reference.copy().get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_environment_or_an_argument_chooses_the_engine(tiny_model, monkeypatch):
+    fastest = openvino_graph.fast_precision()
+    assert load(tiny_model).name == f"OpenVINO {fastest}"
+    assert load(tiny_model).device.startswith("CPU (")
+    monkeypatch.setenv("BRAINSEG_ENGINE", "keras")
+    assert load(tiny_model).name == "TensorFlow float32"
+    assert load(tiny_model).device in ("CPU", "GPU")
+    assert load(tiny_model, "openvino-float32").name == "OpenVINO float32"
+    monkeypatch.setenv("BRAINSEG_ENGINE", "abacus")
+    with pytest.raises(ModelError, match="unknown engine “abacus”: choose from auto, openvino"):
+        load(tiny_model)
+
+
+def test_without_openvino_keras_runs_unless_openvino_was_asked_for(tiny_model, monkeypatch):
+    monkeypatch.setattr(openvino_graph, "is_installed", lambda: False)
+    assert load(tiny_model).name == "TensorFlow float32"
+    with pytest.raises(ModelError, match="OpenVINO is not installed"):
+        load(tiny_model, "openvino")
+
+
+def test_half_precision_is_refused_where_the_processor_lacks_it(tiny_model, monkeypatch):
+    monkeypatch.setattr(openvino_graph, "fast_precision", lambda: FLOAT32)
+    with pytest.raises(ModelError, match="does not compute in bfloat16"):
+        load(tiny_model, f"openvino-{BFLOAT16}")
+    assert load(tiny_model, "openvino").name == "OpenVINO float32"
+
+
+def test_a_model_that_was_published_without_graphs_runs_on_keras(model_folder):
+    manifest = model_folder / "manifest.json"
+    facts = json.loads(manifest.read_text())
+    del facts["folds"][0]["engine"]
+    manifest.write_text(json.dumps(facts))
+    assert load(model_folder).name == "TensorFlow float32"
+    with pytest.raises(ModelError, match="no exported graph"):
+        load(model_folder, "openvino")

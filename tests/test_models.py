@@ -79,7 +79,6 @@ def test_an_unknown_model_is_answered_with_those_there_are(copied_model):
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"threshold": 1.5}, "threshold"),
         ({"folds": []}, "no fold"),
         ({"input": {"size": 64, "normalisation": "magic"}}, "case-head"),
         ({"folds": [{"number": 0}]}, "cannot be used"),
@@ -96,6 +95,62 @@ def test_a_manifest_that_is_no_json_is_refused(copied_model):
     (copied_model / "manifest.json").write_text("{")
     with pytest.raises(ModelError, match="restore models/"):
         open_model("tiny", copied_model.parent)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"threshold": 1.5}, "threshold of tiny fold 0 is 1.5"),
+        ({"threshold": "high"}, "cannot be used"),
+        ({"golden": {}}, "cannot be used"),
+        ({"sha256": None}, "is no text"),
+        ({"engine": "fast"}, "cannot be used"),
+        ({"engine": {"graph": "fold0.graph.xml"}}, "cannot be used"),
+        ({"speed": 3}, "cannot be used"),
+    ],
+)
+def test_a_fold_that_breaks_a_rule_is_refused(copied_model, facts, sentence):
+    change_fold(copied_model, **facts)
+    with pytest.raises(ModelError, match=sentence):
+        open_model("tiny", copied_model.parent)
+
+
+@pytest.mark.parametrize("part", ["graph", "weights"])
+def test_a_graph_outside_of_the_models_folder_is_refused(copied_model, part):
+    engine = json.loads((copied_model / "manifest.json").read_text())["folds"][0]["engine"]
+    change_fold(copied_model, engine=engine | {part: "/etc/passwd"})
+    with pytest.raises(ModelError, match="outside of its folder"):
+        open_model("tiny", copied_model.parent)
+
+
+def test_two_folds_of_one_number_are_refused(copied_model):
+    fold = json.loads((copied_model / "manifest.json").read_text())["folds"][0]
+    change(copied_model, folds=[fold, fold | {"held_out": []}])
+    with pytest.raises(ModelError, match="two folds 0"):
+        open_model("tiny", copied_model.parent)
+
+
+def test_an_old_manifest_with_one_threshold_for_all_folds_still_opens(copied_model):
+    fold = json.loads((copied_model / "manifest.json").read_text())["folds"][0]
+    del fold["threshold"]
+    change(copied_model, folds=[fold, fold | {"number": 1, "held_out": []}], threshold=0.4)
+    model = open_model("tiny", copied_model.parent)
+    assert (model.threshold, model.threshold_for((1,))) == (0.4, 0.4)
+
+
+def test_folds_of_unequal_thresholds_are_averaged_at_their_mean(copied_model):
+    fold = json.loads((copied_model / "manifest.json").read_text())["folds"][0]
+    others = [
+        fold | {"number": number, "held_out": [], "threshold": threshold}
+        for number, threshold in ((1, 0.3), (2, 0.35))
+    ]
+    change(copied_model, folds=[fold | {"threshold": 0.7}, *others])
+    model = open_model("tiny", copied_model.parent)
+    assert model.threshold == 0.45
+    assert model.threshold_for((1, 2)) == 0.325
+    assert model.threshold_for((0,)) == 0.7
+    with pytest.raises(ModelError, match="no fold 3"):
+        model.threshold_for((3,))
 
 
 def test_a_case_that_was_trained_on_and_held_out_is_refused(copied_model):

@@ -327,7 +327,8 @@ class _Learner:
         probability = np.zeros(volume.pixels.shape[:3], np.float32)
         probability[there] = back_from_grid(on_grid, *volume.pixels.shape[1:3])
         facts = {"fold": self.fold, "seen": False, "seconds": float("nan")}
-        return score_probability(case, volume, probability, self.model.threshold, facts)
+        threshold = self.model.threshold_for((self.fold,))
+        return score_probability(case, volume, probability, threshold, facts)
 
     def _tell(self) -> None:
         if self._progress:

@@ -111,7 +111,8 @@ def score_case(case: Case, model: Model) -> CaseScore:
     predicted = predict_timed(volume, model, standing)
     seen = standing.seen or _knows_the_patient(case, model, standing)
     facts = {"fold": standing.fold, "seen": seen, "seconds": predicted.seconds}
-    return score_probability(case, volume, predicted.probability, model.threshold, facts)
+    threshold = model.threshold_for(predicted.standing.folds)
+    return score_probability(case, volume, predicted.probability, threshold, facts)
 
 
 def score_probability(
