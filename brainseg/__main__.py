@@ -105,6 +105,17 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def publish(options: argparse.Namespace) -> int:
+    """Write finished runs as folds of a model; without a run, its folds as graphs for OpenVINO."""
+    from brainseg.publishing import publish_all
+
+    with _progress("fold") as progress:
+        facts = publish_all(options.run, options.folder, progress)
+    folds, graphs = len(facts["folds"]), len(facts["graphs"])
+    _tell(options, facts, [f"{facts['model']}: {folds} fold(s), {graphs} of them also as a graph"])
+    return 0
+
+
 def evaluate(options: argparse.Namespace) -> int:
     """Score a model by case on cases it never saw."""
     from brainseg import evaluation
@@ -127,20 +138,31 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Predict cases or images without a browser, one JSON object a line an input."""
-    from brainseg.batch import predict_all
+    """Predict cases, volumes or images without a browser, one JSON object a line an input."""
+    from tqdm import tqdm
+
+    from brainseg.batch import Wanted, in_words, predict_inputs
+    from brainseg.exports import refuse_inside
+    from brainseg.formats import shared_pool
+    from brainseg.inputs import find_inputs
     from brainseg.models import open_model
 
+    if options.engine:
+        os.environ["BRAINSEG_ENGINE"] = options.engine
     model = open_model(options.model)
+    kinds = tuple(filter(None, options.formats.split(",")))
+    wanted = Wanted(options.effort, options.threshold, kinds, options.keep_identity)
+    refuse_inside(options.out, options.input)
+    with _progress("slice") as indexing:
+        inputs = find_inputs(options.input, indexing)
     failed = False
     with _progress("input") as progress:
-        for result in predict_all(options.input, options.out, model, progress):
+        given = (inputs, options.out, model, progress, wanted, shared_pool())
+        for result in predict_inputs(*given):
             failed = failed or result["error"] is not None
-            if options.json:
-                print(json.dumps(result), flush=True)
-            else:
-                told = result["error"] or f"{result['area_px']} px in {result['slices']} slice(s)"
-                print(f"{result['case']}: {told}", flush=True)
+            # Past the bar, where both go to a terminal.
+            tqdm.write(json.dumps(result) if options.json else in_words(result))
+            sys.stdout.flush()
     print(RESEARCH_USE, file=sys.stderr)
     return int(failed)
 
@@ -242,6 +264,26 @@ def _parser() -> argparse.ArgumentParser:
     def add_model(one: argparse.ArgumentParser) -> None:
         one.add_argument("--model", help="a name in models/ (or BRAINSEG_MODEL)")
 
+    def add_prediction_options(one: argparse.ArgumentParser) -> None:
+        effort = one.add_mutually_exclusive_group()
+        for name, what in (("fast", "one fold looks once"), ("full", "mirror images, too")):
+            effort.add_argument(
+                f"--{name}", dest="effort", action="store_const", const=name, help=what
+            )
+        one.set_defaults(effort="standard")
+        one.add_argument("--threshold", type=float, help="0 to 1; the model's own without")
+        one.add_argument("--engine", help="what runs the network (or BRAINSEG_ENGINE)")
+        one.add_argument(
+            "--formats",
+            default="masks,nifti,dicom-seg,csv",
+            help="of masks, nifti, dicom-seg, overlay, csv, pdf, separated by commas",
+        )
+        one.add_argument(
+            "--keep-identity",
+            action="store_true",
+            help="keep the patient's name and id in DICOM segmentations",
+        )
+
     add_data(add(index))
     one = add(check)
     add_data(one)
@@ -258,8 +300,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="repeatable")
     one.add_argument("--settings", action="store_true", help="list what --set knows, and stop")
     one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to go on with")
+    one.add_argument("--all-folds", action="store_true", help="one after the other; again goes on")
     one.add_argument("--runs", type=Path, help="folder that gets the run")
     one.add_argument("--publish", type=Path, metavar="MODEL", help="models/NAME to publish to")
+    one = add(publish)
+    one.add_argument("folder", type=Path, metavar="MODEL", help="models/NAME")
+    one.add_argument("run", type=Path, metavar="RUN", nargs="*", help="folder of a finished run")
     one = add(evaluate)
     add_data(one)
     add_model(one)
@@ -273,6 +319,7 @@ def _parser() -> argparse.ArgumentParser:
     one = add(predict, "input")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_model(one)
+    add_prediction_options(one)
     one = add(reviews)
     add_data(one)
     one.add_argument("--out", type=Path, metavar="FILE", help="a CSV file, not standard output")

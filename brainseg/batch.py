@@ -1,123 +1,249 @@
 """Prediction over folders, without a browser: what is done is kept, what is bad is passed over."""
 
-import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from brainseg.cohort import Cohort
-from brainseg.errors import BrainsegError, CohortError
-from brainseg.exports import refuse_inside, write_masks
-from brainseg.formats import IMAGE_SUFFIXES, read_upload
+from brainseg import __version__
+from brainseg.errors import BrainsegError, CohortError, ModelError
+from brainseg.exports import refuse_inside
+from brainseg.exports.prediction import CSV, DICOM_SEG, KINDS, MASKS, NIFTI, prediction_files
+from brainseg.familiarity import warnings_of
 from brainseg.home import write_atomically
 from brainseg.index import Progress
-from brainseg.models import Model, Standing
-from brainseg.prediction import predict_timed
-from brainseg.volume import Volume
+from brainseg.inputs import Input, Opened, find_inputs
+from brainseg.locking import Taken, held
+from brainseg.measures import measure_case
+from brainseg.models import Model
+from brainseg.prediction import EFFORTS, STANDARD, predict_timed, warm_up
+from brainseg.record import predicted_by
+from brainseg.uncertainty import agreement_of, said_of
+
+if TYPE_CHECKING:
+    from brainseg.formats import Pool
+
+USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
+"""What is written where nobody says: what programs read on; pages for people take longest."""
+
+RESULT = "result.json"
+LOCK = ".predicting"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How inputs are predicted, and what is written of each.
+
+    Attributes:
+        effort: a key of :data:`brainseg.prediction.EFFORTS`.
+        threshold: 0..1; without one, the model's own for the folds that predict.
+        kinds: of :data:`brainseg.exports.prediction.KINDS`.
+        keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
+
+    Raises:
+        ModelError: one of them is none.
+    """
+
+    effort: str = STANDARD
+    threshold: float | None = None
+    kinds: tuple[str, ...] = USUAL_KINDS
+    keep_identity: bool = False
+
+    def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            raise ModelError(f"unknown effort “{self.effort}”: choose one of {', '.join(EFFORTS)}.")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise ModelError(f"the threshold is {self.threshold}; expected between 0 and 1.")
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise ModelError(
+                f"there is no format “{unknown[0][:20]}”: choose among {', '.join(KINDS)}."
+            )
 
 
 def predict_all(
-    source: Path, out: Path, model: Model, progress: Progress | None = None
+    source: Path,
+    out: Path,
+    model: Model,
+    progress: Progress | None = None,
+    wanted: Wanted | None = None,
+    pool: "Pool | None" = None,
 ) -> Iterator[dict]:
-    """Yield one result an input: the case or image, what was found, the files written, or the error.
-
-    Masks are PNG files of 0 and 255, ``<out>/<case>/<case>_<number>_prediction.png``. A case with a
-    slice that cannot be used has its other slices predicted, and an error that says so. A result that
-    was written by the same model is given again without running the network.
+    """Yield one result an input of a path; see :func:`predict_inputs`.
 
     Args:
-        source: a folder of cases, or one image file.
-        out: made where it is missing; never inside the source.
-        progress: called with (inputs done, inputs).
+        source: a file or a folder; see :mod:`brainseg.inputs`.
+        out: never inside the source.
+        model: and the others: as for :func:`predict_inputs`.
 
     Raises:
-        CohortError: the source is missing or holds no image, or ``out`` lies inside it.
+        CohortError: the source is missing or holds no input, or ``out`` lies inside it, or another
+            process is writing there.
         ModelError: the model cannot be opened.
     """
     refuse_inside(out, source)
-    if source.is_file() and source.suffix.lower() in IMAGE_SUFFIXES:
-        yield _predict_image(source, out, model)
-        return
-    cohort = Cohort.open(source)
-    for done, name in enumerate(cohort.cases, start=1):
-        yield _predict_case(cohort, name, out, model)
-        if progress:
-            progress(done, len(cohort.cases))
+    yield from predict_inputs(find_inputs(source), out, model, progress, wanted, pool)
 
 
-def _predict_case(cohort: Cohort, name: str, out: Path, model: Model) -> dict:
-    case = cohort.case(name)
-    content = hashlib.sha256(repr(case.slices["image_hash"].tolist()).encode()).hexdigest()
-    key = {"content": content, "model": model.digest}
-    record = out / name / "result.json"
-    done = _done_before(record, key)
-    if done:
-        return done
-    result = _empty_result(cohort.root / name, name, model)
+def predict_inputs(
+    inputs: Sequence[Input],
+    out: Path,
+    model: Model,
+    progress: Progress | None = None,
+    wanted: Wanted | None = None,
+    pool: "Pool | None" = None,
+) -> Iterator[dict]:
+    """Yield one result an input: what was found, the files written, or the error.
+
+    Files lie in ``<out>/<case>/``, ``result.json`` the last of them: an input that has one, of the same
+    content, model and wishes, whose files are all there, is told again without running the network. So
+    whatever was stopped goes on where it was. An input that cannot be used has an error and no file;
+    where a part of it cannot be used, the rest is predicted, with an error that says so.
+
+    Args:
+        inputs: see :func:`brainseg.inputs.find_inputs`.
+        out: made where it is missing.
+        model: see :func:`brainseg.models.open_model`.
+        progress: called with (inputs done, inputs).
+        wanted: see :class:`Wanted`.
+        pool: decodes in processes of its own; in this one without.
+
+    Raises:
+        CohortError: another process is writing to ``out``.
+        ModelError: the model cannot be opened.
+    """
+    wanted = wanted or Wanted()
     try:
-        numbers = case.readable["slice_number"].tolist()
-        names = [f"{name}_{number}" for number in numbers]
-        result |= _predict(case.volume(), names, out / name, model, model.standing(case))
-        left_out = len(case.slices) - len(numbers)
-        if left_out:
-            result["error"] = (
-                f"{left_out} of {len(case.slices)} slices of {name} could not be used and have no "
-                "prediction: `brainseg check` names each."
-            )
-        write_atomically(record, json.dumps(key | {"result": result}).encode())
-    except CohortError as error:
-        result["error"] = str(error)
-    return result
+        with held(out / LOCK, "brainseg predict"):
+            for done, one in enumerate(inputs):
+                if progress:
+                    progress(done, len(inputs))
+                yield _result_of(one, out, model, wanted, pool)
+            if progress:
+                progress(len(inputs), len(inputs))
+    except Taken as error:
+        raise CohortError(
+            f"another `brainseg predict` is writing to {out}: wait for it, or name another folder."
+        ) from error
 
 
-def _predict_image(path: Path, out: Path, model: Model) -> dict:
-    result = _empty_result(path, path.stem, model)
+def in_words(result: dict) -> str:
+    """Return what a person is told of a result of :func:`predict_all`, in a line."""
+    if result["slices"] is None:
+        return f"{result['case']}: {result['error']}"
+    millilitres = result["measures"]["volume_ml"]
+    size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
+    slices = f"{result['slices']} slice{'s' if result['slices'] > 1 else ''}"
+    remarks = " ".join(filter(None, (*result["warnings"], result["error"])))
+    return f"{result['case']}: {size} in {slices}{'. ' * bool(remarks)}{remarks}"
+
+
+def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool | None") -> dict:
+    result = _empty_result(one, model, wanted)
+    folder = out / one.folder
     try:
-        volume = read_upload(path.read_bytes(), path.name)
-        result |= _predict(volume, [path.stem], out, model, model.standing(None))
-    except OSError as error:
-        result["error"] = f"{path.name} cannot be opened ({error.strerror})."
+        key = _key_of(one, model, wanted)
+        done = _done_before(folder / RESULT, key)
+        if done:
+            return done
+        opened = one.open(pool)
+    except BrainsegError as error:
+        return result | {"error": str(error)}
+    # Outside, for a model that cannot be opened ends the whole: it is the same for all that follow.
+    warm_up(model, opened.standing(model).folds)
+    try:
+        files, found = _predicted(opened, model, wanted)
+        _write(folder, files)
+        outputs = [str(folder / name) for name in files]
+        result |= found | {"outputs": outputs, "error": opened.left_out}
+        write_atomically(folder / RESULT, json.dumps(key | {"result": result}).encode())
     except BrainsegError as error:
         result["error"] = str(error)
     return result
 
 
-def _predict(
-    volume: Volume, names: list[str], folder: Path, model: Model, standing: Standing
-) -> dict:
-    predicted = predict_timed(volume, model, standing)
-    prediction = predicted.mask(model.threshold)
+def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
+    """Return all that decides about an input's files."""
     return {
-        "slices": len(volume),
-        "area_px": int(np.count_nonzero(prediction)),
-        "fold": standing.fold,
-        "seconds": round(predicted.seconds, 3),
-        "outputs": [str(path) for path in write_masks(folder, names, prediction)],
+        "content": one.content(),
+        "model": model.digest,
+        "engine": os.environ.get("BRAINSEG_ENGINE"),
+        "wanted": vars(wanted) | {"kinds": sorted(wanted.kinds)},
+        "version": __version__,
     }
 
 
-def _empty_result(source: Path, case: str, model: Model) -> dict:
+def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, bytes], dict]:
+    """Return the files of an input by name, and what is told of it."""
+    record = opened.record
+    prediction = predict_timed(record.volume, model, opened.standing(model), wanted.effort)
+    predicted = predicted_by(model, prediction, record.masks, record.there, wanted.threshold)
+    warnings = (*record.warnings, *warnings_of(record.volume, model))
+    record = replace(record, predicted=predicted, warnings=warnings)
+    files = prediction_files(
+        record, opened.source, wanted.kinds, wanted.keep_identity, opened.series
+    )
+    measures = measure_case(
+        predicted.mask, record.slice_numbers, spacing_mm=record.volume.spacing_mm
+    )
+    agreement = agreement_of(prediction, predicted.threshold)
+    found = {
+        "slices": len(record.volume),
+        "area_px": measures["volume_vx"],
+        "fold": prediction.standing.fold,
+        "folds": list(prediction.standing.folds),
+        "relation": prediction.standing.relation,
+        "threshold": predicted.threshold,
+        "members": prediction.members,
+        "set_aside": prediction.set_aside,
+        "engine": prediction.engine,
+        "device": prediction.device,
+        "seconds": round(prediction.seconds, 3),
+        "measures": measures,
+        "dice": predicted.dice,
+        "agreement": agreement and agreement.share,
+        "uncertainty": [*said_of(prediction, predicted.threshold, record.slice_numbers)],
+        "warnings": [*warnings],
+        "notes": [*record.volume.notes],
+    }
+    return files, found
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    # What a run that was killed had begun to write; nobody else writes here, for the folder is locked.
+    for begun in folder.glob(".*.part"):
+        with suppress(OSError):
+            begun.unlink()
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+
+
+def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
+    missing = ("slices", "area_px", "fold", "folds", "relation", "threshold", "members")
+    missing += ("set_aside", "engine", "device", "seconds", "measures", "dice", "agreement")
     return {
-        "input": str(source),
-        "case": case,
-        "slices": None,
-        "area_px": None,
+        "input": str(one.path),
+        "case": one.name,
         "model": model.name,
-        "fold": None,
-        "seconds": None,
+        "effort": wanted.effort,
+        **dict.fromkeys(missing),
+        "uncertainty": [],
+        "warnings": [],
+        "notes": [],
         "outputs": [],
         "error": None,
     }
 
 
 def _done_before(record: Path, key: dict) -> dict | None:
-    """Return an earlier result of the same pixels and model whose files are all still there."""
+    """Return an earlier result of the same content and wishes whose files are all still there."""
     try:
         stored = json.loads(record.read_text())
         result = stored.pop("result")
-    except (OSError, ValueError, KeyError, AttributeError):
+        complete = stored == key and all(Path(path).exists() for path in result["outputs"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    complete = stored == key and all(Path(path).exists() for path in result["outputs"])
     return result if complete else None

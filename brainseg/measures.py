@@ -174,6 +174,41 @@ def measure_volume(
     )
 
 
+def measure_case(
+    mask: np.ndarray,
+    slice_numbers: Sequence[int],
+    there: np.ndarray | None = None,
+    spacing_mm: Spacing | None = None,
+) -> dict[str, int | float | None]:
+    """Return what a segmentation measures as a whole, with its largest diameter in a slice.
+
+    Args:
+        mask: (n, h, w) bool.
+        slice_numbers: (n,), of the same slices.
+        there: (n,) bool, False where nothing is known of a slice; without it, all are known.
+        spacing_mm: of the voxels, where it is known.
+
+    Returns:
+        The fields of :class:`VolumeMeasures`; ``longest_px``, the longest diameter of any slice, and
+        ``longest_slice``, its slice number, the first of equally long ones; with a spacing
+        ``longest_mm``, which may be of another slice where pixels are not square. None where there is
+        nothing to measure.
+    """
+    table = by_slice(mask, slice_numbers, there, spacing_mm)
+    found = vars(measure_volume(mask, there, spacing_mm)) | {
+        "longest_px": None,
+        "longest_slice": None,
+    }
+    lengths = table["longest_px"].dropna()
+    if len(lengths):
+        found["longest_px"] = float(lengths.max())
+        found["longest_slice"] = int(table["slice_number"][lengths.idxmax()])
+    if spacing_mm is not None:
+        in_mm = table["longest_mm"].dropna()
+        found["longest_mm"] = float(in_mm.max()) if len(in_mm) else None
+    return found
+
+
 def _row(plane: np.ndarray, spacing_mm: Spacing | None) -> dict[str, float | None]:
     found = diameters(plane)
     row: dict[str, float | None] = {

@@ -10,8 +10,7 @@ import imagecodecs
 import numpy as np
 
 from brainseg import RESEARCH_USE
-from brainseg.models import fold_words
-from brainseg.record import CaseRecord
+from brainseg.record import CaseRecord, Predicted
 from brainseg.volume import FLAIR, Volume
 
 VERSION = 1
@@ -32,11 +31,15 @@ def case_payload(record: CaseRecord) -> bytes:
     Returns:
         Blobs: one a sequence, uint8 (n, h, w), by the sequence's name; ``mask``, uint8 0 or 1
         (n, h, w), where any slice has one that can be used; ``probability``, uint8 0..:data:`STEPS`
-        (n, h, w), where there is a prediction. The header holds ``version``, ``case``, ``shape``
+        (n, h, w), where there is a prediction; ``spread``, likewise, where several looks were
+        averaged; ``other``, likewise, the probability of a prediction to compare with.
+
+        The header holds ``version``, ``case``, ``shape``
         (n, h, w), ``slice_numbers``, ``sequences``, ``copies`` (sequence -> the one it repeats),
         ``mask_there`` (a flag a slice), ``spacing_mm`` (slice, row, column, or null), ``orientation``
         (see :func:`orientation_of`), ``notes``, ``steps``, ``threshold`` and ``made_by`` (null
-        without a prediction), ``research_use``, and ``blobs`` (name -> offset, bytes).
+        without a prediction), ``other`` (null, or its own ``threshold`` and ``made_by``),
+        ``research_use``, and ``blobs`` (name -> offset, bytes).
     """
     volume, predicted = record.volume, record.predicted
     copies = copies_of_flair(volume)
@@ -45,6 +48,10 @@ def case_payload(record: CaseRecord) -> bytes:
         arrays["mask"] = record.masks.astype(np.uint8)
     if predicted is not None:
         arrays["probability"] = in_steps(predicted.probability)
+        if predicted.spread is not None:
+            arrays["spread"] = in_steps(predicted.spread)
+    if record.other is not None:
+        arrays["other"] = in_steps(record.other.probability)
     blobs = {
         name: imagecodecs.deflate_encode(np.ascontiguousarray(array), FASTEST)
         for name, array in arrays.items()
@@ -61,8 +68,8 @@ def case_payload(record: CaseRecord) -> bytes:
         "orientation": orientation_of(volume.affine),
         "notes": list(volume.notes),
         "steps": STEPS,
-        "threshold": predicted and predicted.threshold,
-        "made_by": predicted and f"{predicted.model}: {fold_words(predicted.folds)}",
+        **_made(predicted),
+        "other": record.other and _made(record.other),
         "research_use": RESEARCH_USE,
         "blobs": _places(blobs),
     }
@@ -119,6 +126,13 @@ def orientation_of(affine: np.ndarray | None) -> dict[str, str] | None:
         negative, positive = ("LR", "PA", "IS")[most]
         edges[low], edges[high] = (negative, positive) if axis[most] > 0 else (positive, negative)
     return edges
+
+
+def _made(predicted: Predicted | None) -> dict[str, object]:
+    return {
+        "threshold": predicted and predicted.threshold,
+        "made_by": predicted and predicted.made_by,
+    }
 
 
 def _places(blobs: dict[str, bytes]) -> dict[str, dict[str, int]]:

@@ -1,24 +1,124 @@
 """Volume -> probability: the one way in, whatever the volume came from."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from brainseg.components import without_small
 from brainseg.errors import ModelError
+from brainseg.index import Progress
 from brainseg.metrics import dice
-from brainseg.models import Model, Standing
-from brainseg.preprocessing import back_from_grid, prepare
+from brainseg.models import NEW, Model, Standing
+from brainseg.preprocessing import back_to_volume, prepared_parts
 from brainseg.volume import Volume
 
+if TYPE_CHECKING:
+    from brainseg.engines import Engine
 
-def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return the probability that each pixel is tumour.
+FAST, STANDARD, FULL = "fast", "standard", "full"
+
+EFFORTS = {
+    FAST: "one fold, each slice once",
+    STANDARD: "every fold that may, asked as the manifest says, which is how the model is scored",
+    FULL: "every fold that may, each slice and its mirror image",
+}
+"""How often the networks look before the mean is taken. A case that a fold never saw is predicted by
+that one alone, whatever the effort."""
+
+SLICES_AT_ONCE = 36
+"""What is on the network's grid at one time: the memory is that of so many slices, not of all."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A probability with what made it; the threshold comes later, and needs no network.
+
+    Attributes:
+        probability: (n, h, w) float32, 0..1, on the volume's own grid: the mean of all looks.
+        spread: (n, h, w) float32, 0..0.5, the standard deviation of the looks; None where there was
+            one. It is taken on the network's grid and then brought to the volume's.
+        standing: what the model knew of the patient, and which folds predicted.
+        seconds: networks and preprocessing took, without opening the model.
+        engine: what ran the networks, such as “TensorFlow float32”.
+        device: on what.
+        set_aside: separate components that were brought under the model's threshold; see
+            :func:`brainseg.components.without_small`.
+        members: looks that were averaged: networks, times two where each saw the mirror image, too.
+    """
+
+    probability: np.ndarray
+    spread: np.ndarray | None
+    standing: Standing
+    seconds: float
+    engine: str
+    device: str
+    members: int
+    set_aside: int = 0
+
+    def mask(self, threshold: float) -> np.ndarray:
+        """Return (n, h, w) bool: where the probability is at least the threshold."""
+        return self.probability >= threshold
+
+    @property
+    def mirrored(self) -> bool:
+        """Return whether each network looked at the mirror image, too."""
+        return self.members > len(self.standing.folds)
+
+
+def predict_timed(
+    volume: Volume,
+    model: Model,
+    standing: Standing,
+    effort: str = STANDARD,
+    progress: Progress | None = None,
+) -> Prediction:
+    """Return the prediction of a volume by the folds that its standing names.
 
     Args:
         volume: a whole case, or one slice (n is 1): the network looks at neighbours and normalises
-            over the case, so the same slice alone may come out differently.
+            over the case, so the same slice alone may come out differently. Any size: it is brought
+            to the network's grid at its own proportions, and the answer back to the volume's own grid.
+        model: see :func:`brainseg.models.open_model`.
+        standing: see :meth:`brainseg.models.Model.standing`.
+        effort: a key of :data:`EFFORTS`.
+        progress: called with (slices done, slices); what it raises ends the prediction.
+
+    Raises:
+        ModelError: the model cannot be opened, or gave something that is no probability.
+    """
+    if effort not in EFFORTS:
+        raise ModelError(f"unknown effort “{effort[:20]}”: choose one of {', '.join(EFFORTS)}.")
+    if effort == FAST:
+        standing = replace(standing, folds=standing.folds[:1])
+    networks = warm_up(model, standing.folds)
+    mirrored = effort == FULL or (effort == STANDARD and model.inference.mirrored)
+    started = time.perf_counter()
+    mean, spread = _looked_at(volume, model, networks, mirrored, progress)
+    probability, set_aside = back_to_volume(mean, volume), 0
+    if share := model.inference.smallest_share:
+        at = model.threshold_for(standing.folds)
+        probability, set_aside = without_small(probability, at, share)
+    return Prediction(
+        probability=probability,
+        spread=None if spread is None else back_to_volume(spread, volume),
+        standing=standing,
+        seconds=time.perf_counter() - started,
+        engine=networks[0].name,
+        device=networks[0].device,
+        members=len(networks) * (2 if mirrored else 1),
+        set_aside=set_aside,
+    )
+
+
+def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return the probability that each pixel is tumour, each network having looked once.
+
+    Args:
+        volume: see :func:`predict_timed`.
         model: see :func:`brainseg.models.open_model`.
         folds: whose mean is taken; all of them without. For a case of a cohort they are
             :attr:`brainseg.models.Standing.folds`.
@@ -27,63 +127,53 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
         (n, h, w) float32, 0..1, on the volume's own grid.
 
     Raises:
-        ModelError: the model cannot be opened, or gave something that is no probability.
+        ModelError: as for :func:`predict_timed`.
     """
-    # Keras comes with the engine, and pages that only choose a model open without it.
-    from brainseg.engines import load_engine
-
     if folds is None:
         folds = tuple(record.number for record in model.folds)
-    inputs = prepare(volume, model.preprocessing)
-    probability = np.mean([load_engine(model, fold)(inputs) for fold in folds], axis=0)
-    if not np.isfinite(probability).all():
-        raise ModelError(
-            f"{model.name} gave values that are no probability for this volume: use another model."
-        )
-    return back_from_grid(probability.astype(np.float32), *volume.pixels.shape[1:3])
+    return predict_timed(volume, model, Standing(NEW, folds)).probability
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A probability with what made it; the threshold comes later, and needs no network.
-
-    Attributes:
-        probability: (n, h, w) float32, 0..1, on the volume's own grid.
-        standing: what the model knew of the patient, and which folds therefore predicted.
-        seconds: the network and its preprocessing took, without opening the model.
-    """
-
-    probability: np.ndarray
-    standing: Standing
-    seconds: float
-
-    def mask(self, threshold: float) -> np.ndarray:
-        """Return (n, h, w) bool: where the probability is at least the threshold."""
-        return self.probability >= threshold
-
-
-def predict_timed(volume: Volume, model: Model, standing: Standing) -> Prediction:
-    """Return the prediction of a volume by the folds that its standing names.
-
-    Raises:
-        ModelError: as for :func:`predict`.
-    """
-    warm_up(model, standing.folds)
-    started = time.perf_counter()
-    probability = predict(volume, model, standing.folds)
-    return Prediction(probability, standing, time.perf_counter() - started)
-
-
-def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> None:
+def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> "list[Engine]":
     """Open the networks of a model ahead of the first prediction; all folds without ``folds``.
 
     Raises:
-        ModelError: as for :func:`predict`.
+        ModelError: as for :func:`predict_timed`.
     """
+    # Keras may come with the engine, and pages that only choose a model open without it.
     from brainseg.engines import load_engine
 
-    for fold in folds if folds is not None else [record.number for record in model.folds]:
-        load_engine(model, fold)
+    numbers = folds if folds is not None else [record.number for record in model.folds]
+    return [load_engine(model, fold) for fold in numbers]
+
+
+def _looked_at(
+    volume: Volume,
+    model: Model,
+    networks: Sequence[Callable[[np.ndarray], np.ndarray]],
+    mirrored: bool,
+    progress: Progress | None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return mean and spread of all looks on the network's grid, (n, size, size) float32 each."""
+    means, spreads, done = [], [], 0
+    for inputs in prepared_parts(volume, model.preprocessing, SLICES_AT_ONCE):
+        looks = [network(inputs) for network in networks]
+        if mirrored:
+            turned = np.ascontiguousarray(inputs[:, :, ::-1])
+            looks += [network(turned)[:, :, ::-1] for network in networks]
+        mean = np.mean(looks, axis=0, dtype=np.float32)
+        if not np.isfinite(mean).all():
+            raise ModelError(
+                f"{model.name} gave values that are no probability for this volume: use another "
+                "model."
+            )
+        means.append(mean)
+        if len(looks) > 1:
+            spreads.append(np.std(looks, axis=0, dtype=np.float32))
+        done += len(inputs)
+        if progress:
+            progress(done, len(volume))
+    return np.concatenate(means), np.concatenate(spreads) if spreads else None
 
 
 def area_by_slice(

@@ -1,5 +1,6 @@
 """One way from a volume to a network's input, for training, evaluation and live prediction alike."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -49,8 +50,46 @@ def prepare(volume: Volume, how: Preprocessing) -> np.ndarray:
         (n, size, size, channels) float32: the three sequences, then the FLAIR of the neighbours
         from the farthest before to the farthest after. At the ends a slice is its own neighbour.
     """
-    stack = fit_to_grid(normalise(volume.pixels), how.size)
-    return np.stack([with_context(stack, place, how.context_slices) for place in range(len(stack))])
+    return next(prepared_parts(volume, how, len(volume)))
+
+
+def prepared_parts(volume: Volume, how: Preprocessing, most: int) -> Iterator[np.ndarray]:
+    """Yield what :func:`prepare` returns, at most so many slices at a time.
+
+    A slice keeps its proportions: in mm where the spacing of its rows and columns is known, else in px.
+
+    Args:
+        volume: any size.
+        how: what the network expects.
+        most: slices in a part, 1 or more; the last one may have fewer.
+    """
+    levels = _normalised_levels(volume.pixels)
+    darkest = levels.min()
+    planes, reach, pixel = volume.pixels, how.context_slices, _pixel(volume)
+    for first in range(0, len(planes), most):
+        start, end = max(0, first - reach), min(len(planes), first + most + reach)
+        # One by one: a case of large slices as float32 would be four times its size.
+        stack = np.concatenate(
+            [
+                fit_to_grid(_look_up(plane[np.newaxis], levels), how.size, pixel, darkest)
+                for plane in planes[start:end]
+            ]
+        )
+        places = range(first - start, min(first + most, len(planes)) - start)
+        yield np.stack([with_context(stack, place, reach) for place in places])
+
+
+def back_to_volume(planes: np.ndarray, volume: Volume) -> np.ndarray:
+    """Return what a network made of a volume on the volume's own grid.
+
+    Args:
+        planes: (n, size, size) float32, one for each slice of :func:`prepare`.
+        volume: what was prepared.
+
+    Returns:
+        (n, h, w) float32, within the range of ``planes``.
+    """
+    return back_from_grid(planes, *volume.pixels.shape[1:3], _pixel(volume))
 
 
 def normalise(pixels: np.ndarray) -> np.ndarray:
@@ -62,33 +101,33 @@ def normalise(pixels: np.ndarray) -> np.ndarray:
     Returns:
         (n, h, w, 3) float32 within :data:`CLIP`; a sequence without contrast is all 0.
     """
-    normalised = np.zeros(pixels.shape, np.float32)
-    for channel in range(pixels.shape[-1]):
-        sequence = pixels[..., channel]
-        counts = np.bincount(sequence.ravel(), minlength=256).astype(np.float64)
-        bright_end = np.searchsorted(np.cumsum(counts[1:]), 0.995 * counts[1:].sum()) + 1
-        counts[: int(np.ceil(HEAD_SHARE * bright_end)) + 1] = 0
-        if counts.sum() == 0:
-            continue
-        levels = np.arange(256)
-        mean = np.average(levels, weights=counts)
-        deviation = np.sqrt(np.average((levels - mean) ** 2, weights=counts))
-        if deviation == 0:
-            continue
-        # 256 levels are normalised once and looked up, instead of every pixel of the case.
-        table = np.clip((levels - mean) / deviation, *CLIP).astype(np.float32)
-        normalised[..., channel] = table[sequence]
-    return normalised
+    return _look_up(pixels, _normalised_levels(pixels))
 
 
-def fit_to_grid(stack: np.ndarray, size: int) -> np.ndarray:
-    """Return (n, h, w, c) float32 scaled to fit (n, size, size, c), its margin the darkest value."""
+def fit_to_grid(
+    stack: np.ndarray,
+    size: int,
+    pixel: tuple[float, float] = (1.0, 1.0),
+    margin: float | None = None,
+) -> np.ndarray:
+    """Return (n, h, w, c) float32 scaled to fit (n, size, size, c).
+
+    Args:
+        stack: (n, h, w, c) float32.
+        size: of the grid, px.
+        pixel: height and width of a pixel in one unit: the grid's are square.
+        margin: the value around the slices; the darkest of the stack without.
+    """
     height, width = stack.shape[1:3]
-    if (height, width) == (size, size):
+    top, left, tall, wide = _place_on_grid(height, width, size, pixel)
+    if (height, width) == (tall, wide) == (size, size):
         return stack
-    top, left, tall, wide = _place_on_grid(height, width, size)
-    fitted = np.full((len(stack), size, size, stack.shape[-1]), stack.min(), np.float32)
-    shrinks = tall < height
+    fitted = np.full(
+        (len(stack), size, size, stack.shape[-1]),
+        stack.min() if margin is None else margin,
+        np.float32,
+    )
+    shrinks = tall <= height and wide <= width
     for place, plane in enumerate(stack):
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         resized = cv2.resize(plane, (wide, tall), interpolation=how)
@@ -97,14 +136,26 @@ def fit_to_grid(stack: np.ndarray, size: int) -> np.ndarray:
     return fitted
 
 
-def back_from_grid(probability: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return (n, size, size) probabilities on the (n, height, width) grid they came from, 0..1."""
-    size = probability.shape[1]
-    if (height, width) == (size, size):
-        return probability
-    top, left, tall, wide = _place_on_grid(height, width, size)
-    inside = probability[:, top : top + tall, left : left + wide]
-    return np.stack([cv2.resize(plane, (width, height)) for plane in inside]).clip(0, 1)
+def back_from_grid(
+    planes: np.ndarray, height: int, width: int, pixel: tuple[float, float] = (1.0, 1.0)
+) -> np.ndarray:
+    """Return (n, size, size) float32 on the (n, height, width) grid they came from.
+
+    Args:
+        planes: within 0..1.
+        height: of the grid that :func:`fit_to_grid` was given, px.
+        width: likewise.
+        pixel: likewise.
+    """
+    size = planes.shape[1]
+    top, left, tall, wide = _place_on_grid(height, width, size, pixel)
+    if (height, width) == (tall, wide) == (size, size):
+        return planes
+    inside = planes[:, top : top + tall, left : left + wide]
+    back = np.empty((len(planes), height, width), np.float32)
+    for place, plane in enumerate(inside):
+        back[place] = cv2.resize(plane, (width, height)).clip(0, 1)
+    return back
 
 
 def with_context(stack: np.ndarray, place: int, context_slices: int) -> np.ndarray:
@@ -117,8 +168,55 @@ def with_context(stack: np.ndarray, place: int, context_slices: int) -> np.ndarr
     ).astype(np.float32)
 
 
-def _place_on_grid(height: int, width: int, size: int) -> tuple[int, int, int, int]:
+def _normalised_levels(pixels: np.ndarray) -> np.ndarray:
+    """Return what each level of each sequence becomes, (c, 256) float32; see :func:`normalise`.
+
+    Levels darker or brighter than any pixel become what the nearest one does, so that the smallest
+    value is one that the case holds.
+    """
+    counts = np.zeros((pixels.shape[-1], 256), np.int64)
+    # Slice by slice, for counting takes eight bytes a pixel.
+    for plane in pixels:
+        for channel, counted in enumerate(counts):
+            counted += np.bincount(plane[..., channel].ravel(), minlength=256)
+    return np.stack([_levels_of(counted) for counted in counts])
+
+
+def _levels_of(counted: np.ndarray) -> np.ndarray:
+    """Return what each level of one sequence becomes, (256,) float32, from its counts, (256,)."""
+    levels, counts = np.arange(256), counted.astype(np.float64)
+    bright_end = np.searchsorted(np.cumsum(counts[1:]), 0.995 * counts[1:].sum()) + 1
+    counts[: int(np.ceil(HEAD_SHARE * bright_end)) + 1] = 0
+    if counts.sum() == 0:
+        return np.zeros(256, np.float32)
+    mean = np.average(levels, weights=counts)
+    deviation = np.sqrt(np.average((levels - mean) ** 2, weights=counts))
+    if deviation == 0:
+        return np.zeros(256, np.float32)
+    present = np.flatnonzero(counted)
+    held = levels.clip(present[0], present[-1])
+    return np.clip((held - mean) / deviation, *CLIP).astype(np.float32)
+
+
+def _look_up(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return pixels, (n, h, w, c) uint8, as what their levels become, float32."""
+    # 256 levels are normalised once and looked up, instead of every pixel of the case.
+    found = np.empty(pixels.shape, np.float32)
+    for channel, table in enumerate(levels):
+        found[..., channel] = table[pixels[..., channel]]
+    return found
+
+
+def _pixel(volume: Volume) -> tuple[float, float]:
+    """Return height and width of a pixel, equal where nothing is known."""
+    return (1.0, 1.0) if volume.spacing_mm is None else volume.spacing_mm[1:]
+
+
+def _place_on_grid(
+    height: int, width: int, size: int, pixel: tuple[float, float]
+) -> tuple[int, int, int, int]:
     """Return top, left, height and width of an image centred on the grid at its own proportions."""
-    scale = size / max(height, width)
-    tall, wide = max(1, round(height * scale)), max(1, round(width * scale))
+    tall, wide = height * pixel[0], width * pixel[1]
+    scale = size / max(tall, wide)
+    tall, wide = max(1, round(tall * scale)), max(1, round(wide * scale))
     return (size - tall) // 2, (size - wide) // 2, tall, wide

@@ -6,8 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from brainseg.models import Model
+from brainseg.models import Model, fold_words
 from brainseg.prediction import Prediction, dice_of_case
+from brainseg.uncertainty import said_of
 from brainseg.volume import FLAIR, Volume
 
 SYNTHETIC = "Synthetic: made by a program, of no patient."
@@ -24,6 +25,8 @@ class Predicted:
         threshold: a probability of at least this is tumour, 0..1.
         probability: (n, h, w) float32, 0..1.
         dice: of the whole case against the usable masks, 0..1; None without one.
+        prediction: how it was made, with its spread; None where that is not known any more.
+        digest: of the model's manifest, which names the weights' files; None where not known.
     """
 
     model: str
@@ -32,6 +35,48 @@ class Predicted:
     threshold: float
     probability: np.ndarray
     dice: float | None
+    prediction: Prediction | None = None
+    digest: str | None = None
+
+    @property
+    def spread(self) -> np.ndarray | None:
+        """Return (n, h, w) float32, the standard deviation of the looks; None where there was one."""
+        return self.prediction.spread if self.prediction else None
+
+    @property
+    def made_by(self) -> str:
+        """Return what made it: “lgg-unet: the mean of folds 0 and 1, with mirror images”."""
+        return f"{self.model}: {fold_words(self.folds)}{', with mirror images' * self.mirrored}"
+
+    @property
+    def mirrored(self) -> bool:
+        """Return whether each network looked at the mirror image, too."""
+        return self.prediction is not None and self.prediction.mirrored
+
+    @property
+    def how_made(self) -> list[str]:
+        """Return how often which networks looked, on what and for how long, as sentences."""
+        if self.prediction is None:
+            return []
+        made = self.prediction
+        looks = "one look" if made.members == 1 else f"the mean of {made.members} looks"
+        mirrored = " at each slice and its mirror image" if self.mirrored else ""
+        told = [
+            f"The probability is {looks}{mirrored}, by {made.engine} on {made.device} in "
+            f"{made.seconds:.1f} s."
+        ]
+        if made.set_aside:
+            were = "finding was" if made.set_aside == 1 else "findings were"
+            told.append(
+                f"{made.set_aside} smaller separate {were} set aside: this model keeps the largest."
+            )
+        return told
+
+    def how_sure(self, slice_numbers: Sequence[int]) -> list[str]:
+        """Return how far the looks agree, as sentences; see :mod:`brainseg.uncertainty`."""
+        if self.prediction is None:
+            return []
+        return [*said_of(self.prediction, self.threshold, slice_numbers)]
 
     @cached_property
     def mask(self) -> np.ndarray:
@@ -51,6 +96,8 @@ class CaseRecord:
         there: (n,) bool, False where a slice has no mask that can be used.
         predicted: a model's part, or None.
         synthetic: whether the case was made, not scanned.
+        other: another prediction of the same case, to be compared with the first; or None.
+        warnings: what a person should know before trusting the prediction, a sentence each.
     """
 
     case: str
@@ -60,6 +107,18 @@ class CaseRecord:
     there: np.ndarray
     predicted: Predicted | None = None
     synthetic: bool = False
+    other: Predicted | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+        """Return what can be measured: "Mask" and "Prediction" to the region and where it is known."""
+        regions: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+        if self.there.any():
+            regions["Mask"] = (self.masks, self.there)
+        if self.predicted:
+            regions["Prediction"] = (self.predicted.mask, None)
+        return regions
 
     @cached_property
     def flair_copies(self) -> list[str]:
@@ -105,20 +164,70 @@ def record_of(
         there: (n,) bool, False where a slice has no mask that can be used.
         model: what predicted.
         prediction: by that model; without one, the record has none.
-        threshold: 0..1; the model's own without one.
+        threshold: as for :func:`predicted_by`.
         synthetic: whether the case was made, not scanned.
     """
     numbers = tuple(map(int, slice_numbers))
     record = CaseRecord(case, volume, numbers, masks, there, synthetic=synthetic)
     if model is None or prediction is None:
         return record
-    at = model.threshold if threshold is None else threshold
-    predicted = Predicted(
+    return replace(record, predicted=predicted_by(model, prediction, masks, there, threshold))
+
+
+def predicted_by(
+    model: Model,
+    prediction: Prediction,
+    masks: np.ndarray,
+    there: np.ndarray,
+    threshold: float | None = None,
+) -> Predicted:
+    """Return a model's part of a record, with its Dice at the threshold.
+
+    Args:
+        model: what predicted.
+        prediction: by that model.
+        masks: (n, h, w) bool.
+        there: (n,) bool, False where a slice has no mask that can be used.
+        threshold: 0..1; without one, the model's own for the folds that predicted.
+    """
+    standing = prediction.standing
+    at = model.threshold_for(standing.folds) if threshold is None else threshold
+    return Predicted(
         model.name,
-        prediction.standing.relation,
-        prediction.standing.folds,
+        standing.relation,
+        standing.folds,
         at,
         prediction.probability,
         dice_of_case(prediction.mask(at), masks, there),
+        prediction,
+        model.digest,
     )
-    return replace(record, predicted=predicted)
+
+
+def record_of_upload(
+    volume: Volume,
+    slice_numbers: Sequence[int] | None = None,
+    model: Model | None = None,
+    prediction: Prediction | None = None,
+    threshold: float | None = None,
+    name: str = "upload",
+    warnings: tuple[str, ...] = (),
+) -> CaseRecord:
+    """Return the record of a volume that has no masks: what a person brought.
+
+    Args:
+        volume: see :func:`brainseg.formats.assemble`.
+        slice_numbers: (n,); 1 to n without.
+        model: what predicted.
+        prediction: by that model.
+        threshold: as for :func:`predicted_by`.
+        name: of the record's files; never the name of the file that was brought, which may be a
+            patient's.
+        warnings: see :class:`CaseRecord`.
+    """
+    numbers = range(1, len(volume) + 1) if slice_numbers is None else slice_numbers
+    # A view of one zero: a mask that nobody drew needs no memory.
+    masks = np.broadcast_to(np.False_, volume.pixels.shape[:3])
+    there = np.zeros(len(volume), bool)
+    record = record_of(name, volume, numbers, masks, there, model, prediction, threshold)
+    return replace(record, warnings=warnings)

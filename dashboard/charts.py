@@ -22,6 +22,11 @@ PALE = "rgba(125, 135, 147, 0.35)"
 
 PALE_OPACITY = 0.25
 
+LEGEND_ON_TOP = {
+    "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    "showlegend": True,
+}
+
 GROUP_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#e69f00", "#999999")
 """All of that palette that is read on white and on near-black, the mask's orange late, then grey."""
 
@@ -64,21 +69,6 @@ def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = T
         dragmode="pan",
         uirevision=f"{shape}",
     )
-
-
-def slice_strip(figure: go.Figure, chosen: int, title: str, height_px: int) -> go.Figure:
-    """Make a figure by slice number a strip that marks a slice and answers to clicks.
-
-    Args:
-        figure: is changed.
-        chosen: the slice number that is shown.
-        title: of the vertical axis.
-        height_px: of the figure.
-    """
-    figure.add_vline(chosen, line={"color": QUIET, "width": 2, "dash": "dot"})
-    figure.update_xaxes(title="slice", showgrid=False, fixedrange=True)
-    figure.update_yaxes(title=title, rangemode="tozero", nticks=4, fixedrange=True)
-    return clickable(figure, height_px, bargap=0.15)
 
 
 def clickable(figure: go.Figure, height_px: int, **layout: object) -> go.Figure:

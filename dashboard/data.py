@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from brainseg.event_follower import EventsFollower
 from brainseg.features import Features
 from brainseg.followers import CsvFollower, RunFollower
 from brainseg.foreign_runs import Log, follow
-from brainseg.models import Model
+from brainseg.models import Model, Standing
 from brainseg.prediction import Prediction, predict_timed
 from brainseg.prediction import warm_up as warm_up_model
 from brainseg.record import CaseRecord, record_of
@@ -37,6 +38,9 @@ from brainseg.reviews import open_reviews
 from brainseg.runs import Run
 from brainseg.volume import Volume
 from dashboard.background import Work
+
+if TYPE_CHECKING:
+    from brainseg.phantom import SyntheticCase
 
 _BY_CONTENT = {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
 _WITH_PATIENTS = {Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))}
@@ -218,6 +222,28 @@ def reload() -> None:
 def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
     """Return a case's probability; the digest stands for the model's folds, weights and input."""
     return predict_timed(volume(cohort, case), model, model.standing(cohort.case(case)))
+
+
+@st.cache_resource(
+    max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
+)
+def predicting(
+    cohort: Cohort, case: str, model: Model, standing: Standing, effort: str
+) -> Work[Prediction]:
+    """Start to predict a case beside the page; see :func:`brainseg.prediction.predict_timed`."""
+    pixels = volume(cohort, case)
+    return Work(
+        "predicting", lambda progress: predict_timed(pixels, model, standing, effort, progress)
+    )
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def example() -> "SyntheticCase":
+    """Return a case of the synthetic sample, for who has no file at hand."""
+    # Not above: it brings the templates' library, which no other page needs.
+    from brainseg.phantom import synthesize_case
+
+    return synthesize_case(seed=0, case_number=2)
 
 
 @st.cache_resource(

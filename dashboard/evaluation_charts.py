@@ -10,8 +10,7 @@ from plotly.subplots import make_subplots
 from brainseg.evaluation.leakage import BY_PATIENT, BY_SLICE
 from brainseg.metrics import CURVE_BINS
 from brainseg.models import HELD_OUT, NEW, SEEN
-from dashboard.charts import MASK_RGB, QUIET, SERIES_COLOUR, clickable
-from dashboard.model_charts import LEGEND_ON_TOP
+from dashboard.charts import LEGEND_ON_TOP, MASK_RGB, QUIET, SERIES_COLOUR, clickable
 
 RELATION_COLOURS = {HELD_OUT: "#009e73", NEW: SERIES_COLOUR, SEEN: QUIET}
 """Of what a model knows of a case; see :class:`brainseg.models.Standing`."""

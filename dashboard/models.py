@@ -53,7 +53,7 @@ def model_picker() -> Model:
                 f"There is no model “{widgets.plain(wrong)}”: here is {widgets.plain(names[0])}.",
                 icon=":material/help:",
             )
-        st.selectbox("Model", names, key=state.MODEL, on_change=_forget_threshold, width=320)
+        st.selectbox("Model", names, key=state.MODEL, on_change=_forget_threshold, width=220)
         address.keep(state.MODEL, names, names[0])
         return open_model(choices[st.session_state[state.MODEL]])
     except ModelError as error:

@@ -4,7 +4,8 @@ The worklist shows it, the case page steps through it, a chart makes one. It sta
 of :func:`parameters`; a link that passes them on leads to the same cases.
 """
 
-from collections.abc import Iterable, Mapping
+import random
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from brainseg.filters import Condition, Filter
 from brainseg.findings import Finding
 from brainseg.models import open_model
 from brainseg.reviews import open_reviews
-from dashboard import address, columns, data, models, state, widgets
+from dashboard import address, columns, data, models, state, viewer, widgets
 
 PASSED_ON = (state.WHERE, state.SEARCH, state.SORT, state.COLUMNS)
 
@@ -296,6 +297,27 @@ def custom(point: Mapping) -> list:
     if isinstance(held, Mapping):  # plotly sends the entries of some traces by place
         return list(held.values())
     return list(held) if isinstance(held, list | tuple) else [held]
+
+
+def stepper(cohort: Cohort) -> Callable[[str], None]:
+    """Return what leads to the case that a key or a button asks for; at an end of the list it stays.
+
+    Args:
+        cohort: the open cohort; the chosen case stands under :data:`dashboard.state.CASE`.
+    """
+
+    def go(where: str) -> None:
+        now = st.session_state[state.CASE]
+        if where == viewer.RANDOM:
+            others = [name for name in order(cohort) if name != now]
+            to = random.choice(others) if others else None
+        else:
+            here = place(cohort, now)
+            to = here.after if where == viewer.NEXT else here.before
+        if to is not None:
+            address.put(**{state.CASE: to, state.SLICE: None})
+
+    return go
 
 
 def _is_number(value: object) -> bool:

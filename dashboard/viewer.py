@@ -5,6 +5,7 @@ layers, threshold and measurements run there, and so does the part of the addres
 this server hears again only where a person wants another case.
 """
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -28,11 +29,11 @@ async function parts(names) {
   return import(new URL("viewer/viewer.js", base));
 }
 const viewers = new WeakMap();
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const place = parentElement.querySelector(".place");
   module ??= parts(NAMES);
   if (!viewers.has(place)) {
-    viewers.set(place, module.then(({ Viewer }) => new Viewer(place, () => {})));
+    viewers.set(place, module.then(({ Viewer }) => new Viewer(place)));
   }
   const failed = (error) => {
     module = undefined;
@@ -40,7 +41,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     place.textContent = `The viewer could not start (${error.message}): reload the page.`;
   };
   viewers.get(place).then((viewer) => {
-    viewer.go = (where) => setTriggerValue("go", where);
+    if ("goes" in place.dataset) viewer.go = (where) => setTriggerValue("go", where);
+    if ("tells" in place.dataset) viewer.telling.tell = (told) => setStateValue("thresholds", told);
     return viewer.load(data);
   }).catch(failed);
   return () => {
@@ -51,29 +53,49 @@ export default function ({ parentElement, data, setTriggerValue }) {
 """
 
 
-def show(payload: bytes, go: Callable[[str], None]) -> None:
+def show(
+    payload: bytes, go: Callable[[str], None] | None = None, tells: bool = False
+) -> list[float] | None:
     """Show a case.
 
     Args:
         payload: see :func:`brainseg.payload.case_payload`.
         go: called with :data:`NEXT`, :data:`PREVIOUS` or :data:`RANDOM` where a key asked for another
-            case, before the page runs again.
+            case, before the page runs again; without it no key asks.
+        tells: whether this server hears of a threshold that a person chose, once it rests.
+
+    Returns:
+        The chosen threshold, and where two predictions are compared that of the second; None where
+        the viewer stands at the models' own, or does not tell.
     """
 
     def asked() -> None:
         where = st.session_state[state.VIEWER].get("go")
-        if where in (NEXT, PREVIOUS, RANDOM):
+        if go and where in (NEXT, PREVIOUS, RANDOM):
             go(where)
 
-    _component()(data=payload, key=state.VIEWER, on_go_change=asked)
+    result = _component(go is not None, tells)(
+        data=payload, key=state.VIEWER, on_go_change=asked, on_thresholds_change=lambda: None
+    )
+    told = result.get("thresholds")
+    # What was told of another case or another model is not said of this one.
+    return told["values"] if told and told["of"] == _identity(payload) else None
+
+
+def _identity(payload: bytes) -> list[str | None]:
+    """Return what the viewer's thresholds belong to; viewer.js has the same."""
+    header = json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")])
+    other = header.get("other")
+    return [header["case"], header["made_by"], other and other["made_by"]]
 
 
 @cache
-def _component() -> Callable:
+def _component(goes: bool, tells: bool) -> Callable:
     names = sorted(str(path.relative_to(PARTS)) for path in PARTS.rglob("*.js"))
+    flags = " data-goes" * goes + " data-tells" * tells
     return st.components.v2.component(
-        "case_viewer",
-        html='<div class="place"></div>',
+        f"case_viewer{flags.replace(' data-', '_')}",
+        html=f'<div class="place"{flags}></div>',
         css=(PARTS / "viewer" / "viewer.css").read_text(),
         js=_START.replace("NAMES", str(names)),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
-from viewing import VIEWER, WAIT_MS, drawn, go
+from viewing import VIEWER, WAIT_MS, drawn, go, numbers_in
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort
@@ -49,14 +49,6 @@ def walked(tmp_path_factory):
     from conftest import write_tiny_cohort
 
     return write_tiny_cohort(tmp_path_factory.mktemp("walked") / "tiny")
-
-
-def numbers_in(page) -> dict[str, list[str]]:
-    rows = page.evaluate(
-        f"""() => [...{VIEWER}.querySelectorAll('.measures tr')]
-            .map(row => [...row.children].map(cell => cell.textContent))"""
-    )
-    return {f"{place} {row[0]}": row[1:] for place, row in enumerate(rows)}
 
 
 def test_all_slices_are_scrolled_without_asking_the_server(look, served, sample_root):

@@ -21,7 +21,6 @@ from brainseg.exports.case import (
     case_files,
     export_case,
     nifti_files,
-    slice_table,
     write_case,
     zip_bytes,
 )
@@ -31,6 +30,7 @@ from brainseg.exports.nifti import (
     affine_warning,
     nifti_bytes,
 )
+from brainseg.exports.tables import case_table, slice_table
 from brainseg.models import HELD_OUT
 from brainseg.record import SYNTHETIC, CaseRecord, Predicted, record_of
 from brainseg.volume import FLAIR, Volume
@@ -140,6 +140,9 @@ def test_the_table_names_the_slice_of_each_place(tiny_cohort):
     assert table["slice_number"].tolist() == [1, 2, 10]
     assert table["mask_area_px"].tolist() == [100, 144, 0]
     assert table["prediction_area_px"].tolist() == [0, 0, 3072]
+    whole = case_table(predicted(record_of_case(tiny_cohort))).set_index("region")
+    assert whole["volume_vx"].to_dict() == {"mask": 244, "prediction": 3072}
+    assert whole["longest_slice"].to_dict() == {"mask": 2, "prediction": 10}
 
 
 def test_a_slice_that_cannot_be_used_is_not_in_the_stack_and_is_named(tiny_cohort):

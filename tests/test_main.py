@@ -114,17 +114,11 @@ def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tm
     code, facts, _ = run("predict", image, "--out", tmp_path / "out", "--model", model, "--json")
     assert code == 0
     assert set(facts) == {
-        "input",
-        "case",
-        "slices",
-        "area_px",
-        "model",
-        "fold",
-        "seconds",
-        "outputs",
-        "error",
+        *("input", "case", "model", "effort", "slices", "area_px", "fold", "folds", "relation"),
+        *("threshold", "members", "set_aside", "engine", "device", "seconds", "measures", "dice"),
+        *("agreement", "uncertainty", "warnings", "notes", "outputs", "error"),
     }
-    assert Path(facts["outputs"][0]).exists()
+    assert all(Path(path).exists() for path in facts["outputs"])
 
 
 def test_reviews_are_told_as_csv_or_written_to_a_new_file(run, tiny_cohort, tmp_path, capsys):

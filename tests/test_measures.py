@@ -15,6 +15,7 @@ from brainseg.measures import (
     components_of_plane,
     diameters,
     largest_component,
+    measure_case,
     measure_volume,
 )
 
@@ -200,3 +201,15 @@ def test_slices_add_up_to_the_volume_on_the_sample_cohort(sample_root):
         table = by_slice(masks, case.readable["slice_number"], there)
         assert table["area_px"].sum() == measure_volume(masks, there).volume_vx
         assert table["area_px"].tolist() == case.readable["area_px"].tolist()
+
+
+def test_a_case_has_the_longest_diameter_of_its_slices_and_says_of_which():
+    masks = np.stack([blob(20, 20, 4) > 0, blob(22, 22, 10) > 0, np.zeros((64, 64), bool)])
+    whole = measure_case(masks, [5, 7, 9], spacing_mm=(5.0, 0.5, 0.5))
+    assert (whole["volume_vx"], whole["longest_slice"], whole["slices"]) == (116, 7, 2)
+    assert whole["longest_px"] == pytest.approx(np.hypot(9, 9))
+    assert whole["longest_mm"] == pytest.approx(np.hypot(9, 9) / 2)
+    assert measure_case(masks, [5, 7, 9], np.array([True, False, True]))["longest_slice"] == 5
+    nothing = measure_case(masks[2:], [9])
+    assert (nothing["longest_px"], nothing["longest_slice"]) == (None, None)
+    assert "longest_mm" not in nothing

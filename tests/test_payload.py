@@ -5,7 +5,9 @@ import pytest
 from pages import unpack
 
 from brainseg import RESEARCH_USE
+from brainseg.models import Standing
 from brainseg.payload import STEPS, case_payload, in_steps, orientation_of
+from brainseg.prediction import Prediction
 from brainseg.record import CaseRecord, Predicted
 from brainseg.volume import Volume
 
@@ -34,6 +36,21 @@ def test_every_array_comes_back_as_it_was():
     assert header["threshold"] == 0.35
     assert header["made_by"] == "m: the mean of folds 0 and 1"
     assert header["research_use"] == RESEARCH_USE
+
+
+def test_spread_and_another_prediction_are_sent_where_there_are_any():
+    half = np.full((3, 5, 4), 0.5, np.float32)
+    looked = Prediction(half, half / 4, Standing("new", (0, 1)), 0.1, "Net", "CPU", 4)
+    predicted = Predicted("m", "new", (0, 1), 0.35, half, None, looked)
+    other = Predicted("n", "new", (2,), 0.6, half / 5, None)
+    header, arrays = unpack(case_payload(record(predicted=predicted, other=other)))
+    assert (arrays["spread"] == STEPS // 8).all()
+    assert (arrays["other"] == STEPS // 10).all()
+    assert header["made_by"] == "m: the mean of folds 0 and 1, with mirror images"
+    assert header["other"] == {"threshold": 0.6, "made_by": "n: fold 2"}
+    header, arrays = unpack(case_payload(record(predicted=other)))
+    assert header["other"] is None
+    assert not {"spread", "other"} & set(arrays)
 
 
 def test_a_case_without_a_usable_mask_is_sent_none():

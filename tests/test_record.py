@@ -1,5 +1,6 @@
 """CaseRecord: which slice stands for a case, and what is said of it."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import FIRST, FLAIR_REPEATED, head
 from brainseg.cohort import Cohort
 from brainseg.models import HELD_OUT, Standing
 from brainseg.prediction import Prediction
-from brainseg.record import CaseRecord, Predicted, record_of
+from brainseg.record import CaseRecord, Predicted, record_of, record_of_upload
 from brainseg.volume import Volume
 
 
@@ -20,6 +21,12 @@ def bare(masks: np.ndarray, probability: np.ndarray | None = None) -> CaseRecord
         predicted = Predicted("net", HELD_OUT, (0,), 0.5, probability, None)
     numbers = tuple(range(3, 3 + len(masks)))
     return CaseRecord("case", Volume(pixels), numbers, masks, np.ones(len(masks), bool), predicted)
+
+
+def predicted(
+    probability: np.ndarray, standing: Standing, spread: np.ndarray | None = None, members: int = 1
+) -> Prediction:
+    return Prediction(probability, spread, standing, 0.1, "Net float32", "CPU", members)
 
 
 def areas(*sizes: int) -> np.ndarray:
@@ -38,8 +45,8 @@ def test_the_key_slice_has_the_largest_mask_else_prediction_else_is_in_the_middl
 def test_a_prediction_is_scored_at_the_threshold_that_is_shown(tiny_cohort):
     case = Cohort.open(tiny_cohort).case(FIRST)
     volume, (masks, there) = case.volume(), case.masks()
-    prediction = Prediction(masks * np.float32(0.6), Standing(HELD_OUT, (2,)), 0.1)
-    model = SimpleNamespace(name="net", threshold=0.5)
+    prediction = predicted(masks * np.float32(0.6), Standing(HELD_OUT, (2,)))
+    model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
     read = (FIRST, volume, case.readable["slice_number"], masks, there)
     record = record_of(*read, model, prediction)
     assert (record.predicted.threshold, record.predicted.dice) == (0.5, 1.0)
@@ -57,3 +64,23 @@ def test_a_repeated_sequence_is_known(tiny_cohort, name, copies):
     case = Cohort.open(tiny_cohort).case(name)
     record = record_of(name, case.volume(), case.readable["slice_number"], *case.masks())
     assert record.flair_copies == copies
+
+
+def test_what_made_a_prediction_is_told_with_it():
+    probability = areas(1, 7).astype(np.float32)
+    looked = predicted(probability, Standing(HELD_OUT, (2,)), probability / 4, 2)
+    model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
+    record = record_of_upload(bare(areas(0, 0)).volume, [4, 5], model, looked, warnings=("Odd.",))
+    assert record.predicted.made_by == "net: fold 2, with mirror images"
+    (how,) = record.predicted.how_made
+    assert how == (
+        "The probability is the mean of 2 looks at each slice and its mirror image, by Net float32 on "
+        "CPU in 0.1 s."
+    )
+    assert record.predicted.how_sure(record.slice_numbers)[0].startswith("The network's two looks")
+    assert (record.case, record.slice_numbers, record.warnings) == ("upload", (4, 5), ("Odd.",))
+    assert list(record.regions) == ["Prediction"]
+    assert record.predicted.dice is None
+    assert record.key_slice == 1
+    aside = replace(record.predicted, prediction=replace(looked, set_aside=2))
+    assert aside.how_made[1].startswith("2 smaller separate findings were set aside")

@@ -1,25 +1,26 @@
-"""The prediction page: what the model finds, what that is worth, and what an upload may not do."""
+"""The prediction page: what the viewer is sent, what that is worth, what an upload may not do."""
 
-import json
-from io import BytesIO
+import io
+import re
+import zipfile
 
 import numpy as np
 import pytest
 import streamlit as st
 import tifffile
 from conftest import FIRST, blob, head
-from pages import open_page, pictures_of, texts
+from pages import open_page, texts, viewed
 from PIL import Image
+from two_folds import model_of_two_folds
 
 import brainseg.prediction
 from brainseg.cohort import Cohort
-from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR
-from brainseg.metrics import dice
 from brainseg.models import open_model
+from brainseg.payload import STEPS, in_steps
 from brainseg.prediction import predict
 from dashboard import uploads
 
-UPLOAD = {"source": "your own image"}
+UPLOAD = {"source": "your own files"}
 FIVE_CHANNELS = np.zeros((40, 40, 5), np.uint8)
 AS_ONE_PAGE = {"photometric": "minisblack", "planarconfig": "contig"}
 
@@ -30,39 +31,52 @@ def model(monkeypatch, tiny_model):
     return open_model()
 
 
+@pytest.fixture(scope="module")
+def two_folds(tiny_model, tmp_path_factory):
+    """Return the folder of a model of two folds; do not change it."""
+    return model_of_two_folds(tiny_model, tmp_path_factory.mktemp("models") / "two")
+
+
 @pytest.fixture
 def held_out(model) -> str:
     return model.folds[0].held_out[0]
 
 
 @pytest.fixture
-def runs_of_the_network(monkeypatch) -> list:
-    """Return a list that grows with each run of the network; nothing is kept from before."""
+def looks(monkeypatch) -> list:
+    """Return a list that grows with each prediction; nothing is kept from before."""
     st.cache_resource.clear()
-    runs, run = [], brainseg.prediction.predict
+    runs, run = [], brainseg.prediction._looked_at
 
     def counted(*given):
         runs.append(given)
         return run(*given)
 
-    monkeypatch.setattr(brainseg.prediction, "predict", counted)
+    monkeypatch.setattr(brainseg.prediction, "_looked_at", counted)
     return runs
 
 
-def metrics(app) -> list[tuple[str, str]]:
-    return [(metric.label, metric.value) for metric in app.metric]
+def facts(app, column: str | int = 0) -> dict[str, str]:
+    """Return the table of how a prediction was made."""
+    (table,) = [one.value for one in app.table if "Engine" in one.value.index]
+    return (table[column] if isinstance(column, str) else table.iloc[:, column]).to_dict()
+
+
+def said(app) -> str:
+    """Return the texts of a page without the escapes that keep them from being markup."""
+    return re.sub(r"\\(?=[^\w\s])", "", texts(app))
 
 
 def tiff(pixels: np.ndarray, **more: object) -> bytes:
-    file = BytesIO()
+    file = io.BytesIO()
     tifffile.imwrite(file, pixels, **more)
     return file.getvalue()
 
 
-def upload(app, data: bytes, name: str = "slice.tif"):
-    """Return the page after a file was uploaded."""
-    kind = "image/png" if name.endswith("png") else "image/tiff"
-    app.file_uploader("upload").set_value((name, data, kind))
+def upload(app, *files: tuple[str, bytes]):
+    """Return the page after files were uploaded together."""
+    given = [(name, data, "application/octet-stream") for name, data in files]
+    app.file_uploader("upload").set_value(given)
     return app.run()
 
 
@@ -72,57 +86,71 @@ def slice_with_a_tumour() -> np.ndarray:
     return image
 
 
-def test_a_held_out_case_is_scored_as_the_core_scores_it(monkeypatch, taught_root, model, held_out):
+def test_the_viewer_is_sent_what_the_core_predicts_of_a_held_out_case(
+    monkeypatch, taught_root, model, held_out
+):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
     assert not app.exception
     case = Cohort.open(taught_root).case(held_out)
-    prediction = predict(case.volume(), model) >= model.threshold
-    masks, _ = case.masks()
-    assert metrics(app) == [
-        ("Predicted (px)", f"{prediction[1].sum()}"),
-        ("Manual mask (px)", f"{masks[1].sum()}"),
-        ("Dice", f"{dice(masks[1], prediction[1]):.3f}"),
-        ("Predicted (voxels)", f"{prediction.sum():,}"),
-        ("Manual mask (voxels)", f"{masks.sum():,}"),
-        ("Dice", f"{dice(masks, prediction):.3f}"),
-    ]
-    assert "never seen: predicted by fold 0" in texts(app)
+    header, arrays = viewed(app)
+    assert np.array_equal(arrays["probability"], in_steps(predict(case.volume(), model)))
+    assert np.array_equal(arrays["mask"], case.masks()[0])
+    assert header["case"] == held_out
+    assert header["made_by"] == "tiny: fold 0"
+    assert header["threshold"] == pytest.approx(model.threshold, abs=0.5 / STEPS)
+    assert "never seen: predicted by fold 0" in said(app)
+    assert facts(app)["Patient"] == "held out"
+    assert facts(app)["Engine"]
+    assert facts(app)["Time"].endswith("s for 5 slices")
 
 
-def test_the_three_pictures_show_mask_prediction_and_probability_in_the_files_place(
-    monkeypatch, taught_root, model, held_out
-):
-    app = open_page(monkeypatch, taught_root, "prediction", case=held_out, slice=3, mask="fill")
-    beside, predicted, heat = pictures_of(app)
-    case = Cohort.open(taught_root).case(held_out)
-    flair = case.slice_pixels(3)[..., 1]
-    mask = case.slice_mask(3)
-    found = predict(case.volume(), model)[2] >= model.threshold
-    assert np.array_equal(beside[~mask][:, 0], flair[~mask])
-    assert np.array_equal(predicted[~found][:, 0], flair[~found])
-    assert (predicted[found][:, 0] != flair[found]).any()
-    assert heat.shape == (64, 64, 3)
-    assert MASK_COLOUR != PREDICTION_COLOUR
-
-
-def test_another_threshold_or_slice_does_not_run_the_network_again(
-    monkeypatch, taught_root, model, held_out, runs_of_the_network
+def test_the_network_looks_once_however_often_the_page_runs(
+    monkeypatch, taught_root, model, held_out, looks
 ):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
-    assert len(runs_of_the_network) == 1
-    before = metrics(app)
-    app.select_slider("threshold").set_value(0.05).run()
-    assert app.query_params["threshold"] in ("0.05", ["0.05"])
-    assert metrics(app) != before
-    app.select_slider("slice").set_value(4).run()
-    assert len(runs_of_the_network) == 1
+    app.run()
+    assert len(looks) == 1
 
 
-def test_no_tumour_at_this_threshold_is_said_in_words(monkeypatch, taught_root, model, held_out):
-    app = open_page(monkeypatch, taught_root, "prediction", case=held_out, slice=1, threshold=0.99)
-    assert "No tumour predicted on" in app.info[0].value
-    assert "at the threshold 0.99" in app.info[0].value
-    assert "(both empty)" in dict(metrics(app)[:3])["Dice"]
+def test_a_full_prediction_says_how_sure_it_is(monkeypatch, tiny_cohort, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
+    assert "spread" not in viewed(app)[1]
+    assert "One network looked once" in said(app)
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, effort="full")
+    assert not app.exception
+    header, arrays = viewed(app)
+    assert arrays["spread"].any()
+    assert header["made_by"] == "two: the mean of folds 0 and 1, with mirror images"
+    assert "The 2 networks, each with the mirror image, agree" in said(app)
+    assert facts(app)["Looks"] == "2 networks, each slice and its mirror image"
+
+
+def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taught_root, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    model = open_model()
+    case = model.folds[0].held_out[1]
+    address = {"case": case, "left": "two: fold 0", "right": "two: fold 1"}
+    app = open_page(monkeypatch, taught_root, "prediction", **address)
+    assert not app.exception
+    header, arrays = viewed(app)
+    volume = Cohort.open(taught_root).case(case).volume()
+    assert np.array_equal(arrays["probability"], in_steps(predict(volume, model, (0,))))
+    assert np.array_equal(arrays["other"], in_steps(predict(volume, model, (1,))))
+    assert header["other"]["made_by"] == "two: fold 1"
+    assert "left: fold 0 never saw the patient" in said(app)
+    assert "right: fold 1 learned from this patient" in said(app)
+    assert [one.label for one in app.metric][:2] == ["Dice of both", "Voxels that differ"]
+    assert facts(app, "Left")["Predicted by"] == "fold 0"
+    assert facts(app, "Right")["Predicted by"] == "fold 1"
+
+
+def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
+    monkeypatch, taught_root, model, held_out
+):
+    app = open_page(monkeypatch, taught_root, "prediction", case=held_out, right="<b>nobody</b>")
+    assert not app.exception
+    assert "to compare with: here is nobody" in said(app)
 
 
 def test_a_seen_patient_is_warned_of(monkeypatch, taught_root, model):
@@ -133,16 +161,7 @@ def test_a_seen_patient_is_warned_of(monkeypatch, taught_root, model):
 
 def test_a_new_patient_is_called_new(monkeypatch, tiny_cohort, model):
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
-    assert "new to the model: predicted by fold 0" in texts(app)
-
-
-def test_without_a_mask_there_is_no_dice(monkeypatch, tiny_cohort, model):
-    (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
-    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, slice=2)
-    labels = [label for label, _ in metrics(app)]
-    assert labels == ["Predicted (px)", "Predicted (voxels)", "Manual mask (voxels)", "Dice"]
-    assert "No usable mask, so there is no Dice." in texts(app)
-    assert "1 slice without a usable mask is not counted" in texts(app)
+    assert "new to the model: predicted by fold 0" in said(app)
 
 
 def test_an_unknown_case_is_one_sentence_and_the_list(monkeypatch, tiny_cohort, model):
@@ -159,8 +178,9 @@ def test_a_missing_or_damaged_model_is_one_sentence(monkeypatch, tiny_cohort, ti
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     for file in tiny_model.iterdir():
-        (damaged / file.name).write_bytes(file.read_bytes())
-    (damaged / "fold0.weights.h5").write_bytes(b"not weights")
+        (damaged / file.name).write_bytes(
+            b"damaged" if file.suffix != ".json" else file.read_bytes()
+        )
     monkeypatch.setenv("BRAINSEG_MODEL", str(damaged))
     st.cache_resource.clear()
     app = open_page(monkeypatch, tiny_cohort, "prediction")
@@ -168,23 +188,59 @@ def test_a_missing_or_damaged_model_is_one_sentence(monkeypatch, tiny_cohort, ti
     assert "is not the file its manifest names" in app.error[0].value
 
 
-def test_the_downloads_hold_the_mask_and_say_what_they_are_not(
-    monkeypatch, taught_root, model, held_out
-):
+def test_each_kind_of_file_is_offered(monkeypatch, taught_root, model, held_out):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
     labels = [button.proto.label for button in app.get("download_button")]
-    assert labels == ["Predicted mask (PNG)", "Overlay (PNG)", "Area by slice (CSV)"]
+    assert labels == [
+        "All files (ZIP)",
+        "NIfTI (ZIP)",
+        "Overlay (PNG)",
+        "Slices (CSV)",
+        "Report (PDF)",
+    ]
 
 
-def test_an_upload_is_predicted_with_its_notes(monkeypatch, tiny_cohort, model):
-    app = open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD)
+def test_who_has_no_file_is_offered_an_example(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction", **UPLOAD)
     assert not app.exception
-    app = upload(app, tiff(slice_with_a_tumour()[..., 1].astype(np.uint16) * 100))
+    assert "stay in this session's memory" in said(app)
+    app.button("example").click().run()
     assert not app.exception
-    assert "16\\-bit rescaled" in texts(app)
-    assert "one grey channel, used for all three sequences" in texts(app)
-    assert [label for label, _ in metrics(app)] == ["Predicted (px)"]
-    assert len(pictures_of(app)) == 3
+    header, arrays = viewed(app)
+    assert header["case"].startswith("SYNTH_")
+    assert arrays["mask"].any()
+    app.button("close_example").click().run()
+    assert not app.get("bidi_component")
+
+
+def test_an_upload_is_predicted_with_its_notes_and_needs_no_cohort(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("slice.tif", tiff(slice_with_a_tumour()[..., 1].astype(np.uint16) * 100)))
+    assert not app.exception
+    header, arrays = viewed(app)
+    assert header["case"] == "upload"
+    assert any("16-bit rescaled" in note for note in header["notes"])
+    assert any("filled with FLAIR" in note for note in header["notes"])
+    assert "mask" not in arrays
+    assert "cannot be told from an image" in said(app)
+
+
+def test_a_colour_slice_of_the_cohort_keeps_its_three_sequences(monkeypatch, model):
+    image = slice_with_a_tumour()
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slice.tif", tiff(image)))
+    header, arrays = viewed(app)
+    for place, sequence in enumerate(header["sequences"]):
+        assert np.array_equal(arrays[sequence][0], image[..., place])
+
+
+def test_another_sequence_for_a_channel_is_predicted_anew(monkeypatch, model, looks):
+    image = slice_with_a_tumour()
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slice.tif", tiff(image)))
+    flair = next(box for box in app.selectbox if box.label == "FLAIR")
+    flair.set_value(0).run()
+    assert not app.exception
+    assert np.array_equal(viewed(app)[1]["FLAIR"][0], image[..., 0])
+    assert len(looks) == 2
 
 
 @pytest.mark.parametrize(
@@ -193,80 +249,81 @@ def test_an_upload_is_predicted_with_its_notes(monkeypatch, tiny_cohort, model):
         (b"", "empty.tif", "file is empty"),
         (b"random bytes" * 50, "random.tif", "not a readable TIFF"),
         (tiff(head(1))[:2000], "cut.tif", "incomplete or damaged"),
-        (tiff(head(1)), "named.png", "content is TIFF, name says PNG"),
         (tiff(FIVE_CHANNELS, **AS_ONE_PAGE), "five.tif", "5 channels; expected 1 or 3"),
-        (tiff(np.zeros((8, 8, 3), np.uint8)), "small.tif", "too small to segment"),
         (tiff(np.full((40, 40), np.nan, np.float32)), "nan.tif", "1600 invalid pixels"),
     ],
 )
 def test_an_upload_that_cannot_be_trusted_is_refused_in_one_sentence(
-    monkeypatch, tiny_cohort, model, data, name, reason
+    monkeypatch, model, data, name, reason
 ):
-    app = upload(open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD), data, name)
+    app = upload(open_page(monkeypatch, None, "prediction"), (name, data))
     assert not app.exception
     (error,) = app.error
-    assert reason in error.value.replace("\\", "")
+    assert reason in said(app)
     assert "was not used" in error.value
-    assert not app.metric
-    assert not app.get("plotly_chart")
-
-
-def test_after_a_refusal_the_next_upload_is_predicted_by_the_same_model(
-    monkeypatch, tiny_cohort, model
-):
-    app = upload(open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD), b"x", "bad.tif")
-    assert app.error
-    app = upload(app, tiff(slice_with_a_tumour()))
+    assert not app.get("bidi_component")
+    app = upload(app, ("good.tif", tiff(slice_with_a_tumour())))
     assert not app.error
-    assert app.metric[0].label == "Predicted (px)"
+    assert viewed(app)
 
 
-def test_the_page_of_a_multipage_tiff_is_asked_for(monkeypatch, tiny_cohort, model):
+def test_a_bad_file_beside_a_good_one_is_named_and_the_good_one_predicted(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("good.tif", tiff(slice_with_a_tumour())), ("bad.tif", b"x" * 400))
+    assert not app.exception
+    assert "bad.tif was not used" in said(app)
+    assert viewed(app)
+
+
+def test_the_pages_of_a_tiff_are_a_stack_or_one_of_them_as_asked(monkeypatch, model):
     pages = np.stack([head(1), slice_with_a_tumour(), head(3)])
-    data = tiff(pages, photometric="rgb")
-    app = upload(open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD), data)
-    assert "This file holds 3 pages" in app.info[0].value
-    app.number_input("upload_page").set_value(2).run()
-    assert np.array_equal(pictures_of(app)[0][..., 0], pages[1][..., 1])
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("pages.tif", tiff(pages, photometric="rgb")))
+    assert not app.exception
+    picker = next(box for box in app.selectbox if "holds 3 pages" in box.label)
+    assert len(viewed(app)[0]["slice_numbers"]) == 3
+    picker.set_value(1).run()
+    assert np.array_equal(viewed(app)[1]["FLAIR"], pages[1:2, ..., 1])
 
 
-def test_the_name_of_an_upload_is_text_and_never_markup(monkeypatch, tiny_cohort, model):
+def test_the_name_of_an_upload_is_text_and_never_markup(monkeypatch, model):
     name = "<img src=x onerror=alert(1)> **bold** [a](b).tif"
-    app = upload(open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD), b"x", name)
+    app = upload(open_page(monkeypatch, None, "prediction"), (name, b"x"))
     assert "\\<img src\\=x" in app.error[0].value
     assert "\\*\\*bold\\*\\*" in app.error[0].value
 
 
-def test_uploads_stay_in_the_session_bounded_and_are_forgotten(monkeypatch, tiny_cohort, model):
-    app = open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD)
-    for seed in range(8):
-        app = upload(app, tiff(head(seed)))
-    assert len(app.session_state[uploads.KEPT]) <= uploads.MOST_KEPT
+def test_an_archive_with_a_traversal_name_writes_nothing(monkeypatch, model, tmp_path):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("../../outside.tif", tiff(slice_with_a_tumour()))
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.parent.rglob("outside*"))
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slices.zip", archive.getvalue()))
+    assert not app.exception
+    assert app.error or viewed(app)
+    assert set(tmp_path.parent.rglob("outside*")) == before
+
+
+def test_uploads_stay_in_the_session_bounded_and_are_forgotten(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    for seed in range(4):
+        app = upload(app, ("slice.tif", tiff(head(seed))))
+        assert len(app.session_state[uploads.KEPT]) <= uploads.MOST_KEPT
     app.file_uploader("upload").clear().run()
     assert uploads.KEPT not in app.session_state
 
 
-def test_an_upload_needs_no_cohort(monkeypatch, model):
-    app = upload(open_page(monkeypatch, None, "prediction", **UPLOAD), tiff(slice_with_a_tumour()))
-    assert not app.exception
-    assert app.metric[0].label == "Predicted (px)"
+def test_nothing_of_an_upload_stands_in_the_address(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("Doe_John_1950.tif", tiff(slice_with_a_tumour())))
+    assert "Doe" not in str(dict(app.query_params))
+    assert "Doe" not in viewed(app)[0]["case"]
 
 
-def test_a_transparent_png_is_taken_with_a_note(monkeypatch, tiny_cohort, model):
-    file = BytesIO()
+def test_a_transparent_png_is_taken_with_a_note(monkeypatch, model):
+    file = io.BytesIO()
     image = np.dstack([slice_with_a_tumour(), np.full((64, 64), 9, np.uint8)])
     Image.fromarray(image).save(file, format="PNG")
-    app = upload(
-        open_page(monkeypatch, tiny_cohort, "prediction", **UPLOAD), file.getvalue(), "a.png"
-    )
-    assert "transparency channel left out" in texts(app)
-
-
-def test_hovering_the_third_picture_tells_the_probability(
-    monkeypatch, taught_root, model, held_out
-):
-    app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
-    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
-    images = [trace for trace in spec["data"] if trace["type"] == "image"]
-    assert "probability" in images[2]["hovertemplate"]
-    assert "probability" not in images[1]["hovertemplate"]
+    app = upload(open_page(monkeypatch, None, "prediction"), ("a.png", file.getvalue()))
+    assert any("transparency" in note for note in viewed(app)[0]["notes"])

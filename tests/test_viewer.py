@@ -48,8 +48,8 @@ def test_no_part_is_loaded_from_elsewhere():
 
 
 def test_the_viewer_takes_no_key_of_streamlit():
-    keys = re.findall(r"^      (\w): \(\)", part("viewer.js"), re.MULTILINE)
-    assert {"m", "p", "s", "x"} <= set(keys)
+    keys = re.findall(r"^    (\w): \(\)", part("actions.js"), re.MULTILINE)
+    assert {"m", "p", "s", "u", "x"} <= set(keys)
     assert not {"r", "c"} & set(keys)
 
 

@@ -26,3 +26,12 @@ def go(page, key: str, **data: object) -> dict:
     """Press a key and wait until the viewer shows what it should."""
     page.keyboard.press(key)
     return drawn(page, **data)
+
+
+def numbers_in(page) -> dict[str, list[str]]:
+    """Return the rows of the viewer's table, what they hold by place and name."""
+    rows = page.evaluate(
+        f"""() => [...{VIEWER}.querySelectorAll('.measures tr')]
+            .map(row => [...row.children].map(cell => cell.textContent))"""
+    )
+    return {f"{place} {row[0]}": row[1:] for place, row in enumerate(rows)}

@@ -80,20 +80,6 @@ def refuse_to_replace(paths: Iterable[Path], overwrite: bool) -> None:
         )
 
 
-def write_masks(folder: Path, names: list[str], prediction: np.ndarray) -> list[Path]:
-    """Write a prediction as one PNG a slice with values 0 and 255, and return the files.
-
-    Args:
-        folder: made where it is missing.
-        names: of the files without suffix, one a slice.
-        prediction: (n, h, w) bool, on the grid of the input.
-    """
-    paths = [folder / f"{name}_prediction.png" for name in names]
-    for path, plane in zip(paths, prediction, strict=True):
-        write_atomically(path, png_bytes(plane))
-    return paths
-
-
 def _text_without_formulas(column: pd.Series) -> pd.Series:
     holds_text = not pd.api.types.is_numeric_dtype(column) and len(column)
     return column.map(_no_formula) if holds_text else column

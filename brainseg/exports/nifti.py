@@ -20,6 +20,8 @@ from brainseg.volume import Volume
 if TYPE_CHECKING:
     import nibabel as nib
 
+    from brainseg.formats.intake import NiftiSource
+
 PLACEHOLDER_AFFINE = (
     "The source held no spacing and no orientation, so the affine of these NIfTI files is a "
     "placeholder: millimetres, left and right, and which way is up mean nothing in a program that "
@@ -67,13 +69,45 @@ def nifti_bytes(voxels: np.ndarray, volume: Volume, name: str = "", is_mask: boo
     # Not above: a page that only warns of the affine opens without it.
     import nibabel as nib
 
-    stored = voxels.astype(np.uint8) if voxels.dtype == bool else voxels
-    image = nib.Nifti1Image(stored.transpose(2, 1, 0), None)
+    image = nib.Nifti1Image(_stored(voxels).transpose(2, 1, 0), None)
+    _set_geometry(image, volume)
+    return _packed(image, name, is_mask, affine_warning(volume))
+
+
+def nifti_bytes_as_source(
+    voxels: np.ndarray, source: "NiftiSource", name: str = "", is_mask: bool = False
+) -> bytes:
+    """Return one array on the very grid of the NIfTI file that was predicted, as .nii.gz.
+
+    Shape, spacing, units, qform and sform are the file's own, its axes in its own order: programs lay
+    the one over the other voxel by voxel.
+
+    Args:
+        voxels: (n, h, w) uint8, bool or float32, on the grid of the volume that the file became.
+        source: of :class:`brainseg.formats.Intake`.
+        name: as for :func:`nifti_bytes`.
+        is_mask: likewise.
+    """
+    import nibabel as nib
+
+    header = source.header()
+    stored = np.ascontiguousarray(source.back(_stored(voxels)))
+    header.set_data_dtype(stored.dtype)
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    return _packed(kind(stored, None, header), name, is_mask, None)
+
+
+def _stored(voxels: np.ndarray) -> np.ndarray:
+    return voxels.astype(np.uint8) if voxels.dtype == bool else voxels
+
+
+def _packed(image: "nib.Nifti1Image", name: str, is_mask: bool, warning: str | None) -> bytes:
+    """Return an image as .nii.gz whose header says what it holds, and what it is not."""
+    import nibabel as nib
+
     header = image.header
     header["descrip"] = f"{RESEARCH_USE} brainseg {__version__}".encode()[:79]
     header.set_intent("label" if is_mask else "none", name=name)
-    _set_geometry(image, volume)
-    warning = affine_warning(volume)
     told = " ".join(filter(None, (RESEARCH_USE, warning)))
     header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, told.encode()))
     return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)

@@ -18,6 +18,8 @@ from brainseg.volume import FLAIR
 
 MOST_REVIEWS = 4
 LONGEST_COMMENT = 120
+MOST_WARNINGS = 3
+LONGEST_WARNING = 300
 MOST_NOTES = 2
 LONGEST_NOTE = 125
 
@@ -63,7 +65,7 @@ def _laid_out(
     _pictures(page, record, place, highest)
     left, right = page.columns(1, 1)
     left.heading("Measures")
-    if regions := _regions(record):
+    if regions := record.regions:
         left.table(_measures(record, place), right=regions)
         left.text(_how_measured(record), muted=True)
     else:
@@ -75,19 +77,11 @@ def _laid_out(
     left.facts(_known(record))
     _model(right, record)
     _reviews(page, reviews)
+    for warning in record.warnings[:MOST_WARNINGS]:
+        page.text(f"Warning: {shortened(warning, LONGEST_WARNING)}")
     for note in record.volume.notes[:MOST_NOTES]:
         page.text(f"Note: {shortened(note, LONGEST_NOTE)}", muted=True)
     return page
-
-
-def _regions(record: CaseRecord) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """Return what can be measured: name to the region and where it is known."""
-    regions = {}
-    if record.there.any():
-        regions["Mask"] = (record.masks, record.there)
-    if record.predicted:
-        regions["Prediction"] = (record.predicted.mask, None)
-    return regions
 
 
 def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> None:
@@ -117,7 +111,7 @@ def _diameters(mask: np.ndarray, record: CaseRecord) -> tuple[Ends, ...]:
 
 
 def _why_this_slice(record: CaseRecord, place: int) -> str:
-    regions = _regions(record)
+    regions = record.regions
     for name, (region, _) in regions.items():
         if region[place].any():
             return f"The slice with the largest area of the {name.lower()}, and its diameters"
@@ -131,7 +125,7 @@ def _measures(record: CaseRecord, place: int) -> pd.DataFrame:
     """Return a row a measure and a column a region, as text with its unit."""
     columns = {
         name: _column(record, place, region, there)
-        for name, (region, there) in _regions(record).items()
+        for name, (region, there) in record.regions.items()
     }
     return pd.DataFrame(columns, dtype=object).rename_axis("").reset_index()
 
@@ -208,6 +202,8 @@ def _model(block: Block, record: CaseRecord) -> None:
             "Dice of the case": None if predicted.dice is None else f"{predicted.dice:.3f}",
         }
     )
+    for sentence in (*predicted.how_made, *predicted.how_sure(record.slice_numbers)):
+        block.text(sentence, muted=True)
 
 
 def _known(record: CaseRecord) -> dict[str, object]:

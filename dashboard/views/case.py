@@ -1,6 +1,5 @@
 """Case: one patient's study in the viewer, with its review, its facts and its files."""
 
-import random
 from datetime import date
 
 import pandas as pd
@@ -11,20 +10,7 @@ from brainseg.exports import file_stem
 from brainseg.exports.nifti import affine_warning
 from brainseg.patients import patient_facts
 from brainseg.reviews import open_reviews
-from dashboard import address, data, models, reviewing, selection, state, viewer, widgets
-
-
-def go(where: str) -> None:
-    """Go to the case that a key or a button asks for; at an end of the list stay there."""
-    now = st.session_state[state.CASE]
-    if where == viewer.RANDOM:
-        others = [name for name in selection.order(cohort) if name != now]
-        to = random.choice(others) if others else None
-    else:
-        place = selection.place(cohort, now)
-        to = place.after if where == viewer.NEXT else place.before
-    if to is not None:
-        address.put(**{state.CASE: to, state.SLICE: None})
+from dashboard import data, models, reviewing, selection, viewer, widgets
 
 
 def files() -> bytes:
@@ -52,6 +38,7 @@ def reviews() -> pd.DataFrame | None:
 
 
 cohort = widgets.open_cohort()
+go = selection.stepper(cohort)
 widgets.require_known_case(cohort)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):

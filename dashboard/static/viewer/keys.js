@@ -1,15 +1,21 @@
 // The keys of the viewer. Streamlit itself binds R and C, so no key here is one of them.
 
+const BETWEEN_CASES = [
+  ["← →", "case before, case after, in the worklist's order"],
+  ["X", "a random case of the worklist"],
+];
+
 export const KEYS = [
   ["↑ ↓, wheel", "slice before, slice after"],
   ["Page up, Page down", "ten slices"],
   ["Home, End", "first slice, last slice"],
-  ["← →", "case before, case after, in the worklist's order"],
-  ["X", "a random case of the worklist"],
+  ...BETWEEN_CASES,
   ["S", "next sequence"],
   ["M", "mask: on, off"],
   ["P", "prediction: on, off"],
   ["A", "agreement of mask and prediction"],
+  ["U", "uncertainty: on, off"],
+  [", .", "threshold lower, higher"],
   ["V", "next view"],
   ["W", "window as in the file"],
   ["+ − 0", "zoom in, zoom out, fit"],
@@ -17,6 +23,11 @@ export const KEYS = [
   ["F", "full screen"],
   ["?", "this list"],
 ];
+
+/** Returns the keys where there is no other case to go to. */
+export function keysOfOneCase() {
+  return KEYS.filter((key) => !BETWEEN_CASES.includes(key));
+}
 
 const TYPED_IN = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
 const HAS_KEYS_OF_ITS_OWN = [

@@ -1,31 +1,39 @@
 // What is drawn over the pictures: mask, prediction, their agreement, diameters and the crosshair.
 
 import { AXIAL, cut, pixelOf } from "./planes.js";
+import { differenceOf, heatOf, rgbOf, spreadOf } from "./ramps.js";
 
 // Colours of the palette of Okabe and Ito (2008), which colour-blind readers tell apart.
 export const MASK_COLOUR = "#e69f00";
 export const PREDICTION_COLOUR = "#56b4e9";
+export const OTHER_COLOUR = "#cc79a7";
 export const AGREEMENT = [
   { key: "both", label: "both (true positive)", colour: "#56b4e9" },
   { key: "prediction", label: "prediction only (false positive)", colour: "#d55e00" },
   { key: "mask", label: "mask only (false negative)", colour: "#f0e442" },
 ];
-// Stops of viridis (van der Walt and Smith 2015).
-const HEAT = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(rgbOf);
 
 const [BOTH, PREDICTION_ONLY, MASK_ONLY] = [1, 2, 3];
 
-/** Returns [r, g, b], 0..255, of "#rrggbb". */
-export function rgbOf(hex) {
-  return [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
+/** What a pane shows: the prediction, the one it is compared with, or how they differ. */
+export const [PREDICTION, OTHER, DIFFERENCE] = ["prediction", "other", "difference"];
+
+/** Returns the probability that a pane shows. */
+export function foundBy(data, shows) {
+  return shows === OTHER ? data.other : data.probability;
 }
 
-/** Returns which layers are seen: the mask, the prediction, and whether they are compared. */
+/** Returns the threshold, in whole steps, that cuts it. */
+export function stepOf(look, shows) {
+  return shows === OTHER ? look.otherStep : look.step;
+}
+
+/** Returns which layers are seen: mask, prediction, their agreement, and the uncertainty. */
 export function visible(data, look) {
   const mask = data.mask !== null && look.mask.style !== "off";
   const prediction = data.probability !== null && look.prediction.style !== "off";
   const agreement = data.mask !== null && data.probability !== null && look.agreement;
-  return { mask, prediction, agreement };
+  return { mask, prediction, agreement, spread: data.spread !== null && look.spread };
 }
 
 /**
@@ -35,32 +43,56 @@ export function visible(data, look) {
  * @param tile see planes.js
  * @param data a CaseData
  * @param look how mask and prediction are drawn; `step` is the threshold in whole steps
+ * @param shows PREDICTION, OTHER or DIFFERENCE
  */
-export function drawLayers(context, tile, data, position, look) {
-  const seen = visible(data, look);
-  const plane = (array) => cut(array, data.shape, tile.plane, position);
+export function drawLayers(context, tile, data, position, look, shows = PREDICTION) {
   context.save();
   context.beginPath();
   context.rect(...tile.clip);
   context.clip();
+  const plane = (array) => cut(array, data.shape, tile.plane, position);
+  if (shows === DIFFERENCE) {
+    const [left, right] = [plane(data.probability), plane(data.other)];
+    drawMap(context, tile, left, (i) => right.pixels[i] - left.pixels[i], (steps) =>
+      differenceOf(steps / data.steps, 1),
+    );
+  } else drawFound(context, tile, data, plane, look, shows, position[2]);
+  context.restore();
+}
+
+function drawFound(context, tile, data, plane, look, shows, z) {
+  const seen = visible(data, look);
+  const step = stepOf(look, shows);
+  const spreads = seen.spread && shows === PREDICTION;
+  if (spreads) {
+    const spread = plane(data.spread);
+    drawMap(context, tile, spread, (i) => spread.pixels[i], (steps) =>
+      spreadOf(steps / data.steps, 0.85),
+    );
+  }
   if (seen.agreement) {
-    const classes = agreementOf(plane(data.mask), plane(data.probability), look.step);
-    if (tile.plane !== AXIAL || data.maskThere[position[2]]) {
+    const classes = agreementOf(plane(data.mask), plane(foundBy(data, shows)), step);
+    if (tile.plane !== AXIAL || data.maskThere[z]) {
       const colours = [null, ...AGREEMENT.map(({ colour }) => colour)];
       paint(context, tile, classes, (kind) => colours[kind], look.mask.opacity.fill);
     }
-  } else {
-    if (seen.prediction) {
-      const found = plane(data.probability);
-      if (look.prediction.style === "heat") {
-        drawHeat(context, tile, found, data.steps, look.prediction.opacity.fill);
-      } else {
-        drawLayer(context, tile, cutAt(found, look.step), look.prediction);
-      }
-    }
-    if (seen.mask) drawLayer(context, tile, plane(data.mask), look.mask);
+    return;
   }
-  context.restore();
+  if (seen.prediction) {
+    const found = plane(foundBy(data, shows));
+    const { style, opacity } = look.prediction;
+    // Two maps over one another could not be read.
+    if (style === "heat" && !spreads) {
+      drawMap(context, tile, found, (i) => found.pixels[i], (steps) =>
+        heatOf(steps / data.steps, opacity.fill),
+      );
+    } else drawLayer(context, tile, cutAt(found, step), { ...look.prediction, ...coloured(look, shows) });
+  }
+  if (seen.mask) drawLayer(context, tile, plane(data.mask), look.mask);
+}
+
+function coloured(look, shows) {
+  return { colour: shows === OTHER ? OTHER_COLOUR : look.prediction.colour };
 }
 
 /** Returns the classes 1 both, 2 prediction only, 3 mask only, and 0, of two planes. */
@@ -159,20 +191,17 @@ function paint(context, tile, { width, height, pixels }, colourOf, opacity) {
   drawImage(context, tile, image);
 }
 
-function drawHeat(context, tile, { width, height, pixels }, steps, opacity) {
-  const colours = Array.from({ length: steps + 1 }, (_, step) => heatOf(step / steps, opacity));
+/** Paints each pixel whose value is not 0; colourOf gives [r, g, b, a] of a value. */
+function drawMap(context, tile, { width, height, pixels }, valueAt, colourOf) {
+  const colours = new Map();
   const image = new ImageData(width, height);
   for (let i = 0; i < pixels.length; i++) {
-    if (pixels[i]) image.data.set(colours[pixels[i]], 4 * i);
+    const value = valueAt(i);
+    if (!value) continue;
+    if (!colours.has(value)) colours.set(value, colourOf(value));
+    image.data.set(colours.get(value), 4 * i);
   }
   drawImage(context, tile, image);
-}
-
-function heatOf(share, opacity) {
-  const place = share * (HEAT.length - 1);
-  const low = Math.min(HEAT.length - 2, Math.floor(place));
-  const mixed = HEAT[low].map((from, i) => from + (HEAT[low + 1][i] - from) * (place - low));
-  return [...mixed.map(Math.round), Math.round(255 * opacity * Math.min(1, 1.5 * share))];
 }
 
 function drawImage(context, tile, image) {

@@ -15,6 +15,11 @@ export function usualStep(data) {
   return Math.round((data.header.threshold ?? 0.5) * data.steps);
 }
 
+/** Returns the other prediction's own threshold in whole steps. */
+export function usualOtherStep(data) {
+  return Math.round((data.header.other?.threshold ?? 0.5) * data.steps);
+}
+
 /** Returns a thickness at which the stack is about 0.6 as tall as wide: for the display only. */
 function usualThickness(data) {
   const [n, , w] = data.shape;
@@ -30,6 +35,11 @@ export function usualSlice(data, measures) {
   return areas ? areas.indexOf(Math.max(...areas)) : Math.floor(data.sliceNumbers.length / 2);
 }
 
+function stepAsked(text, data) {
+  const threshold = Number(text);
+  return threshold > 0 && threshold < 1 ? Math.round(threshold * data.steps) : null;
+}
+
 /**
  * Returns the state that the address asks for.
  *
@@ -41,7 +51,6 @@ export function stateFrom(asked, data, measures, views) {
   const one = (value, options, otherwise) => (options.includes(value) ? value : otherwise);
   const sequence = one(asked.sequence, data.sequences, usualSequence(data));
   const others = data.sequences.filter((name) => name !== sequence);
-  const threshold = Number(asked.threshold);
   const look = (which, colour) => ({
     style: one(asked[which], STYLES[which], "contour"),
     colour,
@@ -49,11 +58,12 @@ export function stateFrom(asked, data, measures, views) {
   });
   const [, h, w] = data.shape;
   const usual = usualSlice(data, measures);
+  const opensWith = data.other ? "compare" : "slice";
   const z = asked.slice === undefined ? usual : data.sliceNumbers.indexOf(Number(asked.slice));
   const state = {
     sequence,
     second: one(asked.second, data.sequences, others.at(-1) ?? sequence),
-    view: one(asked.view, views, "slice"),
+    view: one(asked.view, views, opensWith),
     position: [Math.floor(w / 2), Math.floor(h / 2), z < 0 ? usual : z],
     window: [...WHOLE_WINDOW],
     zoom: 1,
@@ -65,7 +75,9 @@ export function stateFrom(asked, data, measures, views) {
       mask: look("mask", MASK_COLOUR),
       prediction: look("prediction", PREDICTION_COLOUR),
       agreement: asked.agreement === "on",
-      step: threshold > 0 && threshold < 1 ? Math.round(threshold * data.steps) : usualStep(data),
+      spread: asked.uncertainty === "on",
+      step: stepAsked(asked.threshold, data) ?? usualStep(data),
+      otherStep: stepAsked(asked.right_threshold, data) ?? usualOtherStep(data),
     },
   };
   if (z >= 0) return { state, wrong: null };
@@ -80,13 +92,19 @@ export function stateFrom(asked, data, measures, views) {
 /**
  * Keeps the look for a case that came after another, and opens it at its own slice.
  *
- * @param {boolean} same whether it is the same case, with or without a prediction
+ * @param before the case that was shown
  * @param {boolean} keepStep whether a person chose the threshold
  */
-export function adopt(state, data, measures, same, keepStep) {
+export function adopt(state, data, measures, before, keepStep) {
+  const same = before.name === data.name && String(before.shape) === String(data.shape);
   if (!data.sequences.includes(state.sequence)) state.sequence = usualSequence(data);
   if (!data.sequences.includes(state.second)) state.second = data.sequences.at(-1);
   if (!keepStep) state.look.step = usualStep(data);
+  if (data.other && before.header.other?.made_by !== data.header.other.made_by) {
+    state.look.otherStep = usualOtherStep(data);
+  }
+  if (data.other && !before.other) state.view = "compare";
+  if (!data.other && state.view === "compare") state.view = "slice";
   if (same) return;
   const [, h, w] = data.shape;
   const [x, y] = state.position;
@@ -99,17 +117,17 @@ export function parametersOf(state, data, measures, keepStep) {
   const { look } = state;
   const unless = (value, usual) => (value === usual ? null : String(value));
   const number = (z) => data.sliceNumbers[z];
+  const threshold = (step, usual) => (step === usual ? null : (step / data.steps).toFixed(2));
   return {
     slice: unless(number(state.position[2]), number(usualSlice(data, measures))),
     sequence: unless(state.sequence, usualSequence(data)),
-    view: unless(state.view, "slice"),
+    view: unless(state.view, data.other ? "compare" : "slice"),
     second: state.view === "pair" ? state.second : null,
     mask: unless(look.mask.style, "contour"),
     prediction: unless(look.prediction.style, "contour"),
     agreement: look.agreement ? "on" : null,
-    threshold:
-      data.probability && keepStep && look.step !== usualStep(data)
-        ? (look.step / data.steps).toFixed(2)
-        : null,
+    uncertainty: look.spread ? "on" : null,
+    threshold: data.probability && keepStep ? threshold(look.step, usualStep(data)) : null,
+    right_threshold: data.other ? threshold(look.otherStep, usualOtherStep(data)) : null,
   };
 }

@@ -1,7 +1,7 @@
 // One picture with its layers, its words in the corners, and the mouse over it.
 
 import { drawDiameters, drawDrawings } from "./drawings.js";
-import { drawCrosshair, drawLayers } from "./layers.js";
+import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
 import { AXIAL, axisOf, voxelAt } from "./planes.js";
 
 const WHEEL_PER_SLICE = 60;
@@ -46,8 +46,9 @@ export class Pane {
     this.sized.observe(this.root);
   }
 
-  async show(sequence, data, voxel) {
-    this.sequence = sequence;
+  /** @param shows which of two compared predictions, or their difference; see layers.js */
+  async show(sequence, data, voxel, shows = PREDICTION) {
+    Object.assign(this, { sequence, shows });
     await this.stage.show(data.pixels(sequence), data.shape, voxel);
   }
 
@@ -64,7 +65,7 @@ export class Pane {
     context.scale(ratio, ratio);
     const { viewer } = this;
     for (const tile of this.tiles) {
-      drawLayers(context, tile, data, state.position, state.look);
+      drawLayers(context, tile, data, state.position, state.look, this.shows);
       if (state.view === "planes") drawCrosshair(context, tile, data.shape, state.position);
       if (tile.plane === AXIAL) {
         for (const { diameters, colour } of viewer.diametersToDraw()) {

@@ -2,12 +2,15 @@
 
 import { Choice, Slider, make, section } from "./elements.js";
 import { AGREEMENT } from "./layers.js";
+import { savePicture } from "./leaving.js";
+import { Legend, MOST_SPREAD, differenceOf, heatOf, spreadOf } from "./ramps.js";
 
 export const VIEWS = [
   ["slice", "Slice", "One plane"],
   ["planes", "Planes", "Three planes through one point"],
   ["render", "3D", "Turn it with the mouse"],
   ["pair", "Pair", "Two sequences side by side"],
+  ["compare", "Compare", "Two predictions side by side, and where they differ"],
 ];
 export const TOOLS = [
   ["scroll", "Scroll", "Drag up and down through the slices"],
@@ -64,7 +67,9 @@ export class Panel {
         ["heat", "Heat"],
         STYLES[2],
       ]),
+      ...this.uncertainty(data),
       ...this.comparison(data),
+      ...this.difference(data),
       section("Mouse", this.tool.root, this.drawings()),
       section("Picture", this.windowPart(), this.smooth.root, this.buttons()),
     );
@@ -89,22 +94,58 @@ export class Panel {
     });
     const parts = [make("div", { class: "row" }, style.root, colour), opacity.root];
     this[which] = { style, opacity, colour };
-    if (which === "prediction") {
-      const { header, steps } = viewer.data;
-      this.threshold = new Slider(
-        "Threshold",
-        {
-          min: Math.round(0.05 * steps),
-          max: Math.round(0.95 * steps),
-          step: Math.round(0.01 * steps),
-          write: (step) => (step / steps).toFixed(2),
-          hint: `The model's own is ${header.threshold}`,
-        },
-        (step) => viewer.setThreshold(step),
-      );
-      parts.push(this.threshold.root, make("p", { class: "hint" }, header.made_by));
-    }
+    if (which === "prediction") parts.push(...this.thresholdParts(viewer.data));
     return [section(title, ...parts)];
+  }
+
+  thresholdParts({ header, other, steps }) {
+    this.range = {
+      low: Math.round(0.05 * steps),
+      high: Math.round(0.95 * steps),
+      by: Math.round(0.01 * steps),
+    };
+    this.heatLegend = new Legend("Probability", (share) => heatOf(share, 0.85), ["0", "1"]);
+    const parts = [this.heatLegend.root];
+    this.threshold = this.thresholdSlider(other ? "Threshold, left" : "Threshold", "step", header);
+    parts.push(this.threshold.root, make("p", { class: "hint" }, header.made_by));
+    if (other) {
+      this.otherThreshold = this.thresholdSlider("Threshold, right", "otherStep", header.other);
+      parts.push(this.otherThreshold.root, make("p", { class: "hint" }, header.other.made_by));
+    }
+    return parts;
+  }
+
+  thresholdSlider(title, which, { threshold }) {
+    const { low, high, by } = this.range;
+    const { steps } = this.viewer.data;
+    const write = (step) => (step / steps).toFixed(2);
+    return new Slider(
+      title,
+      { min: low, max: high, step: by, write, hint: `The model's own is ${threshold}` },
+      (step) => this.viewer.setThreshold(step, which),
+    );
+  }
+
+  uncertainty(data) {
+    if (!data.spread) return [];
+    this.spread = this.check("Show where it is not sure", (on) => this.viewer.setLook("spread", on));
+    this.spreadLegend = new Legend(
+      "Standard deviation of the probability",
+      (share) => spreadOf(share * MOST_SPREAD, 0.85),
+      ["0", `${MOST_SPREAD} and more`],
+    );
+    const means = "Standard deviation of the probability over folds and flips.";
+    const hint = make("p", { class: "hint" }, means);
+    this.spreadPart = make("div", {}, this.spreadLegend.root, hint);
+    return [section("Uncertainty", this.spread.root, this.spreadPart)];
+  }
+
+  difference(data) {
+    if (!data.other) return [];
+    const ends = ["left higher by 1", "right higher by 1"];
+    const legend = new Legend("Difference", (share) => differenceOf(2 * share - 1, 1), ends);
+    this.differencePart = section("Difference of the probabilities", legend.root);
+    return [this.differencePart];
   }
 
   comparison(data) {
@@ -132,7 +173,7 @@ export class Panel {
       "div",
       {},
       make("div", { class: "row" }, make("span", {}, "Window "), this.window, reset),
-      make("p", { class: "hint" }, "The files hold 8 bits, already windowed."),
+      make("p", { class: "hint" }, "Of 8-bit pixels, as the model sees them."),
     );
   }
 
@@ -143,7 +184,7 @@ export class Panel {
     return make(
       "div",
       { class: "row" },
-      button("Save PNG", "The picture with its layers, as it is shown", () => viewer.savePicture()),
+      button("Save PNG", "The picture with its layers, as it is shown", () => savePicture(viewer)),
       button("Full screen", "F", () => viewer.fullScreen()),
       button("Keys", "?", () => viewer.showKeys()),
     );
@@ -176,7 +217,17 @@ export class Panel {
       part.colour.value = colour;
       part.opacity.set(100 * opacity[style === "contour" ? "contour" : "fill"]);
     }
-    if (this.threshold?.root.isConnected) this.threshold.set(look.step);
+    if (this.threshold?.root.isConnected) {
+      this.threshold.set(look.step);
+      this.heatLegend.root.hidden = look.prediction.style !== "heat";
+      this.heatLegend.mark(look.step / this.viewer.data.steps);
+    }
+    if (this.otherThreshold?.root.isConnected) this.otherThreshold.set(look.otherStep);
+    if (this.spread?.input.isConnected) {
+      this.spread.input.checked = look.spread;
+      this.spreadPart.hidden = !look.spread;
+    }
+    if (this.differencePart?.isConnected) this.differencePart.hidden = state.view !== "compare";
     if (this.agreement?.root.isConnected) {
       this.agreement.input.checked = look.agreement;
       this.agreementLegend.hidden = !look.agreement;

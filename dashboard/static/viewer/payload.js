@@ -5,7 +5,8 @@ export const VERSION = 1;
 /**
  * A case as the viewer holds it.
  *
- * shape is [n, h, w]; each array is a Uint8Array of n * h * w in C order, rows from the top.
+ * shape is [n, h, w]; each array is a Uint8Array of n * h * w in C order, rows from the top. Those of
+ * probability, spread and other (the prediction that it is compared with) are whole steps.
  */
 export class CaseData {
   constructor(header, arrays) {
@@ -18,9 +19,16 @@ export class CaseData {
     this.mask = arrays.mask ?? null;
     this.maskThere = header.mask_there ?? header.slice_numbers.map(() => false);
     this.probability = arrays.probability ?? null;
+    this.spread = arrays.spread ?? null;
+    this.other = arrays.other ?? null;
     this.steps = header.steps;
     this.spacing = header.spacing_mm; // [slice, row, column] in mm, or null
     this.arrays = arrays;
+  }
+
+  /** Returns the name of the model that predicted, null without one. */
+  get model() {
+    return this.header.made_by?.split(": ")[0] ?? null;
   }
 
   /** Returns a sequence's pixels; those of the sequence that it repeats where it is a copy. */

@@ -38,6 +38,7 @@ export class Strip {
   show(numbers, mask, predicted) {
     this.count = numbers.length;
     this.numbers = numbers;
+    this.root.hidden = this.count === 1; // there is nowhere to go
     const most = Math.max(1, ...(mask ?? []).map((area) => area ?? 0), ...(predicted ?? []));
     this.svg.setAttribute("viewBox", `0 0 ${this.count} ${HEIGHT}`);
     this.svg.replaceChildren();

@@ -1,83 +1,45 @@
 // The case viewer: one state, drawn by panes, changed by mouse, keys and panel.
 //
 // The server sends a case once, see payload.js; after that nothing here asks it for anything. It is
-// told only that a person wants another case.
+// told that a person wants another case, and on some pages which threshold was chosen.
 
+import { actionsOf } from "./actions.js";
 import { read, write } from "./address.js";
 import { Drawings, measured } from "./drawings.js";
-import { make, save } from "./elements.js";
-import { KEYS, listen } from "./keys.js";
-import { labelsOf } from "./layers.js";
-import { ThresholdTable } from "./measure.js";
+import { make } from "./elements.js";
+import { frameOf } from "./frame.js";
+import { KEYS, keysOfOneCase, listen } from "./keys.js";
+import { DIFFERENCE, OTHER, PREDICTION, labelsOf } from "./layers.js";
+import { copied } from "./leaving.js";
 import { WHOLE_WINDOW, adopt, parametersOf, stateFrom } from "./opening.js";
 import { Pane } from "./pane.js";
-import { Panel, VIEWS } from "./panel.js";
+import { Panel } from "./panel.js";
 import { unpack } from "./payload.js";
-import { composed } from "./picture.js";
 import { PlainStage } from "./plain_stage.js";
 import { Strip } from "./strip.js";
-import { Measures, csvOf, rowsOf, tableOf } from "./table.js";
-import { cornersOf, descriptionOf, notesOf, valueAt } from "./words.js";
+import { Measures, rowsOf, tableOf, tablesOf } from "./table.js";
+import { Telling } from "./telling.js";
+import { cornersOf, descriptionOf, notesOf, nothingFound, valueAt } from "./words.js";
 
 const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
 
 export class Viewer {
-  /**
-   * @param root the element that the viewer fills
-   * @param go called with "next", "previous" or "random" where another case is asked for
-   */
-  constructor(root, go) {
+  /** @param root the element that the viewer fills */
+  constructor(root) {
     this.root = root;
-    this.go = go;
+    /** Called with "next", "previous" or "random" where another case is asked for; null where none is. */
+    this.go = null;
+    this.telling = new Telling(this);
     this.drawings = new Drawings();
     this.panes = [];
     this.tool = "scroll";
     this.frames = 0;
     this.panel = new Panel(this);
     this.strip = new Strip((z) => this.goToSlice(z));
-    this.build();
-    this.stopKeys = listen(this.actions());
-  }
-
-  build() {
-    this.notes = make("div", { class: "notes", role: "status" });
-    this.stages = make("div", { class: "stages" });
-    this.waiting = make("div", { class: "waiting", hidden: true }, "Opening the case…");
-    this.box = make("div", { class: "box", tabindex: "-1" }, this.stages, this.waiting);
-    this.table = make("div", { class: "numbers" });
-    this.said = make("div", { class: "said", "aria-live": "polite" });
-    const button = (text, hint, action) =>
-      make("button", { type: "button", title: hint, onclick: action }, text);
-    const files = make(
-      "div",
-      { class: "row" },
-      button("Copy", "The table as text", () => this.copyTable()),
-      button("CSV of all slices", "A row a slice", () => this.saveTable()),
-    );
-    this.dialog = make(
-      "dialog",
-      { class: "keys" },
-      make("h3", {}, "Keys"),
-      make(
-        "dl",
-        {},
-        ...KEYS.flatMap(([key, meaning]) => [make("dt", {}, key), make("dd", {}, meaning)]),
-      ),
-      button("Close", "Escape", () => this.dialog.close()),
-    );
-    this.drawn = make("ul", { class: "drawn" });
-    this.measurements = make("div", { class: "measurements" }, this.drawn, this.table, files);
-    this.whole = make(
-      "div",
-      { class: "viewer" },
-      this.notes,
-      make("div", { class: "left" }, this.box, this.strip.root, this.measurements),
-      this.panel.root,
-      this.said,
-      this.dialog,
-    );
-    this.root.append(this.whole);
+    Object.assign(this, frameOf(this));
+    root.append(this.whole);
+    this.stopKeys = listen(actionsOf(this));
   }
 
   /** Chooses what draws: NiiVue, or plain slices where there is no WebGL. */
@@ -96,23 +58,26 @@ export class Viewer {
     const data = await unpack(bytes);
     if (!this.Stage) await this.chooseStage();
     if (bytes !== this.bytes) return; // another case came meanwhile
-    const sameCase = this.data?.name === data.name;
+    const before = this.data;
     this.data = data;
-    const table = data.probability
-      ? new ThresholdTable(data.probability, data.mask, data.shape, data.steps)
-      : null;
-    this.measures = new Measures(data, table);
-    this.views = [...this.Stage.views, "pair"];
+    // Each model has a threshold of its own, and one that was chosen for another means nothing.
+    if (before?.model && data.model && before.model !== data.model) this.stepChosen = false;
+    this.measures = new Measures(data, tablesOf(data));
+    this.views = [...this.Stage.views, "pair", ...(data.other ? ["compare"] : [])];
     this.panel.build(data, this.views);
     let wrong = null;
-    if (this.state) adopt(this.state, data, this.measures, sameCase, this.stepChosen);
-    else ({ state: this.state, wrong } = stateFrom(read(), data, this.measures, this.views));
+    if (this.state) adopt(this.state, data, this.measures, before, this.stepChosen);
+    else {
+      ({ state: this.state, wrong } = stateFrom(read(), data, this.measures, this.views));
+      this.stepChosen = Boolean(read().threshold);
+    }
     const notes = notesOf(data, wrong, this.plain);
     this.notes.replaceChildren(...notes.map((note) => make("p", {}, note)));
     this.whole.dataset.case = data.name;
     await this.refill();
     this.drawStrip();
     this.changed();
+    this.telling.opened();
   }
 
   // What changes the state.
@@ -126,7 +91,7 @@ export class Viewer {
 
   setLook(which, values) {
     const { look } = this.state;
-    if (which === "agreement") look.agreement = values;
+    if (which === "agreement" || which === "spread") look[which] = values;
     else {
       const { opacity, ...others } = values;
       Object.assign(look[which], others);
@@ -137,12 +102,19 @@ export class Viewer {
     this.labelsLater();
   }
 
-  setThreshold(step) {
-    this.state.look.step = step;
-    this.stepChosen = true;
+  /** @param {"step"|"otherStep"} which of two compared predictions */
+  setThreshold(step, which = "step") {
+    this.state.look[which] = step;
+    if (which === "step") this.stepChosen = true;
     this.drawStrip();
     this.changed();
     this.labelsLater();
+    this.telling.later();
+  }
+
+  moveThreshold(by) {
+    const { low, high, by: one } = this.panel.range;
+    this.setThreshold(Math.min(high, Math.max(low, this.state.look.step + by * one)));
   }
 
   useTool(tool) {
@@ -206,7 +178,7 @@ export class Viewer {
   }
 
   has(which) {
-    return Boolean(which === "mask" ? this.data.mask : this.data.probability);
+    return Boolean(this.data[which === "prediction" ? "probability" : which]);
   }
 
   beginDrawing(kind, u, v) {
@@ -238,6 +210,7 @@ export class Viewer {
 
   /** Asks the server for another case, and says so until it comes. */
   leave(where) {
+    if (!this.go) return;
     this.waiting.hidden = false;
     clearTimeout(this.waitingEnds);
     // At the end of the list there is no other case to come.
@@ -245,39 +218,12 @@ export class Viewer {
     this.go(where);
   }
 
-  actions() {
-    const when = (action) => () => this.state && action();
-    const last = () => this.data.sliceNumbers.length - 1;
-    const views = () => VIEWS.map(([view]) => view).filter((view) => this.views.includes(view));
-    const actions = {
-      ArrowUp: () => this.scroll(-1),
-      ArrowDown: () => this.scroll(1),
-      PageUp: () => this.scroll(-10),
-      PageDown: () => this.scroll(10),
-      Home: () => this.goToSlice(0),
-      End: () => this.goToSlice(last()),
-      ArrowLeft: () => this.leave("previous"),
-      ArrowRight: () => this.leave("next"),
-      x: () => this.leave("random"),
-      s: () => this.cycle("sequence", this.data.sequences),
-      m: () => this.toggle("mask"),
-      p: () => this.toggle("prediction"),
-      a: () => this.has("mask") && this.has("prediction") && this.toggleAgreement(),
-      v: () => this.cycle("view", views()),
-      w: () => this.resetWindow(),
-      "+": () => this.zoomBy(1.25),
-      "=": () => this.zoomBy(1.25),
-      "-": () => this.zoomBy(0.8),
-      0: () => this.fit(),
-      f: () => this.fullScreen(),
-      "?": () => this.showKeys(),
-      Delete: () => this.removeDrawing(),
-    };
-    return Object.fromEntries(Object.entries(actions).map(([key, f]) => [key, when(f)]));
-  }
-
   toggleAgreement() {
     this.setLook("agreement", !this.state.look.agreement);
+  }
+
+  toggleSpread() {
+    this.setLook("spread", !this.state.look.spread);
   }
 
   removeDrawing() {
@@ -287,10 +233,17 @@ export class Viewer {
 
   // What shows the state.
 
-  /** Gives the panes their volumes; makes the second one where two sequences are compared. */
+  /** Returns the sequence of each pane, and which prediction it shows. */
+  wanted() {
+    const { sequence, second, view } = this.state;
+    if (view === "compare") return [PREDICTION, OTHER, DIFFERENCE].map((shows) => [sequence, shows]);
+    return (view === "pair" ? [sequence, second] : [sequence]).map((one) => [one, PREDICTION]);
+  }
+
+  /** Gives the panes their volumes; makes further ones where things are compared. */
   async refill() {
-    const { data, state } = this;
-    const wanted = state.view === "pair" ? [state.sequence, state.second] : [state.sequence];
+    const { data } = this;
+    const wanted = this.wanted();
     while (this.panes.length > wanted.length) this.panes.pop().destroy();
     while (this.panes.length < wanted.length) {
       const pane = new Pane(this, this.Stage);
@@ -299,7 +252,10 @@ export class Viewer {
     }
     this.filled = false;
     const voxel = this.voxel();
-    await Promise.all(this.panes.map((pane, i) => pane.show(wanted[i], data, voxel)));
+    await Promise.all(
+      this.panes.map((pane, i) => pane.show(wanted[i][0], data, voxel, wanted[i][1])),
+    );
+    this.whole.dataset.panes = this.panes.length;
     await this.showLabels();
     this.filled = true;
   }
@@ -343,12 +299,12 @@ export class Viewer {
     if (!this.filled) return;
     const { data, state } = this;
     const started = performance.now();
-    const scene = { ...state, view: state.view === "pair" ? "slice" : state.view };
+    const scene = { ...state, view: this.panes.length > 1 ? "slice" : state.view };
     const edges = scene.view === "slice" ? data.header.orientation : null;
     for (const pane of this.panes) {
-      pane.write(cornersOf(data, state, pane.sequence), edges);
+      pane.write(cornersOf(data, state, pane.sequence, pane.shows), edges);
       pane.draw(data, scene);
-      const said = descriptionOf(data, this.measures, pane.sequence, this.position[2]);
+      const said = descriptionOf(data, this.measures, pane.sequence, this.position[2], state.look);
       pane.overlay.setAttribute("aria-label", said);
     }
     this.frames += 1;
@@ -365,7 +321,7 @@ export class Viewer {
     for (const pane of this.panes) {
       pane.corners["bottom-right"].textContent = voxel
         ? valueAt(this.data, pane.sequence, voxel)
-        : cornersOf(this.data, this.state, pane.sequence)["bottom-right"];
+        : cornersOf(this.data, this.state, pane.sequence, pane.shows)["bottom-right"];
     }
   }
 
@@ -377,9 +333,13 @@ export class Viewer {
 
   settle() {
     const { data, measures, state } = this;
-    this.rows = rowsOf(measures, this.position[2], state.look.step);
+    const { look, position } = state;
+    this.rows = rowsOf(measures, position[2], look);
     this.table.replaceChildren(tableOf(this.rows));
-    this.said.textContent = descriptionOf(data, measures, state.sequence, this.position[2]);
+    const none = nothingFound(data, measures, position[2], look, state.view === "compare");
+    this.nothing.hidden = !none;
+    this.nothing.textContent = none ?? "";
+    this.said.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
     this.listDrawings();
     write(parametersOf(state, data, measures, this.stepChosen));
     this.whole.dataset.settled = data.sliceNumbers[this.position[2]];
@@ -408,29 +368,7 @@ export class Viewer {
   // What leaves the viewer.
 
   async copyTable() {
-    const text = this.rows.map((row) => row.join("\t")).join("\n");
-    try {
-      await navigator.clipboard.writeText(text);
-      this.said.textContent = "The table was copied.";
-    } catch {
-      this.said.textContent = "The browser does not let this page copy: use the CSV.";
-    }
-  }
-
-  saveTable() {
-    save(csvOf(this.measures, this.state.look.step), "text/csv", `${this.data.name}_slices.csv`);
-  }
-
-  savePicture() {
-    const corners = cornersOf(this.data, this.state, this.state.sequence);
-    const sequences = this.panes.map((pane) => pane.sequence);
-    const what = [corners["top-left"].replace("\n", ", "), ...sequences, corners["bottom-left"]];
-    const canvas = composed(
-      this.panes.map((pane) => pane.picture()),
-      [what.join(", "), this.data.header.research_use],
-    );
-    const name = `${this.data.name}_slice${this.data.sliceNumbers[this.position[2]]}.png`;
-    canvas.toBlob((blob) => save(blob, "image/png", name));
+    this.said.textContent = await copied(this.rows);
   }
 
   fullScreen() {
@@ -439,6 +377,10 @@ export class Viewer {
   }
 
   showKeys() {
+    const shown = this.go ? KEYS : keysOfOneCase();
+    this.keys.replaceChildren(
+      ...shown.flatMap(([key, meaning]) => [make("dt", {}, key), make("dd", {}, meaning)]),
+    );
     this.dialog.showModal();
   }
 
@@ -446,6 +388,7 @@ export class Viewer {
     this.stopKeys();
     clearTimeout(this.settling);
     clearTimeout(this.waitingEnds);
+    this.telling.stop();
     for (const pane of this.panes) pane.destroy();
     this.whole.remove();
   }

@@ -1,10 +1,12 @@
 // What the viewer says: corners of the picture, descriptions for who does not see it, notes.
 
+import { DIFFERENCE, OTHER, PREDICTION, foundBy } from "./layers.js";
+
 const NO_WEBGL =
   "This browser offers no WebGL 2, so the case is shown as plain slices: 3D needs WebGL, all else is here.";
 
-/** Returns the words in the corners of a pane. */
-export function cornersOf(data, state, sequence) {
+/** Returns the words in the corners of a pane that shows a sequence and, compared, one of two predictions. */
+export function cornersOf(data, state, sequence, shows) {
   const [low, high] = state.window;
   const numbers = data.sliceNumbers;
   const z = state.position[2];
@@ -12,28 +14,84 @@ export function cornersOf(data, state, sequence) {
   const gaps = numbers[0] !== 1 || numbers.at(-1) !== numbers.length;
   const slice = gaps ? `slice ${numbers[z]} (${place})` : `slice ${place}`;
   const repeats = data.copies[sequence];
+  const name = state.view === "render" ? data.name : `${data.name}\n${slice}`;
+  const shown = repeats ? `${sequence}: a copy of ${repeats}` : sequence;
+  const window = `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}`;
+  const orientation = data.header.orientation ? "" : "orientation unknown";
+  if (state.view !== "compare") {
+    return {
+      "top-left": name,
+      "top-right": shown,
+      "bottom-left": window,
+      "bottom-right": orientation,
+    };
+  }
+  // Three narrow pictures have room for what is different, and once for what they share.
   return {
-    "top-left": state.view === "render" ? data.name : `${data.name}\n${slice}`,
-    "top-right": repeats ? `${sequence}: a copy of ${repeats}` : sequence,
-    "bottom-left": `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}`,
-    "bottom-right": data.header.orientation ? "" : "orientation unknown",
+    "top-left": sideOf(data, state.look, shows),
+    "top-right": shows === DIFFERENCE ? shown : "",
+    "bottom-left": { [PREDICTION]: name, [OTHER]: window }[shows] ?? "",
+    "bottom-right": shows === DIFFERENCE ? orientation : "",
   };
 }
 
+function sideOf(data, look, shows) {
+  const at = (step) => `at ${(step / data.steps).toFixed(2)}`;
+  if (shows === DIFFERENCE) return "Right less left";
+  return shows === OTHER
+    ? `Right: ${data.header.other.made_by}\n${at(look.otherStep)}`
+    : `Left: ${data.header.made_by}\n${at(look.step)}`;
+}
+
+/** Returns in a sentence that nothing is predicted on a slice, or on none; null where something is. */
+export function nothingFound(data, measures, z, { step, otherStep }, compared) {
+  const told = [
+    nothingIn(data, measures, z, step, PREDICTION),
+    compared ? nothingIn(data, measures, z, otherStep, OTHER) : null,
+  ];
+  if (!compared) return told[0];
+  const sides = told.map((text, i) => text && `${i ? "Right" : "Left"}: ${text}`).filter(Boolean);
+  return sides.length ? sides.join(" ") : null;
+}
+
+function nothingIn(data, measures, z, step, shows) {
+  const areas = measures.predictedAreas(step, shows);
+  if (!areas || areas[z]) return null;
+  const found = foundBy(data, shows);
+  const size = data.shape[1] * data.shape[2];
+  const with_ = areas.filter(Boolean).length;
+  const alone = areas.length === 1;
+  const nowhere = !with_ && !alone;
+  const values = nowhere ? found : found.subarray(z * size, (z + 1) * size);
+  const highest = values.reduce((most, value) => Math.max(most, value), 0) / data.steps;
+  const where = nowhere ? `on any of the ${areas.length} slices` : "on this slice";
+  const elsewhere = with_ ? ` Slices with a prediction: ${with_}.` : "";
+  return (
+    `No tumour predicted ${where} at the threshold ${(step / data.steps).toFixed(2)}. ` +
+    `The highest probability is ${highest.toFixed(2)}.${elsewhere}`
+  );
+}
+
 /** Returns in a sentence what a pane shows. */
-export function descriptionOf(data, measures, sequence, z) {
+export function descriptionOf(data, measures, sequence, z, look) {
   const area = measures.maskAreas?.[z] ?? null;
   const mask = area === null ? "no usable mask" : `mask of ${area} pixels`;
-  return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}`;
+  const found = measures.predictedAreas(look.step)?.[z];
+  const predicted = found === undefined ? "" : `, prediction of ${found} pixels`;
+  return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}`;
 }
 
 /** Returns what is under the mouse. */
 export function valueAt(data, sequence, voxel) {
   const place = data.place(...voxel);
-  const probability = data.probability
-    ? `\nprobability ${(data.probability[place] / data.steps).toFixed(2)}`
-    : "";
-  return `x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[place]}${probability}`;
+  const share = (array) => (array[place] / data.steps).toFixed(2);
+  const told = [`x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[place]}`];
+  if (data.other) told.push(`probability left ${share(data.probability)}, right ${share(data.other)}`);
+  else if (data.probability) {
+    const spread = data.spread ? ` ± ${share(data.spread)}` : "";
+    told.push(`probability ${share(data.probability)}${spread}`);
+  }
+  return told.join("\n");
 }
 
 /** Returns what a person should know of a case before looking, a sentence each. */
@@ -41,5 +99,7 @@ export function notesOf(data, wrong, plain) {
   const copies = Object.entries(data.copies).map(
     ([name, of]) => `${name} is not there: on every slice of this case it repeats ${of}.`,
   );
-  return [wrong, plain ? NO_WEBGL : null, ...copies, ...data.header.notes].filter(Boolean);
+  const { notes } = data.header;
+  const told = notes.some((note) => note.includes("filled with"));
+  return [wrong, plain ? NO_WEBGL : null, ...(told ? [] : copies), ...notes].filter(Boolean);
 }

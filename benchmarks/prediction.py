@@ -1,0 +1,194 @@
+"""How fast the model predicts on each engine, beside the classic U-Net of this dataset.
+
+    python benchmarks/prediction.py [MODEL]
+
+The classic one works at full resolution from 32 features on (Ronneberger et al. 2015; so did Buda et al.
+2019); its weights are random, which costs the same. It runs in single precision in TensorFlow, in
+PyTorch, as the published one does, where that is installed, and on our fastest engine: so one sees what
+the engine gives and what the network. A case has 36 slices, prepared. Each engine has a process of its
+own, in turns, and of each the best round counts: another program makes rounds slower, never faster.
+Processor time is that of all cores, and suffers less from others.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+TURNS = 3
+ROUNDS = 6
+SLICES = 36
+MIB = 2**20
+PLAIN = "TensorFlow float32"
+
+
+def measure(which: str, name: str | None) -> dict:
+    """Return what one engine comes to in this process, which has done nothing else."""
+    import psutil
+
+    from brainseg.models import open_model
+
+    model = open_model(name)
+    size, channels = model.preprocessing.size, model.preprocessing.channels
+    shape = (SLICES, size, size, channels)
+    case = np.random.default_rng(0).standard_normal(shape, np.float32)
+    network, engine = which.split(", ")
+    predict = _ours(model, engine) if network == "ours" else _classic(channels, engine)
+    predict(case[:1])
+    began_s = time.time() - psutil.Process().create_time()
+    predict(case)
+    rounds = ROUNDS if network == "ours" else 2
+    seconds, processor = _best(lambda: predict(case), rounds)
+    one, _ = _best(lambda: predict(case[:1]), 4 * rounds)
+    return {
+        "slices_per_second": SLICES / seconds,
+        "one_ms": 1000 * one,
+        "processor_ms": 1000 * processor / SLICES,
+        "first_s": began_s,
+        "memory_mb": psutil.Process().memory_info().rss / MIB,
+    }
+
+
+def engines(name: str | None) -> list[str]:
+    """Return what is measured of a model here."""
+    from brainseg.engines.openvino_graph import FLOAT32, fast_precision, is_installed
+    from brainseg.models import open_model
+
+    ours, classic = [f"ours, {PLAIN}"], [f"classic, {PLAIN}"]
+    if find_spec("torch"):
+        classic.append("classic, PyTorch float32")
+    if is_installed():
+        precisions = dict.fromkeys((fast_precision(), FLOAT32))
+        if open_model(name).folds[0].engine:
+            ours = [*(f"ours, OpenVINO {precision}" for precision in precisions), *ours]
+        classic.append(f"classic, OpenVINO {fast_precision()}")
+    return [*ours, *classic]
+
+
+def _ours(model, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+    from brainseg.engines import load_engine
+
+    runtime, precision = engine.split()
+    chosen = "keras" if runtime == "TensorFlow" else f"openvino-{precision}"
+    return load_engine(model, model.folds[0].number, chosen)
+
+
+def _classic(channels: int, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+    runtime, precision = engine.split()
+    if runtime == "PyTorch":
+        return _classic_in_pytorch(channels)
+    from training import classic_unet
+
+    from brainseg.engines import run_network
+    from brainseg.networks import compiles_by_xla
+
+    network = classic_unet(channels)
+    network.jit_compile = compiles_by_xla()
+    if runtime == "TensorFlow":
+        return lambda inputs: run_network(network, inputs)
+    from brainseg.engines.exporting import export_network
+    from brainseg.engines.openvino_graph import OpenVinoGraph
+
+    return OpenVinoGraph(*export_network(network), precision)
+
+
+def _classic_in_pytorch(channels: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the network of :func:`training.classic_unet`, written in PyTorch."""
+    import torch
+    from torch import nn
+
+    from brainseg.engines import BATCH_SLICES
+
+    def double_convolution(before: int, features: int) -> nn.Sequential:
+        layers = []
+        for entering in (before, features):
+            layers += [nn.Conv2d(entering, features, 3, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(features), nn.ReLU(inplace=True)]
+        return nn.Sequential(*layers)
+
+    class Classic(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            sizes = [32 * 2**level for level in range(5)]
+            self.down = nn.ModuleList(map(double_convolution, [channels, *sizes], sizes))
+            self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * s, s, 2, 2) for s in sizes[:-1])
+            self.up = nn.ModuleList(double_convolution(2 * s, s) for s in sizes[:-1])
+            self.last = nn.Conv2d(sizes[0], 1, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            skips = []
+            for part in self.down[:-1]:
+                skips.append(part(x))
+                x = nn.functional.max_pool2d(skips[-1], 2)
+            x = self.down[-1](x)
+            for level in reversed(range(4)):
+                x = self.up[level](torch.cat([skips[level], self.grow[level](x)], 1))
+            return torch.sigmoid(self.last(x))[:, 0]
+
+    network = Classic().eval()
+
+    def predict(inputs: np.ndarray) -> np.ndarray:
+        slices = torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)))
+        with torch.inference_mode():
+            return torch.cat([network(part) for part in slices.split(BATCH_SLICES)]).numpy()
+
+    return predict
+
+
+def _best(run: Callable[[], object], rounds: int) -> tuple[float, float]:
+    """Return the least wall-clock time and the least processor time of some rounds, in s."""
+    wall, processor = [], []
+    for _ in range(rounds):
+        started, used = time.perf_counter(), time.process_time()
+        run()
+        wall.append(time.perf_counter() - started)
+        processor.append(time.process_time() - used)
+    return min(wall), min(processor)
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else None
+    if len(sys.argv) == 3:
+        print(json.dumps(measure(sys.argv[2], name)))
+        return
+    found: dict[str, list[dict]] = {which: [] for which in engines(name)}
+    here = Path(__file__).resolve().parents[1]
+    for _ in range(TURNS):
+        for which, turns in found.items():
+            command = [sys.executable, __file__, name or "", which]
+            done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+            turns.append(json.loads(done.stdout.splitlines()[-1]))
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    best = {
+        which: {
+            key: (max if key == "slices_per_second" else min)(turn[key] for turn in turns)
+            for key in turns[0]
+        }
+        for which, turns in found.items()
+    }
+    for which, one in best.items():
+        print(
+            f"{which}: {one['slices_per_second']:.1f} slices/s, one slice {one['one_ms']:.0f} ms, "
+            f"{one['processor_ms']:.1f} ms of processor a slice; the process's first prediction after "
+            f"{one['first_s']:.1f} s, {one['memory_mb']:.0f} MiB"
+        )
+    for classic in (which for which in best if which.startswith("classic")):
+        for which in (which for which in best if which.startswith("ours")):
+            times = best[which]["slices_per_second"] / best[classic]["slices_per_second"]
+            less = best[classic]["processor_ms"] / best[which]["processor_ms"]
+            print(
+                f"{which}: {times:.1f} x the throughput of {classic}, {less:.1f} x in processor time"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What the spread of a prediction is worth: does low spread mean right?
+
+    python benchmarks/uncertainty.py DATA [--model NAME] [--most CASES]
+
+Each case that the model holds out is predicted with every fold that may and with mirror images. Voxels
+are counted by whether the looks agree on them, and how many of either are wrong; cases are ordered by
+their agreement, and by the Dice that the agreement should foretell.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from brainseg.cohort import Cohort
+from brainseg.metrics import dice
+from brainseg.models import HELD_OUT, open_model
+from brainseg.prediction import FULL, STANDARD, predict_timed
+from brainseg.uncertainty import agreement_of
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model")
+    parser.add_argument("--most", type=int, help="cases, the first of those held out")
+    options = parser.parse_args()
+    cohort, model = Cohort.open(options.data), open_model(options.model)
+    chosen = [
+        name for name in cohort.cases if model.standing(cohort.case(name)).relation == HELD_OUT
+    ]
+    rows, counted = [], np.zeros((2, 2), np.int64)
+    for name in chosen[: options.most]:
+        case = cohort.case(name)
+        volume, (masks, there), standing = case.volume(), case.masks(), model.standing(case)
+        looked = predict_timed(volume, model, standing, FULL)
+        threshold = model.threshold_for(standing.folds)
+        scored = predict_timed(volume, model, standing, STANDARD)
+        agreement = agreement_of(looked, threshold)
+        predicted = looked.mask(threshold)
+        doubtful = np.abs(looked.probability - threshold) <= looked.spread
+        wrong = predicted != masks
+        # Where no look sees anything and there is nothing, agreement is free: those are left out.
+        possible = (looked.probability + looked.spread >= threshold) & there[:, None, None]
+        for place, group in enumerate((possible & ~doubtful, possible & doubtful)):
+            counted[place] += (int(group.sum()), int((group & wrong).sum()))
+        rows.append(
+            {
+                "case": name,
+                "agreement": agreement.share,
+                "dice": dice(masks[there], predicted[there]),
+                "dice_as_scored": dice(masks[there], scored.mask(threshold)[there]),
+                "members": looked.members,
+            }
+        )
+    known = [(row["agreement"], row["dice"]) for row in rows if row["agreement"] is not None]
+    agreement, score = np.array(known).T
+    order = np.argsort(-agreement)
+    half = len(order) // 2
+    found = spearmanr(agreement, score)
+    facts = {
+        "model": model.name,
+        "cases": len(rows),
+        "members": sorted({row["members"] for row in rows}),
+        "mean_dice": float(np.mean([row["dice"] for row in rows])),
+        "mean_dice_as_scored": float(np.mean([row["dice_as_scored"] for row in rows])),
+        "voxels_agreed": int(counted[0, 0]),
+        "wrong_of_agreed": counted[0, 1] / counted[0, 0],
+        "voxels_doubtful": int(counted[1, 0]),
+        "wrong_of_doubtful": counted[1, 1] / max(1, counted[1, 0]),
+        "spearman_agreement_dice": float(found.statistic),
+        "spearman_p": float(found.pvalue),
+        "dice_of_the_more_agreed_half": float(score[order[:half]].mean()),
+        "least_dice_of_the_more_agreed_half": float(score[order[:half]].min()),
+        "dice_of_the_less_agreed_half": float(score[order[half:]].mean()),
+        "by_case": rows,
+    }
+    print(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The text beside the files of a case: what they are, who made them, and what is not known."""
+
+from collections.abc import Sequence
+
+from brainseg import RESEARCH_USE, __version__
+from brainseg.exports import file_stem
+from brainseg.exports.nifti import UNKNOWN_SLICES, affine_warning
+from brainseg.models import fold_words
+from brainseg.record import SYNTHETIC, CaseRecord
+from brainseg.volume import FLAIR
+
+
+def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False) -> bytes:
+    """Return the text that lies beside a case's files, UTF-8.
+
+    Args:
+        record: whose files they are.
+        names: of the files.
+        on_source: whether the NIfTI files lie on the grid of the file that was predicted.
+    """
+    lines = [
+        RESEARCH_USE,
+        f"{record.case}, exported by brainseg {__version__}",
+        *([SYNTHETIC] if record.synthetic else []),
+        "",
+        *_geometry(record, on_source),
+        *(f"{name}: the same pixels as {FLAIR}." for name in record.flair_copies),
+        "mask: the dataset's manual FLAIR abnormality, 1 inside; " + _masks_told(record),
+    ]
+    if predicted := record.predicted:
+        lines.append(
+            f"prediction: {predicted.model}, {fold_words(predicted.folds)}, patient "
+            f"{predicted.relation}; 1 where the probability is at least {predicted.threshold:g}."
+        )
+        lines += predicted.how_made + predicted.how_sure(record.slice_numbers)
+    lines += [f"Warning: {warning}" for warning in record.warnings]
+    lines += [f"Note: {note}" for note in record.volume.notes]
+    return "\n".join([*lines, "", *names, ""]).encode()
+
+
+def _geometry(record: CaseRecord, on_source: bool) -> list[str]:
+    if on_source:
+        return [
+            "The NIfTI files lie on the grid of the file that was predicted: its shape, axes, spacing "
+            f"and orientation. voxel_k in {file_stem(record.case)}_slices.csv counts the slices of the "
+            "volume as it was shown."
+        ]
+    return [
+        "Axes of the NIfTI files: column, row, slice, each from 0, neither turned nor flipped; "
+        f"{file_stem(record.case)}_slices.csv names the slice of each place.",
+        affine_warning(record.volume) or "Spacing and orientation are those of the source.",
+        "Pixels are 8-bit, as the dashboard shows them.",
+    ]
+
+
+def _masks_told(record: CaseRecord) -> str:
+    if record.there.all():
+        return "every slice has one."
+    if not record.there.any():
+        return "no slice has one that can be used, so there is no file."
+    without = [
+        str(n) for n, there in zip(record.slice_numbers, record.there, strict=True) if not there
+    ]
+    return f"slice {', '.join(without)} without. {UNKNOWN_SLICES}"

@@ -1,0 +1,162 @@
+"""DICOM Segmentation objects: a prediction that a viewer of the study can lay over its images.
+
+The object belongs to the study (its UIDs are kept, and each frame names the image it lies on), so it is
+no anonymous file, even where name and id are blank: who has the study can tell whose it is. Only what a
+segmentation needs is taken from the images' headers; every other tag stays behind.
+"""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainseg import RESEARCH_USE, __version__
+from brainseg.errors import BrainsegError
+from brainseg.models import fold_words
+from brainseg.record import Predicted
+
+if TYPE_CHECKING:
+    import pydicom
+
+    from brainseg.formats.intake import DicomSource
+
+KEEP_IDENTITY = (
+    "Write the patient's name and id into the DICOM segmentation, as they stand in the images: an "
+    "archive needs them to file the object with its study. Without this both are blank. The study's "
+    "UIDs are kept in either case, so whoever has the study can still tell whose it is; birth date, "
+    "sex, accession number, dates of the study, physicians and institution are left out in either case."
+)
+"""What the choice of ``keep_identity`` means, for a page to say beside its box."""
+
+SERIES_DESCRIPTION = "Research only, not a medical device: brainseg prediction"
+CONTENT_LABEL = "RESEARCH_ONLY"
+SEGMENT_LABEL = "FLAIR abnormality (predicted)"
+
+_NEEDED = ("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
+_NEEDED += ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+
+_KEPT = (*_NEEDED, "SOPClassUID", "SeriesInstanceUID", "Modality", "InstanceNumber")
+_KEPT += ("SliceThickness", "SpacingBetweenSlices", "PositionReferenceIndicator")
+_IDENTITY = ("PatientName", "PatientID")
+_BLANK = ("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime")
+_BLANK += ("ReferringPhysicianName",)
+
+_SERIES_NUMBER = 9000  # far from those of a scanner
+
+
+def dicom_seg_bytes(
+    predicted: Predicted, source: "DicomSource", series: int = 0, keep_identity: bool = False
+) -> bytes:
+    """Return a prediction's mask as a DICOM Segmentation object of one binary segment.
+
+    Args:
+        predicted: its mask is on the grid of the volume that the images became.
+        source: of :class:`brainseg.formats.Intake`.
+        series: whose images the frames refer to, by its place in ``Intake.series``.
+        keep_identity: see :data:`KEEP_IDENTITY`.
+
+    Raises:
+        BrainsegError: the images lack what a segmentation object must refer to.
+    """
+    import highdicom
+
+    images = [_without_the_patient(one, keep_identity) for one in source.datasets(series)]
+    frames = np.ascontiguousarray(source.back(predicted.mask)).astype(np.uint8)
+    version = (predicted.digest or "unknown")[:16]
+    identity = [images[0].SOPInstanceUID, version, hashlib.sha256(frames.tobytes()).hexdigest()]
+    try:
+        segmentation = highdicom.seg.Segmentation(
+            source_images=images,
+            pixel_array=frames,
+            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=[_segment(predicted, version)],
+            series_instance_uid=_uid("series", *identity),
+            series_number=_SERIES_NUMBER,
+            sop_instance_uid=_uid("instance", *identity),
+            instance_number=1,
+            manufacturer="brainseg",
+            manufacturer_model_name=predicted.model[:64],
+            software_versions=__version__,
+            device_serial_number=version,
+            content_label=CONTENT_LABEL,
+            content_description=RESEARCH_USE,
+            content_creator_name="brainseg^",  # a name of one component ends so
+            content_qualification=highdicom.ContentQualificationValues.RESEARCH,
+            series_description=SERIES_DESCRIPTION,
+        )
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        # highdicom's own words may hold a value of the images.
+        raise BrainsegError(
+            "no DICOM segmentation was made: the images' headers do not fit together as one stack; take "
+            "the NIfTI files."
+        ) from error
+    file = io.BytesIO()
+    segmentation.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def _segment(predicted: Predicted, version: str) -> object:
+    import highdicom
+    from pydicom.sr.codedict import codes
+
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name=predicted.model[:64],
+        family=codes.DCM.ArtificialIntelligence,
+        version=version,
+        source="brainseg",
+        parameters={
+            "predicted by": fold_words(predicted.folds),
+            "mirror images": "yes" if predicted.mirrored else "no",
+            "threshold": f"{predicted.threshold:g}",
+        },
+    )
+    return highdicom.seg.SegmentDescription(
+        segment_number=1,
+        segment_label=SEGMENT_LABEL,
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Lesion,
+        algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=algorithm,
+        anatomic_regions=[codes.SCT.Brain],
+    )
+
+
+def _without_the_patient(header: "pydicom.Dataset", keep_identity: bool) -> "pydicom.Dataset":
+    """Return the tags that a segmentation needs, and with them name and id only where asked for."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    missing = [name for name in _NEEDED if not header.get(name)]
+    if missing:
+        raise BrainsegError(
+            f"no DICOM segmentation was made: an image lacks {_in_words(missing)}, which it would refer "
+            "to; take the NIfTI files."
+        )
+    kept = Dataset()
+    kept.file_meta = FileMetaDataset()
+    kept.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    for name in _KEPT:
+        if name in header:
+            setattr(kept, name, header.get(name))
+    for name in (*_IDENTITY, *_BLANK):
+        setattr(kept, name, "")
+    if keep_identity:
+        if "SpecificCharacterSet" in header:
+            kept.SpecificCharacterSet = header.SpecificCharacterSet
+        for name in _IDENTITY:
+            setattr(kept, name, header.get(name, ""))
+    return kept
+
+
+def _uid(*parts: str) -> str:
+    """Return a UID that the same parts always give."""
+    from pydicom.uid import generate_uid
+
+    return generate_uid(entropy_srcs=list(parts))
+
+
+def _in_words(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

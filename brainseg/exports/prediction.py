@@ -1,0 +1,145 @@
+"""All files of a prediction, by name, whatever was predicted: a case, or what a person brought."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+
+from brainseg.errors import BrainsegError
+from brainseg.exports import csv_bytes, file_stem, png_bytes
+from brainseg.exports.about import about_text
+from brainseg.exports.nifti import nifti_bytes, nifti_bytes_as_source
+from brainseg.exports.tables import case_table, slice_table
+from brainseg.formats import DicomSource, NiftiSource
+from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, shown
+from brainseg.record import CaseRecord
+from brainseg.report import case_report
+
+MASKS, NIFTI, DICOM_SEG, OVERLAY = "masks", "nifti", "dicom-seg", "overlay"
+CSV, PDF = "csv", "pdf"
+
+KINDS = {
+    MASKS: "the mask of each slice as a PNG of 0 and 255",
+    NIFTI: "mask, probability and uncertainty on the input's own grid",
+    DICOM_SEG: "the mask as a DICOM segmentation; of DICOM images only",
+    OVERLAY: "a PNG of the slice with the largest area, outlined",
+    CSV: "measures by slice and of the case",
+    PDF: "the one-page report",
+}
+"""Kinds of files, each with what it is; the text about the files comes with any of them."""
+
+FOR_A_PAGE = tuple(kind for kind in KINDS if kind != MASKS)
+
+
+def prediction_files(
+    record: CaseRecord,
+    source: NiftiSource | DicomSource | None = None,
+    kinds: Collection[str] = FOR_A_PAGE,
+    keep_identity: bool = False,
+    series: int = 0,
+    made_on: date | None = None,
+) -> dict[str, bytes]:
+    """Return the files of a prediction by name, none of which holds a tag of the patient.
+
+    Where a DICOM segmentation cannot be made, the others are, and the text about them says why.
+
+    Args:
+        record: with a prediction; see :func:`brainseg.record.record_of_upload`.
+        source: of :class:`brainseg.formats.Intake`: NIfTI files then lie on the grid of a NIfTI input,
+            and DICOM images get a segmentation that refers to them.
+        kinds: of :data:`KINDS`.
+        keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
+        series: which of the intake's series a DICOM segmentation refers to: the one taken as FLAIR.
+        made_on: the day that stands on the report.
+
+    Raises:
+        ValueError: the record holds no prediction, or a kind is unknown.
+    """
+    if record.predicted is None or not set(kinds) <= set(KINDS):
+        raise ValueError(f"a record with a prediction, and kinds of {', '.join(KINDS)}, are needed")
+    stem, is_nifti = file_stem(record.case), isinstance(source, NiftiSource)
+    files: dict[str, bytes] = {}
+    if MASKS in kinds:
+        names = slice_stems(record)
+        for name, plane in zip(names, record.predicted.mask, strict=True):
+            files[f"{name}_prediction.png"] = png_bytes(plane)
+    if NIFTI in kinds:
+        files |= predicted_nifti_files(record, source if is_nifti else None)
+    if DICOM_SEG in kinds and isinstance(source, DicomSource):
+        from brainseg.exports.dicom_seg import dicom_seg_bytes
+
+        try:
+            content = dicom_seg_bytes(record.predicted, source, series, keep_identity)
+            files[f"{stem}_prediction.dcm"] = content
+        except BrainsegError as error:
+            record = replace(record, warnings=(*record.warnings, str(error)))
+    if OVERLAY in kinds:
+        name = slice_stems(record)[record.key_slice]
+        files[f"{name}_overlay.png"] = png_bytes(overlay(record, record.key_slice))
+    if CSV in kinds:
+        files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record))
+        files[f"{stem}_measures.csv"] = csv_bytes(case_table(record))
+    if PDF in kinds:
+        files[f"{stem}_report.pdf"] = case_report(record, made_on=made_on)
+    return files | {f"{stem}_about.txt": about_text(record, list(files), is_nifti)}
+
+
+def predicted_nifti_files(
+    record: CaseRecord, source: NiftiSource | None = None
+) -> dict[str, bytes]:
+    """Return mask and probability of a record's prediction, and its spread where there is one.
+
+    The mask is 0 and 1, probability and spread (the standard deviation of the looks) are float32.
+
+    Args:
+        record: with a prediction.
+        source: of the NIfTI file whose grid they are to lie on; the volume's own without.
+    """
+    predicted, stem = record.predicted, file_stem(record.case)
+    arrays = {"prediction": predicted.mask, "probability": predicted.probability}
+    if predicted.spread is not None:
+        arrays["uncertainty"] = predicted.spread
+
+    def stored(name: str, array: np.ndarray) -> bytes:
+        if source is None:
+            return nifti_bytes(array, record.volume, name, is_mask=array.dtype == bool)
+        return nifti_bytes_as_source(array, source, name, is_mask=array.dtype == bool)
+
+    return {
+        f"{stem}_{name}.nii.gz": stored(name, array if array.dtype == bool else array.astype("f4"))
+        for name, array in arrays.items()
+    }
+
+
+def overlay(record: CaseRecord, place: int) -> np.ndarray:
+    """Return a slice, (h, w, 3) uint8, its FLAIR with the mask and the prediction outlined.
+
+    Args:
+        record: of the case.
+        place: of the slice, from 0.
+    """
+    picture = shown(record.volume.pixels[place])
+    if record.there[place]:
+        picture = contour(picture, record.masks[place], colour=MASK_COLOUR)
+    if record.predicted:
+        picture = contour(picture, record.predicted.mask[place], colour=PREDICTION_COLOUR)
+    return picture
+
+
+def slice_stems(record: CaseRecord) -> list[str]:
+    """Return the beginning of each slice's files, such as ``case_7``, no two alike.
+
+    Where two slices have one number, each also gets its place in the stack: ``case_7_k3``.
+    """
+    stem, numbers = file_stem(record.case), record.slice_numbers
+    twice = _repeated(numbers)
+    return [
+        f"{stem}_{number}_k{place}" if number in twice else f"{stem}_{number}"
+        for place, number in enumerate(numbers)
+    ]
+
+
+def _repeated(numbers: Sequence[int]) -> set[int]:
+    seen: set[int] = set()
+    return {number for number in numbers if number in seen or seen.add(number)}

@@ -1,0 +1,95 @@
+"""Two predictions of one case: who may be asked, and how far apart the answers are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort import Case
+from brainseg.discovery import patient_of
+from brainseg.metrics import dice
+from brainseg.models import HELD_OUT, NEW, SEEN, Model, Standing
+
+FAINT = 0.05
+"""Where both probabilities are below this, two predictions agree that there is nothing: such voxels are
+most of a head, and would make any mean difference look small."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two predictions of one case are apart, each at a threshold of its own.
+
+    Attributes:
+        dice: of the two with each other, 0..1, 1 where both are empty.
+        volumes_vx: predicted tumour of the left and of the right one.
+        differing_vx: voxels that one calls tumour and the other does not.
+        mean: of the absolute differences of the probabilities, 0..1, over the voxels where at least one
+            reaches :data:`FAINT`; None where none does.
+        largest: of the absolute differences, 0..1.
+        by_slice: a row a slice: ``slice_number``, ``left_px``, ``right_px``, ``differing_px``.
+    """
+
+    dice: float
+    volumes_vx: tuple[int, int]
+    differing_vx: int
+    mean: float | None
+    largest: float
+    by_slice: pd.DataFrame
+
+
+def difference_of(
+    left: np.ndarray,
+    right: np.ndarray,
+    thresholds: tuple[float, float],
+    slice_numbers: Sequence[int],
+) -> Difference:
+    """Return how far two predictions are apart.
+
+    Args:
+        left: (n, h, w) float32, 0..1, a probability.
+        right: the same of the other prediction, on the same grid.
+        thresholds: of the left and of the right one; a probability of at least this is tumour.
+        slice_numbers: (n,).
+    """
+    rows, total, count, largest = [], 0.0, 0, 0.0
+    # By slice: a whole case as float32 need not be in memory several times over.
+    for number, one, other in zip(slice_numbers, left, right, strict=True):
+        inside, beside = one >= thresholds[0], other >= thresholds[1]
+        apart = np.abs(other - one)
+        known = (one >= FAINT) | (other >= FAINT)
+        total += float(apart[known].sum(dtype=np.float64))
+        count += int(known.sum())
+        largest = max(largest, float(apart.max()))
+        rows.append(
+            (int(number), int(inside.sum()), int(beside.sum()), int((inside ^ beside).sum()))
+        )
+    table = pd.DataFrame(rows, columns=["slice_number", "left_px", "right_px", "differing_px"])
+    return Difference(
+        dice=dice(left >= thresholds[0], right >= thresholds[1]),
+        volumes_vx=(int(table["left_px"].sum()), int(table["right_px"].sum())),
+        differing_vx=int(table["differing_px"].sum()),
+        mean=total / count if count else None,
+        largest=largest,
+        by_slice=table,
+    )
+
+
+def standing_of_fold(model: Model, fold: int, case: Case | None) -> Standing:
+    """Return what one fold of a model knows of a case, whether or not it is the one to ask.
+
+    Args:
+        model: see :func:`brainseg.models.open_model`.
+        fold: its number.
+        case: of a cohort; None, an upload, is new to it.
+
+    Raises:
+        ModelError: the model has no such fold.
+    """
+    record = model.fold(fold)
+    if case is None:
+        return Standing(NEW, (fold,))
+    if case.name in record.held_out:
+        return Standing(HELD_OUT, (fold,))
+    met = {patient_of(name)[0] for name in (*record.trained_on, *record.selected_on)}
+    return Standing(SEEN if case.patient_id in met else NEW, (fold,))

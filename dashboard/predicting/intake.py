@@ -1,0 +1,188 @@
+"""What a person uploads: the files, which page and which sequence each is, and what is to be known."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from brainseg.errors import DecodeError
+from brainseg.exports import png_bytes
+from brainseg.formats import (
+    ALL_PAGES,
+    MAX_INFLATED_BYTES,
+    MAX_MEGAPIXELS,
+    MAX_SLICES,
+    Intake,
+    PagesError,
+    Series,
+    assemble,
+    guess_assignment,
+    shared_pool,
+)
+from brainseg.volume import FLAIR, SEQUENCES, Volume
+from dashboard import uploads, widgets
+from dashboard.predicting.subject import Subject, from_example, from_upload, refuse
+
+FILES = "upload"
+EXAMPLE = "_example"
+NOT_GIVEN = "not given"
+
+THUMBNAIL_PX = 128
+
+
+def choose() -> tuple[Subject, int]:
+    """Return the upload or the example, and which series is FLAIR; stop where there is none yet."""
+    uploaded = st.file_uploader(
+        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them",
+        accept_multiple_files=True,
+        key=FILES,
+        help=f"Up to {MAX_MEGAPIXELS} MP a slice, {MAX_SLICES} slices, and "
+        f"{MAX_INFLATED_BYTES // 2**20} MiB once unpacked. Several files are the slices of one stack, "
+        "or its sequences.",
+    )
+    if uploaded:
+        st.session_state.pop(EXAMPLE, None)
+        return _from_files(uploaded)
+    if not st.session_state.get(EXAMPLE):
+        uploads.forget()
+        _nothing_yet()
+    st.button("Close the example", on_click=_close, icon=":material/close:", key="close_example")
+    return from_example(), 0
+
+
+def _nothing_yet() -> None:
+    """Say what happens to a file, offer an example to who has none, and stop."""
+    _privacy()
+    with st.container(border=True):
+        st.markdown("**No file at hand?**")
+        st.caption(
+            "A synthetic head, computed for this: no patient's image. It has a mask, so Dice, too."
+        )
+        st.button(
+            "Try the example", on_click=_open_example, icon=":material/play_circle:", key="example"
+        )
+    st.stop()
+
+
+def _privacy() -> None:
+    st.caption(
+        ":material/lock: Your files stay in this session's memory: not written to disk, not shown to "
+        "other visitors, not named in any log or address, and gone when you remove them or close the "
+        "page."
+    )
+
+
+def _open_example() -> None:
+    st.session_state[EXAMPLE] = True
+
+
+def _close() -> None:
+    st.session_state.pop(EXAMPLE, None)
+
+
+def _from_files(uploaded: list) -> tuple[Subject, int]:
+    ids = uploads.identity(uploaded)
+    uploads.keep_only(ids)
+    try:
+        with st.spinner("Reading the files", show_time=True):
+            intake, pages = _opened(uploaded, ids)
+        _privacy()
+        _say(intake)
+        assignment = _assign(intake, (ids, pages))
+        key = (ids, pages, tuple(assignment.items()))
+        volume: Volume = uploads.kept((*key, "volume"), lambda: assemble(intake, assignment))
+    except DecodeError as error:
+        refuse(error)
+    places = [assignment[name] for name in (FLAIR, *SEQUENCES) if assignment[name] is not None]
+    return from_upload(intake, volume, key), places[0]
+
+
+def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
+    """Return what is readable, with the page of each multipage TIFF as the person chose it."""
+    counts: dict[int, int] = uploads.kept((ids, "pages"), dict)
+    while True:
+        pages = {index: _choose_page(ids[index], index, count) for index, count in counts.items()}
+        chosen = tuple(pages.items())
+        try:
+            return uploads.kept((ids, "intake", chosen), partial(_open, uploaded, pages)), chosen
+        except PagesError as error:
+            if error.file_index in counts:
+                raise
+            counts[error.file_index] = error.pages
+
+
+def _open(uploaded: list, pages: Mapping[int, int]) -> Intake:
+    return shared_pool().open(uploads.files_of(uploaded), pages)
+
+
+def _choose_page(identity: str, index: int, count: int) -> int:
+    options = [ALL_PAGES, *range(count)]
+    return st.selectbox(
+        f"File {index + 1} holds {count} pages",
+        options,
+        format_func=lambda page: (
+            f"all {count} pages, as the slices of a stack"
+            if page == ALL_PAGES
+            else f"page {page + 1}"
+        ),
+        key=f"page of {identity}",
+        width=340,
+    )
+
+
+def _say(intake: Intake) -> None:
+    """Say what was left out and what is to be known; notes stand in the viewer."""
+    for sentence in intake.refused:
+        st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
+    for sentence in intake.warnings:
+        st.warning(widgets.plain(sentence, longest=600), icon=":material/warning:")
+
+
+def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
+    """Return which series is which sequence, as the person chose it after the guess."""
+    guess = guess_assignment(intake)
+    certain = all(place is not None for place in guess.values()) or len(intake.series) == 1
+    many = len(intake.series)
+    label = "Which sequence is which" if many > 1 else "Which sequence it is"
+    with st.expander(label, icon=":material/layers:", expanded=not certain):
+        st.caption(
+            f"{intake.kind}: {many} {'stack' if many == 1 else 'stacks'} of "
+            f"{len(intake.slice_numbers)} {'slice' if len(intake.slice_numbers) == 1 else 'slices'}. "
+            f"A sequence that is not given is filled with {FLAIR}, as in the training data."
+        )
+        with st.grid(columns=6, min_column_width=120, gap="small"):
+            pictures = uploads.kept((*key, "thumbnails"), lambda: list(map(_small, intake.series)))
+            for series, picture in zip(intake.series, pictures, strict=True):
+                with st.container():
+                    st.image(picture, width=110, alt=f"The middle slice of {series.label}")
+                    st.caption(widgets.plain(series.label))
+        with st.grid(columns=3, min_column_width=200, gap="small"):
+            return {
+                sequence: _choose_series(intake, sequence, guess[sequence], key)
+                for sequence in SEQUENCES
+            }
+
+
+def _choose_series(intake: Intake, sequence: str, guess: int | None, key: tuple) -> int | None:
+    options = [None, *range(len(intake.series))]
+    return st.selectbox(
+        sequence,
+        options,
+        index=options.index(guess),
+        format_func=lambda place: NOT_GIVEN if place is None else intake.series[place].label,
+        key=f"{sequence} of {hash(key)}",
+    )
+
+
+def _small(series: Series) -> bytes:
+    """Return the middle slice of a series as a small PNG."""
+    middle = series.pixels[len(series.pixels) // 2]
+    step = -(-max(middle.shape) // THUMBNAIL_PX)
+    return png_bytes(np.ascontiguousarray(middle[::step, ::step]))
+
+
+def warn(sentences: tuple[str, ...]) -> None:
+    """Say in what a volume is unlike what the model learned from."""
+    for sentence in sentences:
+        st.warning(widgets.plain(sentence, longest=600), icon=":material/compare:")

@@ -1,0 +1,211 @@
+"""What came of a prediction: the viewer, how sure it is, who predicted, the files."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.payload import STEPS, case_payload
+from brainseg.prediction import Prediction
+from brainseg.prediction_comparison import difference_of
+from brainseg.record import CaseRecord, predicted_by, record_of
+from brainseg.uncertainty import said_of
+from dashboard import uploads, viewer, widgets
+from dashboard.predicting import files, viewpoints
+from dashboard.predicting.subject import UPLOAD, Subject
+from dashboard.predicting.viewpoints import Viewpoint
+
+_LEAVES = "_leaves for another case"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A prediction with who made it, and the threshold that the viewer opens at."""
+
+    viewpoint: Viewpoint
+    prediction: Prediction
+
+    @property
+    def threshold(self) -> float:
+        """Return the model's own threshold as the viewer can cut: in whole steps of the payload."""
+        own = self.viewpoint.model.threshold_for(self.prediction.standing.folds)
+        return math.floor(own * STEPS + 0.5) / STEPS
+
+
+@st.fragment
+def show(
+    subject: Subject,
+    left: Answer,
+    right: Answer | None,
+    series: int,
+    go: Callable[[str], None] | None,
+) -> None:
+    """Show a prediction, or two side by side; a moved threshold runs this alone again.
+
+    Args:
+        subject: what was predicted.
+        left: the prediction.
+        right: another one of the same to compare it with.
+        series: which of an upload's series was taken as FLAIR.
+        go: leads to another case, as the viewer asks; None where there is none.
+    """
+    if st.session_state.pop(_LEAVES, False):
+        st.rerun()
+    own = (left.threshold, right.threshold if right else None)
+    payload = uploads.kept(
+        _payload_key(subject, left, right), lambda: _payload(subject, left, right)
+    )
+    _badges(subject, left, right)
+    chosen = viewer.show(payload, go and partial(_leave, go), tells=True) or own
+    record = _record(subject, left, right, (*chosen, None)[:2])
+    if right:
+        _difference(record)
+    parts = st.grid(columns=2, min_column_width=330, gap="large")
+    with parts.container():
+        _how_sure(record)
+        files.offer(subject, replace(record, other=None), series)
+    with parts.container():
+        _facts(left, right, record)
+
+
+def _leave(go: Callable[[str], None], where: str) -> None:
+    """Go to another case, which is for the whole page to show and not for this part alone."""
+    go(where)
+    st.session_state[_LEAVES] = True
+
+
+def _record(
+    subject: Subject,
+    left: Answer,
+    right: Answer | None,
+    thresholds: tuple[float | None, float | None],
+) -> CaseRecord:
+    masks, there = subject.masks, subject.there
+    record = record_of(
+        subject.name,
+        subject.volume,
+        subject.slice_numbers,
+        masks,
+        there,
+        left.viewpoint.model,
+        left.prediction,
+        thresholds[0],
+        subject.synthetic,
+    )
+    if right is None:
+        return record
+    model = right.viewpoint.model
+    other = predicted_by(model, right.prediction, masks, there, thresholds[1])
+    return replace(record, other=other)
+
+
+def _payload(subject: Subject, left: Answer, right: Answer | None) -> bytes:
+    own = (left.threshold, right.threshold if right else None)
+    return case_payload(_record(subject, left, right, own))
+
+
+def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
+    made = [
+        (one.viewpoint.model.digest, one.prediction.standing, one.prediction.members)
+        for one in (left, right)
+        if one
+    ]
+    return (*subject.key, "payload", *made)
+
+
+def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
+    uploaded = subject.name == UPLOAD
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        side = "left: " if right else ""
+        viewpoints.badge(left.prediction.standing, uploaded, side)
+        if right:
+            viewpoints.badge(right.prediction.standing, uploaded, "right: ")
+        if subject.synthetic and subject.cohort is None:
+            st.badge("synthetic: of no patient", icon=":material/science:", color="orange")
+    if uploaded:
+        alone = " One slice alone has no neighbours to look at." if len(subject.volume) == 1 else ""
+        st.caption(
+            f"Whether the model learned from this patient cannot be told from an image.{alone}"
+        )
+
+
+def _how_sure(record: CaseRecord) -> None:
+    """Say in sentences how sure each prediction is, and where not."""
+    compared = {"Left: ": record.predicted, "Right: ": record.other}
+    said = {
+        side: " ".join(said_of(one.prediction, one.threshold, record.slice_numbers))
+        for side, one in (compared if record.other else {"": record.predicted}).items()
+    }
+    if len(set(said.values())) == 1:
+        said = {"": next(iter(said.values()))}
+    st.subheader("How sure", anchor=False)
+    for side, sentences in said.items():
+        st.markdown(side + widgets.plain(sentences, longest=600))
+
+
+def _difference(record: CaseRecord) -> None:
+    one, other = record.predicted, record.other
+    apart = difference_of(
+        one.probability,
+        other.probability,
+        (one.threshold, other.threshold),
+        record.slice_numbers,
+    )
+    st.subheader("How far apart", anchor=False)
+    with st.grid(columns=4, min_column_width=150):
+        st.metric(
+            "Dice of both", f"{apart.dice:.3f}", help="Of the two predictions with each other."
+        )
+        st.metric("Voxels that differ", f"{apart.differing_vx:,}")
+        mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
+        st.metric(
+            "Mean difference",
+            mean,
+            help="Of the probabilities, where at least one of them reaches 0.05.",
+        )
+        st.metric("Largest difference", f"{apart.largest:.3f}")
+    widgets.csv_button(apart.by_slice, "difference_by_slice", "Difference by slice (CSV)")
+
+
+def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
+    """Say who predicted, with what and how long it took."""
+    st.subheader("How it was made", anchor=False)
+    slices = len(record.volume)
+    alone = _facts_of(left, record.predicted.threshold, slices)
+    if record.case == UPLOAD:
+        alone["Patient"] = "not known from an image"
+    if right is None:
+        st.table(alone, hide_header=True, border="horizontal", alt="How the prediction was made")
+        return
+    sides = {"Left": alone, "Right": _facts_of(right, record.other.threshold, slices)}
+    if record.case == UPLOAD:
+        sides["Right"]["Patient"] = alone["Patient"]
+    st.table(
+        pd.DataFrame(sides).fillna("none"),
+        border="horizontal",
+        alt="How the two predictions were made",
+    )
+
+
+def _facts_of(answer: Answer, threshold: float, slices: int) -> dict[str, str]:
+    prediction, model = answer.prediction, answer.viewpoint.model
+    folds = prediction.standing.folds
+    networks = "1 network" if len(folds) == 1 else f"{len(folds)} networks"
+    each = "each slice and its mirror image" if prediction.mirrored else "each slice once"
+    own = model.threshold_for(folds)
+    left_out = prediction.set_aside
+    aside = f"{left_out} smaller {'part' if left_out == 1 else 'parts'}, as the model asks for"
+    return {
+        "Model": widgets.plain(model.name),
+        "Predicted by": viewpoints.fold_words(folds),
+        "Looks": f"{networks}, {each}",
+        **({"Set aside": aside} if left_out else {}),
+        "Patient": prediction.standing.relation,
+        "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (its own is {own:g})"),
+        "Time": f"{prediction.seconds:.2f} s for {'1 slice' if slices == 1 else f'{slices} slices'}",
+        "Engine": prediction.engine,
+        "Device": prediction.device,
+    }

@@ -1,0 +1,99 @@
+"""Who predicts: a model as it is meant for the patient, or one of its folds; and a second to compare."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from brainseg.cohort import Case
+from brainseg.errors import ModelError
+from brainseg.models import HELD_OUT, NEW, Model, Standing, fold_words, open_model
+from brainseg.prediction import EFFORTS, FAST, FULL
+from brainseg.prediction_comparison import standing_of_fold
+from dashboard import address, models, state, widgets
+
+NOBODY = "nobody"
+
+RELATION_ICONS = {HELD_OUT: ":material/verified:", NEW: ":material/fiber_new:"}
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """A model, or one fold of it.
+
+    Attributes:
+        model: the model.
+        fold: its number, or None for the model as it is meant for a patient.
+    """
+
+    model: Model
+    fold: int | None = None
+
+    def standing(self, case: Case | None) -> Standing:
+        """Return what it knows of a case, and which folds therefore predict; None is an upload."""
+        if self.fold is None:
+            return self.model.standing(case)
+        return standing_of_fold(self.model, self.fold, case)
+
+
+def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
+    """Return who predicts, who is compared with that, and with which effort, here or in the address."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        model = models.model_picker()
+        means = " ".join(f"{effort}: {EFFORTS[effort]}." for effort in (FAST, FULL))
+        effort = widgets.choice("Effort", state.EFFORT, (FAST, FULL), FAST, help=means)
+        every = _every(model)
+        left = Viewpoint(model)
+        right = _pick("Compare with", state.RIGHT, {NOBODY: None} | every, NOBODY)
+        if right is not None and len(model.folds) > 1:
+            own = {name: one for name, one in every.items() if one.model.folder == model.folder}
+            left = _pick(
+                "On the left", state.LEFT, {model.name: Viewpoint(model)} | own, model.name
+            )
+    return left, right, effort
+
+
+def badge(standing: Standing, is_upload: bool, side: str = "") -> None:
+    """Say whether who predicted knows the patient, which is what a Dice beside it is worth."""
+    folds = fold_words(standing.folds)
+    if is_upload:
+        st.badge(f"{side}upload: predicted by {folds}", icon=":material/upload_file:", color="gray")
+        return
+    if not side:
+        models.standing_badge(standing)
+        return
+    words = {HELD_OUT: "never saw the patient", NEW: "does not know the patient"}
+    told = words.get(standing.relation, "learned from this patient: its Dice says nothing")
+    colour = models.RELATION_COLOURS[standing.relation]
+    icon = RELATION_ICONS.get(standing.relation, ":material/visibility:")
+    st.badge(f"{side}{folds} {told}", icon=icon, color=colour)
+
+
+def _pick(
+    label: str, key: str, options: dict[str, Viewpoint | None], default: str
+) -> Viewpoint | None:
+    names = list(options)
+    wrong = address.take(key, names, default)
+    if wrong is not None:
+        st.warning(
+            f"There is no “{widgets.plain(wrong)}” to compare with: here is {default}.",
+            icon=":material/help:",
+        )
+    st.selectbox(label, names, key=key, width=200)
+    address.keep(key, names, default)
+    return options[st.session_state[key]]
+
+
+def _every(chosen: Model) -> dict[str, Viewpoint]:
+    """Return all that can be compared with a model: the others, and the folds of each."""
+    every = {}
+    for name, place in models.model_choices().items():
+        try:
+            model = chosen if name == chosen.name else open_model(place)
+        except ModelError:
+            continue  # it says why where it is chosen to predict
+        if model.folder != chosen.folder:
+            every[name] = Viewpoint(model)
+        if len(model.folds) > 1:
+            folds = (record.number for record in model.folds)
+            every |= {f"{name}: fold {fold}": Viewpoint(model, fold) for fold in folds}
+    return every

@@ -1,0 +1,40 @@
+// What each key of the viewer does; what they are called stands in keys.js.
+
+import { VIEWS } from "./panel.js";
+
+/** Returns key -> function; nothing happens before a case is shown. */
+export function actionsOf(viewer) {
+  const last = () => viewer.data.sliceNumbers.length - 1;
+  const views = () => VIEWS.map(([view]) => view).filter((view) => viewer.views.includes(view));
+  const threshold = (by) => () => viewer.has("prediction") && viewer.moveThreshold(by);
+  const actions = {
+    ArrowUp: () => viewer.scroll(-1),
+    ArrowDown: () => viewer.scroll(1),
+    PageUp: () => viewer.scroll(-10),
+    PageDown: () => viewer.scroll(10),
+    Home: () => viewer.goToSlice(0),
+    End: () => viewer.goToSlice(last()),
+    ArrowLeft: () => viewer.leave("previous"),
+    ArrowRight: () => viewer.leave("next"),
+    x: () => viewer.leave("random"),
+    s: () => viewer.cycle("sequence", viewer.data.sequences),
+    m: () => viewer.toggle("mask"),
+    p: () => viewer.toggle("prediction"),
+    a: () => viewer.has("mask") && viewer.has("prediction") && viewer.toggleAgreement(),
+    u: () => viewer.has("spread") && viewer.toggleSpread(),
+    ",": threshold(-1),
+    ".": threshold(1),
+    v: () => viewer.cycle("view", views()),
+    w: () => viewer.resetWindow(),
+    "+": () => viewer.zoomBy(1.25),
+    "=": () => viewer.zoomBy(1.25),
+    "-": () => viewer.zoomBy(0.8),
+    0: () => viewer.fit(),
+    f: () => viewer.fullScreen(),
+    "?": () => viewer.showKeys(),
+    Delete: () => viewer.removeDrawing(),
+  };
+  return Object.fromEntries(
+    Object.entries(actions).map(([key, action]) => [key, () => viewer.state && action()]),
+  );
+}

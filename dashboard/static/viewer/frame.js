@@ -1,0 +1,43 @@
+// The elements that the viewer fills: where pictures, numbers and messages stand.
+
+import { make } from "./elements.js";
+import { saveTable } from "./leaving.js";
+
+/** Returns the elements by name; `whole` holds the others, with the viewer's panel and strip. */
+export function frameOf(viewer) {
+  const button = (text, hint, action) =>
+    make("button", { type: "button", title: hint, onclick: action }, text);
+  const notes = make("div", { class: "notes", role: "status" });
+  const stages = make("div", { class: "stages" });
+  const waiting = make("div", { class: "waiting", hidden: true }, "Opening the case…");
+  const box = make("div", { class: "box", tabindex: "-1" }, stages, waiting);
+  const nothing = make("p", { class: "nothing", role: "status", hidden: true });
+  const drawn = make("ul", { class: "drawn" });
+  const table = make("div", { class: "numbers" });
+  const said = make("div", { class: "said", "aria-live": "polite" });
+  const files = make(
+    "div",
+    { class: "row" },
+    button("Copy", "The table as text", () => viewer.copyTable()),
+    button("CSV of all slices", "A row a slice", () => saveTable(viewer)),
+  );
+  const keys = make("dl");
+  const dialog = make(
+    "dialog",
+    { class: "keys" },
+    make("h3", {}, "Keys"),
+    keys,
+    button("Close", "Escape", () => dialog.close()),
+  );
+  const measurements = make("div", { class: "measurements" }, nothing, drawn, table, files);
+  const whole = make(
+    "div",
+    { class: "viewer" },
+    notes,
+    make("div", { class: "left" }, box, viewer.strip.root, measurements),
+    viewer.panel.root,
+    said,
+    dialog,
+  );
+  return { notes, stages, waiting, box, nothing, drawn, table, said, keys, dialog, whole };
+}

@@ -1,0 +1,72 @@
+// The colours of numbers: probability, uncertainty and difference, each with its legend.
+
+import { make } from "./elements.js";
+
+/** Returns [r, g, b], 0..255, of "#rrggbb". */
+export function rgbOf(hex) {
+  return [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
+}
+
+// Stops of viridis and magma (van der Walt and Smith 2015).
+const VIRIDIS = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(rgbOf);
+const MAGMA = ["#1d1147", "#721f81", "#b73779", "#fc8961", "#fcfdbf"].map(rgbOf);
+// Of the palette of Okabe and Ito (2008), which colour-blind readers tell apart.
+const LOWER = rgbOf("#56b4e9");
+const HIGHER = rgbOf("#d55e00");
+
+/** The spread from which on the map is at its brightest: a standard deviation cannot exceed 0.5. */
+export const MOST_SPREAD = 0.3;
+
+/** Returns the colour [r, g, b, a] of a probability 0..1: the lower, the more the image shows. */
+export function heatOf(probability, opacity) {
+  return alongside(VIRIDIS, probability, opacity * Math.min(1, 1.5 * probability));
+}
+
+/** Returns the colour of a standard deviation of the probability. */
+export function spreadOf(deviation, opacity) {
+  const share = Math.min(1, deviation / MOST_SPREAD);
+  return alongside(MAGMA, share, opacity * Math.min(1, 2 * share));
+}
+
+/** Returns the colour of a difference of two probabilities, -1..1: right less left. */
+export function differenceOf(difference, opacity) {
+  const colour = difference < 0 ? LOWER : HIGHER;
+  return [...colour, Math.round(255 * opacity * Math.min(1, 1.2 * Math.abs(difference)))];
+}
+
+function alongside(stops, share, opacity) {
+  const place = share * (stops.length - 1);
+  const low = Math.min(stops.length - 2, Math.floor(place));
+  const mixed = stops[low].map((from, i) => from + (stops[low + 1][i] - from) * (place - low));
+  return [...mixed.map(Math.round), Math.round(255 * opacity)];
+}
+
+/** A bar of colours over grey, as over tissue, with what its ends mean; a line marks a place. */
+export class Legend {
+  /**
+   * @param {string} title what the colours stand for
+   * @param {(share: number) => number[]} colourOf [r, g, b, a] at a place 0..1 of the bar
+   * @param {string[]} ends words at the left and at the right end
+   */
+  constructor(title, colourOf, [left, right]) {
+    const stops = Array.from({ length: 21 }, (_, i) => {
+      const [r, g, b, a] = colourOf(i / 20);
+      return `rgba(${r}, ${g}, ${b}, ${(a / 255).toFixed(2)}) ${i * 5}%`;
+    });
+    this.line = make("i", { class: "line", hidden: true });
+    const bar = make("div", { class: "ramp" }, this.line);
+    bar.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+    this.root = make(
+      "div",
+      { class: "ramp-legend", role: "img", "aria-label": `${title}: from ${left} to ${right}` },
+      bar,
+      make("div", { class: "ends" }, make("span", {}, left), make("span", {}, right)),
+    );
+  }
+
+  /** Draws the line at a place 0..1. */
+  mark(share) {
+    this.line.hidden = false;
+    this.line.style.left = `${100 * share}%`;
+  }
+}
