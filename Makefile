@@ -29,7 +29,7 @@ demo: $(VENV)/runtime
 test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/dev
 	$(BIN)/python -m pytest -m long --timeout=3600
@@ -44,6 +44,9 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/monitor.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/evaluation.py "$(DATA)"
+	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/uncertainty.py "$(DATA)"
+	$(BIN)/python benchmarks/familiarity.py "$(DATA)"
 
 clean:
 	rm -rf $(VENV) *.egg-info
