@@ -29,7 +29,7 @@ demo: $(VENV)/runtime
 test: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: $(VENV)/dev
 	$(BIN)/python -m pytest -m long --timeout=3600

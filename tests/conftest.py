@@ -5,7 +5,6 @@ that a green run on a build machine means that everything ran.
 """
 
 import gc
-import itertools
 import json
 import os
 
@@ -108,25 +107,6 @@ def write_tiny_cohort(root: Path) -> Path:
     )
     patients.to_csv(root / "data.csv", index=False)
     return root
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, those with a browser and those that train in turns.
-
-    So no worker is left alone with one at the end, and two seldom drive a browser at once.
-    """
-    files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    browse = [f for f in files.values() if any(one.get_closest_marker("browser") for one in f)]
-    train = [
-        f
-        for f in files.values()
-        if f not in browse and any("taught_root" in one.fixturenames for one in f)
-    ]
-    in_turns = [f for pair in itertools.zip_longest(browse, train) for f in pair if f]
-    rest = [f for f in files.values() if f not in in_turns]
-    items[:] = [item for f in (*in_turns, *rest) for item in f]
 
 
 @pytest.fixture(autouse=True)
