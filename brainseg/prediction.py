@@ -115,7 +115,7 @@ def predict_timed(
 
 
 def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return the probability that each pixel is tumour, each network having looked once.
+    """Return the probability that each pixel is tumour, asked as the manifest says.
 
     Args:
         volume: see :func:`predict_timed`.
