@@ -54,12 +54,12 @@ def show(
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
-    own = (left.threshold, right.threshold if right else None)
     payload = uploads.kept(
         _payload_key(subject, left, right), lambda: _payload(subject, left, right)
     )
     _badges(subject, left, right)
-    chosen = viewer.show(payload, go and partial(_leave, go), tells=True) or own
+    told = viewer.show(payload, go and partial(_leave, go), tells=True)
+    chosen = told or _own(left, right)
     record = _record(subject, left, right, (*chosen, None)[:2])
     if right:
         _difference(record)
@@ -75,6 +75,11 @@ def _leave(go: Callable[[str], None], where: str) -> None:
     """Go to another case, which is for the whole page to show and not for this part alone."""
     go(where)
     st.session_state[_LEAVES] = True
+
+
+def _own(left: Answer, right: Answer | None) -> tuple[float, float | None]:
+    """Return the thresholds that the viewer opens at; None for a side that is not there."""
+    return left.threshold, right.threshold if right else None
 
 
 def _record(
@@ -103,8 +108,7 @@ def _record(
 
 
 def _payload(subject: Subject, left: Answer, right: Answer | None) -> bytes:
-    own = (left.threshold, right.threshold if right else None)
-    return case_payload(_record(subject, left, right, own))
+    return case_payload(_record(subject, left, right, _own(left, right)))
 
 
 def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
