@@ -37,25 +37,17 @@ class PagesError(DecodeError):
     """A TIFF holds several pages, and nobody said which is meant.
 
     Attributes:
+        name: of the file, as it is shown.
         file_index: of the file, among those given.
         pages: how many it holds.
     """
 
     def __init__(self, name: str, file_index: int, pages: int) -> None:
+        self.name, self.file_index, self.pages = shown_name(name), file_index, pages
         super().__init__(
-            f"{shown_name(name)} was not used: it holds {pages} pages; choose one, or all of them as "
+            f"{self.name} was not used: it holds {pages} pages; choose one, or all of them as "
             "the slices of a stack."
         )
-        self.file_index, self.pages = file_index, pages
-
-    def __reduce__(self) -> tuple:
-        return _pages_error, (str(self), self.file_index, self.pages)
-
-
-def _pages_error(sentence: str, file_index: int, pages: int) -> PagesError:
-    error = PagesError("", file_index, pages)
-    error.args = (sentence,)
-    return error
 
 
 @dataclass(frozen=True, eq=False)

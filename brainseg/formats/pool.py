@@ -12,7 +12,6 @@ five times a second and the worker ended above the limit, so it may pass it for 
 import atexit
 import contextlib
 import os
-import pickle
 import queue
 import subprocess
 import sys
@@ -26,8 +25,13 @@ import psutil
 import brainseg
 from brainseg.errors import DecodeError
 from brainseg.formats.intake import InputFile, Intake
+from brainseg.formats.messages import (
+    LONGEST_ANSWER_BYTES,
+    READY,
+    read_message,
+    write_message,
+)
 from brainseg.formats.names import shown_name
-from brainseg.formats.worker import READY, read_message, write_message
 
 WORKERS = 2
 LONGEST_S = 60.0
@@ -80,7 +84,7 @@ class Pool:
         try:
             if worker is None or not worker.is_alive():
                 worker = _Worker(self._most_memory_bytes)
-            answer = worker.ask((list(files), dict(pages or {})), self._longest_s)
+            answer = worker.ask((tuple(files), tuple((pages or {}).items())), self._longest_s)
         except WorkerLost as lost:
             worker.end()
             worker = None
@@ -179,9 +183,9 @@ class _Worker:
             write_message(self._process.stdin, request)
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError, EOFError, ValueError, pickle.UnpicklingError):
+        with contextlib.suppress(OSError, EOFError, ValueError):
             while True:
-                self._answers.put(read_message(self._process.stdout))
+                self._answers.put(read_message(self._process.stdout, LONGEST_ANSWER_BYTES))
         self._answers.put(None)
         self._process.stdout.close()
 

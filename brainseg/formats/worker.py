@@ -5,37 +5,14 @@ Standard output carries the answers alone: it is moved aside before a library co
 
 import importlib
 import os
-import pickle
-import struct
 import sys
 from typing import BinaryIO
 
 from brainseg.errors import DecodeError
+from brainseg.formats.messages import READY, read_message, write_message
 
-READY = "ready"
-_LENGTH = struct.Struct("<Q")
 _DECODERS = ("tifffile", "imagecodecs", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "cv2")
 _READERS = ("nibabel", "pydicom", "pydicom.filereader")
-
-
-def write_message(stream: BinaryIO, message: object) -> None:
-    """Write one message, its length first."""
-    content = pickle.dumps(message, protocol=5)
-    stream.write(_LENGTH.pack(len(content)))
-    stream.write(content)
-    stream.flush()
-
-
-def read_message(stream: BinaryIO) -> object:
-    """Return the next message.
-
-    Raises:
-        EOFError: the other side has closed.
-    """
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        raise EOFError
-    return pickle.loads(stream.read(_LENGTH.unpack(head)[0]))
 
 
 def limit_memory(most_bytes: int) -> bool:
@@ -61,10 +38,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except EOFError:
             return
         try:
-            answer: object = open_inputs(files, pages)
+            answer: object = open_inputs(files, dict(pages))
         except DecodeError as refusal:
-            answer = refusal.with_traceback(None)
-            answer.__cause__ = answer.__context__ = None
+            answer = refusal
         except MemoryError:
             answer = DecodeError(
                 "The upload was not used: decoding it takes more memory than is allowed."
