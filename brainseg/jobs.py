@@ -17,7 +17,7 @@ import psutil
 from brainseg import locking, processes
 from brainseg.errors import RunError
 from brainseg.home import home
-from brainseg.runs import ACTIVE, Run
+from brainseg.runs import ACTIVE, Run, refuse_finished
 from brainseg.training import TrainingConfig, new_run
 from brainseg.training.life import lock_path
 from brainseg.training.stopping import ask_to_stop
@@ -52,10 +52,10 @@ def resume(run: Run) -> Run:
     """Go on with a stopped, failed or killed run in the background, and return it.
 
     Raises:
-        RunError: it is finished, a training is running, or this one could not be started.
+        RunError: it is finished and its settings ask for no more, a training is running, or this one
+            could not be started.
     """
-    if run.status()["state"] == "finished":
-        raise RunError(f"run {run.name} is finished, so there is nothing to go on with.")
+    refuse_finished(run)
     _refuse_a_second()
     return _spawn(run)
 

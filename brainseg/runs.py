@@ -309,6 +309,24 @@ def stopped_early(status: dict, config: dict) -> bool:
     return status["state"] == "finished" and status["epoch"] < config["epochs"]
 
 
+def refuse_finished(run: Run) -> None:
+    """Refuse to go on with a finished run, unless its settings ask for more than it has done.
+
+    Raises:
+        RunError: its epochs are done, or its patience has ended it.
+    """
+    status, config = run.status(), run.config()
+    if status["state"] != "finished":
+        return
+    waited = status["epoch"] - (status.get("best_epoch") or 0)
+    if status["epoch"] >= config["epochs"] or waited >= config["patience"]:
+        setting = "epochs" if status["epoch"] >= config["epochs"] else "patience"
+        raise RunError(
+            f"run {run.name} is finished, so there is nothing to go on with: to train it further, "
+            f"resume it with {setting} above {config[setting]} (--set {setting}=NUMBER)."
+        )
+
+
 def silent_for(
     status: dict, history: pd.DataFrame, now: datetime | None = None
 ) -> timedelta | None:

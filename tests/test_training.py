@@ -172,6 +172,12 @@ def test_training_stops_early_when_the_selecting_cases_no_longer_improve(taught_
     assert status["message"] == "stopped early"
     assert len(run.history()) == status["best_epoch"] + 2 < 40
     assert run.events()["event"].tolist() == ["started", "early stop"]
+    with pytest.raises(RunError, match="resume it with patience above 2"):
+        train(run)
+    run.set_config(run.config() | {"patience": 3})
+    train(run)
+    assert run.events()["event"].tolist() == ["started", "early stop", "resumed", "early stop"]
+    assert len(run.history()) == run.status()["best_epoch"] + 3
 
 
 def test_too_few_patients_are_refused_before_a_run_is_made(taught_root, tmp_path):

@@ -214,6 +214,20 @@ def test_a_run_goes_on_with_other_settings_where_they_may_change(whole, half):
     assert run.history()["learning_rate"].iloc[1] < whole.history()["learning_rate"].iloc[1]
 
 
+def test_a_finished_run_goes_on_where_it_is_given_more_epochs(whole, tmp_path):
+    run = copied(whole, tmp_path)
+    epochs = run.config()["epochs"]
+    with pytest.raises(RunError, match=rf"is finished.*resume it with epochs above {epochs}"):
+        train(run)
+    run.set_config(run.config() | {"epochs": epochs + 1})
+    assert train(run).state() == "finished"
+    assert run.history()["epoch"].tolist() == [*range(1, epochs + 2)]
+    assert run.history()["validation_dice"][:epochs].tolist() == (
+        whole.history()["validation_dice"].tolist()
+    )
+    assert run.events()["event"].tolist() == ["started", "finished", "resumed", "finished"]
+
+
 def test_other_images_than_those_it_began_with_are_refused(taught_root, tiny_cohort, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     run.set_config(run.config() | {"data": str(tiny_cohort)})

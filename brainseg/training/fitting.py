@@ -78,6 +78,7 @@ class Fitting:
                 self.network = build_network(self.config)
                 self.checkpoints = Checkpoints(self.run.path, self.network)
                 self.progress = self.checkpoints.restore()
+                self.progress.stopped_early = self._has_waited_enough()
             if self.config.encoder and self.progress.epoch == self.progress.step == 0:
                 self._load_encoder()
             build = ARCHITECTURES[self.config.network]
@@ -205,8 +206,8 @@ class Fitting:
             self.run, epoch, np.stack([probabilities[case][place] for case, place in self.places])
         )
         self.run.add_epoch(epoch=epoch, **values)
-        progress.stopped_early = epoch - progress.best_epoch >= config.patience
         progress.epoch, progress.step, progress.loss, progress.seconds = epoch, 0, 0.0, 0.0
+        progress.stopped_early = self._has_waited_enough()
         self.checkpoints.keep_progress(progress)
         self._say("training")
         if progress.stopped_early:
@@ -216,6 +217,11 @@ class Fitting:
             left = seconds_left(self.run.history(), status, self.run.config())
             self.report(status | values | {"seconds_left": left})
         return _as_tensorboard_names(values)
+
+    def _has_waited_enough(self) -> bool:
+        """Return whether patience ends the training; a run that goes on may have been given more."""
+        progress = self.progress
+        return progress.epoch - (progress.best_epoch or 0) >= self.config.patience
 
     def _probabilities(self) -> list[np.ndarray]:
         """Return what the scored network makes of the cases that select, each (n, s, s) float32.

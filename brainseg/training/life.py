@@ -10,7 +10,7 @@ from brainseg import locking
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, RunError
 from brainseg.home import home
-from brainseg.runs import ACTIVE, Run
+from brainseg.runs import ACTIVE, Run, refuse_finished
 from brainseg.splits import Fold, make_folds
 from brainseg.training.about import about
 from brainseg.training.config import TrainingConfig
@@ -89,8 +89,7 @@ def lock_path() -> Path:
 
 
 def _tell_beginning(run: Run, before: dict) -> None:
-    if before["state"] == "finished":
-        raise RunError(f"run {run.name} is finished, so there is nothing to go on with.")
+    refuse_finished(run)
     begun = not run.events().empty or not run.history().empty
     if begun and before["state"] in ACTIVE:
         run.add_event("killed", before["epoch"], at=before["updated_at"])
