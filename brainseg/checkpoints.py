@@ -114,10 +114,9 @@ class Checkpoints:
 
     def _save(self, network: "keras.Model", path: Path) -> None:
         # In memory first: HDF5 that meets a full disk crashes the process at one of its next files.
-        whole = _InMemory()
-        network.save_weights(whole)
+        content = weights_of(network)
         try:
-            write_atomically(path, whole.getvalue())
+            write_atomically(path, content)
         except BrainsegError as error:
             reason = getattr(error.__cause__, "strerror", None) or str(error)
             raise RunError(
@@ -129,6 +128,13 @@ class Checkpoints:
         return RunError(
             f"the checkpoint in {self.folder} cannot be read ({error}): start a new run."
         )
+
+
+def weights_of(network: "keras.Model") -> bytes:
+    """Return the content of a ``.weights.h5`` of a network."""
+    whole = _InMemory()
+    network.save_weights(whole)
+    return whole.getvalue()
 
 
 class _InMemory(io.BytesIO):

@@ -34,10 +34,23 @@ def test_a_published_model_gives_what_the_best_checkpoint_gives(tiny_run, tiny_m
     network.load_weights(tiny_run / "checkpoints" / "best.weights.h5")
     inputs = np.random.default_rng(1).standard_normal((3, 64, 64, 5)).astype(np.float32)
     expected = run_network(network, inputs)
-    np.testing.assert_array_equal(load_engine(model, 0, "keras")(inputs), expected)
-    np.testing.assert_allclose(
-        load_engine(model, 0, "openvino-float32")(inputs), expected, atol=0.01
-    )
+    for engine in ("keras", "openvino-float32"):
+        given = load_engine(model, 0, engine)(inputs)
+        np.testing.assert_allclose(given, expected, atol=0.01, err_msg=engine)
+
+
+def test_published_weights_are_those_of_the_checkpoint_in_half_precision(tiny_run, tiny_model):
+    from brainseg.networks import build_unet
+
+    model, checkpoint = open_model(str(tiny_model)), tiny_run / "checkpoints" / "best.weights.h5"
+    network = build_unet(**model.arguments)
+    network.load_weights(checkpoint)
+    published = load_engine(model, 0, "keras").copy()
+    for kept, trained in zip(published.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, trained.astype(np.float16).astype(np.float32))
+    # Most of so small a file is HDF5's own.
+    sizes = [path.stat().st_size for path in (tiny_model / "fold0.weights.h5", checkpoint)]
+    assert sizes[1] - sizes[0] >= 1.5 * network.count_params()
 
 
 def other_fold(run: Path, dest: Path, **settings: object) -> Run:
