@@ -43,7 +43,8 @@ def test_values_names_and_refusals_arrive_as_they_were_sent():
     odd = "sc\udc80an\n“1”.tif"
     (file,) = sent((InputFile(odd, b"\x00\xff"),))
     assert (file.name, file.data) == (odd, b"\x00\xff")
-    assert sent((None, True, 3, 0.1, np.int64(4), {"a": [1]})) == (None, True, 3, 0.1, 4, {"a": (1,)})
+    assert sent((None, True, np.int64(4), 0.1)) == (None, True, 4, 0.1)
+    assert sent({"a": [1, {"b": "c"}]}) == {"a": (1, {"b": "c"})}
     assert np.isnan(sent(float("nan")))
     assert sent(np.zeros((0, 3), np.uint8)).shape == (0, 3)
     swapped = np.arange(6, dtype=">i2").reshape(2, 3)[:, ::-1]
@@ -99,7 +100,7 @@ class Evil:
     ],
 )
 def test_a_message_that_is_none_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011 the sender is broken, and nobody reads its sentence
+    with pytest.raises(ValueError):
         read_message(framed(text, b"1234"))
 
 
