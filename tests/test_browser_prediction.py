@@ -215,6 +215,38 @@ def test_two_folds_are_compared_at_one_position(page_of, case):
     assert page.failed == []
 
 
+def where_drawn(page) -> list[list[int]]:
+    """Return left, top, right and bottom, px, of what lies over the picture in each pane."""
+    page.wait_for_timeout(300)  # what is drawn in the frames to come is drawn by then
+    return page.locator(".overlay").evaluate_all("""all => all.map((canvas) => {
+        const { width, height } = canvas;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        const ends = [width, height, -1, -1];
+        for (let place = 0; place < width * height; place++) {
+            if (!data[4 * place + 3]) continue;
+            const [x, y] = [place % width, Math.floor(place / width)];
+            ends[0] = Math.min(ends[0], x); ends[1] = Math.min(ends[1], y);
+            ends[2] = Math.max(ends[2], x); ends[3] = Math.max(ends[3], y);
+        }
+        return ends;
+    })""")
+
+
+def test_layers_lie_on_the_picture_from_the_first_frame_on(page_of, case):
+    page = page_of(f"?case={case.name}&left=two:+fold+0&right=two:+fold+1")
+    for size in (WINDOW, {"width": 1000, "height": 800}):
+        page.set_viewport_size(size)
+        first = int(drawn(page, panes=3, case=case.name)["settled"])
+        before = where_drawn(page)
+        assert before[0][2] > 0, "nothing was drawn"
+        # Drawn again at the same slice, nothing moves; the picture itself is in place by then.
+        go(page, "ArrowUp", settled=first - 1)
+        go(page, "ArrowDown", settled=first)
+        # The rim of a line may take up a pixel more.
+        np.testing.assert_allclose(where_drawn(page), before, atol=2)
+    assert page.failed == []
+
+
 def test_arrows_lead_to_the_next_case_and_its_prediction(page_of, taught_root, case):
     page = page_of(f"?case={case.name}")
     names = Cohort.open(taught_root).cases

@@ -84,6 +84,7 @@ export class NiivueStage {
    */
   draw({ view, position, window, zoom, pan, smooth }) {
     const { niivue } = this;
+    this.fill();
     const [n, h, w] = this.shape;
     const [dx, dy] = this.voxel;
     const [x, y, z] = position;
@@ -108,6 +109,14 @@ export class NiivueStage {
       niivue.drawScene();
     }
     return view === "render" ? [] : this.tiles();
+  }
+
+  /** Makes the canvas as large as its place now: NiiVue does it a frame later, and layers would be off. */
+  fill() {
+    const ratio = globalThis.devicePixelRatio || 1;
+    const { offsetWidth, offsetHeight, width, height } = this.canvas;
+    const fills = width === Math.trunc(offsetWidth * ratio) && height === Math.trunc(offsetHeight * ratio);
+    if (!fills) this.niivue.resizeListener();
   }
 
   tiles() {
