@@ -143,6 +143,14 @@ def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taugh
     assert [one.label for one in app.metric][:2] == ["Dice of both", "Voxels that differ"]
     assert facts(app, "Left")["Predicted by"] == "fold 0"
     assert facts(app, "Right")["Predicted by"] == "fold 1"
+    assert "the same network" not in said(app)
+
+
+def test_a_network_that_is_compared_with_itself_is_said_to_be(monkeypatch, taught_root, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    case = open_model().folds[0].held_out[1]
+    app = open_page(monkeypatch, taught_root, "prediction", case=case, right="two: fold 0")
+    assert "the same network here: two predicts this case by fold 0" in said(app)
 
 
 def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(

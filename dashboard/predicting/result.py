@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from brainseg.models import fold_words
 from brainseg.payload import STEPS, case_payload
 from brainseg.prediction import Prediction
 from brainseg.prediction_comparison import difference_of
@@ -27,6 +28,11 @@ class Answer:
 
     viewpoint: Viewpoint
     prediction: Prediction
+
+    @property
+    def network(self) -> tuple[str, tuple[int, ...]]:
+        """Return which networks made it: the model's digest, and the folds."""
+        return self.viewpoint.model.digest, self.prediction.standing.folds
 
     @property
     def threshold(self) -> float:
@@ -129,6 +135,12 @@ def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
             viewpoints.badge(right.prediction.standing, uploaded, "right: ")
         if subject.synthetic and subject.cohort is None:
             st.badge("synthetic: of no patient", icon=":material/science:", color="orange")
+    if right and left.network == right.network:
+        st.info(
+            f"Left and right are the same network here: {left.viewpoint.model.name} predicts this "
+            f"case by {fold_words(left.prediction.standing.folds)}. Choose another to see a difference.",
+            icon=":material/info:",
+        )
     if uploaded:
         alone = " One slice alone has no neighbours to look at." if len(subject.volume) == 1 else ""
         st.caption(
