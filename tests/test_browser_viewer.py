@@ -51,6 +51,23 @@ def walked(tmp_path_factory):
     return write_tiny_cohort(tmp_path_factory.mktemp("walked") / "tiny")
 
 
+def test_keys_before_the_first_picture_break_nothing(browser, served, sample_root):
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        failed = []
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        page.add_init_script(
+            """setInterval(() => document.dispatchEvent(
+                new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true })), 2)"""
+        )
+        page.goto(f"{served(sample_root)}/case")
+        page.wait_for_function(f"() => {VIEWER}?.dataset.drawn", timeout=WAIT_MS)
+        assert failed == []
+    finally:
+        context.close()
+
+
 def test_all_slices_are_scrolled_without_asking_the_server(look, served, sample_root):
     cohort = Cohort.open(sample_root)
     case = cohort.case(cohort.cases[0])

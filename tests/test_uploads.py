@@ -1,12 +1,15 @@
 """What a session keeps of uploads: so much and no more, and nothing once they are removed."""
 
 import time
+import tomllib
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from brainseg.formats.limits import MAX_INFLATED_BYTES
 from brainseg.models import NEW, Standing
 from brainseg.volume import Volume
 from dashboard import uploads
@@ -86,3 +89,9 @@ def test_a_failed_prediction_is_tried_again(monkeypatch, session):
     uploads.predicting((FILES,), SLICE, MODEL, NEW_TO_IT, "fast")
     again = uploads.predicting((FILES,), SLICE, MODEL, NEW_TO_IT, "fast")
     assert again is not work
+
+
+def test_the_browser_may_send_a_file_as_large_as_the_limits_allow():
+    config = Path(uploads.__file__).parents[1] / ".streamlit" / "config.toml"
+    most = tomllib.loads(config.read_text())["server"]["maxUploadSize"]
+    assert most * 2**20 == MAX_INFLATED_BYTES

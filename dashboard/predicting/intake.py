@@ -34,7 +34,8 @@ THUMBNAIL_PX = 128
 def choose() -> tuple[Subject, int]:
     """Return the upload or the example, and which series is FLAIR; stop where there is none yet."""
     uploaded = st.file_uploader(
-        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them",
+        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
+        f"{MAX_INFLATED_BYTES // 2**20} MiB",
         accept_multiple_files=True,
         key=FILES,
         help=f"Up to {MAX_MEGAPIXELS} MP a slice, {MAX_SLICES} slices, and "

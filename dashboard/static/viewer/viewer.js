@@ -74,8 +74,8 @@ export class Viewer {
     const notes = notesOf(data, wrong, this.plain);
     this.notes.replaceChildren(...notes.map((note) => make("p", {}, note)));
     this.whole.dataset.case = data.name;
+    this.drawStrip(); // before the pictures, which take a while: keys may come meanwhile
     await this.refill();
-    this.drawStrip();
     this.changed();
     this.telling.opened();
   }
