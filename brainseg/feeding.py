@@ -101,9 +101,10 @@ def make_feed(
     class Feed(keras.utils.PyDataset):
         num_batches = None
 
-        def __init__(self) -> None:
+        def __init__(self, cases: list[PreparedCase]) -> None:
             # Keras's own workers exist on some backends only, and begin anew with each epoch.
             super().__init__(workers=1)
+            self._cases = cases
             self._drawn: dict[int, Future] = {}
             self._threads = ThreadPoolExecutor(workers, thread_name_prefix="feed")
 
@@ -111,14 +112,18 @@ def make_feed(
             number = first + place
             for coming in range(number, number + workers + 1):
                 if coming not in self._drawn:
-                    self._drawn[coming] = self._threads.submit(draw_batch, cases, config, coming)
+                    self._drawn[coming] = self._threads.submit(
+                        draw_batch, self._cases, config, coming
+                    )
             return self._drawn.pop(number).result()
 
         def close(self) -> None:
-            """Let the threads go."""
+            """Let go of the threads and the cases: TensorFlow keeps what it was fed from for good."""
             self._threads.shutdown(wait=True, cancel_futures=True)
+            self._cases = []
+            self._drawn.clear()
 
-    return Feed()
+    return Feed(cases)
 
 
 def draw_batch(

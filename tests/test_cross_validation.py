@@ -1,5 +1,6 @@
 """Cross-validation: every case is held out once, no fold learns from what it is scored on."""
 
+import gc
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from brainseg.cohort import Cohort
 from brainseg.cross_validation import cross_validate
 from brainseg.discovery import patient_of
 from brainseg.errors import RunError
+from brainseg.feeding import PreparedCase
 from brainseg.models import list_models, open_model
 from brainseg.runs import Run, list_runs
 from brainseg.training import new_run
@@ -40,6 +42,20 @@ def test_each_fold_is_trained_once_and_each_case_held_out_once(runs, taught_root
     assert [run.config()["name"] for run in found] == ["cv-fold0", "cv-fold1"]
     held = [case for run in found for case in run.fold()["held_out"]]
     assert sorted(held) == sorted(Cohort.open(taught_root).cases)
+
+
+def test_the_cases_of_a_fold_are_let_go_before_the_next(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(one, PreparedCase) for one in gc.get_objects())
+
+    before, during = kept(), []
+    cross_validate(settings, tmp_path / "runs", lambda fold, _: during.append(kept() - before))
+    # Five of ten cases are held out by each fold and not read; the first one's are gone in the second.
+    assert during == [5, 5]
+    assert kept() == before
 
 
 def test_the_same_call_takes_what_is_finished_and_goes_on_with_what_is_not(
