@@ -118,8 +118,8 @@ def _refuse_a_second() -> None:
 
 
 def _spawn(run: Run) -> Run:
-    """Train a run in a process of its own, and return once it holds the lock."""
-    before = run.process()
+    """Train a run in a process of its own, and return once it holds the lock and says so."""
+    before = _last_sign(run)
     environment = os.environ | {"BRAINSEG_HOME": str(home().resolve())}
     detached = (
         {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
@@ -139,7 +139,8 @@ def _spawn(run: Run) -> Run:
     # A child that ended stays in the list of processes until its parent takes notice.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     deadline = time.monotonic() + BEGINS_WITHIN_S
-    while run.process() == before:
+    # Both: who trains it is written before the status, and whoever looks in between sees it at rest.
+    while any(now == then for now, then in zip(_last_sign(run), before, strict=True)):
         if process.poll() is not None:
             raise RunError(f"the training could not be started: {_last_line(run)}")
         if time.monotonic() > deadline:
@@ -150,6 +151,11 @@ def _spawn(run: Run) -> Run:
             )
         time.sleep(0.05)
     return run
+
+
+def _last_sign(run: Run) -> tuple[dict, str | None]:
+    """Return who trains or trained a run, and when its status was written."""
+    return run.process(), run.status().get("updated_at")
 
 
 def _last_line(run: Run) -> str:

@@ -11,7 +11,7 @@ from brainseg.curves import groups, in_words
 from brainseg.errors import BrainsegError
 from brainseg.followers import RunFollower
 from brainseg.foreign_runs import Log
-from brainseg.monitor import RUN, Snapshot, sentence
+from brainseg.monitor import Snapshot, sentence
 from brainseg.runs import KILLED, Run
 from brainseg.timing import duration
 from dashboard import address, data, monitor_charts, state, training_form, widgets
@@ -20,8 +20,8 @@ from dashboard.monitor_charts import EPOCHS, LINEAR, LOG, TIME, Drawing
 LOOKS_AGAIN_AFTER_S = 2.0
 """While a training goes on; a look reads what its files gained."""
 
-LOG_LOOKS_AGAIN_AFTER_S = 5.0
-"""A log never says whether it still grows."""
+LOOKS_AGAIN_AT_REST_AFTER_S = 5.0
+"""A log never says whether it still grows, and a run that rests may be gone on with from elsewhere."""
 
 STOP, RESUME = "Stop", "Resume"
 
@@ -93,9 +93,8 @@ def look_again(shown: Sequence[Shown], drawn: Sequence[Snapshot]) -> None:
         shown: runs and logs.
         drawn: what the page draws, in the same order.
     """
-    if any(snapshot.is_active or snapshot.kind != RUN for snapshot in drawn):
-        versions = [snapshot.version for snapshot in drawn]
-        st.fragment(_look, run_every=LOG_LOOKS_AGAIN_AFTER_S)(shown, versions)
+    versions = [snapshot.version for snapshot in drawn]
+    st.fragment(_look, run_every=LOOKS_AGAIN_AT_REST_AFTER_S)(shown, versions)
 
 
 def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
@@ -104,16 +103,15 @@ def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
 
 
 def standing(shown: Shown, drawn: Snapshot) -> None:
-    """Draw how a training stands and what can be done, again every few seconds while it goes on.
+    """Draw how a training stands and what can be done, and look again every few seconds.
 
     Args:
         shown: the run or the log.
         drawn: what the page draws its curves from; where more is known, the page is drawn again.
     """
     st.session_state[_DRAWN] = drawn.version
-    again = LOOKS_AGAIN_AFTER_S if drawn.is_active else None
-    if isinstance(shown, Log):
-        again = LOG_LOOKS_AGAIN_AFTER_S
+    goes_on = drawn.is_active and isinstance(shown, Run)
+    again = LOOKS_AGAIN_AFTER_S if goes_on else LOOKS_AGAIN_AT_REST_AFTER_S
     st.fragment(_standing, run_every=again)(shown)
 
 

@@ -133,6 +133,7 @@ def trained_from_the_page(look: Callable, served: Callable, root: Path, state: P
     run.set_config(run.config() | {"epochs": last})  # as resuming with --set epochs does
     click(page, "training_resume")
     says(page, f"All {last} epochs are done")
+    says(again, f"All {last} epochs are done")  # it showed a run at rest
     page.wait_for_function(f"({LAST_DRAWN})() === {last}", timeout=WAIT_MS)
     assert page.evaluate("() => window.neverReloaded")
     page.get_by_text("resumed").first.wait_for(timeout=WAIT_MS)
