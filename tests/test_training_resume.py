@@ -228,6 +228,19 @@ def test_a_finished_run_goes_on_where_it_is_given_more_epochs(whole, tmp_path):
     assert run.events()["event"].tolist() == ["started", "finished", "resumed", "finished"]
 
 
+def test_a_restart_is_what_comes_of_going_on_with_more_epochs(taught_root, tmp_path):
+    longer = train(new_run(tiny_training(taught_root, epochs=1), tmp_path / "longer"))
+    longer.set_config(longer.config() | {"epochs": 3})
+    train(longer)
+    restarted = new_run(tiny_training(taught_root, epochs=3, restart=1), tmp_path / "restarted")
+    once, again = train(restarted).history(), longer.history()
+    for column in ("loss", "validation_dice", "validation_loss"):
+        np.testing.assert_allclose(once[column], again[column], rtol=1e-5, err_msg=column)
+    # An epoch's rate is that of the step to come, which for the first of the two was not to come yet.
+    assert once["learning_rate"][1:].tolist() == again["learning_rate"][1:].tolist()
+    assert again["learning_rate"][0] < again["learning_rate"][1] > again["learning_rate"][2]
+
+
 def test_other_images_than_those_it_began_with_are_refused(taught_root, tiny_cohort, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     run.set_config(run.config() | {"data": str(tiny_cohort)})

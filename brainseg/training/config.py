@@ -47,6 +47,7 @@ class TrainingConfig:
         batch_size: slices a batch, always whole.
         tumour_share: of a batch, the share of slices with tumour, 0..1.
         learning_rate: the highest; it warms up for an epoch and falls as a cosine.
+        restart: epoch after which the rate has fallen and rises again to one of all epochs; 0 is never.
         weight_decay: of AdamW (Loshchilov and Hutter 2019).
         averaging: momentum of the moving average of the weights, which is what is kept; 0 is off.
         patience: epochs without a better validation Dice until the training stops early.
@@ -76,6 +77,7 @@ class TrainingConfig:
     batch_size: int = 16
     tumour_share: float = 0.5
     learning_rate: float = 1e-3
+    restart: int = 0
     weight_decay: float = 1e-4
     averaging: float = 0.99
     patience: int = 12
@@ -117,6 +119,7 @@ class TrainingConfig:
             ("batch_size", self.batch_size >= 2, "2 or more"),
             ("tumour_share", 0 <= self.tumour_share <= 1, "0 to 1"),
             ("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1"),
+            ("restart", 0 <= self.restart < self.epochs, f"0 to {self.epochs - 1}, below epochs"),
             ("weight_decay", 0 <= self.weight_decay < 1, "0 or more and below 1"),
             ("averaging", 0 <= self.averaging < 1, "0 or more and below 1"),
             ("patience", self.patience >= 1, "1 or more"),

@@ -20,23 +20,54 @@ def build_network(config: TrainingConfig) -> keras.Model:
 
 def compile_network(network: keras.Model, config: TrainingConfig) -> None:
     """Give a network its loss, and an optimizer whose rate warms up and falls as the settings say."""
-    total = config.epochs * config.steps_per_epoch
-    warm_up = min(config.steps_per_epoch, total // 2)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / 20,
-        decay_steps=max(1, total - warm_up),
-        alpha=0.01,
-        warmup_target=config.learning_rate,
-        warmup_steps=warm_up,
-    )
     optimizer = AveragingAdamW(
-        schedule,
+        _schedule(config),
         weight_decay=config.weight_decay,
         clipnorm=1.0,
         use_ema=config.averaging > 0,
         ema_momentum=config.averaging or 0.99,
     )
     network.compile(optimizer, loss=cross_entropy_and_soft_dice, jit_compile=compiles_by_xla())
+
+
+def _schedule(config: TrainingConfig) -> keras.optimizers.schedules.LearningRateSchedule:
+    whole = _cosine(config, config.epochs)
+    if not config.restart:
+        return whole
+    return Restarted(_cosine(config, config.restart), whole, config.restart * config.steps_per_epoch)
+
+
+def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.CosineDecay:
+    """Return a rate that warms up for an epoch and has fallen to a hundredth after some epochs."""
+    total = epochs * config.steps_per_epoch
+    warm_up = min(config.steps_per_epoch, total // 2)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 20,
+        decay_steps=max(1, total - warm_up),
+        alpha=0.01,
+        warmup_target=config.learning_rate,
+        warmup_steps=warm_up,
+    )
+
+
+class Restarted(keras.optimizers.schedules.LearningRateSchedule):
+    """One schedule up to a step, another from there on; both count from the beginning.
+
+    It is what comes of a training that had ended and goes on with more epochs: a warm restart
+    (Loshchilov and Hutter 2017), though not from the highest rate.
+    """
+
+    def __init__(
+        self,
+        before: keras.optimizers.schedules.LearningRateSchedule,
+        after: keras.optimizers.schedules.LearningRateSchedule,
+        step: int,
+    ) -> None:
+        self._before, self._after, self._step = before, after, step
+
+    def __call__(self, step: object) -> object:
+        """Return the rate of a step, counted from 0."""
+        return ops.where(step < self._step, self._before(step), self._after(step))
 
 
 def cross_entropy_and_soft_dice(truth: object, logits: object) -> object:
