@@ -34,7 +34,9 @@ def _schedule(config: TrainingConfig) -> keras.optimizers.schedules.LearningRate
     whole = _cosine(config, config.epochs)
     if not config.restart:
         return whole
-    return Restarted(_cosine(config, config.restart), whole, config.restart * config.steps_per_epoch)
+    return Restarted(
+        _cosine(config, config.restart), whole, config.restart * config.steps_per_epoch
+    )
 
 
 def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.CosineDecay:
