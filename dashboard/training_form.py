@@ -27,8 +27,8 @@ MATTER = (
 )
 """What the form shows at once; every other setting stands behind “more”."""
 
-NOT_ASKED = ("data",)
-"""The page's own cohort."""
+NOT_ASKED = ("data", "rate_restarts")
+"""The page's own cohort, and a list, which a file of settings holds."""
 
 CHOICES = {"precision": PRECISIONS, "devices": DEVICES}
 

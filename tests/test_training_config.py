@@ -29,6 +29,10 @@ from brainseg.training.command import settings_of
         ("devices", "some", "one of one, all"),
         ("base_features", 0, "1 to 128"),
         ("context_slices", -1, "0 to 8"),
+        ("rate_restarts", 12, r"of type list: set it as rate_restarts=\[1, 2\]"),
+        ("rate_restarts", [12, 12], "epochs that rise, from 1 to 35"),
+        ("rate_restarts", [12, 36], "epochs that rise"),
+        ("rate_restarts", ["12"], "epochs that rise"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_with_its_rule(setting, value, rule):

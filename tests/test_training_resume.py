@@ -230,15 +230,17 @@ def test_a_finished_run_goes_on_where_it_is_given_more_epochs(whole, tmp_path):
 
 def test_a_restart_is_what_comes_of_going_on_with_more_epochs(taught_root, tmp_path):
     longer = train(new_run(tiny_training(taught_root, epochs=1), tmp_path / "longer"))
-    longer.set_config(longer.config() | {"epochs": 3})
-    train(longer)
-    restarted = new_run(tiny_training(taught_root, epochs=3, restart=1), tmp_path / "restarted")
-    once, again = train(restarted).history(), longer.history()
+    for epochs in (2, 4):
+        longer.set_config(longer.config() | {"epochs": epochs})
+        train(longer)
+    config = tiny_training(taught_root, epochs=4, rate_restarts=(1, 2))
+    once, again = train(new_run(config, tmp_path / "once")).history(), longer.history()
     for column in ("loss", "validation_dice", "validation_loss"):
         np.testing.assert_allclose(once[column], again[column], rtol=1e-5, err_msg=column)
-    # An epoch's rate is that of the step to come, which for the first of the two was not to come yet.
-    assert once["learning_rate"][1:].tolist() == again["learning_rate"][1:].tolist()
-    assert again["learning_rate"][0] < again["learning_rate"][1] > again["learning_rate"][2]
+    # An epoch's rate is that of the step to come, which at an end was not to come yet.
+    rates = once["learning_rate"].tolist()
+    assert rates[2:] == again["learning_rate"].tolist()[2:]
+    assert rates[0] > rates[1] > rates[2] > rates[3]
 
 
 def test_other_images_than_those_it_began_with_are_refused(taught_root, tiny_cohort, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import MISSING, dataclass, fields
+from itertools import pairwise
 
 from brainseg.errors import RunError
 from brainseg.models import Inference
@@ -47,7 +48,7 @@ class TrainingConfig:
         batch_size: slices a batch, always whole.
         tumour_share: of a batch, the share of slices with tumour, 0..1.
         learning_rate: the highest; it warms up for an epoch and falls as a cosine.
-        restart: epoch after which the rate has fallen and rises again to one of all epochs; 0 is never.
+        rate_restarts: epochs after which the rate, fallen, rises to that of a longer training.
         weight_decay: of AdamW (Loshchilov and Hutter 2019).
         averaging: momentum of the moving average of the weights, which is what is kept; 0 is off.
         patience: epochs without a better validation Dice until the training stops early.
@@ -77,7 +78,7 @@ class TrainingConfig:
     batch_size: int = 16
     tumour_share: float = 0.5
     learning_rate: float = 1e-3
-    restart: int = 0
+    rate_restarts: tuple = ()
     weight_decay: float = 1e-4
     averaging: float = 0.99
     patience: int = 12
@@ -101,10 +102,15 @@ class TrainingConfig:
             value = getattr(self, setting.name)
             if setting.type is float and isinstance(value, int) and not isinstance(value, bool):
                 object.__setattr__(self, setting.name, float(value))
+            elif setting.type is tuple and isinstance(value, list):
+                object.__setattr__(self, setting.name, tuple(value))
             elif not isinstance(value, setting.type) or isinstance(value, bool):
+                kind, example = setting.type.__name__, "VALUE"
+                if setting.type is tuple:
+                    kind, example = "list", "[1, 2]"
                 raise RunError(
-                    f"{setting.name} is {value!r}, but must be of type {setting.type.__name__}: "
-                    f"set it as {setting.name}=VALUE."
+                    f"{setting.name} is {value!r}, but must be of type {kind}: set it as "
+                    f"{setting.name}={example}."
                 )
         # A network or depth that is none is refused below; until then, any will do.
         coarsest = 2 ** (5 if self.network == "lite_unet" else max(0, min(self.levels, 6)))
@@ -119,7 +125,12 @@ class TrainingConfig:
             ("batch_size", self.batch_size >= 2, "2 or more"),
             ("tumour_share", 0 <= self.tumour_share <= 1, "0 to 1"),
             ("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1"),
-            ("restart", 0 <= self.restart < self.epochs, f"0 to {self.epochs - 1}, below epochs"),
+            (
+                "rate_restarts",
+                all(type(epoch) is int for epoch in self.rate_restarts)
+                and all(a < b for a, b in pairwise((0, *self.rate_restarts, self.epochs))),
+                f"epochs that rise, from 1 to {self.epochs - 1}, as in [{max(1, self.epochs // 2)}]",
+            ),
             ("weight_decay", 0 <= self.weight_decay < 1, "0 or more and below 1"),
             ("averaging", 0 <= self.averaging < 1, "0 or more and below 1"),
             ("patience", self.patience >= 1, "1 or more"),
@@ -206,6 +217,9 @@ def changed(config: TrainingConfig, changes: dict) -> TrainingConfig:
         RunError: a change is not one of :data:`CHANGEABLE`, or breaks its rule.
     """
     settings = {setting.name: getattr(config, setting.name) for setting in fields(config)}
+    changes = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
+    }
     fixed = sorted(
         key for key in changes if key not in CHANGEABLE and changes[key] != settings.get(key)
     )

@@ -21,22 +21,13 @@ def build_network(config: TrainingConfig) -> keras.Model:
 def compile_network(network: keras.Model, config: TrainingConfig) -> None:
     """Give a network its loss, and an optimizer whose rate warms up and falls as the settings say."""
     optimizer = AveragingAdamW(
-        _schedule(config),
+        FallingRate(config),
         weight_decay=config.weight_decay,
         clipnorm=1.0,
         use_ema=config.averaging > 0,
         ema_momentum=config.averaging or 0.99,
     )
     network.compile(optimizer, loss=cross_entropy_and_soft_dice, jit_compile=compiles_by_xla())
-
-
-def _schedule(config: TrainingConfig) -> keras.optimizers.schedules.LearningRateSchedule:
-    whole = _cosine(config, config.epochs)
-    if not config.restart:
-        return whole
-    return Restarted(
-        _cosine(config, config.restart), whole, config.restart * config.steps_per_epoch
-    )
 
 
 def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.CosineDecay:
@@ -52,24 +43,24 @@ def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.C
     )
 
 
-class Restarted(keras.optimizers.schedules.LearningRateSchedule):
-    """One schedule up to a step, another from there on; both count from the beginning.
+class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that falls to each of the epochs that it restarts after, and then to the last.
 
-    It is what comes of a training that had ended and goes on with more epochs: a warm restart
-    (Loshchilov and Hutter 2017), though not from the highest rate.
+    Every fall counts from the first step, so that a training in one go has the rates of one that had
+    ended and goes on with more epochs: warm restarts (Loshchilov and Hutter 2017), though not to the
+    highest rate.
     """
 
-    def __init__(
-        self,
-        before: keras.optimizers.schedules.LearningRateSchedule,
-        after: keras.optimizers.schedules.LearningRateSchedule,
-        step: int,
-    ) -> None:
-        self._before, self._after, self._step = before, after, step
+    def __init__(self, config: TrainingConfig) -> None:
+        self._ends = [epoch * config.steps_per_epoch for epoch in config.rate_restarts]
+        self._falls = [_cosine(config, epoch) for epoch in (*config.rate_restarts, config.epochs)]
 
     def __call__(self, step: object) -> object:
         """Return the rate of a step, counted from 0."""
-        return ops.where(step < self._step, self._before(step), self._after(step))
+        rate = self._falls[-1](step)
+        for end, fall in zip(reversed(self._ends), reversed(self._falls[:-1]), strict=True):
+            rate = ops.where(step < end, fall(step), rate)
+        return rate
 
 
 def cross_entropy_and_soft_dice(truth: object, logits: object) -> object:
