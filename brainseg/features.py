@@ -2,7 +2,7 @@
 
 Two descriptions are known. :data:`IMAGE` needs nothing but the files: a coarse picture of FLAIR in the
 head's box, and how it differs from its mirror image, for a tumour breaks the head's symmetry. The other
-one is what a model's network holds at its bottleneck. Both are computed once a cohort and kept.
+one is what a model's network holds deep inside. Both are computed once a cohort and kept.
 """
 
 import re
@@ -27,7 +27,7 @@ from brainseg.volume import FLAIR
 IMAGE = "image"
 """The description that needs no model."""
 
-VERSION = 1
+VERSION = 2
 """Changes when the same slice gets other numbers, so that kept ones are computed again."""
 
 CELLS = 8
@@ -49,7 +49,7 @@ class Features:
     """The slices of a cohort that can be read, as numbers.
 
     Attributes:
-        source: :data:`IMAGE`, or the name of the model whose bottleneck it is.
+        source: :data:`IMAGE`, or the name of the model whose network it is of.
         cases: (n,) str, the case of each slice.
         slice_numbers: (n,) int64.
         vectors: (n, d) float32; near in Euclidean distance means alike.
@@ -104,14 +104,14 @@ def describe_images(cohort: Cohort, progress: Progress | None = None) -> Feature
 
 
 def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None = None) -> Features:
-    """Return the description that a model's bottleneck gives: the largest value of each feature.
+    """Return the description that a model's network gives: the largest value of each feature.
 
     All slices pass through the network of the model's first fold, for the features of two networks are
     not comparable. It has learned from the masks of its training cases: :attr:`Features.seen`.
 
     Raises:
         CohortError: as for :func:`describe_images`.
-        ModelError: the model cannot be opened, or its network has no bottleneck.
+        ModelError: the model cannot be opened, or its network has no layer to describe by.
     """
     # Keras comes with the engine, and pages that only look at kept features open without it.
     from brainseg.engines import load_engine
@@ -121,11 +121,11 @@ def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None 
     engine = load_engine(model, record.number)
 
     def of_case(case: Case) -> np.ndarray:
-        return engine.bottleneck(prepare(case.volume(), model.preprocessing)).max(axis=(1, 2))
+        return engine.description(prepare(case.volume(), model.preprocessing)).max(axis=(1, 2))
 
     known = {*record.trained_on, *record.selected_on}
     seen = tuple(name for name in cohort.cases if name in known)
-    return _described(cohort, model.name, of_case, progress, seen, standardise=True)
+    return _described(cohort, model.name, of_case, progress, seen)
 
 
 def keep(features: Features, cohort: Cohort, model: Model | None = None) -> Path:
@@ -212,7 +212,6 @@ def _described(
     describe,
     progress: Progress | None,
     seen: tuple[str, ...] = (),
-    standardise: bool = False,
 ) -> Features:
     names, numbers, parts = [], [], []
     for case, rows in _by_case(cohort, describe, progress, in_parallel=source == IMAGE):
@@ -226,9 +225,6 @@ def _described(
             "says why."
         )
     vectors = np.concatenate(parts)
-    if standardise:
-        deviation = vectors.std(axis=0)
-        vectors = (vectors - vectors.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     places, method = project(vectors)
     return Features(source, np.array(names), np.concatenate(numbers), vectors, places, method, seen)
 

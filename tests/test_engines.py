@@ -127,20 +127,20 @@ def test_every_fold_that_is_shipped_gives_its_stored_output(name, engine):
             assert (model.folder / file).stat().st_size < 50e6
 
 
-def test_a_network_without_a_bottleneck_says_what_to_do_instead():
+def test_a_network_without_a_description_says_what_to_do_instead():
     import keras
 
     inputs = keras.Input((8, 8, 3))
     network = keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs))
     engine = Engine(KerasRunner(network), lambda: network)
-    with pytest.raises(ModelError, match="no bottleneck"):
-        engine.bottleneck(np.zeros((1, 8, 8, 3), np.float32))
+    with pytest.raises(ModelError, match="no layer “description”"):
+        engine.description(np.zeros((1, 8, 8, 3), np.float32))
 
 
 def test_a_graph_is_asked_for_more_than_predictions_and_keras_answers(tiny_model):
     inputs = np.random.default_rng(0).standard_normal((3, 64, 64, 5)).astype(np.float32)
     graph, reference = (load(tiny_model, name) for name in ("openvino", "keras"))
-    np.testing.assert_array_equal(graph.bottleneck(inputs), reference.bottleneck(inputs))
+    np.testing.assert_array_equal(graph.description(inputs), reference.description(inputs))
     for ours, theirs in zip(
         graph.copy().get_weights(), reference.copy().get_weights(), strict=True
     ):

@@ -79,22 +79,20 @@ def test_a_cohort_that_cannot_be_read_has_no_features(tiny_cohort):
         features.describe_images(Cohort.open(tiny_cohort))
 
 
-def test_a_models_bottleneck_describes_and_says_which_cases_it_learned_from(
-    taught_root, tiny_model
-):
+def test_a_models_network_describes_and_says_which_cases_it_learned_from(taught_root, tiny_model):
     cohort, model = Cohort.open(taught_root), open_model(str(tiny_model))
     found = features.describe_with_model(cohort, model)
     record = model.folds[0]
     assert set(found.seen) == {*record.trained_on, *record.selected_on}
     assert set(cohort.cases) - set(found.seen) == set(record.held_out)
     assert len(found) == 50 and found.vectors.shape[1] > 1
-    np.testing.assert_allclose(found.vectors.mean(axis=0), 0, atol=1e-3)
+    assert (found.vectors >= 0).all() and (found.vectors.std(axis=0) > 0).mean() > 0.5
     features.keep(found, cohort, model)
     assert features.kept(cohort, model).seen == found.seen
     measured = agreement(found, cohort.slices)
     assert measured.seen_left_out == len(found.seen)
     assert measured.slices == 5 * len(record.held_out)
-    # The squares it was taught are what its bottleneck is about.
+    # The squares it was taught are what its network is about.
     assert measured.same_state > measured.same_state_by_chance + 0.2
 
 

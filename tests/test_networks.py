@@ -61,7 +61,7 @@ def test_an_encoder_with_frozen_normalisation_gives_what_it_gave_with_it():
             layer.set_weights([weights[f"{layer.name}/{v.name}"] for v in layer.weights])
     slices = np.random.default_rng(1).standard_normal((2, 64, 64, 3)).astype(np.float32)
     deepest = [
-        np.asarray(keras.Model(each.input, each.get_layer("bottleneck").output)(slices))
+        np.asarray(keras.Model(each.input, each.get_layer("up0_grow").input)(slices))
         for each in (network, normalised)
     ]
     assert deepest[1].shape == (2, 2, 2, 320)

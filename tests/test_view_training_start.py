@@ -98,7 +98,9 @@ def test_every_setting_has_its_field_and_its_meaning(monkeypatch, tiny_cohort):
     fields = [*app.text_input, *app.number_input, *app.selectbox]
     told = {one.key.removeprefix("setting_"): one.help for one in fields if "setting_" in one.key}
     meanings = TrainingConfig.meanings()
-    assert told == {name: meaning for name, meaning in meanings.items() if name not in ("data", "rate_restarts")}
+    assert told == {
+        name: meaning for name, meaning in meanings.items() if name not in ("data", "rate_restarts")
+    }
 
 
 def test_one_training_at_a_time_is_said_with_a_way_to_it(monkeypatch, tiny_cohort, run, runs):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from brainseg.errors import ModelError
+from brainseg.networks import DESCRIPTION
 
 if TYPE_CHECKING:
     import keras
@@ -71,34 +72,34 @@ class Engine:
             twin.set_weights(self._network.get_weights())
         return twin
 
-    def bottleneck(self, inputs: np.ndarray) -> np.ndarray:
-        """Return what the network holds at its coarsest resolution, (n, h, w, features) float32.
+    def description(self, inputs: np.ndarray) -> np.ndarray:
+        """Return what the network holds at its layer of that name, (n, h, w, features) float32.
 
         Args:
             inputs: prepared, (n, h, w, c) float32.
 
         Raises:
-            ModelError: the network has no layer whose name starts with "bottleneck".
+            ModelError: the network has no layer called :data:`brainseg.networks.DESCRIPTION`.
         """
         with _running:
-            return _in_batches(self._down, inputs)
+            return _in_batches(self._describing, inputs)
 
     @cached_property
     def _network(self) -> "keras.Model":
         return self._open_network()
 
     @cached_property
-    def _down(self) -> "keras.Model":
-        """Return the half of the network that leads to its bottleneck."""
+    def _describing(self) -> "keras.Model":
+        """Return the part of the network that leads to its description."""
         import keras
 
-        layers = [one for one in self._network.layers if one.name.startswith("bottleneck")]
+        layers = [one for one in self._network.layers if one.name == DESCRIPTION]
         if not layers:
             raise ModelError(
-                "this network has no bottleneck to take features from: choose a model whose "
-                "architecture names one, or describe the slices by their images."
+                f"this network has no layer “{DESCRIPTION}” to take features from: choose a model "
+                "whose architecture names one, or describe the slices by their images."
             )
-        return keras.Model(self._network.inputs, layers[-1].output)
+        return keras.Model(self._network.inputs, layers[0].output)
 
 
 class KerasRunner:

@@ -7,6 +7,10 @@ if TYPE_CHECKING:
     import keras
 
 
+DESCRIPTION = "description"
+"""The layer of each network whose largest values say what a slice shows; it passes on what it gets."""
+
+
 def compiles_by_xla() -> bool | str:
     """Return what Keras is told as ``jit_compile``.
 

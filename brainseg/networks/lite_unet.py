@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from brainseg.networks.blocks import compiles_by_xla, double_convolution
+from brainseg.networks.blocks import DESCRIPTION, compiles_by_xla, double_convolution
 
 if TYPE_CHECKING:
     import keras
@@ -19,6 +19,11 @@ LITE0_BLOCKS = (
     (3, 1, 6, 320),
 )
 """Tan and Le (2019), without squeeze-and-excitation and with ReLU6, as Google's Lite variants are."""
+
+DESCRIBING_LEVEL = 1
+"""Of the decoder, from the coarsest: neighbours by its features agreed best on whether there is a
+tumour, 0.93 against 0.86 at level 0, 0.92 at level 2 and 0.81 in the encoder (held-out cases of one
+fold), where few of the deepest features still answer to anything after training."""
 
 
 def build_lite_unet(
@@ -61,11 +66,12 @@ def build_lite_unet(
         x = part(x, f"{name}_project", 1, 1, features)
         if stride == 1 and entry.shape[-1] == features:
             x = layers.Add(name=f"{name}_add")([entry, x])
-    x = layers.Identity(name="bottleneck")(x)
     for level, features in enumerate(decoder_features[:-1]):
         x = layers.Conv2DTranspose(features, 2, strides=2, name=f"up{level}_grow")(x)
         x = layers.Concatenate(name=f"up{level}_join")([skips[-1 - level], x])
         x = double_convolution(x, features, f"up{level}", normalisation)
+        if level == DESCRIBING_LEVEL:
+            x = layers.Identity(name=DESCRIPTION)(x)
     last = decoder_features[-1]
     x = layers.Conv2DTranspose(last, 2, strides=2, activation="relu", name="head_grow")(x)
     outputs = layers.Conv2D(1, 1, dtype="float32", name="logits")(x)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from brainseg.networks.blocks import compiles_by_xla, double_convolution
+from brainseg.networks.blocks import DESCRIPTION, compiles_by_xla, double_convolution
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +40,7 @@ def build_unet(
         skips.append(x)
         x = layers.MaxPooling2D(name=f"down{level}_pool")(x)
     x = double_convolution(x, base_features * 2 ** (levels - 1), "bottleneck", normalisation)
+    x = layers.Identity(name=DESCRIPTION)(x)
     for level in reversed(range(levels - 1)):
         features = base_features * 2**level
         x = layers.Conv2DTranspose(features, 2, strides=2, name=f"up{level}_grow")(x)
