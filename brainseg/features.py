@@ -191,14 +191,17 @@ def project(vectors: np.ndarray) -> tuple[np.ndarray, str]:
     from threadpoolctl import threadpool_limits
 
     many, width = vectors.shape
-    centred = vectors - vectors.mean(axis=0)
-    if min(many, width) < 3 or not centred.any():
+    # From the first row and not from the mean, whose rounding would tell equal rows apart: t-SNE of rows
+    # without any difference ends the process with a segmentation fault (scikit-learn 1.9).
+    apart = vectors - vectors[0]
+    if min(many, width) < 3 or not apart.any():
         flat = np.zeros((many, 2), np.float32)
-        flat[:, : min(width, 2)] = centred[:, :2]
+        flat[:, : min(width, 2)] = apart[:, :2]
         return flat, "PCA"
+    apart /= np.abs(apart).max()
     if not 10 <= many <= MOST_FOR_TSNE:
-        return PCA(2, random_state=0).fit_transform(centred).astype(np.float32), "PCA"
-    principal = PCA(min(PRINCIPAL, many, width), random_state=0).fit_transform(centred)
+        return PCA(2, random_state=0).fit_transform(apart).astype(np.float32), "PCA"
+    principal = PCA(min(PRINCIPAL, many, width), random_state=0).fit_transform(apart)
     perplexity = min(30.0, (many - 1) / 3)
     tsne = TSNE(2, perplexity=perplexity, max_iter=TSNE_STEPS, init="pca", random_state=0)
     # Its threads wait by turning: beside a training on two processors, two took 26 s and one takes 7.
