@@ -252,6 +252,8 @@ def archives() -> list[Bad]:
         ("folders.zip", zipped({"a/": b"", "__MACOSX/a.tif": b"x"}), "the archive is empty"),
         ("bomb.zip", zip_bomb, "512 MiB inflated exceed 256 MiB"),
         ("cut.zip", cut(good, 0.5), DAMAGED),
+        # zipfile ends a name at its first null: nothing is left of this one.
+        ("nameless.zip", good.replace(b"a.tif", b"\0.tif"), DAMAGED),
         ("zip.tif", good, "content is zip, name says TIFF"),
         (
             "many.zip",

@@ -56,9 +56,12 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def outcomes(mutations: int, seed: int) -> Counter:
-    """Return how many mutations were read, refused, and lost their worker; raises on any else."""
-    rng, files, seen = np.random.default_rng(seed), originals(), Counter()
+def outcomes(mutations: int, seed: int) -> tuple[Counter, list[str]]:
+    """Return how many mutations were read, refused, and lost their worker, and the names of the last.
+
+    Anything else is raised.
+    """
+    rng, files, seen, lost = np.random.default_rng(seed), originals(), Counter(), []
     pool = Pool(workers=1)
     try:
         for turn in range(mutations):
@@ -71,6 +74,7 @@ def outcomes(mutations: int, seed: int) -> Counter:
                 assert "\n" not in told, told
                 is_lost = "ended the decoder" in told or "it took more than" in told
                 seen["lost" if is_lost else "refused"] += 1
+                lost += [name] * is_lost
             else:
                 assert all(one.pixels.dtype == np.uint8 for one in intake.series)
                 shapes = {one.pixels.shape for one in intake.series}
@@ -79,4 +83,4 @@ def outcomes(mutations: int, seed: int) -> Counter:
                 seen["read"] += 1
     finally:
         pool.close()
-    return seen
+    return seen, lost

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from brainseg.errors import DecodeError
 from brainseg.formats.intake import InputFile
-from brainseg.formats.limits import DAMAGED, MAX_INFLATED_BYTES, MAX_MEGAPIXELS
+from brainseg.formats.limits import DAMAGED, MAX_INFLATED_BYTES, MAX_MEGAPIXELS, or_damaged
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -92,11 +92,10 @@ def unzip(archive: InputFile) -> Iterator[InputFile | tuple[str, str]]:
     Raises:
         DecodeError: no zip, damaged, or beyond the limits as its directory says, before any inflating.
     """
-    try:
-        opened = zipfile.ZipFile(io.BytesIO(archive.data))
-        entries = [entry for entry in opened.infolist() if not _is_passed_over(entry)]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError) as error:
-        raise DecodeError(DAMAGED) from error
+    opened = or_damaged(lambda: zipfile.ZipFile(io.BytesIO(archive.data)))
+    if not all(entry.filename for entry in opened.infolist()):
+        raise DecodeError(DAMAGED)
+    entries = [entry for entry in opened.infolist() if not _is_passed_over(entry)]
     if len(entries) > MOST_ENTRIES:
         raise DecodeError(f"{len(entries):,} files in an archive exceed {MOST_ENTRIES:,}")
     promised = sum(entry.file_size for entry in entries)
@@ -133,4 +132,5 @@ def _entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 def _is_passed_over(entry: zipfile.ZipInfo) -> bool:
     parts = entry.filename.split("/")
-    return entry.is_dir() or parts[0] == "__MACOSX" or parts[-1] in (".DS_Store", "Thumbs.db", "")
+    is_folder = not parts[-1]
+    return is_folder or parts[0] == "__MACOSX" or parts[-1] in (".DS_Store", "Thumbs.db")
