@@ -12,7 +12,7 @@ from brainseg import locking
 from brainseg.errors import CohortError, RunError
 from brainseg.feeding import make_feed
 from brainseg.runs import HISTORY_KEYS, Run
-from brainseg.training import new_run, train
+from brainseg.training import TrainingConfig, new_run, train
 from brainseg.training.about import git_state
 from brainseg.training.life import lock_path
 from brainseg.watched import WATCHED_SLICES, epochs_of, probability_of, watched_of
@@ -34,7 +34,9 @@ def whole(taught_root: Path, tmp_path_factory: pytest.TempPathFactory, told: lis
 
 
 def test_a_run_holds_every_setting_and_the_cases_of_its_fold(whole, taught_root):
-    assert whole.config() == asdict(tiny_training(taught_root))
+    settings = whole.config()
+    assert list(settings) == list(asdict(tiny_training(taught_root)))
+    assert TrainingConfig.from_settings(settings) == tiny_training(taught_root)
     fold = whole.fold()
     parts = [set(fold[part]) for part in ("trained_on", "selected_on", "held_out")]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 10

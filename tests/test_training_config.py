@@ -59,6 +59,7 @@ def test_every_setting_is_described_on_a_line_of_its_own():
     lines = TrainingConfig.described()
     assert [line.split("=")[0] for line in lines] == list(asdict(TrainingConfig(data="x")))
     assert "epochs=36  at the most." in lines
+    assert any(line.startswith("rate_restarts=[]  ") for line in lines)
     assert all(len(line.split("  ")[1]) > 5 for line in lines)
 
 

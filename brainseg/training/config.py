@@ -180,13 +180,15 @@ class TrainingConfig:
 
     @classmethod
     def described(cls) -> list[str]:
-        """Return a line a setting: its name, its default, and what it means."""
+        """Return a line a setting: its name, its default as ``--set`` takes it, and what it means."""
         meanings = cls.meanings()
-        return [
-            f"{setting.name}={'' if setting.default is MISSING else setting.default}"
-            f"  {meanings[setting.name]}"
-            for setting in fields(cls)
-        ]
+        lines = []
+        for setting in fields(cls):
+            default = "" if setting.default is MISSING else setting.default
+            if setting.type is tuple:
+                default = list(setting.default)
+            lines.append(f"{setting.name}={default}  {meanings[setting.name]}")
+        return lines
 
     @property
     def preprocessing(self) -> Preprocessing:
