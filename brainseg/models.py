@@ -136,6 +136,11 @@ class Model:
         """Return the threshold of all folds together, see :meth:`threshold_for`."""
         return self.threshold_for(tuple(record.number for record in self.folds))
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Return the thresholds of the folds, 0..1, each once, ascending."""
+        return tuple(sorted({record.threshold for record in self.folds}))
+
     def threshold_for(self, folds: tuple[int, ...]) -> float:
         """Return the threshold, 0..1, of the mean probability of some folds: the mean of theirs."""
         return round(fmean(self.fold(number).threshold for number in folds), 4)

@@ -1,6 +1,7 @@
 """Charts of scores; as in :mod:`dashboard.charts`, without Streamlit."""
 
 import html
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -203,12 +204,12 @@ def reliability(curve: pd.DataFrame) -> go.Figure:
     return clickable(figure, 440, **LEGEND_ON_TOP)
 
 
-def dice_at_thresholds(curve: pd.DataFrame, threshold: float) -> go.Figure:
-    """Return the mean Dice by case at each threshold, with the model's own as a line.
+def dice_at_thresholds(curve: pd.DataFrame, thresholds: Sequence[float]) -> go.Figure:
+    """Return the mean Dice by case at each threshold, with the model's own as lines.
 
     Args:
         curve: of :func:`brainseg.evaluation.dice_at_thresholds`.
-        threshold: the model's.
+        thresholds: those of the model's folds.
     """
     figure = go.Figure(
         go.Scatter(
@@ -219,16 +220,17 @@ def dice_at_thresholds(curve: pd.DataFrame, threshold: float) -> go.Figure:
             hovertemplate="threshold %{x:.2f}: mean Dice %{y:.3f}<extra></extra>",
         )
     )
-    figure.add_vline(
-        threshold,
-        line={"color": MASK_RGB, "width": 2, "dash": "dot"},
-        annotation={
-            "text": f"the model's own, {threshold:g}",
-            "xanchor": "left",
-            "y": 0,
-            "yanchor": "bottom",
-        },
-    )
+    for threshold in thresholds:
+        figure.add_vline(
+            threshold,
+            line={"color": MASK_RGB, "width": 2, "dash": "dot"},
+            annotation={
+                "text": f"{threshold:g}",
+                "xanchor": "left",
+                "y": 0,
+                "yanchor": "bottom",
+            },
+        )
     figure.update_xaxes(title="threshold", range=[0, 1])
     figure.update_yaxes(title="mean Dice by case", range=[0, 1.02])
     return clickable(figure, 440, showlegend=False)

@@ -160,15 +160,17 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
     with grid.cell():
         st.subheader("Threshold")
         curve = dice_at_thresholds(counted)
+        own = ", ".join(f"{threshold:g}" for threshold in model.thresholds)
         widgets.figure(
-            evaluation_charts.dice_at_thresholds(curve, model.threshold),
+            evaluation_charts.dice_at_thresholds(curve, model.thresholds),
             "dice_by_threshold",
-            alt=f"Mean Dice by case at thresholds from 0.01 to 0.99; the model's is {model.threshold:g}",
+            alt=f"Mean Dice by case at thresholds from 0.01 to 0.99; the model's own: {own}",
             table=curve,
         )
         st.caption(
-            "The model's threshold was chosen on the cases it was selected on. To choose one here, on "
-            "the scored cases, would flatter the score: “How scores inflate” says by how much."
+            f"Dotted, the model's own: {own}, chosen for each fold on the cases that selected it. To "
+            "choose one here, on the scored cases, would flatter the score: “How scores inflate” says "
+            "by how much."
         )
 
 

@@ -146,7 +146,7 @@ def test_folds_of_unequal_thresholds_are_averaged_at_their_mean(copied_model):
     ]
     change(copied_model, folds=[fold | {"threshold": 0.7}, *others])
     model = open_model("tiny", copied_model.parent)
-    assert model.threshold == 0.45
+    assert (model.threshold, model.thresholds) == (0.45, (0.3, 0.35, 0.7))
     assert model.threshold_for((1, 2)) == 0.325
     assert model.threshold_for((0,)) == 0.7
     with pytest.raises(ModelError, match="no fold 3"):

@@ -272,8 +272,10 @@ if evaluation is None:
 counted = evaluation.unseen() or evaluation
 scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
 scores = scores.sort_values(["dice", "case"], ignore_index=True)
+cut_at = " or ".join(f"{threshold:g}" for threshold in model.thresholds)
+whose = "its own" if len(model.thresholds) == 1 else "each fold's own"
 st.caption(
-    f"Model **{widgets.plain(model.name)}**, its own threshold {model.threshold:g}: "
+    f"Model **{widgets.plain(model.name)}**, {whose} threshold {cut_at}: "
     f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort count here."
 )
 show_headlines(counted, evaluation)
