@@ -42,7 +42,7 @@ def measure(which: str, name: str | None) -> dict:
     shape = (SLICES, size, size, channels)
     case = np.random.default_rng(0).standard_normal(shape, np.float32)
     network, engine = which.split(", ")
-    predict = _ours(model, engine) if network == "ours" else _classic(channels, engine)
+    predict, weights = _ours(model, engine) if network == "ours" else _classic(channels, engine)
     predict(case[:1])
     began_s = time.time() - psutil.Process().create_time()
     predict(case)
@@ -55,6 +55,7 @@ def measure(which: str, name: str | None) -> dict:
         "processor_ms": 1000 * processor / SLICES,
         "first_s": began_s,
         "memory_mb": psutil.Process().memory_info().rss / MIB,
+        "weights_mb": weights / MIB,
     }
 
 
@@ -74,15 +75,19 @@ def engines(name: str | None) -> list[str]:
     return [*ours, *classic]
 
 
-def _ours(model, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+def _ours(model, engine: str) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """Return one fold, and the bytes of its weights on disk."""
     from brainseg.engines import load_engine
 
     runtime, precision = engine.split()
     chosen = "keras" if runtime == "TensorFlow" else f"openvino-{precision}"
-    return load_engine(model, model.folds[0].number, chosen)
+    record = model.folds[0]
+    file = record.weights if chosen == "keras" else record.engine["weights"]
+    return load_engine(model, record.number, chosen), (model.folder / file).stat().st_size
 
 
-def _classic(channels: int, engine: str) -> Callable[[np.ndarray], np.ndarray]:
+def _classic(channels: int, engine: str) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """Return the classic network, and the bytes of its weights in single precision."""
     runtime, precision = engine.split()
     if runtime == "PyTorch":
         return _classic_in_pytorch(channels)
@@ -93,15 +98,16 @@ def _classic(channels: int, engine: str) -> Callable[[np.ndarray], np.ndarray]:
 
     network = classic_unet(channels)
     network.jit_compile = compiles_by_xla()
+    weights = 4 * network.count_params()
     if runtime == "TensorFlow":
-        return lambda inputs: run_network(network, inputs)
+        return lambda inputs: run_network(network, inputs), weights
     from brainseg.engines.exporting import export_network
     from brainseg.engines.openvino_graph import OpenVinoGraph
 
-    return OpenVinoGraph(*export_network(network), precision)
+    return OpenVinoGraph(*export_network(network), precision), weights
 
 
-def _classic_in_pytorch(channels: int) -> Callable[[np.ndarray], np.ndarray]:
+def _classic_in_pytorch(channels: int) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     """Return the network of :func:`training.classic_unet`, written in PyTorch."""
     import torch
     from torch import nn
@@ -141,7 +147,7 @@ def _classic_in_pytorch(channels: int) -> Callable[[np.ndarray], np.ndarray]:
         with torch.inference_mode():
             return torch.cat([network(part) for part in slices.split(BATCH_SLICES)]).numpy()
 
-    return predict
+    return predict, 4 * sum(weight.numel() for weight in network.parameters())
 
 
 def _best(run: Callable[[], object], rounds: int) -> tuple[float, float]:
@@ -179,7 +185,8 @@ def main() -> None:
         print(
             f"{which}: {one['slices_per_second']:.1f} slices/s, one slice {one['one_ms']:.0f} ms, "
             f"{one['processor_ms']:.1f} ms of processor a slice; the process's first prediction after "
-            f"{one['first_s']:.1f} s, {one['memory_mb']:.0f} MiB"
+            f"{one['first_s']:.1f} s, {one['memory_mb']:.0f} MiB of memory, "
+            f"{one['weights_mb']:.1f} MiB of weights"
         )
     for classic in (which for which in best if which.startswith("classic")):
         for which in (which for which in best if which.startswith("ours")):

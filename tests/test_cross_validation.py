@@ -2,6 +2,7 @@
 
 import gc
 import json
+import tomllib
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from brainseg.errors import RunError
 from brainseg.feeding import PreparedCase
 from brainseg.models import list_models, open_model
 from brainseg.runs import Run, list_runs
-from brainseg.training import new_run
+from brainseg.training import TrainingConfig, new_run
 from brainseg.training.command import run_training
 
 
@@ -117,6 +118,20 @@ def test_no_fold_of_a_published_model_learned_from_a_patient_it_is_scored_on():
             held = {patient_of(case)[0] for case in record.held_out}
             learned = {patient_of(case)[0] for case in (*record.trained_on, *record.selected_on)}
             assert held and learned and not held & learned
+
+
+def test_the_published_model_holds_each_case_of_the_cohort_out_once(real_root):
+    held = [case for record in open_model().folds for case in record.held_out]
+    assert sorted(held) == sorted(Cohort.open(real_root).cases)
+
+
+def test_the_settings_beside_the_published_model_are_its_own():
+    model = open_model()
+    settings = tomllib.loads((model.folder / "training.toml").read_text())
+    config = TrainingConfig.from_settings({"data": "."} | settings)
+    assert (config.network, config.architecture_arguments) == (model.architecture, model.arguments)
+    assert (config.preprocessing, config.inference) == (model.preprocessing, model.inference)
+    assert config.folds == len(model.folds)
 
 
 def test_no_slice_of_a_held_out_case_is_among_those_its_fold_learned_from(real_root):

@@ -65,7 +65,7 @@ def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_root):
     model, cohort = open_model(), Cohort.open(real_root)
     near, differences = [], []
     for record in model.folds:
-        for name in record.held_out[:: 3 * len(model.folds)]:
+        for name in record.held_out[::3]:
             case = cohort.case(name)
             inputs, (masks, _) = prepare(case.volume(), model.preprocessing), case.masks()
             expected = load_engine(model, record.number, "keras")(inputs)
@@ -74,6 +74,7 @@ def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_root):
             score, *scores = (dice(masks, one >= record.threshold) for one in (expected, *made))
             differences.append([one - score for one in scores])
     assert np.mean(near, axis=0).min() > 0.99
+    # Of the cohort: bfloat16 moves single cases whose tumour is faint by up to 0.02, either way.
     assert np.abs(np.mean(differences, axis=0)).max() < 0.001
 
 

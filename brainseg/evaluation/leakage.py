@@ -64,7 +64,7 @@ class Recipe:
 
     passes: int = 6
     batch_size: int = 16
-    learning_rate: float = 2e-4
+    learning_rate: float = 5e-5
     seed: int = 0
 
 
