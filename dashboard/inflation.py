@@ -42,8 +42,8 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
     if not is_of_here:
         _say_whose(leakage, cohort)
     st.markdown(
-        f"Four copies of this model’s network learned further, {leakage.passes} times over half of "
-        "the data: two on half of the patients, two on half of the slices of all patients. Each was "
+        f"Four copies of this model’s network learned further, {leakage.recipe.passes} times over half "
+        "of the data: two on half of the patients, two on half of the slices of all patients. Each was "
         "scored on the half that it did not learn from. Start, batches, threshold, and the "
         f"{slices:,} slices of {cases} cases that score are the same: **only the split differs**."
     )

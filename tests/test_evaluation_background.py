@@ -9,6 +9,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, ModelError
 from brainseg.evaluation import Leakage, background, kept, kept_leakage, leakage_path
 from brainseg.evaluation import scoring as scoring_module
+from brainseg.evaluation.leakage import Recipe
 from brainseg.models import open_model
 
 WAIT_S = 60
@@ -33,7 +34,7 @@ def test_the_result_is_kept_when_it_is_done(model, taught):
 
 def test_what_a_split_by_slice_claims_is_measured_the_same_way(model, taught, monkeypatch):
     scores = evaluation_of([outlined(0.5), outlined(0.8)])
-    found = Leakage(*[dataclasses.replace(scores, digest=model.digest)] * 2, passes=1)
+    found = Leakage(*[dataclasses.replace(scores, digest=model.digest)] * 2, Recipe())
     monkeypatch.setattr(background, "measure_leakage", lambda *arguments: found)
     scoring = background.start(taught, model, leakage=True)
     scoring.join(WAIT_S)

@@ -1,5 +1,6 @@
 """What a split by slice claims: halves that share nothing they must not, and scores of every slice."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -174,12 +175,26 @@ def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, oth
     path = leakage_path(taught, model)
     assert kept_leakage(path, model) is None
     keep_leakage(found, path)
-    again = kept_leakage(path, model)
+    again = kept_leakage(path, model, QUICK)
     assert again.table.equals(found.table)
-    assert again.passes == 1
-    assert kept_leakage(path, open_model(str(other_model))) is None
+    assert again.recipe == QUICK
+    assert kept_leakage(path, open_model(str(other_model)), QUICK) is None
     path.write_text(path.read_text()[:-20])
+    assert kept_leakage(path, model, QUICK) is None
+
+
+def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
+    path = leakage_path(taught, model)
+    keep_leakage(measured[0], path)
     assert kept_leakage(path, model) is None
+    assert kept_leakage(path, model, dataclasses.replace(QUICK, learning_rate=1e-3)) is None
+    content = json.loads(path.read_text())
+    for recipe in ({"passes": 1, "rate": 1}, [], None):
+        path.write_text(json.dumps(content | {"recipe": recipe}))
+        assert kept_leakage(path, model, QUICK) is None
+    del content["recipe"]
+    path.write_text(json.dumps(content))
+    assert kept_leakage(path, model, QUICK) is None
 
 
 def test_the_command_measures_keeps_and_prints_it(
@@ -192,7 +207,7 @@ def test_the_command_measures_keeps_and_prints_it(
     facts = json.loads(capsys.readouterr().out)
     assert facts["split_by_slice"] == json.loads(json.dumps(found.as_json()))
     assert facts["mean_dice"] > 0
-    assert kept_leakage(leakage_path(taught, model), model).table.equals(found.table)
+    assert kept_leakage(leakage_path(taught, model), model, QUICK).table.equals(found.table)
     assert main(asked) == 0
     assert found.as_lines()[-1] in capsys.readouterr().out.splitlines()
 
@@ -207,7 +222,7 @@ def test_the_difference_is_that_of_the_split_alone():
     found = Leakage(
         evaluation_of([outlined(dice) for dice in scores]),
         evaluation_of([outlined(dice + 0.1) for dice in scores]),
-        passes=1,
+        QUICK,
     )
     assert found.comparison.mean == pytest.approx(0.1)
     assert found.table["by_slice"].iloc[0] == pytest.approx(0.75)

@@ -29,6 +29,7 @@ from brainseg.evaluation import (
     summary,
     worst,
 )
+from brainseg.evaluation.leakage import Recipe
 from brainseg.metrics import EMPTY_MASK_RULE, METRICS
 from brainseg.models import open_model
 
@@ -256,7 +257,7 @@ def test_without_seen_cases_the_page_says_how_to_see_what_they_would_claim(
 @pytest.fixture
 def leakage(scored, everyone):
     """Return two sets of scores that stand for the two splits."""
-    return Leakage(scored, dataclasses.replace(scored, scores=higher(scored.scores)), passes=3)
+    return Leakage(scored, dataclasses.replace(scored, scores=higher(scored.scores)), Recipe())
 
 
 def higher(scores):

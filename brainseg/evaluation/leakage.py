@@ -10,7 +10,7 @@ the same; what differs is how the halves were drawn.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,12 +75,12 @@ class Leakage:
     Attributes:
         by_patient: scores of copies that learned from other patients.
         by_slice: scores of copies that learned from other slices of these patients.
-        passes: how often each slice was shown; see :class:`Recipe`.
+        recipe: how the copies learned.
     """
 
     by_patient: Evaluation
     by_slice: Evaluation
-    passes: int
+    recipe: Recipe
 
     @property
     def table(self) -> pd.DataFrame:
@@ -112,7 +112,7 @@ class Leakage:
         """Return both splits under each rule, and the difference by case, as one JSON object."""
         found = self.comparison
         return {
-            "passes": self.passes,
+            **asdict(self.recipe),
             "cases": self.by_patient.scores["case"].tolist(),
             "rules": self.table.to_dict("records"),
             "difference_by_case": found and {"mean": found.mean, "ci95": [found.low, found.high]},
@@ -163,7 +163,7 @@ def measure_leakage(
             halves_by_slice(learner.prepared, recipe.seed),
         )
     )
-    return Leakage(by_patient, by_slice, recipe.passes)
+    return Leakage(by_patient, by_slice, recipe)
 
 
 def halves_by_patient(
@@ -206,7 +206,7 @@ def keep_leakage(leakage: Leakage, path: Path) -> None:
     """
     content = {
         "version": VERSION,
-        "passes": leakage.passes,
+        "recipe": asdict(leakage.recipe),
         "by_patient": as_content(leakage.by_patient),
         "by_slice": as_content(leakage.by_slice),
     }
@@ -218,15 +218,22 @@ def leakage_path(cohort: Cohort, model: Model) -> Path:
     return cohort.home / "scores" / f"{model.digest[:16]}-leakage.json"
 
 
-def kept_leakage(path: Path, model: Model) -> Leakage | None:
-    """Return the measurement in a file, or None where there is none of exactly this model."""
+def kept_leakage(path: Path, model: Model, recipe: Recipe | None = None) -> Leakage | None:
+    """Return the measurement in a file, or None where there is none of exactly this model and recipe.
+
+    Args:
+        path: of the file.
+        model: that it should be of.
+        recipe: that it should be made by; the default one without. Another one's figure is another.
+    """
     try:
         content = json.loads(path.read_text())
         parts = [of_content(content[name]) for name in ("by_patient", "by_slice")]
+        made_by = Recipe(**content["recipe"])
         is_of_model = all(part.digest == model.digest for part in parts)
-        if content["version"] != VERSION or not is_of_model:
+        if content["version"] != VERSION or not is_of_model or made_by != (recipe or Recipe()):
             return None
-        return Leakage(*parts, passes=int(content["passes"]))
+        return Leakage(*parts, made_by)
     except UNREADABLE:
         return None
 
