@@ -48,7 +48,8 @@ def figure_text(value: float, unit: str = "") -> str:
     if np.isinf(value):
         return "∞"
     if unit == RELATIVE:
-        return f"{value:+.0%}".replace("-", "−").replace("%", " %")
+        percent = round(100 * value)
+        return f"{percent:+d} %".replace("-", "−") if percent else "0 %"
     if unit in ("px", "mm"):
         return f"{value:.1f} {unit}"
     return f"{value:.2f}" if unit else f"{value:.3f}"
