@@ -41,6 +41,7 @@ def test_each_case_of_the_gallery_leads_to_its_largest_slice(monkeypatch, tiny_c
     leads = [(link.page, link.query_string) for link in links if "case=" in link.query_string]
     assert ("case", f"case={FIRST}&slice=2") in leads
     assert len(leads) == 3
+    assert "slice 2" in [caption.value for caption in app.caption]
 
 
 def test_there_is_a_way_in_for_each_kind_of_visitor(monkeypatch, tiny_cohort):

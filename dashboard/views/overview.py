@@ -70,9 +70,11 @@ if len(table):
                 overlays.thumbnail(cohort, row.case, row.largest_slice, overlays.Look())
                 st.page_link(
                     state.CASE_PAGE,
-                    label=f"{widgets.plain(row.case, 26)} · {row.largest_slice}",
+                    label=widgets.plain(row.case, 26),
                     query_params={state.CASE: row.case, state.SLICE: str(row.largest_slice)},
                 )
+                # On a line of its own: behind the name it was cut off where four stand in a row.
+                st.caption(f"slice {row.largest_slice}")
     overlays.legend(overlays.Look())
 
 widgets.tumour_means()
