@@ -262,11 +262,13 @@ def test_the_cases_to_score_are_known_before_the_network_runs(model, taught):
     assert (len(chosen), len(refused)) == (10, 0)
 
 
+# Minutes on a processor without AVX-512, when another test has the second core.
+@pytest.mark.timeout(1800)
 def test_the_published_model_scores_what_its_card_says(real_root):
     cohort, model = Cohort.open(real_root), open_model("lgg-unet")
     result = evaluate(cohort, model)
     assert len(result.scores) == len(cohort.cases) == 86
-    # Without bfloat16, or in Keras, the third digit is another.
+    # In bfloat16, or in Keras, the third digit may be another.
     assert (result.mean_dice, result.median_dice) == pytest.approx((0.854, 0.899), abs=0.0015)
     assert result.ci95 == pytest.approx((0.829, 0.877), abs=0.002)
     assert result.scores["dice"].lt(0.5).sum() == 2
