@@ -8,6 +8,8 @@ A parameter that is not in the address means the default, so that the plain addr
 and the browser's back button is never caught by an entry that a page adds by itself.
 """
 
+import math
+import time
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -16,6 +18,11 @@ import streamlit as st
 from dashboard import state
 
 T = TypeVar("T")
+
+LAGS_AT_MOST_S = 10.0
+"""So long the browser may go on to say an address that was changed here."""
+
+_WRITTEN = "_address as written here"
 
 MOST_SEED = 1_000_000
 """Seeds are 0 or more and less than this, so that an address stays short."""
@@ -58,6 +65,7 @@ def keep(key: str, allowed: Sequence[T], default: T) -> None:
     read = _read(st.query_params.get(key), allowed)
     if st.session_state[key] != (default if read is None else read):
         st.query_params[key] = str(st.session_state[key])
+        _note_writing()
     st.session_state[_seen(key)] = (_seen_now(key, default), st.session_state[key])
 
 
@@ -104,6 +112,7 @@ def keep_several(key: str, default: Sequence[str]) -> None:
             st.query_params[key] = wanted
         else:
             st.query_params.pop(key, None)
+        _note_writing()
     now = (st.session_state.get(state.PAGE), tuple(wanted), tuple(default) if not wanted else None)
     st.session_state[_seen(key)] = (now, value)
 
@@ -121,6 +130,28 @@ def put(**values: object) -> None:
             st.query_params[key] = str(value)
         # Looked at afresh in the run that follows, also where the text is the same as before.
         st.session_state.pop(_seen(key), None)
+    _note_writing()
+
+
+def draw_again() -> None:
+    """Draw the whole page again, from a fragment that looks every few seconds whether to.
+
+    A look that the browser asked for before it heard of a change made here brings the address from
+    before the change, and the page would be drawn as that one asks. Then nothing is done: the
+    fragment goes on, and one of its next looks draws the page.
+    """
+    written, at = st.session_state.get(_WRITTEN, (None, -math.inf))
+    lags = time.monotonic() < at + LAGS_AT_MOST_S and _everything_asked() != written
+    if not lags:
+        st.rerun()
+
+
+def _note_writing() -> None:
+    st.session_state[_WRITTEN] = _everything_asked(), time.monotonic()
+
+
+def _everything_asked() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def _read(asked: str | None, allowed: Sequence[T]) -> T | None:

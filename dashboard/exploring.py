@@ -231,5 +231,5 @@ def with_measures(now: Explored, measures: Iterable[str], question: str = "") ->
 @st.fragment(run_every=LOOKS_AGAIN_S)
 def _say_how_far(work: Work, doing: str) -> None:
     if work.result.done():
-        st.rerun()
+        address.draw_again()
     st.progress(work.share(), work.told(doing))

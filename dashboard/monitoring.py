@@ -99,7 +99,7 @@ def look_again(shown: Sequence[Shown], drawn: Sequence[Snapshot]) -> None:
 
 def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
     if [read(one).version for one in shown] != list(versions):
-        st.rerun()
+        address.draw_again()
 
 
 def standing(shown: Shown, drawn: Snapshot) -> None:
@@ -120,8 +120,7 @@ def _standing(shown: Shown) -> None:
         _do_what_was_asked(shown)
     snapshot = read(shown)
     if snapshot.version != st.session_state.get(_DRAWN):
-        st.session_state[_DRAWN] = snapshot.version
-        st.rerun()
+        address.draw_again()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if snapshot.state is not None:
             colour, icon = STATE_LOOKS[snapshot.state]

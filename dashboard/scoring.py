@@ -99,7 +99,8 @@ def progress(cohort: Cohort, model: Model) -> None:
 def _follow() -> None:
     scoring = background.running()
     if scoring is None:
-        st.rerun()
+        address.draw_again()
+        return
     name, of = widgets.plain(scoring.model.name), widgets.plain(scoring.cohort.root.name)
     if not scoring.total:
         text = "reading cases and opening the model, which takes some seconds the first time"

@@ -22,6 +22,17 @@ def page() -> None:
     st.button("anything", on_click=address.put, kwargs={"colour": None})
 
 
+def page_that_looks() -> None:
+    import streamlit as st
+
+    from dashboard import address
+
+    st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+    st.button("blue, please", on_click=address.put, kwargs={"colour": "blue"})
+    if st.session_state.pop("look", False):
+        address.draw_again()
+
+
 @pytest.fixture
 def app() -> AppTest:
     return AppTest.from_function(page)
@@ -70,6 +81,23 @@ def test_a_run_that_stopped_before_the_widget_loses_no_choice(app):
     app.session_state["stop"] = False
     assert colour(app.run()) == "green"
     assert app.query_params["colour"] == "green"
+
+
+@pytest.mark.parametrize(
+    ("heard", "lags_at_most_s", "drawn_again"), [(False, 60, 0), (True, 60, 1), (False, 0, 1)]
+)
+def test_a_look_with_the_address_of_before_draws_nothing_again(
+    monkeypatch, heard, lags_at_most_s, drawn_again
+):
+    monkeypatch.setattr(address, "LAGS_AT_MOST_S", lags_at_most_s)
+    app = AppTest.from_function(page_that_looks).run()
+    app.button[0].click().run()
+    before = app.session_state["drawn"]
+    if not heard:
+        del app.query_params["colour"]
+    app.session_state["look"] = True
+    app.run()
+    assert app.session_state["drawn"] == before + 1 + drawn_again
 
 
 @pytest.mark.parametrize("text", ["-1", "1e3", "٣", "9" * 40, "", " 7"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from seen_runs import add_epoch, make_run
 
 from brainseg.cohort import Cohort
 from brainseg.runs import Run, list_runs
@@ -46,15 +47,29 @@ SAID = """() => {
 }"""
 """How many epochs are done, as the sentence on top says."""
 
+LATE_MS = 3000
+"""More than the page waits between two looks at a run that goes on."""
+
+ON_A_SLOW_LINE = f"""() => {{
+    const listen = WebSocket.prototype.addEventListener;
+    WebSocket.prototype.addEventListener = function (kind, hear, ...how) {{
+        const late = event => setTimeout(() => hear.call(this, event), {LATE_MS});
+        return listen.call(this, kind, kind === 'message' ? late : hear, ...how);
+    }};
+}}"""
+"""What the server says is heard late, in its order; what the browser says is not."""
+
 
 @pytest.fixture
 def look(browser) -> Iterator[Callable]:
-    """Return look(address, **context) -> a page that is open."""
+    """Return look(address, late, **context) -> a page that is open, on a slow line where ``late``."""
     contexts = []
 
-    def look(address: str, **context: object):
+    def look(address: str, late: bool = False, **context: object):
         size = {"width": 1400, "height": 1000}
         contexts.append(browser.new_context(**{"viewport": size, **context}))
+        if late:
+            contexts[-1].add_init_script(f"({ON_A_SLOW_LINE})()")
         page = contexts[-1].new_page()
         page.goto(address)
         page.wait_for_selector("h1:has-text('Training')", timeout=WAIT_MS)
@@ -151,19 +166,23 @@ def ends(run: Run) -> None:
         time.sleep(0.1)
 
 
+def drag(page) -> None:
+    """Drag over the left part of the first chart; a chart that is drawn anew just then has no box."""
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    if box is None:
+        return
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle + 5)
+    page.mouse.move(box["x"] + box["width"] * 0.7, middle + 10)
+    page.mouse.up()
+
+
 def choose_epochs(page) -> int:
     """Drag over the left part of the first chart and return the last epoch that it shows then."""
     for _ in range(10):  # what is drawn anew under a drag ends it
-        box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-        if box is None:
-            page.wait_for_timeout(500)
-            continue
-        middle = box["y"] + box["height"] / 2
-        page.mouse.move(box["x"] + 2, middle)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.4, middle + 5)
-        page.mouse.move(box["x"] + box["width"] * 0.7, middle + 10)
-        page.mouse.up()
+        drag(page)
         page.wait_for_timeout(1500)
         if asked := re.search(r"epochs=(\d+)\.\.(\d+)", page.url):
             page.wait_for_function(
@@ -191,6 +210,26 @@ def test_a_training_is_started_watched_stopped_found_again_and_resumed(
     assert (
         page.evaluate("() => document.querySelector('.js-plotly-plot').layout.yaxis.type") == "log"
     )
+
+
+def test_a_choice_of_epochs_holds_while_the_browser_has_not_heard_of_it(
+    look, served, taught_root, tmp_path
+):
+    run = make_run(tmp_path / "cohorts" / Cohort.open(taught_root).identity / "runs", "late")
+    page = look(served(taught_root, BRAINSEG_HOME=str(tmp_path)) + "/training", late=True)
+    page.wait_for_function(f"({LAST_DRAWN})() === 4", timeout=WAIT_MS)
+    page.wait_for_timeout(2 * LATE_MS)
+    drag(page)
+    last_drawn = []
+    for epoch in range(5, 45):
+        add_epoch(run, epoch, 0.5)
+        run.set_status("training", epoch=epoch, best_epoch=2, best_dice=0.7)
+        page.wait_for_timeout(500)
+        last_drawn.append(page.evaluate(LAST_DRAWN))
+    assert page.evaluate(SAID) > 10, "the page is not drawn again"
+    shown = [last for last in last_drawn if last > 0]  # a chart that is drawn anew has no points
+    assert shown == sorted(shown, reverse=True), "an update took the choice of epochs"
+    assert shown[0] == 4 > shown[-1]
 
 
 @pytest.mark.real_data

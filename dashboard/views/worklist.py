@@ -6,7 +6,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard import columns, data, filtering, selection, state, widgets
+from dashboard import address, columns, data, filtering, selection, state, widgets
 
 CLICK_KEY = "open_case"
 TABLE = "_number of the table"
@@ -77,7 +77,7 @@ def draw(rows: pd.DataFrame, names: list[str]) -> None:
 def wait_for_the_checks(cohort: Cohort) -> None:
     """Say that findings are still to come, and show them when they are there."""
     if data.checking(cohort).result.done():
-        st.rerun()
+        address.draw_again()
     st.caption(":material/hourglass_top: The checks still run: findings appear when they are done.")
 
 
