@@ -87,12 +87,14 @@ for life in range(25):
             reviews.put(case, "KILL", "agree", str(number) + " " + "x" * (number % 1900))
             os.write(tells, f"{number}\\n".encode())
     os.close(tells)
-    time.sleep(chance.uniform(0, 0.03))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     with os.fdopen(told) as lines:
-        kept = [int(line) for line in lines if line.endswith("\\n")]
-    last = max([last, *kept])
+        # Every other life lasts beyond its first review, however slow the disk is.
+        kept = [lines.readline()] if life % 2 else []
+        time.sleep(chance.uniform(0, 0.03))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        kept += lines
+    last = max([last, *(int(line) for line in kept if line.endswith("\\n"))])
     table = reviews.of(case)
     found = int(table["comment"].iloc[0].split()[0]) if len(table) else -1
     # The one in flight may have been kept or not; no promised one is ever lost.
@@ -236,7 +238,7 @@ def test_two_processes_that_write_at_once_lose_nothing(tiny_cohort, reviews, coh
         writer.stdin.write("go\n")
         writer.stdin.flush()
     for writer in writers:
-        writer.communicate(timeout=60)
+        writer.communicate(timeout=240)
     assert [writer.returncode for writer in writers] == [0, 0]
     table = reviews.table()
     assert len(table) == 2 * len(cohort.cases)
