@@ -43,7 +43,6 @@ STATE_LOOKS = {
 Shown = Run | Log
 """What the monitor can show."""
 
-_DRAWN = "_monitor drew version"
 _ASKED = "_monitor asked"
 _FAILED = "_monitor failed"
 
@@ -109,17 +108,16 @@ def standing(shown: Shown, drawn: Snapshot) -> None:
         shown: the run or the log.
         drawn: what the page draws its curves from; where more is known, the page is drawn again.
     """
-    st.session_state[_DRAWN] = drawn.version
     goes_on = drawn.is_active and isinstance(shown, Run)
     again = LOOKS_AGAIN_AFTER_S if goes_on else LOOKS_AGAIN_AT_REST_AFTER_S
-    st.fragment(_standing, run_every=again)(shown)
+    st.fragment(_standing, run_every=again)(shown, drawn.version)
 
 
-def _standing(shown: Shown) -> None:
+def _standing(shown: Shown, version: int) -> None:
     if isinstance(shown, Run):
         _do_what_was_asked(shown)
     snapshot = read(shown)
-    if snapshot.version != st.session_state.get(_DRAWN):
+    if snapshot.version != version:
         address.draw_again()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if snapshot.state is not None:
