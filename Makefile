@@ -49,4 +49,4 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/familiarity.py "$(DATA)"
 
 clean:
-	rm -rf $(VENV) *.egg-info
+	rm -rf $(VENV) build *.egg-info

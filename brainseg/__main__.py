@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from brainseg import RESEARCH_USE, __version__
+from brainseg.bundled import BUNDLED
 from brainseg.errors import BrainsegError, CohortError
 from brainseg.home import home
 
@@ -231,12 +232,11 @@ def features(options: argparse.Namespace) -> int:
 
 def dashboard(options: argparse.Namespace) -> int:
     """Serve the dashboard until it is stopped, on the synthetic sample cohort without data."""
-    app = Path(__file__).resolve().parents[1] / "dashboard" / "app.py"
+    app = BUNDLED / "dashboard" / "app.py"
     named = options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()
     os.environ["BRAINSEG_DATA"] = str(Path(named).expanduser().resolve())
     os.environ["BRAINSEG_HOME"] = str(home().resolve())
-    # From the checkout, for .streamlit/config.toml is looked for where Streamlit is started.
-    os.chdir(app.parents[1])
+    # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
     # In this process, so that whoever ends it leaves no server behind.
     sys.argv = ["streamlit", "run", str(app), f"--server.port={options.port}"]

@@ -10,14 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
+from brainseg.bundled import BUNDLED
 from brainseg.cohort import Case, Cohort
 from brainseg.discovery import patient_of
 from brainseg.errors import CohortError, ModelError
 from brainseg.preprocessing import Preprocessing
 from brainseg.splits import Fold
 
-MODELS = Path(__file__).resolve().parents[1] / "models"
-"""The checkout's folder of models."""
+MODELS = BUNDLED / "models"
+"""The folder of models: the repository's, or the one that an installed package carries."""
 
 DEFAULT_MODEL = "lgg-unet"
 

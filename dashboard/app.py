@@ -1,11 +1,18 @@
 """The shell of the dashboard: the pages, their order, and what stands on all of them."""
 
+import sys
 from pathlib import Path
 
 import streamlit as st
 
-from brainseg import RESEARCH_USE
-from dashboard import state
+# Pages import ``dashboard`` by name. An installation keeps it out of site-packages, where another
+# product may have a package of that name, so the folder that holds it is put first on the path here.
+HOLDS_DASHBOARD = str(Path(__file__).resolve().parents[1])
+if HOLDS_DASHBOARD not in sys.path:
+    sys.path.insert(0, HOLDS_DASHBOARD)
+
+from brainseg import RESEARCH_USE  # noqa: E402
+from dashboard import state  # noqa: E402
 
 st.set_page_config(
     page_title="brainseg",

@@ -92,6 +92,6 @@ def test_a_failed_prediction_is_tried_again(monkeypatch, session):
 
 
 def test_the_browser_may_send_a_file_as_large_as_the_limits_allow():
-    config = Path(uploads.__file__).parents[1] / ".streamlit" / "config.toml"
+    config = Path(uploads.__file__).parent / ".streamlit" / "config.toml"
     most = tomllib.loads(config.read_text())["server"]["maxUploadSize"]
     assert most * 2**20 == MAX_INFLATED_BYTES
