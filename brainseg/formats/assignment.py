@@ -1,21 +1,13 @@
 """Which series is which sequence: a guess for the person to correct, then the volume."""
 
-import re
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.intake import Intake
+from brainseg.formats.sequence_guess import Evidence, guess_sequence
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
-
-_FLAIR = {"flair", "t2flair", "t2f", "tirm", "darkfluid", "fluidattenuated"}
-_POST = {"t1ce", "t1gd", "t1c", "t1post", "t1km", "t1wce", "t1wgd", "ce", "gd", "gad", "km", "post"}
-_POST |= {"postcontrast", "postgd", "postgad", "contrast", "gadolinium", "enhanced", "t1cegd"}
-_PRE = {"t1", "t1n", "t1w", "t1pre", "t1native", "pre", "precontrast", "native", "t1se", "mprage"}
-_WITHOUT = {"without", "non", "no", "pre", "wo", "ohne"}
-_NO_IMAGE = {"seg", "mask", "label", "labels", "prediction", "probability"}
 
 
 def guess_from_words(text: str, with_agent: bool = False) -> str | None:
@@ -25,19 +17,8 @@ def guess_from_words(text: str, with_agent: bool = False) -> str | None:
         text: in which words such as "flair", "t1ce" or "pre" are looked for.
         with_agent: whether the file says that a contrast agent was given.
     """
-    words = [word for word in re.split(r"[^a-z0-9+]+", text.lower()) if word]
-    pairs = {first + second for first, second in pairwise(words)}
-    said = {*words, *pairs}
-    if said & _NO_IMAGE:
-        return None
-    if said & _FLAIR:
-        return FLAIR
-    looks_post = said & _POST or any(word in ("+c", "c+", "t1+c", "t1+") for word in words)
-    if looks_post and not said & _WITHOUT:
-        return POST_CONTRAST
-    if said & _PRE or any(word.startswith("t1") for word in words):
-        return POST_CONTRAST if with_agent and not said & _WITHOUT else PRE_CONTRAST
-    return None
+    agents = frozenset({True}) if with_agent else frozenset()
+    return guess_sequence(Evidence(file_name=text, agents=agents)).sequence
 
 
 def guess_assignment(intake: Intake) -> dict[str, int | None]:

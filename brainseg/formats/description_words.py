@@ -1,0 +1,307 @@
+"""What the words of a series description or a file name say: weighting, contrast agent, kind.
+
+Descriptions are free text in the language of the hospital. Only words of the vocabularies below are
+recognised and only these are ever shown, for a description may hold a patient's name.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+T1, T2, T2_STAR, PD, FLAIR_WEIGHTING = "T1", "T2", "T2*", "PD", "FLAIR"
+
+_KINDS: dict[str, str] = {
+    "a label map": "seg segm segmentation mask masks label labels labelmap prediction probability gt "
+    "groundtruth annotation annotations roi",
+    "diffusion": "dwi dw adc eadc dadc dti dki diff diffusion tensor trace tracew isodwi noddi "
+    "exp hardi diffusione difusion difusao diffusie dyfuzja difuzia diffusions colfa resolve ep2ddiff",
+    "perfusion": "perf perfusion perfusie perfuzja perfusione perfusao dsc dce pwi asl pcasl pasl "
+    "rcbv cbv rcbf cbf mtt ttp tmax dyn dynamic dynamik dynamisch dynamique dinamico ktrans tricks",
+    "susceptibility": "swi swan swip minip susceptibility venobold hemo qsm medic merge mip_swi",
+    "angiography": "tof mra mrv angio angiography angiographie angiografia arm veno venography inhance "
+    "qflow pca",
+    "strongly T2-weighted": "fiesta ciss haste trufi",
+    "a localizer": "localizer localiser localizador localisateur loc scout survey surview topo topogram "
+    "reperage smartbrain aahead aahscout aascout autoalign calibration calib asset refscan plane_loc",
+    "a map": "map maps mapping mapa t1map t2map relaxometry relaxo molli fieldmap b0map b1map t1rho",
+    "derived": "mpr sub subtraction subtracted subtr soustraction subtraktion sottrazione "
+    "sustraccion resta subtracao reformat reformatted refor mip vrt projection recon3d screenshot collage",
+    "spectroscopy": "svs csi mrs spectro spectroscopy spektroskopie press",
+    "functional": "bold fmri func restingstate",
+    "STIR": "stir",
+    "double inversion": "dir",
+}
+_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
+_ONLY_IN_DESCRIPTIONS = {
+    "dir",
+    "exp",
+    "diff",
+    "loc",
+    "func",
+    "map",
+    "press",
+    "resta",
+    "arm",
+    "trace",
+}
+"""In a file's name these mean too many other things."""
+
+_T1 = _set("t1 mprage spgr fspgr bravo mp2rage thrive lava vibe tfl3d fspgr3d")
+_FLAIR = _set("flair tirm darkfluid")
+_PD = _set("pd pdw dp proton rho")
+
+_AGENTS = _set(
+    "km gd gad ce mdc pdc civ ivkm agent enhanced enh dtpa dota kontr tehoste tehosteella"
+    " iv gadavist magnevist dotarem prohance multihance omniscan clariscan primovist"
+)
+_AGENT_BEGINS = (
+    "contra",
+    "kontra",
+    "gado",
+    "gadav",
+    "gadov",
+    "inject",
+    "injek",
+    "iniez",
+    "inyec",
+    "injec",
+)
+_NO_AGENT = {"contralateral", "injector", "contraindication"}
+_POST = _set("post pos apres dopo after nachher enhanced")
+_PRE = _set(
+    "pre prae pra before native nativ nativo natif nativa plain basal basale blanco"
+    " unenhanced noncon simple precontrast nongad nogad nogd vorher"
+)
+_WITHOUT = _set(
+    "without wo no non not none sans ss avant ohne vor kein keine sin senza sem zonder voor"
+    " bez przed utan uten uden ilman antes prima avanti minus before pre prae pra prior fore"
+)
+_WITH = _set("with w avec mit con com met z med after post pos apres nach dopo po na efter etter")
+_ADJACENT_ONLY = {"no", "non", "not", "none", "ss", "o", "vor", "pra", "fore", "minus"}
+"""Further from the agent these belong to something else, as in “no 5 T1 gd”."""
+_LAST_WITHOUT = _set("without wo ohne sans sin senza sem bez zonder avant")
+_LAST_WITH = _set("with avec mit con com met apres dopo nach")
+_NOT_OF_AGENT = re.compile(
+    r"^(op|operat\w*|operation|surg\w*|rt|radio\w*|fossa|proc\w*|chemo\w*|biops\w*|sat|scan|treat\w*|"
+    r"therap\w*|tx|resect\w*|trans\w*|mortem|natal)$"
+)
+_TOWARDS = {"to", "on", "onto", "in", "into", "reg", "registered", "coreg", "space", "2"}
+_FOREIGN = (
+    (re.compile(r"без\s*(?:контраст|ку\b)|平扫|造影前|単純|增强前"), " without contrast "),
+    (re.compile(r"контраст\w*|(?:^|\s)ку(?:\s|$)|造影後?|增强|增強|조영"), " contrast "),
+)
+_WEIGHTED = re.compile(
+    r"^(ce|ax|sag|cor|tra|axial|[23]d|ir|[espr2])?(t[12])(\*|wi?|weighted|p)?(?!\d)(.*)$"
+)
+_B_VALUE, _B_VALUE_IN_NAME = re.compile(r"b(0|[1-9]\d{2,3})"), re.compile(r"b\d{1,2}00")
+_SHORT = {"f": "flair", "n": "native", "c": "c", "g": "gd", "gdce": "gd"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a text says.
+
+    Attributes:
+        weightings: of :data:`T1`, :data:`T2`, :data:`T2_STAR`, :data:`PD` and
+            :data:`FLAIR_WEIGHTING`; several where the text is ambiguous. “T1 FLAIR” is T1.
+        contrast: each of True (after contrast agent) and False (without) that is said.
+        kind: what it shows instead of an anatomical sequence, such as "diffusion"; or None.
+        recognised: the words this rests on, as they are shown.
+    """
+
+    weightings: frozenset[str] = frozenset()
+    contrast: frozenset[bool] = frozenset()
+    kind: str | None = None
+    recognised: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.weightings or self.kind)
+
+
+def read_words(text: str, is_name: bool = False) -> Words:
+    """Return what a description says, or a file's name where ``is_name``."""
+    tokens = _without_target(_tokens(text))
+    shown: list[str] = []
+    kind = _kind(tokens, is_name, shown)
+    weightings = _weightings(tokens, shown)
+    contrast = _contrast(tokens, shown)
+    return Words(weightings, contrast, kind, tuple(dict.fromkeys(shown)))
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return the words of a text in lower case without accents, “t1ce” as “t1”, “ce”."""
+    return _tokens(text)
+
+
+def is_known(token: str) -> bool:
+    """Return whether a word of :func:`tokens_of` bears on the sequence."""
+    return bool(
+        token in _KIND_OF
+        or token in _T1 | _FLAIR | _PD | _AGENTS | _POST | _PRE | {"t2", "t2*", "c", "+"}
+        or token.startswith(_AGENT_BEGINS)
+    )
+
+
+def _tokens(text: str) -> list[str]:
+    for pattern, replacement in _FOREIGN:
+        text = pattern.sub(replacement, text.lower()) if pattern.search(text.lower()) else text
+    text = text.translate(
+        str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss", "ä": "a"})
+    )
+    text = unicodedata.normalize("NFKD", text)
+    text = "".join(one for one in text if not unicodedata.combining(one))
+    text = re.sub(
+        r"(?i)(?:^|(?<=_))(sub|ses|task|run|dir|space|res|den|desc|rec|echo|hemi)-[a-z0-9]+",
+        " ",
+        text,
+    )
+    text = re.sub(r"t1_mpr(?=_|$)", "t1_mprage", text)  # Siemens' own name, always in lower case.
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[A-Z][a-z])", " ", text).lower()
+    for pattern, replacement in _SPELLINGS:
+        text = pattern.sub(replacement, text)
+    tokens: list[str] = []
+    for token in re.findall(r"[a-z]+\d*\*|[a-z0-9]+|\+", text):
+        tokens += _split(token)
+    return tokens
+
+
+_SPELLINGS = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\bphase[ _-]*contrast\b", " pca "),
+        (
+            r"(?<![a-z])w\s?/\s?wo(?![a-z])|(?<![a-z])wwo(?![a-z])",
+            " with contrast without contrast ",
+        ),
+        (r"(?<![a-z])w\s?[/\\]\s?o(?![a-z])", " without "),
+        (r"(?<![a-z])w\s?/", " with "),
+        (r"(?<![a-z0-9])c\s?/\s?s(?![a-z])", " with contrast without contrast "),
+        (r"(?<![a-z0-9])c\s?/", " with "),
+        (r"(?<![a-z0-9])s\s?/", " without "),
+        (r"(?<![a-z])m\.\s?d\.\s?c\.?", " mdc "),
+        (r"(?<![a-z])k\.\s?m\.?", " km "),
+        (r"(?<![a-z])o\.?\s?km(?![a-z])", " ohne km "),
+        (r"(?<![a-z])n\.?\s?km(?![a-z])", " nach km "),
+        (r"(?<![a-z0-9])c-(?![a-z0-9])|(?<=\s)-\s?(?=(?:c|gd|km)\b)", " without c "),
+        (r"dark[ _-]*fluid|fluid[ _-]*attenuat\w*", " darkfluid "),
+        (r"t2[ _-]?(?:\*|star)", " t2* "),
+        (r"(flair|mprage)", r" \1 "),
+        (
+            r"(?<![a-z])(post|pre|non|no|without|wo|ohne|nach|mit|sin|sem)(?=gd|gad|contr|kontr|km|inj|mdc|enh)",
+            r"\1 ",
+        ),
+        (r"(?<![a-z])gd(?=\d)", "gd "),
+        (r"\+", " + "),
+    )
+)
+
+
+def _split(token: str) -> list[str]:
+    """Return a token apart at its weighting: “cet1w” as “ce”, “t1”."""
+    found = _WEIGHTED.match(token)
+    if not found:
+        return [token]
+    before, weighting, star, rest = found.groups()
+    if star == "*":
+        weighting, star = f"{weighting}*", ""
+    if rest in ("map", "maps", "rho"):
+        return ["t1map"]
+    return [
+        *([before] if before in ("ce", "2") else []),
+        weighting,
+        *([_SHORT.get(rest, "")] if rest in _SHORT else _split(rest) if rest else []),
+    ]
+
+
+def _without_target(tokens: list[str]) -> list[str]:
+    """Return the words before “to T1”, which names what an image was registered to."""
+    weighted = {"t1", "t2", "flair", "mprage"}
+    for place, token in enumerate(tokens[1:-1], start=1):
+        if token in _TOWARDS and tokens[place + 1] in weighted and weighted & {*tokens[:place]}:
+            return tokens[:place]
+    return tokens
+
+
+def _kind(tokens: list[str], is_name: bool, shown: list[str]) -> str | None:
+    b_value = _B_VALUE_IN_NAME if is_name else _B_VALUE
+    for place, token in enumerate(tokens):
+        of_weighting = place > 0 and tokens[place - 1] in ("t1", "t2", "t2*")
+        if token == "sub" and is_name and place < len(tokens) - 1:
+            continue  # A subject's number follows.
+        if is_name and token in _ONLY_IN_DESCRIPTIONS and not of_weighting:
+            continue
+        if token in _KIND_OF or b_value.fullmatch(token):
+            shown.append(token)
+            return _KIND_OF.get(token, "diffusion")
+    return None
+
+
+def _weightings(tokens: list[str], shown: list[str]) -> frozenset[str]:
+    said = {*tokens}
+    t1, flair, t2 = said & _T1, said & _FLAIR, said & {"t2"}
+    star, density = said & {"t2*"}, said & _PD
+    for name, words in ((T1, t1), (T2, t2), (T2_STAR, star), (FLAIR_WEIGHTING, flair)):
+        shown += [name if word in (name.lower(), "flair") else word for word in sorted(words)]
+    if flair and not star:
+        if t1:
+            return frozenset({T1, FLAIR_WEIGHTING} if t2 else {T1})
+        return frozenset({FLAIR_WEIGHTING})
+    found = {name for name, words in ((T1, t1), (T2, t2), (T2_STAR, star)) if words}
+    if density and T1 not in found:
+        shown.append("PD")
+        found.add(PD)
+    return frozenset(found)
+
+
+def _contrast(tokens: list[str], shown: list[str]) -> frozenset[bool]:
+    said = set()
+    for place, token in enumerate(tokens):
+        answer = _contrast_at(tokens, place)
+        if answer is None:
+            continue
+        said.add(answer)
+        linked = [word for word in tokens[max(0, place - 3) : place] if word in _WITHOUT | _WITH]
+        shown.append(" ".join((*linked[-1:], _shown_agent(token))))
+    return frozenset(said)
+
+
+def _contrast_at(tokens: list[str], place: int) -> bool | None:
+    """Return whether a word says that agent was given (True) or not (False); None where neither."""
+    token = tokens[place]
+    before = tokens[place - 1] if place else ""
+    after = tokens[place + 1] if place + 1 < len(tokens) else ""
+    is_agent = token in _AGENTS or (token.startswith(_AGENT_BEGINS) and token not in _NO_AGENT)
+    if token in ("c", "k"):
+        is_agent = before in ("+", "with", "without") or (token == "c" and before == "t1")
+        is_agent = is_agent or after == "+"
+    if is_agent:
+        return _is_given(tokens, place)
+    if token == "+":
+        return True if before == "t1" and not after else None
+    if _NOT_OF_AGENT.match(after):
+        return None
+    if token in _PRE or (token in _LAST_WITHOUT and not after):
+        return False
+    if (token in _POST and token != "pos") or (token in _LAST_WITH and not after):
+        return True
+    return None
+
+
+def _is_given(tokens: list[str], place: int) -> bool:
+    if tokens[place + 1 : place + 2] and tokens[place + 1] in ("no", "none", "nein", "minus"):
+        return False
+    for away, word in enumerate(reversed(tokens[max(0, place - 3) : place])):
+        if word in _WITHOUT and (not away or word not in _ADJACENT_ONLY):
+            return False
+        if word in _WITH or word == "+":
+            return True
+    return True
+
+
+def _shown_agent(token: str) -> str:
+    return next((begin for begin in _AGENT_BEGINS if token.startswith(begin)), token)
