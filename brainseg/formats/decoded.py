@@ -1,7 +1,7 @@
 """Decoded: one page of an image file as stored, and how it becomes a slice of 8 bits."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +16,14 @@ class Decoded:
     Attributes:
         pixels: (h, w) or (h, w, c) in the file's own dtype and range.
         pages: how many pages the file holds.
-        notes: what the file's colour model asked for, one sentence each.
+        notes: what the file's colour model and orientation asked for, one sentence each.
+        maximum: the largest value that the file can store, where that is less than its dtype can.
     """
 
     pixels: np.ndarray
     pages: int = 1
     notes: tuple[str, ...] = ()
+    maximum: int | None = None
 
     @property
     def channels(self) -> int:
@@ -36,6 +38,7 @@ def to_three_channels(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
         DecodeError: too small, not one or three channels, or pixels that are not numbers.
     """
     check_usable(decoded)
+    decoded = spread_few_bits(decoded)
     pixels, notes = decoded.pixels, list(decoded.notes)
     pixels, rescaled = _to_uint8(pixels)
     notes += rescaled
@@ -43,6 +46,16 @@ def to_three_channels(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
         notes.append("one grey channel, used for all three sequences")
         pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
     return np.ascontiguousarray(pixels), tuple(notes)
+
+
+def spread_few_bits(decoded: Decoded) -> Decoded:
+    """Return an image of 2 to 7 bits a pixel as one of 8 bits, with a note; any other as it is."""
+    most = decoded.maximum
+    if most is None or most >= 255:
+        return decoded
+    pixels = np.rint(decoded.pixels * (255 / most)).astype(np.uint8)
+    note = f"{most.bit_length()}-bit grey, 0 to {most} spread over 0 to 255"
+    return replace(decoded, pixels=pixels, notes=(*decoded.notes, note), maximum=None)
 
 
 def check_usable(decoded: Decoded) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.assignment import guess_from_words
-from brainseg.formats.decoded import Decoded, check_usable
+from brainseg.formats.decoded import Decoded, check_usable, spread_few_bits
 from brainseg.formats.given import Given, Refusals
 from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import ALL_PAGES, Intake, PagesError, Series
@@ -53,7 +53,7 @@ def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:
                 taken += decoded.pixels.nbytes
                 if taken > MAX_INFLATED_BYTES:
                     raise too_large(taken)
-                slices.append((item.name, page, decoded))
+                slices.append((item.name, page, spread_few_bits(decoded)))
         except PagesError:
             raise
         except DecodeError as reason:

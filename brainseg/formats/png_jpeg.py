@@ -3,12 +3,17 @@
 import io
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.decoded import Decoded
 from brainseg.formats.limits import DAMAGED, check_size, or_damaged
+from brainseg.formats.upright import orientation_of, upright
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH_AT = 24
@@ -38,16 +43,9 @@ def decode_png_or_jpeg(data: bytes, kind: str) -> Decoded:
     def read() -> Decoded:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             image.load()
-            if image.mode in ("L", "RGB"):
-                return Decoded(np.asarray(image))
-            if image.mode == "1":
-                return Decoded(
-                    np.asarray(image.convert("L")), notes=("black and white, read as 8-bit",)
-                )
-            if image.mode in ("LA", "RGBA"):
-                return Decoded(_without_alpha(image), notes=("transparency channel left out",))
-            colours = "palette" if image.mode == "P" else image.mode
-            return Decoded(_without_alpha(image), notes=(f"{colours} colours, converted to RGB",))
+            pixels, notes = _in_grey_or_rgb(image)
+            pixels, turned = upright(pixels, orientation_of(image))
+            return Decoded(pixels, notes=notes + turned)
 
     return or_damaged(read)
 
@@ -88,7 +86,19 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     raise DecodeError(DAMAGED)
 
 
-def _without_alpha(image) -> np.ndarray:
+def _in_grey_or_rgb(image: "Image.Image") -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a Pillow image as (h, w) or (h, w, 3) uint8, with a note where its mode is another."""
+    if image.mode in ("L", "RGB"):
+        return np.asarray(image), ()
+    if image.mode == "1":
+        return np.asarray(image.convert("L")), ("black and white, read as 8-bit",)
+    if image.mode in ("LA", "RGBA"):
+        return _without_alpha(image), ("transparency channel left out",)
+    colours = "palette" if image.mode == "P" else image.mode
+    return _without_alpha(image), (f"{colours} colours, converted to RGB",)
+
+
+def _without_alpha(image: "Image.Image") -> np.ndarray:
     """Return a Pillow image as grey or RGB, dropping transparency without premultiplying by it."""
     if image.mode == "LA":
         return np.asarray(image)[..., 0]
@@ -102,10 +112,13 @@ def _decode_png_16(data: bytes) -> Decoded:
 
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         image.load()
+        orientation = orientation_of(image)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise DecodeError(DAMAGED)
+    notes: tuple[str, ...] = ()
     if pixels.ndim == 3:
         notes = ("transparency channel left out",) if pixels.shape[2] == 4 else ()
-        return Decoded(pixels[..., 2::-1], notes=notes)
-    return Decoded(pixels)
+        pixels = pixels[..., 2::-1]
+    pixels, turned = upright(pixels, orientation)
+    return Decoded(pixels, notes=notes + turned)

@@ -11,14 +11,15 @@ from brainseg.errors import DecodeError
 from brainseg.formats.decoded import Decoded
 from brainseg.formats.limits import DAMAGED, check_size, or_damaged
 from brainseg.formats.plain_tiff import decode_plain
+from brainseg.formats.upright import ORIENTATION, upright
 
 # What it thinks of a damaged file goes to the person as one sentence, not to standard error too.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _TIFF_SEPARATE_PLANES = 2
 _TIFF_UNCOMPRESSED = 1
-_TIFF_WHITE_IS_ZERO, _TIFF_PALETTE, _TIFF_RGB = 0, 3, 2
-_TIFF_COLOURS = (_TIFF_WHITE_IS_ZERO, 1, _TIFF_RGB, _TIFF_PALETTE)
+_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
+_TIFF_COLOURS = (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE)
 _TIFF_YCBCR, _TIFF_JPEG = 6, (7,)
 _TIFF_COMPRESSIONS = (_TIFF_UNCOMPRESSED, 5, 7, 8, 32773, 32946, 34925, 50000)
 """None, LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. A file that names another reaches
@@ -55,7 +56,8 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
             _check_segments(leaf, len(data))
             _check_colours(leaf)
             pixels, notes = _in_rgb_order(leaf, leaf.asarray())
-            return Decoded(pixels, len(tiff.pages), notes)
+            pixels, turned = upright(pixels, _orientation(leaf))
+            return Decoded(pixels, len(tiff.pages), notes + turned, _maximum(leaf))
 
     return or_damaged(read)
 
@@ -101,6 +103,18 @@ def _check_colours(leaf) -> None:
         raise DecodeError(f"its colour model is {model}; expected grey, RGB or a palette")
 
 
+def _orientation(leaf) -> int:
+    tag = leaf.tags.get(ORIENTATION)
+    return tag.value if tag is not None and isinstance(tag.value, int) else 1
+
+
+def _maximum(leaf) -> int | None:
+    """Return the largest value of a grey page with fewer bits than its dtype, None for any other page."""
+    bits = leaf.bitspersample
+    is_grey = leaf.photometric in (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO)
+    return 2**bits - 1 if is_grey and 1 < bits < 8 * leaf.dtype.itemsize else None
+
+
 def _in_rgb_order(leaf, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return a TIFF page's pixels as (h, w[, c]) with its photometric meaning resolved."""
     if pixels.size == 0:
@@ -118,12 +132,15 @@ def _in_rgb_order(leaf, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]
         # A TIFF palette is 16-bit by definition, also where the image has 256 colours of 8 bits;
         # some writers store 8 bits all the same. Of 16 bits some repeat the 8, some append zeros.
         palette = leaf.colormap.T // (256 if leaf.colormap.max() > 255 else 1)
-        pixels = palette.astype(np.uint8)[pixels]
+        # One bit a pixel is decoded as truth values, which would select rows of the palette.
+        pixels = palette.astype(np.uint8)[pixels.astype(np.intp)]
         notes.append("palette colours, converted to RGB")
     if leaf.photometric == _TIFF_WHITE_IS_ZERO:
         if pixels.dtype.kind == "f":
             raise DecodeError("minimum-is-white floats have no known white; expected whole numbers")
-        # For whole numbers and for truth values alike, all bits turned is maximum minus value.
-        pixels = ~pixels
+        # For whole numbers and for truth values alike, all bits turned is maximum minus value; fewer
+        # bits than the array's own have a smaller maximum.
+        most = _maximum(leaf)
+        pixels = ~pixels if most is None else (most - pixels).astype(pixels.dtype)
         notes.append("minimum-is-white grey, inverted")
     return pixels, tuple(notes)
