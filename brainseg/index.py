@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 FLAIR_CHANNEL = 1
 PART_ROWS = 64
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Changes when the same files give other numbers, so that an index kept by an older version is built
 anew and not believed."""
 
@@ -257,17 +257,21 @@ def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
     if pd.isna(path):
         return None, {f"{kind}_error": f"{kind} is missing"}
     try:
-        data = (root / path).read_bytes()
+        # Unbuffered, for the file is read in one piece.
+        with open(os.path.join(root, path), "rb", buffering=0) as file:  # noqa: PTH118, PTH123
+            data = file.read()
     except OSError as error:
         return None, {f"{kind}_error": f"{kind} cannot be opened ({error.strerror})"}
     try:
         decoded = decode(data, path)
     except DecodeError as reason:
         return None, {f"{kind}_error": str(reason), f"{kind}_hash": _hash(data)}
-    pixels = np.ascontiguousarray(decoded.pixels)
+    if not decoded.pixels.flags.c_contiguous:
+        decoded = replace(decoded, pixels=np.ascontiguousarray(decoded.pixels))
+    pixels = decoded.pixels
     if kind == "mask" and pixels.dtype == np.uint8 and not cv2.countNonZero(pixels.reshape(-1)):
-        return replace(decoded, pixels=pixels), {"mask_hash": _hash_of_zeros(pixels.shape)}
-    return replace(decoded, pixels=pixels), {f"{kind}_hash": _hash_of_pixels(pixels)}
+        return decoded, {"mask_hash": _hash_of_zeros(pixels.shape)}
+    return decoded, {f"{kind}_hash": _hash_of_pixels(pixels)}
 
 
 def _distinct(mask: np.ndarray) -> np.ndarray:
@@ -322,8 +326,8 @@ def _describe_image(image: np.ndarray) -> dict:
 def _are_equal(image: np.ndarray, one: int, other: int) -> bool:
     # One row tells most sequences apart, so the whole slice is compared only for the rest.
     middle = image[len(image) // 2]
-    return np.array_equal(middle[:, one], middle[:, other]) and np.array_equal(
-        image[..., one], image[..., other]
+    return bool(
+        (middle[:, one] == middle[:, other]).all() and (image[..., one] == image[..., other]).all()
     )
 
 

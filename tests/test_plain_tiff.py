@@ -22,17 +22,22 @@ def tiff(pixels: np.ndarray, **options: object) -> bytes:
     return file.getvalue()
 
 
-def plain(pixels: np.ndarray, rows: int | None = None, first: int = 8) -> bytes:
+def plain(
+    pixels: np.ndarray, rows: int | None = None, first: int = 8, padded: bool = False
+) -> bytes:
     """Return a TIFF as the LGG dataset has them: strips, then the tags that the pixels need, no more.
 
     Args:
         pixels: (h, w) or (h, w, 3) uint8.
         rows: of each strip; all in one where it is None.
         first: where the pixels begin.
+        padded: fill the last strip to the size of the others, as in all images of the LGG dataset.
     """
     height, width = pixels.shape[:2]
     rows, samples = rows or height, pixels.shape[2] if pixels.ndim == 3 else 1
     strips = [pixels[top : top + rows].tobytes() for top in range(0, height, rows)]
+    if padded:
+        strips[-1] = strips[-1].ljust(len(strips[0]), b"\0")
     offsets = [first + sum(map(len, strips[:place])) for place in range(len(strips))]
     tags = {
         256: ("I", [width]),
@@ -46,7 +51,7 @@ def plain(pixels: np.ndarray, rows: int | None = None, first: int = 8) -> bytes:
         279: ("I", [len(strip) for strip in strips]),
         284: ("H", [1]),
     }
-    at = first + pixels.nbytes
+    at = first + sum(map(len, strips))
     beyond, entries = b"", b""
     end = at + 2 + 12 * len(tags) + 4
     for tag, (letter, values) in tags.items():
@@ -69,7 +74,26 @@ def test_it_reads_the_pixels_that_were_written(pixels: np.ndarray, rows: int | N
     assert np.array_equal(tifffile.imread(BytesIO(file)), pixels), (
         "the file is a TIFF for others too"
     )
-    assert read.flags.writeable, "the careful reader's pixels can be written too"
+
+
+@pytest.mark.parametrize("pixels", [RGB, GREY], ids=["RGB", "grey"])
+def test_a_padded_last_strip_is_read_without_the_careful_reader(pixels: np.ndarray) -> None:
+    file = plain(pixels, rows=11, padded=True)
+    assert len(file) > len(plain(pixels, rows=11))
+    assert np.array_equal(decode_plain(file), pixels)
+    assert np.array_equal(tifffile.imread(BytesIO(file)), pixels)
+
+
+def test_a_last_strip_that_is_too_short_or_too_long_is_left_to_the_careful_reader() -> None:
+    file = plain(GREY, rows=11, padded=True)
+    count = struct.pack("<4I", *[11 * 50] * 4)
+    for last in (7 * 50 - 1, 11 * 50 + 1):
+        assert decode_plain(file.replace(count, count[:-4] + struct.pack("<I", last))) is None
+
+
+def test_files_of_equal_tags_and_other_pixels_give_their_own_pixels() -> None:
+    for pixels in (GREY, 255 - GREY):
+        assert np.array_equal(decode_plain(plain(pixels)), pixels)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +131,9 @@ def test_any_other_file_is_left_to_the_careful_reader(file: bytes) -> None:
     assert decode_plain(file) is None
 
 
-def test_a_plain_file_cut_anywhere_is_never_read_in_part() -> None:
-    whole = plain(RGB)
+@pytest.mark.parametrize("padded", [False, True], ids=["exact", "padded"])
+def test_a_plain_file_cut_anywhere_is_never_read_in_part(padded: bool) -> None:
+    whole = plain(RGB, rows=11, padded=padded)
     for length in [*range(0, len(whole) - 200, 97), *range(len(whole) - 200, len(whole))]:
         cut = whole[:length]
         assert decode_plain(cut) is None

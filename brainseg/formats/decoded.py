@@ -14,7 +14,7 @@ class Decoded:
     """One page of an image file, as stored.
 
     Attributes:
-        pixels: (h, w) or (h, w, c) in the file's own dtype and range.
+        pixels: (h, w) or (h, w, c) in the file's own dtype and range; may be read-only.
         pages: how many pages the file holds.
         notes: what the file's colour model and orientation asked for, one sentence each.
         maximum: the largest value that the file can store, where that is less than its dtype can.
@@ -45,7 +45,7 @@ def to_three_channels(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
     if decoded.channels == 1:
         notes.append("one grey channel, used for all three sequences")
         pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
-    return np.ascontiguousarray(pixels), tuple(notes)
+    return np.require(pixels, requirements=("C", "W")), tuple(notes)
 
 
 def spread_few_bits(decoded: Decoded) -> Decoded:

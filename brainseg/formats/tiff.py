@@ -109,7 +109,7 @@ def _orientation(leaf) -> int:
 
 
 def _maximum(leaf) -> int | None:
-    """Return the largest value of a grey page with fewer bits than its dtype, None for any other page."""
+    """Return the largest value of a grey page with fewer bits than its dtype, None for any other."""
     bits = leaf.bitspersample
     is_grey = leaf.photometric in (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO)
     return 2**bits - 1 if is_grey and 1 < bits < 8 * leaf.dtype.itemsize else None
