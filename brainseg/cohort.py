@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from brainseg.index import (
     mask_as_bool,
     read_index,
 )
+from brainseg.notebook import Shown
 from brainseg.volume import Volume
 
 _CHANGED = "{} has changed since the cohort was indexed: reload to index the folder again."
 
 
-@dataclass(frozen=True)
-class Case:
+@dataclass(frozen=True, repr=False)
+class Case(Shown):
     """One patient's study: the rows of the index that belong to it, and how to read them.
 
     Attributes:
@@ -41,6 +43,16 @@ class Case:
     root: Path
     slices: pd.DataFrame
     synthetic: bool = False
+
+    def _facts(self) -> dict[str, object]:
+        with_tumour = int((self.slices["area_px"] > 0).sum())
+        return {
+            "name": self.name,
+            "patient": self.patient_id,
+            "slices": len(self.slices),
+            "slices with tumour": with_tumour,
+            "synthetic": self.synthetic,
+        }
 
     @property
     def patient_id(self) -> str:
@@ -156,8 +168,8 @@ class Case:
             raise CohortError(f"{path} was not used: {reason}.") from reason
 
 
-@dataclass(frozen=True)
-class Cohort:
+@dataclass(frozen=True, repr=False)
+class Cohort(Shown):
     """All cases of a folder, indexed.
 
     Attributes:
@@ -201,6 +213,28 @@ class Cohort:
             more += repeated
         notes = (*found.notes, *notes, *more, *still_more, *_notes_on(slices))
         return cls(root, slices, identity, patients, codebook, notes)
+
+    def __getitem__(self, name: str) -> Case:
+        """Return one case by name; see :meth:`case`."""
+        return self.case(name)
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return self.slices["case"].nunique()
+
+    def __iter__(self) -> Iterator[Case]:
+        """Yield the cases, in the order of :attr:`cases`."""
+        return map(self.case, self.cases)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "folder": self.root,
+            "cases": len(self),
+            "patients": self.slices["patient_id"].nunique(),
+            "slices": len(self.slices),
+            "slices with tumour": int((self.slices["area_px"] > 0).sum()),
+            "synthetic": self.is_synthetic,
+        }
 
     @property
     def cases(self) -> list[str]:

@@ -14,6 +14,7 @@ from brainseg.bundled import BUNDLED
 from brainseg.cohort import Case, Cohort
 from brainseg.discovery import patient_of
 from brainseg.errors import CohortError, ModelError
+from brainseg.notebook import Shown
 from brainseg.preprocessing import Preprocessing
 from brainseg.splits import Fold
 
@@ -104,8 +105,8 @@ class Standing:
         return self.folds[0] if len(self.folds) == 1 else None
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Shown):
     """A model as its manifest describes it; the weights are opened by :mod:`brainseg.engines`.
 
     Attributes:
@@ -126,6 +127,14 @@ class Model:
     folds: tuple[FoldRecord, ...]
     inference: Inference
     digest: str
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "architecture": self.architecture,
+            "folds": len(self.folds),
+            "cases held out": len({case for fold in self.folds for case in fold.held_out}),
+        }
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.findings import SEVERITIES, Finding, counts, findings_table
 from brainseg.index import Progress
+from brainseg.notebook import Shown
 
 __all__ = [
     "FINDINGS",
@@ -39,8 +40,8 @@ __all__ = [
 PASSED, FINDINGS, NOT_CHECKED = "passed", "findings", "not checked"
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(Shown):
     """What came of one round of checks.
 
     Attributes:
@@ -53,6 +54,13 @@ class Checked:
 
     findings: list[Finding]
     summary: pd.DataFrame
+
+    def _facts(self) -> dict[str, object]:
+        outcomes = self.summary["outcome"].value_counts()
+        return {
+            **{f"{severity}s": number for severity, number in counts(self.findings).items()},
+            **{f"checks {outcome}": int(number) for outcome, number in outcomes.items()},
+        }
 
 
 def check_cohort(

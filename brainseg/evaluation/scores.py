@@ -10,6 +10,7 @@ from brainseg.cohort import Cohort
 from brainseg.metrics import BINS, bootstrap_interval, resampling_of
 from brainseg.metrics.intervals import weighted_median
 from brainseg.models import SEEN, Model
+from brainseg.notebook import Shown
 
 SCORE_COLUMNS = (
     "case",
@@ -47,8 +48,8 @@ SLICE_COLUMNS = ("case", "slice_number", "tumour_px", "predicted_px", "both_px")
 """A row a slice with a usable mask: pixels of the mask, of the prediction, and of both."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """The scores of one model on one cohort.
 
     Attributes:
@@ -67,6 +68,17 @@ class Evaluation:
     refused: dict[str, str] = field(default_factory=dict)
     slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SLICE_COLUMNS)))
     histograms: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, BINS)))
+
+    def _facts(self) -> dict[str, object]:
+        low, high = self.ci95
+        return {
+            "model": self.model,
+            "cases": len(self.scores),
+            "cases seen in training": self.seen_cases,
+            "cases not scored": len(self.refused),
+            "mean Dice by case": f"{self.mean_dice:.3f}",
+            "95 % interval": f"{low:.3f} to {high:.3f}",
+        }
 
     @property
     def mean_dice(self) -> float:
