@@ -183,9 +183,7 @@ def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, 
     predicted = predicted_by(model, prediction, record.masks, record.there, wanted.threshold)
     warnings = (*record.warnings, *warnings_of(record.volume, model))
     record = replace(record, predicted=predicted, warnings=warnings)
-    files = prediction_files(
-        record, opened.source, wanted.kinds, wanted.keep_identity, opened.series
-    )
+    files = prediction_files(record, opened.source, wanted.kinds, wanted.keep_identity)
     measures = measure_case(
         predicted.mask, record.slice_numbers, spacing_mm=record.volume.spacing_mm
     )

@@ -29,20 +29,22 @@ from brainseg.formats import (
     assemble,
     guess_assignment,
     is_input,
+    left_out,
     open_inputs,
+    ruling_grid,
 )
 from brainseg.formats.assignment import guess_from_words
+from brainseg.formats.dicom_elements import PEEKED_BYTES, looks_like_dicom
+from brainseg.formats.limits import or_damaged
 from brainseg.formats.names import suffix_of
 from brainseg.index import Progress
 from brainseg.models import Model, Standing
 from brainseg.record import CaseRecord, record_of, record_of_upload
-from brainseg.volume import FLAIR
 
 if TYPE_CHECKING:
     from brainseg.formats import DicomSource, Intake, NiftiSource, Pool
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_DICOM_MARK_AT, _DICOM_MARK = 128, b"DICM"
 _STUDY = frozenset({0x0020000D})  # StudyInstanceUID, and nothing of the patient
 
 
@@ -54,14 +56,12 @@ class Opened:
         record: without a prediction.
         case: of a cohort, or None.
         source: what an export on the input's own grid needs, or None.
-        series: which of the input's series stands for FLAIR.
         left_out: a sentence on what of the input could not be used, or None.
     """
 
     record: CaseRecord
     case: Case | None = None
     source: "NiftiSource | DicomSource | None" = None
-    series: int = 0
     left_out: str | None = None
 
     def standing(self, model: Model) -> Standing:
@@ -152,12 +152,10 @@ class FilesInput:
         intake = self._intake(pool)
         assignment = guess_assignment(intake)
         volume = assemble(intake, assignment)
-        series = next(
-            place for place in (assignment[FLAIR], *assignment.values()) if place is not None
-        )
-        record = record_of_upload(volume, intake.slice_numbers, name=self.name)
-        left_out = " ".join(intake.refused) or None
-        opened = Opened(record, source=intake.source, series=series, left_out=left_out)
+        grid = ruling_grid(intake, assignment)
+        record = record_of_upload(volume, grid.slice_numbers, name=self.name)
+        lost = (*intake.refused, *left_out(intake, assignment))
+        opened = Opened(record, source=grid.source, left_out=" ".join(lost) or None)
         return replace(opened, record=replace(record, warnings=intake.warnings))
 
     def _intake(self, pool: "Pool | None") -> "Intake":
@@ -248,7 +246,7 @@ def _are_sequences(files: Sequence[Path]) -> bool:
 def _is_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(_DICOM_MARK_AT + 4)[_DICOM_MARK_AT:] == _DICOM_MARK
+            return looks_like_dicom(file.read(PEEKED_BYTES))
     except OSError:
         return False
 
@@ -258,11 +256,14 @@ def _study_of(path: Path) -> str:
     from brainseg.formats.dicom import read_header
     from brainseg.formats.dicom_elements import read_elements
 
-    try:
+    def read() -> str:
         header = read_header(read_elements(path.read_bytes()).only(_STUDY))
-    except (OSError, DecodeError):
+        return str(header.get("StudyInstanceUID") or path.parent)
+
+    try:
+        return or_damaged(read)
+    except DecodeError:
         return str(path.parent)
-    return str(header.get("StudyInstanceUID") or path.parent)
 
 
 def _stem(path: Path) -> str:

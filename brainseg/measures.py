@@ -28,7 +28,7 @@ import pandas as pd
 Point = tuple[float, float]
 """(row, column) in pixels, from the centre of the first pixel."""
 
-Spacing = tuple[float, float, float]
+Spacing = tuple[float | None, float, float]
 """(slice, row, column) in mm, as in :class:`brainseg.volume.Volume`."""
 
 _LONGER_BY = 1e-9
@@ -164,9 +164,10 @@ def measure_volume(
     labels, components = ndimage.label(certain, np.ones((3, 3, 3), bool))
     sizes = np.bincount(labels.ravel(), minlength=1)[1:]
     volume_vx = int(sizes.sum())
+    voxel_mm3 = None if spacing_mm is None or None in spacing_mm else float(np.prod(spacing_mm))
     return VolumeMeasures(
         volume_vx=volume_vx,
-        volume_ml=None if spacing_mm is None else volume_vx * float(np.prod(spacing_mm)) / 1000,
+        volume_ml=None if not voxel_mm3 else volume_vx * voxel_mm3 / 1000,
         components=components,
         largest_share=float(sizes.max() / volume_vx) if volume_vx else None,
         slices=int(certain.any(axis=(1, 2)).sum()),

@@ -36,10 +36,10 @@ def case_payload(record: CaseRecord) -> bytes:
 
         The header holds ``version``, ``case``, ``shape``
         (n, h, w), ``slice_numbers``, ``sequences``, ``copies`` (sequence -> the one it repeats),
-        ``mask_there`` (a flag a slice), ``spacing_mm`` (slice, row, column, or null), ``orientation``
-        (see :func:`orientation_of`), ``notes``, ``steps``, ``threshold`` and ``made_by`` (null
-        without a prediction), ``other`` (null, or its own ``threshold`` and ``made_by``),
-        ``research_use``, and ``blobs`` (name -> offset, bytes).
+        ``mask_there`` (a flag a slice), ``spacing_mm`` (slice, which may be null, row, column; or
+        null), ``orientation`` (see :func:`orientation_of`), ``notes``, ``steps``, ``threshold`` and
+        ``made_by`` (null without a prediction), ``other`` (null, or its own ``threshold`` and
+        ``made_by``), ``research_use``, and ``blobs`` (name -> offset, bytes).
     """
     volume, predicted = record.volume, record.predicted
     copies = copies_of_flair(volume)
@@ -64,7 +64,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "sequences": list(volume.sequences),
         "copies": copies,
         "mask_there": [bool(known) for known in record.there],
-        "spacing_mm": None if volume.spacing_mm is None else list(map(float, volume.spacing_mm)),
+        "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
         "orientation": orientation_of(volume.affine),
         "notes": list(volume.notes),
         "steps": STEPS,

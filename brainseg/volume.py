@@ -18,7 +18,9 @@ class Volume:
 
     Attributes:
         pixels: (n, h, w, 3) uint8, 0..255, channels in the order of ``sequences``.
-        spacing_mm: (slice, row, column) in mm where the source holds it, else None.
+        spacing_mm: (slice, row, column) in mm where the source holds it, else None. Their product is
+            the volume of a voxel. The first alone is None where the source holds the size of a pixel,
+            but not how far apart or how thick the slices are.
         affine: (4, 4) where the source holds it, else None: from (slice, row, column, 1), as the pixels
             are indexed, to mm towards the patient's right, front and top (RAS+, as in NIfTI).
         sequences: the name of each channel.
@@ -26,7 +28,7 @@ class Volume:
     """
 
     pixels: np.ndarray
-    spacing_mm: tuple[float, float, float] | None = None
+    spacing_mm: tuple[float | None, float, float] | None = None
     affine: np.ndarray | None = None
     sequences: tuple[str, ...] = SEQUENCES
     notes: tuple[str, ...] = field(default=())

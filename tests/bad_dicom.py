@@ -40,14 +40,8 @@ def dicom_files() -> list[Bad]:
     bad: list[Bad] = [
         ("empty.dcm", b"", "file is empty"),
         ("noise.dcm", b"\x07" * 999, "not a readable DICOM"),
-        ("no_preamble.dcm", good[132:], "not a readable DICOM"),
         ("meta_alone.dcm", good[: good.index(b"\x08\x00\x16\x00")], "it holds no pixels"),
         ("preamble.dcm", good[:140], SHORT),
-        (
-            "no_syntax.dcm",
-            good.replace(b"\x02\x00\x10\x00UI", b"\x02\x00\x19\x00UI", 1),
-            "it does not say how its pixels are stored (no transfer syntax)",
-        ),
         ("no_pixels.dcm", dicom(None), "it holds no pixels"),
         (
             "rtstruct.dcm",
@@ -73,7 +67,8 @@ def dicom_files() -> list[Bad]:
         (
             "frames.dcm",
             dicom(GREY, NumberOfFrames=30),
-            "it holds 30 frames (enhanced DICOM); expected one slice a file",
+            "it holds 30 frames; of multi-frame images only enhanced MR is read: export the series as "
+            "single slices",
         ),
         ("rgb.dcm", dicom(GREY, SamplesPerPixel=3), "3 channels; expected one grey channel"),
         (
@@ -100,11 +95,6 @@ def dicom_files() -> list[Bad]:
             "its pixels are 4,096 bytes, its header says 4,160",
         ),
         (
-            "long_pixels.dcm",
-            dicom(GREY, Rows=63),
-            "its pixels are 4,096 bytes, its header says 4,032",
-        ),
-        (
             "bits.dcm",
             dicom(GREY, BitsAllocated=12),
             "8 of 12 bits a pixel; expected up to 8, 16 or 32",
@@ -121,15 +111,32 @@ def dicom_files() -> list[Bad]:
             "its rescale slope or intercept is no usable number",
         ),
         (
-            "spacing.dcm",
-            dicom(GREY, PixelSpacing=[0, 1]),
-            "its pixel spacing is no positive width",
+            "mosaic.dcm",
+            dicom(GREY, ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]),
+            "it is a Siemens mosaic (all slices of a volume tiled into one picture): convert the series "
+            "to NIfTI, for example with dcm2niix, and give that",
         ),
         (
-            "spacing_one.dcm",
-            dicom(GREY, ImagePositionPatient=[1, 2]),
-            "its ImagePositionPatient is not 3 numbers",
+            "enhanced_ct.dcm",
+            dicom(GREY, SOPClassUID=f"{MR}2.1", NumberOfFrames=5),
+            "it is an enhanced CT image; expected MR",
         ),
+        (
+            "enhanced_pet.dcm",
+            dicom(GREY, SOPClassUID=f"{MR}130", NumberOfFrames=5),
+            "it is an enhanced PET image; expected MR",
+        ),
+        (
+            "enhanced_without_groups.dcm",
+            dicom(GREY, SOPClassUID=f"{MR}4.1", NumberOfFrames=5),
+            "it lacks the sequence that describes its frames (functional groups)",
+        ),
+        (
+            "label_map.dcm",
+            dicom(GREY, SOPClassUID=f"{MR}66.7"),
+            "it holds a segmentation, no image",
+        ),
+        ("report.dcm", dicom(None, SOPClassUID=f"{MR}88.33"), "it holds a report, no image"),
         (
             "skew.dcm",
             dicom(GREY, ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),

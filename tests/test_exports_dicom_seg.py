@@ -39,7 +39,7 @@ def series() -> tuple[list[Dataset], Intake]:
 def test_it_reads_back_with_each_voxel_on_its_image(series, empty):
     images, intake = series
     predicted = marked(intake, empty)
-    content = dicom_seg_bytes(predicted, intake.source)
+    content = dicom_seg_bytes(predicted, intake.grid.source)
     read = highdicom.seg.segread(io.BytesIO(content))
     frames = read.get_pixels_by_source_instance(
         [image.SOPInstanceUID for image in images],
@@ -59,7 +59,7 @@ def test_it_reads_back_with_each_voxel_on_its_image(series, empty):
 
 def test_it_belongs_to_the_study_and_says_who_made_it(series):
     images, intake = series
-    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.source)))
+    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
     assert read.StudyInstanceUID == images[0].StudyInstanceUID
     assert read.FrameOfReferenceUID == images[0].FrameOfReferenceUID
     assert read.SeriesInstanceUID != images[0].SeriesInstanceUID
@@ -81,7 +81,7 @@ def test_it_belongs_to_the_study_and_says_who_made_it(series):
 
 def test_no_tag_of_the_patient_is_in_it(series):
     _, intake = series
-    content = dicom_seg_bytes(marked(intake), intake.source)
+    content = dicom_seg_bytes(marked(intake), intake.grid.source)
     read = pydicom.dcmread(io.BytesIO(content))
     for name, value in SECRETS.items():
         assert not read.get(name), name
@@ -92,7 +92,7 @@ def test_no_tag_of_the_patient_is_in_it(series):
 
 def test_name_and_id_and_nothing_else_are_kept_where_that_is_asked_for(series):
     _, intake = series
-    content = dicom_seg_bytes(marked(intake), intake.source, keep_identity=True)
+    content = dicom_seg_bytes(marked(intake), intake.grid.source, keep_identity=True)
     read = pydicom.dcmread(io.BytesIO(content))
     assert (str(read.PatientName), read.PatientID) == ("Secret^Person", "SECRET-7")
     assert not [name for name in SECRETS if read.get(name) and name[:7] != "Patient"]
@@ -103,10 +103,10 @@ def test_name_and_id_and_nothing_else_are_kept_where_that_is_asked_for(series):
 def test_the_same_prediction_has_the_same_uids_and_another_has_others(series):
     _, intake = series
     one, again = (
-        pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.source)))
+        pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
         for _ in range(2)
     )
-    other = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake, True), intake.source)))
+    other = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake, True), intake.grid.source)))
     assert one.SOPInstanceUID == again.SOPInstanceUID
     assert one.SOPInstanceUID != other.SOPInstanceUID
 
@@ -114,9 +114,9 @@ def test_the_same_prediction_has_the_same_uids_and_another_has_others(series):
 def test_it_is_among_the_files_of_a_dicom_input(series):
     _, intake = series
     volume = assemble(intake, guess_assignment(intake))
-    record = record_of_upload(volume, intake.slice_numbers)
+    record = record_of_upload(volume, intake.grid.slice_numbers)
     record = type(record)(**vars(record) | {"predicted": marked(intake)})
-    files = prediction_files(record, intake.source)
+    files = prediction_files(record, intake.grid.source)
     assert "upload_prediction.dcm" in files
     assert not any(b"Secret" in content or b"SECRET" in content for content in files.values())
 
@@ -125,11 +125,11 @@ def test_images_that_it_could_not_refer_to_are_a_sentence_and_cost_no_other_file
     _, files = written_series(leave_out=("FrameOfReferenceUID",))
     intake = open_inputs(files)
     with pytest.raises(BrainsegError, match="an image lacks FrameOfReferenceUID"):
-        dicom_seg_bytes(marked(intake), intake.source)
+        dicom_seg_bytes(marked(intake), intake.grid.source)
     volume = assemble(intake, guess_assignment(intake))
-    record = record_of_upload(volume, intake.slice_numbers)
+    record = record_of_upload(volume, intake.grid.slice_numbers)
     record = type(record)(**vars(record) | {"predicted": marked(intake)})
-    made = prediction_files(record, intake.source)
+    made = prediction_files(record, intake.grid.source)
     assert "upload_prediction.dcm" not in made
     assert "upload_prediction.nii.gz" in made
     assert "FrameOfReferenceUID" in made["upload_about.txt"].decode()

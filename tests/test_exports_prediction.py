@@ -131,7 +131,7 @@ def test_a_nifti_input_gets_its_own_shape_and_affine_back(kind, axes):
     intake = open_inputs(files)
     volume = assemble(intake, guess_assignment(intake))
     record = upload(volume)
-    made = prediction_files(record, intake.source, kinds=("nifti",))
+    made = prediction_files(record, intake.grid.source, kinds=("nifti",))
     for name, array in (
         ("prediction", record.predicted.mask),
         ("probability", record.predicted.probability),
@@ -144,7 +144,7 @@ def test_a_nifti_input_gets_its_own_shape_and_affine_back(kind, axes):
             assert back.header[code] == given.header[code]
         assert back.header.get_zooms() == given.header.get_zooms()
         # Where the picture that the model saw has this voxel, the file has it.
-        shown = intake.source.orientation.shown(np.asarray(back.dataobj))
+        shown = intake.grid.source.orientation.shown(np.asarray(back.dataobj))
         np.testing.assert_array_equal(shown, array)
         assert b"Secret" not in content
         assert RESEARCH_USE.encode() in content

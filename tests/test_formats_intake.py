@@ -36,8 +36,8 @@ def test_slices_of_a_case_stand_in_the_order_of_their_numbers_pixel_by_pixel() -
     for given in (files, [InputFile("case.zip", zipped({f.name: f.data for f in files}))]):
         intake = open_inputs(given)
         assert intake.kind == "images"
-        assert intake.slice_numbers == (1, 2, 10)
-        assert intake.spacing_mm is intake.affine is intake.source is None
+        assert intake.grid.slice_numbers == (1, 2, 10)
+        assert intake.grid.spacing_mm is intake.grid.affine is intake.grid.source is None
         volume = assemble(intake, guess_assignment(intake))
         assert np.array_equal(volume.pixels, np.stack([head(1), head(2), head(10)]))
         assert volume.notes == ()
@@ -68,7 +68,7 @@ def test_names_that_tell_the_sequence_make_a_stack_of_each() -> None:
     ]
     intake = open_inputs(files)
     assert guess_assignment(intake) == {PRE_CONTRAST: 0, FLAIR: 1, POST_CONTRAST: 2}
-    assert intake.slice_numbers == (1, 2)
+    assert intake.grid.slice_numbers == (1, 2)
     volume = assemble(intake, guess_assignment(intake))
     expected = [[grey(10 * place + n) for n in (1, 2)] for place in range(3)]
     assert np.array_equal(volume.pixels, np.moveaxis(np.array(expected), 0, -1))

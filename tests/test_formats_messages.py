@@ -29,11 +29,11 @@ def test_an_intake_arrives_as_it_was_sent():
     intake = open_inputs([InputFile("t1.nii", nifti(voxels()))])
     arrived = sent(intake)
     assert isinstance(arrived, Intake)
-    assert (arrived.kind, arrived.slice_numbers) == (intake.kind, intake.slice_numbers)
-    assert (arrived.spacing_mm, arrived.notes) == (intake.spacing_mm, intake.notes)
-    np.testing.assert_array_equal(arrived.affine, intake.affine)
-    assert arrived.source.geometry == intake.source.geometry
-    assert arrived.source.orientation == intake.source.orientation
+    assert (arrived.kind, arrived.grid.slice_numbers) == (intake.kind, intake.grid.slice_numbers)
+    assert (arrived.grid.spacing_mm, arrived.notes) == (intake.grid.spacing_mm, intake.notes)
+    np.testing.assert_array_equal(arrived.grid.affine, intake.grid.affine)
+    assert arrived.grid.source.geometry == intake.grid.source.geometry
+    assert arrived.grid.source.orientation == intake.grid.source.orientation
     (series,) = arrived.series
     np.testing.assert_array_equal(series.pixels, intake.series[0].pixels)
     series.pixels[0] = 0  # whoever gets it may write to it, as to the one that was sent

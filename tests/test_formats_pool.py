@@ -38,11 +38,11 @@ def test_a_worker_gives_what_this_process_gives(pool: Pool) -> None:
     for files in (FILES, [InputFile("t1.nii", nifti(voxels()))]):
         here, there = open_inputs(files), open_inputs(files, pool=pool)
         assert there.kind == here.kind
-        assert there.slice_numbers == here.slice_numbers
+        assert there.grid.slice_numbers == here.grid.slice_numbers
         for one, other in zip(there.series, here.series, strict=True):
             assert np.array_equal(one.pixels, other.pixels)
             assert (one.label, one.guess, one.notes) == (other.label, other.guess, other.notes)
-    assert np.array_equal(there.source.back(there.series[0].pixels).shape, (40, 48, 6))
+    assert np.array_equal(there.grid.source.back(there.series[0].pixels).shape, (40, 48, 6))
 
 
 def test_refusals_come_back_as_they_are(pool: Pool) -> None:

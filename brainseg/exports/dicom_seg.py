@@ -14,10 +14,12 @@ import numpy as np
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError
+from brainseg.formats.dicom_frames import ENHANCED_MR
 from brainseg.models import fold_words
 from brainseg.record import Predicted
 
 if TYPE_CHECKING:
+    import highdicom
     import pydicom
 
     from brainseg.formats.intake import DicomSource
@@ -38,23 +40,23 @@ _NEEDED = ("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", 
 _NEEDED += ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 
 _KEPT = (*_NEEDED, "SOPClassUID", "SeriesInstanceUID", "Modality", "InstanceNumber")
-_KEPT += ("SliceThickness", "SpacingBetweenSlices", "PositionReferenceIndicator")
+_KEPT += ("NumberOfFrames", "SliceThickness", "SpacingBetweenSlices", "PositionReferenceIndicator")
 _IDENTITY = ("PatientName", "PatientID")
 _BLANK = ("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime")
 _BLANK += ("ReferringPhysicianName",)
 
+_OUT_OF_REACH_MM = 1e6
 _SERIES_NUMBER = 9000  # far from those of a scanner
 
 
 def dicom_seg_bytes(
-    predicted: Predicted, source: "DicomSource", series: int = 0, keep_identity: bool = False
+    predicted: Predicted, source: "DicomSource", keep_identity: bool = False
 ) -> bytes:
     """Return a prediction's mask as a DICOM Segmentation object of one binary segment.
 
     Args:
         predicted: its mask is on the grid of the volume that the images became.
-        source: of :class:`brainseg.formats.Intake`.
-        series: whose images the frames refer to, by its place in ``Intake.series``.
+        source: of the grid of that volume; the frames refer to its images.
         keep_identity: see :data:`KEEP_IDENTITY`.
 
     Raises:
@@ -62,14 +64,17 @@ def dicom_seg_bytes(
     """
     import highdicom
 
-    images = [_without_the_patient(one, keep_identity) for one in source.datasets(series)]
     frames = np.ascontiguousarray(source.back(predicted.mask)).astype(np.uint8)
     version = (predicted.digest or "unknown")[:16]
-    identity = [images[0].SOPInstanceUID, version, hashlib.sha256(frames.tobytes()).hexdigest()]
     try:
+        images = [_without_the_patient(one, keep_identity) for one in source.datasets()]
+        _make_parallel(images)
+        content = hashlib.sha256(frames.tobytes()).hexdigest()
+        identity = [str(images[0].SOPInstanceUID), version, content]
         segmentation = highdicom.seg.Segmentation(
-            source_images=images,
+            source_images=[_multi_frame(images)] if _is_multi_frame(images[0]) else images,
             pixel_array=frames,
+            plane_positions=_positions(images),
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[_segment(predicted, version)],
             series_instance_uid=_uid("series", *identity),
@@ -148,6 +153,63 @@ def _without_the_patient(header: "pydicom.Dataset", keep_identity: bool) -> "pyd
         for name in _IDENTITY:
             setattr(kept, name, header.get(name, ""))
     return kept
+
+
+def _make_parallel(images: "list[pydicom.Dataset]") -> None:
+    """Give all images the orientation and the spacing of the first.
+
+    They were read as one stack, so theirs differ by rounding alone, and highdicom asks for equal ones.
+    """
+    for image in images[1:]:
+        for name in ("ImageOrientationPatient", "PixelSpacing"):
+            setattr(image, name, images[0].get(name))
+
+
+def _is_multi_frame(image: "pydicom.Dataset") -> bool:
+    return "NumberOfFrames" in image and str(image.SOPClassUID) in ENHANCED_MR
+
+
+def _positions(images: "list[pydicom.Dataset]") -> "list[highdicom.PlanePositionSequence] | None":
+    """Return where the frames of an enhanced image lie; of single images highdicom asks themselves."""
+    import highdicom
+
+    if not _is_multi_frame(images[0]):
+        return None
+    patient = highdicom.CoordinateSystemNames.PATIENT
+    return [highdicom.PlanePositionSequence(patient, one.ImagePositionPatient) for one in images]
+
+
+def _multi_frame(images: "list[pydicom.Dataset]") -> "pydicom.Dataset":
+    """Return the enhanced image of frames, each described as an image of its own.
+
+    Frames of the file that are none of the images, such as another echo at the same places, are put
+    out of reach: only the frames that were predicted are to be referred to.
+    """
+    from copy import deepcopy
+
+    import highdicom
+    from pydicom.dataset import Dataset
+
+    whole = deepcopy(images[0])
+    patient = highdicom.CoordinateSystemNames.PATIENT
+    shared, elsewhere = Dataset(), [_OUT_OF_REACH_MM] * 3
+    shared.PlaneOrientationSequence = highdicom.PlaneOrientationSequence(
+        patient, whole.ImageOrientationPatient
+    )
+    shared.PixelMeasuresSequence = highdicom.PixelMeasuresSequence(
+        whole.PixelSpacing, whole.get("SliceThickness"), whole.get("SpacingBetweenSlices")
+    )
+    whole.SharedFunctionalGroupsSequence = [shared]
+    place_of = {int(one.InstanceNumber): one.ImagePositionPatient for one in images}
+    groups = []
+    for number in range(1, int(whole.NumberOfFrames) + 1):
+        group = Dataset()
+        group.PlanePositionSequence = highdicom.PlanePositionSequence(
+            patient, place_of.get(number, elsewhere)
+        )
+        groups.append(group)
+    whole.PerFrameFunctionalGroupsSequence = groups
+    return whole
 
 
 def _uid(*parts: str) -> str:

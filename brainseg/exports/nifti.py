@@ -34,6 +34,12 @@ PLACEHOLDER_ORIENTATION = (
     "program that shows them."
 )
 
+PLACEHOLDER_DISTANCE = (
+    "The source held the size of a pixel, but not how far apart the slices are, so the affine of these "
+    "NIfTI files is a placeholder but for the size of a pixel: volumes, left and right, and which "
+    "way is up mean nothing in a program that shows them."
+)
+
 UNKNOWN_SLICES = (
     "In the file of the mask, floating-point for that, slices without a usable mask hold NaN."
 )
@@ -46,7 +52,9 @@ def affine_warning(volume: Volume) -> str | None:
     """Return what a person must know before trusting a NIfTI's geometry; None where it is known."""
     if volume.affine is not None:
         return None
-    return PLACEHOLDER_AFFINE if volume.spacing_mm is None else PLACEHOLDER_ORIENTATION
+    if volume.spacing_mm is None:
+        return PLACEHOLDER_AFFINE
+    return PLACEHOLDER_DISTANCE if volume.spacing_mm[0] is None else PLACEHOLDER_ORIENTATION
 
 
 def nifti_bytes(voxels: np.ndarray, volume: Volume, name: str = "", is_mask: bool = False) -> bytes:
@@ -84,7 +92,7 @@ def nifti_bytes_as_source(
 
     Args:
         voxels: (n, h, w) uint8, bool or float32, on the grid of the volume that the file became.
-        source: of :class:`brainseg.formats.Intake`.
+        source: of :func:`brainseg.formats.ruling_grid`.
         name: as for :func:`nifti_bytes`.
         is_mask: likewise.
     """
@@ -124,7 +132,9 @@ def _set_geometry(image: "nib.Nifti1Image", volume: Volume) -> None:
         image.set_sform(affine, _ALIGNED)
         header.set_xyzt_units(xyz="mm")
         return
-    zooms = (1.0, 1.0, 1.0) if volume.spacing_mm is None else volume.spacing_mm[::-1]
+    zooms = (
+        tuple(mm or 1.0 for mm in volume.spacing_mm[::-1]) if volume.spacing_mm else (1.0, 1.0, 1.0)
+    )
     header.set_zooms(zooms)
     placeholder = np.diag([*zooms, 1.0])
     image.set_sform(placeholder, 0)

@@ -37,7 +37,6 @@ def prediction_files(
     source: NiftiSource | DicomSource | None = None,
     kinds: Collection[str] = FOR_A_PAGE,
     keep_identity: bool = False,
-    series: int = 0,
     made_on: date | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a prediction by name, none of which holds a tag of the patient.
@@ -46,11 +45,10 @@ def prediction_files(
 
     Args:
         record: with a prediction; see :func:`brainseg.record.record_of_upload`.
-        source: of :class:`brainseg.formats.Intake`: NIfTI files then lie on the grid of a NIfTI input,
-            and DICOM images get a segmentation that refers to them.
+        source: of :func:`brainseg.formats.ruling_grid`: NIfTI files then lie on the grid of a NIfTI
+            input, and DICOM images get a segmentation that refers to them.
         kinds: of :data:`KINDS`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
-        series: which of the intake's series a DICOM segmentation refers to: the one taken as FLAIR.
         made_on: the day that stands on the report.
 
     Raises:
@@ -70,7 +68,7 @@ def prediction_files(
         from brainseg.exports.dicom_seg import dicom_seg_bytes
 
         try:
-            content = dicom_seg_bytes(record.predicted, source, series, keep_identity)
+            content = dicom_seg_bytes(record.predicted, source, keep_identity)
             files[f"{stem}_prediction.dcm"] = content
         except BrainsegError as error:
             record = replace(record, warnings=(*record.warnings, str(error)))

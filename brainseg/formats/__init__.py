@@ -5,11 +5,12 @@ decoders here raise where others return an image with wrong pixels. :func:`open_
 a person gave at once; :func:`decode` is one picture file, as the index of a cohort reads thousands.
 """
 
-from brainseg.formats.assignment import assemble, guess_assignment
+from brainseg.formats.assignment import assemble, guess_assignment, left_out, ruling_grid
 from brainseg.formats.decoded import Decoded, check_usable, to_three_channels
 from brainseg.formats.intake import (
     ALL_PAGES,
     DicomSource,
+    Grid,
     InputFile,
     Intake,
     NiftiSource,
@@ -39,6 +40,7 @@ __all__ = [
     "MIN_SIDE_PX",
     "Decoded",
     "DicomSource",
+    "Grid",
     "InputFile",
     "Intake",
     "NiftiSource",
@@ -50,7 +52,9 @@ __all__ = [
     "decode",
     "guess_assignment",
     "is_input",
+    "left_out",
     "open_inputs",
+    "ruling_grid",
     "shared_pool",
     "shown_name",
     "to_three_channels",

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.formats.intake import Intake
+from brainseg.formats.grids import is_same_grid, lay_on, why_not
+from brainseg.formats.intake import Grid, Intake, Series
 from brainseg.formats.sequence_guess import Evidence, guess_sequence
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
 
@@ -37,8 +38,10 @@ def guess_assignment(intake: Intake) -> dict[str, int | None]:
 
 
 def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
-    """Return the volume of the series that were assigned, each missing sequence filled with FLAIR.
+    """Return the volume of the series that were assigned, on FLAIR's own grid.
 
+    A sequence on another grid of the same space is resampled; see :mod:`brainseg.formats.grids`. One
+    that is missing, or for which that is impossible (:func:`left_out` says why), is filled with FLAIR.
     Buda et al. (2019) filled the sequences that their patients lacked in the same way, so the model has
     learned it. Without FLAIR, what is there stands in for it, and the notes say so.
 
@@ -50,6 +53,46 @@ def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
     Raises:
         DecodeError: no series is assigned, or one that does not exist.
     """
+    places = _places(intake, assignment)
+    stand_in = _stand_in(places)
+    ruling = intake.series[places[stand_in]]
+    lost = _lost(intake, places)
+    used = {name: place for name, place in places.items() if name not in lost}
+    laid = {place: lay_on(intake.series[place], ruling) for place in set(used.values())}
+    notes = list(intake.notes)
+    for name, place in used.items():
+        of_series = [*intake.series[place].notes, *_resampled(name, intake.series[place], ruling)]
+        notes += [note for note in of_series if note not in notes]
+    notes += [*lost.values(), *_filled(list(used), stand_in)]
+    return Volume(
+        np.stack([laid[used.get(name, used[stand_in])] for name in SEQUENCES], axis=-1),
+        spacing_mm=ruling.grid.spacing_mm,
+        affine=ruling.grid.affine,
+        notes=tuple(notes),
+    )
+
+
+def ruling_grid(intake: Intake, assignment: Mapping[str, int | None]) -> Grid:
+    """Return the grid of the volume that :func:`assemble` makes: that of FLAIR, or of its stand-in.
+
+    Raises:
+        DecodeError: as for :func:`assemble`.
+    """
+    places = _places(intake, assignment)
+    return intake.series[places[_stand_in(places)]].grid
+
+
+def left_out(intake: Intake, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
+    """Return a sentence for each assigned sequence that cannot be laid on FLAIR's grid.
+
+    Raises:
+        DecodeError: as for :func:`assemble`.
+    """
+    return tuple(_lost(intake, _places(intake, assignment)).values())
+
+
+def _places(intake: Intake, assignment: Mapping[str, int | None]) -> dict[str, int]:
+    """Return the place of each sequence that was assigned."""
     wrong = [name for name in assignment if name not in SEQUENCES]
     if wrong:
         raise DecodeError(
@@ -67,18 +110,33 @@ def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
         raise DecodeError(
             f"Series {beyond[0] + 1} of {len(intake.series)} does not exist: assign another."
         )
-    stand_in = next(name for name in (FLAIR, POST_CONTRAST, PRE_CONTRAST) if name in places)
-    channels = [intake.series[places.get(name, places[stand_in])].pixels for name in SEQUENCES]
-    notes = list(intake.notes)
-    for place in dict.fromkeys(places.values()):
-        notes += [note for note in intake.series[place].notes if note not in notes]
-    notes += _filled(list(places), stand_in)
-    return Volume(
-        np.stack(channels, axis=-1),
-        spacing_mm=intake.spacing_mm,
-        affine=intake.affine,
-        notes=tuple(notes),
-    )
+    return places
+
+
+def _stand_in(places: Mapping[str, int]) -> str:
+    """Return the sequence that rules the grid and fills what is missing."""
+    return next(name for name in (FLAIR, POST_CONTRAST, PRE_CONTRAST) if name in places)
+
+
+def _lost(intake: Intake, places: Mapping[str, int]) -> dict[str, str]:
+    """Return the sequences that cannot be laid on the ruling grid, each with a sentence."""
+    ruling = intake.series[places[_stand_in(places)]]
+    lost = {}
+    for name, place in places.items():
+        series = intake.series[place]
+        if reason := why_not(series, ruling):
+            lost[name] = f"{name} ({series.label}) was not used: {reason}."
+    return lost
+
+
+def _resampled(name: str, series: Series, ruling: Series) -> list[str]:
+    spaces = {series.grid.space, ruling.grid.space} - {""}
+    if not is_same_grid(series, ruling):
+        sizes = [" x ".join(map(str, one.pixels.shape)) for one in (series, ruling)]
+        return [f"{name} resampled from {sizes[0]} to {sizes[1]} voxels by linear interpolation"]
+    if len(spaces) > 1:
+        return [f"{name} refers to another frame of reference, but has the same grid"]
+    return []
 
 
 def _filled(given: list[str], stand_in: str) -> list[str]:

@@ -5,6 +5,7 @@ and 12 bits and lossless, CharLS, OpenJPEG. What a frame's own header says of it
 the file's before it is decoded, for a decoder reserves memory for what it reads there.
 """
 
+import math
 import struct
 from collections.abc import Callable
 
@@ -12,12 +13,10 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.dicom import DicomImage
-from brainseg.formats.dicom_elements import BIG_ENDIAN, DEFLATED, IMPLICIT, PIXEL_DATA, SHORT
+from brainseg.formats.dicom_elements import NATIVE, PIXEL_DATA, SHORT
 from brainseg.formats.limits import DAMAGED, or_damaged
 
-EXPLICIT = "1.2.840.10008.1.2.1"
 RUN_LENGTH = "1.2.840.10008.1.2.5"
-_NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 _JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91))
@@ -33,21 +32,57 @@ def decode_pixels(image: DicomImage) -> tuple[np.ndarray, tuple[str, ...]]:
         DecodeError: a compression that is not read, or damaged pixels; the reason alone.
     """
     syntax, element = image.elements.transfer_syntax, image.elements.found[PIXEL_DATA]
-    if syntax in _NATIVE:
-        if element.fragments:
-            raise DecodeError(DAMAGED)
-        pixels = _native(image, image.elements.body[element.value : element.end])
-        return _without_unused_bits(image, pixels)
+    notes = image.elements.notes
+    if not element.fragments and not element.is_open:
+        pixels, padded = _native(
+            image, memoryview(image.elements.body)[element.value : element.end]
+        )
+        pixels, more = _without_unused_bits(image, pixels)
+        return pixels, (*notes, *padded, *more)
+    frame = _frame(image)
+    if syntax in NATIVE or not syntax:
+        syntax = _syntax_of(frame)
     decode = _decoder(syntax)
     if decode is None:
         raise DecodeError(f"its compression is not supported ({_name_of(syntax)})")
-    if len(element.fragments) < 2:
-        raise DecodeError(SHORT)
-    frame = b"".join(image.elements.body[start:end] for start, end in element.fragments[1:])
     pixels = or_damaged(lambda: decode(image, frame))
-    if pixels.shape != image.size[1:] or pixels.dtype.kind not in "ui":
+    if pixels.shape != image.size or pixels.dtype.kind not in "ui":
         raise DecodeError(DAMAGED)
-    return _without_unused_bits(image, pixels)
+    pixels, more = _without_unused_bits(image, pixels)
+    return pixels, (*notes, *more)
+
+
+def _frame(image: DicomImage) -> bytes:
+    """Return the compressed bytes of one frame.
+
+    A file of several frames has either a fragment for each, or a table of where each begins, in bytes
+    from the first fragment's tag (PS3.5 A.4).
+    """
+    table, *fragments = image.elements.found[PIXEL_DATA].fragments or ((0, 0),)
+    if len(fragments) < image.frames:
+        raise DecodeError(SHORT)
+    body = image.elements.body
+    if image.frames == 1:
+        chosen = fragments
+    elif len(fragments) == image.frames:
+        chosen = [fragments[image.frame]]
+    else:
+        starts = np.frombuffer(body[slice(*table)], "<u4").tolist()
+        if len(starts) != image.frames or starts != sorted(starts):
+            raise DecodeError("its compressed frames cannot be told apart (no offset table)")
+        first = fragments[0][0]
+        end = starts[image.frame + 1] if image.frame + 1 < image.frames else math.inf
+        chosen = [one for one in fragments if starts[image.frame] <= one[0] - first < end]
+    return b"".join(body[start:end] for start, end in chosen)
+
+
+def _syntax_of(frame: bytes) -> str:
+    """Return the compression that a frame's own first bytes show; empty where they show none."""
+    if frame[:4] == b"\xff\x4f\xff\x51":
+        return _JPEG_2000[0]
+    if frame[:2] == b"\xff\xd8":
+        return _JPEG_LS[0] if b"\xff\xf7" in frame[:1024] else _JPEG[0]
+    return RUN_LENGTH if frame[4:8] == b"\x40\0\0\0" else ""
 
 
 def _name_of(syntax: str) -> str:
@@ -66,23 +101,27 @@ def _decoder(syntax: str) -> Callable[[DicomImage, bytes], np.ndarray] | None:
     return _jpeg_2000 if syntax in _JPEG_2000 else None
 
 
-def _native(image: DicomImage, value: bytes) -> np.ndarray:
-    _, rows, columns = image.size
-    # An odd number of bytes is filled up with one.
-    if not 0 <= len(value) - image.stored_bytes <= 1:
-        raise DecodeError(
-            f"its pixels are {len(value):,} bytes, its header says {image.stored_bytes:,}"
-        )
+def _native(image: DicomImage, value: memoryview) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels of one frame, and a note of what follows the last."""
+    rows, columns = image.size
+    wanted = image.frames * image.stored_bytes
+    if len(value) < wanted:
+        raise DecodeError(f"its pixels are {len(value):,} bytes, its header says {wanted:,}")
     if image.elements.is_big_endian and image.bits[0] == 8:
         raise DecodeError("8-bit pixels in the retired big-endian encoding are not supported")
     dtype = np.dtype(f"{'>' if image.elements.is_big_endian else '<'}u{image.bits[0] // 8}")
-    return np.frombuffer(value, dtype, rows * columns).reshape(rows, columns)
+    start = image.frame * image.stored_bytes
+    pixels = np.frombuffer(value, dtype, rows * columns, start).reshape(rows, columns)
+    # An odd number of bytes is filled up with one.
+    if len(value) - wanted <= 1:
+        return pixels, ()
+    return pixels, ("bytes behind the last pixel were ignored (padding)",)
 
 
 def _run_length(image: DicomImage, frame: bytes) -> np.ndarray:
     from imagecodecs import packbits_decode
 
-    _, rows, columns = image.size
+    rows, columns = image.size
     planes = image.bits[0] // 8
     segments, *starts = struct.unpack_from("<16I", frame)
     starts = starts[:segments]
@@ -142,10 +181,10 @@ def _jpeg_2000(image: DicomImage, frame: bytes) -> np.ndarray:
 def _whole(image: DicomImage, frame: bytes, size: tuple[int, int, int]) -> bytes:
     """Return a frame without padding where it is complete and of the size that the file says."""
     height, width, components = size
-    if (height, width) != image.size[1:]:
+    if (height, width) != image.size:
         raise DecodeError(
             f"its compressed pixels are {width} x {height} px, its header says "
-            f"{image.size[2]} x {image.size[1]}"
+            f"{image.size[1]} x {image.size[0]}"
         )
     if components != 1:
         raise DecodeError(f"{components} channels; expected one grey channel")

@@ -1,5 +1,10 @@
-"""DICOM images -> stacks: sorted along the normal, refused where their geometry is mixed."""
+"""DICOM images -> stacks: sorted along the normal, one for each geometry of a series.
 
+Scanners round what they write, so positions, directions and spacings are compared with tolerances,
+never by rounding them.
+"""
+
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -7,6 +12,8 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.dicom import DicomImage
+from brainseg.formats.given import Refusals
+from brainseg.formats.grids import SAME_DIRECTION, SAME_VOXEL
 from brainseg.formats.limits import MAX_SLICES
 from brainseg.formats.orientation import (
     NO_ORIENTATION,
@@ -18,6 +25,12 @@ from brainseg.formats.orientation import (
 from brainseg.formats.window import to_eight_bits
 
 MIXED = "its slices do not have one geometry"
+SCOUT = "it lies in another plane than the rest of its series (a scout?)"
+OTHER_PICTURE = "its size, pixel spacing or kind of grey is another than that of its series"
+COPY = "it repeats another image of its series"
+MOST_PLANES = 3
+"""Geometries of one series: a localizer has one in each plane of the body."""
+
 _SAME_MM = 0.01
 _UNEVEN = 0.02
 """Distances between slices differ by rounding alone up to this share of them."""
@@ -31,11 +44,13 @@ class Plane:
         image: the header.
         pixels: (h, w) of whole numbers.
         notes: what was done to them.
+        name: of the file.
     """
 
     image: DicomImage = field(repr=False)
     pixels: np.ndarray = field(repr=False)
     notes: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +61,14 @@ class Stack:
         planes: in the order of ``affine``.
         affine: (4, 4) from (plane, row, column) to RAS+, or None where the files do not say, or the
             planes are not evenly spaced.
+        spacing_mm: between planes, rows and columns; None for each that is unknown.
         orientation: how the stack is shown.
         warnings: what a person should know.
     """
 
     planes: tuple[Plane, ...]
     affine: np.ndarray | None
+    spacing_mm: tuple[float | None, float | None, float | None]
     orientation: Orientation
     warnings: tuple[str, ...] = ()
 
@@ -59,16 +76,6 @@ class Stack:
     def shape(self) -> tuple[int, int, int]:
         """Return (planes, rows, columns)."""
         return (len(self.planes), *self.planes[0].pixels.shape)
-
-    def has_grid_of(self, other: "Stack") -> bool:
-        """Return whether both stacks have the same voxels, to a hundredth of a millimetre."""
-        if self.shape != other.shape or self.orientation != other.orientation:
-            return False
-        if self.affine is None or other.affine is None:
-            return self.affine is None and other.affine is None
-        corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)]).T
-        corners[:3] *= np.array(self.shape)[:, np.newaxis]
-        return bool(np.allclose(self.affine @ corners, other.affine @ corners, atol=_SAME_MM))
 
     def grey(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Return (n, h, w) uint8 as shown, and the notes of what was done to the pixels."""
@@ -82,81 +89,146 @@ class Stack:
         return np.ascontiguousarray(self.orientation.shown(pixels)), notes
 
 
-def stacks_of(planes: list[Plane]) -> tuple[list[Stack], list[tuple[int, str]]]:
-    """Return the stacks of one upload's images, and of each series that is none its size and why.
+def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
+    """Return the stacks of one upload's images; what is left out gets a sentence.
 
-    A series that holds every place several times, as echoes or moments, gives a stack for each.
+    A series that holds every place several times, as echoes or moments, gives a stack for each; so does
+    one that holds several geometries of similar size. A few images of another geometry are left out.
     """
     by_series: dict[str, list[Plane]] = defaultdict(list)
     for plane in planes:
         by_series[plane.image.series].append(plane)
-    stacks, refused = [], []
+    stacks = []
     for series in by_series.values():
-        try:
-            stacks += [_stack(part) for part in _moments(series)]
-        except DecodeError as reason:
-            refused.append((len(series), str(reason)))
-    return stacks, refused
+        for part in _geometries(_without_copies(series, refusals), refusals):
+            try:
+                stacks += [_stack(moment) for moment in _moments(part)]
+            except DecodeError as reason:
+                refusals.add_series(len(part), str(reason))
+    return stacks
 
 
-def largest_grid(stacks: list[Stack]) -> tuple[list[Stack], list[Stack]]:
-    """Return the stacks that share a grid, and the others.
+def _without_copies(series: list[Plane], refusals: Refusals) -> list[Plane]:
+    """Return the planes without those that repeat another: the same image, or the same pixels there.
 
-    Of several grids the one with most stacks is taken, then one that looks like FLAIR, then the one
-    with most slices.
+    Pixels of one value tell nothing, and a UID that an anonymizer gave to all images does neither.
     """
-    grids: list[list[Stack]] = []
-    for stack in stacks:
-        for grid in grids:
-            if grid[0].has_grid_of(stack):
-                grid.append(stack)
+    kept: list[Plane] = []
+    by_content: dict[bytes, list[Plane]] = defaultdict(list)
+    for plane in series:
+        alike = by_content[hashlib.sha256(np.ascontiguousarray(plane.pixels)).digest()]
+        if any(_repeats(plane, other) for other in alike):
+            refusals.add(plane.name, COPY)
+            continue
+        alike.append(plane)
+        kept.append(plane)
+    return kept
+
+
+def _repeats(plane: Plane, other: Plane) -> bool:
+    one, two = plane.image, other.image
+    if not _same_place(one, two) or one.moment[:3] != two.moment[:3]:
+        return False
+    same_instance = bool(one.instance) and (one.instance, one.frame) == (two.instance, two.frame)
+    return (same_instance and one.number == two.number) or (
+        one.position is not None and np.ptp(plane.pixels) > 0
+    )
+
+
+def _same_place(one: DicomImage, two: DicomImage) -> bool:
+    if one.position is None or two.position is None:
+        return one.position is two.position
+    apart = np.linalg.norm(one.position - two.position)
+    return bool(apart < _SAME_MM) and _same_directions(one, two)
+
+
+def _same_directions(one: DicomImage, two: DicomImage) -> bool:
+    if one.directions is None or two.directions is None:
+        return one.directions is two.directions
+    return bool(np.abs(one.directions - two.directions).max() < SAME_DIRECTION)
+
+
+def _same_picture(one: DicomImage, two: DicomImage) -> bool:
+    """Return whether two images have one size, one kind of grey, and one spacing or none."""
+    if (one.size, one.is_inverted) != (two.size, two.is_inverted):
+        return False
+    if one.spacing_mm is None or two.spacing_mm is None:
+        return one.spacing_mm is two.spacing_mm
+    return bool(np.allclose(one.spacing_mm, two.spacing_mm, rtol=SAME_VOXEL, atol=0))
+
+
+def _geometries(series: list[Plane], refusals: Refusals) -> list[list[Plane]]:
+    """Return the planes of a series by geometry, the few of another one left out."""
+    parts: list[list[Plane]] = []
+    for plane in series:
+        for part in parts:
+            first = part[0].image
+            if _same_directions(plane.image, first) and _same_picture(plane.image, first):
+                part.append(plane)
                 break
         else:
-            grids.append([stack])
-
-    def worth(grid: list[Stack]) -> tuple[int, bool, int]:
-        guesses = {stack.planes[0].image.guess for stack in grid}
-        return len(grid), "FLAIR" in guesses, grid[0].shape[0]
-
-    chosen = max(grids, key=worth)
-    return chosen, [stack for grid in grids if grid is not chosen for stack in grid]
+            parts.append([plane])
+    most = max(parts, key=len, default=[])
+    kept = [part for part in parts if 2 * len(part) >= len(most)]
+    if len(kept) > MOST_PLANES:
+        refusals.add_series(len(series), f"{MIXED}: {len(parts)} of them")
+        return []
+    for part in parts:
+        if not any(part is one for one in kept):
+            is_scout = not _same_directions(part[0].image, most[0].image)
+            for plane in part:
+                refusals.add(plane.name, SCOUT if is_scout else OTHER_PICTURE)
+    return kept
 
 
 def _moments(series: list[Plane]) -> list[list[Plane]]:
     """Return the planes of a series by moment: one group where each place is held once."""
     if any(plane.image.position is None for plane in series):
         return [series]
-    places = defaultdict(list)
-    for plane in series:
-        places[tuple(np.round(plane.image.position, 2))].append(plane)
-    counts = set(map(len, places.values()))
+    places = _by_place(series)
+    counts = set(map(len, places))
     if counts == {1}:
         return [series]
     if len(counts) > 1:
         raise DecodeError(f"{MIXED}: some places are held more often than others")
-    for held in places.values():
+    for held in places:
         held.sort(key=lambda plane: plane.image.moment)
-    return [[held[turn] for held in places.values()] for turn in range(counts.pop())]
+    return [[held[turn] for held in places] for turn in range(counts.pop())]
+
+
+def _by_place(series: list[Plane]) -> list[list[Plane]]:
+    """Return the planes of one orientation by their place along the normal.
+
+    Places are the same within a hundredth of the usual distance between slices.
+    """
+    normal = np.cross(*series[0].image.directions)
+    along = sorted(series, key=lambda plane: float(plane.image.position @ normal))
+    steps = np.diff([float(plane.image.position @ normal) for plane in along])
+    apart = steps[steps > _SAME_MM]
+    same = max(_SAME_MM, SAME_VOXEL * float(np.median(apart))) if apart.size else _SAME_MM
+    places = [[along[0]]]
+    for plane, step in zip(along[1:], steps, strict=True):
+        if step > same:
+            places.append([])
+        places[-1].append(plane)
+    return places
 
 
 def _stack(planes: list[Plane]) -> Stack:
     if len(planes) > MAX_SLICES:
         raise DecodeError(f"{len(planes)} slices exceed {MAX_SLICES}")
-    for what, values in (
-        ("sizes", {plane.pixels.shape for plane in planes}),
-        ("kinds of grey", {plane.image.is_inverted for plane in planes}),
-        ("pixel spacings", {_rounded(plane.image.spacing_mm) for plane in planes}),
-        ("orientations", {_rounded(plane.image.directions) for plane in planes}),
-    ):
-        if len(values) > 1:
-            raise DecodeError(f"{MIXED}: {len(values)} {what}")
     first = planes[0].image
+    warnings = list(dict.fromkeys(told for plane in planes for told in plane.image.warnings))
+    in_plane = first.spacing_mm or (None, None)
     if first.directions is None:
         planes = sorted(planes, key=lambda plane: plane.image.moment[-1])
-        return Stack(tuple(planes), None, Orientation(), (NO_ORIENTATION,))
+        between = first.thickness_mm if len(planes) == 1 else None
+        return Stack(
+            tuple(planes), None, (between, *in_plane), Orientation(), (*warnings, NO_ORIENTATION)
+        )
     normal = np.cross(*first.directions)
     planes = sorted(planes, key=lambda plane: float(plane.image.position @ normal))
-    step, warnings = _step(planes, normal)
+    step, uneven = _step(planes, normal)
     tall, wide = first.spacing_mm or (1.0, 1.0)
     lps = np.eye(4)
     lps[:3, 0] = step
@@ -166,21 +238,23 @@ def _stack(planes: list[Plane]) -> Stack:
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
     if not is_usable(affine):
         raise DecodeError(f"{MIXED}: its slices do not lie one behind another")
-    is_known = first.spacing_mm is not None and not warnings and len(planes) > 1
+    is_even = not uneven and (len(planes) > 1 or first.thickness_mm is not None)
     shape = (len(planes), *planes[0].pixels.shape)
     orientation = towards_axial(affine, shape)
     _, more = what_is_shown(orientation.affine(affine, shape))
-    return Stack(tuple(planes), affine if is_known else None, orientation, (*warnings, *more))
-
-
-def _rounded(value: object) -> object:
-    return None if value is None else tuple(np.round(np.ravel(value), 3).tolist())
+    return Stack(
+        tuple(planes),
+        affine if is_even and first.spacing_mm is not None else None,
+        (float(np.linalg.norm(step @ normal)) if is_even else None, *in_plane),
+        orientation,
+        (*warnings, *uneven, *more),
+    )
 
 
 def _step(planes: list[Plane], normal: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Return mm from plane to plane, with a warning where they do not lie evenly."""
     if len(planes) == 1:
-        return normal, []
+        return normal * (planes[0].image.thickness_mm or 1.0), []
     positions = np.array([plane.image.position for plane in planes])
     steps = np.diff(positions, axis=0)
     mean = (positions[-1] - positions[0]) / (len(planes) - 1)

@@ -1,16 +1,18 @@
-"""DICOM files -> an intake: the series of one grid, each a sequence."""
+"""DICOM files -> an intake: their series, each on its own grid, are the sequences."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.formats.dicom import DicomImage, read_image
+from brainseg.formats.dicom import DicomImage, read_images
 from brainseg.formats.dicom_pixels import decode_pixels
-from brainseg.formats.dicom_series import Plane, Stack, largest_grid, stacks_of
+from brainseg.formats.dicom_series import Plane, Stack, stacks_of
 from brainseg.formats.given import Given, Refusals
+from brainseg.formats.grids import most_common_grid_first
 from brainseg.formats.inflating import too_large
-from brainseg.formats.intake import DicomSource, Intake, Series
+from brainseg.formats.intake import DicomSource, Grid, Intake, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES
 from brainseg.formats.orientation import spacing_of
 
@@ -25,40 +27,26 @@ BURNED_IN = (
 
 
 def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
-    """Return the intake of DICOM images; of several series those on one grid.
+    """Return the intake of DICOM images.
 
     Raises:
         DecodeError: nothing is usable.
     """
-    planes = _planes(items, refusals)
-    stacks, refused = stacks_of(planes)
-    for slices, reason in refused:
-        refusals.add_series(slices, reason)
+    stacks = stacks_of(_planes(items, refusals), refusals)
     if not stacks:
         raise refusals.as_error()
-    used, others = largest_grid(stacks)
-    for stack in others:
-        sizes = [" x ".join(map(str, one.shape)) for one in (stack, used[0])]
-        why = f"its grid is {sizes[0]} voxels, that of the others {sizes[1]}"
-        if sizes[0] == sizes[1]:
-            why = "it lies elsewhere in space than the others"
-        refusals.add_series(len(stack.planes), why)
-    first = used[0]
-    affine = None
-    if first.affine is not None:
-        affine = first.orientation.affine(first.affine, first.shape)
-    series = tuple(_series(stack, place, len(used)) for place, stack in enumerate(used))
-    encoded = tuple(tuple(plane.image.header for plane in stack.planes) for stack in used)
+    series = most_common_grid_first([_series(stack) for stack in stacks])
+    count = len(series)
+    labelled = (
+        replace(one, label=f"series {place} of {count}" if count > 1 else "series")
+        for place, one in enumerate(series, 1)
+    )
     return Intake(
         "DICOM",
-        series,
-        _numbers(first),
-        None if affine is None else spacing_of(affine),
-        affine,
+        tuple(labelled),
         (),
-        _warnings([plane.image for stack in used for plane in stack.planes], used),
+        _warnings([plane.image for stack in stacks for plane in stack.planes], stacks),
         refusals.told(),
-        DicomSource(first.orientation, encoded),
     )
 
 
@@ -68,26 +56,50 @@ def _planes(items: list[Given], refusals: Refusals) -> list[Plane]:
     taken = 0
     for item in items:
         try:
-            image = read_image(item.data)
-            taken += image.stored_bytes
+            read = read_images(item.data)
+            taken += sum(image.stored_bytes for image in read)
             if taken > MAX_INFLATED_BYTES:
                 raise too_large(taken)
-            images.append((item.name, image))
+            images += [(item.name, image) for image in read]
         except DecodeError as reason:
             refusals.add(item.name, str(reason))
-    planes = []
+    planes: list[Plane] = []
+    damaged: set[str] = set()
     for name, image in images:
+        if image.frame and name in damaged:
+            continue
         try:
-            planes.append(Plane(image, *decode_pixels(image)))
+            planes.append(Plane(image, *decode_pixels(image), name))
         except DecodeError as reason:
-            refusals.add(name, str(reason))
+            damaged.add(name)
+            told = str(reason) if image.frames == 1 else f"frame {image.frame + 1}: {reason}"
+            refusals.add(name, told)
     return planes
 
 
-def _series(stack: Stack, place: int, count: int) -> Series:
+def _series(stack: Stack) -> Series:
+    """Return a stack as shown, not yet labelled."""
     pixels, notes = stack.grey()
-    label = f"series {place + 1} of {count}" if count > 1 else "series"
-    return Series(label, pixels, stack.planes[0].image.guess, notes)
+    affine = stack.affine
+    if affine is not None:
+        affine = stack.orientation.affine(affine, stack.shape)
+    encoded = tuple(plane.image.header for plane in stack.planes)
+    grid = Grid(
+        _numbers(stack),
+        _spacing(stack, affine),
+        affine,
+        stack.planes[0].image.space,
+        DicomSource(stack.orientation, encoded),
+    )
+    return Series("", pixels, stack.planes[0].image.guess, notes, grid)
+
+
+def _spacing(stack: Stack, affine: np.ndarray | None) -> tuple[float | None, float, float] | None:
+    """Return (slice, row, column) in mm as shown; None where the size of a pixel is unknown."""
+    if affine is not None:
+        return spacing_of(affine)
+    between, row, column = (stack.spacing_mm[axis] for axis in stack.orientation.axes)
+    return None if row is None or column is None else (between, row, column)
 
 
 def _numbers(stack: Stack) -> tuple[int, ...]:

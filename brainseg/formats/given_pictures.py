@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from brainseg.formats.assignment import guess_from_words
 from brainseg.formats.decoded import Decoded, check_usable, spread_few_bits
 from brainseg.formats.given import Given, Refusals
 from brainseg.formats.inflating import too_large
-from brainseg.formats.intake import ALL_PAGES, Intake, PagesError, Series
+from brainseg.formats.intake import ALL_PAGES, Grid, Intake, PagesError, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES, MAX_SLICES
 from brainseg.formats.names import base_of
 from brainseg.formats.pictures import decode
@@ -39,9 +40,10 @@ def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
     if len(slices) > MAX_SLICES:
         raise DecodeError(f"{len(slices)} slices exceed {MAX_SLICES}: give fewer at a time.")
     stacks = _by_sequence(slices)
-    numbers = _numbers(stacks[0])
+    grid = Grid(_numbers(stacks[0]))
     series = [part for stack in stacks for part in _series(stack, len(stacks))]
-    return Intake("images", tuple(series), numbers, refused=refusals.told())
+    on_grid = tuple(replace(part, grid=grid) for part in series)
+    return Intake("images", on_grid, refused=refusals.told())
 
 
 def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:

@@ -1,4 +1,4 @@
-"""What came in: the stacks that were readable of one upload, on one grid."""
+"""What came in: the stacks that were readable of one upload, each on its own grid."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -51,24 +51,6 @@ class PagesError(DecodeError):
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
-    """A stack of grey planes that may be one of the sequences.
-
-    Attributes:
-        label: what a picker shows, such as "channel 1 of 3"; from the file's structure or its name as
-            :func:`shown_name` gives it, never from a patient's tags.
-        pixels: (n, h, w) uint8.
-        guess: one of :data:`brainseg.volume.SEQUENCES`, or None where nothing suggests one.
-        notes: what was done to the pixels, one sentence each.
-    """
-
-    label: str
-    pixels: np.ndarray = field(repr=False)
-    guess: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
 class NiftiSource:
     """The grid of a NIfTI input, for exports that lie exactly on it.
 
@@ -99,56 +81,93 @@ class NiftiSource:
 
 @dataclass(frozen=True, eq=False)
 class DicomSource:
-    """The image headers of a DICOM input, for exports that refer to them.
+    """The image headers of one DICOM series, for exports that refer to them.
 
-    They hold what identifies the patient, so neither this object's text nor any message shows them;
-    they live in memory alone, as long as the intake does.
+    They identify the patient, so neither this object's text nor any message shows them; they live in
+    memory alone, as long as the intake does.
 
     Attributes:
         orientation: from (file, row, column) to the axes of the pixels.
-        encoded: for each series, its files sorted along the normal: each image's header, without pixels
-            and private tags, as a DICOM file in Explicit VR Little Endian.
+        encoded: the headers sorted along the normal, each without pixels and private tags, in the
+            encoding of its file; see :func:`brainseg.formats.dicom.read_header`.
     """
 
     orientation: Orientation
-    encoded: tuple[tuple[bytes, ...], ...] = field(repr=False)
+    encoded: tuple[bytes, ...] = field(repr=False)
 
     def back(self, stack: np.ndarray) -> np.ndarray:
         """Return an (n, h, w) array as (file, row, column), in the order of :meth:`datasets`."""
         return self.orientation.back(stack)
 
-    def datasets(self, series: int = 0) -> "list[pydicom.Dataset]":
-        """Return the headers of one series, of ``Intake.series``, in the order of :meth:`back`.
+    def datasets(self) -> "list[pydicom.Dataset]":
+        """Return the headers in the order of :meth:`back`.
 
         Their text shows the patient's name: never print, log or keep them.
         """
         from brainseg.formats.dicom import read_header
 
-        return [read_header(encoded) for encoded in self.encoded[series]]
+        return [read_header(encoded) for encoded in self.encoded]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the voxels of a series lie, as the series is shown.
+
+    Attributes:
+        slice_numbers: (n,), from the files where they say, else 1..n.
+        spacing_mm: as :class:`brainseg.volume.Volume` has it.
+        affine: (4, 4), as :class:`brainseg.volume.Volume` has it, where the files hold it.
+        space: names the coordinate system of ``affine``; two affines can be compared only within one.
+            Empty where the files do not say; never shown.
+        source: what an export on this grid needs; None for pictures.
+    """
+
+    slice_numbers: tuple[int, ...] = ()
+    spacing_mm: tuple[float | None, float, float] | None = None
+    affine: np.ndarray | None = None
+    space: str = field(default="", repr=False)
+    source: NiftiSource | DicomSource | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A stack of grey planes that may be one of the sequences.
+
+    Attributes:
+        label: what a picker shows, such as "channel 1 of 3"; from the file's structure or its name as
+            :func:`shown_name` gives it, never from a patient's tags.
+        pixels: (n, h, w) uint8.
+        guess: one of :data:`brainseg.volume.SEQUENCES`, or None where nothing suggests one.
+        notes: what was done to the pixels, one sentence each.
+        grid: where the pixels lie.
+    """
+
+    label: str
+    pixels: np.ndarray = field(repr=False)
+    guess: str | None = None
+    notes: tuple[str, ...] = ()
+    grid: Grid = field(default_factory=Grid)
 
 
 @dataclass(frozen=True, eq=False)
 class Intake:
-    """All that was readable of one upload, on one grid.
+    """All that was readable of one upload.
 
     Attributes:
         kind: "images", "NIfTI" or "DICOM".
-        series: the stacks, all of one shape.
-        slice_numbers: (n,), from the files where they say, else 1..n.
-        spacing_mm: (slice, row, column) in mm where the files hold it.
-        affine: (4, 4), as :class:`brainseg.volume.Volume` has it, where the files hold it.
+        series: the stacks, those of the most common grid first.
         notes: what was done on the way, one sentence each.
         warnings: what a person should know before trusting a prediction, one sentence each.
         refused: "<name> was not used: <reason>." of each file left out while others were used.
-        source: what an export on the input's own grid needs; None for pictures.
     """
 
     kind: str
     series: tuple[Series, ...]
-    slice_numbers: tuple[int, ...]
-    spacing_mm: tuple[float, float, float] | None = None
-    affine: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
-    source: NiftiSource | DicomSource | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """Return the most common grid; that of a volume is :func:`brainseg.formats.ruling_grid`."""
+        return self.series[0].grid

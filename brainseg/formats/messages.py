@@ -14,6 +14,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.formats.intake import (
     DicomSource,
+    Grid,
     InputFile,
     Intake,
     NiftiSource,
@@ -27,7 +28,7 @@ READY = "ready"
 
 _KNOWN = {
     kind.__name__: kind
-    for kind in (InputFile, Intake, Series, Orientation, NiftiSource, DicomSource)
+    for kind in (InputFile, Intake, Series, Grid, Orientation, NiftiSource, DicomSource)
 }
 _LENGTHS = struct.Struct("<QQ")
 LONGEST_ANSWER_BYTES = 4 * MAX_INFLATED_BYTES

@@ -33,6 +33,9 @@ MOST_VOLUMES = 16
 
 _LARGEST_HEADER = 544
 _LARGEST_OFFSET = 2**20
+_FIRST_TEMPLATE = 3
+"""Codes of sform and qform: from here on the space is a template's, below it the patient's."""
+
 _MAGIC_1, _MAGIC_1_PAIR = (b"n+1\0", b"ni1\0")
 _MAGIC_2, _MAGIC_2_PAIR = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
 _MM_OF_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -86,6 +89,7 @@ class NiftiFile:
         intercept: what a stored value means.
         spacing_mm: (slice, row, column), where the file says.
         affine: of (slice, row, column), where the file holds an orientation.
+        space: names the coordinate system of the affine.
         source: the file's own grid.
         notes: what was done, one sentence each.
         warnings: what a person should know, one sentence each.
@@ -96,6 +100,7 @@ class NiftiFile:
     intercept: float
     spacing_mm: tuple[float, float, float] | None
     affine: np.ndarray | None
+    space: str
     source: NiftiSource
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -122,8 +127,8 @@ def _read(data: bytes) -> NiftiFile:
     is_gzip = data[:2] == GZIP_MAGIC
     header = _header_of(inflate_start(data, _LARGEST_HEADER) if is_gzip else data)
     dims, dtype = _dimensions(header), _data_type(header)
-    affine, warnings = _affine(header)
-    spacing = _spacing(header, affine)
+    affine, space, warnings = _affine(header)
+    spacing = _spacing(header) if affine is None else None
     shape = dims[:3]
     orientation = towards_axial(affine, shape) if affine is not None else _assumed(shape, spacing)
     check_planes(*(shape[axis] for axis in orientation.axes))
@@ -144,6 +149,7 @@ def _read(data: bytes) -> NiftiFile:
         warnings += (NO_ORIENTATION,)
     else:
         affine = orientation.affine(affine, shape)
+        spacing = spacing_of(affine)
         notes, more = what_is_shown(affine)
         warnings += more
     return NiftiFile(
@@ -152,6 +158,7 @@ def _read(data: bytes) -> NiftiFile:
         intercept,
         spacing,
         affine,
+        space,
         NiftiSource(shape, orientation, _geometry(header, shape), header.endianness == "<"),
         notes,
         warnings,
@@ -232,19 +239,21 @@ def _scaling(header) -> tuple[float, float]:
     return slope, intercept
 
 
-def _affine(header) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Return the affine of the file's axes in mm, with a warning where a stored one is unusable."""
+def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
+    """Return the affine of the file's axes in mm, its space, and a warning of an unusable one."""
     unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     stored = []
     if header["sform_code"] > 0:
-        stored.append(header.get_sform())
+        stored.append((header.get_sform(), int(header["sform_code"])))
     if header["qform_code"] > 0:
-        stored.append(_quaternion_form(header))
-    usable = [affine for affine in stored if affine is not None and is_usable(affine)]
+        stored.append((_quaternion_form(header), int(header["qform_code"])))
+    usable = [(one, code) for one, code in stored if one is not None and is_usable(one)]
     if not usable:
         told = "its orientation cannot be read, so it is not used" if stored else None
-        return None, (told,) if told else ()
-    return np.diag([unit, unit, unit, 1.0]) @ usable[0], ()
+        return None, "", (told,) if told else ()
+    affine, code = usable[0]
+    space = f"template {code}" if code >= _FIRST_TEMPLATE else "patient"
+    return np.diag([unit, unit, unit, 1.0]) @ affine, space, ()
 
 
 def _quaternion_form(header) -> np.ndarray | None:
@@ -254,10 +263,8 @@ def _quaternion_form(header) -> np.ndarray | None:
         return None
 
 
-def _spacing(header, affine: np.ndarray | None) -> tuple[float, float, float] | None:
-    """Return mm along the file's axes; without an orientation only where it names their unit."""
-    if affine is not None:
-        return spacing_of(affine)
+def _spacing(header) -> tuple[float, float, float] | None:
+    """Return mm along the file's axes, where the header names their unit."""
     unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7)
     widths = [abs(float(width)) for width in header["pixdim"][1:4]]
     if unit is None or not all(math.isfinite(width) and 1e-6 < width < 1e4 for width in widths):

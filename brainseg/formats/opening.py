@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from brainseg.errors import DecodeError
+from brainseg.formats.dicom_elements import PEEKED_BYTES, looks_like_dicom
 from brainseg.formats.given import Given, Refusals
 from brainseg.formats.given_dicom import gather_dicom
 from brainseg.formats.given_nifti import gather_nifti
@@ -89,7 +90,7 @@ def _kind_of(item: Given) -> str:
     if data[:4] in ZIP_MAGIC:
         raise DecodeError("an archive inside an archive is not opened")
     # First, for the 128 bytes before may be anything, a TIFF's first ones too.
-    kind = "DICOM" if data[128:132] == b"DICM" else sniff_picture(data)
+    kind = "DICOM" if looks_like_dicom(data[:PEEKED_BYTES]) else sniff_picture(data)
     if kind is None and (looks_like_nifti(data) or _is_named_gzip(item)):
         kind = "NIfTI"
     _check_name(item, kind)

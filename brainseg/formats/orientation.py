@@ -103,8 +103,15 @@ def is_usable(affine: np.ndarray) -> bool:
 
 
 def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
-    """Return the distance in mm from voxel to voxel along each axis of an affine."""
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    """Return (slice, row, column) in mm of a shown stack, so that their product is a voxel's volume.
+
+    Each is measured at right angles to those behind it: under a tilted gantry or a shear, slices are
+    less far apart than the steps between their corners are long.
+    """
+    _, tall, wide = affine[:3, :3].T
+    row, pixel = np.linalg.norm(tall), np.linalg.norm(np.cross(tall, wide))
+    apart = abs(np.linalg.det(affine[:3, :3])) / pixel
+    lengths = (apart, row, pixel / row)
     return tuple(round(float(length), 6) for length in lengths)
 
 

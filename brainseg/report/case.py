@@ -212,7 +212,10 @@ def _known(record: CaseRecord) -> dict[str, object]:
     spacing = None
     if volume.spacing_mm is not None:
         between, row, column = volume.spacing_mm
-        spacing = f"{row:.3g} × {column:.3g} mm, slices {between:.3g} mm apart"
+        apart = (
+            "distance of slices unknown" if between is None else f"slices {between:.3g} mm apart"
+        )
+        spacing = f"{row:.3g} × {column:.3g} mm, {apart}"
     return {
         **({"Origin": SYNTHETIC} if record.synthetic else {}),
         "Slices": f"{len(volume)}, of {width} × {height} px",

@@ -16,16 +16,15 @@ from dashboard.predicting.subject import UPLOAD, Subject
 KEEP_IDENTITY = "keep_identity"
 
 
-def offer(subject: Subject, record: CaseRecord, series: int) -> None:
+def offer(subject: Subject, record: CaseRecord) -> None:
     """Offer the files of a prediction; each is made only when it is asked for.
 
     Args:
         subject: what was predicted.
         record: with the prediction, at the threshold that the viewer shows.
-        series: which of an upload's series was taken as FLAIR.
     """
     st.subheader("Files", anchor=False)
-    source = subject.intake.source if subject.intake else None
+    source = subject.grid.source if subject.grid else None
     of_dicom = isinstance(source, DicomSource)
     keep = of_dicom and _keep_identity()
 
@@ -33,7 +32,7 @@ def offer(subject: Subject, record: CaseRecord, series: int) -> None:
         # Not above: PDF and archives are imported when somebody wants one.
         from brainseg.exports.prediction import FOR_A_PAGE, prediction_files
 
-        return prediction_files(record, source, kinds or FOR_A_PAGE, keep, series, date.today())
+        return prediction_files(record, source, kinds or FOR_A_PAGE, keep, date.today())
 
     def packed(*kinds: str) -> Callable[[], bytes]:
         def pack() -> bytes:

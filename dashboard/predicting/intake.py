@@ -18,6 +18,8 @@ from brainseg.formats import (
     Series,
     assemble,
     guess_assignment,
+    left_out,
+    ruling_grid,
     shared_pool,
 )
 from brainseg.volume import FLAIR, SEQUENCES, Volume
@@ -31,8 +33,8 @@ NOT_GIVEN = "not given"
 THUMBNAIL_PX = 128
 
 
-def choose() -> tuple[Subject, int]:
-    """Return the upload or the example, and which series is FLAIR; stop where there is none yet."""
+def choose() -> Subject:
+    """Return the upload or the example; stop where there is none yet."""
     uploaded = st.file_uploader(
         "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
         f"{MAX_INFLATED_BYTES // 2**20} MiB",
@@ -49,7 +51,7 @@ def choose() -> tuple[Subject, int]:
         uploads.forget()
         _nothing_yet()
     st.button("Close the example", on_click=_close, icon=":material/close:", key="close_example")
-    return from_example(), 0
+    return from_example()
 
 
 def _nothing_yet() -> None:
@@ -82,7 +84,7 @@ def _close() -> None:
     st.session_state.pop(EXAMPLE, None)
 
 
-def _from_files(uploaded: list) -> tuple[Subject, int]:
+def _from_files(uploaded: list) -> Subject:
     ids = uploads.identity(uploaded)
     uploads.keep_only(ids)
     try:
@@ -93,10 +95,12 @@ def _from_files(uploaded: list) -> tuple[Subject, int]:
         assignment = _assign(intake, (ids, pages))
         key = (ids, pages, tuple(assignment.items()))
         volume: Volume = uploads.kept((*key, "volume"), lambda: assemble(intake, assignment))
+        for sentence in left_out(intake, assignment):
+            st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
+        grid = ruling_grid(intake, assignment)
     except DecodeError as error:
         refuse(error)
-    places = [assignment[name] for name in (FLAIR, *SEQUENCES) if assignment[name] is not None]
-    return from_upload(intake, volume, key), places[0]
+    return from_upload(grid, volume, key)
 
 
 def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
@@ -148,9 +152,8 @@ def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
     label = "Which sequence is which" if many > 1 else "Which sequence it is"
     with st.expander(label, icon=":material/layers:", expanded=not certain):
         st.caption(
-            f"{intake.kind}: {many} {'stack' if many == 1 else 'stacks'} of "
-            f"{len(intake.slice_numbers)} {'slice' if len(intake.slice_numbers) == 1 else 'slices'}. "
-            f"A sequence that is not given is filled with {FLAIR}, as in the training data."
+            f"{intake.kind}: {_sizes(intake)}. A sequence on another grid is resampled to that of "
+            f"{FLAIR}; one that is not given is filled with {FLAIR}, as in the training data."
         )
         with st.grid(columns=6, min_column_width=120, gap="small"):
             pictures = uploads.kept((*key, "thumbnails"), lambda: list(map(_small, intake.series)))
@@ -163,6 +166,16 @@ def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
                 sequence: _choose_series(intake, sequence, guess[sequence], key)
                 for sequence in SEQUENCES
             }
+
+
+def _sizes(intake: Intake) -> str:
+    """Return how many stacks there are, and of how many slices: "2 stacks of 20 or 176 slices"."""
+    slices = sorted({len(series.pixels) for series in intake.series})
+    many = len(intake.series)
+    return (
+        f"{many} {'stack' if many == 1 else 'stacks'} of {' or '.join(map(str, slices))} "
+        f"{'slice' if slices == [1] else 'slices'}"
+    )
 
 
 def _choose_series(intake: Intake, sequence: str, guess: int | None, key: tuple) -> int | None:

@@ -46,7 +46,6 @@ def show(
     subject: Subject,
     left: Answer,
     right: Answer | None,
-    series: int,
     go: Callable[[str], None] | None,
 ) -> None:
     """Show a prediction, or two side by side; a moved threshold runs this alone again.
@@ -55,7 +54,6 @@ def show(
         subject: what was predicted.
         left: the prediction.
         right: another one of the same to compare it with.
-        series: which of an upload's series was taken as FLAIR.
         go: leads to another case, as the viewer asks; None where there is none.
     """
     if st.session_state.pop(_LEAVES, False):
@@ -72,7 +70,7 @@ def show(
     parts = st.grid(columns=2, min_column_width=330, gap="large")
     with parts.container():
         _how_sure(record)
-        files.offer(subject, replace(record, other=None), series)
+        files.offer(subject, replace(record, other=None))
     with parts.container():
         _facts(left, right, record)
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
-from brainseg.formats import Intake
+from brainseg.formats import Grid
 from brainseg.models import Model, Standing
 from brainseg.prediction import Prediction
 from brainseg.volume import Volume
@@ -36,7 +36,7 @@ class Subject:
         start: starts a prediction, or returns the one that was started.
         cohort: that holds the case, or None.
         case: of the cohort, or None.
-        intake: of an upload, or None.
+        grid: of an upload's voxels, or None.
         synthetic: whether it was made, not scanned.
     """
 
@@ -49,7 +49,7 @@ class Subject:
     start: Callable[[Model, Standing, str], Work[Prediction]]
     cohort: Cohort | None = None
     case: Case | None = None
-    intake: Intake | None = None
+    grid: Grid | None = None
     synthetic: bool = False
 
     def predicted(self, model: Model, standing: Standing, effort: str) -> Prediction:
@@ -97,7 +97,7 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
     )
 
 
-def from_upload(intake: Intake, volume: Volume, key: tuple) -> Subject:
+def from_upload(grid: Grid, volume: Volume, key: tuple) -> Subject:
     """Return an upload as it was assembled; nobody drew a mask of it."""
     size = volume.pixels.shape[:3]
 
@@ -107,8 +107,7 @@ def from_upload(intake: Intake, volume: Volume, key: tuple) -> Subject:
     # A view of one zero: a mask that nobody drew needs no memory.
     nothing = np.broadcast_to(np.False_, size)
     there = np.zeros(len(volume), bool)
-    numbers = intake.slice_numbers
-    return Subject(UPLOAD, volume, numbers, nothing, there, key, start, intake=intake)
+    return Subject(UPLOAD, volume, grid.slice_numbers, nothing, there, key, start, grid=grid)
 
 
 def from_example() -> Subject:

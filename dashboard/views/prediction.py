@@ -63,10 +63,10 @@ left, right, effort = viewpoints.choose()
 for viewpoint in filter(None, (left, right)):
     data.warm_up(viewpoint.model)
 
-series, go = 0, None
+go = None
 if source == FROM_UPLOAD:
     shared_pool().warm()
-    subject, series = intake.choose()
+    subject = intake.choose()
 else:
     subject = case_of_cohort(left.model, what)
     go = selection.stepper(subject.cohort)
@@ -75,7 +75,7 @@ if subject.name == UPLOAD:
 
 answer = predicted(subject, left, effort)
 compared = predicted(subject, right, effort) if right else None
-result.show(subject, answer, compared, series, go)
+result.show(subject, answer, compared, go)
 
 if subject.case is not None:
     st.page_link(

@@ -52,7 +52,7 @@ function away({ from, to }) {
 /**
  * Returns what a drawing measures.
  *
- * @param spacing [slice, row, column] in mm, or null
+ * @param spacing [slice, or null, row, column] in mm, or null
  */
 export function measured(drawing, data, sequence) {
   const { spacing } = data;

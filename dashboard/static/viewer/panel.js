@@ -204,7 +204,7 @@ export class Panel {
     this.tool.set(tool);
     this.secondPart.hidden = state.view !== "pair";
     const deep = state.view === "planes" || state.view === "render";
-    this.thicknessPart.hidden = !deep || Boolean(this.viewer.data.spacing);
+    this.thicknessPart.hidden = !deep || Boolean(this.viewer.data.spacing?.[0]);
     this.thickness.set(state.thickness);
     this.smooth.input.checked = state.smooth;
     this.diameters.input.checked = state.diameters;

@@ -22,7 +22,7 @@ export class CaseData {
     this.spread = arrays.spread ?? null;
     this.other = arrays.other ?? null;
     this.steps = header.steps;
-    this.spacing = header.spacing_mm; // [slice, row, column] in mm, or null
+    this.spacing = header.spacing_mm; // [slice, or null, row, column] in mm, or null
     this.arrays = arrays;
   }
 

@@ -194,7 +194,7 @@ function words(spacing, lengthUnit) {
     area: (px) =>
       spacing ? `${(px * spacing[1] * spacing[2]).toFixed(1)} mm² (${px} px)` : `${px} px`,
     volume: (vx) =>
-      spacing
+      spacing?.[0]
         ? `${((vx * spacing[0] * spacing[1] * spacing[2]) / 1000).toFixed(2)} ml (${vx} voxels)`
         : `${vx.toLocaleString("en")} voxels`,
     score: (value) => (value === null ? UNKNOWN : value.toFixed(3)),

@@ -261,8 +261,8 @@ export class Viewer {
   }
 
   voxel() {
-    const { spacing } = this.data;
-    return spacing ? [spacing[2], spacing[1], spacing[0]] : [1, 1, this.state.thickness];
+    const [between, row, column] = this.data.spacing ?? [null, 1, 1];
+    return [column, row, between ?? column * this.state.thickness];
   }
 
   async showLabels() {
