@@ -39,7 +39,7 @@ from brainseg.formats.limits import or_damaged
 from brainseg.formats.names import suffix_of
 from brainseg.index import Progress
 from brainseg.models import Model, Standing
-from brainseg.record import CaseRecord, record_of, record_of_upload
+from brainseg.record import CaseRecord, record_of
 
 if TYPE_CHECKING:
     from brainseg.formats import DicomSource, Intake, NiftiSource, Pool
@@ -153,7 +153,8 @@ class FilesInput:
         assignment = guess_assignment(intake)
         volume = assemble(intake, assignment)
         grid = ruling_grid(intake, assignment)
-        record = record_of_upload(volume, grid.slice_numbers, name=self.name)
+        truth = intake.truth(volume.pixels.shape)
+        record = record_of(self.name, volume, grid.slice_numbers, *truth)
         lost = (*intake.refused, *left_out(intake, assignment))
         opened = Opened(record, source=grid.source, left_out=" ".join(lost) or None)
         return replace(opened, record=replace(record, warnings=intake.warnings))

@@ -335,3 +335,13 @@ def test_a_transparent_png_is_taken_with_a_note(monkeypatch, model):
     Image.fromarray(image).save(file, format="PNG")
     app = upload(open_page(monkeypatch, None, "prediction"), ("a.png", file.getvalue()))
     assert any("transparency" in note for note in viewed(app)[0]["notes"])
+
+
+def test_masks_of_an_uploaded_case_are_compared_with_the_prediction(monkeypatch, model):
+    slices = [(f"x_{n}.tif", tiff(slice_with_a_tumour())) for n in (1, 2)]
+    masks = [(f"x_{n}_mask.tif", tiff(blob(26, 30))) for n in (1, 2)]
+    app = upload(open_page(monkeypatch, None, "prediction"), *slices, *masks)
+    header, arrays = viewed(app)
+    assert header["shape"][0] == 2
+    assert np.array_equal(arrays["mask"] > 0, np.stack([blob(26, 30)] * 2) > 0)
+    assert any("manual masks of all slices" in note for note in header["notes"])

@@ -1,6 +1,5 @@
 """Pictures -> an intake: the slices of one stack, or of a stack for each sequence their names tell."""
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 
@@ -10,40 +9,48 @@ from brainseg.errors import DecodeError
 from brainseg.formats.assignment import guess_from_words
 from brainseg.formats.decoded import Decoded, check_usable, spread_few_bits
 from brainseg.formats.given import Given, Refusals
+from brainseg.formats.given_masks import masks_of, part_masks
 from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import ALL_PAGES, Grid, Intake, PagesError, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES, MAX_SLICES
 from brainseg.formats.names import base_of
+from brainseg.formats.picture_slices import Slice, in_order, numbers_of
 from brainseg.formats.pictures import decode
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import SEQUENCES
 
 GREY_IN_COLOUR = "three equal channels, read as one grey picture"
 
-Slice = tuple[str, int | None, Decoded]
-"""Of which file, which page where all of them are slices, and what it holds."""
-
 
 def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
     """Return the intake of TIFF, PNG and JPEG files.
 
     Slices stand in the order of the numbers at the end of their names, or of the names where these hold
-    none or repeat one.
+    none or repeat one. Masks are never slices: see :mod:`brainseg.formats.given_masks`.
 
     Raises:
         PagesError: a TIFF holds several pages and none was chosen.
         DecodeError: nothing is usable.
     """
-    slices = _alike(_decoded(items, refusals), refusals)
+    images, masks = part_masks(_decoded(items, refusals), refusals)
+    slices = _alike(images, refusals)
     if not slices:
         raise refusals.as_error()
     if len(slices) > MAX_SLICES:
         raise DecodeError(f"{len(slices)} slices exceed {MAX_SLICES}: give fewer at a time.")
     stacks = _by_sequence(slices)
-    grid = Grid(_numbers(stacks[0]))
+    grid = Grid(numbers_of(stacks[0]))
     series = [part for stack in stacks for part in _series(stack, len(stacks))]
-    on_grid = tuple(replace(part, grid=grid) for part in series)
-    return Intake("images", on_grid, refused=refusals.told())
+    truth = masks_of(stacks[0], masks, refusals)
+    return Intake(
+        "images",
+        tuple(replace(part, grid=grid) for part in series),
+        notes=truth.notes,
+        warnings=truth.warnings,
+        refused=refusals.told(),
+        masks=truth.masks,
+        there=truth.there,
+    )
 
 
 def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:
@@ -107,35 +114,8 @@ def _by_sequence(slices: list[Slice]) -> list[list[Slice]]:
         for one in slices:
             told[guess_from_words(base_of(one[0]))].append(one)
         if len(told) > 1 and None not in told and len(set(map(len, told.values()))) == 1:
-            return [_in_order(stack) for stack in told.values()]
-    return [_in_order(slices)]
-
-
-def _in_order(slices: list[Slice]) -> list[Slice]:
-    def place(one: Slice) -> tuple:
-        parts = re.split(r"(\d+)", one[0].lower())
-        return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], one[1] or 0
-
-    numbers = [_number(one) for one in slices]
-    if None in numbers or len(set(numbers)) < len(numbers):
-        return sorted(slices, key=place)
-    return sorted(slices, key=_number)
-
-
-def _numbers(slices: list[Slice]) -> tuple[int, ...]:
-    numbers = [_number(one) for one in slices]
-    if None in numbers or len(set(numbers)) < len(numbers) or min(numbers) < 1:
-        return tuple(range(1, len(slices) + 1))
-    return tuple(numbers)
-
-
-def _number(one: Slice) -> int | None:
-    """Return the page where it is one, else a name's last number that is no part of “T1” or “T2”."""
-    name, page, _ = one
-    if page is not None:
-        return page
-    found = re.findall(r"(?<![0-9])[0-9]{1,6}(?![0-9])", re.sub(r"(?i)t[12]\w?", "", base_of(name)))
-    return int(found[-1]) if found else None
+            return [in_order(stack) for stack in told.values()]
+    return [in_order(slices)]
 
 
 def _series(slices: list[Slice], stacks: int) -> list[Series]:

@@ -159,6 +159,8 @@ class Intake:
         notes: what was done on the way, one sentence each.
         warnings: what a person should know before trusting a prediction, one sentence each.
         refused: "<name> was not used: <reason>." of each file left out while others were used.
+        masks: (n, h, w) bool, the manual masks that came with pictures; None without any.
+        there: (n,) bool, which slices have one; None without any.
     """
 
     kind: str
@@ -166,8 +168,21 @@ class Intake:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    masks: np.ndarray | None = field(default=None, repr=False)
+    there: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def grid(self) -> Grid:
         """Return the most common grid; that of a volume is :func:`brainseg.formats.ruling_grid`."""
         return self.series[0].grid
+
+    def truth(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the masks (n, h, w) and which slices have one (n,), both bool, also without any mask.
+
+        Args:
+            shape: of the assembled volume, from (n, h, w) on.
+        """
+        if self.masks is not None and self.there is not None:
+            return self.masks, self.there
+        # A view of one zero: a mask that nobody drew needs no memory.
+        return np.broadcast_to(np.False_, shape[:3]), np.zeros(shape[0], bool)

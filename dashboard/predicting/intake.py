@@ -100,7 +100,7 @@ def _from_files(uploaded: list) -> Subject:
         grid = ruling_grid(intake, assignment)
     except DecodeError as error:
         refuse(error)
-    return from_upload(grid, volume, key)
+    return from_upload(intake, grid, volume, key)
 
 
 def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
-from brainseg.formats import Grid
+from brainseg.formats import Grid, Intake
 from brainseg.models import Model, Standing
 from brainseg.prediction import Prediction
 from brainseg.volume import Volume
@@ -97,17 +97,21 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
     )
 
 
-def from_upload(grid: Grid, volume: Volume, key: tuple) -> Subject:
-    """Return an upload as it was assembled; nobody drew a mask of it."""
-    size = volume.pixels.shape[:3]
+def from_upload(intake: Intake, grid: Grid, volume: Volume, key: tuple) -> Subject:
+    """Return an upload as it was assembled, with the masks that came with it.
+
+    Args:
+        intake: all that was readable.
+        grid: of the volume; see :func:`brainseg.formats.ruling_grid`.
+        volume: see :func:`brainseg.formats.assemble`.
+        key: stands for it in this session.
+    """
 
     def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
         return uploads.predicting(key, volume, model, standing, effort)
 
-    # A view of one zero: a mask that nobody drew needs no memory.
-    nothing = np.broadcast_to(np.False_, size)
-    there = np.zeros(len(volume), bool)
-    return Subject(UPLOAD, volume, grid.slice_numbers, nothing, there, key, start, grid=grid)
+    truth = intake.truth(volume.pixels.shape)
+    return Subject(UPLOAD, volume, grid.slice_numbers, *truth, key, start, grid=grid)
 
 
 def from_example() -> Subject:
