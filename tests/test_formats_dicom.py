@@ -217,7 +217,7 @@ def test_a_few_images_of_another_geometry_are_left_out_by_name() -> None:
         ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "it lies in another plane"),
         ({"PixelSpacing": [1.1, 1.1]}, "its size, pixel spacing or kind of grey is another"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "its size, pixel spacing or kind of grey"),
-        ({"ImageOrientationPatient": None}, "it lies in another plane"),
+        ({"ImageOrientationPatient": None}, "its position or orientation is missing"),
     ):
         odd = InputFile("odd", dicom(STACK[0], 40.0, **tags))
         intake = open_inputs([odd, *straight])

@@ -120,17 +120,17 @@ def test_what_a_sequence_does_not_cover_is_black_and_half_of_it_must_be_covered(
     )
     assert np.array_equal(volume.sequence(PRE_CONTRAST), volume.sequence(FLAIR))
     (told,) = left_out(intake, guess_assignment(intake))
-    assert "it covers 33% of FLAIR's grid; at least 50% are needed" in told
+    assert "it covers 33% of the FLAIR grid; at least 50% are needed" in told
 
 
 @pytest.mark.parametrize(
     ("tags", "told"),
     [
-        ({"FrameOfReferenceUID": "1.9"}, "and so is its frame of reference"),
-        ({"FrameOfReferenceUID": None}, "and so is its frame of reference"),
+        ({"FrameOfReferenceUID": "1.9"}, "its frame of reference is another, too"),
+        ({"FrameOfReferenceUID": None}, "its files name no frame of reference"),
         (
             {"ImagePositionPatient": None, "ImageOrientationPatient": None},
-            "and its files do not say where its slices lie",
+            "its files give no position and even spacing of the slices",
         ),
     ],
 )
@@ -171,6 +171,16 @@ def test_one_grid_in_another_frame_of_reference_is_used_and_said() -> None:
     assert (
         "pre-contrast refers to another frame of reference, but has the same grid" in volume.notes
     )
+
+
+def test_stacks_with_different_gaps_are_not_laid_on_each_other_slice_by_slice() -> None:
+    t1, flair = planes(PRE_CONTRAST, 80, 0.9), planes(FLAIR, 80, 0.9)
+    volume, intake = assembled([*t1[:1], *t1[2:], *flair[:1], *flair[2:]])
+    assert left_out(intake, guess_assignment(intake)) == ()
+    assert np.array_equal(volume.sequence(PRE_CONTRAST), volume.sequence(FLAIR))
+    volume, intake = assembled([*t1[:3], *t1[4:], *flair[:1], *flair[2:]])
+    (told,) = left_out(intake, guess_assignment(intake))
+    assert "its files give no position and even spacing" in told
 
 
 def test_a_dicom_segmentation_lies_on_flair_s_images() -> None:

@@ -13,6 +13,7 @@ from brainseg.exports.nifti import PLACEHOLDER_DISTANCE, affine_warning
 from brainseg.formats import InputFile, Intake, assemble, guess_assignment, open_inputs
 from brainseg.formats.dicom import NO_PLACE, NO_SPACING
 from brainseg.formats.dicom_elements import NO_META, OTHER_ENCODING
+from brainseg.formats.dicom_series import SOME_SPACING
 from brainseg.inputs import find_inputs
 from brainseg.measures import measure_case
 
@@ -212,6 +213,15 @@ def test_an_unusable_pixel_spacing_gives_the_picture_and_a_warning(value: bytes)
     assert np.array_equal(intake.series[0].pixels, STACK)
     assert intake.grid.spacing_mm is None
     assert NO_SPACING in intake.warnings
+
+
+def test_an_unusable_spacing_of_one_slice_takes_that_of_its_series() -> None:
+    files = dicom_series(STACK)
+    files[0] = InputFile("bad", dicom(STACK[0], PixelSpacing=[0, 0]))
+    intake = opened(files)
+    assert np.array_equal(intake.series[0].pixels, STACK)
+    assert intake.grid.spacing_mm == (5.0, 0.9, 0.9)
+    assert intake.warnings == (SOME_SPACING,)
 
 
 def test_an_unusable_position_gives_the_picture_and_a_warning() -> None:

@@ -120,11 +120,12 @@ def _stand_in(places: Mapping[str, int]) -> str:
 
 def _lost(intake: Intake, places: Mapping[str, int]) -> dict[str, str]:
     """Return the sequences that cannot be laid on the ruling grid, each with a sentence."""
-    ruling = intake.series[places[_stand_in(places)]]
+    stand_in = _stand_in(places)
+    ruling = intake.series[places[stand_in]]
     lost = {}
     for name, place in places.items():
         series = intake.series[place]
-        if reason := why_not(series, ruling):
+        if reason := why_not(series, ruling, stand_in):
             lost[name] = f"{name} ({series.label}) was not used: {reason}."
     return lost
 

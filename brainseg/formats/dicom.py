@@ -225,6 +225,8 @@ def _size_of(header: "pydicom.Dataset") -> tuple[int, int]:
 
 def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 1) -> DicomImage:
     header = read_header(encoded)
+    if any("MOSAIC" in str(header.get(name)).upper() for name in ("ImageType", "FrameType")):
+        raise DecodeError(MOSAIC)
     size = _size_of(header)
     if int(header.get("SamplesPerPixel", 1)) != 1:
         raise DecodeError(f"{int(header.SamplesPerPixel)} channels; expected one grey channel")
@@ -283,8 +285,6 @@ def _check_is_image(elements: Elements, header: "pydicom.Dataset") -> None:
     missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in header]
     if missing:
         raise DecodeError(f"its header lacks {missing[0]}, so its pixels cannot be read")
-    if "MOSAIC" in str(header.get("ImageType", "")).upper():
-        raise DecodeError(MOSAIC)
     frames = int(header.get("NumberOfFrames") or 1)
     if frames != 1 and not _is_enhanced(header):
         raise DecodeError(

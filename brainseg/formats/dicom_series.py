@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.formats.dicom import DicomImage
+from brainseg.formats.dicom import NO_SPACING, DicomImage
 from brainseg.formats.given import Refusals
 from brainseg.formats.grids import SAME_DIRECTION, SAME_VOXEL
 from brainseg.formats.limits import MAX_SLICES
@@ -25,9 +25,13 @@ from brainseg.formats.orientation import (
 from brainseg.formats.window import to_eight_bits
 
 MIXED = "its slices do not have one geometry"
+NO_POSITION = "its position or orientation is missing or not usable, unlike those of its series"
 SCOUT = "it lies in another plane than the rest of its series (a scout?)"
 OTHER_PICTURE = "its size, pixel spacing or kind of grey is another than that of its series"
 COPY = "it repeats another image of its series"
+SOME_SPACING = (
+    "The pixel spacing of some files is not usable; that of the other files of the series is used."
+)
 MOST_PLANES = 3
 """Geometries of one series: a localizer has one in each plane of the body."""
 
@@ -76,6 +80,25 @@ class Stack:
     def shape(self) -> tuple[int, int, int]:
         """Return (planes, rows, columns)."""
         return (len(self.planes), *self.planes[0].pixels.shape)
+
+    def corners(self) -> np.ndarray | None:
+        """Return (n, 3, 3) mm: the first pixel of each plane, the ends of its first row and column."""
+        found = []
+        for plane in self.planes:
+            image = plane.image
+            if image.position is None or image.directions is None:
+                return None
+            row, column = (
+                direction * (size - 1) * mm
+                for direction, size, mm in zip(
+                    image.directions,
+                    image.size[::-1],
+                    (image.spacing_mm or (1.0, 1.0))[::-1],
+                    strict=True,
+                )
+            )
+            found.append([image.position, image.position + row, image.position + column])
+        return np.array(found)
 
     def grey(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Return (n, h, w) uint8 as shown, and the notes of what was done to the pixels."""
@@ -149,11 +172,11 @@ def _same_directions(one: DicomImage, two: DicomImage) -> bool:
 
 
 def _same_picture(one: DicomImage, two: DicomImage) -> bool:
-    """Return whether two images have one size, one kind of grey, and one spacing or none."""
+    """Return whether two images have one size, one kind of grey, and one spacing where it is known."""
     if (one.size, one.is_inverted) != (two.size, two.is_inverted):
         return False
     if one.spacing_mm is None or two.spacing_mm is None:
-        return one.spacing_mm is two.spacing_mm
+        return True
     return bool(np.allclose(one.spacing_mm, two.spacing_mm, rtol=SAME_VOXEL, atol=0))
 
 
@@ -175,10 +198,16 @@ def _geometries(series: list[Plane], refusals: Refusals) -> list[list[Plane]]:
         return []
     for part in parts:
         if not any(part is one for one in kept):
-            is_scout = not _same_directions(part[0].image, most[0].image)
             for plane in part:
-                refusals.add(plane.name, SCOUT if is_scout else OTHER_PICTURE)
+                refusals.add(plane.name, _unlike(plane.image, most[0].image))
     return kept
+
+
+def _unlike(image: DicomImage, usual: DicomImage) -> str:
+    """Return in what the geometry of an image is another than the usual one of its series."""
+    if _same_directions(image, usual):
+        return OTHER_PICTURE
+    return NO_POSITION if image.directions is None else SCOUT
 
 
 def _moments(series: list[Plane]) -> list[list[Plane]]:
@@ -219,7 +248,10 @@ def _stack(planes: list[Plane]) -> Stack:
         raise DecodeError(f"{len(planes)} slices exceed {MAX_SLICES}")
     first = planes[0].image
     warnings = list(dict.fromkeys(told for plane in planes for told in plane.image.warnings))
-    in_plane = first.spacing_mm or (None, None)
+    spacing = next((one.image.spacing_mm for one in planes if one.image.spacing_mm), None)
+    if spacing and NO_SPACING in warnings:
+        warnings[warnings.index(NO_SPACING)] = SOME_SPACING
+    in_plane = spacing or (None, None)
     if first.directions is None:
         planes = sorted(planes, key=lambda plane: plane.image.moment[-1])
         between = first.thickness_mm if len(planes) == 1 else None
@@ -229,7 +261,7 @@ def _stack(planes: list[Plane]) -> Stack:
     normal = np.cross(*first.directions)
     planes = sorted(planes, key=lambda plane: float(plane.image.position @ normal))
     step, uneven = _step(planes, normal)
-    tall, wide = first.spacing_mm or (1.0, 1.0)
+    tall, wide = spacing or (1.0, 1.0)
     lps = np.eye(4)
     lps[:3, 0] = step
     lps[:3, 1] = first.directions[1] * tall
@@ -244,7 +276,7 @@ def _stack(planes: list[Plane]) -> Stack:
     _, more = what_is_shown(orientation.affine(affine, shape))
     return Stack(
         tuple(planes),
-        affine if is_even and first.spacing_mm is not None else None,
+        affine if is_even and spacing is not None else None,
         (float(np.linalg.norm(step @ normal)) if is_even else None, *in_plane),
         orientation,
         (*warnings, *uneven, *more),

@@ -88,6 +88,7 @@ def _series(stack: Stack) -> Series:
         _numbers(stack),
         _spacing(stack, affine),
         affine,
+        stack.corners() if affine is None else None,
         stack.planes[0].image.space,
         DicomSource(stack.orientation, encoded),
     )

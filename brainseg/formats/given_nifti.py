@@ -62,7 +62,7 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     if count == 1:
         guesses = (guess_from_words(base_of(name)),)
     numbers = tuple(range(1, file.volumes.shape[1] + 1))
-    grid = Grid(numbers, file.spacing_mm, file.affine, file.space, file.source)
+    grid = Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
     made = []
     for place, volume in enumerate(file.volumes):
         eight = to_eight_bits(volume, file.slope, file.intercept)

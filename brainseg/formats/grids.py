@@ -23,17 +23,25 @@ LEAST_COVERED = 0.5
 _EDGE = 0.5 + SAME_VOXEL
 """Voxels: a series is known up to the faces of its outermost voxels."""
 
+_SAME_CORNER_MM = 0.05
 _PROBES = 24
 
 
 def is_same_grid(series: Series, other: Series) -> bool:
-    """Return whether two series have the same voxels; without affines their sizes decide."""
+    """Return whether two series have the same voxels; sizes decide where positions are unknown."""
     affines, shape = (series.grid.affine, other.grid.affine), series.pixels.shape
     if series.grid is other.grid or shape != other.pixels.shape:
         return shape == other.pixels.shape
     if any(affine is None for affine in affines):
-        return affines[0] is affines[1]
+        return affines[0] is affines[1] and _same_corners(series.grid.corners, other.grid.corners)
     return is_same_affine(*affines, shape)
+
+
+def _same_corners(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Return whether slices that make no even stack lie at the same places, as far as is known."""
+    if one is None or other is None:
+        return True
+    return one.shape == other.shape and bool(np.abs(one - other).max() < _SAME_CORNER_MM)
 
 
 def most_common_grid_first(series: Sequence[Series]) -> tuple[Series, ...]:
@@ -69,21 +77,31 @@ def is_same_affine(one: np.ndarray, other: np.ndarray, shape: tuple[int, int, in
     )
 
 
-def why_not(series: Series, ruling: Series) -> str | None:
-    """Return why a series cannot be laid on the grid of another, or None where it can."""
+def why_not(series: Series, ruling: Series, name: str) -> str | None:
+    """Return why a series cannot be laid on the grid of another, or None where it can.
+
+    Args:
+        series: to be laid.
+        ruling: whose grid is taken.
+        name: of the sequence that ``ruling`` is.
+    """
     own, grid, shape = series.grid, ruling.grid, ruling.pixels.shape
     if is_same_grid(series, ruling):
         return None
-    if own.affine is None:
-        return "its grid is another than FLAIR's, and its files do not say where its slices lie"
-    if grid.affine is None:
-        return "its grid is another than FLAIR's, whose files do not say where their slices lie"
-    if not own.space or own.space != grid.space:
-        return "its grid is another than FLAIR's, and so is its frame of reference"
+    told = f"its grid is another than that of {name}, and it cannot be resampled:"
+    for grid_of, whose in ((own, "its"), (grid, f"the {name}")):
+        if grid_of.affine is None:
+            return f"{told} {whose} files give no position and even spacing of the slices"
+        if not grid_of.space:
+            return f"{told} {whose} files name no frame of reference"
+    if own.space != grid.space:
+        return f"{told} its frame of reference is another, too"
     probes = [np.linspace(0, size - 1, min(size, _PROBES)) for size in shape]
     covered = float(_covered(_between(own, grid), probes, series.pixels.shape).mean())
     if covered < LEAST_COVERED:
-        return f"it covers {covered:.0%} of FLAIR's grid; at least {LEAST_COVERED:.0%} are needed"
+        return (
+            f"it covers {covered:.0%} of the {name} grid; at least {LEAST_COVERED:.0%} are needed"
+        )
     return None
 
 

@@ -117,6 +117,8 @@ class Grid:
         slice_numbers: (n,), from the files where they say, else 1..n.
         spacing_mm: as :class:`brainseg.volume.Volume` has it.
         affine: (4, 4), as :class:`brainseg.volume.Volume` has it, where the files hold it.
+        corners: (n, 3, 3) mm, the first pixel of each slice and the ends of its first row and column,
+            where there is no affine but the files say where the slices lie.
         space: names the coordinate system of ``affine``; two affines can be compared only within one.
             Empty where the files do not say; never shown.
         source: what an export on this grid needs; None for pictures.
@@ -125,6 +127,7 @@ class Grid:
     slice_numbers: tuple[int, ...] = ()
     spacing_mm: tuple[float | None, float, float] | None = None
     affine: np.ndarray | None = None
+    corners: np.ndarray | None = None
     space: str = field(default="", repr=False)
     source: NiftiSource | DicomSource | None = None
 
