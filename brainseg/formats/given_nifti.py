@@ -10,6 +10,7 @@ from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import Grid, Intake, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES
 from brainseg.formats.names import base_of, shown_name
+from brainseg.formats.nan_background import fill_background
 from brainseg.formats.nifti import NiftiFile, read_nifti
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
@@ -65,12 +66,13 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     grid = Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
     made = []
     for place, volume in enumerate(file.volumes):
-        eight = to_eight_bits(volume, file.slope, file.intercept)
+        filled, background = fill_background(volume, -file.intercept / file.slope)
+        eight = to_eight_bits(filled, file.slope, file.intercept)
         label = f"volume {place + 1} of {count}" if count > 1 else "volume"
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
         levels = np.count_nonzero(np.bincount(eight.pixels.ravel(), minlength=256))
         guess = guesses[place] if levels >= _FEWEST_LEVELS else None
         pixels = np.ascontiguousarray(eight.pixels)
-        made.append(Series(label, pixels, guess, eight.notes, grid))
+        made.append(Series(label, pixels, guess, (*background, *eight.notes), grid))
     return made

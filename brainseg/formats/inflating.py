@@ -22,6 +22,7 @@ _LARGEST_SLICE_BYTES = MAX_MEGAPIXELS * 4 * 10**6 + 16 * _MIB
 """Of 32 bits a pixel, with room for a header."""
 
 _STEP = 4 * _MIB
+_STEP_IN = _MIB // 4
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -44,23 +45,51 @@ def inflate_start(data: bytes, wanted: int) -> bytes:
         raise DecodeError(DAMAGED) from error
 
 
-def inflate_exactly(data: bytes, expected: int) -> bytes:
-    """Return a gzip file's content of a known length, its checksum compared.
+def inflate_exactly(data: bytes, expected: int) -> tuple[bytes, int]:
+    """Return a gzip file's content of a known length, its checksum compared, and what lies behind it.
+
+    Args:
+        data: one or more gzip members, and perhaps bytes that belong to none.
+        expected: bytes of the content.
+
+    Returns:
+        The content, and how many bytes of the file behind it are no gzip member.
 
     Raises:
         DecodeError: damaged, or of another length.
     """
-    file = gzip.GzipFile(fileobj=io.BytesIO(data))
-    try:
-        content = file.read(expected)
-        more = file.read(1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DecodeError(DAMAGED) from error
-    if len(content) < expected:
-        raise DecodeError(DAMAGED)
-    if more:
-        raise DecodeError("it holds more than its header says")
-    return content
+    parts, taken, at = [], 0, 0
+    while taken < expected or data[at : at + 2] == GZIP_MAGIC:
+        try:
+            member, end = _member(data, at, expected - taken)
+        except (zlib.error, EOFError) as error:
+            if taken == expected:
+                break
+            raise DecodeError(DAMAGED) from error
+        parts.append(member)
+        taken, at = taken + len(member), end
+        if taken > expected:
+            raise DecodeError("it holds more than its header says")
+    return b"".join(parts), len(data) - at
+
+
+def _member(data: bytes, at: int, most: int) -> tuple[bytes, int]:
+    """Return the content of the gzip member that begins at a byte, and where it ends.
+
+    Of a content that is longer than ``most``, one byte more is returned, and an end that means nothing.
+    """
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    parts, taken = [], 0
+    while not inflater.eof:
+        piece = data[at : at + _STEP_IN]
+        if not piece:
+            raise EOFError
+        part = inflater.decompress(piece, most - taken + 1)
+        parts.append(part)
+        taken, at = taken + len(part), at + len(piece) - len(inflater.unused_data)
+        if taken > most:
+            break
+    return b"".join(parts), at
 
 
 def inflate_raw(data: bytes) -> bytes:

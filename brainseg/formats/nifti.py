@@ -136,21 +136,24 @@ def _read(data: bytes) -> NiftiFile:
     if wanted > MAX_INFLATED_BYTES:
         raise too_large(wanted)
     offset = _offset(header)
+    notes: tuple[str, ...] = ()
     if is_gzip:
-        data = inflate_exactly(data, offset + wanted)
+        data, behind = inflate_exactly(data, offset + wanted)
+        if behind:
+            notes += (f"{behind:,} bytes behind the compressed data belong to nothing, left out",)
     if len(data) < offset + wanted:
         raise DecodeError(DAMAGED)
     voxels = np.frombuffer(data, dtype, math.prod(dims), offset).reshape(dims, order="F")
     slope, intercept = _scaling(header)
     if spacing is not None:
         spacing = tuple(spacing[axis] for axis in orientation.axes)
-    notes: tuple[str, ...] = ()
     if affine is None:
         warnings += (NO_ORIENTATION,)
     else:
         affine = orientation.affine(affine, shape)
         spacing = spacing_of(affine)
-        notes, more = what_is_shown(affine)
+        shown, more = what_is_shown(affine)
+        notes += shown
         warnings += more
     return NiftiFile(
         np.stack([orientation.shown(voxels[..., place]) for place in range(dims[3])]),

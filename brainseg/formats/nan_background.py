@@ -1,0 +1,83 @@
+"""NaN around the head, as SPM and ANTs leave it outside of a mask or of the field of view, becomes 0.
+
+NaN inside the head is a hole in the data, which no value may fill, and the volume is refused.
+"""
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+
+_HEAD_SHARE = 0.1
+"""A voxel above this share of the bright end belongs to the head."""
+
+_BRIGHT_END = 0.99
+
+
+def fill_background(volume: np.ndarray, zero: float = 0.0) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a volume with 0 for NaN around the head, and a note where there was any.
+
+    NaN is around the head where it is connected to an edge of a slice, through any slices, or lies
+    outside of the head's outline. A volume with infinite values is returned as it is.
+
+    Args:
+        volume: (n, h, w) as stored; whole numbers hold no NaN.
+        zero: the stored value that means 0. A darker one of the volume takes its place.
+
+    Raises:
+        DecodeError: NaN inside the head, slices without a number between others, or nothing but NaN.
+    """
+    if volume.dtype.kind != "f":
+        return volume, ()
+    missing = np.isnan(volume)
+    count = int(np.count_nonzero(missing))
+    if not count or np.isinf(volume).any():
+        return volume, ()
+    if count == volume.size:
+        raise DecodeError("no voxel holds a number: export the volume again")
+    gaps = _empty_slices_between(missing)
+    if gaps:
+        which = (
+            "1 slice between others holds" if gaps == 1 else f"{gaps} slices between others hold"
+        )
+        raise DecodeError(f"{which} no number (NaN): export the volume again")
+    inside = int(np.count_nonzero(_enclosed(missing) & _head(volume, missing)))
+    if inside:
+        which = (
+            "1 voxel inside the head is"
+            if inside == 1
+            else f"{inside:,} voxels inside the head are"
+        )
+        raise DecodeError(
+            f"{which} not a number (NaN): export the volume again, or replace them by measured values"
+        )
+    filled = volume.copy()
+    filled[missing] = min(zero, float(np.nanmin(volume)))
+    return filled, (f"{count:,} voxels around the head are not a number (NaN), read as background",)
+
+
+def _empty_slices_between(missing: np.ndarray) -> int:
+    """Return how many slices hold nothing but NaN between slices that hold numbers."""
+    known = np.flatnonzero(~missing.all(axis=(1, 2)))
+    return int(known[-1] - known[0] + 1 - len(known))
+
+
+def _enclosed(missing: np.ndarray) -> np.ndarray:
+    """Return the NaN that is not connected to an edge of a slice."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(missing)
+    edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
+    around = np.zeros(count + 1, bool)
+    for edge in edges:
+        around[np.unique(edge)] = True
+    return missing & ~around[labels]
+
+
+def _head(volume: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return (n, h, w) bool, the bright voxels of each slice and all that they enclose."""
+    from scipy import ndimage
+
+    numbers = volume[~missing]
+    low, high = float(numbers.min()), float(np.quantile(numbers, _BRIGHT_END))
+    bright = np.where(missing, low, volume) > low + _HEAD_SHARE * (high - low)
+    return np.stack([ndimage.binary_fill_holes(plane) for plane in bright])
