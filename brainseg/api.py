@@ -78,8 +78,8 @@ def predict(source: "Case | Volume", model: "Model") -> "Prediction":
     """Predict the tumour of one case or volume, as the model's manifest says.
 
     Args:
-        source: a case, such as ``cohort["NAME"]``, or a volume. A case of the training data is predicted
-            by the fold that held it out.
+        source: a case, such as ``cohort["NAME"]``, or a volume. A case of the training data, or a volume
+            of its images, is predicted by the fold that held it out.
         model: see :func:`open_model`.
 
     Returns:
@@ -90,13 +90,11 @@ def predict(source: "Case | Volume", model: "Model") -> "Prediction":
         CohortError: the case has no slice that can be read.
     """
     from brainseg.cohort import Case
-    from brainseg.models import NEW, Standing
     from brainseg.prediction import predict_timed
 
     if isinstance(source, Case):
         return predict_timed(source.volume(), model, model.standing(source))
-    folds = tuple(record.number for record in model.folds)
-    return predict_timed(source, model, Standing(NEW, folds))
+    return predict_timed(source, model, model.standing(None, source))
 
 
 def evaluate(

@@ -4,15 +4,15 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainseg import __version__
+from brainseg.cautions import with_cautions
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import refuse_inside
 from brainseg.exports.prediction import CSV, DICOM_SEG, KINDS, MASKS, NIFTI, prediction_files
-from brainseg.familiarity import warnings_of
 from brainseg.home import write_atomically
 from brainseg.index import Progress
 from brainseg.inputs import Input, Opened, find_inputs
@@ -20,7 +20,7 @@ from brainseg.locking import Taken, held
 from brainseg.measures import measure_case
 from brainseg.models import Model
 from brainseg.prediction import EFFORTS, STANDARD, predict_timed, warm_up
-from brainseg.record import predicted_by
+from brainseg.record import with_prediction
 from brainseg.uncertainty import agreement_of, said_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
 
 RESULT = "result.json"
 LOCK = ".predicting"
+
+FILES_VERSION = 2
+"""Changes when the same prediction gives other files: those of an older version are made anew."""
+
+STAMPED = "Every file is stamped with this warning."
 
 
 @dataclass(frozen=True)
@@ -131,14 +136,19 @@ def predict_inputs(
 
 
 def in_words(result: dict) -> str:
-    """Return what a person is told of a result of :func:`predict_all`, in a line."""
+    """Return what a person is told of a result of :func:`predict_all`, in a line.
+
+    The warnings come first where the images show no head or are not MR.
+    """
     if result["slices"] is None:
         return f"{result['case']}: {result['error']}"
     millilitres = result["measures"]["volume_ml"]
     size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
-    slices = f"{result['slices']} slice{'s' if result['slices'] > 1 else ''}"
+    size += f" in {result['slices']} slice{'s' if result['slices'] > 1 else ''}"
     remarks = " ".join(filter(None, (*result["warnings"], result["error"])))
-    return f"{result['case']}: {size} in {slices}{'. ' * bool(remarks)}{remarks}"
+    if result["unsuitable"]:
+        return f"{result['case']}: {remarks} {STAMPED} Predicted all the same: {size}."
+    return f"{result['case']}: {size}{'. ' * bool(remarks)}{remarks}"
 
 
 def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool | None") -> dict:
@@ -170,19 +180,21 @@ def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
     return {
         "content": one.content(),
         "model": model.digest,
+        "training_images": model.images,
         "engine": os.environ.get("BRAINSEG_ENGINE"),
         "wanted": vars(wanted) | {"kinds": sorted(wanted.kinds)},
         "version": __version__,
+        "files": FILES_VERSION,
     }
 
 
 def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, bytes], dict]:
     """Return the files of an input by name, and what is told of it."""
-    record = opened.record
-    prediction = predict_timed(record.volume, model, opened.standing(model), wanted.effort)
-    predicted = predicted_by(model, prediction, record.masks, record.there, wanted.threshold)
-    warnings = (*record.warnings, *warnings_of(record.volume, model))
-    record = replace(record, predicted=predicted, warnings=warnings)
+    standing = opened.standing(model)
+    record = with_cautions(opened.record, model, standing)
+    prediction = predict_timed(record.volume, model, standing, wanted.effort)
+    record = with_prediction(record, model, prediction, wanted.threshold)
+    predicted = record.predicted
     files = prediction_files(record, opened.source, wanted.kinds, wanted.keep_identity)
     measures = measure_case(
         predicted.mask, record.slice_numbers, spacing_mm=record.volume.spacing_mm
@@ -204,7 +216,8 @@ def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, 
         "dice": predicted.dice,
         "agreement": agreement and agreement.share,
         "uncertainty": [*said_of(prediction, predicted.threshold, record.slice_numbers)],
-        "warnings": [*warnings],
+        "warnings": [*record.warnings],
+        "unsuitable": record.unsuitable,
         "notes": [*record.volume.notes],
     }
     return files, found
@@ -222,6 +235,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
     missing = ("slices", "area_px", "fold", "folds", "relation", "threshold", "members")
     missing += ("set_aside", "engine", "device", "seconds", "measures", "dice", "agreement")
+    missing += ("unsuitable",)
     return {
         "input": str(one.path),
         "case": one.name,

@@ -271,7 +271,7 @@ def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
     pixels = decoded.pixels
     if kind == "mask" and pixels.dtype == np.uint8 and not cv2.countNonZero(pixels.reshape(-1)):
         return decoded, {"mask_hash": _hash_of_zeros(pixels.shape)}
-    return decoded, {f"{kind}_hash": _hash_of_pixels(pixels)}
+    return decoded, {f"{kind}_hash": hash_of_pixels(pixels)}
 
 
 def _distinct(mask: np.ndarray) -> np.ndarray:
@@ -290,14 +290,19 @@ def _are_binary(values: np.ndarray) -> bool:
     return distinct <= {0, 255} or distinct <= {0, 1}
 
 
-def _hash_of_pixels(pixels: np.ndarray) -> str:
+def hash_of_pixels(pixels: np.ndarray) -> str:
+    """Return the hash of decoded pixels, 32 hexadecimal digits: another compression has the same.
+
+    Args:
+        pixels: of any shape and dtype, C-contiguous; both are part of the hash.
+    """
     return _hash(repr((pixels.shape, pixels.dtype.str)).encode(), pixels)
 
 
 @lru_cache(maxsize=16)
 def _hash_of_zeros(shape: tuple[int, ...]) -> str:
     """Return the hash of an empty mask: most masks are, and all of one size are the same."""
-    return _hash_of_pixels(np.zeros(shape, np.uint8))
+    return hash_of_pixels(np.zeros(shape, np.uint8))
 
 
 def _hash(*parts) -> str:

@@ -39,7 +39,7 @@ from brainseg.formats.limits import or_damaged
 from brainseg.formats.names import suffix_of
 from brainseg.index import Progress
 from brainseg.models import Model, Standing
-from brainseg.record import CaseRecord, record_of
+from brainseg.record import CaseRecord, record_of_case, record_of_intake
 
 if TYPE_CHECKING:
     from brainseg.formats import DicomSource, Intake, NiftiSource, Pool
@@ -66,7 +66,7 @@ class Opened:
 
     def standing(self, model: Model) -> Standing:
         """Return what a model knows of the patient."""
-        return model.standing(self.case)
+        return model.standing(self.case, self.record.volume)
 
 
 @dataclass(frozen=True)
@@ -93,22 +93,8 @@ class CaseInput:
     def open(self, pool: "Pool | None" = None) -> Opened:
         """Read the case; raises CohortError where no slice can be used."""
         case = self.cohort.case(self.name)
-        volume, (masks, there) = case.volume(), case.masks()
-        record = record_of(
-            self.name,
-            volume,
-            case.readable["slice_number"],
-            masks,
-            there,
-            synthetic=case.synthetic,
-        )
-        missing, left_out = len(case.slices) - len(volume), None
-        if missing:
-            left_out = (
-                f"{missing} of {len(case.slices)} slices of {self.name} could not be used and have no "
-                "prediction: `brainseg check` names each."
-            )
-        return Opened(record, case, left_out=left_out)
+        record = record_of_case(case)
+        return Opened(record, case, left_out=" ".join(record.warnings) or None)
 
 
 @dataclass(frozen=True)
@@ -152,12 +138,10 @@ class FilesInput:
         intake = self._intake(pool)
         assignment = guess_assignment(intake)
         volume = assemble(intake, assignment)
-        grid = ruling_grid(intake, assignment)
-        truth = intake.truth(volume.pixels.shape)
-        record = record_of(self.name, volume, grid.slice_numbers, *truth)
+        record = record_of_intake(intake, assignment, volume, self.name)
         lost = (*intake.refused, *left_out(intake, assignment))
-        opened = Opened(record, source=grid.source, left_out=" ".join(lost) or None)
-        return replace(opened, record=replace(record, warnings=intake.warnings))
+        source = ruling_grid(intake, assignment).source
+        return Opened(record, source=source, left_out=" ".join(lost) or None)
 
     def _intake(self, pool: "Pool | None") -> "Intake":
         try:

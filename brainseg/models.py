@@ -17,17 +17,20 @@ from brainseg.errors import CohortError, ModelError
 from brainseg.notebook import Shown
 from brainseg.preprocessing import Preprocessing
 from brainseg.splits import Fold
+from brainseg.standings import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.training_images import TrainingImages, read_training_images
+from brainseg.volume import Volume
 
 MODELS = BUNDLED / "models"
 """The folder of models: the repository's, or the one that an installed package carries."""
 
 DEFAULT_MODEL = "lgg-unet"
 
+IMAGES = "training_images"
+"""The entry of a manifest that names the hashes of the training images."""
+
 ENGINE_PARTS = ("graph", "weights")
 """The files of an exported engine, as a manifest names them."""
-
-HELD_OUT, SEEN, NEW = "held out", "seen", "new"
-"""What a model knows of a case: a fold never saw it, every fold saw its patient, or none knows it."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class FoldRecord:
     engine: dict[str, str] | None = None
 
     @property
+    def cases(self) -> tuple[str, ...]:
+        """Return every case that this fold was trained, selected or scored on."""
+        return (*self.trained_on, *self.selected_on, *self.held_out)
+
+    @property
+    def patients(self) -> set[str]:
+        """Return the patients whose cases this fold was trained or selected on."""
+        return {patient_of(name)[0] for name in (*self.trained_on, *self.selected_on)}
+
+    @property
     def files(self) -> dict[str, str]:
         """Return the SHA-256 by name of every file of this fold."""
         files = {self.weights: self.sha256, self.golden["file"]: self.golden["sha256"]}
@@ -82,29 +95,6 @@ class Inference:
     smallest_share: float = 0.0
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What a model knows of one case, and which of its folds therefore predict it.
-
-    Attributes:
-        relation: :data:`HELD_OUT`, :data:`SEEN` or :data:`NEW`.
-        folds: numbers of the folds whose mean probability is the prediction.
-    """
-
-    relation: str
-    folds: tuple[int, ...]
-
-    @property
-    def seen(self) -> bool:
-        """Return whether a fold that predicts this case learned from its patient."""
-        return self.relation == SEEN
-
-    @property
-    def fold(self) -> int | None:
-        """Return the one fold that predicts, or None where several do."""
-        return self.folds[0] if len(self.folds) == 1 else None
-
-
 @dataclass(frozen=True, repr=False)
 class Model(Shown):
     """A model as its manifest describes it; the weights are opened by :mod:`brainseg.engines`.
@@ -117,7 +107,9 @@ class Model(Shown):
         folds: one or more.
         inference: how they are asked.
         digest: of the manifest without its exported engines, which are the same networks in another
-            form; scores belong to it.
+            form, and without the hashes of the training images; scores belong to it.
+        images: ``file`` and ``sha256`` of the hashes of the training images; None where the model was
+            published without them. See :mod:`brainseg.training_images`.
     """
 
     folder: Path
@@ -127,6 +119,7 @@ class Model(Shown):
     folds: tuple[FoldRecord, ...]
     inference: Inference
     digest: str
+    images: dict[str, str] | None = None
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -163,41 +156,59 @@ class Model(Shown):
         numbers = ", ".join(str(record.number) for record in self.folds)
         raise ModelError(f"{self.name} has no fold {number}: choose one of {numbers}.")
 
-    def standing(self, case: Case | None) -> Standing:
-        """Return what the model knows of a case of a cohort; None, an upload, is new to it.
+    def standing(self, case: Case | None, volume: Volume | None = None) -> Standing:
+        """Return what the model knows of a case of a cohort, or of a volume that a person brought.
 
-        A patient is known by the case's name, as everywhere: a renamed copy passes for a new one.
+        A patient is known by the case's name, else by the images: see
+        :attr:`Standing.trained_on_image`.
+
+        Args:
+            case: None for what is of no cohort.
+            volume: its pixels, where there is no case.
         """
         everything = tuple(record.number for record in self.folds)
-        if case is None:
-            return Standing(NEW, everything)
-        holding = [record.number for record in self.folds if case.name in record.held_out]
-        if holding:
-            return Standing(HELD_OUT, tuple(holding))
-        return Standing(SEEN if case.patient_id in self._patients else NEW, everything)
+        if case is not None:
+            holding = [record.number for record in self.folds if case.name in record.held_out]
+            if holding:
+                return Standing(HELD_OUT, tuple(holding))
+            if case.patient_id in self._patients:
+                return Standing(SEEN, everything)
+        if patients := self._patients_in(case, volume):
+            met = tuple(record.number for record in self.folds if patients & record.patients)
+            others = tuple(number for number in everything if number not in met)
+            return Standing(HELD_OUT if others else SEEN, others or everything, met)
+        return Standing(UNKNOWN if case is None else NEW, everything)
+
+    def _patients_in(self, case: Case | None, volume: Volume | None) -> set[str]:
+        """Return the patients of the manifest whose images a case or a volume holds."""
+        names: frozenset[str] = frozenset()
+        if self.training_images and case is not None:
+            names = self.training_images.cases_by_hash(case.slices["image_hash"].dropna())
+        elif self.training_images and volume is not None:
+            names = self.training_images.cases_in(volume)
+        return {patient_of(name)[0] for name in names} & self._patients
+
+    @cached_property
+    def training_images(self) -> TrainingImages | None:
+        """Return the hashes of the training images; None of a model published without them.
+
+        Raises:
+            ModelError: they cannot be read.
+        """
+        if self.images is None:
+            return None
+        return read_training_images(self.folder / self.images["file"], self.images["sha256"])
 
     @cached_property
     def _patients(self) -> set[str]:
         """Return every patient that stands in the manifest."""
-        return {
-            patient_of(name)[0]
-            for record in self.folds
-            for name in (*record.trained_on, *record.selected_on, *record.held_out)
-        }
+        return {patient_of(name)[0] for record in self.folds for name in record.cases}
 
     def first_unseen(self, cohort: Cohort) -> str | None:
         """Return the first case of a cohort that a fold never saw, or None where all were seen."""
         return next(
             (name for name in cohort.cases if not self.standing(cohort.case(name)).seen), None
         )
-
-
-def fold_words(folds: tuple[int, ...]) -> str:
-    """Return folds in words: “fold 0”, or “the mean of folds 0, 1 and 2”."""
-    if len(folds) == 1:
-        return f"fold {folds[0]}"
-    *most, last = map(str, folds)
-    return f"the mean of folds {', '.join(most)} and {last}"
 
 
 def list_models(folder: Path = MODELS) -> list[str]:
@@ -215,7 +226,8 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
         folder: where models are kept.
 
     Raises:
-        ModelError: there is no such model, or its manifest is damaged or contradicts itself.
+        ModelError: there is no such model, its manifest is damaged or contradicts itself, or the hashes
+            of its training images cannot be read.
     """
     name = name or os.environ.get("BRAINSEG_MODEL") or DEFAULT_MODEL
     place = folder / name if Path(name).name == name else Path(name)
@@ -228,7 +240,9 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
                 "repository, or train one with `python -m brainseg train DATA --publish models/NAME`."
             )
         raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(there)}.")
-    return model_of(manifest.read_bytes(), place.resolve())
+    model = model_of(manifest.read_bytes(), place.resolve())
+    _ = model.training_images  # what is damaged is refused here, and not in the middle of a page
+    return model
 
 
 def model_of(manifest: bytes, folder: Path) -> Model:
@@ -254,6 +268,7 @@ def model_of(manifest: bytes, folder: Path) -> Model:
             folds=records,
             inference=Inference(**facts.get("inference", {})),
             digest=_digest_of(facts),
+            images=_images_of(facts),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
@@ -266,7 +281,18 @@ def model_of(manifest: bytes, folder: Path) -> Model:
 
 def _digest_of(facts: dict) -> str:
     folds = [{k: v for k, v in fold.items() if k != "engine"} for fold in facts["folds"]]
-    return hashlib.sha256(_as_bytes(facts | {"folds": folds})).hexdigest()
+    lasting = {name: value for name, value in facts.items() if name != IMAGES}
+    return hashlib.sha256(_as_bytes(lasting | {"folds": folds})).hexdigest()
+
+
+def _images_of(facts: dict) -> dict[str, str] | None:
+    """Return the hashes of the training images as a manifest names them, None where it does not."""
+    if IMAGES not in facts:
+        return None
+    named = {part: facts[IMAGES][part] for part in ("file", "sha256")}
+    if not all(isinstance(text, str) for text in named.values()):
+        raise TypeError("the file or hash of the training images is no text")
+    return named
 
 
 def _as_bytes(facts: dict) -> bytes:
@@ -294,6 +320,8 @@ def _check(model: Model) -> None:
     numbers = Counter(record.number for record in model.folds)
     if max(numbers.values()) > 1:
         raise ModelError(f"{model.name} has two folds {max(numbers, key=numbers.get)}: keep one.")
+    if model.images:
+        _refuse_outside(model, model.images["file"])
     for record in model.folds:
         if not 0 < record.threshold < 1:
             raise ModelError(
@@ -301,8 +329,7 @@ def _check(model: Model) -> None:
                 "between 0 and 1."
             )
         for file in record.files:
-            if not re.fullmatch(r"[\w.-]+", file):
-                raise ModelError(f"{model.name} names a file “{file[:60]}” outside of its folder.")
+            _refuse_outside(model, file)
         try:
             Fold(record.number, record.trained_on, record.selected_on, record.held_out)
         except CohortError as error:
@@ -316,14 +343,20 @@ def _check(model: Model) -> None:
         )
 
 
+def _refuse_outside(model: Model, file: str) -> None:
+    if not re.fullmatch(r"[\w.-]+", file):
+        raise ModelError(f"{model.name} names a file “{file[:60]}” outside of its folder.")
+
+
 def manifest_of(
     architecture: str,
     arguments: dict[str, int],
     preprocessing: Preprocessing,
     inference: Inference,
     folds: list[FoldRecord],
+    images: dict[str, str] | None = None,
 ) -> bytes:
-    """Return a manifest as the bytes of its file."""
+    """Return a manifest as the bytes of its file; see :class:`Model` for what it holds."""
     facts = {
         "architecture": architecture,
         "arguments": arguments,
@@ -334,7 +367,17 @@ def manifest_of(
             for record in sorted(folds, key=lambda record: record.number)
         ],
     }
-    return _as_bytes(facts)
+    return _as_bytes(facts | ({IMAGES: images} if images else {}))
+
+
+def with_images(manifest: bytes, images: dict[str, str]) -> bytes:
+    """Return a manifest that names the hashes of the training images, otherwise as it was.
+
+    Args:
+        manifest: the content of its file.
+        images: :attr:`Model.images`.
+    """
+    return _as_bytes(json.loads(manifest) | {IMAGES: images})
 
 
 def with_engines(manifest: bytes, engines: dict[int, dict[str, str]]) -> bytes:

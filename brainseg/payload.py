@@ -37,9 +37,9 @@ def case_payload(record: CaseRecord) -> bytes:
         The header holds ``version``, ``case``, ``shape``
         (n, h, w), ``slice_numbers``, ``sequences``, ``copies`` (sequence -> the one it repeats),
         ``mask_there`` (a flag a slice), ``spacing_mm`` (slice, which may be null, row, column; or
-        null), ``orientation`` (see :func:`orientation_of`), ``notes``, ``steps``, ``threshold`` and
-        ``made_by`` (null without a prediction), ``other`` (null, or its own ``threshold`` and
-        ``made_by``), ``research_use``, and ``blobs`` (name -> offset, bytes).
+        null), ``orientation`` (see :func:`orientation_of`), ``notes``, ``warnings``, ``steps``,
+        ``threshold`` and ``made_by`` (null without a prediction), ``other`` (null, or its own
+        ``threshold`` and ``made_by``), ``research_use``, and ``blobs`` (name -> offset, bytes).
     """
     volume, predicted = record.volume, record.predicted
     copies = copies_of_flair(volume)
@@ -67,6 +67,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
         "orientation": orientation_of(volume.affine),
         "notes": list(volume.notes),
+        "warnings": list(record.warnings),
         "steps": STEPS,
         **_made(predicted),
         "other": record.other and _made(record.other),

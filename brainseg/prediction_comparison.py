@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Case
-from brainseg.discovery import patient_of
 from brainseg.metrics import dice
-from brainseg.models import HELD_OUT, NEW, SEEN, Model, Standing
+from brainseg.models import HELD_OUT, NEW, SEEN, UNKNOWN, Model, Standing
+from brainseg.volume import Volume
 
 FAINT = 0.05
 """Where both probabilities are below this, two predictions agree that there is nothing: such voxels are
@@ -75,21 +75,26 @@ def difference_of(
     )
 
 
-def standing_of_fold(model: Model, fold: int, case: Case | None) -> Standing:
+def standing_of_fold(
+    model: Model, fold: int, case: Case | None, volume: Volume | None = None
+) -> Standing:
     """Return what one fold of a model knows of a case, whether or not it is the one to ask.
 
     Args:
         model: see :func:`brainseg.models.open_model`.
         fold: its number.
-        case: of a cohort; None, an upload, is new to it.
+        case: of a cohort; None for what a person brought.
+        volume: as for :meth:`brainseg.models.Model.standing`.
 
     Raises:
         ModelError: the model has no such fold.
     """
     record = model.fold(fold)
-    if case is None:
-        return Standing(NEW, (fold,))
-    if case.name in record.held_out:
+    if case is not None and case.name in record.held_out:
         return Standing(HELD_OUT, (fold,))
-    met = {patient_of(name)[0] for name in (*record.trained_on, *record.selected_on)}
-    return Standing(SEEN if case.patient_id in met else NEW, (fold,))
+    if case is not None and case.patient_id in record.patients:
+        return Standing(SEEN, (fold,))
+    met = model.standing(case, volume).trained_on_image
+    if met:
+        return Standing(SEEN if fold in met else HELD_OUT, (fold,), met)
+    return Standing(UNKNOWN if case is None else NEW, (fold,))

@@ -10,16 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.checkpoints import weights_of
+from brainseg.cohort import Cohort
 from brainseg.engines import load_engine, run_network
 from brainseg.engines.exporting import can_export, export_network
 from brainseg.engines.loading import GOLDEN_TOLERANCE, KERAS
 from brainseg.engines.openvino_graph import FLOAT32, OpenVinoGraph
-from brainseg.errors import ModelError
+from brainseg.errors import BrainsegError, ModelError
 from brainseg.home import write_atomically
-from brainseg.models import FoldRecord, Model, manifest_of, model_of, open_model, with_engines
+from brainseg.models import (
+    FoldRecord,
+    Model,
+    manifest_of,
+    model_of,
+    open_model,
+    with_engines,
+    with_images,
+)
 from brainseg.preprocessing import Preprocessing, prepare
 from brainseg.runs import Run
 from brainseg.training import TrainingConfig
+from brainseg.training_images import FILE, TrainingImages, training_images_of
 from brainseg.volume import Volume
 
 if TYPE_CHECKING:
@@ -31,7 +41,8 @@ def publish(run: Run, folder: Path) -> Model:
 
     A model that is there keeps its other folds, if they are of the same architecture and input. Nothing
     is written before all of it was checked. Without OpenVINO, or on PyTorch, the graph is left out:
-    :func:`export_engines` adds it elsewhere.
+    :func:`export_engines` adds it elsewhere. The hashes of the training images are written where the
+    images that the run began with can still be read.
 
     Args:
         run: a finished training.
@@ -69,14 +80,61 @@ def publish(run: Run, folder: Path) -> Model:
     if can_export():
         engine, graph = _graph_of(network, config.fold, config.preprocessing)
         record, files = replace(record, engine=engine), files | graph
+    images, hashes = _training_images(run, folder)
     manifest = manifest_of(
         config.network,
         config.architecture_arguments,
         config.preprocessing,
         config.inference,
         [*others, record],
+        images,
     )
-    return _write(folder, files, manifest)
+    return _write(folder, files | hashes, manifest)
+
+
+def publish_images(folder: Path, cohort: Cohort) -> Model:
+    """Write the hashes of a published model's images, so that it recognises them; nothing else changes.
+
+    Args:
+        folder: of the model.
+        cohort: that it was trained on.
+
+    Raises:
+        ModelError: the model cannot be opened, or the cohort lacks one of its cases.
+        CohortError: a case cannot be read.
+    """
+    model = open_model(str(folder.resolve()))
+    names = {name for record in model.folds for name in record.cases}
+    if missing := sorted(names - set(cohort.cases)):
+        raise ModelError(
+            f"{cohort.root} lacks {len(missing)} of the {len(names)} cases of {model.name}, such as "
+            f"{missing[0]}: name the folder that it was trained on."
+        )
+    images, files = _as_files(training_images_of(cohort, sorted(names)))
+    manifest = (model.folder / "manifest.json").read_bytes()
+    return _write(model.folder, files, with_images(manifest, images))
+
+
+def _training_images(run: Run, folder: Path) -> tuple[dict[str, str] | None, dict[str, bytes]]:
+    """Return :attr:`brainseg.models.Model.images` with a run's cases added, and the file it names."""
+    before = None
+    if (folder / "manifest.json").exists():
+        before = open_model(str(folder.resolve())).training_images
+    known = before or TrainingImages({}, {})
+    fold = run.fold()
+    names = [*fold["trained_on"], *fold["selected_on"], *fold["held_out"]]
+    try:
+        cohort = Cohort.open(run.config()["data"])
+        if run.about().get("data", {}).get("identity") == cohort.identity:
+            known = known.with_cases(training_images_of(cohort, names))
+    except BrainsegError:
+        pass  # A model without the hashes of images that are gone is a model all the same.
+    return _as_files(known) if known.cases else (None, {})
+
+
+def _as_files(images: TrainingImages) -> tuple[dict[str, str], dict[str, bytes]]:
+    content = images.as_bytes()
+    return {"file": FILE, "sha256": _sha256(content)}, {FILE: content}
 
 
 def export_engines(folder: Path, progress: Callable[[int, int], None] | None = None) -> Model:

@@ -1,15 +1,21 @@
 """CaseRecord: what is known of one case when it leaves the application, as files or as a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainseg.models import Model, fold_words
+from brainseg.cohort import Case
+from brainseg.models import Model
 from brainseg.prediction import Prediction, dice_of_case
+from brainseg.standings import Standing, fold_words
 from brainseg.uncertainty import said_of
 from brainseg.volume import FLAIR, Volume
+
+if TYPE_CHECKING:
+    from brainseg.formats import Intake
 
 SYNTHETIC = "Synthetic: made by a program, of no patient."
 
@@ -20,7 +26,7 @@ class Predicted:
 
     Attributes:
         model: its name.
-        relation: what the model knew of the patient; see :mod:`brainseg.models`.
+        relation: whether the folds were trained on the patient; see :mod:`brainseg.standings`.
         folds: that predicted; their mean is the probability.
         threshold: a probability of at least this is tumour, 0..1.
         probability: (n, h, w) float32, 0..1.
@@ -52,6 +58,11 @@ class Predicted:
     def mirrored(self) -> bool:
         """Return whether each network looked at the mirror image, too."""
         return self.prediction is not None and self.prediction.mirrored
+
+    @property
+    def standing(self) -> Standing:
+        """Return whether the folds that predicted were trained on the patient."""
+        return self.prediction.standing if self.prediction else Standing(self.relation, self.folds)
 
     @property
     def how_made(self) -> list[str]:
@@ -97,7 +108,10 @@ class CaseRecord:
         predicted: a model's part, or None.
         synthetic: whether the case was made, not scanned.
         other: another prediction of the same case, to be compared with the first; or None.
-        warnings: what a person should know before trusting the prediction, a sentence each.
+        warnings: what a person should know before trusting the prediction, a sentence each, the worst
+            first: they stand first in every file, and on every picture of the prediction.
+        unsuitable: whether the images show no head, or are not MR: a page holds the result back until
+            a person asks for it, and every file says so.
     """
 
     case: str
@@ -109,6 +123,7 @@ class CaseRecord:
     synthetic: bool = False
     other: Predicted | None = None
     warnings: tuple[str, ...] = ()
+    unsuitable: bool = False
 
     @property
     def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
@@ -141,6 +156,77 @@ class CaseRecord:
             if region is not None and region.any():
                 return int(region.sum(axis=(1, 2)).argmax())
         return len(self.volume) // 2
+
+
+def record_of_case(
+    case: Case,
+    volume: Volume | None = None,
+    masks: tuple[np.ndarray, np.ndarray] | None = None,
+) -> CaseRecord:
+    """Return the record of a case of a cohort, without a prediction.
+
+    Args:
+        case: see :meth:`brainseg.cohort.Cohort.case`.
+        volume: its own, where it was read already.
+        masks: likewise; see :meth:`brainseg.cohort.Case.masks`.
+
+    Raises:
+        CohortError: no slice can be read.
+    """
+    volume = case.volume() if volume is None else volume
+    masks = case.masks() if masks is None else masks
+    numbers = case.readable["slice_number"]
+    record = record_of(case.name, volume, numbers, *masks, synthetic=case.synthetic)
+    missing = len(case.slices) - len(volume)
+    if not missing:
+        return record
+    left_out = (
+        f"{missing} of {len(case.slices)} slices of {case.name} could not be used and have no "
+        "prediction: `brainseg check` names each."
+    )
+    return replace(record, warnings=(left_out,))
+
+
+def record_of_intake(
+    intake: "Intake",
+    assignment: Mapping[str, int | None],
+    volume: Volume,
+    name: str = "upload",
+) -> CaseRecord:
+    """Return the record of what a person brought, without a prediction, with the masks among it.
+
+    Args:
+        intake: see :func:`brainseg.formats.open_inputs`.
+        assignment: of its series to the sequences.
+        volume: see :func:`brainseg.formats.assemble`.
+        name: as for :func:`record_of_upload`.
+    """
+    from brainseg.formats import left_out, ruling_grid
+
+    grid = ruling_grid(intake, assignment)
+    warnings = intake.warnings
+    if missing := len(intake.refused) + len(left_out(intake, assignment)):
+        # Without their names, which may be a patient's.
+        which = "1 file or series" if missing == 1 else f"{missing} files or series"
+        warnings += (f"{which} could not be used and {'is' if missing == 1 else 'are'} left out.",)
+    truth = intake.truth(volume.pixels.shape)
+    record = record_of(name, volume, grid.slice_numbers, *truth)
+    return replace(record, warnings=warnings, unsuitable=bool(intake.not_mr))
+
+
+def with_prediction(
+    record: CaseRecord, model: Model, prediction: Prediction, threshold: float | None = None
+) -> CaseRecord:
+    """Return a record with what a model predicted of it.
+
+    Args:
+        record: of the same volume; see :func:`brainseg.cautions.with_cautions`.
+        model: what predicted.
+        prediction: by that model.
+        threshold: as for :func:`predicted_by`.
+    """
+    predicted = predicted_by(model, prediction, record.masks, record.there, threshold)
+    return replace(record, predicted=predicted)
 
 
 def record_of(

@@ -8,6 +8,7 @@ import gc
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -20,6 +21,7 @@ import streamlit as st
 from brainseg import checks, evaluation, features, neighbours, payload, statistics, worklist
 from brainseg.acceptances import open_acceptances
 from brainseg.atlas import Atlas, open_atlas
+from brainseg.cautions import with_cautions
 from brainseg.checks.claims import claims_table
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.folds import stamp_of_folds
@@ -33,7 +35,7 @@ from brainseg.foreign_runs import Log, follow
 from brainseg.models import Model, Standing
 from brainseg.prediction import Prediction, predict_timed
 from brainseg.prediction import warm_up as warm_up_model
-from brainseg.record import CaseRecord, record_of
+from brainseg.record import CaseRecord, record_of_case, with_prediction
 from brainseg.reviews import open_reviews
 from brainseg.runs import Run
 from brainseg.volume import Volume
@@ -257,10 +259,26 @@ def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
 def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRecord:
     """Return what leaves the application of a case, with a model's prediction where one is named."""
     facts = cohort.case(case)
-    numbers = facts.readable["slice_number"].tolist()
-    pixels, annotated = volume(cohort, case), masks(cohort, case)
-    predicted = None if model is None else prediction(cohort, case, model)
-    return record_of(case, pixels, numbers, *annotated, model, predicted, synthetic=facts.synthetic)
+    if model is None:
+        return record_of_case(facts, volume(cohort, case), masks(cohort, case))
+    record = cautioned_record(cohort, case, model, model.standing(facts))
+    return with_prediction(record, model, prediction(cohort, case, model))
+
+
+def cautioned_record(cohort: Cohort, case: str, model: Model, standing: Standing) -> CaseRecord:
+    """Return a case with the warnings of a prediction; see :func:`brainseg.cautions.with_cautions`."""
+    warnings, unsuitable = _cautions(cohort, case, model, standing)
+    return replace(case_record(cohort, case), warnings=warnings, unsuitable=unsuitable)
+
+
+@st.cache_data(
+    max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
+)
+def _cautions(
+    cohort: Cohort, case: str, model: Model, standing: Standing
+) -> tuple[tuple[str, ...], bool]:
+    record = with_cautions(case_record(cohort, case), model, standing)
+    return record.warnings, record.unsuitable
 
 
 @st.cache_resource(

@@ -9,25 +9,31 @@ import streamlit as st
 from brainseg.errors import ModelError
 from brainseg.models import (
     DEFAULT_MODEL,
-    HELD_OUT,
     MODELS,
-    NEW,
-    SEEN,
     Model,
-    Standing,
-    fold_words,
     list_models,
     open_model,
 )
+from brainseg.standings import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
 from dashboard import address, state, widgets
 
-RELATION_COLOURS = {HELD_OUT: "green", NEW: "blue", SEEN: "orange"}
+RELATION_COLOURS = {HELD_OUT: "green", NEW: "blue", SEEN: "orange", UNKNOWN: "gray"}
+
+RELATION_ICONS = {
+    HELD_OUT: ":material/verified:",
+    NEW: ":material/fiber_new:",
+    SEEN: ":material/visibility:",
+    UNKNOWN: ":material/question_mark:",
+}
 
 RELATION_MEANS = (
-    f"“{HELD_OUT}”: the fold that predicts never saw the patient; “{NEW}”: no fold knows the "
-    f"patient; “{SEEN}”: the model learned from the patient, so the score says nothing of new ones."
+    f"“{HELD_OUT}”: the fold that predicts was not trained on the patient; “{NEW}”: no fold was; "
+    f"“{SEEN}”: every fold was, so the score does not show how the model does on new patients."
 )
 
+
+_SHOWN_ANYWAY = "_shown_anyway"
+"""Of which images the result is shown although it is not to be relied on; not a widget."""
 
 NO_PREDICTION = "none"
 """The choice of a page that can do without a model."""
@@ -79,18 +85,54 @@ def optional_picker() -> Model | None:
         widgets.refuse(error)
 
 
-def standing_badge(standing: Standing) -> None:
-    """Say whether the model saw the patient, which is what a Dice beside it is worth."""
-    folds = fold_words(standing.folds)
-    if standing.relation == HELD_OUT:
-        st.badge(f"never seen: predicted by {folds}", icon=":material/verified:", color="green")
-    elif standing.relation == NEW:
-        st.badge(f"new to the model: predicted by {folds}", icon=":material/fiber_new:")
-    else:
-        st.warning(
-            "The model learned from this patient: this Dice says nothing of new ones.",
-            icon=":material/visibility:",
-        )
+def standing_badge(standing: Standing, side: str = "") -> None:
+    """Say whether the model was trained on the patient, which is what a Dice beside it is worth.
+
+    Args:
+        standing: of the patient.
+        side: what stands in front, where two predictions are compared: “Left: ”.
+    """
+    if standing.seen and not side:
+        return  # It is among the warnings.
+    st.badge(
+        f"{side}{standing.in_words().removesuffix('.')}",
+        icon=RELATION_ICONS[standing.relation],
+        color=RELATION_COLOURS[standing.relation],
+    )
+
+
+def warn(sentences: tuple[str, ...], unsuitable: bool = False) -> None:
+    """Show the warnings of a prediction, the ones that its files carry; in red where it is no MR."""
+    for sentence in sentences:
+        said = widgets.plain(sentence, longest=600)
+        if unsuitable:
+            st.error(said, icon=":material/report:")
+        else:
+            st.warning(said, icon=":material/warning:")
+
+
+def held_back(key: tuple, unsuitable: bool) -> bool:
+    """Return whether a result is to stay hidden, with the button that shows it.
+
+    Args:
+        key: what stands for the images in this session; another's result is hidden again.
+        unsuitable: see :class:`brainseg.record.CaseRecord`.
+    """
+    if not unsuitable or st.session_state.get(_SHOWN_ANYWAY) == key:
+        return False
+    st.info(
+        "No prediction is shown, because the images do not look like an axial head MRI. You can look "
+        "at it anyway; every file will carry the warnings above.",
+        icon=":material/visibility_off:",
+    )
+    st.button(
+        "Show anyway",
+        on_click=st.session_state.__setitem__,
+        args=(_SHOWN_ANYWAY, key),
+        key="show_anyway",
+        icon=":material/visibility:",
+    )
+    return True
 
 
 def option_for(model: Model) -> str:

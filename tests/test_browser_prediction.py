@@ -210,7 +210,7 @@ def test_two_folds_are_compared_at_one_position(page_of, case):
     assert [title.split(":")[0] for title in titles] == ["Left", "Right", "Right less left"]
     labels = page.locator(".overlay").evaluate_all("all => all.map(one => one.ariaLabel)")
     assert all(f"slice {last}" in label for label in labels)
-    assert page.get_by_text("learned from this patient").first.is_visible()
+    assert page.get_by_text("was trained on this patient").first.is_visible()
     assert [row for row in numbers_in(page) if row.endswith("Dice of both")]
     assert page.failed == []
 
@@ -325,5 +325,5 @@ def test_the_example_shows_what_a_prediction_is(page_of):
     page = page_of("?source=your+own+files")
     page.get_by_role("button", name="Try the example").click()
     assert drawn(page)["case"].startswith("SYNTH_")
-    assert page.get_by_text("synthetic: of no patient").is_visible()
+    assert page.get_by_text("Synthetic: not a patient").is_visible()
     assert page.failed == []

@@ -161,7 +161,7 @@ def test_the_text_beside_the_files_says_what_they_are(tiny_cohort):
         RESEARCH_USE,
         PLACEHOLDER_AFFINE,
         "post-contrast: the same pixels as FLAIR",
-        "net, fold 2, patient held out; 1 where the probability is at least 0.75",
+        "net, fold 2; 1 where the probability is at least 0.75",
         f"{FLAIR_REPEATED}_report.pdf",
     ):
         assert sentence in told

@@ -6,14 +6,23 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from conftest import CHECKOUT
+from PIL import Image, ImageCms
 from pydicom.dataset import Dataset
 from written_dicom import SECRETS, written_series
 
 from brainseg import RESEARCH_USE
 from brainseg.errors import BrainsegError
-from brainseg.exports.dicom_seg import KEEP_IDENTITY, SERIES_DESCRIPTION, dicom_seg_bytes
+from brainseg.exports.dicom_seg import (
+    KEEP_IDENTITY,
+    SERIES_DESCRIPTION,
+    XYZ_OF_SRGB,
+    dicom_seg_bytes,
+    lab_of,
+)
 from brainseg.exports.prediction import prediction_files
 from brainseg.formats import Intake, assemble, guess_assignment, open_inputs
+from brainseg.imaging import PREDICTION_COLOUR
 from brainseg.models import NEW, Standing
 from brainseg.prediction import Prediction
 from brainseg.record import Predicted, record_of_upload
@@ -133,3 +142,60 @@ def test_images_that_it_could_not_refer_to_are_a_sentence_and_cost_no_other_file
     assert "upload_prediction.dcm" not in made
     assert "upload_prediction.nii.gz" in made
     assert "FrameOfReferenceUID" in made["upload_about.txt"].decode()
+
+
+def profile_lab(colour: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Return what another implementation, LittleCMS, makes of an sRGB colour: Lab under D50."""
+    to_lab = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
+    pixel = ImageCms.applyTransform(Image.new("RGB", (1, 1), colour), to_lab).getpixel((0, 0))
+    return pixel[0] / 2.55, pixel[1] - 128.0, pixel[2] - 128.0
+
+
+def srgb_of(lab: tuple[float, float, float]) -> np.ndarray:
+    """Return an sRGB colour, 0..255, of Lab under D50, by the textbook and not by the product."""
+    height = (lab[0] + 16) / 116
+    shares = np.array([height + lab[1] / 500, height, height - lab[2] / 200])
+    xyz = np.where(shares > 6 / 29, shares**3, 3 * (6 / 29) ** 2 * (shares - 4 / 29))
+    linear = np.linalg.solve(XYZ_OF_SRGB, xyz * [0.96422, 1.0, 0.82521])
+    bright = 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055
+    return 255 * np.where(linear > 0.0031308, bright, 12.92 * linear)
+
+
+def test_the_segment_has_the_colour_of_the_page_as_lab_under_d50(series):
+    _, intake = series
+    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
+    (segment,) = read.SegmentSequence
+    stored = segment.RecommendedDisplayCIELabValue
+    assert [type(value) for value in stored] == [int] * 3
+    lab = highdicom.color.CIELabColor.from_dicom_value([*stored]).lab
+    np.testing.assert_allclose(lab, profile_lab(PREDICTION_COLOUR), atol=1.0)
+    np.testing.assert_allclose(srgb_of(lab), PREDICTION_COLOUR, atol=0.5)
+    layers = (CHECKOUT / "dashboard" / "static" / "viewer" / "layers.js").read_text()
+    red, green, blue = PREDICTION_COLOUR
+    assert f'PREDICTION_COLOUR = "#{red:02x}{green:02x}{blue:02x}"' in layers
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (230, 159, 0), (3, 200, 90)])
+def test_colours_come_back_from_lab(colour):
+    np.testing.assert_allclose(srgb_of(lab_of(colour)), colour, atol=0.5)
+    np.testing.assert_allclose(lab_of(colour), profile_lab(colour), atol=1.0)
+
+
+def test_warnings_stand_in_the_segment_and_a_viewer_sees_that_there_are_some(series):
+    _, intake = series
+    warnings = ("These files are CT, not MR.", "“Odd” − very. " + "long " * 300)
+    content = dicom_seg_bytes(marked(intake), intake.grid.source, warnings=warnings)
+    read = pydicom.dcmread(io.BytesIO(content))
+    (segment,) = read.SegmentSequence
+    assert segment.SegmentLabel.startswith("WARNINGS")
+    assert segment.SegmentDescription.startswith(
+        'Warning: These files are CT, not MR. Warning: "Odd" - very. long'
+    )
+    assert len(segment.SegmentDescription) <= 1024
+    assert read.SeriesDescription.startswith("WARNINGS")
+    assert max(len(read.SeriesDescription), len(segment.SegmentLabel)) <= 64
+    bare = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
+    assert "SegmentDescription" not in bare.SegmentSequence[0]
+    assert bare.SOPInstanceUID != read.SOPInstanceUID

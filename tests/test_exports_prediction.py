@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
@@ -95,6 +96,7 @@ def test_measures_are_of_the_prediction_alone_where_there_is_no_mask(record):
 
 
 def test_the_overlay_is_the_slice_with_the_prediction_outlined(record):
+    record = replace(record, warnings=())
     files = prediction_files(record, kinds=("overlay",))
     picture = np.asarray(Image.open(io.BytesIO(files["upload_2_overlay.png"])))
     np.testing.assert_array_equal(picture, overlay(record, 1))
@@ -152,5 +154,6 @@ def test_a_nifti_input_gets_its_own_shape_and_affine_back(kind, axes):
 
 
 def test_pictures_have_a_placeholder_for_geometry(record):
+    record = replace(record, warnings=())
     content = prediction_files(record, kinds=("nifti",))["upload_prediction.nii.gz"]
     assert content == nifti_bytes(record.predicted.mask, record.volume, "prediction", is_mask=True)

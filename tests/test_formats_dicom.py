@@ -270,7 +270,7 @@ def test_images_without_a_place_are_taken_in_their_own_order() -> None:
 def test_patient_data_and_burned_in_text_are_warned_of_and_never_shown() -> None:
     tags = {"PatientName": SECRET, "PatientID": SECRET, "SeriesDescription": SECRET}
     intake = open_inputs(dicom_series(STACK, BurnedInAnnotation="YES", **tags))
-    assert intake.warnings[0].startswith("The files hold data of a patient")
+    assert intake.warnings[0].startswith("These DICOM files contain patient identifiers.")
     assert "burned-in annotation" in intake.warnings[1]
     assert SECRET not in repr(intake) + repr(intake.grid.source)
     assert str(intake.grid.source.datasets()[0].PatientName) == SECRET
@@ -293,4 +293,16 @@ def test_a_value_that_is_none_is_not_quoted(tag: str, caplog: pytest.LogCaptureF
 
 
 def test_another_modality_is_warned_of() -> None:
-    assert "they are CT" in open_inputs(dicom_series(STACK, Modality="CT")).warnings[-1]
+    intake = open_inputs(dicom_series(STACK, Modality="CT"))
+    assert intake.warnings[0].startswith("These files are CT, not MR.")
+    assert intake.not_mr == ("CT",)
+
+
+@pytest.mark.parametrize(("said", "means"), [("PT", "PET"), ("MG", "X-ray"), ("XC", "photographs")])
+def test_each_modality_that_is_not_mr_is_named(said, means) -> None:
+    assert open_inputs(dicom_series(STACK, Modality=said)).not_mr == (means,)
+
+
+@pytest.mark.parametrize("said", ["MR", "OT", None])
+def test_what_is_mr_or_does_not_say_is_not_called_anything_else(said) -> None:
+    assert open_inputs(dicom_series(STACK, Modality=said)).not_mr == ()

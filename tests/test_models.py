@@ -8,7 +8,8 @@ import pytest
 
 from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
-from brainseg.models import HELD_OUT, NEW, SEEN, list_models, open_model
+from brainseg.models import list_models, open_model
+from brainseg.standings import HELD_OUT, NEW, SEEN, UNKNOWN
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_a_case_is_held_out_seen_or_new(tiny_model, taught_root, tiny_cohort):
         assert model.standing(taught.case(case)).relation == SEEN
         assert model.standing(taught.case(case)).seen
     assert model.standing(others.case(others.cases[0])).relation == NEW
-    assert model.standing(None).relation == NEW
+    assert model.standing(None).relation == UNKNOWN
 
 
 def test_the_first_unseen_case_is_a_held_out_or_a_new_one(tiny_model, taught_root, tiny_cohort):

@@ -5,8 +5,9 @@ import pytest
 from conftest import FIRST
 
 from brainseg.cohort import Cohort
-from brainseg.models import HELD_OUT, NEW, SEEN, Standing, open_model
+from brainseg.models import open_model
 from brainseg.prediction_comparison import difference_of, standing_of_fold
+from brainseg.standings import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
 
 
 def test_the_numbers_are_those_of_a_small_example():
@@ -37,7 +38,7 @@ def test_a_fold_knows_the_cases_it_learned_or_was_selected_on(taught, tiny_model
         (record.selected_on[0], SEEN),
     ):
         assert standing_of_fold(model, 0, taught.case(name)) == Standing(relation, (0,))
-    assert standing_of_fold(model, 0, None) == Standing(NEW, (0,))
+    assert standing_of_fold(model, 0, None) == Standing(UNKNOWN, (0,))
 
 
 def test_a_case_of_another_patient_is_new_to_a_fold(tiny_cohort, tiny_model):

@@ -13,6 +13,7 @@ from brainseg.errors import ModelError
 from brainseg.models import open_model
 from brainseg.publishing import export_engines, publish, publish_all
 from brainseg.runs import Run
+from brainseg.training_images import FILE
 
 
 def test_a_published_model_names_the_runs_cases_threshold_and_input(tiny_run, tiny_model):
@@ -77,6 +78,7 @@ def test_folds_are_published_one_after_the_other_and_replaced(tiny_run, tiny_mod
     assert model.folds[1].held_out == model.folds[0].trained_on
     assert {path.name for path in folder.iterdir()} == {
         "manifest.json",
+        FILE,
         *(file for record in model.folds for file in record.files),
     }
     for number in (0, 1):

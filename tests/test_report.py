@@ -16,12 +16,12 @@ from pypdf import PdfReader
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.cohort import Cohort
-from brainseg.models import HELD_OUT, NEW, SEEN
 from brainseg.record import CaseRecord, Predicted, record_of
 from brainseg.report import Outline, Page, case_report
 from brainseg.report.drawing import edges_of
 from brainseg.report.text import REPLACED_MEANS, as_text, drawable, shortened
 from brainseg.reviews import open_reviews
+from brainseg.standings import HELD_OUT, NEW, SEEN, UNKNOWN
 from brainseg.volume import Volume
 
 
@@ -76,7 +76,8 @@ def test_a_prediction_is_told_with_model_fold_threshold_and_score(record):
     told = words(case_report(with_prediction(record), made_on=date(2026, 3, 4)))
     for expected in (
         "Model net",
-        "fold 2: it never saw this patient",
+        "Predicted by fold 2",
+        "Held-out prediction: fold 2 was not trained on this patient.",
         "Threshold 0.40",
         "Dice of the case 0.812",
         "prediction of net",
@@ -84,8 +85,11 @@ def test_a_prediction_is_told_with_model_fold_threshold_and_score(record):
         "2026-03-04",
     ):
         assert expected in told, told
-    assert "says nothing of new ones" in words(case_report(with_prediction(record, SEEN)))
-    assert "does not know this patient" in words(case_report(with_prediction(record, NEW)))
+    assert "the Dice is not meaningful" in words(case_report(with_prediction(record, SEEN)))
+    assert "This patient was not in the training data" in words(
+        case_report(with_prediction(record, NEW))
+    )
+    assert "It is unknown whether" in words(case_report(with_prediction(record, UNKNOWN)))
     unscored = replace(record, there=np.zeros(3, bool), masks=np.zeros_like(record.masks))
     told = words(
         case_report(

@@ -97,7 +97,7 @@ def test_a_model_adds_its_probability_and_what_it_knew(monkeypatch, tiny_cohort,
     header, arrays = viewed(app)
     assert arrays["probability"].shape == (3, 64, 64)
     assert header["made_by"] == "tiny: fold 0"
-    assert "new to the model" in texts(app)
+    assert "This patient was not in the training data" in texts(app)
 
 
 def test_an_unknown_model_is_said_and_the_case_shown_without(monkeypatch, tiny_cohort):

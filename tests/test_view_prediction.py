@@ -98,7 +98,7 @@ def test_the_viewer_is_sent_what_the_core_predicts_of_a_held_out_case(
     assert header["case"] == held_out
     assert header["made_by"] == "tiny: fold 0"
     assert header["threshold"] == pytest.approx(model.threshold, abs=0.5 / STEPS)
-    assert "never seen: predicted by fold 0" in said(app)
+    assert "Held-out prediction: fold 0 was not trained on this patient" in said(app)
     assert facts(app)["Patient"] == "held out"
     assert facts(app)["Engine"]
     assert facts(app)["Time"].endswith("s for 5 slices")
@@ -138,8 +138,8 @@ def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taugh
     assert np.array_equal(arrays["probability"], in_steps(predict(volume, model, (0,))))
     assert np.array_equal(arrays["other"], in_steps(predict(volume, model, (1,))))
     assert header["other"]["made_by"] == "two: fold 1"
-    assert "left: fold 0 never saw the patient" in said(app)
-    assert "right: fold 1 learned from this patient" in said(app)
+    assert "Left: Held-out prediction: fold 0 was not trained on this patient" in said(app)
+    assert "Right: Fold 1 was trained on this patient; the Dice is not meaningful" in said(app)
     assert [one.label for one in app.metric][:2] == ["Dice of both", "Voxels that differ"]
     assert facts(app, "Left")["Predicted by"] == "fold 0"
     assert facts(app, "Right")["Predicted by"] == "fold 1"
@@ -164,12 +164,12 @@ def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
 def test_a_seen_patient_is_warned_of(monkeypatch, taught_root, model):
     case = model.folds[0].trained_on[0]
     app = open_page(monkeypatch, taught_root, "prediction", case=case)
-    assert "learned from this patient: this Dice says nothing" in app.warning[0].value
+    assert "Fold 0 was trained on this patient; the Dice" in app.warning[0].value
 
 
 def test_a_new_patient_is_called_new(monkeypatch, tiny_cohort, model):
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
-    assert "new to the model: predicted by fold 0" in said(app)
+    assert "This patient was not in the training data" in said(app)
 
 
 def test_an_unknown_case_is_one_sentence_and_the_list(monkeypatch, tiny_cohort, model):
@@ -230,7 +230,8 @@ def test_an_upload_is_predicted_with_its_notes_and_needs_no_cohort(monkeypatch, 
     assert any("16-bit rescaled" in note for note in header["notes"])
     assert any("filled with FLAIR" in note for note in header["notes"])
     assert "mask" not in arrays
-    assert "cannot be told from an image" in said(app)
+    assert "It is unknown whether this patient was in the training data" in said(app)
+    assert facts(app)["Patient"] == "unknown"
 
 
 def test_a_colour_slice_of_the_cohort_keeps_its_three_sequences(monkeypatch, model):

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,30 +24,44 @@ def file_stem(case: str) -> str:
     return re.sub(r"[^\w.-]+", "_", case).strip("._")[:LONGEST_STEM] or "case"
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
-    """Return a picture as a PNG file whose text chunk says that it is for research only.
+def one_line(text: str) -> str:
+    """Return text without line breaks, for a comment that ends with its line."""
+    return " ".join(text.split())
+
+
+def png_bytes(picture: np.ndarray, warnings: Sequence[str] = ()) -> bytes:
+    """Return a picture as a PNG file whose text chunks hold its warnings and the research-use sentence.
 
     Args:
         picture: (h, w, 3) or (h, w) uint8; bool is written as 0 and 255.
+        warnings: a sentence each.
     """
     if picture.dtype == bool:
         picture = picture.astype(np.uint8) * 255
     text = PngImagePlugin.PngInfo()
+    if warnings:
+        text.add_itxt("Warning", " ".join(map(one_line, warnings)))
     text.add_text("Comment", RESEARCH_USE)
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG", pnginfo=text)
     return file.getvalue()
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as UTF-8 CSV; its first line is a comment with the research-use sentence.
+def csv_bytes(table: pd.DataFrame, warnings: Sequence[str] = ()) -> bytes:
+    """Return a table as UTF-8 CSV below comments: its warnings, then the research-use sentence.
 
     Text that a spreadsheet would take for a formula, for it begins with =, +, -, @ or a tab, gets an
     apostrophe in front: names and comments are other people's words. Numbers stay as they are, and
     lines in a text end with a newline alone.
+
+    Args:
+        table: of any columns.
+        warnings: a sentence each.
     """
+    comments = [*(f"Warning: {one_line(warning)}" for warning in warnings), RESEARCH_USE]
+    head = "".join(f"# {comment}\n" for comment in comments)
     safe = table.apply(_text_without_formulas).rename(columns=_no_formula)
-    return f"# {RESEARCH_USE}\n{safe.to_csv(index=False)}".encode()
+    return f"{head}{safe.to_csv(index=False)}".encode()
 
 
 def refuse_inside(out: Path, dataset: Path) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from brainseg import RESEARCH_USE, __version__
 from brainseg.exports import file_stem
 from brainseg.exports.nifti import UNKNOWN_SLICES, affine_warning
-from brainseg.models import fold_words
 from brainseg.record import SYNTHETIC, CaseRecord
+from brainseg.standings import fold_words
 from brainseg.volume import FLAIR
 
 
 def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False) -> bytes:
-    """Return the text that lies beside a case's files, UTF-8.
+    """Return the text that lies beside a case's files, UTF-8, its warnings first.
 
     Args:
         record: whose files they are.
@@ -19,6 +19,7 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
         on_source: whether the NIfTI files lie on the grid of the file that was predicted.
     """
     lines = [
+        *(f"Warning: {warning}" for warning in record.warnings),
         RESEARCH_USE,
         f"{record.case}, exported by brainseg {__version__}",
         *([SYNTHETIC] if record.synthetic else []),
@@ -29,11 +30,11 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
     ]
     if predicted := record.predicted:
         lines.append(
-            f"prediction: {predicted.model}, {fold_words(predicted.folds)}, patient "
-            f"{predicted.relation}; 1 where the probability is at least {predicted.threshold:g}."
+            f"prediction: {predicted.model}, {fold_words(predicted.folds)}; 1 where the probability is "
+            f"at least {predicted.threshold:g}."
         )
+        lines.append(predicted.standing.in_words())
         lines += predicted.how_made + predicted.how_sure(record.slice_numbers)
-    lines += [f"Warning: {warning}" for warning in record.warnings]
     lines += [f"Note: {note}" for note in record.volume.notes]
     return "\n".join([*lines, "", *names, ""]).encode()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainseg.cautions import with_cautions
 from brainseg.cohort import Cohort
 from brainseg.exports import csv_bytes, file_stem, refuse_inside, refuse_to_replace
 from brainseg.exports.about import about_text
@@ -16,7 +17,7 @@ from brainseg.exports.tables import slice_table
 from brainseg.home import write_atomically
 from brainseg.models import Model
 from brainseg.prediction import predict_timed
-from brainseg.record import CaseRecord, record_of
+from brainseg.record import CaseRecord, record_of_case, with_prediction
 from brainseg.report import case_report
 from brainseg.reviews import open_reviews
 
@@ -30,7 +31,9 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
     """
     volume, stem = record.volume, file_stem(record.case)
     files = {
-        f"{stem}_{name.lower()}.nii.gz": nifti_bytes(volume.sequence(name), volume, name)
+        f"{stem}_{name.lower()}.nii.gz": nifti_bytes(
+            volume.sequence(name), volume, name, warnings=record.warnings
+        )
         for name in volume.sequences
     }
     if record.there.any():
@@ -38,7 +41,7 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
         if not record.there.all():
             mask = mask.astype("float32")
             mask[~record.there] = float("nan")
-        files[f"{stem}_mask.nii.gz"] = nifti_bytes(mask, volume, "mask", is_mask=True)
+        files[f"{stem}_mask.nii.gz"] = nifti_bytes(mask, volume, "mask", True, record.warnings)
     return files | (predicted_nifti_files(record) if record.predicted else {})
 
 
@@ -54,7 +57,7 @@ def case_files(
     """
     stem = file_stem(record.case)
     files = nifti_files(record)
-    files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record))
+    files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record), record.warnings)
     files[f"{stem}_report.pdf"] = case_report(record, reviews, made_on)
     files[f"{stem}_about.txt"] = about_text(record, list(files))
     return files
@@ -94,12 +97,11 @@ def export_case(
     # Every export has this one: asked for here, so that nobody waits for a prediction to be refused.
     refuse_to_replace([out / f"{file_stem(name)}_about.txt"], overwrite)
     case = cohort.case(name)
-    volume, (masks, there) = case.volume(), case.masks()
-    predicted = predict_timed(volume, model, model.standing(case)) if model else None
-    numbers = case.readable["slice_number"]
-    record = record_of(
-        name, volume, numbers, masks, there, model, predicted, synthetic=case.synthetic
-    )
+    record = record_of_case(case)
+    if model:
+        standing = model.standing(case)
+        record = with_cautions(record, model, standing)
+        record = with_prediction(record, model, predict_timed(record.volume, model, standing))
     files = case_files(record, open_reviews(cohort).of(name), date.today())
     return write_case(files, out, overwrite)
 

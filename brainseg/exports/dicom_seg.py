@@ -15,8 +15,9 @@ import numpy as np
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError
 from brainseg.formats.dicom_frames import ENHANCED_MR
-from brainseg.models import fold_words
+from brainseg.imaging import PREDICTION_COLOUR
 from brainseg.record import Predicted
+from brainseg.standings import fold_words
 
 if TYPE_CHECKING:
     import highdicom
@@ -33,8 +34,23 @@ KEEP_IDENTITY = (
 """What the choice of ``keep_identity`` means, for a page to say beside its box."""
 
 SERIES_DESCRIPTION = "Research only, not a medical device: brainseg prediction"
+WARNED_DESCRIPTION = "WARNINGS: see segment. Research only: brainseg prediction"
 CONTENT_LABEL = "RESEARCH_ONLY"
 SEGMENT_LABEL = "FLAIR abnormality (predicted)"
+WARNED_LABEL = f"WARNINGS: {SEGMENT_LABEL}"
+
+LONGEST_DESCRIPTION = 1024
+"""Characters of a DICOM short text (ST)."""
+
+XYZ_OF_SRGB = np.array(
+    [
+        [0.4360747, 0.3850649, 0.1430804],
+        [0.2225045, 0.7168786, 0.0606169],
+        [0.0139322, 0.0971045, 0.7141733],
+    ]
+)
+"""From linear sRGB to XYZ under D50, the profile connection space of ICC that DICOM's CIELab is in
+(PS3.3 C.10.7.1.1); its rows sum to the white point. The white of sRGB, D65, is adapted by Bradford."""
 
 _NEEDED = ("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
 _NEEDED += ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
@@ -50,14 +66,21 @@ _SERIES_NUMBER = 9000  # far from those of a scanner
 
 
 def dicom_seg_bytes(
-    predicted: Predicted, source: "DicomSource", keep_identity: bool = False
+    predicted: Predicted,
+    source: "DicomSource",
+    keep_identity: bool = False,
+    warnings: Sequence[str] = (),
 ) -> bytes:
     """Return a prediction's mask as a DICOM Segmentation object of one binary segment.
+
+    The segment has the colour of the page's prediction, without which some viewers do not open it.
 
     Args:
         predicted: its mask is on the grid of the volume that the images became.
         source: of the grid of that volume; the frames refer to its images.
         keep_identity: see :data:`KEEP_IDENTITY`.
+        warnings: a sentence each; with any, the label of the segment and the description of the series
+            say so, and the description of the segment holds them.
 
     Raises:
         BrainsegError: the images lack what a segmentation object must refer to.
@@ -70,13 +93,13 @@ def dicom_seg_bytes(
         images = [_without_the_patient(one, keep_identity) for one in source.datasets()]
         _make_parallel(images)
         content = hashlib.sha256(frames.tobytes()).hexdigest()
-        identity = [str(images[0].SOPInstanceUID), version, content]
+        identity = [str(images[0].SOPInstanceUID), version, content, *warnings]
         segmentation = highdicom.seg.Segmentation(
             source_images=[_multi_frame(images)] if _is_multi_frame(images[0]) else images,
             pixel_array=frames,
             plane_positions=_positions(images),
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_segment(predicted, version)],
+            segment_descriptions=[_segment(predicted, version, warnings)],
             series_instance_uid=_uid("series", *identity),
             series_number=_SERIES_NUMBER,
             sop_instance_uid=_uid("instance", *identity),
@@ -89,7 +112,7 @@ def dicom_seg_bytes(
             content_description=RESEARCH_USE,
             content_creator_name="brainseg^",  # a name of one component ends so
             content_qualification=highdicom.ContentQualificationValues.RESEARCH,
-            series_description=SERIES_DESCRIPTION,
+            series_description=WARNED_DESCRIPTION if warnings else SERIES_DESCRIPTION,
         )
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         # highdicom's own words may hold a value of the images.
@@ -102,7 +125,23 @@ def dicom_seg_bytes(
     return file.getvalue()
 
 
-def _segment(predicted: Predicted, version: str) -> object:
+def lab_of(colour: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Return an sRGB colour as CIE L*a*b* under D50, L* 0..100.
+
+    highdicom's own conversion stays under D65, which is not what DICOM asks for.
+
+    Args:
+        colour: RGB, 0..255.
+    """
+    channels = np.array(colour) / 255
+    bright = channels > 0.04045
+    linear = np.where(bright, ((channels + 0.055) / 1.055) ** 2.4, channels / 12.92)
+    share = XYZ_OF_SRGB @ linear / XYZ_OF_SRGB.sum(axis=1)
+    x, y, z = np.where(share > (6 / 29) ** 3, np.cbrt(share), share * (29 / 6) ** 2 / 3 + 4 / 29)
+    return float(116 * y - 16), float(500 * (x - y)), float(200 * (y - z))
+
+
+def _segment(predicted: Predicted, version: str, warnings: Sequence[str]) -> object:
     import highdicom
     from pydicom.sr.codedict import codes
 
@@ -117,15 +156,22 @@ def _segment(predicted: Predicted, version: str) -> object:
             "threshold": f"{predicted.threshold:g}",
         },
     )
-    return highdicom.seg.SegmentDescription(
+    segment = highdicom.seg.SegmentDescription(
         segment_number=1,
-        segment_label=SEGMENT_LABEL,
+        segment_label=WARNED_LABEL if warnings else SEGMENT_LABEL,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Lesion,
         algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=algorithm,
         anatomic_regions=[codes.SCT.Brain],
+        display_color=highdicom.color.CIELabColor(*lab_of(PREDICTION_COLOUR)),
     )
+    if warnings:
+        said = " ".join(f"Warning: {warning}" for warning in warnings)
+        # In ASCII, which is part of every character set that the images may have.
+        plain = said.translate(str.maketrans("“”‘’–−", "\"\"''--")).encode("ascii", "replace")
+        segment.SegmentDescription = plain.decode()[:LONGEST_DESCRIPTION]
+    return segment
 
 
 def _without_the_patient(header: "pydicom.Dataset", keep_identity: bool) -> "pydicom.Dataset":

@@ -10,6 +10,7 @@ spacing alone where that is known.
 """
 
 import gzip
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,13 @@ def affine_warning(volume: Volume) -> str | None:
     return PLACEHOLDER_DISTANCE if volume.spacing_mm[0] is None else PLACEHOLDER_ORIENTATION
 
 
-def nifti_bytes(voxels: np.ndarray, volume: Volume, name: str = "", is_mask: bool = False) -> bytes:
+def nifti_bytes(
+    voxels: np.ndarray,
+    volume: Volume,
+    name: str = "",
+    is_mask: bool = False,
+    warnings: Sequence[str] = (),
+) -> bytes:
     """Return one array on a volume's grid as .nii.gz; the same content gives the same bytes.
 
     Args:
@@ -65,6 +72,7 @@ def nifti_bytes(voxels: np.ndarray, volume: Volume, name: str = "", is_mask: boo
         volume: whose spacing and affine are written.
         name: what the file holds, in its field ``intent_name``: at most 15 ASCII characters.
         is_mask: marks the values as labels.
+        warnings: for the header's comment, a sentence each.
 
     Raises:
         ValueError: the array is not on the volume's grid.
@@ -79,11 +87,15 @@ def nifti_bytes(voxels: np.ndarray, volume: Volume, name: str = "", is_mask: boo
 
     image = nib.Nifti1Image(_stored(voxels).transpose(2, 1, 0), None)
     _set_geometry(image, volume)
-    return _packed(image, name, is_mask, affine_warning(volume))
+    return _packed(image, name, is_mask, [*warnings], affine_warning(volume))
 
 
 def nifti_bytes_as_source(
-    voxels: np.ndarray, source: "NiftiSource", name: str = "", is_mask: bool = False
+    voxels: np.ndarray,
+    source: "NiftiSource",
+    name: str = "",
+    is_mask: bool = False,
+    warnings: Sequence[str] = (),
 ) -> bytes:
     """Return one array on the very grid of the NIfTI file that was predicted, as .nii.gz.
 
@@ -95,6 +107,7 @@ def nifti_bytes_as_source(
         source: of :func:`brainseg.formats.ruling_grid`.
         name: as for :func:`nifti_bytes`.
         is_mask: likewise.
+        warnings: likewise.
     """
     import nibabel as nib
 
@@ -102,21 +115,28 @@ def nifti_bytes_as_source(
     stored = np.ascontiguousarray(source.back(_stored(voxels)))
     header.set_data_dtype(stored.dtype)
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    return _packed(kind(stored, None, header), name, is_mask, None)
+    return _packed(kind(stored, None, header), name, is_mask, [*warnings])
 
 
 def _stored(voxels: np.ndarray) -> np.ndarray:
     return voxels.astype(np.uint8) if voxels.dtype == bool else voxels
 
 
-def _packed(image: "nib.Nifti1Image", name: str, is_mask: bool, warning: str | None) -> bytes:
+def _packed(
+    image: "nib.Nifti1Image",
+    name: str,
+    is_mask: bool,
+    warnings: list[str],
+    of_affine: str | None = None,
+) -> bytes:
     """Return an image as .nii.gz whose header says what it holds, and what it is not."""
     import nibabel as nib
 
     header = image.header
     header["descrip"] = f"{RESEARCH_USE} brainseg {__version__}".encode()[:79]
     header.set_intent("label" if is_mask else "none", name=name)
-    told = " ".join(filter(None, (RESEARCH_USE, warning)))
+    stamps = [f"Warning: {warning}" for warning in warnings]
+    told = " ".join(filter(None, (*stamps, RESEARCH_USE, of_affine)))
     header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, told.encode()))
     return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)
 

@@ -10,6 +10,7 @@ from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes, file_stem, png_bytes
 from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes, nifti_bytes_as_source
+from brainseg.exports.stamp import stamped
 from brainseg.exports.tables import case_table, slice_table
 from brainseg.formats import DicomSource, NiftiSource
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, shown
@@ -41,7 +42,8 @@ def prediction_files(
 ) -> dict[str, bytes]:
     """Return the files of a prediction by name, none of which holds a tag of the patient.
 
-    Where a DICOM segmentation cannot be made, the others are, and the text about them says why.
+    The record's warnings stand first in each of them, and are drawn into the overlay. Where a DICOM
+    segmentation cannot be made, the others are, and a note says why.
 
     Args:
         record: with a prediction; see :func:`brainseg.record.record_of_upload`.
@@ -61,23 +63,25 @@ def prediction_files(
     if MASKS in kinds:
         names = slice_stems(record)
         for name, plane in zip(names, record.predicted.mask, strict=True):
-            files[f"{name}_prediction.png"] = png_bytes(plane)
+            files[f"{name}_prediction.png"] = png_bytes(plane, record.warnings)
     if NIFTI in kinds:
         files |= predicted_nifti_files(record, source if is_nifti else None)
     if DICOM_SEG in kinds and isinstance(source, DicomSource):
         from brainseg.exports.dicom_seg import dicom_seg_bytes
 
         try:
-            content = dicom_seg_bytes(record.predicted, source, keep_identity)
+            content = dicom_seg_bytes(record.predicted, source, keep_identity, record.warnings)
             files[f"{stem}_prediction.dcm"] = content
         except BrainsegError as error:
-            record = replace(record, warnings=(*record.warnings, str(error)))
+            notes = (*record.volume.notes, str(error))
+            record = replace(record, volume=replace(record.volume, notes=notes))
     if OVERLAY in kinds:
         name = slice_stems(record)[record.key_slice]
-        files[f"{name}_overlay.png"] = png_bytes(overlay(record, record.key_slice))
+        picture = stamped(overlay(record, record.key_slice), record.warnings)
+        files[f"{name}_overlay.png"] = png_bytes(picture, record.warnings)
     if CSV in kinds:
-        files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record))
-        files[f"{stem}_measures.csv"] = csv_bytes(case_table(record))
+        files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record), record.warnings)
+        files[f"{stem}_measures.csv"] = csv_bytes(case_table(record), record.warnings)
     if PDF in kinds:
         files[f"{stem}_report.pdf"] = case_report(record, made_on=made_on)
     return files | {f"{stem}_about.txt": about_text(record, list(files), is_nifti)}
@@ -100,9 +104,10 @@ def predicted_nifti_files(
         arrays["uncertainty"] = predicted.spread
 
     def stored(name: str, array: np.ndarray) -> bytes:
+        what = (name, array.dtype == bool, record.warnings)
         if source is None:
-            return nifti_bytes(array, record.volume, name, is_mask=array.dtype == bool)
-        return nifti_bytes_as_source(array, source, name, is_mask=array.dtype == bool)
+            return nifti_bytes(array, record.volume, *what)
+        return nifti_bytes_as_source(array, source, *what)
 
     return {
         f"{stem}_{name}.nii.gz": stored(name, array if array.dtype == bool else array.astype("f4"))

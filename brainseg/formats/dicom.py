@@ -84,7 +84,19 @@ _OTHER_ENHANCED = {
     f"{_STORAGE}128.1": "an enhanced PET image",
     f"{_STORAGE}130": "an enhanced PET image",
 }
-_OTHER_MODALITIES = {"CT": "CT", "PT": "PET", "NM": "nuclear medicine", "US": "ultrasound"}
+_OTHER_MODALITIES = {
+    "CT": "CT",
+    "PT": "PET",
+    "NM": "nuclear medicine",
+    "US": "ultrasound",
+    "IVUS": "ultrasound",
+    **dict.fromkeys(("CR", "DX", "MG", "RG", "IO", "PX"), "X-ray"),
+    **dict.fromkeys(("XA", "RF"), "fluoroscopy"),
+    **dict.fromkeys(("ES", "XC", "GM"), "photographs"),
+    "SM": "microscopy",
+    **dict.fromkeys(("OP", "OPT", "OCT", "IVOCT"), "optical images"),
+}
+"""Values of Modality for images that are not MR (PS3.3 C.7.3.1.1.1), in words. “OT” says nothing."""
 
 MOSAIC = (
     "it is a Siemens mosaic (all slices of a volume tiled into one picture): convert the series to "

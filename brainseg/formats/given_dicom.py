@@ -17,9 +17,10 @@ from brainseg.formats.limits import MAX_INFLATED_BYTES
 from brainseg.formats.orientation import spacing_of
 
 HOLDS_PATIENT_DATA = (
-    "The files hold data of a patient: they are not shown here, and exports leave name and id blank "
-    "unless you ask for them."
+    "These DICOM files contain patient identifiers. They are not displayed, and exports leave them "
+    "blank unless you choose otherwise."
 )
+NOT_MR = "These files are {}, not MR. The model was trained on MR only; do not rely on this result."
 BURNED_IN = (
     "The files say that text stands in their pixels (burned-in annotation): look at every picture "
     "before you pass it on."
@@ -41,12 +42,15 @@ def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
         replace(one, label=f"series {place} of {count}" if count > 1 else "series")
         for place, one in enumerate(series, 1)
     )
+    images = [plane.image for stack in stacks for plane in stack.planes]
+    not_mr = tuple(sorted({image.modality for image in images if image.modality}))
     return Intake(
         "DICOM",
         tuple(labelled),
         (),
-        _warnings([plane.image for stack in stacks for plane in stack.planes], stacks),
+        _warnings(images, stacks, not_mr),
         refusals.told(),
+        not_mr=not_mr,
     )
 
 
@@ -115,13 +119,13 @@ def _numbers(stack: Stack) -> tuple[int, ...]:
     return tuple(range(1, shown + 1))
 
 
-def _warnings(images: list[DicomImage], stacks: list[Stack]) -> tuple[str, ...]:
-    told = []
+def _warnings(
+    images: list[DicomImage], stacks: list[Stack], not_mr: tuple[str, ...]
+) -> tuple[str, ...]:
+    told = [NOT_MR.format(modality) for modality in not_mr]
     if any(image.has_patient_data for image in images):
         told.append(HOLDS_PATIENT_DATA)
     if any(image.has_burned_in for image in images):
         told.append(BURNED_IN)
-    for modality in sorted({image.modality for image in images if image.modality}):
-        told.append(f"The files say that they are {modality}: the model learned from MR alone.")
     told += [warning for stack in stacks for warning in stack.warnings]
     return tuple(dict.fromkeys(told))

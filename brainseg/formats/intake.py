@@ -161,6 +161,7 @@ class Intake:
         series: the stacks, those of the most common grid first.
         notes: what was done on the way, one sentence each.
         warnings: what a person should know before trusting a prediction, one sentence each.
+        not_mr: modalities other than MR that the files name, in a person's words.
         refused: "<name> was not used: <reason>." of each file left out while others were used.
         masks: (n, h, w) bool, the manual masks that came with pictures; None without any.
         there: (n,) bool, which slices have one; None without any.
@@ -171,6 +172,7 @@ class Intake:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    not_mr: tuple[str, ...] = ()
     masks: np.ndarray | None = field(default=None, repr=False)
     there: np.ndarray | None = field(default=None, repr=False)
 

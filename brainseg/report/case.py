@@ -8,18 +8,16 @@ from reportlab.lib.units import mm
 
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR
 from brainseg.measures import by_slice, diameters, measure_volume
-from brainseg.models import HELD_OUT, NEW, SEEN, fold_words
 from brainseg.record import SYNTHETIC, CaseRecord
 from brainseg.report.chart import AreaBySlice
 from brainseg.report.drawing import Ends, Outline
 from brainseg.report.page import Block, Page
 from brainseg.report.text import shortened
+from brainseg.standings import fold_words
 from brainseg.volume import FLAIR
 
 MOST_REVIEWS = 4
 LONGEST_COMMENT = 120
-MOST_WARNINGS = 3
-LONGEST_WARNING = 300
 MOST_NOTES = 2
 LONGEST_NOTE = 125
 
@@ -29,12 +27,6 @@ PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm)
 MASK_MEANS = (
     "Mask: the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR."
 )
-
-_RELATION_SAYS = {
-    HELD_OUT: "it never saw this patient",
-    NEW: "it does not know this patient",
-    SEEN: "it learned from this patient, so the Dice says nothing of new ones",
-}
 
 
 def case_report(
@@ -61,6 +53,7 @@ def _laid_out(
     record: CaseRecord, reviews: pd.DataFrame | None, made_on: date | None, highest: float
 ) -> Page:
     page = Page("Case report", record.case, made_on)
+    page.warnings(record.warnings)
     place = record.key_slice
     _pictures(page, record, place, highest)
     left, right = page.columns(1, 1)
@@ -73,12 +66,10 @@ def _laid_out(
     right.heading("Area by slice")
     _areas(right, record, place)
     left, right = page.columns(1, 1)
-    left.heading("Known of the case")
+    left.heading("Case details")
     left.facts(_known(record))
     _model(right, record)
     _reviews(page, reviews)
-    for warning in record.warnings[:MOST_WARNINGS]:
-        page.text(f"Warning: {shortened(warning, LONGEST_WARNING)}")
     for note in record.volume.notes[:MOST_NOTES]:
         page.text(f"Note: {shortened(note, LONGEST_NOTE)}", muted=True)
     return page
@@ -197,11 +188,12 @@ def _model(block: Block, record: CaseRecord) -> None:
     block.facts(
         {
             "Model": shortened(predicted.model, 32),
-            "Predicted by": f"{fold_words(predicted.folds)}: {_RELATION_SAYS[predicted.relation]}",
+            "Predicted by": fold_words(predicted.folds),
             "Threshold": f"{predicted.threshold:.2f}",
             "Dice of the case": None if predicted.dice is None else f"{predicted.dice:.3f}",
         }
     )
+    block.text(predicted.standing.in_words())
     for sentence in (*predicted.how_made, *predicted.how_sure(record.slice_numbers)):
         block.text(sentence, muted=True)
 

@@ -46,6 +46,7 @@ from brainseg.report.text import (
     REPLACED,
     REPLACED_MEANS,
     RULE,
+    WARNED,
     as_text,
     drawable,
     paragraph,
@@ -82,6 +83,20 @@ class Block:
         """Add a paragraph; ``muted`` makes it small and grey, for what is said aside."""
         look = style(7.5, colour=MUTED) if muted else style(9)
         self.flowables += [paragraph(self._drawn(text), look), Spacer(0, 1 * mm)]
+
+    def warnings(self, sentences: Iterable[str]) -> None:
+        """Add warnings as a box that stands out; nothing without any."""
+        lines = [[paragraph(self._drawn(f"Warning: {one}"), style(9, BOLD))] for one in sentences]
+        if not lines:
+            return
+        box = [
+            ("BACKGROUND", (0, 0), (-1, -1), WARNED),
+            ("BOX", (0, 0), (-1, -1), 0.8, INK),
+            ("LEFTPADDING", (0, 0), (-1, -1), 2 * mm),
+            ("RIGHTPADDING", (0, 0), (-1, -1), 2 * mm),
+        ]
+        self.flowables.append(Table(lines, [self.width], style=box, hAlign="LEFT"))
+        self.space(3)
 
     def facts(self, facts: Mapping[str, object]) -> None:
         """Add a line a fact, its name in front; see :func:`as_text` for the values."""

@@ -21,6 +21,9 @@ REGULAR, BOLD = "NotoSans-Regular", "NotoSans-Bold"
 
 INK, MUTED, RULE, ACCENT = (HexColor(c) for c in ("#1b2126", "#5a656e", "#d3d9de", "#0072b2"))
 
+WARNED = HexColor("#f7f1b0")
+"""Behind warnings: a pale yellow of the palette of Okabe and Ito (2008), 17 to 1 under :data:`INK`."""
+
 MISSING = "unknown"
 """What stands in place of None and of missing values."""
 

@@ -24,7 +24,7 @@ def offer(subject: Subject, record: CaseRecord) -> None:
         record: with the prediction, at the threshold that the viewer shows.
     """
     st.subheader("Files", anchor=False)
-    source = subject.grid.source if subject.grid else None
+    source = subject.source
     of_dicom = isinstance(source, DicomSource)
     keep = of_dicom and _keep_identity()
 
@@ -99,6 +99,5 @@ def _say_what_they_hold(record: CaseRecord, source: NiftiSource | DicomSource | 
         st.caption(f":material/warning: {widgets.plain(warning, longest=400)}")
     if record.case == UPLOAD:
         st.caption(
-            f"No file holds the name of what you uploaded, nor a tag of the patient; {FLAIR} is shown "
-            "under the outline."
+            f"Exports contain neither file names nor patient tags. The outline lies on {FLAIR}."
         )

@@ -19,7 +19,6 @@ from brainseg.formats import (
     assemble,
     guess_assignment,
     left_out,
-    ruling_grid,
     shared_pool,
 )
 from brainseg.volume import FLAIR, SEQUENCES, Volume
@@ -59,9 +58,7 @@ def _nothing_yet() -> None:
     _privacy()
     with st.container(border=True):
         st.markdown("**No file at hand?**")
-        st.caption(
-            "A synthetic head, computed for this: no patient's image. It has a mask, so Dice, too."
-        )
+        st.caption("A synthetic head (no patient data) with a mask, so Dice can be shown.")
         st.button(
             "Try the example", on_click=_open_example, icon=":material/play_circle:", key="example"
         )
@@ -97,10 +94,9 @@ def _from_files(uploaded: list) -> Subject:
         volume: Volume = uploads.kept((*key, "volume"), lambda: assemble(intake, assignment))
         for sentence in left_out(intake, assignment):
             st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
-        grid = ruling_grid(intake, assignment)
     except DecodeError as error:
         refuse(error)
-    return from_upload(intake, grid, volume, key)
+    return from_upload(intake, assignment, volume, key)
 
 
 def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
@@ -137,20 +133,16 @@ def _choose_page(identity: str, index: int, count: int) -> int:
 
 
 def _say(intake: Intake) -> None:
-    """Say what was left out and what is to be known; notes stand in the viewer."""
+    """Say what was left out, by name; warnings stand above the result, and notes in the viewer."""
     for sentence in intake.refused:
         st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
-    for sentence in intake.warnings:
-        st.warning(widgets.plain(sentence, longest=600), icon=":material/warning:")
 
 
 def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
     """Return which series is which sequence, as the person chose it after the guess."""
     guess = guess_assignment(intake)
     certain = all(place is not None for place in guess.values()) or len(intake.series) == 1
-    many = len(intake.series)
-    label = "Which sequence is which" if many > 1 else "Which sequence it is"
-    with st.expander(label, icon=":material/layers:", expanded=not certain):
+    with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
         st.caption(
             f"{intake.kind}: {_sizes(intake)}. A sequence on another grid is resampled to that of "
             f"{FLAIR}; one that is not given is filled with {FLAIR}, as in the training data."
@@ -194,9 +186,3 @@ def _small(series: Series) -> bytes:
     middle = series.pixels[len(series.pixels) // 2]
     step = -(-max(middle.shape) // THUMBNAIL_PX)
     return png_bytes(np.ascontiguousarray(middle[::step, ::step]))
-
-
-def warn(sentences: tuple[str, ...]) -> None:
-    """Say in what a volume is unlike what the model learned from."""
-    for sentence in sentences:
-        st.warning(widgets.plain(sentence, longest=600), icon=":material/compare:")

@@ -8,15 +8,15 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from brainseg.models import fold_words
 from brainseg.payload import STEPS, case_payload
 from brainseg.prediction import Prediction
 from brainseg.prediction_comparison import difference_of
-from brainseg.record import CaseRecord, predicted_by, record_of
+from brainseg.record import CaseRecord, predicted_by, with_prediction
+from brainseg.standings import fold_words
 from brainseg.uncertainty import said_of
-from dashboard import uploads, viewer, widgets
-from dashboard.predicting import files, viewpoints
-from dashboard.predicting.subject import UPLOAD, Subject
+from dashboard import models, uploads, viewer, widgets
+from dashboard.predicting import files
+from dashboard.predicting.subject import Subject
 from dashboard.predicting.viewpoints import Viewpoint
 
 _LEAVES = "_leaves for another case"
@@ -75,6 +75,17 @@ def show(
         _facts(left, right, record)
 
 
+def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
+    """Show the images without a prediction.
+
+    Args:
+        subject: whose result is held back.
+        go: as for :func:`show`.
+    """
+    key = (*subject.key, "payload without a prediction")
+    viewer.show(uploads.kept(key, lambda: case_payload(subject.record)), go)
+
+
 def _leave(go: Callable[[str], None], where: str) -> None:
     """Go to another case, which is for the whole page to show and not for this part alone."""
     go(where)
@@ -92,22 +103,14 @@ def _record(
     right: Answer | None,
     thresholds: tuple[float | None, float | None],
 ) -> CaseRecord:
-    masks, there = subject.masks, subject.there
-    record = record_of(
-        subject.name,
-        subject.volume,
-        subject.slice_numbers,
-        masks,
-        there,
-        left.viewpoint.model,
-        left.prediction,
-        thresholds[0],
-        subject.synthetic,
-    )
+    model = left.viewpoint.model
+    record = subject.cautioned(model, subject.standing(left.viewpoint))
+    record = with_prediction(record, model, left.prediction, thresholds[0])
     if right is None:
         return record
-    model = right.viewpoint.model
-    other = predicted_by(model, right.prediction, masks, there, thresholds[1])
+    other = predicted_by(
+        right.viewpoint.model, right.prediction, record.masks, record.there, thresholds[1]
+    )
     return replace(record, other=other)
 
 
@@ -125,25 +128,20 @@ def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
 
 
 def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
-    uploaded = subject.name == UPLOAD
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        side = "left: " if right else ""
-        viewpoints.badge(left.prediction.standing, uploaded, side)
+        models.standing_badge(left.prediction.standing, "Left: " if right else "")
         if right:
-            viewpoints.badge(right.prediction.standing, uploaded, "right: ")
-        if subject.synthetic and subject.cohort is None:
-            st.badge("synthetic: of no patient", icon=":material/science:", color="orange")
+            models.standing_badge(right.prediction.standing, "Right: ")
+        if subject.record.synthetic and subject.cohort is None:
+            st.badge("Synthetic: not a patient", icon=":material/science:", color="orange")
     if right and left.network == right.network:
         st.info(
             f"Left and right are the same network here: {left.viewpoint.model.name} predicts this "
             f"case by {fold_words(left.prediction.standing.folds)}. Choose another to see a difference.",
             icon=":material/info:",
         )
-    if uploaded:
-        alone = " One slice alone has no neighbours to look at." if len(subject.volume) == 1 else ""
-        st.caption(
-            f"Whether the model learned from this patient cannot be told from an image.{alone}"
-        )
+    if len(subject.volume) == 1:
+        st.caption("A single slice is predicted without its neighbours.")
 
 
 def _how_sure(record: CaseRecord) -> None:
@@ -189,14 +187,10 @@ def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
     st.subheader("How it was made", anchor=False)
     slices = len(record.volume)
     alone = _facts_of(left, record.predicted.threshold, slices)
-    if record.case == UPLOAD:
-        alone["Patient"] = "not known from an image"
     if right is None:
         st.table(alone, hide_header=True, border="horizontal", alt="How the prediction was made")
         return
     sides = {"Left": alone, "Right": _facts_of(right, record.other.threshold, slices)}
-    if record.case == UPLOAD:
-        sides["Right"]["Patient"] = alone["Patient"]
     st.table(
         pd.DataFrame(sides).fillna("none"),
         border="horizontal",
@@ -214,7 +208,7 @@ def _facts_of(answer: Answer, threshold: float, slices: int) -> dict[str, str]:
     aside = f"{left_out} smaller {'part' if left_out == 1 else 'parts'}, as the model asks for"
     return {
         "Model": widgets.plain(model.name),
-        "Predicted by": viewpoints.fold_words(folds),
+        "Predicted by": fold_words(folds),
         "Looks": f"{networks}, {each}",
         **({"Set aside": aside} if left_out else {}),
         "Patient": prediction.standing.relation,

@@ -1,19 +1,24 @@
 """What is predicted, wherever it came from: a case of the cohort, an upload, or the example."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
+from brainseg.cautions import with_cautions
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
-from brainseg.formats import Grid, Intake
-from brainseg.models import Model, Standing
+from brainseg.formats import DicomSource, Intake, NiftiSource, ruling_grid
+from brainseg.models import Model
 from brainseg.prediction import Prediction
+from brainseg.record import CaseRecord, record_of, record_of_intake
+from brainseg.standings import NEW, Standing
 from brainseg.volume import Volume
 from dashboard import data, overlays, uploads, widgets
 from dashboard.background import Work
+from dashboard.predicting.viewpoints import Viewpoint
 
 UPLOAD = "upload"
 """The name of an upload wherever one is shown or downloaded: its own may be a patient's."""
@@ -27,30 +32,38 @@ class Subject:
     """One volume to predict, with what is known of it.
 
     Attributes:
-        name: of a case, or :data:`UPLOAD`.
-        volume: (n, h, w, 3).
-        slice_numbers: (n,).
-        masks: (n, h, w) bool.
-        there: (n,) bool, False where a slice has no usable mask.
+        record: what is known of it, without a prediction.
         key: stands for it in this session.
         start: starts a prediction, or returns the one that was started.
+        cautioned: gives the record with the warnings of a prediction, which is kept.
         cohort: that holds the case, or None.
         case: of the cohort, or None.
-        grid: of an upload's voxels, or None.
-        synthetic: whether it was made, not scanned.
+        source: what an export on the upload's own grid needs, or None.
     """
 
-    name: str
-    volume: Volume
-    slice_numbers: tuple[int, ...]
-    masks: np.ndarray
-    there: np.ndarray
+    record: CaseRecord
     key: tuple
     start: Callable[[Model, Standing, str], Work[Prediction]]
+    cautioned: Callable[[Model, Standing], CaseRecord]
     cohort: Cohort | None = None
     case: Case | None = None
-    grid: Grid | None = None
-    synthetic: bool = False
+    source: NiftiSource | DicomSource | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of a case, or :data:`UPLOAD`."""
+        return self.record.case
+
+    @property
+    def volume(self) -> Volume:
+        """Return what is predicted, (n, h, w, 3)."""
+        return self.record.volume
+
+    def standing(self, viewpoint: Viewpoint) -> Standing:
+        """Return whether a model, or one fold of it, was trained on this patient."""
+        standing = viewpoint.standing(self.case, self.volume)
+        is_example = self.case is None and self.record.synthetic
+        return replace(standing, relation=NEW) if is_example else standing
 
     def predicted(self, model: Model, standing: Standing, effort: str) -> Prediction:
         """Return the prediction; while it is being made, say how far it is and how long it may take."""
@@ -72,8 +85,6 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
         CohortError: the case has no slice that can be read.
     """
     overlays.opening_slice(cohort, case)
-    volume = data.volume(cohort, case.name)
-    masks, there = data.masks(cohort, case.name)
 
     def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
         given = (cohort, case.name, model, standing, effort)
@@ -84,49 +95,53 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
         return work
 
     return Subject(
-        case.name,
-        volume,
-        tuple(case.readable["slice_number"].tolist()),
-        masks,
-        there,
+        data.case_record(cohort, case.name),
         ("case", cohort.identity, str(cohort.root), case.name),
         start,
+        partial(data.cautioned_record, cohort, case.name),
         cohort=cohort,
         case=case,
-        synthetic=case.synthetic,
     )
 
 
-def from_upload(intake: Intake, grid: Grid, volume: Volume, key: tuple) -> Subject:
+def from_upload(
+    intake: Intake, assignment: Mapping[str, int | None], volume: Volume, key: tuple
+) -> Subject:
     """Return an upload as it was assembled, with the masks that came with it.
 
     Args:
         intake: all that was readable.
-        grid: of the volume; see :func:`brainseg.formats.ruling_grid`.
+        assignment: of its series to the sequences.
         volume: see :func:`brainseg.formats.assemble`.
         key: stands for it in this session.
     """
-
-    def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
-        return uploads.predicting(key, volume, model, standing, effort)
-
-    truth = intake.truth(volume.pixels.shape)
-    return Subject(UPLOAD, volume, grid.slice_numbers, *truth, key, start, grid=grid)
+    record = record_of_intake(intake, assignment, volume, UPLOAD)
+    return _in_session(record, key, ruling_grid(intake, assignment).source)
 
 
 def from_example() -> Subject:
     """Return the synthetic case for who has no file at hand, with its mask."""
     with st.spinner("Making up a head", show_time=True):
         made = data.example()
-    key = ("example", made.name)
     volume = Volume(made.pixels)
+    numbers, there = range(1, len(volume) + 1), np.ones(len(volume), bool)
+    record = record_of(made.name, volume, numbers, made.masks, there, synthetic=True)
+    return _in_session(record, ("example", made.name))
+
+
+def _in_session(
+    record: CaseRecord, key: tuple, source: NiftiSource | DicomSource | None = None
+) -> Subject:
+    """Return what belongs to one visitor: nothing of it is shared, or kept beyond the session."""
 
     def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
-        return uploads.predicting(key, volume, model, standing, effort)
+        return uploads.predicting(key, record.volume, model, standing, effort)
 
-    numbers = tuple(range(1, len(volume) + 1))
-    there = np.ones(len(volume), bool)
-    return Subject(made.name, volume, numbers, made.masks, there, key, start, synthetic=True)
+    def cautioned(model: Model, standing: Standing) -> CaseRecord:
+        of_model = (*key, "cautions", model.digest, standing)
+        return uploads.kept(of_model, lambda: with_cautions(record, model, standing))
+
+    return Subject(record, key, start, cautioned, source=source)
 
 
 def refuse(error: BrainsegError) -> None:

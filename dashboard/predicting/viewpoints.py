@@ -6,14 +6,14 @@ import streamlit as st
 
 from brainseg.cohort import Case
 from brainseg.errors import ModelError
-from brainseg.models import HELD_OUT, NEW, Model, Standing, fold_words, open_model
+from brainseg.models import Model, open_model
 from brainseg.prediction import EFFORTS, FAST, FULL
 from brainseg.prediction_comparison import standing_of_fold
+from brainseg.standings import Standing
+from brainseg.volume import Volume
 from dashboard import address, models, state, widgets
 
 NOBODY = "nobody"
-
-RELATION_ICONS = {HELD_OUT: ":material/verified:", NEW: ":material/fiber_new:"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,16 @@ class Viewpoint:
     model: Model
     fold: int | None = None
 
-    def standing(self, case: Case | None) -> Standing:
-        """Return what it knows of a case, and which folds therefore predict; None is an upload."""
+    def standing(self, case: Case | None, volume: Volume | None = None) -> Standing:
+        """Return whether it was trained on a case or a volume, and which folds therefore predict.
+
+        Args:
+            case: None for an upload.
+            volume: as for :meth:`brainseg.models.Model.standing`.
+        """
         if self.fold is None:
-            return self.model.standing(case)
-        return standing_of_fold(self.model, self.fold, case)
+            return self.model.standing(case, volume)
+        return standing_of_fold(self.model, self.fold, case, volume)
 
 
 def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
@@ -50,22 +55,6 @@ def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
                 "On the left", state.LEFT, {model.name: Viewpoint(model)} | own, model.name
             )
     return left, right, effort
-
-
-def badge(standing: Standing, is_upload: bool, side: str = "") -> None:
-    """Say whether who predicted knows the patient, which is what a Dice beside it is worth."""
-    folds = fold_words(standing.folds)
-    if is_upload:
-        st.badge(f"{side}upload: predicted by {folds}", icon=":material/upload_file:", color="gray")
-        return
-    if not side:
-        models.standing_badge(standing)
-        return
-    words = {HELD_OUT: "never saw the patient", NEW: "does not know the patient"}
-    told = words.get(standing.relation, "learned from this patient: its Dice says nothing")
-    colour = models.RELATION_COLOURS[standing.relation]
-    icon = RELATION_ICONS.get(standing.relation, ":material/visibility:")
-    st.badge(f"{side}{folds} {told}", icon=icon, color=colour)
 
 
 def _pick(

@@ -64,6 +64,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 selection.say(cohort)
 
 try:
+    if model is not None:
+        standing = model.standing(case)
+        cautioned = data.cautioned_record(cohort, case.name, model, standing)
+        models.warn(cautioned.warnings, cautioned.unsuitable)
+        if models.held_back((cohort.identity, case.name), cautioned.unsuitable):
+            model = None
     if model is None:
         shown = data.case_payload(cohort, case.name)
     else:
@@ -72,7 +78,7 @@ try:
 except (CohortError, ModelError) as error:
     widgets.refuse(error)
 if model is not None:
-    models.standing_badge(model.standing(case))
+    models.standing_badge(standing)
 viewer.show(shown, go)
 
 parts = st.grid(columns=2, min_column_width=330, gap="large")

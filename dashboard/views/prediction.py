@@ -6,15 +6,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from brainseg.errors import BrainsegError
-from brainseg.familiarity import warnings_of
 from brainseg.formats import open_inputs, shared_pool
 from brainseg.metrics import dice
 from brainseg.models import Model
 from brainseg.prediction import predict_timed
-from dashboard import data, selection, state, uploads, widgets
+from dashboard import data, models, selection, state, widgets
 from dashboard.predicting import intake, result, viewpoints
 from dashboard.predicting.result import Answer
-from dashboard.predicting.subject import UPLOAD, Subject, from_cohort
+from dashboard.predicting.subject import Subject, from_cohort
 from dashboard.predicting.viewpoints import Viewpoint
 
 FROM_COHORT, FROM_UPLOAD = "a case of this cohort", "your own files"
@@ -40,16 +39,20 @@ def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
         widgets.refuse(error)
 
 
-def say_unlike(subject: Subject, model: Model) -> None:
-    """Warn of an upload that is unlike what the model learned from."""
-    key = (*subject.key, "unlike", model.digest)
-    intake.warn(uploads.kept(key, lambda: warnings_of(subject.volume, model)))
+def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
+    """Show the warnings that the files carry, and return whether the result is to stay hidden."""
+    try:
+        record = subject.cautioned(viewpoint.model, subject.standing(viewpoint))
+    except BrainsegError as error:
+        widgets.refuse(error)
+    models.warn(record.warnings, record.unsuitable)
+    return models.held_back(subject.key, record.unsuitable)
 
 
 def predicted(subject: Subject, viewpoint: Viewpoint, effort: str) -> Answer:
     """Return a prediction, or say in one sentence why there is none, and stop."""
     try:
-        standing = viewpoint.standing(subject.case)
+        standing = subject.standing(viewpoint)
         return Answer(viewpoint, subject.predicted(viewpoint.model, standing, effort))
     except BrainsegError as error:
         widgets.refuse(error)
@@ -70,12 +73,12 @@ if source == FROM_UPLOAD:
 else:
     subject = case_of_cohort(left.model, what)
     go = selection.stepper(subject.cohort)
-if subject.name == UPLOAD:
-    say_unlike(subject, left.model)
-
-answer = predicted(subject, left, effort)
-compared = predicted(subject, right, effort) if right else None
-result.show(subject, answer, compared, go)
+if is_held_back(subject, left):
+    result.show_images(subject, go)
+else:
+    answer = predicted(subject, left, effort)
+    compared = predicted(subject, right, effort) if right else None
+    result.show(subject, answer, compared, go)
 
 if subject.case is not None:
     st.page_link(

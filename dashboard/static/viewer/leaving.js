@@ -28,6 +28,7 @@ export function savePicture({ data, panes, state }) {
   const canvas = composed(
     panes.map((pane) => pane.picture()),
     [what, data.header.research_use],
+    data.header.warnings,
   );
   const name = `${data.name}_slice${data.sliceNumbers[state.position[2]]}.png`;
   canvas.toBlob((blob) => save(blob, "image/png", name));

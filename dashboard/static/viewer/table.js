@@ -231,7 +231,9 @@ export function csvOf(measures, look) {
     });
     return [quoted(data.name), number, ...values].join(",");
   });
-  return `# ${data.header.research_use}\n${[head.join(","), ...lines].join("\n")}\n`;
+  const comments = [...data.header.warnings.map((one) => `Warning: ${one}`), data.header.research_use];
+  const first = comments.map((text) => `# ${text.replace(/\s+/g, " ")}\n`).join("");
+  return `${first}${[head.join(","), ...lines].join("\n")}\n`;
 }
 
 function quoted(text) {

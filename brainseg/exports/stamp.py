@@ -1,0 +1,62 @@
+"""Warnings drawn into a picture that leaves the application, so that they stay with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+FONT = Path(__file__).parents[1] / "report" / "fonts" / "NotoSans-Bold.ttf"
+
+LEAST_WIDTH_PX = 384
+"""A narrower picture gets black sides, for a sentence would not be readable on it."""
+
+BAND_COLOUR, TEXT_COLOUR = (240, 228, 66), (0, 0, 0)
+"""Yellow of the palette of Okabe and Ito (2008), and black: a contrast of 16 to 1."""
+
+_LEAST_FONT_PX = 13
+_FONT_SHARE = 1 / 38
+
+
+def stamped(picture: np.ndarray, warnings: Sequence[str]) -> np.ndarray:
+    """Return a picture below a band that holds the warnings; without any, the picture itself.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        warnings: a sentence each.
+
+    Returns:
+        (h + band, max(w, :data:`LEAST_WIDTH_PX`), 3) uint8; the picture is in the middle, unscaled.
+    """
+    if not warnings:
+        return picture
+    height, width = picture.shape[:2]
+    wide = max(width, LEAST_WIDTH_PX)
+    font = ImageFont.truetype(FONT, max(_LEAST_FONT_PX, round(wide * _FONT_SHARE)))
+    margin = round(font.size / 2)
+    lines = [
+        line
+        for warning in warnings
+        for line in _wrapped(f"Warning: {warning}", font, wide - 2 * margin)
+    ]
+    step = round(font.size * 1.35)
+    band = Image.new("RGB", (wide, len(lines) * step + 2 * margin), BAND_COLOUR)
+    draw = ImageDraw.Draw(band)
+    for place, line in enumerate(lines):
+        draw.text((margin, margin + place * step), line, TEXT_COLOUR, font)
+    below = np.zeros((height, wide, 3), np.uint8)
+    left = (wide - width) // 2
+    below[:, left : left + width] = picture
+    return np.concatenate([np.asarray(band), below])
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Return text as lines of at most a width in pixels; a longer word has a line of its own."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
