@@ -145,6 +145,7 @@ def predict(options: argparse.Namespace) -> int:
     from brainseg.batch import Wanted, in_words, predict_inputs
     from brainseg.exports import refuse_inside
     from brainseg.formats import shared_pool
+    from brainseg.formats.sequence_choice import parse_sequences
     from brainseg.inputs import find_inputs
     from brainseg.models import open_model
 
@@ -152,7 +153,8 @@ def predict(options: argparse.Namespace) -> int:
         os.environ["BRAINSEG_ENGINE"] = options.engine
     model = open_model(options.model)
     kinds = tuple(filter(None, options.formats.split(",")))
-    wanted = Wanted(options.effort, options.threshold, kinds, options.keep_identity)
+    sequences = parse_sequences(options.sequences)
+    wanted = Wanted(options.effort, options.threshold, kinds, options.keep_identity, sequences)
     refuse_inside(options.out, options.input)
     with _progress("slice") as indexing:
         inputs = find_inputs(options.input, indexing)
@@ -277,6 +279,13 @@ def _parser() -> argparse.ArgumentParser:
             "--formats",
             default="masks,nifti,dicom-seg,csv",
             help="of masks, nifti, dicom-seg, overlay, csv, pdf, separated by commas",
+        )
+        one.add_argument(
+            "--sequences",
+            default="",
+            metavar="flair=SERIES,...",
+            help="which series is flair, pre-contrast or post-contrast, where the files leave it open: "
+            "a series number, a file or folder name or a unique part of it, or none",
         )
         one.add_argument(
             "--keep-identity",

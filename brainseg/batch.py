@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ class Wanted:
         threshold: 0..1; without one, the model's own for the folds that predict.
         kinds: of :data:`brainseg.exports.prediction.KINDS`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
+        sequences: the series that a person chose, by sequence; see
+            :func:`brainseg.formats.sequence_choice.choose`.
 
     Raises:
         ModelError: one of them is none.
@@ -56,6 +58,7 @@ class Wanted:
     threshold: float | None = None
     kinds: tuple[str, ...] = USUAL_KINDS
     keep_identity: bool = False
+    sequences: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
@@ -145,7 +148,8 @@ def in_words(result: dict) -> str:
     millilitres = result["measures"]["volume_ml"]
     size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
     size += f" in {result['slices']} slice{'s' if result['slices'] > 1 else ''}"
-    remarks = " ".join(filter(None, (*result["warnings"], result["error"])))
+    used = "; ".join(f"{sequence} is {told}" for sequence, told in result["sequences"].items())
+    remarks = " ".join(filter(None, (used and f"{used}.", *result["warnings"], result["error"])))
     if result["unsuitable"]:
         return f"{result['case']}: {remarks} {STAMPED} Predicted all the same: {size}."
     return f"{result['case']}: {size}{'. ' * bool(remarks)}{remarks}"
@@ -159,7 +163,7 @@ def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool 
         done = _done_before(folder / RESULT, key)
         if done:
             return done
-        opened = one.open(pool)
+        opened = one.open(pool, wanted.sequences)
     except BrainsegError as error:
         return result | {"error": str(error)}
     # Outside, for a model that cannot be opened ends the whole: it is the same for all that follow.
@@ -216,6 +220,7 @@ def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, 
         "dice": predicted.dice,
         "agreement": agreement and agreement.share,
         "uncertainty": [*said_of(prediction, predicted.threshold, record.slice_numbers)],
+        "sequences": dict(opened.sequences),
         "warnings": [*record.warnings],
         "unsuitable": record.unsuitable,
         "notes": [*record.volume.notes],
@@ -243,6 +248,7 @@ def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
         "effort": wanted.effort,
         **dict.fromkeys(missing),
         "uncertainty": [],
+        "sequences": {},
         "warnings": [],
         "notes": [],
         "outputs": [],

@@ -3,23 +3,23 @@
 The rules, in order:
 
 1. A file is one input: a picture, a NIfTI volume, a DICOM file, or a zip of any of them.
-2. TIFF and PNG files below a folder are slices of cases, as :mod:`brainseg.discovery` finds them.
-3. Folders of DICOM files that belong to one study, as their first files say, are one input, its series
-   the sequences.
-4. NIfTI files of one folder below the given one are the sequences of one case where their names tell
-   at least two sequences and none twice (``BraTS_001/BraTS_001_flair.nii.gz``).
+2. TIFF and PNG files below a folder are slices of cases, as :mod:`brainseg.discovery` finds them, but
+   not where a DICOMDIR lies above them: these belong to the disc.
+3. DICOM files, known by their content, of one patient's one study are one input, its series the
+   sequences.
+4. NIfTI files of one folder whose names tell one subject, at least two sequences and none twice are the
+   sequences of one case (``BraTS_001/BraTS_001_flair.nii.gz``); label maps beside them are left out.
 5. Any other NIfTI file, JPEG or zip is an input of its own.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainseg.cohort import Case, Cohort
-from brainseg.discovery import MAX_DEPTH, SUFFIXES, list_files
+from brainseg.discovery import list_files
 from brainseg.errors import CohortError, DecodeError
 from brainseg.exports import file_stem
 from brainseg.formats import (
@@ -27,25 +27,20 @@ from brainseg.formats import (
     InputFile,
     PagesError,
     assemble,
-    guess_assignment,
     is_input,
     left_out,
     open_inputs,
     ruling_grid,
 )
-from brainseg.formats.assignment import guess_from_words
-from brainseg.formats.dicom_elements import PEEKED_BYTES, looks_like_dicom
-from brainseg.formats.limits import or_damaged
-from brainseg.formats.names import suffix_of
+from brainseg.formats.sequence_choice import Choice, ask, choices, choose
 from brainseg.index import Progress
+from brainseg.input_groups import Found, find_groups, is_dicom, single
 from brainseg.models import Model, Standing
 from brainseg.record import CaseRecord, record_of_case, record_of_intake
+from brainseg.volume import FLAIR
 
 if TYPE_CHECKING:
     from brainseg.formats import DicomSource, Intake, NiftiSource, Pool
-
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_STUDY = frozenset({0x0020000D})  # StudyInstanceUID, and nothing of the patient
 
 
 @dataclass(frozen=True)
@@ -57,12 +52,14 @@ class Opened:
         case: of a cohort, or None.
         source: what an export on the input's own grid needs, or None.
         left_out: a sentence on what of the input could not be used, or None.
+        sequences: which series is used for each sequence, and why; empty for a case of slices.
     """
 
     record: CaseRecord
     case: Case | None = None
     source: "NiftiSource | DicomSource | None" = None
     left_out: str | None = None
+    sequences: Mapping[str, str] = field(default_factory=dict)
 
     def standing(self, model: Model) -> Standing:
         """Return what a model knows of the patient."""
@@ -90,8 +87,15 @@ class CaseInput:
         hashes = self.cohort.case(self.name).slices["image_hash"].tolist()
         return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
-    def open(self, pool: "Pool | None" = None) -> Opened:
-        """Read the case; raises CohortError where no slice can be used."""
+    def open(
+        self, pool: "Pool | None" = None, sequences: Mapping[str, str] | None = None
+    ) -> Opened:
+        """Read the case; raises CohortError where no slice can be used, or sequences are chosen."""
+        if sequences:
+            raise CohortError(
+                f"the sequences of {self.name} are the channels of its slices: predict it without "
+                "--sequences."
+            )
         case = self.cohort.case(self.name)
         record = record_of_case(case)
         return Opened(record, case, left_out=" ".join(record.warnings) or None)
@@ -106,12 +110,14 @@ class FilesInput:
         path: of the file, or of the folder that holds the files.
         files: in order.
         folder: of its outputs, no other input's.
+        note: what to know of which files it holds, a sentence, or None.
     """
 
     name: str
     path: Path
     files: tuple[Path, ...]
     folder: str = ""
+    note: str | None = None
 
     def content(self) -> str:
         """Return what tells these files from any others; raises CohortError where one is closed."""
@@ -125,27 +131,44 @@ class FilesInput:
                 raise CohortError(f"{path} cannot be opened ({error.strerror}).") from error
         return digest.hexdigest()
 
-    def open(self, pool: "Pool | None" = None) -> Opened:
-        """Read the files, each sequence as its name or header suggests; every page of a TIFF.
+    def open(
+        self, pool: "Pool | None" = None, sequences: Mapping[str, str] | None = None
+    ) -> Opened:
+        """Read the files, each sequence as all evidence of it suggests; every page of a TIFF.
 
         Args:
             pool: decodes in processes of their own; in this one without.
+            sequences: the series for each sequence that a person chose; see
+                :func:`brainseg.formats.sequence_choice.choose`.
 
         Raises:
-            DecodeError: nothing of them can be used.
+            DecodeError: nothing of them can be used, or it is not certain which series is FLAIR.
             CohortError: a file cannot be opened.
         """
         intake = self._intake(pool)
-        assignment = guess_assignment(intake)
+        choice = choose(intake, sequences or {})
+        if doubt := choice.question(FLAIR):
+            raise DecodeError(ask(intake, doubt))
+        assignment = choice.assignment
+        if not any(place is not None for place in assignment.values()):
+            raise DecodeError(
+                "No series looks like FLAIR, pre-contrast or post-contrast: choose with "
+                f"--sequences flair=SERIES, where SERIES is one of: {choices(intake)}."
+            )
         volume = assemble(intake, assignment)
         record = record_of_intake(intake, assignment, volume, self.name)
-        lost = (*intake.refused, *left_out(intake, assignment))
-        source = ruling_grid(intake, assignment).source
-        return Opened(record, source=source, left_out=" ".join(lost) or None)
+        lost = [*intake.refused, *left_out(intake, assignment)]
+        lost += [ask(intake, question) for question in choice.questions]
+        return Opened(
+            replace(record, warnings=(*filter(None, [self.note]), *record.warnings)),
+            source=ruling_grid(intake, assignment).source,
+            left_out=" ".join(lost) or None,
+            sequences=_told(intake, choice),
+        )
 
     def _intake(self, pool: "Pool | None") -> "Intake":
         try:
-            given = [InputFile(path.name, path.read_bytes()) for path in self.files]
+            given = [InputFile(self._label(path), path.read_bytes()) for path in self.files]
         except OSError as error:
             raise CohortError(f"{self.path} cannot be opened ({error.strerror}).") from error
         pages: dict[int, int] = {}
@@ -157,8 +180,22 @@ class FilesInput:
                     raise
                 pages[several.file_index] = ALL_PAGES
 
+    def _label(self, path: Path) -> str:
+        """Return a file's name with the folders between, which may tell its sequence."""
+        inside = path.is_relative_to(self.path) and path != self.path
+        return path.relative_to(self.path).as_posix() if inside else path.name
+
 
 Input = CaseInput | FilesInput
+
+
+def _told(intake: "Intake", choice: Choice) -> dict[str, str]:
+    """Return for each sequence the series that is used, and what it seems to be."""
+    return {
+        sequence: f"{intake.series[place].label}: {intake.series[place].suggestion.in_words()}"
+        for sequence, place in choice.assignment.items()
+        if place is not None
+    }
 
 
 def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
@@ -172,88 +209,36 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
         CohortError: it is missing or closed, or holds nothing of the kind.
     """
     if source.is_file():
-        if not (is_input(source) or _is_dicom(source)):
+        if not (is_input(source) or is_dicom(source)):
             raise CohortError(
                 f"{source} is no input: give a TIFF, PNG, JPEG, NIfTI, DICOM or zip file, or a folder "
                 "of them."
             )
-        return _named_apart([FilesInput(_stem(source), source, (source,))])
-    found = [*_volumes(source)] if source.is_dir() else []
-    try:
-        list_files(source)
-        cohort = Cohort.open(source, progress)
-    except CohortError:
-        if not found:
-            raise
-    else:
-        found += [CaseInput(name, cohort.root / name, cohort) for name in cohort.cases]
+        return _named_apart([FilesInput(single(source).name, source, (source,))])
+    groups = find_groups(source) if source.is_dir() else Found()
+    found: list[Input] = [
+        FilesInput(one.name, one.folder, one.files, note=one.note) for one in groups.groups
+    ]
+    if not found or groups.has_pictures:
+        try:
+            list_files(source)
+            cohort = Cohort.open(source, progress)
+        except CohortError:
+            if not found:
+                raise
+        else:
+            found += _cases(cohort, groups)
     return _named_apart(found)
 
 
-def _volumes(root: Path) -> Iterator[FilesInput]:
-    """Yield what of a folder is no case of slices, by rules 3 to 5."""
-    studies: dict[str, list[Path]] = {}
-    for folder, files in _walk(root):
-        nifti = [path for path in files if suffix_of(path.name) in NIFTI_SUFFIXES]
-        if folder != root and _are_sequences(nifti):
-            yield FilesInput(folder.name, folder, tuple(nifti))
-            nifti = []
-        dicom = []
-        for path in files:
-            suffix = suffix_of(path.name)
-            alone = is_input(path) and suffix not in (*NIFTI_SUFFIXES, *SUFFIXES, ".dcm")
-            if alone or path in nifti:
-                yield FilesInput(_stem(path), path, (path,))
-            elif suffix == ".dcm" or (not suffix and _is_dicom(path)):
-                dicom.append(path)
-        if dicom:
-            studies.setdefault(_study_of(dicom[0]), []).extend(dicom)
-    for files in studies.values():
-        folder = Path(os.path.commonpath([path.parent for path in files]))
-        yield FilesInput(folder.resolve().name or "study", folder, tuple(files))
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield folders down to :data:`MAX_DEPTH` with their files, hidden ones left out, in order."""
-    for place, folders, files in os.walk(root):
-        here = Path(place)
-        deep = len(here.relative_to(root).parts)
-        shown = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = shown if deep < MAX_DEPTH else []
-        yield here, [here / name for name in sorted(files) if not name.startswith(".")]
-
-
-def _are_sequences(files: Sequence[Path]) -> bool:
-    named = [guess for path in files if (guess := guess_from_words(path.name))]
-    return len(named) > 1 and len(named) == len(set(named))
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return looks_like_dicom(file.read(PEEKED_BYTES))
-    except OSError:
-        return False
-
-
-def _study_of(path: Path) -> str:
-    """Return the study that a DICOM file says it belongs to; where it does not, its folder."""
-    from brainseg.formats.dicom import read_header
-    from brainseg.formats.dicom_elements import read_elements
-
-    def read() -> str:
-        header = read_header(read_elements(path.read_bytes()).only(_STUDY))
-        return str(header.get("StudyInstanceUID") or path.parent)
-
-    try:
-        return or_damaged(read)
-    except DecodeError:
-        return str(path.parent)
-
-
-def _stem(path: Path) -> str:
-    ending = suffix_of(path.name) if is_input(path) else ""
-    return path.name[: len(path.name) - len(ending)] or path.name
+def _cases(cohort: Cohort, groups: Found) -> list[Input]:
+    """Return the cases of a cohort but for those of pictures that lie on a disc of DICOM files."""
+    places = cohort.slices.groupby("case")["image_path"].first()
+    return [
+        CaseInput(name, cohort.root / name, cohort)
+        for name in cohort.cases
+        if not groups.on_disc(cohort.root / str(places.get(name, "")))
+    ]
 
 
 def _named_apart(found: Iterable[Input]) -> list[Input]:

@@ -202,9 +202,12 @@ def record_of_intake(
         name: as for :func:`record_of_upload`.
     """
     from brainseg.formats import left_out, ruling_grid
+    from brainseg.formats.sequence_choice import WITHOUT_FLAIR
 
     grid = ruling_grid(intake, assignment)
     warnings = intake.warnings
+    if assignment.get(FLAIR) is None:
+        warnings = (WITHOUT_FLAIR, *warnings)
     if missing := len(intake.refused) + len(left_out(intake, assignment)):
         # Without their names, which may be a patient's.
         which = "1 file or series" if missing == 1 else f"{missing} files or series"

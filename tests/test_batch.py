@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT, FIRST, blob, head, write_pair
 from PIL import Image
+from strangers import dicom
 from written_dicom import written_series
 
 from brainseg import RESEARCH_USE
@@ -23,6 +25,7 @@ from brainseg.errors import CohortError, ModelError
 from brainseg.locking import held
 from brainseg.models import open_model
 from brainseg.prediction import FULL, predict
+from brainseg.volume import FLAIR, POST_CONTRAST
 
 MASKS_ALONE = Wanted(kinds=("masks",))
 
@@ -290,3 +293,30 @@ def test_a_kill_leaves_whole_files_and_the_next_run_goes_on_where_it_was(
     assert not changed(before, out) & done
     assert all(opens(path) for path in times(out))
     assert not list(out.rglob("*.part"))
+
+
+def test_a_chosen_series_is_predicted_and_named(model, tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    for number, words in enumerate(("FLAIR", "FLAIR", "T1 nach KM"), start=4):
+        uid = f"1.2.3.{number}"
+        plane = np.full((64, 64), 40 * number, np.uint8)
+        plane[20:40, 20:40] = 7
+        for place in range(3):
+            tags = {"SeriesInstanceUID": uid, "SeriesNumber": number, "SeriesDescription": words}
+            (study / f"{number}_{place}").write_bytes(dicom(plane, 5.0 * place, **tags))
+    (asked,) = predict_all(study, tmp_path / "out", model, wanted=MASKS_ALONE)
+    assert asked["slices"] is None
+    assert "series 4 and series 5 look equally like it; choose with --sequences" in asked["error"]
+    chosen = replace(MASKS_ALONE, sequences={FLAIR: "5"})
+    (result,) = predict_all(study, tmp_path / "out", model, wanted=chosen)
+    assert result["error"] is None
+    assert result["sequences"] == {
+        FLAIR: "series 5: FLAIR (description: FLAIR)",
+        POST_CONTRAST: "series 6: post-contrast (description: T1, nach km)",
+    }
+    assert "FLAIR is series 5" in in_words(result)
+    # Another choice is another result.
+    other = replace(MASKS_ALONE, sequences={FLAIR: "4"})
+    (second,) = predict_all(study, tmp_path / "out", model, wanted=other)
+    assert second["sequences"][FLAIR].startswith("series 4")

@@ -116,7 +116,7 @@ def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tm
     assert set(facts) == {
         *("input", "case", "model", "effort", "slices", "area_px", "fold", "folds", "relation"),
         *("threshold", "members", "set_aside", "engine", "device", "seconds", "measures", "dice"),
-        *("agreement", "uncertainty", "warnings", "notes", "outputs", "error"),
+        *("agreement", "uncertainty", "sequences", "warnings", "notes", "outputs", "error"),
     }
     assert all(Path(path).exists() for path in facts["outputs"])
 

@@ -33,7 +33,8 @@ sub-01_ses-02_space-T1w_FLAIR|Axial FLAIR Propeller
 OTHERS = """
 AX T2|AX T2 POST|T2 GD|T2W_TSE|t2w|AX T2* GRE|T2star|SWI|DWI|ep2d_diff_b1000|ADC (10^-6 mm2/s)|PD
 AX PD/T2|dp t2|TOF 3D|MRA CE|localizer|Survey|3 plane loc|T1 MAP|T1map|T2 map post|T1 SUB
-T1 POST subtraction|AX T1 MPR|AX T1 POST MPR|T1 MIP|DSC perf Gd|T1 dynamic|T1 DCE|rCBV|STIR|flair_seg|BraTS_001_seg|dwi flair
+T1 POST subtraction|AX T1 MPR|AX T1 POST MPR|T1 MIP|DSC perf Gd|T1 dynamic|T1 DCE|rCBV|STIR
+flair_seg|BraTS_001_seg|dwi flair
 """
 ASKED = "T1 W/WO|T1 pre/post|T1 POST-PRE|T1 T2 FLAIR|T1 c/s contraste"
 

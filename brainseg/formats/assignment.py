@@ -7,6 +7,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.formats.grids import is_same_grid, lay_on, why_not
 from brainseg.formats.intake import Grid, Intake, Series
+from brainseg.formats.sequence_choice import propose
 from brainseg.formats.sequence_guess import Evidence, guess_sequence
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
 
@@ -25,16 +26,10 @@ def guess_from_words(text: str, with_agent: bool = False) -> str | None:
 def guess_assignment(intake: Intake) -> dict[str, int | None]:
     """Return the series taken for each sequence, by its place in ``intake.series``; None for none.
 
-    The first series of each guess is taken. A series of which nothing is known stands for FLAIR where
-    no other does, for that is the sequence the model cannot do without.
+    Where equals or contradictions leave it open, it is None: :func:`propose` has the question. A single
+    series of which nothing is known is FLAIR.
     """
-    guesses = [series.guess for series in intake.series]
-    assignment = {
-        sequence: guesses.index(sequence) if sequence in guesses else None for sequence in SEQUENCES
-    }
-    if assignment[FLAIR] is None and None in guesses and (len(guesses) == 1 or not any(guesses)):
-        assignment[FLAIR] = guesses.index(None)
-    return assignment
+    return propose(intake).assignment
 
 
 def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:

@@ -17,7 +17,7 @@ T1, T2, T2_STAR, PD, FLAIR_WEIGHTING = "T1", "T2", "T2*", "PD", "FLAIR"
 
 _KINDS: dict[str, str] = {
     "a label map": "seg segm segmentation mask masks label labels labelmap prediction probability gt "
-    "groundtruth annotation annotations roi",
+    "groundtruth annotation annotations",
     "diffusion": "dwi dw adc eadc dadc dti dki diff diffusion tensor trace tracew isodwi noddi "
     "exp hardi diffusione difusion difusao diffusie dyfuzja difuzia diffusions colfa resolve ep2ddiff",
     "perfusion": "perf perfusion perfusie perfuzja perfusione perfusao dsc dce pwi asl pcasl pasl "
@@ -30,7 +30,8 @@ _KINDS: dict[str, str] = {
     "reperage smartbrain aahead aahscout aascout autoalign calibration calib asset refscan plane_loc",
     "a map": "map maps mapping mapa t1map t2map relaxometry relaxo molli fieldmap b0map b1map t1rho",
     "derived": "mpr sub subtraction subtracted subtr soustraction subtraktion sottrazione "
-    "sustraccion resta subtracao reformat reformatted refor mip vrt projection recon3d screenshot collage",
+    "sustraccion resta subtracao reformat reformatted refor mip vrt projection recon3d screenshot "
+    "collage",
     "spectroscopy": "svs csi mrs spectro spectroscopy spektroskopie press",
     "functional": "bold fmri func restingstate",
     "STIR": "stir",

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.formats.assignment import guess_from_words
 from brainseg.formats.dicom_elements import PIXEL_DATA, Elements, read_elements
+from brainseg.formats.dicom_evidence import Belonging, read_evidence
 from brainseg.formats.dicom_frames import ENHANCED_MR, frame_headers
 from brainseg.formats.limits import check_planes, or_damaged
+from brainseg.formats.sequence_guess import Evidence
 
 if TYPE_CHECKING:
     import pydicom
@@ -135,7 +136,8 @@ class DicomImage:
         instance: the UID of the image; never shown.
         moment: echo, acquisition and time, which tell repeats of one place apart.
         number: of the image within its series, or of the frame; None where unknown.
-        guess: the sequence that its description suggests.
+        evidence: what it says that bears on its sequence.
+        belonging: whose it is, and its place among repeats.
         has_patient_data: whether a name, an id or a birth date stands in it.
         has_burned_in: whether it says that text stands in its pixels.
         modality: other than MR in a person's word, None for MR or unknown.
@@ -161,7 +163,8 @@ class DicomImage:
     instance: str
     moment: tuple[float, ...]
     number: int | None
-    guess: str | None
+    evidence: Evidence
+    belonging: Belonging
     has_patient_data: bool
     has_burned_in: bool
     modality: str | None = field(default=None)
@@ -252,7 +255,7 @@ def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 
         raise DecodeError("its pixels are not stored from the lowest bit on")
     slope, intercept = _scaling(header)
     position, directions, spacing, warnings = _geometry(header)
-    words = f"{header.get('SeriesDescription', '')}"
+    evidence, belonging = read_evidence(elements, header)
     parts = ("SeriesInstanceUID", "StackID", "ComplexImageComponent")
     return DicomImage(
         elements,
@@ -270,11 +273,12 @@ def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 
         spacing,
         _thickness(header),
         str(header.get("FrameOfReferenceUID") or ""),
-        "/".join(str(header.get(name) or "") for name in parts),
+        "/".join((*belonging.whose, *(str(header.get(name) or "") for name in parts))),
         str(header.get("SOPInstanceUID") or ""),
         _moment(header),
         _number(header),
-        guess_from_words(words, with_agent=bool(header.get("ContrastBolusAgent"))),
+        evidence,
+        belonging,
         any(str(header.get(name) or "").strip() for name in _PATIENT),
         str(header.get("BurnedInAnnotation", "")).strip().upper() == "YES",
         _OTHER_MODALITIES.get(str(header.get("Modality", "")).strip()),

@@ -26,8 +26,26 @@ TAGS = frozenset(
         *(0x00080005, 0x00080008, 0x00080032, 0x00080033, 0x00080070, 0x0008103E),
         *(0x00100020, 0x00180010, 0x00180020, 0x00180024, 0x00180025, 0x00180080, 0x00180081),
         *(0x00180082, 0x00180086, 0x00181030, 0x00181041, 0x00181044, 0x00181048, 0x00181060),
-        *(0x00189087, 0x0020000D, 0x0020000E, 0x00200011, 0x00200012, 0x00200013, 0x00200100),
+        *(
+            0x00189005,
+            0x00189087,
+            0x0020000D,
+            0x0020000E,
+            0x00200011,
+            0x00200012,
+            0x00200013,
+            0x00200100,
+        ),
     )
+)
+_REPEATS = (
+    "EchoNumbers",
+    "DiffusionBValue",
+    "TemporalPositionIdentifier",
+    "TemporalPositionIndex",
+    "AcquisitionNumber",
+    "FrameAcquisitionNumber",
+    "TriggerTime",
 )
 _PRIVATE_B_VALUES = {"siemens": 0x0019100C, "ge medical": 0x00431039, "philips": 0x20011003}
 _NO_AGENT = re.compile(
@@ -48,7 +66,8 @@ class Belonging:
         series_uid: Series Instance UID.
         series_number: which scanners and viewers show; None where it is not given.
         echo_ms: TE.
-        repeats: (name, value) of what tells repeats of one place apart, the strongest first.
+        repeats: what tells repeats of one place apart, the strongest first; NaN where it is not given.
+        moment: acquisition time, content time and number of the image, which put repeats in order.
     """
 
     patient: str = field(default="", repr=False)
@@ -56,15 +75,35 @@ class Belonging:
     series_uid: str = field(default="", repr=False)
     series_number: int | None = None
     echo_ms: float | None = None
-    repeats: tuple[tuple[str, float | str], ...] = field(default=(), repr=False)
+    repeats: tuple[float | str, ...] = field(default=(), repr=False)
+    moment: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """Return what stands for the patient and for the study."""
+        return self.patient, self.study
 
 
-def read_evidence(elements: Elements, file_name: str = "") -> tuple[Evidence, Belonging]:
-    """Return what a DICOM file says of its sequence, and whose it is; unusable values count as none."""
+def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidence, Belonging]:
+    """Return what an image says of its sequence, and whose it is; unusable values count as none.
+
+    Args:
+        elements: of the file.
+        frame: the header of the image, which in an enhanced file is one of many.
+    """
     from brainseg.formats.dicom import read_header
 
     header = read_header(elements.only(TAGS))
-    return _evidence(header, elements, file_name), belonging_of(header)
+    for tag in frame.keys():  # noqa: SIM118 - iterating would interpret every value
+        header[tag] = frame.get_item(tag)
+    return _evidence(header, elements), belonging_of(header)
+
+
+def whose(elements: Elements) -> tuple[str, str]:
+    """Return what stands for the patient and for the study of a DICOM file, each empty where unknown."""
+    from brainseg.formats.dicom import read_header
+
+    return belonging_of(read_header(elements.only(TAGS))).whose
 
 
 def belonging_of(header: "pydicom.Dataset") -> Belonging:
@@ -75,43 +114,40 @@ def belonging_of(header: "pydicom.Dataset") -> Belonging:
         _stand_in(_text(header, "StudyInstanceUID")),
         _text(header, "SeriesInstanceUID"),
         None if number is None else int(number),
-        _number(header, "EchoTime"),
+        _echo(header),
         _repeats(header),
+        tuple(
+            _number(header, name) or 0.0
+            for name in ("AcquisitionTime", "ContentTime", "InstanceNumber")
+        ),
     )
 
 
-def _evidence(header: "pydicom.Dataset", elements: Elements, file_name: str) -> Evidence:
+def _evidence(header: "pydicom.Dataset", elements: Elements) -> Evidence:
     return Evidence(
         _text(header, "SeriesDescription"),
         _text(header, "ProtocolName"),
-        _text(header, "SequenceName"),
-        file_name,
-        tuple(_texts(header, "ImageType")),
+        _text(header, "SequenceName") or _text(header, "PulseSequenceName"),
+        "",
+        (*_texts(header, "ImageType"), *_texts(header, "FrameType")),
         tuple(_texts(header, "ScanningSequence")),
         _number(header, "RepetitionTime"),
-        _number(header, "EchoTime"),
-        _number(header, "InversionTime"),
+        _echo(header),
+        _number(header, "InversionTime") or _number(header, "InversionTimes"),
         _agents(header, elements),
         _b_value(header, elements),
         _text(header, "AngioFlag").upper() == "Y",
     )
 
 
-def _repeats(header: "pydicom.Dataset") -> tuple[tuple[str, float | str], ...]:
-    found: list[tuple[str, float | str]] = [("image type", "\\".join(_texts(header, "ImageType")))]
-    for name, tag in (
-        ("echo", "EchoTime"),
-        ("echo", "EchoNumbers"),
-        ("b-value", "DiffusionBValue"),
-        ("time point", "TemporalPositionIdentifier"),
-        ("acquisition", "AcquisitionNumber"),
-        ("trigger time", "TriggerTime"),
-        ("time", "AcquisitionTime"),
-        ("time", "ContentTime"),
-    ):
-        number = _number(header, tag)
-        found.append((name, math.nan if number is None else number))
-    return tuple(found)
+def _echo(header: "pydicom.Dataset") -> float | None:
+    return _number(header, "EchoTime") or _number(header, "EffectiveEchoTime")
+
+
+def _repeats(header: "pydicom.Dataset") -> tuple[float | str, ...]:
+    numbers = [_number(header, name) for name in _REPEATS]
+    kind = (*_texts(header, "ImageType"), *_texts(header, "FrameType"))
+    return ("\\".join(kind), *(math.nan if number is None else number for number in numbers))
 
 
 def _agents(header: "pydicom.Dataset", elements: Elements) -> frozenset[bool]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.dicom import NO_SPACING, DicomImage
+from brainseg.formats.dicom_repeats import by_repeat, echoes
 from brainseg.formats.given import Refusals
 from brainseg.formats.grids import SAME_DIRECTION, SAME_VOXEL
 from brainseg.formats.limits import MAX_SLICES
@@ -125,7 +126,7 @@ def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
     for series in by_series.values():
         for part in _geometries(_without_copies(series, refusals), refusals):
             try:
-                stacks += [_stack(moment) for moment in _moments(part)]
+                stacks += [_stack(moment) for echo in echoes(part) for moment in _moments(echo)]
             except DecodeError as reason:
                 refusals.add_series(len(part), str(reason))
     return stacks
@@ -211,18 +212,21 @@ def _unlike(image: DicomImage, usual: DicomImage) -> str:
 
 
 def _moments(series: list[Plane]) -> list[list[Plane]]:
-    """Return the planes of a series by moment: one group where each place is held once."""
+    """Return the planes of one echo by time point: one group where each place is held once."""
     if any(plane.image.position is None for plane in series):
         return [series]
     places = _by_place(series)
-    counts = set(map(len, places))
-    if counts == {1}:
+    most = max(map(len, places))
+    if most == 1:
         return [series]
-    if len(counts) > 1:
+    for parts in by_repeat(series, most):
+        if all(max(map(len, _by_place(part))) < most for part in parts):
+            return [moment for part in parts for moment in _moments(part)]
+    if len(set(map(len, places))) > 1:
         raise DecodeError(f"{MIXED}: some places are held more often than others")
     for held in places:
-        held.sort(key=lambda plane: plane.image.moment)
-    return [[held[turn] for held in places] for turn in range(counts.pop())]
+        held.sort(key=lambda plane: plane.image.belonging.moment)
+    return [[held[turn] for held in places] for turn in range(most)]
 
 
 def _by_place(series: list[Plane]) -> list[list[Plane]]:

@@ -43,6 +43,11 @@ class Refusals:
         what = "One slice" if slices == 1 else f"A series of {slices} slices"
         self.sentences.append(f"{what} was not used: {reason}.")
 
+    def add_study(self, slices: int, reason: str) -> None:
+        """Add a study, which has no name that could be shown."""
+        what = "one slice" if slices == 1 else f"{slices} slices"
+        self.sentences.append(f"A study of {what} was left out: {reason}.")
+
     def told(self) -> tuple[str, ...]:
         """Return the sentences; of very many the first, and how many more there are."""
         if len(self.sentences) <= _MOST_TOLD:

@@ -1,20 +1,26 @@
 """DICOM files -> an intake: their series, each on its own grid, are the sequences."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import PurePath
 
 import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.dicom import DicomImage, read_images
 from brainseg.formats.dicom_pixels import decode_pixels
+from brainseg.formats.dicom_repeats import of_one_study
 from brainseg.formats.dicom_series import Plane, Stack, stacks_of
 from brainseg.formats.given import Given, Refusals
 from brainseg.formats.grids import most_common_grid_first
 from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import DicomSource, Grid, Intake, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES
+from brainseg.formats.names import base_of
 from brainseg.formats.orientation import spacing_of
+from brainseg.formats.sequence_guess import SequenceGuess, guess_sequence
 
 HOLDS_PATIENT_DATA = (
     "These DICOM files contain patient identifiers. They are not displayed, and exports leave them "
@@ -33,20 +39,15 @@ def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
     Raises:
         DecodeError: nothing is usable.
     """
-    stacks = stacks_of(_planes(items, refusals), refusals)
+    stacks = stacks_of(of_one_study(_planes(items, refusals), refusals), refusals)
     if not stacks:
         raise refusals.as_error()
     series = most_common_grid_first([_series(stack) for stack in stacks])
-    count = len(series)
-    labelled = (
-        replace(one, label=f"series {place} of {count}" if count > 1 else "series")
-        for place, one in enumerate(series, 1)
-    )
     images = [plane.image for stack in stacks for plane in stack.planes]
     not_mr = tuple(sorted({image.modality for image in images if image.modality}))
     return Intake(
         "DICOM",
-        tuple(labelled),
+        _labelled(series),
         (),
         _warnings(images, stacks, not_mr),
         refusals.told(),
@@ -96,7 +97,49 @@ def _series(stack: Stack) -> Series:
         stack.planes[0].image.space,
         DicomSource(stack.orientation, encoded),
     )
-    return Series("", pixels, stack.planes[0].image.guess, notes, grid)
+    first = stack.planes[0]
+    belonging = first.image.belonging
+    told = "" if belonging.echo_ms is None else f"TE {belonging.echo_ms:.4g} ms"
+    return Series(
+        told,
+        pixels,
+        _suggestion(stack),
+        notes,
+        grid,
+        belonging.series_number,
+        belonging.series_uid,
+        (first.name, *PurePath(first.name.replace("\\", "/")).parts[:-1]),
+    )
+
+
+def _suggestion(stack: Stack) -> SequenceGuess:
+    """Return what a stack is by its tags and its file's name, or else by the name of its folder."""
+    name = stack.planes[0].name.replace("\\", "/")
+    evidence = replace(stack.planes[0].image.evidence, file_name=base_of(name))
+    b_values = [plane.image.evidence.b_value or 0 for plane in stack.planes]
+    found = guess_sequence(replace(evidence, b_value=max(b_values)))
+    if found.is_unknown:
+        found = guess_sequence(replace(evidence, file_name=PurePath(name).parent.name))
+    return found
+
+
+def _labelled(series: Sequence[Series]) -> tuple[Series, ...]:
+    """Return the series with the names a person sees: by their numbers, or else by their places."""
+    count = len(series)
+    numbers = Counter(one.number for one in series)
+    labelled = []
+    for place, one in enumerate(series, 1):
+        label = f"series {place} of {count}" if count > 1 else "series"
+        if one.number is not None and None not in numbers:
+            label = f"series {one.number}"
+            alike = [other for other in series if other.number == one.number]
+            if len(alike) > 1:
+                told = {other.label for other in alike}
+                which = next(n for n, other in enumerate(alike, 1) if other is one)
+                by_echo = one.label and len(told) == len(alike)
+                label += f" {one.label}" if by_echo else f" part {which} of {len(alike)}"
+        labelled.append(replace(one, label=label))
+    return tuple(labelled)
 
 
 def _spacing(stack: Stack, affine: np.ndarray | None) -> tuple[float | None, float, float] | None:

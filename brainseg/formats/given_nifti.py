@@ -1,9 +1,10 @@
 """NIfTI files -> an intake: their volumes, each on its own grid, are the sequences."""
 
+from collections import Counter
+
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.formats.assignment import guess_from_words
 from brainseg.formats.given import Given, Refusals
 from brainseg.formats.grids import most_common_grid_first
 from brainseg.formats.inflating import too_large
@@ -12,9 +13,21 @@ from brainseg.formats.limits import MAX_INFLATED_BYTES
 from brainseg.formats.names import base_of, shown_name
 from brainseg.formats.nan_background import fill_background
 from brainseg.formats.nifti import NiftiFile, read_nifti
+from brainseg.formats.sequence_guess import (
+    LABEL_MAP,
+    UNKNOWN,
+    Evidence,
+    SequenceGuess,
+    guess_sequence,
+)
+from brainseg.formats.subjects import identifier_of, is_label_map
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
+OTHER_SUBJECT = (
+    "its name tells another subject or session than that of the files used: give one at a time"
+)
+_LABELS = "it is a label map (a mask), not a picture"
 _OF_VOLUMES = {3: SEQUENCES, 4: (FLAIR, PRE_CONTRAST, POST_CONTRAST, None)}
 """The order of 4D files: of three ours, of four that of the Medical Segmentation Decathlon."""
 
@@ -28,6 +41,8 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
     Raises:
         DecodeError: nothing is usable.
     """
+    items = _of_one_subject(items, refusals)
+    items, label_maps = _without_label_maps(items)
     read: list[tuple[str, NiftiFile]] = []
     taken = 0
     for item in items:
@@ -51,17 +66,42 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
     return Intake(
         "NIfTI",
         most_common_grid_first(series),
-        tuple(dict.fromkeys(note for file in used for note in file.notes)),
+        (*dict.fromkeys(note for file in used for note in file.notes), *label_maps),
         tuple(dict.fromkeys(warning for file in used for warning in file.warnings)),
         refusals.told(),
     )
 
 
+def _of_one_subject(items: list[Given], refusals: Refusals) -> list[Given]:
+    """Return the files of the subject that most names tell, those that tell none with them."""
+    subjects = [identifier_of(item.name) for item in items]
+    told = Counter(filter(None, subjects))
+    if len(told) < 2:
+        return items
+    most, _ = told.most_common(1)[0]
+    kept = []
+    for item, subject in zip(items, subjects, strict=True):
+        if subject in (most, ""):
+            kept.append(item)
+        else:
+            refusals.add(item.name, OTHER_SUBJECT)
+    return kept
+
+
+def _without_label_maps(items: list[Given]) -> tuple[list[Given], list[str]]:
+    """Return the pictures, and a note for each mask beside them; masks alone are kept."""
+    pictures = [item for item in items if not is_label_map(item.name)]
+    if not pictures:
+        return items, []
+    masks = [item.name for item in items if is_label_map(item.name)]
+    return pictures, [f"{shown_name(name)} was left out: {_LABELS}" for name in masks]
+
+
 def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     count = len(file.volumes)
-    guesses = _OF_VOLUMES.get(count, (None,) * count)
+    suggestions = _of_volumes(count)
     if count == 1:
-        guesses = (guess_from_words(base_of(name)),)
+        suggestions = (guess_sequence(Evidence(file_name=base_of(name))),)
     numbers = tuple(range(1, file.volumes.shape[1] + 1))
     grid = Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
     made = []
@@ -72,7 +112,21 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
         levels = np.count_nonzero(np.bincount(eight.pixels.ravel(), minlength=256))
-        guess = guesses[place] if levels >= _FEWEST_LEVELS else None
+        suggestion = suggestions[place]
+        if levels < _FEWEST_LEVELS:
+            suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
         pixels = np.ascontiguousarray(eight.pixels)
-        made.append(Series(label, pixels, guess, (*background, *eight.notes), grid))
+        told = (*background, *eight.notes)
+        made.append(Series(label, pixels, suggestion, told, grid, names=(name,)))
     return made
+
+
+def _of_volumes(count: int) -> tuple[SequenceGuess, ...]:
+    """Return what the volumes of a 4D file are by their number and order."""
+    order = _OF_VOLUMES.get(count)
+    if order is None:
+        return (UNKNOWN,) * count
+    return tuple(
+        SequenceGuess(name, (), None if name else "T2", (f"volume {place} of {count}",))
+        for place, name in enumerate(order, start=1)
+    )

@@ -16,6 +16,7 @@ from brainseg.formats.limits import MAX_INFLATED_BYTES, MAX_SLICES
 from brainseg.formats.names import base_of
 from brainseg.formats.picture_slices import Slice, in_order, numbers_of
 from brainseg.formats.pictures import decode
+from brainseg.formats.sequence_guess import UNKNOWN, Evidence, SequenceGuess, guess_sequence
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import SEQUENCES
 
@@ -129,15 +130,19 @@ def _series(slices: list[Slice], stacks: int) -> list[Series]:
         pixels, told = pixels[..., 0], (*told, GREY_IN_COLOUR)
     if pixels.ndim == 3:
         eight = to_eight_bits(pixels)
-        guess = guess_from_words(base_of(slices[0][0])) if len(slices) == 1 or stacks > 1 else None
-        label = guess or ("grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices")
-        return [Series(label, eight.pixels, guess, (*told, *eight.notes))]
+        suggestion = UNKNOWN
+        if len(slices) == 1 or stacks > 1:
+            suggestion = guess_sequence(Evidence(file_name=base_of(slices[0][0])))
+        label = suggestion.sequence or (
+            "grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices"
+        )
+        return [Series(label, eight.pixels, suggestion, (*told, *eight.notes))]
     channels = [to_eight_bits(pixels[..., channel]) for channel in range(3)]
     return [
         Series(
             f"channel {place + 1} of 3",
             np.ascontiguousarray(eight.pixels),
-            SEQUENCES[place],
+            SequenceGuess(SEQUENCES[place], reasons=(f"channel {place + 1} of 3",)),
             (*told, *eight.notes),
         )
         for place, eight in enumerate(channels)

@@ -8,6 +8,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.formats.names import shown_name
 from brainseg.formats.orientation import Orientation
+from brainseg.formats.sequence_guess import UNKNOWN, SequenceGuess
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -140,16 +141,27 @@ class Series:
         label: what a picker shows, such as "channel 1 of 3"; from the file's structure or its name as
             :func:`shown_name` gives it, never from a patient's tags.
         pixels: (n, h, w) uint8.
-        guess: one of :data:`brainseg.volume.SEQUENCES`, or None where nothing suggests one.
+        suggestion: what it seems to be, and why.
         notes: what was done to the pixels, one sentence each.
         grid: where the pixels lie.
+        number: Series Number of DICOM; None where it is not given.
+        uid: Series Instance UID of DICOM, never shown.
+        names: of its file or folder, by which a person may choose it.
     """
 
     label: str
     pixels: np.ndarray = field(repr=False)
-    guess: str | None = None
+    suggestion: SequenceGuess = UNKNOWN
     notes: tuple[str, ...] = ()
     grid: Grid = field(default_factory=Grid)
+    number: int | None = None
+    uid: str = field(default="", repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def guess(self) -> str | None:
+        """Return one of :data:`brainseg.volume.SEQUENCES` where nothing contradicts it, else None."""
+        return self.suggestion.sequence
 
 
 @dataclass(frozen=True, eq=False)

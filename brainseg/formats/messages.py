@@ -23,12 +23,22 @@ from brainseg.formats.intake import (
 )
 from brainseg.formats.limits import MAX_INFLATED_BYTES
 from brainseg.formats.orientation import Orientation
+from brainseg.formats.sequence_guess import SequenceGuess
 
 READY = "ready"
 
 _KNOWN = {
     kind.__name__: kind
-    for kind in (InputFile, Intake, Series, Grid, Orientation, NiftiSource, DicomSource)
+    for kind in (
+        InputFile,
+        Intake,
+        Series,
+        SequenceGuess,
+        Grid,
+        Orientation,
+        NiftiSource,
+        DicomSource,
+    )
 }
 _LENGTHS = struct.Struct("<QQ")
 LONGEST_ANSWER_BYTES = 4 * MAX_INFLATED_BYTES

@@ -19,6 +19,9 @@ KIND_OF_SUFFIX = PICTURE_SUFFIXES | {
 }
 INPUT_SUFFIXES = tuple(KIND_OF_SUFFIX)
 
+DISC_DIRECTORY = "DICOMDIR"
+"""The list of the files of a CD; what else lies there is the disc's, not the patient's."""
+
 
 def suffix_of(name: str) -> str:
     """Return a name's ending in lower case; ``.nii.gz`` is one ending."""

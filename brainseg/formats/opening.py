@@ -12,7 +12,7 @@ from brainseg.formats.given_pictures import gather_pictures
 from brainseg.formats.inflating import GZIP_MAGIC, ZIP_MAGIC, too_large, unzip
 from brainseg.formats.intake import InputFile, Intake
 from brainseg.formats.limits import MAX_INFLATED_BYTES
-from brainseg.formats.names import INPUT_SUFFIXES, KIND_OF_SUFFIX, suffix_of
+from brainseg.formats.names import DISC_DIRECTORY, INPUT_SUFFIXES, KIND_OF_SUFFIX, suffix_of
 from brainseg.formats.nifti import looks_like_nifti
 from brainseg.formats.pictures import sniff_picture
 
@@ -47,11 +47,18 @@ def open_inputs(
     refusals = Refusals()
     given = _unpacked(files, pages or {}, refusals)
     by_kind: dict[str, list[Given]] = {kind: [] for kind in _GATHER}
+    directories = [item for item in given if _is_disc_directory(item)]
+    on_disc = len(given) > len(directories) > 0
     for item in given:
         try:
-            by_kind[_kind_of(item)].append(item)
+            kind = _kind_of(item)
         except DecodeError as reason:
-            refusals.add(item.name, str(reason))
+            if not on_disc:
+                refusals.add(item.name, str(reason))
+        else:
+            # What a disc holds beside its images, its directory too, is no input.
+            if not on_disc or (kind == "DICOM" and item not in directories):
+                by_kind[kind].append(item)
     kind = max(by_kind, key=lambda kind: len(by_kind[kind]))
     for other, items in by_kind.items():
         for item in items if other != kind else ():
@@ -82,6 +89,12 @@ def _unpacked(
         except DecodeError as reason:
             refusals.add(file.name, str(reason))
     return given
+
+
+def _is_disc_directory(item: Given) -> bool:
+    """Return whether a file is the DICOMDIR of a disc."""
+    name = item.name.replace("\\", "/").rsplit("/", 1)[-1]
+    return name.upper() == DISC_DIRECTORY and looks_like_dicom(item.data[:PEEKED_BYTES])
 
 
 def _kind_of(item: Given) -> str:

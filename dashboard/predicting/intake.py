@@ -17,10 +17,10 @@ from brainseg.formats import (
     PagesError,
     Series,
     assemble,
-    guess_assignment,
     left_out,
     shared_pool,
 )
+from brainseg.formats.sequence_choice import Choice, propose
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 from dashboard import uploads, widgets
 from dashboard.predicting.subject import Subject, from_example, from_upload, refuse
@@ -28,6 +28,7 @@ from dashboard.predicting.subject import Subject, from_example, from_upload, ref
 FILES = "upload"
 EXAMPLE = "_example"
 NOT_GIVEN = "not given"
+_NONE = -1
 
 THUMBNAIL_PX = 128
 
@@ -139,9 +140,9 @@ def _say(intake: Intake) -> None:
 
 
 def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
-    """Return which series is which sequence, as the person chose it after the guess."""
-    guess = guess_assignment(intake)
-    certain = all(place is not None for place in guess.values()) or len(intake.series) == 1
+    """Return which series is which sequence, by the guess and the person; stop while one is open."""
+    choice = propose(intake)
+    certain = all(choice.assignment.values()) or (len(intake.series) == 1 and not choice.questions)
     with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
         st.caption(
             f"{intake.kind}: {_sizes(intake)}. A sequence on another grid is resampled to that of "
@@ -153,11 +154,23 @@ def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
                 with st.container():
                     st.image(picture, width=110, alt=f"The middle slice of {series.label}")
                     st.caption(widgets.plain(series.label))
+                    st.caption(widgets.plain(series.suggestion.in_words(), longest=300))
         with st.grid(columns=3, min_column_width=200, gap="small"):
-            return {
-                sequence: _choose_series(intake, sequence, guess[sequence], key)
-                for sequence in SEQUENCES
+            chosen = {
+                sequence: _choose_series(intake, sequence, choice, key) for sequence in SEQUENCES
             }
+        open_ones = [one for one in choice.questions if chosen[one.sequence] is None]
+        for question in open_ones:
+            st.warning(
+                widgets.plain(
+                    f"Choose the series for {question.sequence}, or “{NOT_GIVEN}”: {question.reason}.",
+                    longest=600,
+                ),
+                icon=":material/help:",
+            )
+    if open_ones:
+        st.stop()
+    return {sequence: None if place == _NONE else place for sequence, place in chosen.items()}
 
 
 def _sizes(intake: Intake) -> str:
@@ -170,13 +183,17 @@ def _sizes(intake: Intake) -> str:
     )
 
 
-def _choose_series(intake: Intake, sequence: str, guess: int | None, key: tuple) -> int | None:
-    options = [None, *range(len(intake.series))]
+def _choose_series(intake: Intake, sequence: str, choice: Choice, key: tuple) -> int | None:
+    """Return the place of a series, :data:`_NONE`, or None while an open question is unanswered."""
+    options = [_NONE, *range(len(intake.series))]
+    guess = choice.assignment[sequence]
+    index: int | None = options.index(_NONE if guess is None else guess)
     return st.selectbox(
         sequence,
         options,
-        index=options.index(guess),
-        format_func=lambda place: NOT_GIVEN if place is None else intake.series[place].label,
+        index=None if choice.question(sequence) else index,
+        placeholder="Choose a series",
+        format_func=lambda place: NOT_GIVEN if place == _NONE else intake.series[place].label,
         key=f"{sequence} of {hash(key)}",
     )
 
