@@ -37,7 +37,8 @@ MOST_BYTES_IN_PYTHON = 12_000_000
 RECORD_FRAME = 16
 """Bytes around each record of an event file: its length, and two checksums."""
 
-_OF_AN_EPOCH = "epoch_"
+_OF_AN_EPOCH, _OF_BATCHES = "epoch_", ("batch_", "evaluation_")
+"""What tags of Keras's callback begin with."""
 
 Scalars = dict[str, dict[int, tuple[float, float]]]
 """Tag -> step -> value and wall time (s since 1970)."""
@@ -72,24 +73,55 @@ def is_long(folder: Path) -> bool:
 def read(folder: Path) -> dict:
     """Return what a log holds: ``unit``, ``steps``, ``wall_time``, ``tags`` and ``notes``.
 
-    Keras's callback writes ``epoch_*`` once an epoch, from 0, beside values of each batch: then these
-    count alone, from 1. Where there is none, all scalars count by their step. A step that comes again
-    in a later file, as after a restart, takes the place of all from there on, as in TensorBoard.
+    Keras's callback writes ``epoch_*`` once an epoch, from 0, beside values of each batch. In its logs
+    the latter are left out, and epochs count from 1. In any other log all scalars count by their step. A
+    step that comes again in a later file, as after a restart, takes the place of all from there on, as
+    in TensorBoard.
     """
     notes: list[str] = []
-    tags: Scalars = {}
+    parts: dict[str, Scalars] = {}
     for path in event_files(folder):
         prefix = "" if path.parent == folder else PARTS[path.parent.name.lower()]
-        _merge(tags, {prefix + tag: steps for tag, steps in _scalars(path, notes).items()})
-    by_epoch = {tag: steps for tag, steps in tags.items() if _OF_AN_EPOCH in tag}
-    unit = "epoch" if by_epoch else "step"
-    tags = {tag.replace(_OF_AN_EPOCH, "", 1): steps for tag, steps in (by_epoch or tags).items()}
+        _merge(parts.setdefault(prefix, {}), _scalars(path, notes))
+    by_epoch = _by_epoch(parts)
+    unit = "step" if by_epoch is None else "epoch"
+    tags = {
+        prefix + tag: steps
+        for prefix, part in (by_epoch or parts).items()
+        for tag, steps in part.items()
+    }
     if len(tags) > MOST_TAGS:
         notes.append(
             f"{len(tags)} curves are in this log; the first {MOST_TAGS} by name are shown."
         )
         tags = {tag: tags[tag] for tag in sorted(tags)[:MOST_TAGS]}
     return _as_table(tags, unit, notes)
+
+
+def _by_epoch(parts: dict[str, Scalars]) -> dict[str, Scalars] | None:
+    """Return the curves of a log of Keras's callback without those of batches; None for another log.
+
+    A single tag such as ``epoch_seconds`` does not make it one of Keras's: the other tags must have
+    Keras's names too, or stand beside Keras's values of batches and count by the same epochs.
+    """
+    tags = {tag for part in parts.values() for tag in part}
+    of_epochs = {tag for tag in tags if tag.startswith(_OF_AN_EPOCH)}
+    of_batches = {tag for tag in tags if tag.startswith(_OF_BATCHES)}
+    others = tags - of_epochs - of_batches
+    epochs = {step for part in parts.values() for tag in of_epochs for step in part.get(tag, ())}
+    by_step = any(
+        part[tag].keys() - epochs for part in parts.values() for tag in others & part.keys()
+    )
+    if not of_epochs or by_step or (others and not of_batches):
+        return None
+    return {
+        prefix: {
+            tag.removeprefix(_OF_AN_EPOCH): steps
+            for tag, steps in part.items()
+            if tag not in of_batches
+        }
+        for prefix, part in parts.items()
+    }
 
 
 def _as_table(tags: Scalars, unit: str, notes: list[str]) -> dict:

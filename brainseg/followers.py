@@ -3,7 +3,6 @@
 What is damaged leaves the last good state standing, and a sentence.
 """
 
-import csv
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -13,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainseg import curves
 from brainseg.appended import AppendedLines
+from brainseg.csv_rows import CsvRows
 from brainseg.errors import RunError
 from brainseg.monitor import CSV, EVENT_COLUMNS, RUN, Snapshot, new_version
 from brainseg.runs import (
@@ -28,8 +27,8 @@ from brainseg.runs import (
 )
 from brainseg.training_warnings import warnings_of
 
-SEPARATORS = (",", ";", "\t")
-"""Between the columns of a CSVLogger file; a person can choose another than the comma."""
+_AXES = {name: f"{name} (logged)" for name in ("epoch", "hours")}
+"""What metrics are called that another program names as an axis is named here."""
 
 
 class Columns:
@@ -55,6 +54,15 @@ class Columns:
                 column[place] = number
             self._mark(name, epoch, value is not None and not math.isfinite(number))
 
+    def cut(self, epoch: int) -> None:
+        """Forget the newest rows as far as they are of this epoch or a later one."""
+        while self._place and (newest := next(reversed(self._place))) >= epoch:
+            del self._place[newest]
+            for column in self._values.values():
+                column.pop()
+            for epochs in self._invalid.values():
+                epochs.discard(newest)
+
     def history(self, hours: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
         """Return a row an epoch, ascending; see :class:`brainseg.monitor.Snapshot`.
 
@@ -62,7 +70,8 @@ class Columns:
             hours: what gives the hours of training from the other columns.
         """
         columns = {"epoch": np.fromiter(self._place, np.int64, len(self._place))}
-        columns |= {name: np.array(column, np.float64) for name, column in self._values.items()}
+        for name, column in self._values.items():
+            columns[_AXES.get(name, name)] = np.array(column, np.float64)
         frame = pd.DataFrame(columns)
         if not frame["epoch"].is_monotonic_increasing:
             frame = frame.sort_values("epoch", ignore_index=True)
@@ -232,7 +241,7 @@ def _by_case_and_epoch(scores: Mapping[int, Mapping[str, float]]) -> pd.DataFram
 
 
 class CsvFollower:
-    """Follows a file of Keras's CSVLogger, whose epochs count from 0; here they count from 1."""
+    """Follows a file of Keras's CSVLogger or the like, whose epochs count from 0; here from 1."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
@@ -256,9 +265,14 @@ class CsvFollower:
                 self._forget()
             for line in lines:
                 self._take(line.decode("utf-8", errors="replace").strip("\r\ufeff"))
-            if damaged := self._damaged + self._file.passed_over:
+            if damaged := self._rows.damaged + self._file.passed_over:
                 notes.append(
                     f"{lines_were(damaged)} passed over in {self.name}: no row of this file."
+                )
+            if self._trainings > 1:
+                notes.append(
+                    f"{self.name} holds {self._trainings} trainings, one after the other: the last is "
+                    "shown."
                 )
             if before is None or lines or anew or before.notes != tuple(notes):
                 self._last = self._fresh(tuple(notes))
@@ -280,37 +294,16 @@ class CsvFollower:
         )
 
     def _forget(self) -> None:
-        self._columns, self._damaged = Columns(), 0
-        self._header: list[str] = []
-        self._names: list[str] = []
-        self._separator = ","
+        self._columns, self._rows, self._trainings = Columns(), CsvRows(), 1
 
     def _take(self, line: str) -> None:
-        if not line:
+        row = self._rows.take(line)
+        if row is None:
             return
-        if not self._names:
-            self._separator = separator_of(line)
-            self._header = line.split(self._separator)
-            known = curves.canonical([name for name in self._header if name != "epoch"])
-            self._names = [known.get(name, name) for name in self._header]
-            return
-        try:
-            cells = next(csv.reader([line], delimiter=self._separator), [])
-        except csv.Error:  # a byte 0, or a cell beyond all measure
-            cells = []
-        if cells == self._header:
-            return  # a second training that was appended begins with the header again
-        row = dict(zip(self._names, cells, strict=False))
-        epoch = row.pop("epoch", "")
-        if len(cells) != len(self._names) or not epoch.isdecimal() or len(epoch) > 12:
-            self._damaged += 1
-            return
-        self._columns.add(int(epoch) + 1, {name: _number_in(cell) for name, cell in row.items()})
-
-
-def separator_of(header: str) -> str:
-    """Return what separates the columns of a CSVLogger file, from its first line."""
-    return max(SEPARATORS, key=header.count)
+        if row.begins:
+            self._columns, self._trainings = Columns(), self._trainings + 1
+        self._columns.cut(row.epoch + 1)
+        self._columns.add(row.epoch + 1, row.values)
 
 
 def lines_were(count: int) -> str:
@@ -338,11 +331,3 @@ def _as_float(value: float) -> float:
         return float(value)
     except OverflowError:  # an integer beyond all measure
         return math.inf
-
-
-def _number_in(cell: str) -> float | None:
-    """Return a cell as a number; None of one that is empty, or holds a list or a text."""
-    try:
-        return float(cell)
-    except ValueError:
-        return None

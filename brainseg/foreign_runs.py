@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from brainseg.csv_rows import is_csv_log
 from brainseg.errors import RunError
 from brainseg.event_files import PARTS, is_event_file
 from brainseg.event_follower import EventsFollower
-from brainseg.followers import CsvFollower, separator_of
+from brainseg.followers import CsvFollower
 from brainseg.home import write_atomically
 from brainseg.monitor import CSV, TENSORBOARD
 
@@ -24,7 +25,7 @@ LOGS_ENVIRONMENT = "BRAINSEG_LOGS"
 DEEPEST, MOST_LOGS = 4, 200
 """How far below a folder logs are looked for, and how many are listed."""
 
-_HEADER_BYTES = 4096
+_HEADER_BYTES = 16_384
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def logs_in(folders: Iterable[Path]) -> list[Log]:
     """Return the logs in some folders, by name; what is no log is passed over.
 
     A folder with event files is one log, together with its folders ``train`` and ``validation``; so is
-    a CSV file whose first line has a column ``epoch``. A folder that cannot be read holds none.
+    a text file of any name whose first line has a column ``epoch``, with a row unless the name ends in
+    ``.csv``. A folder that cannot be read holds none.
     """
     found: dict[str, Log] = {}
     for root in folders:
@@ -78,24 +80,21 @@ def _logs_below(root: Path) -> list[tuple[Path, str]]:
             is_part = here != root and here.name.lower() in PARTS
             logs[here.parent if is_part else here] = TENSORBOARD
         for name in files:
-            if name.endswith(".csv") and is_csv_log(_beginning(here / name)):
-                logs[here / name] = CSV
+            path = here / name
+            if len(logs) < MOST_LOGS and is_csv_log(_beginning(path), path.suffix != ".csv"):
+                logs[path] = CSV
     return list(logs.items())
 
 
 def _beginning(path: Path) -> bytes:
+    """Return the first bytes of a regular file; none of any other, such as a pipe, which would block."""
     try:
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
             return file.read(_HEADER_BYTES)
     except OSError:
         return b""
-
-
-def is_csv_log(beginning: bytes) -> bool:
-    """Return whether a file begins as CSVLogger's do: a header with ``epoch`` and a metric."""
-    header = beginning.partition(b"\n")[0].decode("utf-8", errors="replace").strip("\r\ufeff")
-    names = header.split(separator_of(header))
-    return "epoch" in names and len(names) > 1
 
 
 def add_log(folder: Path, file_name: str, content: bytes) -> Log:

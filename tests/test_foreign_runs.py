@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from brainseg import event_files, event_follower
+from brainseg.csv_rows import is_csv_log
 from brainseg.errors import RunError
 from brainseg.event_follower import EventsFollower
 from brainseg.foreign_runs import (
@@ -19,7 +20,6 @@ from brainseg.foreign_runs import (
     add_log,
     folders_named,
     follow,
-    is_csv_log,
     logs_in,
     remove_log,
 )
@@ -104,6 +104,10 @@ def test_logs_are_found_with_their_parts_and_nothing_else_is(tmp_path: Path) -> 
     (tmp_path / "data.csv").write_text("Patient,age\nx,1\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "notes.txt").write_text("epoch,loss\n")
+    (tmp_path / "README.md").write_text("epoch, loss and Dice\nmean, what they say\n")
+    (tmp_path / "model.bin").write_bytes(bytes(range(256)) * 40)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.csv")
     found = [(log.name, log.kind) for log in logs_in([tmp_path])]
     assert found == [
         ("logs/a", TENSORBOARD),
@@ -113,6 +117,14 @@ def test_logs_are_found_with_their_parts_and_nothing_else_is(tmp_path: Path) -> 
     ]
     (alone,) = logs_in([tmp_path / "b"])
     assert alone == Log("logs/b", tmp_path / "b", TENSORBOARD)
+
+
+@pytest.mark.parametrize("name", ["training.log", "history.txt", "LOG", "metrics.tsv", "x.csv.1"])
+def test_a_log_of_csvlogger_is_found_under_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(CSV_TEXT)
+    (log,) = logs_in([tmp_path])
+    assert (log.name, log.kind) == (f"logs/{name}", CSV)
+    assert follow(log).read().history["loss"].tolist() == [1.5, 1.25]
 
 
 def test_logs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
@@ -176,6 +188,30 @@ def test_plain_scalars_count_by_their_step_with_their_time(tmp_path: Path) -> No
     assert snapshot.history["epoch"].tolist() == [0, 1, 2]
     assert snapshot.history["hours"].tolist() == pytest.approx([0, 0.01, 0.02])
     assert snapshot.history["loss"].tolist() == pytest.approx([1, 1 / 2, 1 / 3])
+
+
+@pytest.mark.parametrize(
+    "tag", ["time/epoch_seconds", "epoch_time", "mean_epoch_loss", "epoch_loss", "epoch"]
+)
+def test_a_tag_with_the_word_epoch_hides_no_other_curve(tmp_path: Path, tag: str) -> None:
+    values = [(step, {"Loss/train": 1.0, "Dice/val": 0.5, tag: 9.0}) for step in (1, 2)]
+    event_file(tmp_path / "events.out.tfevents.1", *values)
+    snapshot = read(tmp_path)
+    assert snapshot.unit == "step"
+    assert snapshot.history["epoch"].tolist() == [1, 2]
+    assert len(set(snapshot.history.columns) - {"epoch", "hours"}) == 3
+
+
+def test_a_curve_of_one_s_own_beside_those_of_keras_is_kept(tmp_path: Path) -> None:
+    batches = [(step, {"batch_loss": 2.0}) for step in range(20)]
+    epochs = [(step, {"epoch_loss": 1.0, "my_dice": 0.5}) for step in range(2)]
+    event_file(tmp_path / "train" / "events.out.tfevents.1", *batches, *epochs)
+    event_file(tmp_path / "validation" / "events.out.tfevents.1", (0, {"epoch_loss": 3.0}))
+    snapshot = read(tmp_path)
+    assert snapshot.unit == "epoch"
+    assert snapshot.history["epoch"].tolist() == [1, 2]
+    assert {"loss", "my_dice", "validation_loss"} <= set(snapshot.history.columns)
+    assert "batch_loss" not in snapshot.history.columns
 
 
 def test_a_restart_takes_the_place_of_what_it_repeats(tmp_path: Path) -> None:
