@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brainseg.case_windows import windows_of
 from brainseg.discovery import FileList, list_files
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.formats import decode, to_three_channels
@@ -19,9 +20,9 @@ from brainseg.index import (
     build_index,
     identity_of,
     index_as_bytes,
-    mask_as_bool,
     read_index,
 )
+from brainseg.masks import mask_as_bool, plain_mask
 from brainseg.notebook import Shown
 from brainseg.volume import Volume
 
@@ -143,7 +144,9 @@ class Case(Shown):
 
     def _image(self, row) -> tuple[np.ndarray, tuple[str, ...]]:
         try:
-            pixels, notes = to_three_channels(self._decode(row.image_path))
+            decoded = self._decode(row.image_path)
+            windows = windows_of(row._asdict(), decoded.channels)
+            pixels, notes = to_three_channels(decoded, windows)
         except DecodeError as reason:
             raise CohortError(f"{row.image_path} was not used: {reason}.") from reason
         if pixels.shape[:2] != (row.height, row.width):
@@ -151,7 +154,7 @@ class Case(Shown):
         return pixels, notes
 
     def _mask(self, row) -> np.ndarray:
-        mask = mask_as_bool(self._decode(row.mask_path).pixels)
+        mask = mask_as_bool(plain_mask(self._decode(row.mask_path))[0])
         if mask is None or mask.shape != (row.height, row.width):
             raise CohortError(_CHANGED.format(row.mask_path))
         return mask

@@ -21,9 +21,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from brainseg.case_windows import (
+    HIGH_COLUMNS,
+    LOW_COLUMNS,
+    find_windows,
+    of_changed_windows,
+    stacks_to_window,
+    window_values,
+)
 from brainseg.descriptors import column_of, describe_slice
 from brainseg.errors import DecodeError
-from brainseg.formats import Decoded, check_usable, decode, to_three_channels
+from brainseg.formats import (
+    Decoded,
+    Window,
+    check_usable,
+    decode,
+    is_deep,
+    spread_few_bits,
+    to_three_channels,
+)
+from brainseg.masks import are_binary, distinct_values, plain_mask, rim_share
 from brainseg.volume import SEQUENCES
 
 Progress = Callable[[int, int], None]
@@ -81,6 +98,10 @@ _READ_DTYPES = {
     "tumour_grid": "str",
     **dict.fromkeys(_of_sequences("tumour_mean"), "float64"),
     "outside_head_px": "Int64",
+    **dict.fromkeys((*LOW_COLUMNS, *HIGH_COLUMNS), "float64"),
+    "mask_rim_share": "float64",
+    "image_notes": "str",
+    "mask_notes": "str",
     "image_hash": "str",
     "mask_hash": "str",
     "image_error": "str",
@@ -93,7 +114,10 @@ to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` na
 pixels equal FLAIR's; ``contrast_copy`` says whether pre- and post-contrast are equal. From ``constant``
 to ``outside_head_px`` stands what :func:`brainseg.descriptors.describe_slice` tells of slices that can
 be used; what is about brightness is missing where the file does not hold uint8, for such pixels are
-rescaled one by one. The hashes are of pixels, so that another compression is the same slice.
+rescaled case by case, over the windows that :mod:`brainseg.case_windows` names. ``mask_rim_share`` is
+how much of the outermost rows and columns the mask covers, 0..1. ``image_notes`` and ``mask_notes`` say
+how a file was converted, separated by line breaks. The hashes are of pixels, so that another
+compression is the same slice.
 ``image_error`` says why a file gave no pixels, ``image_use_error`` why the pixels it gave cannot be a
 slice (five channels, too small, not numbers); such a slice has no ``area_px`` either."""
 
@@ -122,6 +146,7 @@ def build_index(
     known = pd.Series(False, index=files.index)
     if previous is not None:
         known = _unchanged(keys, before, previous)
+        known &= ~of_changed_windows(files, keys[known], before, previous)
     stale = files.index[~known]
     parts = [files.loc[stale[i : i + PART_ROWS]] for i in range(0, len(stale), PART_ROWS)]
     rows: list[dict] = []
@@ -130,6 +155,13 @@ def build_index(
             rows += of_part
             if progress:
                 progress(len(rows), len(stale))
+        stacks = stacks_to_window(files.loc[stale, "case"], rows)
+        parts = [files.loc[stale[places]] for places in stacks]
+        for places, of_stack in zip(
+            stacks, pool.map(lambda part: _read_stack(root, part), parts), strict=True
+        ):
+            for place, row in zip(places, of_stack, strict=True):
+                rows[place] = row
     # One table for all: a table a part takes ten times as long, and holds the lock of the threads.
     read = [pd.DataFrame(rows, index=stale, columns=list(_READ_DTYPES)).astype(_READ_DTYPES)]
     if known.any():
@@ -150,6 +182,27 @@ def _one_thread_a_picture() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+def _read_stack(root: Path, part: pd.DataFrame) -> list[dict]:
+    """Return the rows of images that share windows; one image is in memory at a time."""
+    paths = part["image_path"].tolist()
+    pairs = list(zip(paths, part["mask_path"], strict=True))
+    try:
+        windows = find_windows(paths, lambda path: _usable(root, path))
+    except DecodeError as reason:
+        return [_read_pair(root, *pair) | {"image_use_error": str(reason)} for pair in pairs]
+    return [_read_pair(root, *pair, windows) for pair in pairs]
+
+
+def _usable(root: Path, path: str) -> Decoded | None:
+    image, _ = _read(root, path, "image")
+    try:
+        if image is not None:
+            check_usable(image)
+    except DecodeError:  # the file has changed since it was read first
+        return None
+    return image
 
 
 def read_rows(root: Path, part: pd.DataFrame) -> list[dict]:
@@ -186,15 +239,6 @@ def index_as_bytes(index: pd.DataFrame) -> bytes:
     return content.getvalue()
 
 
-def mask_as_bool(mask: np.ndarray) -> np.ndarray | None:
-    """Return a mask as (h, w) bool, or None where its values are not {0, 255} or {0, 1}.
-
-    Args:
-        mask: (h, w) of any dtype; a mask of zeros alone is a mask without tumour.
-    """
-    return mask > 0 if mask.ndim == 2 and _are_binary(_distinct(mask)) else None
-
-
 def identity_of(index: pd.DataFrame) -> str:
     """Return the fingerprint of a cohort's content: 32 hexadecimal digits, the same on any path."""
     digest = hashlib.blake2b(digest_size=16)
@@ -220,35 +264,56 @@ def _keys(files: pd.DataFrame) -> pd.Series:
     return pd.Series(["\0".join(map(str, row)) for row in values], index=files.index)
 
 
-def _read_pair(root: Path, image_path: str, mask_path: str) -> dict:
+def _read_pair(
+    root: Path, image_path: str, mask_path: str, windows: tuple[Window, ...] = ()
+) -> dict:
+    """Return the columns that one image and its mask give.
+
+    Args:
+        root: the folder that the paths are relative to.
+        image_path: or missing.
+        mask_path: or missing.
+        windows: of the image's case; without them, an image of more than 8 bits is not described.
+    """
     image, row = _read(root, image_path, "image")
     mask, of_mask = _read(root, mask_path, "mask")
     row |= of_mask
     pixels, tumour = None, None
     if image is not None:
         row |= _describe_image(image.pixels) | {"pages": image.pages}
+        row["image_notes"] = "\n".join(image.notes)
         try:
-            pixels = _as_uint8(image)
+            pixels = _as_uint8(image, windows)
         except DecodeError as reason:
             row["image_use_error"] = str(reason)
     if mask is not None:
-        values = _distinct(mask.pixels)
-        row |= _describe_mask(mask.pixels, values) | {"mask_pages": mask.pages}
-        if pixels is not None and mask.pixels.shape == pixels.shape[:2] and _are_binary(values):
-            tumour = (mask.pixels > 0).view(np.uint8)
+        plane, notes = plain_mask(mask)
+        values = distinct_values(plane)
+        row |= _describe_mask(plane, values, mask) | {"mask_notes": "\n".join(notes)}
+        if pixels is not None and plane.shape == pixels.shape[:2] and are_binary(values):
+            tumour = (plane > 0).view(np.uint8)
     if pixels is not None:
         row |= describe_slice(pixels, tumour)
         if image.pixels.dtype != np.uint8:
             row = {name: value for name, value in row.items() if name not in _OF_BRIGHTNESS}
+            row |= window_values(windows)
     return row
 
 
-def _as_uint8(image: Decoded) -> np.ndarray:
-    """Return (h, w, 3) or (h, w) uint8; raises DecodeError where the pixels cannot be a slice."""
+def _as_uint8(image: Decoded, windows: tuple[Window, ...]) -> np.ndarray | None:
+    """Return (h, w, 3) or (h, w) uint8, or None where windows are needed to make it.
+
+    Raises:
+        DecodeError: the pixels cannot be a slice.
+    """
+    image = spread_few_bits(image)
     if image.pixels.dtype == np.uint8:
         check_usable(image)
         return image.pixels[..., 0] if image.pixels.shape[2:] == (1,) else image.pixels
-    pixels, _ = to_three_channels(image)
+    if is_deep(image.pixels) and not windows:
+        check_usable(image)
+        return None
+    pixels, _ = to_three_channels(image, windows)
     return pixels[..., 0] if image.channels == 1 else pixels
 
 
@@ -272,22 +337,6 @@ def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
     if kind == "mask" and pixels.dtype == np.uint8 and not cv2.countNonZero(pixels.reshape(-1)):
         return decoded, {"mask_hash": _hash_of_zeros(pixels.shape)}
     return decoded, {f"{kind}_hash": hash_of_pixels(pixels)}
-
-
-def _distinct(mask: np.ndarray) -> np.ndarray:
-    """Return the distinct values of a mask of any shape and dtype, sorted."""
-    if mask.dtype != np.uint8:
-        return np.unique(mask)
-    plane = mask.reshape(len(mask), -1)
-    if not cv2.countNonZero(plane):
-        return np.zeros(1, np.uint8)
-    # A histogram takes a tenth of the time of numpy's unique.
-    return np.flatnonzero(cv2.calcHist([plane], [0], None, [256], [0, 256]))
-
-
-def _are_binary(values: np.ndarray) -> bool:
-    distinct = set(values.tolist())
-    return distinct <= {0, 255} or distinct <= {0, 1}
 
 
 def hash_of_pixels(pixels: np.ndarray) -> str:
@@ -336,11 +385,13 @@ def _are_equal(image: np.ndarray, one: int, other: int) -> bool:
     )
 
 
-def _describe_mask(mask: np.ndarray, values: np.ndarray) -> dict:
+def _describe_mask(mask: np.ndarray, values: np.ndarray, stored: Decoded) -> dict:
     return {
         "mask_height": mask.shape[0],
         "mask_width": mask.shape[1],
         "mask_channels": 1 if mask.ndim == 2 else mask.shape[2],
-        "mask_dtype": str(mask.dtype),
+        "mask_pages": stored.pages,
+        "mask_dtype": str(stored.pixels.dtype),
+        "mask_rim_share": rim_share(mask) if values.any() else 0.0,
         "mask_values": " ".join(f"{float(value):g}" for value in values[:MOST_VALUES]),
     }

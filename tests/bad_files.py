@@ -124,8 +124,8 @@ def pictures() -> list[Bad]:
         ),
         ("opencv.tif", cv2.imencode(".tif", head(1))[1].tobytes()[:-1], DAMAGED),
         (
-            "fax.tif",
-            pillow(Image.fromarray(GREY > 100), "TIFF", compression="group4"),
+            "jpeg2000.tif",
+            tiff(GREY, compression="jpeg2000"),
             "its compression is not supported; expected LZW, deflate or JPEG",
         ),
         ("magic_alone.tif", b"II*\0", DAMAGED),

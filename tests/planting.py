@@ -240,12 +240,24 @@ def plant_mask_shape(root: Path) -> None:
 
 @plant
 def plant_mask_channels(root: Path) -> None:
-    change(mask_of(root), lambda mask: np.dstack([mask] * 3), photometric="rgb")
+    change(mask_of(root), lambda mask: np.dstack([mask, mask, 0 * mask]), photometric="rgb")
 
 
 @plant
 def plant_mask_values(root: Path) -> None:
     change(mask_of(root), set_to(128, (slice(26, 28), slice(30, 33))))
+
+
+@plant
+def plant_inverted_mask(root: Path) -> Expected:
+    change(mask_of(root), lambda mask: 255 - mask)
+    also = ("mask_jump", "mask_hole", "mask_area", "mask_outside_head")
+    return {(kind, FIRST, NUMBER) for kind in ("inverted_mask", *also)}
+
+
+@plant
+def plant_converted_file(root: Path) -> None:
+    change(mask_of(root), lambda mask: np.dstack([mask] * 3), photometric="rgb")
 
 
 @plant

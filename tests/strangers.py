@@ -137,3 +137,36 @@ def element(tag: int, kind: bytes, value: bytes, length: int | None = None) -> b
     """Return one explicit little-endian DICOM element with a long length, right or wrong."""
     size = len(value) if length is None else length
     return struct.pack("<HH2s2xI", tag >> 16, tag & 0xFFFF, kind, size) + value
+
+
+def few_bits(pixels: np.ndarray, bits: int, photometric: int, palette: bytes = b"") -> bytes:
+    """Return an uncompressed TIFF of 1, 2 or 4 bits a pixel, as TIFF 6.0 lays it out.
+
+    Args:
+        pixels: (h, w) of values below 2**bits.
+        bits: a pixel.
+        photometric: 0 minimum-is-white, 1 minimum-is-black, 3 palette.
+        palette: 3 * 2**bits little-endian words, red first.
+    """
+    height, width = pixels.shape
+    flat = (pixels[..., np.newaxis] >> np.arange(bits)[::-1]) & 1
+    rows = np.packbits(flat.reshape(height, width * bits).astype(np.uint8), axis=1).tobytes()
+    entries = [
+        (256, 3, 1, width),
+        (257, 3, 1, height),
+        (258, 3, 1, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, photometric),
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (278, 3, 1, height),
+        (279, 4, 1, len(rows)),
+    ]
+    if palette:
+        entries.append((320, 3, len(palette) // 2, 8 + len(rows)))
+    start = 8 + len(rows) + len(palette)
+    directory = len(entries).to_bytes(2, "little")
+    for tag, kind, count, value in entries:
+        fields = ((tag, 2), (kind, 2), (count, 4), (value, 4))
+        directory += b"".join(number.to_bytes(size, "little") for number, size in fields)
+    return b"II*\0" + start.to_bytes(4, "little") + rows + palette + directory + bytes(4)

@@ -13,7 +13,8 @@ from conftest import FIRST, FLAIR_REPEATED, blob, head, write_pair
 import brainseg.index
 from brainseg.cohort import Cohort
 from brainseg.discovery import list_files
-from brainseg.index import build_index, identity_of, mask_as_bool, read_index, read_rows
+from brainseg.index import build_index, identity_of, read_index, read_rows
+from brainseg.masks import mask_as_bool
 
 
 @pytest.fixture
@@ -199,11 +200,11 @@ def test_masks_of_other_values_have_no_area(tmp_path: Path, mask: np.ndarray, va
     assert pd.isna(row["mask_error"])
 
 
-def test_a_mask_of_another_size_or_of_three_channels_has_no_area(tmp_path: Path) -> None:
+def test_a_mask_of_another_size_or_of_three_different_channels_has_no_area(tmp_path: Path) -> None:
     row = one_row(tmp_path / "a", head(1), blob(9, 9, height=48, width=64))
     assert (row["mask_height"], row["mask_width"]) == (48, 64)
     assert pd.isna(row["area_px"])
-    row = one_row(tmp_path / "b", head(1), np.repeat(blob(9, 9)[..., np.newaxis], 3, axis=2))
+    row = one_row(tmp_path / "b", head(1), np.dstack([blob(9, 9), blob(9, 9), blob(20, 9)]))
     assert row["mask_channels"] == 3
     assert pd.isna(row["area_px"])
 

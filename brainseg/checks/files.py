@@ -144,6 +144,24 @@ def check_multipage(evidence: Evidence) -> list[Finding]:
     ]
 
 
+@kind(
+    "info",
+    checks="Each image and mask is stored upright, as plain grey or RGB.",
+    why="It is converted on reading; other programs may show it in another way.",
+    remedy="nothing is to be done, or save it upright as 8-bit grey or RGB",
+    scope=scopes.decoded_files,
+)
+def check_converted_file(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each file whose colours or orientation were converted."""
+    found = []
+    for what in ("image", "mask"):
+        notes = evidence.slices[f"{what}_notes"]
+        rows = evidence.slices[notes.notna() & (notes != "")]
+        rows = rows.assign(notes=rows[f"{what}_notes"].str.replace("\n", "; "))
+        found += on_slices("converted_file", rows, what, lambda r: f"was converted: {r.notes}")
+    return found
+
+
 def _is_empty(slices: pd.DataFrame, what: str) -> pd.Series:
     return (slices[f"{what}_bytes"] == 0).fillna(False).astype(bool)
 

@@ -102,9 +102,9 @@ def check_grey_image(evidence: Evidence) -> list[Finding]:
 @kind(
     "warning",
     checks="Each image is stored as uint8.",
-    why="The image is rescaled from its own minimum and maximum, so its brightness "
-    "cannot be compared between slices.",
-    remedy="export it as uint8 with one scale for the whole case",
+    why="The images of a case are rescaled by one window for each sequence, so their brightness "
+    "cannot be compared between cases.",
+    remedy="nothing is to be done, or export all cases as uint8 with one scale",
     scope=scopes.images,
 )
 def check_image_dtype(evidence: Evidence) -> list[Finding]:

@@ -5,6 +5,7 @@ from brainseg.checks.evidence import Evidence
 from brainseg.checks.registry import kind, on_slices
 from brainseg.findings import Finding
 from brainseg.index import MOST_VALUES
+from brainseg.masks import RIM_OF_INVERTED
 
 
 @kind(
@@ -61,6 +62,30 @@ def check_mask_values(evidence: Evidence) -> list[Finding]:
         rows,
         "mask",
         lambda r: f"holds the values {_listed(r.mask_values)}, expected 0 and 255",
+    )
+
+
+@kind(
+    "warning",
+    checks="No mask covers more than half of the rim of its image.",
+    why="The rim lies outside of the head: such a mask is probably inverted, with 0 in the tumour and "
+    "255 around it, and all figures of the slice count the wrong pixels.",
+    remedy="look at the slice, and save the mask with 0 outside and 255 inside",
+    scope=scopes.masks,
+)
+def check_inverted_mask(evidence: Evidence) -> list[Finding]:
+    """Return a finding for each usable mask that is not 0 on most of the rim of its image."""
+    slices = evidence.slices
+    covers = (slices["mask_rim_share"] > RIM_OF_INVERTED) & slices["area_px"].notna()
+    share = (slices["area_px"] / (slices["height"] * slices["width"])).astype("float64")
+    rows = slices.assign(share=share)[covers]
+    return on_slices(
+        "inverted_mask",
+        rows,
+        "mask",
+        lambda r: (
+            f"covers {r.share:.0%} of the slice and {r.mask_rim_share:.0%} of its rim: inverted?"
+        ),
     )
 
 

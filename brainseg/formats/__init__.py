@@ -6,7 +6,13 @@ a person gave at once; :func:`decode` is one picture file, as the index of a coh
 """
 
 from brainseg.formats.assignment import assemble, guess_assignment, left_out, ruling_grid
-from brainseg.formats.decoded import Decoded, check_usable, to_three_channels
+from brainseg.formats.decoded import (
+    Decoded,
+    check_usable,
+    is_deep,
+    spread_few_bits,
+    to_three_channels,
+)
 from brainseg.formats.intake import (
     ALL_PAGES,
     DicomSource,
@@ -28,6 +34,7 @@ from brainseg.formats.names import IMAGE_SUFFIXES, INPUT_SUFFIXES, is_input, sho
 from brainseg.formats.opening import open_inputs
 from brainseg.formats.pictures import decode
 from brainseg.formats.pool import Pool, shared_pool
+from brainseg.formats.window import Window, WindowFinder
 
 __all__ = [
     "ALL_PAGES",
@@ -47,15 +54,19 @@ __all__ = [
     "PagesError",
     "Pool",
     "Series",
+    "Window",
+    "WindowFinder",
     "assemble",
     "check_usable",
     "decode",
     "guess_assignment",
+    "is_deep",
     "is_input",
     "left_out",
     "open_inputs",
     "ruling_grid",
     "shared_pool",
     "shown_name",
+    "spread_few_bits",
     "to_three_channels",
 ]

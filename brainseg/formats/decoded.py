@@ -1,12 +1,15 @@
 """Decoded: one page of an image file as stored, and how it becomes a slice of 8 bits."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.limits import MIN_SIDE_PX
+from brainseg.formats.window import Window, depth_of
+from brainseg.volume import SEQUENCES
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,14 @@ class Decoded:
         pages: how many pages the file holds.
         notes: what the file's colour model and orientation asked for, one sentence each.
         maximum: the largest value that the file can store, where that is less than its dtype can.
+        white_is_zero: whether the file stores its pixels inverted; ``pixels`` has white as maximum.
     """
 
     pixels: np.ndarray
     pages: int = 1
     notes: tuple[str, ...] = ()
     maximum: int | None = None
+    white_is_zero: bool = False
 
     @property
     def channels(self) -> int:
@@ -31,8 +36,15 @@ class Decoded:
         return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
 
 
-def to_three_channels(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
+def to_three_channels(
+    decoded: Decoded, windows: Sequence[Window] = ()
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return pixels as (h, w, 3) uint8 with a note for each conversion.
+
+    Args:
+        decoded: an image file.
+        windows: one for each channel, for pixels of more than 8 bits that are one slice of several;
+            without them, the window is the range of this image alone.
 
     Raises:
         DecodeError: too small, not one or three channels, or pixels that are not numbers.
@@ -40,7 +52,7 @@ def to_three_channels(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
     check_usable(decoded)
     decoded = spread_few_bits(decoded)
     pixels, notes = decoded.pixels, list(decoded.notes)
-    pixels, rescaled = _to_uint8(pixels)
+    pixels, rescaled = _to_uint8(pixels, windows)
     notes += rescaled
     if decoded.channels == 1:
         notes.append("one grey channel, used for all three sequences")
@@ -80,16 +92,37 @@ def check_usable(decoded: Decoded) -> None:
             raise DecodeError(f"{invalid} invalid pixels (not a number, or infinite)")
 
 
-def _to_uint8(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
+def is_deep(pixels: np.ndarray) -> bool:
+    """Return whether pixels need a window to become 8 bits."""
+    return pixels.dtype not in (np.dtype(np.uint8), np.dtype(bool))
+
+
+def _to_uint8(pixels: np.ndarray, windows: Sequence[Window]) -> tuple[np.ndarray, list[str]]:
     if pixels.dtype == np.uint8:
         return pixels, []
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * 255, ["black and white, read as 0 and 255"]
+    if windows:
+        return _windowed(pixels, windows)
     low, high = pixels.min(), pixels.max()
     span = float(high) - float(low)
     if not math.isfinite(span):
         raise DecodeError(f"range {low:g} to {high:g} is too wide to be rescaled")
     scale = 255.0 / span if span else 0.0
     rescaled = np.rint((pixels.astype(np.float64) - float(low)) * scale).astype(np.uint8)
-    depth = f"{pixels.dtype.itemsize * 8}-bit" + (" float" if pixels.dtype.kind == "f" else "")
-    return rescaled, [f"{depth} rescaled, range {low:g} to {high:g}"]
+    return rescaled, [f"{depth_of(pixels)} rescaled, range {low:g} to {high:g}"]
+
+
+def _windowed(pixels: np.ndarray, windows: Sequence[Window]) -> tuple[np.ndarray, list[str]]:
+    planes = pixels.reshape(*pixels.shape[:2], -1)
+    eight = np.dstack([w.apply(planes[..., channel]) for channel, w in enumerate(windows)])
+    if all(window == Window(0, 255) for window in windows):
+        return eight.reshape(pixels.shape), [f"{depth_of(pixels)}, values kept as they are"]
+    ranges = [f"{window.low:g} to {window.high:g}" for window in windows]
+    if len(ranges) > 1:
+        ranges = [f"{name} {told}" for name, told in zip(SEQUENCES, ranges, strict=True)]
+    note = (
+        f"{depth_of(pixels)} rescaled, range {', '.join(ranges)} for the whole case; "
+        "values beyond it are set to its ends"
+    )
+    return eight.reshape(pixels.shape), [note]

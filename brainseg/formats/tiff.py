@@ -9,6 +9,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.decoded import Decoded
+from brainseg.formats.fax import FAX, check_fax
 from brainseg.formats.limits import DAMAGED, check_size, or_damaged
 from brainseg.formats.plain_tiff import decode_plain
 from brainseg.formats.upright import ORIENTATION, upright
@@ -21,9 +22,9 @@ _TIFF_UNCOMPRESSED = 1
 _TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
 _TIFF_COLOURS = (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE)
 _TIFF_YCBCR, _TIFF_JPEG = 6, (7,)
-_TIFF_COMPRESSIONS = (_TIFF_UNCOMPRESSED, 5, 7, 8, 32773, 32946, 34925, 50000)
-"""None, LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. A file that names another reaches
-decoders that a damaged one can crash, which mutated files showed."""
+_TIFF_COMPRESSIONS = (_TIFF_UNCOMPRESSED, *FAX, 5, 7, 8, 32773, 32946, 34925, 50000)
+"""None, CCITT fax (three numbers), LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. A file
+that names another reaches decoders that a damaged one can crash, which mutated files showed."""
 
 
 def decode_tiff(data: bytes, page: int) -> Decoded:
@@ -55,9 +56,13 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
                 raise DecodeError("its compression is not supported; expected LZW, deflate or JPEG")
             _check_segments(leaf, len(data))
             _check_colours(leaf)
-            pixels, notes = _in_rgb_order(leaf, leaf.asarray())
+            stored = leaf.asarray()
+            pixels, notes = _in_rgb_order(leaf, stored)
             pixels, turned = upright(pixels, _orientation(leaf))
-            return Decoded(pixels, len(tiff.pages), notes + turned, _maximum(leaf))
+            if leaf.compression in FAX:
+                check_fax(data, leaf, stored, _orientation(leaf))
+            whites = leaf.photometric == _TIFF_WHITE_IS_ZERO
+            return Decoded(pixels, len(tiff.pages), notes + turned, _maximum(leaf), whites)
 
     return or_damaged(read)
 

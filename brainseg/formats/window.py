@@ -1,5 +1,7 @@
 """Deeper pixels to 8 bits: one window for a whole stack, so that its slices stay comparable.
 
+Sequences that share the pixels of a picture have a window each: their scales have nothing in common.
+
 The window reaches from the darkest to the brightest pixel, but no farther than :data:`REACH` times the
 range in which 99 % of the pixels lie: a few bright vessels or broken pixels would otherwise leave the
 brain a handful of levels. On FLAIR of 11 cases of the LGG cohort, made 12-bit with 0 to 1 in 1,000
@@ -17,7 +19,7 @@ from brainseg.errors import DecodeError
 REACH = 1.5
 _QUANTILES = (0.005, 0.995)
 _MOST_SAMPLED = 2_000_000
-"""Of a larger stack of floats every n-th pixel is looked at for the quantiles; the ends are exact."""
+"""Of a larger stack every second, fourth, … pixel counts for the quantiles; the ends are exact."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,76 @@ class EightBit:
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Window:
+    """The stored values that become 0 and 255; those beyond them are set to the nearer end.
+
+    Attributes:
+        low: in the units of the stored values.
+        high: not less than ``low``.
+    """
+
+    low: float
+    high: float
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Return pixels of any shape and of whole numbers or floats as uint8."""
+        span = self.high - self.low
+        scale = 255.0 / span if span else 0.0
+        values = pixels.astype(np.float64).clip(self.low, self.high)
+        return np.rint((values - self.low) * scale).astype(np.uint8)
+
+
+class WindowFinder:
+    """Find the window of a stack plane by plane, so that it need not be in memory as a whole."""
+
+    def __init__(self) -> None:
+        self._step, self._seen = 1, 0
+        self._least, self._most, self._is_whole = np.inf, -np.inf, True
+        self._sampled: list[np.ndarray] = []
+        self._sampled_size = 0
+
+    def add(self, plane: np.ndarray) -> None:
+        """Take account of one plane of finite pixels as stored."""
+        values = plane.ravel()
+        self._least = min(self._least, float(values.min()))
+        self._most = max(self._most, float(values.max()))
+        self._is_whole = self._is_whole and _is_whole(values)
+        self._sampled.append(values[-self._seen % self._step :: self._step].copy())
+        self._seen += values.size
+        self._sampled_size += self._sampled[-1].size
+        while self._sampled_size > _MOST_SAMPLED:
+            self._sampled = [np.concatenate(self._sampled)[::2].copy()]
+            self._sampled_size, self._step = self._sampled[0].size, 2 * self._step
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Return the darkest and the brightest pixel of all planes; there must be one."""
+        return self._least, self._most
+
+    @property
+    def fits_eight_bits(self) -> bool:
+        """Return whether all pixels are whole numbers within 0..255."""
+        return self._is_whole and self._least >= 0 and self._most <= 255
+
+    def window(self) -> Window:
+        """Return the window of all planes; there must be one.
+
+        Raises:
+            DecodeError: a range that no float holds.
+        """
+        low, high = _window_of(np.concatenate(self._sampled), *self.range)
+        if not np.isfinite([low, high, high - low]).all():
+            least, most = self.range
+            raise DecodeError(f"range {least:g} to {most:g} is too wide to be rescaled")
+        return Window(low, high)
+
+
+def depth_of(pixels: np.ndarray) -> str:
+    """Return how deep pixels are, for a note: “16-bit”, or “32-bit float”."""
+    return f"{pixels.dtype.itemsize * 8}-bit" + (" float" if pixels.dtype.kind == "f" else "")
 
 
 def count_invalid(stack: np.ndarray) -> int:
@@ -59,12 +131,16 @@ def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0)
         raise DecodeError(f"{invalid} invalid pixels (not a number, or infinite)")
     if stack.dtype == np.uint8 and slope > 0:
         return EightBit(stack)
-    depth = f"{stack.dtype.itemsize * 8}-bit" + (" float" if stack.dtype.kind == "f" else "")
-    least, most = float(stack.min()), float(stack.max())
-    if slope > 0 and intercept == 0 and least >= 0 and most <= 255 and _is_whole(stack):
+    depth = depth_of(stack)
+    finder = WindowFinder()
+    for plane in stack:
+        finder.add(plane)
+    least, most = finder.range
+    if slope > 0 and intercept == 0 and finder.fits_eight_bits:
         notes = (f"{depth}, values {least:g} to {most:g} kept as they are",)
         return EightBit(stack.astype(np.uint8), notes)
-    low, high = _window_of(stack, least, most)
+    window = finder.window()
+    low, high = window.low, window.high
     span = high - low
     ends = sorted((slope * low + intercept, slope * high + intercept))
     if not np.isfinite([span, *ends]).all():
@@ -83,14 +159,13 @@ def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0)
     return EightBit(pixels, (note,))
 
 
-def _is_whole(stack: np.ndarray) -> bool:
-    return stack.dtype.kind != "f" or all((plane == np.rint(plane)).all() for plane in stack)
+def _is_whole(values: np.ndarray) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.rint(values)).all())
 
 
-def _window_of(stack: np.ndarray, least: float, most: float) -> tuple[float, float]:
-    """Return the window in stored values; see the module."""
+def _window_of(values: np.ndarray, least: float, most: float) -> tuple[float, float]:
+    """Return the window in stored values, from a sample of them; see the module."""
     # Background is of one value and would pull the quantiles of a small head in a large picture.
-    values = stack.ravel()[:: max(1, stack.size // _MOST_SAMPLED)]
     inside = values[(values > least)]
     if not inside.size:
         return least, most
