@@ -65,7 +65,9 @@ def case_payload(record: CaseRecord) -> bytes:
         "copies": copies,
         "mask_there": [bool(known) for known in record.there],
         "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
-        "orientation": orientation_of(volume.affine),
+        "orientation": orientation_of(
+            volume.directions if volume.affine is None else volume.affine
+        ),
         "notes": list(volume.notes),
         "warnings": list(record.warnings),
         "steps": STEPS,
@@ -108,7 +110,8 @@ def orientation_of(affine: np.ndarray | None) -> dict[str, str] | None:
     """Return the patient's side at each edge of a slice, or None where the source does not say.
 
     Args:
-        affine: (4, 4) from (slice, row, column) to world mm, RAS+ as in NIfTI, or None.
+        affine: (4, 4) from (slice, row, column) to world mm, RAS+ as in NIfTI, or (3, 3), the
+            directions alone, or None.
 
     Returns:
         ``left``, ``right``, ``top``, ``bottom`` (of the picture), ``first``, ``last`` (slice), each a

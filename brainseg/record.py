@@ -201,11 +201,11 @@ def record_of_intake(
         volume: see :func:`brainseg.formats.assemble`.
         name: as for :func:`record_of_upload`.
     """
-    from brainseg.formats import left_out, ruling_grid
+    from brainseg.formats import left_out, ruling_grid, series_warnings
     from brainseg.formats.sequence_choice import WITHOUT_FLAIR
 
     grid = ruling_grid(intake, assignment)
-    warnings = intake.warnings
+    warnings = (*intake.warnings, *series_warnings(intake, assignment))
     if assignment.get(FLAIR) is None:
         warnings = (WITHOUT_FLAIR, *warnings)
     if missing := len(intake.refused) + len(left_out(intake, assignment)):

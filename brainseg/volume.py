@@ -25,6 +25,8 @@ class Volume:
             are indexed, to mm towards the patient's right, front and top (RAS+, as in NIfTI).
         sequences: the name of each channel.
         notes: what was done to the pixels on the way, one sentence each.
+        directions: (3, 3) where there is no affine, but the source holds the directions of the axes: a
+            unit vector for each of slice, row and column in its columns, in the space of ``affine``.
     """
 
     pixels: np.ndarray
@@ -32,6 +34,7 @@ class Volume:
     affine: np.ndarray | None = None
     sequences: tuple[str, ...] = SEQUENCES
     notes: tuple[str, ...] = field(default=())
+    directions: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype

@@ -13,6 +13,7 @@ from brainseg.errors import DecodeError
 from brainseg.formats import InputFile, open_inputs
 from brainseg.formats.dicom import read_images
 from brainseg.formats.dicom_pixels import decode_pixels
+from brainseg.payload import orientation_of
 from brainseg.volume import FLAIR, POST_CONTRAST
 
 STACK = np.random.default_rng(0).integers(0, 256, (5, 48, 40)).astype(np.uint8)
@@ -257,14 +258,15 @@ def test_a_missing_slice_is_a_warning_and_leaves_the_distance_of_slices_unknown(
     intake = open_inputs(files[:2] + files[3:])
     assert intake.grid.spacing_mm == (None, 0.9, 0.9)
     assert intake.grid.affine is None
-    assert "not evenly spaced (5 to 10 mm, widest behind slice 2" in intake.warnings[0]
+    assert orientation_of(intake.grid.directions) == orientation_of(open_inputs(files).grid.affine)
+    assert "not evenly spaced (5 to 10 mm, widest behind slice 2" in intake.series[0].warnings[0]
 
 
 def test_images_without_a_place_are_taken_in_their_own_order() -> None:
     tags = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
     intake = open_inputs(list(reversed(dicom_series(STACK, **tags))))
     assert np.array_equal(intake.series[0].pixels, STACK)
-    assert "holds no orientation" in intake.warnings[0]
+    assert "holds no orientation" in intake.series[0].warnings[0]
 
 
 def test_patient_data_and_burned_in_text_are_warned_of_and_never_shown() -> None:

@@ -17,6 +17,7 @@ from brainseg.formats import (
     left_out,
     open_inputs,
     ruling_grid,
+    series_warnings,
 )
 from brainseg.measures import measure_case
 from brainseg.record import Predicted
@@ -142,6 +143,17 @@ def test_a_sequence_that_cannot_be_laid_on_flair_is_left_out_by_name(tags: dict,
     assert np.array_equal(volume.sequence(PRE_CONTRAST), volume.sequence(FLAIR))
     assert set(sentences) <= set(volume.notes)
     assert "pre-contrast and post-contrast missing, filled with FLAIR" in volume.notes[-1]
+
+
+def test_only_the_warnings_of_the_series_that_are_used_are_given() -> None:
+    scout = planes(PRE_CONTRAST, 60, 2.0, slices=3, axes=(1, 2, 0), SeriesDescription="localizer")
+    intake = open_inputs([*scout[:1], *scout[2:], *planes(FLAIR, 80, 0.9)])
+    flair, other = (
+        next(place for place, one in enumerate(intake.series) if (one.guess == FLAIR) is wanted)
+        for wanted in (True, False)
+    )
+    assert intake.warnings == series_warnings(intake, {FLAIR: flair}) == ()
+    assert "not axial" in " ".join(series_warnings(intake, {FLAIR: other}))
 
 
 def test_the_grid_is_that_of_the_series_that_a_person_says_is_flair() -> None:

@@ -34,7 +34,7 @@ def test_an_axial_volume_comes_back_voxel_by_voxel() -> None:
         assert intake.grid.spacing_mm == (5.0, 2.0, 2.0)
         assert intake.series[0].guess == FLAIR
         assert intake.grid.slice_numbers == (1, 2, 3, 4, 5, 6)
-        assert intake.warnings == intake.refused == ()
+        assert intake.series[0].warnings == intake.warnings == intake.refused == ()
 
 
 @pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
@@ -80,7 +80,7 @@ def test_without_an_orientation_nothing_is_turned_and_that_is_said() -> None:
     assert np.array_equal(intake.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
     assert intake.grid.affine is None
     assert intake.grid.spacing_mm is None
-    assert "holds no orientation" in intake.warnings[0]
+    assert "holds no orientation" in intake.series[0].warnings[0]
 
 
 def test_without_an_orientation_slices_run_along_the_widest_spacing() -> None:
@@ -95,7 +95,7 @@ def test_a_few_coronal_slices_are_shown_as_acquired_and_that_is_said() -> None:
     coronal = np.diag([-1.0, 6.0, 1.0, 1.0])
     intake = opened(nifti(voxels((64, 12, 70)), coronal))
     assert intake.series[0].pixels.shape == (12, 70, 64)
-    assert "not axial" in intake.warnings[0]
+    assert "not axial" in intake.series[0].warnings[0]
 
 
 def test_scaling_is_applied_to_the_range_that_is_told() -> None:

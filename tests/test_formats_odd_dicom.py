@@ -193,7 +193,7 @@ def test_geometry_that_differs_by_rounding_is_one_stack(jitter: float) -> None:
         for n, plane in enumerate(STACK)
     ]
     intake = opened(files)
-    assert (len(intake.series), intake.refused, intake.warnings) == (1, (), ())
+    assert (len(intake.series), intake.refused, intake.series[0].warnings) == (1, (), ())
     assert np.array_equal(intake.series[0].pixels, STACK)
     assert np.allclose(intake.grid.spacing_mm, (5, 0.9005, 0.9), atol=2e-3)
 
@@ -212,7 +212,7 @@ def test_an_unusable_pixel_spacing_gives_the_picture_and_a_warning(value: bytes)
     intake = opened(changed(whole, broken))
     assert np.array_equal(intake.series[0].pixels, STACK)
     assert intake.grid.spacing_mm is None
-    assert NO_SPACING in intake.warnings
+    assert NO_SPACING in intake.series[0].warnings
 
 
 def test_an_unusable_spacing_of_one_slice_takes_that_of_its_series() -> None:
@@ -221,13 +221,13 @@ def test_an_unusable_spacing_of_one_slice_takes_that_of_its_series() -> None:
     intake = opened(files)
     assert np.array_equal(intake.series[0].pixels, STACK)
     assert intake.grid.spacing_mm == (5.0, 0.9, 0.9)
-    assert intake.warnings == (SOME_SPACING,)
+    assert intake.series[0].warnings == (SOME_SPACING,)
 
 
 def test_an_unusable_position_gives_the_picture_and_a_warning() -> None:
     intake = opened(dicom_series(STACK, ImagePositionPatient=[1, 2]))
     assert np.array_equal(intake.series[0].pixels, STACK)
-    assert NO_PLACE in intake.warnings
+    assert NO_PLACE in intake.series[0].warnings
     assert intake.grid.spacing_mm == (None, 0.9, 0.9)
 
 

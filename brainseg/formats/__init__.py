@@ -5,7 +5,13 @@ decoders here raise where others return an image with wrong pixels. :func:`open_
 a person gave at once; :func:`decode` is one picture file, as the index of a cohort reads thousands.
 """
 
-from brainseg.formats.assignment import assemble, guess_assignment, left_out, ruling_grid
+from brainseg.formats.assignment import (
+    assemble,
+    guess_assignment,
+    left_out,
+    ruling_grid,
+    series_warnings,
+)
 from brainseg.formats.decoded import (
     Decoded,
     check_usable,
@@ -65,6 +71,7 @@ __all__ = [
     "left_out",
     "open_inputs",
     "ruling_grid",
+    "series_warnings",
     "shared_pool",
     "shown_name",
     "spread_few_bits",

@@ -64,6 +64,7 @@ def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
         spacing_mm=ruling.grid.spacing_mm,
         affine=ruling.grid.affine,
         notes=tuple(notes),
+        directions=ruling.grid.directions,
     )
 
 
@@ -84,6 +85,18 @@ def left_out(intake: Intake, assignment: Mapping[str, int | None]) -> tuple[str,
         DecodeError: as for :func:`assemble`.
     """
     return tuple(_lost(intake, _places(intake, assignment)).values())
+
+
+def series_warnings(intake: Intake, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
+    """Return the warnings of the series that were assigned, FLAIR's first.
+
+    Raises:
+        DecodeError: as for :func:`assemble`.
+    """
+    places = _places(intake, assignment)
+    first = places[_stand_in(places)]
+    used = dict.fromkeys((first, *places.values()))
+    return tuple(dict.fromkeys(told for place in used for told in intake.series[place].warnings))
 
 
 def _places(intake: Intake, assignment: Mapping[str, int | None]) -> dict[str, int]:

@@ -82,6 +82,18 @@ class Stack:
         """Return (planes, rows, columns)."""
         return (len(self.planes), *self.planes[0].pixels.shape)
 
+    @property
+    def directions(self) -> np.ndarray | None:
+        """Return (3, 3), the directions of slices, rows and columns as shown, in RAS+."""
+        directions = self.planes[0].image.directions
+        if directions is None:
+            return None
+        row, column = directions
+        lps = np.eye(4)
+        lps[:3, :3] = np.stack([np.cross(row, column), column, row], axis=1)
+        ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
+        return self.orientation.affine(ras, self.shape)[:3, :3]
+
     def corners(self) -> np.ndarray | None:
         """Return (n, 3, 3) mm: the first pixel of each plane, the ends of its first row and column."""
         found = []

@@ -49,7 +49,7 @@ def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
         "DICOM",
         _labelled(series),
         (),
-        _warnings(images, stacks, not_mr),
+        _warnings(images, not_mr),
         refusals.told(),
         not_mr=not_mr,
     )
@@ -93,6 +93,7 @@ def _series(stack: Stack) -> Series:
         _numbers(stack),
         _spacing(stack, affine),
         affine,
+        stack.directions if affine is None else None,
         stack.corners() if affine is None else None,
         stack.planes[0].image.space,
         DicomSource(stack.orientation, encoded),
@@ -109,6 +110,7 @@ def _series(stack: Stack) -> Series:
         belonging.series_number,
         belonging.series_uid,
         (first.name, *PurePath(first.name.replace("\\", "/")).parts[:-1]),
+        stack.warnings,
     )
 
 
@@ -162,13 +164,10 @@ def _numbers(stack: Stack) -> tuple[int, ...]:
     return tuple(range(1, shown + 1))
 
 
-def _warnings(
-    images: list[DicomImage], stacks: list[Stack], not_mr: tuple[str, ...]
-) -> tuple[str, ...]:
+def _warnings(images: list[DicomImage], not_mr: tuple[str, ...]) -> tuple[str, ...]:
     told = [NOT_MR.format(modality) for modality in not_mr]
     if any(image.has_patient_data for image in images):
         told.append(HOLDS_PATIENT_DATA)
     if any(image.has_burned_in for image in images):
         told.append(BURNED_IN)
-    told += [warning for stack in stacks for warning in stack.warnings]
-    return tuple(dict.fromkeys(told))
+    return tuple(told)

@@ -67,8 +67,7 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
         "NIfTI",
         most_common_grid_first(series),
         (*dict.fromkeys(note for file in used for note in file.notes), *label_maps),
-        tuple(dict.fromkeys(warning for file in used for warning in file.warnings)),
-        refusals.told(),
+        refused=refusals.told(),
     )
 
 
@@ -117,7 +116,9 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
             suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
         pixels = np.ascontiguousarray(eight.pixels)
         told = (*background, *eight.notes)
-        made.append(Series(label, pixels, suggestion, told, grid, names=(name,)))
+        made.append(
+            Series(label, pixels, suggestion, told, grid, names=(name,), warnings=file.warnings)
+        )
     return made
 
 

@@ -118,6 +118,7 @@ class Grid:
         slice_numbers: (n,), from the files where they say, else 1..n.
         spacing_mm: as :class:`brainseg.volume.Volume` has it.
         affine: (4, 4), as :class:`brainseg.volume.Volume` has it, where the files hold it.
+        directions: (3, 3), where only the directions of the axes are known; as in ``affine``.
         corners: (n, 3, 3) mm, the first pixel of each slice and the ends of its first row and column,
             where there is no affine but the files say where the slices lie.
         space: names the coordinate system of ``affine``; two affines can be compared only within one.
@@ -128,6 +129,7 @@ class Grid:
     slice_numbers: tuple[int, ...] = ()
     spacing_mm: tuple[float | None, float, float] | None = None
     affine: np.ndarray | None = None
+    directions: np.ndarray | None = None
     corners: np.ndarray | None = None
     space: str = field(default="", repr=False)
     source: NiftiSource | DicomSource | None = None
@@ -147,6 +149,7 @@ class Series:
         number: Series Number of DICOM; None where it is not given.
         uid: Series Instance UID of DICOM, never shown.
         names: of its file or folder, by which a person may choose it.
+        warnings: what a person should know who uses it, one sentence each.
     """
 
     label: str
@@ -157,6 +160,7 @@ class Series:
     number: int | None = None
     uid: str = field(default="", repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
+    warnings: tuple[str, ...] = ()
 
     @property
     def guess(self) -> str | None:
@@ -172,7 +176,8 @@ class Intake:
         kind: "images", "NIfTI" or "DICOM".
         series: the stacks, those of the most common grid first.
         notes: what was done on the way, one sentence each.
-        warnings: what a person should know before trusting a prediction, one sentence each.
+        warnings: what a person should know of all files before trusting a prediction, one sentence
+            each; those of a series are its own.
         not_mr: modalities other than MR that the files name, in a person's words.
         refused: "<name> was not used: <reason>." of each file left out while others were used.
         masks: (n, h, w) bool, the manual masks that came with pictures; None without any.
