@@ -154,12 +154,12 @@ def test_each_frame_s_rescale_is_applied() -> None:
     assert np.abs(series.pixels[1].astype(int) - 2.0 * series.pixels[0]).max() <= 1
 
 
-def test_a_frame_in_another_plane_is_left_out_by_a_sentence() -> None:
+def test_a_frame_in_another_plane_is_left_out_with_a_note() -> None:
     frames = [frame(5.0 * place, orientation=AXIAL) for place in range(5)]
     frames[4] = frame(0.0, orientation=[0, 1, 0, 0, 0, -1])
     intake = opened(enhanced(STACK, frames))
     assert len(intake.series[0].pixels) == 4
-    assert "it lies in another plane" in intake.refused[0]
+    assert "1 image lies in another plane" in " ".join(intake.series[0].notes)
 
 
 def test_frames_in_several_fragments_are_joined_by_their_offset_table() -> None:

@@ -128,7 +128,7 @@ def test_uncompressed_pixels_declared_as_compressed_are_read() -> None:
     assert np.array_equal(series.pixels, opened([InputFile("x", plain)]).series[0].pixels)
 
 
-def test_a_repeated_image_is_left_out_by_name() -> None:
+def test_a_repeated_image_is_left_out_with_a_note() -> None:
     files = dicom_series(STACK)
     copies = {
         "the same file": files[2].data,
@@ -138,7 +138,8 @@ def test_a_repeated_image_is_left_out_by_name() -> None:
     for name, data in copies.items():
         intake = opened([*files, InputFile(name, data)])
         assert np.array_equal(intake.series[0].pixels, STACK)
-        assert intake.refused == (f"{name} was not used: it repeats another image of its series.",)
+        assert intake.refused == ()
+        assert "1 image repeats another of its series and was left out" in intake.series[0].notes
         assert intake.grid.spacing_mm == (5.0, 0.9, 0.9)
 
 
@@ -163,16 +164,31 @@ def test_one_uid_for_all_images_makes_no_copies_of_them() -> None:
 
 
 @pytest.mark.parametrize("size", [(48, 40), (64, 64)])
-def test_a_scout_inside_a_series_is_left_out_by_name(size: tuple[int, int]) -> None:
+def test_a_scout_inside_a_series_is_left_out_with_a_note(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, size).astype(np.uint8)
     scout = dicom(pixels, ImageOrientationPatient=[0, 1, 0, 0, 0, -1], InstanceNumber=1)
-    for files in ([InputFile("scout", scout), *dicom_series(STACK)],):
-        intake = opened(files)
-        assert np.array_equal(intake.series[0].pixels, STACK)
-        assert len(intake.series) == 1
-        assert intake.refused == (
-            "scout was not used: it lies in another plane than the rest of its series (a scout?).",
-        )
+    intake = opened([InputFile("scout", scout), *dicom_series(STACK)])
+    assert np.array_equal(intake.series[0].pixels, STACK)
+    assert (len(intake.series), intake.refused) == (1, ())
+    told = "1 image lies in another plane than its series (a scout?) and was left out"
+    assert told in intake.series[0].notes
+
+
+def test_time_points_of_equal_pixels_are_no_copies() -> None:
+    for tag, values in (
+        ("AcquisitionTime", ("101010", "101020")),
+        ("TemporalPositionIdentifier", (1, 2)),
+        ("EchoTime", (20, 90)),
+        ("AcquisitionNumber", (1, 2)),
+    ):
+        files = [
+            InputFile(
+                f"{turn}{n}", dicom(plane, 5.0 * n, **{tag: value}, InstanceNumber=10 * turn + n)
+            )
+            for turn, value in enumerate(values)
+            for n, plane in enumerate(STACK)
+        ]
+        assert [len(one.pixels) for one in opened(files).series] == [5, 5]
 
 
 @pytest.mark.parametrize("jitter", [1e-7, 1e-5, 4e-4])

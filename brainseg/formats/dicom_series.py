@@ -6,7 +6,7 @@ never by rounding them.
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,9 +27,7 @@ from brainseg.formats.window import to_eight_bits
 
 MIXED = "its slices do not have one geometry"
 NO_POSITION = "its position or orientation is missing or not usable, unlike those of its series"
-SCOUT = "it lies in another plane than the rest of its series (a scout?)"
 OTHER_PICTURE = "its size, pixel spacing or kind of grey is another than that of its series"
-COPY = "it repeats another image of its series"
 SOME_SPACING = (
     "The pixel spacing of some files is not usable; that of the other files of the series is used."
 )
@@ -69,6 +67,7 @@ class Stack:
         spacing_mm: between planes, rows and columns; None for each that is unknown.
         orientation: how the stack is shown.
         warnings: what a person should know.
+        notes: what of the series was left out without a loss, one sentence each.
     """
 
     planes: tuple[Plane, ...]
@@ -76,6 +75,7 @@ class Stack:
     spacing_mm: tuple[float | None, float | None, float | None]
     orientation: Orientation
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -117,7 +117,7 @@ class Stack:
         """Return (n, h, w) uint8 as shown, and the notes of what was done to the pixels."""
         raw, slope, intercept, notes = _meaning(self.planes)
         eight = to_eight_bits(raw, slope, intercept)
-        notes = (*notes, *eight.notes)
+        notes = (*self.notes, *notes, *eight.notes)
         pixels = eight.pixels
         if self.planes[0].image.is_inverted:
             pixels = 255 - pixels
@@ -129,22 +129,40 @@ def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
     """Return the stacks of one upload's images; what is left out gets a sentence.
 
     A series that holds every place several times, as echoes or moments, gives a stack for each; so does
-    one that holds several geometries of similar size. A few images of another geometry are left out.
+    one that holds several geometries of similar size. Repeated images and a few in another plane are
+    left out with a note, a few of another geometry by name.
     """
     by_series: dict[str, list[Plane]] = defaultdict(list)
     for plane in planes:
         by_series[plane.image.series].append(plane)
     stacks = []
     for series in by_series.values():
-        for part in _geometries(_without_copies(series, refusals), refusals):
+        once = _without_copies(series)
+        parts, scouts = _geometries(once, refusals)
+        notes = (*_repeated(len(series) - len(once)), *_in_other_planes(scouts))
+        for part in parts:
             try:
-                stacks += [_stack(moment) for echo in echoes(part) for moment in _moments(echo)]
+                made = [_stack(moment) for echo in echoes(part) for moment in _moments(echo)]
+                stacks += [replace(stack, notes=notes) for stack in made]
             except DecodeError as reason:
                 refusals.add_series(len(part), str(reason))
     return stacks
 
 
-def _without_copies(series: list[Plane], refusals: Refusals) -> list[Plane]:
+def _repeated(count: int) -> list[str]:
+    if count == 1:
+        return ["1 image repeats another of its series and was left out"]
+    return [f"{count} images repeat others of their series and were left out"] if count else []
+
+
+def _in_other_planes(count: int) -> list[str]:
+    if count == 1:
+        return ["1 image lies in another plane than its series (a scout?) and was left out"]
+    told = f"{count} images lie in another plane than their series (scouts?) and were left out"
+    return [told] if count else []
+
+
+def _without_copies(series: list[Plane]) -> list[Plane]:
     """Return the planes without those that repeat another: the same image, or the same pixels there.
 
     Pixels of one value tell nothing, and a UID that an anonymizer gave to all images does neither.
@@ -153,22 +171,27 @@ def _without_copies(series: list[Plane], refusals: Refusals) -> list[Plane]:
     by_content: dict[bytes, list[Plane]] = defaultdict(list)
     for plane in series:
         alike = by_content[hashlib.sha256(np.ascontiguousarray(plane.pixels)).digest()]
-        if any(_repeats(plane, other) for other in alike):
-            refusals.add(plane.name, COPY)
-            continue
-        alike.append(plane)
-        kept.append(plane)
+        if not any(_repeats(plane, other) for other in alike):
+            alike.append(plane)
+            kept.append(plane)
     return kept
 
 
 def _repeats(plane: Plane, other: Plane) -> bool:
     one, two = plane.image, other.image
-    if not _same_place(one, two) or one.moment[:3] != two.moment[:3]:
+    if not _same_place(one, two) or _when(one) != _when(two):
         return False
     same_instance = bool(one.instance) and (one.instance, one.frame) == (two.instance, two.frame)
     return (same_instance and one.number == two.number) or (
         one.position is not None and np.ptp(plane.pixels) > 0
     )
+
+
+def _when(image: DicomImage) -> tuple[object, ...]:
+    """Return what tells the echoes and time points of one place apart, but the number of the image."""
+    belonging = image.belonging
+    # As text, for NaN, which stands for what is not given, equals nothing.
+    return image.moment[:3], belonging.moment[:2], str(belonging.repeats)
 
 
 def _same_place(one: DicomImage, two: DicomImage) -> bool:
@@ -193,8 +216,8 @@ def _same_picture(one: DicomImage, two: DicomImage) -> bool:
     return bool(np.allclose(one.spacing_mm, two.spacing_mm, rtol=SAME_VOXEL, atol=0))
 
 
-def _geometries(series: list[Plane], refusals: Refusals) -> list[list[Plane]]:
-    """Return the planes of a series by geometry, the few of another one left out."""
+def _geometries(series: list[Plane], refusals: Refusals) -> tuple[list[list[Plane]], int]:
+    """Return the planes of a series by geometry, and how many in another plane were left out."""
     parts: list[list[Plane]] = []
     for plane in series:
         for part in parts:
@@ -208,19 +231,16 @@ def _geometries(series: list[Plane], refusals: Refusals) -> list[list[Plane]]:
     kept = [part for part in parts if 2 * len(part) >= len(most)]
     if len(kept) > MOST_PLANES:
         refusals.add_series(len(series), f"{MIXED}: {len(parts)} of them")
-        return []
-    for part in parts:
-        if not any(part is one for one in kept):
-            for plane in part:
-                refusals.add(plane.name, _unlike(plane.image, most[0].image))
-    return kept
-
-
-def _unlike(image: DicomImage, usual: DicomImage) -> str:
-    """Return in what the geometry of an image is another than the usual one of its series."""
-    if _same_directions(image, usual):
-        return OTHER_PICTURE
-    return NO_POSITION if image.directions is None else SCOUT
+        return [], 0
+    scouts, usual = 0, most[0].image if most else None
+    for plane in (plane for part in parts if 2 * len(part) < len(most) for plane in part):
+        if _same_directions(plane.image, usual):
+            refusals.add(plane.name, OTHER_PICTURE)
+        elif plane.image.directions is None or usual.directions is None:
+            refusals.add(plane.name, NO_POSITION)
+        else:
+            scouts += 1
+    return kept, scouts
 
 
 def _moments(series: list[Plane]) -> list[list[Plane]]:
