@@ -3,7 +3,7 @@
     python benchmarks/uncertainty.py DATA [--model NAME] [--most CASES]
 
 Each case that the model holds out is predicted with every fold that may and with mirror images. Voxels
-are counted by whether the looks agree on them, and how many of either are wrong; cases are ordered by
+are counted by whether the passes agree on them, and how many of either are wrong; cases are ordered by
 their agreement, and by the Dice that the agreement should foretell.
 """
 
@@ -18,7 +18,7 @@ from brainseg.cohort import Cohort
 from brainseg.metrics import dice
 from brainseg.models import HELD_OUT, open_model
 from brainseg.prediction import FULL, STANDARD, predict_timed
-from brainseg.uncertainty import agreement_of
+from brainseg.uncertainty import agreement_of, certain_and_possible
 
 
 def main() -> None:
@@ -41,12 +41,12 @@ def main() -> None:
         scored = predict_timed(volume, model, standing, STANDARD)
         agreement = agreement_of(looked, threshold)
         predicted = looked.mask(threshold)
-        doubtful = np.abs(looked.probability - threshold) <= looked.spread
         wrong = predicted != masks
-        # Where no look sees anything and there is nothing, agreement is free: those are left out.
-        possible = (looked.probability + looked.spread >= threshold) & there[:, None, None]
-        for place, group in enumerate((possible & ~doubtful, possible & doubtful)):
-            counted[place] += (int(group.sum()), int((group & wrong).sum()))
+        # Where no pass sees anything and there is nothing, agreement is free: those are left out.
+        agreed, possible = certain_and_possible(looked, threshold)
+        for place, group in enumerate((agreed, possible & ~agreed)):
+            group = group[there]
+            counted[place] += (int(group.sum()), int((group & wrong[there]).sum()))
         rows.append(
             {
                 "case": name,

@@ -13,6 +13,7 @@ from brainseg.cautions import with_cautions
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import refuse_inside
 from brainseg.exports.prediction import CSV, DICOM_SEG, KINDS, MASKS, NIFTI, prediction_files
+from brainseg.exports.tables import components_removed
 from brainseg.home import write_atomically
 from brainseg.index import Progress
 from brainseg.inputs import Input, Opened, find_inputs
@@ -32,7 +33,7 @@ USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
 RESULT = "result.json"
 LOCK = ".predicting"
 
-FILES_VERSION = 2
+FILES_VERSION = 3
 """Changes when the same prediction gives other files: those of an older version are made anew."""
 
 STAMPED = "Every file is stamped with this warning."
@@ -212,7 +213,8 @@ def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, 
         "relation": prediction.standing.relation,
         "threshold": predicted.threshold,
         "members": prediction.members,
-        "set_aside": prediction.set_aside,
+        "min_component_fraction": predicted.min_component_fraction,
+        "components_removed": components_removed(predicted, record.slice_numbers),
         "engine": prediction.engine,
         "device": prediction.device,
         "seconds": round(prediction.seconds, 3),
@@ -239,8 +241,8 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
     missing = ("slices", "area_px", "fold", "folds", "relation", "threshold", "members")
-    missing += ("set_aside", "engine", "device", "seconds", "measures", "dice", "agreement")
-    missing += ("unsuitable",)
+    missing += ("min_component_fraction", "components_removed", "engine", "device", "seconds")
+    missing += ("measures", "dice", "agreement", "unsuitable")
     return {
         "input": str(one.path),
         "case": one.name,

@@ -11,6 +11,27 @@ MASK_COLOUR = (230, 159, 0)
 PREDICTION_COLOUR = (86, 180, 233)
 """Sky blue of the same palette."""
 
+OTHER_COLOUR = (204, 121, 167)
+"""Reddish purple: the prediction that the first one is compared with."""
+
+BOTH_COLOUR = (0, 158, 115)
+"""Bluish green: where mask and prediction agree."""
+
+REMOVED_COLOUR = (213, 94, 0)
+"""Vermilion, always hatched: components that were removed from a prediction."""
+
+COLOURS = {
+    "mask": MASK_COLOUR,
+    "prediction": PREDICTION_COLOUR,
+    "other": OTHER_COLOUR,
+    "both": BOTH_COLOUR,
+    "removed": REMOVED_COLOUR,
+}
+"""The colour of each meaning, RGB 0..255, in pictures, charts, reports and the viewer alike."""
+
+HATCH_PX = 4
+"""Distance of the lines of a hatch, in pixels of the picture."""
+
 ALL_SEQUENCES = "all three as colours"
 """The choice that shows the channels as red, green and blue: only where a person asks for it."""
 
@@ -72,6 +93,26 @@ def contour(
     line = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(line, outlines, -1, 1, thickness_px)
     return fill(picture, line.astype(bool), opacity, colour)
+
+
+def hatch(
+    picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = REMOVED_COLOUR
+) -> np.ndarray:
+    """Return a copy of a picture with a mask outlined and hatched by diagonal lines.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        mask: (h, w) bool.
+        colour: RGB, 0..255.
+    """
+    rows, columns = np.indices(mask.shape)
+    lines = mask & ((rows + columns) % HATCH_PX == 0)
+    return contour(fill(picture, lines, 1.0, colour), mask, colour=colour)
+
+
+def as_hex(colour: tuple[int, int, int]) -> str:
+    """Return RGB of 0..255 as #rrggbb."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def heat(picture: np.ndarray, probability: np.ndarray, opacity: float = 0.6) -> np.ndarray:

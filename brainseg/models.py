@@ -88,7 +88,7 @@ class Inference:
         mirrored: each slice is shown as it is and mirrored from left to right, and the mean is taken.
         smallest_share: of several separate components those below this share of the largest are left
             out, 0 (none) to 1 (all but the largest, as in Buda et al. 2019); see
-            :func:`brainseg.components.without_small`.
+            :func:`brainseg.components.remove_small_components`.
     """
 
     mirrored: bool = False

@@ -10,10 +10,11 @@ import imagecodecs
 import numpy as np
 
 from brainseg import RESEARCH_USE
+from brainseg.imaging import COLOURS, as_hex
 from brainseg.record import CaseRecord, Predicted
 from brainseg.volume import FLAIR, Volume
 
-VERSION = 1
+VERSION = 2
 
 FASTEST = 1
 """The level of compression: the next one takes twice the time for 2 % fewer bytes."""
@@ -31,15 +32,16 @@ def case_payload(record: CaseRecord) -> bytes:
     Returns:
         Blobs: one a sequence, uint8 (n, h, w), by the sequence's name; ``mask``, uint8 0 or 1
         (n, h, w), where any slice has one that can be used; ``probability``, uint8 0..:data:`STEPS`
-        (n, h, w), where there is a prediction; ``spread``, likewise, where several looks were
-        averaged; ``other``, likewise, the probability of a prediction to compare with.
+        (n, h, w), as the networks gave it; ``spread``, likewise, where several passes were averaged;
+        ``other``, likewise, the probability of a prediction to compare with.
 
-        The header holds ``version``, ``case``, ``shape``
-        (n, h, w), ``slice_numbers``, ``sequences``, ``copies`` (sequence -> the one it repeats),
-        ``mask_there`` (a flag a slice), ``spacing_mm`` (slice, which may be null, row, column; or
-        null), ``orientation`` (see :func:`orientation_of`), ``notes``, ``warnings``, ``steps``,
-        ``threshold`` and ``made_by`` (null without a prediction), ``other`` (null, or its own
-        ``threshold`` and ``made_by``), ``research_use``, and ``blobs`` (name -> offset, bytes).
+        The header holds ``version``, ``case``, ``shape`` (n, h, w), ``slice_numbers``, ``sequences``,
+        ``copies`` (sequence -> the one it repeats), ``mask_there`` (a flag a slice), ``spacing_mm``
+        (slice, which may be null, row, column; or null), ``orientation`` (see :func:`orientation_of`),
+        ``notes``, ``warnings``, ``steps``, ``threshold``, ``made_by`` and ``min_component_fraction``
+        (null without a prediction), ``other`` (null, or the same three of it), ``colours`` (see
+        :data:`brainseg.imaging.COLOURS`, as #rrggbb), ``research_use``, and ``blobs`` (name -> offset,
+        bytes).
     """
     volume, predicted = record.volume, record.predicted
     copies = copies_of_flair(volume)
@@ -73,6 +75,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "steps": STEPS,
         **_made(predicted),
         "other": record.other and _made(record.other),
+        "colours": {meaning: as_hex(colour) for meaning, colour in COLOURS.items()},
         "research_use": RESEARCH_USE,
         "blobs": _places(blobs),
     }
@@ -136,6 +139,7 @@ def _made(predicted: Predicted | None) -> dict[str, object]:
     return {
         "threshold": predicted and predicted.threshold,
         "made_by": predicted and predicted.made_by,
+        "min_component_fraction": predicted and predicted.min_component_fraction,
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from brainseg.components import without_small
+from brainseg.components import Split, remove_small_components
 from brainseg.errors import ModelError
 from brainseg.index import Progress
 from brainseg.metrics import dice
@@ -45,9 +45,9 @@ class Prediction:
         seconds: networks and preprocessing took, without opening the model.
         engine: what ran the networks, such as “TensorFlow float32”.
         device: on what.
-        set_aside: separate components that were brought under the model's threshold; see
-            :func:`brainseg.components.without_small`.
-        members: looks that were averaged: networks, times two where each saw the mirror image, too.
+        members: passes that were averaged: networks, times two where each saw the mirror image, too.
+        min_component_fraction: the mask keeps no component below this fraction of the largest, 0..1;
+            see :func:`brainseg.components.remove_small_components`. The probability is never changed.
     """
 
     probability: np.ndarray
@@ -57,11 +57,19 @@ class Prediction:
     engine: str
     device: str
     members: int
-    set_aside: int = 0
+    min_component_fraction: float = 0.0
 
     def mask(self, threshold: float) -> np.ndarray:
-        """Return (n, h, w) bool: where the probability is at least the threshold."""
-        return self.probability >= threshold
+        """Return (n, h, w) bool: the predicted mask, without its small components."""
+        return self.split(threshold).mask
+
+    def split(self, threshold: float) -> Split:
+        """Return the mask at a threshold, and the components that were removed from it.
+
+        Args:
+            threshold: a probability of at least this is tumour, 0..1.
+        """
+        return remove_small_components(self.probability >= threshold, self.min_component_fraction)
 
     @property
     def mirrored(self) -> bool:
@@ -98,24 +106,22 @@ def predict_timed(
     mirrored = effort == FULL or (effort == STANDARD and model.inference.mirrored)
     started = time.perf_counter()
     mean, spread = _looked_at(volume, model, networks, mirrored, progress)
-    probability, set_aside = back_to_volume(mean, volume), 0
-    if share := model.inference.smallest_share:
-        at = model.threshold_for(standing.folds)
-        probability, set_aside = without_small(probability, at, share)
     return Prediction(
-        probability=probability,
+        probability=back_to_volume(mean, volume),
         spread=None if spread is None else back_to_volume(spread, volume),
         standing=standing,
         seconds=time.perf_counter() - started,
         engine=networks[0].name,
         device=networks[0].device,
         members=len(networks) * (2 if mirrored else 1),
-        set_aside=set_aside,
+        min_component_fraction=model.inference.smallest_share,
     )
 
 
 def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) -> np.ndarray:
     """Return the probability that each pixel is tumour, asked as the manifest says.
+
+    The predicted mask also lacks small components: take :meth:`Prediction.mask` for it.
 
     Args:
         volume: see :func:`predict_timed`.

@@ -41,7 +41,7 @@ class Difference:
 def difference_of(
     left: np.ndarray,
     right: np.ndarray,
-    thresholds: tuple[float, float],
+    masks: tuple[np.ndarray, np.ndarray],
     slice_numbers: Sequence[int],
 ) -> Difference:
     """Return how far two predictions are apart.
@@ -49,13 +49,12 @@ def difference_of(
     Args:
         left: (n, h, w) float32, 0..1, a probability.
         right: the same of the other prediction, on the same grid.
-        thresholds: of the left and of the right one; a probability of at least this is tumour.
+        masks: (n, h, w) bool, the predicted masks of the left and of the right one.
         slice_numbers: (n,).
     """
     rows, total, count, largest = [], 0.0, 0, 0.0
     # By slice: a whole case as float32 need not be in memory several times over.
-    for number, one, other in zip(slice_numbers, left, right, strict=True):
-        inside, beside = one >= thresholds[0], other >= thresholds[1]
+    for number, one, other, inside, beside in zip(slice_numbers, left, right, *masks, strict=True):
         apart = np.abs(other - one)
         known = (one >= FAINT) | (other >= FAINT)
         total += float(apart[known].sum(dtype=np.float64))
@@ -66,7 +65,7 @@ def difference_of(
         )
     table = pd.DataFrame(rows, columns=["slice_number", "left_px", "right_px", "differing_px"])
     return Difference(
-        dice=dice(left >= thresholds[0], right >= thresholds[1]),
+        dice=dice(*masks),
         volumes_vx=(int(table["left_px"].sum()), int(table["right_px"].sum())),
         differing_vx=int(table["differing_px"].sum()),
         mean=total / count if count else None,

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.cohort import Case
+from brainseg.components import (
+    Split,
+    remove_small_components,
+    removed_in_words,
+    removed_on_slices,
+)
 from brainseg.models import Model
 from brainseg.prediction import Prediction, dice_of_case
 from brainseg.standings import Standing, fold_words
-from brainseg.uncertainty import said_of
+from brainseg.uncertainty import passes_in_words, said_of
 from brainseg.volume import FLAIR, Volume
 
 if TYPE_CHECKING:
@@ -29,7 +35,7 @@ class Predicted:
         relation: whether the folds were trained on the patient; see :mod:`brainseg.standings`.
         folds: that predicted; their mean is the probability.
         threshold: a probability of at least this is tumour, 0..1.
-        probability: (n, h, w) float32, 0..1.
+        probability: (n, h, w) float32, 0..1, as the networks gave it.
         dice: of the whole case against the usable masks, 0..1; None without one.
         prediction: how it was made, with its spread; None where that is not known any more.
         digest: of the model's manifest, which names the weights' files; None where not known.
@@ -46,7 +52,7 @@ class Predicted:
 
     @property
     def spread(self) -> np.ndarray | None:
-        """Return (n, h, w) float32, the standard deviation of the looks; None where there was one."""
+        """Return (n, h, w) float32, the standard deviation of the passes; None where there was one."""
         return self.prediction.spread if self.prediction else None
 
     @property
@@ -66,33 +72,54 @@ class Predicted:
 
     @property
     def how_made(self) -> list[str]:
-        """Return how often which networks looked, on what and for how long, as sentences."""
+        """Return which passes the probability is the mean of, on what device and in which time."""
         if self.prediction is None:
             return []
         made = self.prediction
-        looks = "one look" if made.members == 1 else f"the mean of {made.members} looks"
-        mirrored = " at each slice and its mirror image" if self.mirrored else ""
-        told = [
-            f"The probability is {looks}{mirrored}, by {made.engine} on {made.device} in "
+        passes = passes_in_words(made)
+        mean = passes if made.members == 1 else f"the mean of {passes}"
+        return [
+            f"The probability is {mean}, computed by {made.engine} on {made.device} in "
             f"{made.seconds:.1f} s."
         ]
-        if made.set_aside:
-            were = "finding was" if made.set_aside == 1 else "findings were"
-            told.append(
-                f"{made.set_aside} smaller separate {were} set aside: this model keeps the largest."
-            )
+
+    def removed(self, slice_numbers: Sequence[int], most: int | None = None) -> list[str]:
+        """Return which components were removed from the mask, as sentences; none without the rule.
+
+        Args:
+            slice_numbers: (n,), of its slices.
+            most: components to name; all of them without.
+        """
+        if not self.split.fraction:
+            return []
+        named = removed_on_slices(self.split, slice_numbers)
+        more = [] if most is None or len(named) <= most else [f"{len(named) - most} more"]
+        told = [removed_in_words(self.split)]
+        if named:
+            told.append(f"Removed: {'; '.join(named[:most] + more)}.")
         return told
 
     def how_sure(self, slice_numbers: Sequence[int]) -> list[str]:
-        """Return how far the looks agree, as sentences; see :mod:`brainseg.uncertainty`."""
+        """Return how far the passes agree, as sentences; see :mod:`brainseg.uncertainty`."""
         if self.prediction is None:
             return []
         return [*said_of(self.prediction, self.threshold, slice_numbers)]
 
+    @property
+    def min_component_fraction(self) -> float:
+        """Return the fraction of the largest component below which others are removed, 0..1."""
+        return self.prediction.min_component_fraction if self.prediction else 0.0
+
     @cached_property
+    def split(self) -> Split:
+        """Return the mask at the threshold, and the components that were removed from it."""
+        inside = self.probability >= self.threshold
+        return remove_small_components(inside, self.min_component_fraction)
+
+    @property
     def mask(self) -> np.ndarray:
-        """Return (n, h, w) bool: where the probability is at least the threshold."""
-        return self.probability >= self.threshold
+        """Return (n, h, w) bool: the predicted mask, without its small components."""
+        return self.split.mask
 
 
 @dataclass(frozen=True)

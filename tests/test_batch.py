@@ -171,7 +171,7 @@ def test_what_is_wanted_is_what_is_written(model, taught_root, tmp_path):
     ]
     assert endings[3].endswith("_overlay.png")
     assert (result["threshold"], result["members"], result["effort"]) == (0.2, 2, "full")
-    assert result["uncertainty"][0].startswith("The network's two looks")
+    assert result["uncertainty"][0].startswith("The two passes (original and mirrored)")
     probability = np.asarray(nib.load(result["outputs"][1]).dataobj)
     assert np.count_nonzero(probability >= np.float32(0.2)) == result["area_px"]
     assert in_words(result).startswith(f"{case}: {result['area_px']:,} px in ")

@@ -207,11 +207,15 @@ def test_two_folds_are_compared_at_one_position(page_of, case):
     last = case.readable["slice_number"].tolist()[-1]
     go(page, "End", settled=last)
     titles = page.locator(".top-left").all_inner_texts()
-    assert [title.split(":")[0] for title in titles] == ["Left", "Right", "Right less left"]
+    assert [title.split(":")[0] for title in titles] == [
+        "Left",
+        "Right",
+        "Difference (right − left)",
+    ]
     labels = page.locator(".overlay").evaluate_all("all => all.map(one => one.ariaLabel)")
     assert all(f"slice {last}" in label for label in labels)
     assert page.get_by_text("was trained on this patient").first.is_visible()
-    assert [row for row in numbers_in(page) if row.endswith("Dice of both")]
+    assert [row for row in numbers_in(page) if row.endswith("Dice between the two")]
     assert page.failed == []
 
 

@@ -210,7 +210,9 @@ def test_a_marked_corner_stands_in_its_corner(
         write_pair(root / FIRST, FIRST, number, image, np.zeros((64, 64), np.uint8))
     page = look(f"{served(root)}/case", browser if webgl else browser_without_webgl)
     assert drawn(page)["stage"] == ("niivue" if webgl else "plain")
-    page.evaluate(f"() => {VIEWER}.querySelectorAll('.corner').forEach(one => one.remove())")
+    page.evaluate(
+        f"() => {VIEWER}.querySelectorAll('.corner, .layers').forEach(one => one.remove())"
+    )
     grey = seen(page).mean(axis=2)
     rows, columns = np.nonzero(grey > 128)
     side = min(grey.shape)

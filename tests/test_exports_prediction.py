@@ -18,7 +18,7 @@ from brainseg import RESEARCH_USE
 from brainseg.exports.nifti import nifti_bytes
 from brainseg.exports.prediction import FOR_A_PAGE, KINDS, overlay, prediction_files, slice_stems
 from brainseg.formats import InputFile, assemble, guess_assignment, open_inputs
-from brainseg.imaging import PREDICTION_COLOUR
+from brainseg.imaging import PREDICTION_COLOUR, REMOVED_COLOUR
 from brainseg.models import NEW, Standing
 from brainseg.prediction import Prediction
 from brainseg.record import CaseRecord, record_of_upload
@@ -79,8 +79,8 @@ def test_report_and_text_say_who_predicted_how_sure_and_what_to_beware_of(record
     text = files["upload_about.txt"].decode()
     for told in (" ".join(page.extract_text().split()), text):
         for sentence in (
-            "the mean of 4 looks at each slice and its mirror image, by Net float32 on CPU in 1.2 s",
-            "The 2 networks, each with the mirror image, agree on",
+            "the mean of 4 passes (2 folds, original and mirrored), computed by Net float32 on CPU in",
+            "The 4 passes (2 folds, original and mirrored) agree on",
             "Warning: It is odd.",
         ):
             assert sentence in told
@@ -105,6 +105,35 @@ def test_the_overlay_is_the_slice_with_the_prediction_outlined(record):
     assert not outlined[4, 5], "the inside is not covered"
     grey = record.volume.sequence(FLAIR)[1]
     np.testing.assert_array_equal(picture[~outlined][:, 0], grey[~outlined])
+
+
+def test_a_removed_component_is_in_every_file_and_its_probability_is_the_networks(record):
+    made = found((3, 40, 50))
+    made.probability[2, 30, 40:43] = 0.992
+    made = replace(made, min_component_fraction=0.2)
+    record = record_of_upload(record.volume, [5, 6, 7], MODEL, made)
+    files = prediction_files(record, kinds=tuple(KINDS), made_on=date(2026, 1, 1))
+
+    def voxels(name: str) -> np.ndarray:
+        image = nib.Nifti1Image.from_bytes(gzip.decompress(files[f"upload_{name}.nii.gz"]))
+        return np.asarray(image.dataobj).transpose(2, 1, 0)
+
+    np.testing.assert_array_equal(voxels("probability"), made.probability)
+    assert voxels("prediction").sum() == 28
+    removed = voxels("components_removed")
+    assert removed.sum() == 3
+    assert removed[2, 30, 40:43].all()
+    assert "upload_components_removed.nii.gz" in files["upload_about.txt"].decode()
+    slices = pd.read_csv(io.BytesIO(files["upload_slices.csv"]), comment="#")
+    assert slices["prediction_removed_px"].tolist() == [0, 0, 3]
+    whole = pd.read_csv(io.BytesIO(files["upload_measures.csv"]), comment="#")
+    assert whole.loc[0, ["volume_vx", "components_removed", "removed_vx"]].tolist() == [28, 1, 3]
+    (page,) = PdfReader(io.BytesIO(files["upload_report.pdf"])).pages
+    for told in (" ".join(page.extract_text().split()), files["upload_about.txt"].decode()):
+        assert "1 smaller component was removed (below 20 % of the largest)." in told
+        assert "Removed: slice 7: 3 voxels." in told
+    hatched = (overlay(record, 2) == REMOVED_COLOUR).all(axis=-1)
+    assert hatched[30, 40:43].all()
 
 
 def test_slices_of_one_number_have_files_of_their_own(record):

@@ -115,8 +115,17 @@ def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tm
     assert code == 0
     assert set(facts) == {
         *("input", "case", "model", "effort", "slices", "area_px", "fold", "folds", "relation"),
-        *("threshold", "members", "set_aside", "engine", "device", "seconds", "measures", "dice"),
-        *("agreement", "uncertainty", "sequences", "warnings", "notes", "outputs", "error"),
+        *(
+            "threshold",
+            "members",
+            "min_component_fraction",
+            "components_removed",
+            "engine",
+            "device",
+        ),
+        *("seconds", "measures", "dice"),
+        *("agreement", "uncertainty", "sequences", "warnings", "unsuitable", "notes", "outputs"),
+        "error",
     }
     assert all(Path(path).exists() for path in facts["outputs"])
 

@@ -47,10 +47,27 @@ def test_spread_and_another_prediction_are_sent_where_there_are_any():
     assert (arrays["spread"] == STEPS // 8).all()
     assert (arrays["other"] == STEPS // 10).all()
     assert header["made_by"] == "m: the mean of folds 0 and 1, with mirror images"
-    assert header["other"] == {"threshold": 0.6, "made_by": "n: fold 2"}
+    assert header["other"] == {
+        "threshold": 0.6,
+        "made_by": "n: fold 2",
+        "min_component_fraction": 0.0,
+    }
     header, arrays = unpack(case_payload(record(predicted=other)))
     assert header["other"] is None
     assert not {"spread", "other"} & set(arrays)
+
+
+def test_the_viewer_is_sent_the_networks_probability_and_the_rule_that_removes_components():
+    probability = np.zeros((3, 5, 4), np.float32)
+    probability[0] = 0.9
+    probability[2, 0, 0] = 0.992
+    made = Prediction(probability, None, Standing("new", (0,)), 0.1, "Net", "CPU", 1, 0.2)
+    predicted = Predicted("m", "new", (0,), 0.35, probability, None, made)
+    assert not predicted.mask[2, 0, 0]
+    header, arrays = unpack(case_payload(record(predicted=predicted)))
+    assert arrays["probability"][2, 0, 0] == 198
+    assert header["min_component_fraction"] == 0.2
+    assert header["colours"]["mask"] == "#e69f00"
 
 
 def test_a_case_without_a_usable_mask_is_sent_none():

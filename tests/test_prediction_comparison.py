@@ -14,7 +14,7 @@ def test_the_numbers_are_those_of_a_small_example():
     left, right = np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2), np.float32)
     left[0] = [[0.9, 0.6], [0.0, 0.0]]
     right[0] = [[0.7, 0.1], [0.5, 0.0]]
-    apart = difference_of(left, right, (0.5, 0.4), (3, 7))
+    apart = difference_of(left, right, (left >= 0.5, right >= 0.4), (3, 7))
     assert apart.dice == pytest.approx(2 * 1 / (2 + 2))
     assert apart.volumes_vx == (2, 2)
     assert apart.differing_vx == 2
@@ -25,7 +25,7 @@ def test_the_numbers_are_those_of_a_small_example():
 
 def test_two_that_find_nothing_agree_and_have_no_mean_difference():
     nothing = np.full((1, 4, 4), 0.01, np.float32)
-    apart = difference_of(nothing, nothing / 2, (0.5, 0.5), (1,))
+    apart = difference_of(nothing, nothing / 2, (nothing > 1, nothing > 1), (1,))
     assert (apart.dice, apart.differing_vx, apart.mean) == (1.0, 0, None)
 
 

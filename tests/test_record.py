@@ -74,13 +74,30 @@ def test_what_made_a_prediction_is_told_with_it():
     assert record.predicted.made_by == "net: fold 2, with mirror images"
     (how,) = record.predicted.how_made
     assert how == (
-        "The probability is the mean of 2 looks at each slice and its mirror image, by Net float32 on "
-        "CPU in 0.1 s."
+        "The probability is the mean of the two passes (original and mirrored), computed by Net float32 "
+        "on CPU in 0.1 s."
     )
-    assert record.predicted.how_sure(record.slice_numbers)[0].startswith("The network's two looks")
+    assert record.predicted.how_sure(record.slice_numbers)[0].startswith("The two passes")
     assert (record.case, record.slice_numbers, record.warnings) == ("upload", (4, 5), ("Odd.",))
     assert list(record.regions) == ["Prediction"]
     assert record.predicted.dice is None
     assert record.key_slice == 1
-    aside = replace(record.predicted, prediction=replace(looked, set_aside=2))
-    assert aside.how_made[1].startswith("2 smaller separate findings were set aside")
+    assert record.predicted.removed(record.slice_numbers) == []
+
+
+def test_the_components_removed_are_told_with_the_slices_they_lie_on():
+    probability = areas(100, 100, 0, 0).astype(np.float32)
+    probability[2:, 15, 3] = probability[3, 19, 19] = 0.9
+    made = replace(predicted(probability, Standing(HELD_OUT, (2,))), min_component_fraction=0.2)
+    model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
+    record = record_of_upload(bare(areas(0, 0, 0, 0)).volume, [4, 5, 7, 9], model, made)
+    assert record.predicted.removed(record.slice_numbers) == [
+        "2 smaller components were removed (below 20 % of the largest).",
+        "Removed: slices 7–9: 2 voxels; slice 9: 1 voxel.",
+    ]
+    assert record.predicted.removed(record.slice_numbers, most=1)[1] == (
+        "Removed: slices 7–9: 2 voxels; 1 more."
+    )
+    assert record.predicted.mask.sum() == 200
+    assert record.predicted.probability.max() == 1
+    assert record.predicted.probability[2, 15, 3] == np.float32(0.9)

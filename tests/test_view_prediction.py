@@ -116,14 +116,14 @@ def test_a_full_prediction_says_how_sure_it_is(monkeypatch, tiny_cohort, two_fol
     monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
     assert "spread" not in viewed(app)[1]
-    assert "One network looked once" in said(app)
+    assert "Uncertainty is not available for a single pass" in said(app)
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, effort="full")
     assert not app.exception
     header, arrays = viewed(app)
     assert arrays["spread"].any()
     assert header["made_by"] == "two: the mean of folds 0 and 1, with mirror images"
-    assert "The 2 networks, each with the mirror image, agree" in said(app)
-    assert facts(app)["Looks"] == "2 networks, each slice and its mirror image"
+    assert "The 4 passes (2 folds, original and mirrored) agree" in said(app)
+    assert facts(app)["Passes"] == "4 passes (2 folds, original and mirrored)"
 
 
 def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taught_root, two_folds):
@@ -140,7 +140,7 @@ def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taugh
     assert header["other"]["made_by"] == "two: fold 1"
     assert "Left: Held-out prediction: fold 0 was not trained on this patient" in said(app)
     assert "Right: Fold 1 was trained on this patient; the Dice is not meaningful" in said(app)
-    assert [one.label for one in app.metric][:2] == ["Dice of both", "Voxels that differ"]
+    assert [one.label for one in app.metric][:2] == ["Dice between the two", "Voxels that differ"]
     assert facts(app, "Left")["Predicted by"] == "fold 0"
     assert facts(app, "Right")["Predicted by"] == "fold 1"
     assert "the same network" not in said(app)

@@ -23,7 +23,7 @@ from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions
 from brainseg.evaluation.scores import Evaluation
 from brainseg.evaluation.scoring import CaseScore, joined, scorable, score_probability
-from brainseg.evaluation.store import UNREADABLE, VERSION, as_content, of_content
+from brainseg.evaluation.store import UNREADABLE, as_content, of_content
 from brainseg.home import write_atomically
 from brainseg.index import Progress
 from brainseg.metrics import BINS
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     import keras
 
     from brainseg.feeding import PreparedCase
+
+VERSION = 2
+"""Of a kept measurement: one of another version is measured again."""
 
 BY_PATIENT, BY_SLICE = "split by patient", "split by slice"
 COUNTED = (
@@ -335,7 +338,7 @@ class _Learner:
         probability[there] = back_from_grid(on_grid, *volume.pixels.shape[1:3])
         facts = {"fold": self.fold, "seen": False, "seconds": float("nan")}
         threshold = self.model.threshold_for((self.fold,))
-        return score_probability(case, volume, probability, threshold, facts)
+        return score_probability(case, volume, probability, probability >= threshold, facts)
 
     def _tell(self) -> None:
         if self._progress:

@@ -112,11 +112,11 @@ def score_case(case: Case, model: Model) -> CaseScore:
     seen = standing.seen or _knows_the_patient(case, model, standing)
     facts = {"fold": standing.fold, "seen": seen, "seconds": predicted.seconds}
     threshold = model.threshold_for(predicted.standing.folds)
-    return score_probability(case, volume, predicted.probability, threshold, facts)
+    return score_probability(case, volume, predicted.probability, predicted.mask(threshold), facts)
 
 
 def score_probability(
-    case: Case, volume: Volume, probability: np.ndarray, threshold: float, facts: dict
+    case: Case, volume: Volume, probability: np.ndarray, prediction: np.ndarray, facts: dict
 ) -> CaseScore:
     """Return the score of what some network made of a case, over the slices with a usable mask.
 
@@ -124,12 +124,11 @@ def score_probability(
         case: has the masks.
         volume: of the case.
         probability: (n, h, w) float32, 0..1, on the volume's grid.
-        threshold: a probability of at least this is predicted tumour.
+        prediction: (n, h, w) bool, the predicted mask, made of it.
         facts: ``fold``, ``seen`` and ``seconds`` of :data:`brainseg.evaluation.SCORE_COLUMNS`.
     """
     masks, there = case.masks()
-    truth, probability = masks[there], probability[there]
-    prediction = probability >= threshold
+    truth, probability, prediction = masks[there], probability[there], prediction[there]
     spacing = volume.spacing_mm[1:] if volume.spacing_mm else None
     counts = slice_counts(truth, prediction)
     row = {

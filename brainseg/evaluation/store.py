@@ -10,7 +10,7 @@ from brainseg.evaluation.scores import SLICE_COLUMNS, Evaluation, typed
 from brainseg.home import write_atomically
 from brainseg.models import Model
 
-VERSION = 2
+VERSION = 3
 """Of the definitions and of the file: scores of another version are computed again, never mixed."""
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError)

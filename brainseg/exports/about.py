@@ -31,10 +31,13 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
     if predicted := record.predicted:
         lines.append(
             f"prediction: {predicted.model}, {fold_words(predicted.folds)}; 1 where the probability is "
-            f"at least {predicted.threshold:g}."
+            f"at least {predicted.threshold:g}"
+            f"{', without the components removed' if predicted.split.components else ''}."
         )
         lines.append(predicted.standing.in_words())
-        lines += predicted.how_made + predicted.how_sure(record.slice_numbers)
+        lines += predicted.how_made
+        lines += predicted.removed(record.slice_numbers)
+        lines += predicted.how_sure(record.slice_numbers)
     lines += [f"Note: {note}" for note in record.volume.notes]
     return "\n".join([*lines, "", *names, ""]).encode()
 

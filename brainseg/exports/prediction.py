@@ -13,7 +13,7 @@ from brainseg.exports.nifti import nifti_bytes, nifti_bytes_as_source
 from brainseg.exports.stamp import stamped
 from brainseg.exports.tables import case_table, slice_table
 from brainseg.formats import DicomSource, NiftiSource
-from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, shown
+from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, hatch, shown
 from brainseg.record import CaseRecord
 from brainseg.report import case_report
 
@@ -22,7 +22,7 @@ CSV, PDF = "csv", "pdf"
 
 KINDS = {
     MASKS: "the mask of each slice as a PNG of 0 and 255",
-    NIFTI: "mask, probability and uncertainty on the input's own grid",
+    NIFTI: "mask, probability, uncertainty and components removed on the input's own grid",
     DICOM_SEG: "the mask as a DICOM segmentation; of DICOM images only",
     OVERLAY: "a PNG of the slice with the largest area, outlined",
     CSV: "measures by slice and of the case",
@@ -90,9 +90,10 @@ def prediction_files(
 def predicted_nifti_files(
     record: CaseRecord, source: NiftiSource | None = None
 ) -> dict[str, bytes]:
-    """Return mask and probability of a record's prediction, and its spread where there is one.
+    """Return a prediction's mask and probability, and its spread and removed components if it has any.
 
-    The mask is 0 and 1, probability and spread (the standard deviation of the looks) are float32.
+    The mask is 0 and 1. Probability and spread (the standard deviation of the passes) are float32 and
+    as the networks gave them, removed components included: those are 1 in a file of their own.
 
     Args:
         record: with a prediction.
@@ -102,9 +103,11 @@ def predicted_nifti_files(
     arrays = {"prediction": predicted.mask, "probability": predicted.probability}
     if predicted.spread is not None:
         arrays["uncertainty"] = predicted.spread
+    if predicted.split.components:
+        arrays["components_removed"] = predicted.split.removed
 
     def stored(name: str, array: np.ndarray) -> bytes:
-        what = (name, array.dtype == bool, record.warnings)
+        what = (name[:15], array.dtype == bool, record.warnings)
         if source is None:
             return nifti_bytes(array, record.volume, *what)
         return nifti_bytes_as_source(array, source, *what)
@@ -118,6 +121,8 @@ def predicted_nifti_files(
 def overlay(record: CaseRecord, place: int) -> np.ndarray:
     """Return a slice, (h, w, 3) uint8, its FLAIR with the mask and the prediction outlined.
 
+    Components that were removed from the prediction are hatched.
+
     Args:
         record: of the case.
         place: of the slice, from 0.
@@ -126,6 +131,7 @@ def overlay(record: CaseRecord, place: int) -> np.ndarray:
     if record.there[place]:
         picture = contour(picture, record.masks[place], colour=MASK_COLOUR)
     if record.predicted:
+        picture = hatch(picture, record.predicted.split.removed[place])
         picture = contour(picture, record.predicted.mask[place], colour=PREDICTION_COLOUR)
     return picture
 

@@ -1,9 +1,12 @@
 """What a case measures, as tables that leave the application."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
 from brainseg.measures import by_slice, measure_case
-from brainseg.record import CaseRecord
+from brainseg.record import CaseRecord, Predicted
 
 
 def slice_table(record: CaseRecord) -> pd.DataFrame:
@@ -12,7 +15,8 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
     Returns:
         ``voxel_k``, the place in the files' third axis from 0; ``slice_number``; then the columns of
         :func:`brainseg.measures.by_slice` with ``mask_`` in front, and with ``prediction_`` where
-        there is one. Two slices of one number have a row each.
+        there is one, and ``prediction_removed_px``, the pixels of the components that were removed.
+        Two slices of one number have a row each.
     """
     numbers, spacing_mm = record.slice_numbers, record.volume.spacing_mm
     numbered = pd.DataFrame({"slice_number": pd.Series(numbers, dtype="int64")})
@@ -22,6 +26,9 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
         .add_prefix(f"{name.lower()}_")
         for name, (region, there) in record.regions.items()
     ]
+    if record.predicted:
+        removed_px = np.count_nonzero(record.predicted.split.removed, axis=(1, 2))
+        parts.append(pd.DataFrame({"prediction_removed_px": removed_px}))
     return pd.concat([numbered, *parts], axis=1).rename_axis("voxel_k").reset_index()
 
 
@@ -29,11 +36,43 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
     """Return what a case measures as a whole, a row for its mask and one for its prediction.
 
     Returns:
-        ``region``, then what :func:`brainseg.measures.measure_case` gives; no row without any.
+        ``region``, then what :func:`brainseg.measures.measure_case` gives, and with a prediction
+        ``components_removed`` and ``removed_vx`` (Int64), missing for the mask; no row without any.
     """
     rows = [
         {"region": name.lower()}
         | measure_case(region, record.slice_numbers, there, record.volume.spacing_mm)
         for name, (region, there) in record.regions.items()
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if record.predicted is None:
+        return table
+    split = record.predicted.split
+    facts = {"components_removed": len(split.components), "removed_vx": int(split.removed.sum())}
+    for name, fact in facts.items():
+        table[name] = pd.Series(fact, table.index, dtype="Int64").where(
+            table["region"] == "prediction"
+        )
+    return table
+
+
+def components_removed(predicted: Predicted, slice_numbers: Sequence[int]) -> list[dict[str, int]]:
+    """Return the components that were removed from a prediction, largest first.
+
+    Args:
+        predicted: a model's part of a record.
+        slice_numbers: (n,), of its slices.
+
+    Returns:
+        Each with ``volume_vx``, ``first_slice``, ``last_slice`` and ``largest_slice``, the number of the
+        slice that holds most of it.
+    """
+    return [
+        {
+            "volume_vx": one.volume_vx,
+            "first_slice": int(slice_numbers[one.first]),
+            "last_slice": int(slice_numbers[one.last]),
+            "largest_slice": int(slice_numbers[one.largest]),
+        }
+        for one in predicted.split.components
+    ]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from reportlab.lib.units import mm
 
-from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR
+from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, REMOVED_COLOUR
 from brainseg.measures import by_slice, diameters, measure_volume
 from brainseg.record import SYNTHETIC, CaseRecord
 from brainseg.report.chart import AreaBySlice
@@ -19,6 +19,7 @@ from brainseg.volume import FLAIR
 MOST_REVIEWS = 4
 LONGEST_COMMENT = 120
 MOST_NOTES = 2
+MOST_COMPONENTS = 4
 LONGEST_NOTE = 125
 
 PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm)
@@ -88,6 +89,9 @@ def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> Non
         # Two crosses on one another could not be read; the table has both.
         lines = () if any(outline.lines for outline in outlines) else _diameters(mask, record)
         outlines.append(Outline(name, mask, PREDICTION_COLOUR, lines, dashed=True))
+        removed = record.predicted.split.removed[place]
+        if removed.any():
+            outlines.append(Outline("removed", removed, REMOVED_COLOUR, hatched=True))
     left, right = page.columns(1, 1)
     left.picture(
         pixels, f"{FLAIR}, slice {number} of {_range(record.slice_numbers)}", highest=highest
@@ -194,7 +198,12 @@ def _model(block: Block, record: CaseRecord) -> None:
         }
     )
     block.text(predicted.standing.in_words())
-    for sentence in (*predicted.how_made, *predicted.how_sure(record.slice_numbers)):
+    told = (
+        *predicted.removed(record.slice_numbers, MOST_COMPONENTS),
+        *predicted.how_made,
+        *predicted.how_sure(record.slice_numbers),
+    )
+    for sentence in told:
         block.text(sentence, muted=True)
 
 

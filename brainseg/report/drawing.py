@@ -8,9 +8,14 @@ import numpy as np
 from PIL import Image
 from reportlab.lib.colors import Color
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import FILL_EVEN_ODD
+from reportlab.pdfgen.pathobject import PDFPathObject
 from reportlab.platypus import Flowable
 
 from brainseg.report.text import INK, REGULAR, style, width_of
+
+HATCH_PT = 3
+"""Horizontal distance of the lines of a hatch, in points."""
 
 Ends = tuple[tuple[float, float], tuple[float, float]]
 """Two (row, column), in pixels from the centre of the first."""
@@ -27,6 +32,7 @@ class Outline:
         lines: drawn thinly in the same colour: two (row, column) each, pixels from the centre of the
             first.
         dashed: so that two outlines are told apart without colour.
+        hatched: filled with diagonal lines.
     """
 
     name: str
@@ -34,6 +40,7 @@ class Outline:
     colour: tuple[int, int, int]
     lines: tuple[Ends, ...] = ()
     dashed: bool = False
+    hatched: bool = False
 
 
 class Picture(Flowable):
@@ -72,10 +79,20 @@ class Picture(Flowable):
                 path.lineTo(*point)
             path.close()
         self.canv.drawPath(path)
+        if outline.hatched and outline.mask.any():
+            self._hatch(path)
         self.canv.setDash()
         self.canv.setLineWidth(0.6)
         for one, other in outline.lines:
             self.canv.line(*self._place(one), *self._place(other))
+        self.canv.restoreState()
+
+    def _hatch(self, path: PDFPathObject) -> None:
+        self.canv.saveState()
+        self.canv.clipPath(path, stroke=0, fill=0, fillMode=FILL_EVEN_ODD)
+        self.canv.setLineWidth(0.6)
+        for left in range(-int(self.height), int(self.width), HATCH_PT):
+            self.canv.line(left, 0, left + self.height, self.height)
         self.canv.restoreState()
 
     def _place(self, point: tuple[float, float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What came of a prediction: the viewer, how sure it is, who predicted, the files."""
+"""What came of a prediction: the viewer, its uncertainty, who predicted, the files."""
 
 import math
 from collections.abc import Callable
@@ -8,12 +8,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from brainseg.components import removed_in_words
 from brainseg.payload import STEPS, case_payload
 from brainseg.prediction import Prediction
 from brainseg.prediction_comparison import difference_of
-from brainseg.record import CaseRecord, predicted_by, with_prediction
+from brainseg.record import CaseRecord, Predicted, predicted_by, with_prediction
 from brainseg.standings import fold_words
-from brainseg.uncertainty import said_of
+from brainseg.uncertainty import passes_in_words, said_of
 from dashboard import models, uploads, viewer, widgets
 from dashboard.predicting import files
 from dashboard.predicting.subject import Subject
@@ -145,7 +146,7 @@ def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
 
 
 def _how_sure(record: CaseRecord) -> None:
-    """Say in sentences how sure each prediction is, and where not."""
+    """Write how certain each prediction is, and where it is not."""
     compared = {"Left: ": record.predicted, "Right: ": record.other}
     said = {
         side: " ".join(said_of(one.prediction, one.threshold, record.slice_numbers))
@@ -153,7 +154,7 @@ def _how_sure(record: CaseRecord) -> None:
     }
     if len(set(said.values())) == 1:
         said = {"": next(iter(said.values()))}
-    st.subheader("How sure", anchor=False)
+    st.subheader("Uncertainty", anchor=False)
     for side, sentences in said.items():
         st.markdown(side + widgets.plain(sentences, longest=600))
 
@@ -163,13 +164,15 @@ def _difference(record: CaseRecord) -> None:
     apart = difference_of(
         one.probability,
         other.probability,
-        (one.threshold, other.threshold),
+        (one.mask, other.mask),
         record.slice_numbers,
     )
-    st.subheader("How far apart", anchor=False)
+    st.subheader("Difference", anchor=False)
     with st.grid(columns=4, min_column_width=150):
         st.metric(
-            "Dice of both", f"{apart.dice:.3f}", help="Of the two predictions with each other."
+            "Dice between the two",
+            f"{apart.dice:.3f}",
+            help="Dice of the two predictions with each other.",
         )
         st.metric("Voxels that differ", f"{apart.differing_vx:,}")
         mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
@@ -186,11 +189,11 @@ def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
     """Say who predicted, with what and how long it took."""
     st.subheader("How it was made", anchor=False)
     slices = len(record.volume)
-    alone = _facts_of(left, record.predicted.threshold, slices)
+    alone = _facts_of(left, record.predicted, slices)
     if right is None:
         st.table(alone, hide_header=True, border="horizontal", alt="How the prediction was made")
         return
-    sides = {"Left": alone, "Right": _facts_of(right, record.other.threshold, slices)}
+    sides = {"Left": alone, "Right": _facts_of(right, record.other, slices)}
     st.table(
         pd.DataFrame(sides).fillna("none"),
         border="horizontal",
@@ -198,19 +201,16 @@ def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
     )
 
 
-def _facts_of(answer: Answer, threshold: float, slices: int) -> dict[str, str]:
+def _facts_of(answer: Answer, predicted: Predicted, slices: int) -> dict[str, str]:
     prediction, model = answer.prediction, answer.viewpoint.model
     folds = prediction.standing.folds
-    networks = "1 network" if len(folds) == 1 else f"{len(folds)} networks"
-    each = "each slice and its mirror image" if prediction.mirrored else "each slice once"
-    own = model.threshold_for(folds)
-    left_out = prediction.set_aside
-    aside = f"{left_out} smaller {'part' if left_out == 1 else 'parts'}, as the model asks for"
+    own, threshold = model.threshold_for(folds), predicted.threshold
+    removed = removed_in_words(predicted.split).removesuffix(".")
     return {
         "Model": widgets.plain(model.name),
         "Predicted by": fold_words(folds),
-        "Looks": f"{networks}, {each}",
-        **({"Set aside": aside} if left_out else {}),
+        "Passes": passes_in_words(prediction).removeprefix("the "),
+        "Components removed": removed,
         "Patient": prediction.standing.relation,
         "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (its own is {own:g})"),
         "Time": f"{prediction.seconds:.2f} s for {'1 slice' if slices == 1 else f'{slices} slices'}",

@@ -107,8 +107,8 @@ with parts.container():
             key="files",
         )
     st.caption(
-        "The archive holds the sequences, the mask and, of a chosen model, probability and prediction "
-        "at its own threshold as NIfTI, the measurements as CSV, and the report."
+        "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
+        "the model's own threshold as NIfTI, measurements as CSV, report."
     )
     if warning := affine_warning(data.volume(cohort, case.name)):
         st.caption(f":material/warning: {warning}")
@@ -129,7 +129,7 @@ with parts.container():
         },
         hide_header=True,
         border="horizontal",
-        alt=f"What is known of {case.name}",
+        alt=f"Case details of {case.name}",
     )
     st.subheader("Patient", anchor=False)
     if cohort.patients is None:

@@ -1,19 +1,11 @@
 // What is drawn over the pictures: mask, prediction, their agreement, diameters and the crosshair.
 
+import { KEPT, REMOVED } from "./components.js";
 import { AXIAL, cut, pixelOf } from "./planes.js";
 import { differenceOf, heatOf, rgbOf, spreadOf } from "./ramps.js";
 
-// Colours of the palette of Okabe and Ito (2008), which colour-blind readers tell apart.
-export const MASK_COLOUR = "#e69f00";
-export const PREDICTION_COLOUR = "#56b4e9";
-export const OTHER_COLOUR = "#cc79a7";
-export const AGREEMENT = [
-  { key: "both", label: "both (true positive)", colour: "#56b4e9" },
-  { key: "prediction", label: "prediction only (false positive)", colour: "#d55e00" },
-  { key: "mask", label: "mask only (false negative)", colour: "#f0e442" },
-];
-
 const [BOTH, PREDICTION_ONLY, MASK_ONLY] = [1, 2, 3];
+const HATCH_PX = 7;
 
 /** What a pane shows: the prediction, the one it is compared with, or how they differ. */
 export const [PREDICTION, OTHER, DIFFERENCE] = ["prediction", "other", "difference"];
@@ -28,12 +20,23 @@ export function stepOf(look, shows) {
   return shows === OTHER ? look.otherStep : look.step;
 }
 
-/** Returns which layers are seen: mask, prediction, their agreement, and the uncertainty. */
+/**
+ * Returns the colour of each meaning, the same in every layer, chart and legend.
+ *
+ * Those of mask and prediction may be chosen; the others come with the case: `other`, the prediction that
+ * it is compared with; `both`, where mask and prediction agree; `removed`, components removed.
+ */
+export function coloursOf(data, look) {
+  return { ...data.colours, mask: look.mask.colour, prediction: look.prediction.colour };
+}
+
+/** Returns which layers are seen: mask, prediction, their agreement, uncertainty, removed components. */
 export function visible(data, look) {
   const mask = data.mask !== null && look.mask.style !== "off";
   const prediction = data.probability !== null && look.prediction.style !== "off";
   const agreement = data.mask !== null && data.probability !== null && look.agreement;
-  return { mask, prediction, agreement, spread: data.spread !== null && look.spread };
+  const removed = data.probability !== null && look.removed;
+  return { mask, prediction, agreement, spread: data.spread !== null && look.spread, removed };
 }
 
 /**
@@ -53,8 +56,10 @@ export function drawLayers(context, tile, data, position, look, shows = PREDICTI
   const plane = (array) => cut(array, data.shape, tile.plane, position);
   if (shows === DIFFERENCE) {
     const [left, right] = [plane(data.probability), plane(data.other)];
+    const colours = coloursOf(data, look);
+    const sides = [colours.prediction, colours.other];
     drawMap(context, tile, left, (i) => right.pixels[i] - left.pixels[i], (steps) =>
-      differenceOf(steps / data.steps, 1),
+      differenceOf(steps / data.steps, 1, sides),
     );
   } else drawFound(context, tile, data, plane, look, shows, position[2]);
   context.restore();
@@ -62,7 +67,9 @@ export function drawLayers(context, tile, data, position, look, shows = PREDICTI
 
 function drawFound(context, tile, data, plane, look, shows, z) {
   const seen = visible(data, look);
-  const step = stepOf(look, shows);
+  const colours = coloursOf(data, look);
+  const found = data.cut(shows, stepOf(look, shows));
+  const classes = found && plane(found.classes);
   const spreads = seen.spread && shows === PREDICTION;
   if (spreads) {
     const spread = plane(data.spread);
@@ -71,63 +78,109 @@ function drawFound(context, tile, data, plane, look, shows, z) {
     );
   }
   if (seen.agreement) {
-    const classes = agreementOf(plane(data.mask), plane(foundBy(data, shows)), step);
+    const agreement = agreementOf(plane(data.mask), classes);
     if (tile.plane !== AXIAL || data.maskThere[z]) {
-      const colours = [null, ...AGREEMENT.map(({ colour }) => colour)];
-      paint(context, tile, classes, (kind) => colours[kind], look.mask.opacity.fill);
+      const ofClass = [null, ...agreementColours(colours, shows)];
+      paint(context, tile, agreement, (kind) => ofClass[kind], look.mask.opacity.fill);
     }
-    return;
+  } else {
+    if (seen.prediction) {
+      const { style, opacity } = look.prediction;
+      // Two maps over one another could not be read.
+      if (style === "heat" && !spreads) {
+        const probability = plane(foundBy(data, shows));
+        drawMap(context, tile, probability, (i) => probability.pixels[i], (steps) =>
+          heatOf(steps / data.steps, opacity.fill),
+        );
+      } else drawLayer(context, tile, only(classes, KEPT), { style, opacity, colour: colours[shows] });
+    }
+    if (seen.mask) drawLayer(context, tile, plane(data.mask), look.mask);
   }
-  if (seen.prediction) {
-    const found = plane(foundBy(data, shows));
-    const { style, opacity } = look.prediction;
-    // Two maps over one another could not be read.
-    if (style === "heat" && !spreads) {
-      drawMap(context, tile, found, (i) => found.pixels[i], (steps) =>
-        heatOf(steps / data.steps, opacity.fill),
-      );
-    } else drawLayer(context, tile, cutAt(found, step), { ...look.prediction, ...coloured(look, shows) });
-  }
-  if (seen.mask) drawLayer(context, tile, plane(data.mask), look.mask);
+  if (seen.removed) drawHatched(context, tile, only(classes, REMOVED), colours.removed);
 }
 
-function coloured(look, shows) {
-  return { colour: shows === OTHER ? OTHER_COLOUR : look.prediction.colour };
+/** Returns the colours of both, prediction only and mask only. */
+function agreementColours(colours, shows) {
+  return [colours.both, colours[shows], colours.mask];
 }
 
 /** Returns the classes 1 both, 2 prediction only, 3 mask only, and 0, of two planes. */
-function agreementOf(mask, found, step) {
-  const pixels = mask.pixels.map((inside, i) => {
-    const predicted = found.pixels[i] >= step;
-    if (inside) return predicted ? BOTH : MASK_ONLY;
-    return predicted ? PREDICTION_ONLY : 0;
-  });
+function agreementOf(mask, classes) {
+  const pixels = mask.pixels.map((inside, i) => agreementAt(inside, classes.pixels[i] === KEPT));
   return { ...mask, pixels };
 }
 
-/** Returns where a plane of a probability reaches a step, as 0 and 1. */
-export function cutAt(found, step) {
-  return { ...found, pixels: found.pixels.map((value) => Number(value >= step)) };
+function agreementAt(inside, predicted) {
+  if (inside) return predicted ? BOTH : MASK_ONLY;
+  return predicted ? PREDICTION_ONLY : 0;
+}
+
+/** Returns where a plane holds a class, as 0 and 1. */
+export function only(classes, which) {
+  return { ...classes, pixels: classes.pixels.map((value) => Number(value === which)) };
 }
 
 /** Returns the voxels to show in 3D as classes, and the colour of each; null where there are none. */
 export function labelsOf(data, look) {
   const seen = visible(data, look);
-  if (!seen.mask && !seen.prediction && !seen.agreement) return null;
+  if (!seen.mask && !seen.prediction && !seen.agreement && !seen.removed) return null;
+  const colours = coloursOf(data, look);
+  const classes = data.cut(PREDICTION, look.step)?.classes;
   const labels = new Uint8Array(data.shape[0] * data.shape[1] * data.shape[2]);
-  if (seen.agreement) {
-    for (let i = 0; i < labels.length; i++) {
-      const predicted = data.probability[i] >= look.step;
-      if (data.mask[i]) labels[i] = predicted ? BOTH : MASK_ONLY;
-      else if (predicted) labels[i] = PREDICTION_ONLY;
-    }
-    return { labels, colours: AGREEMENT.map(({ colour }) => rgbOf(colour)) };
-  }
+  const [asRemoved, shown] = seen.agreement
+    ? [4, agreementColours(colours, PREDICTION)]
+    : [3, [colours.mask, colours.prediction]];
   for (let i = 0; i < labels.length; i++) {
-    if (seen.mask && data.mask[i]) labels[i] = 1;
-    else if (seen.prediction && data.probability[i] >= look.step) labels[i] = 2;
+    if (seen.agreement) labels[i] = agreementAt(data.mask[i], classes[i] === KEPT);
+    else if (seen.mask && data.mask[i]) labels[i] = 1;
+    else if (seen.prediction && classes[i] === KEPT) labels[i] = 2;
+    if (seen.removed && !labels[i] && classes[i] === REMOVED) labels[i] = asRemoved;
   }
-  return { labels, colours: [look.mask.colour, look.prediction.colour].map(rgbOf) };
+  return { labels, colours: [...shown, colours.removed].map(rgbOf) };
+}
+
+/** Draws a plane of 0 and 1 hatched, with a dashed rim. */
+function drawHatched(context, tile, plane, colour) {
+  if (!plane.pixels.includes(1)) return;
+  const [left, top, width, height] = tile.clip;
+  const lines = new Path2D();
+  for (let x = left - height; x < left + width; x += HATCH_PX) {
+    lines.moveTo(x, top + height);
+    lines.lineTo(x + height, top);
+  }
+  context.save();
+  context.clip(regionOf(plane, tile));
+  strokeOn(context, lines, colour, [3, 1.5]);
+  context.restore();
+  context.setLineDash([4, 3]);
+  strokeOn(context, outlineOf(plane, tile), colour, [3, 1.5]);
+  context.setLineDash([]);
+}
+
+/** Returns the pixels inside as a path, a rectangle a run of a row. */
+function regionOf({ width, height, pixels }, tile) {
+  const path = new Path2D();
+  for (let v = 0; v < height; v++) {
+    for (let u = 0; u < width; u++) {
+      if (!pixels[v * width + u]) continue;
+      const from = u;
+      while (u < width && pixels[v * width + u]) u++;
+      path.rect(...tile.toScreen(from, v), (u - from) * tile.sx, tile.sy);
+    }
+  }
+  return path;
+}
+
+/** Strokes a line over a dark rim, which keeps it in sight on bright tissue. */
+function strokeOn(context, path, colour, [rim, line]) {
+  for (const [style, width] of [
+    ["rgba(0, 0, 0, 0.55)", rim],
+    [colour, line],
+  ]) {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.stroke(path);
+  }
 }
 
 function drawLayer(context, tile, plane, { style, colour, opacity }) {
@@ -136,15 +189,7 @@ function drawLayer(context, tile, plane, { style, colour, opacity }) {
   } else {
     const outline = outlineOf(plane, tile);
     context.globalAlpha = opacity.contour;
-    // The dark rim keeps the line in sight on bright tissue.
-    for (const [style_, width] of [
-      ["rgba(0, 0, 0, 0.55)", 3.5],
-      [colour, 1.75],
-    ]) {
-      context.strokeStyle = style_;
-      context.lineWidth = width;
-      context.stroke(outline);
-    }
+    strokeOn(context, outline, colour, [3.5, 1.75]);
     context.globalAlpha = 1;
   }
 }

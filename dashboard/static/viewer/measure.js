@@ -133,51 +133,6 @@ function byReading(p, q) {
 }
 
 /**
- * Returns how many connected components a volume has; voxels that touch at a corner belong together.
- *
- * @param {(i: number) => boolean} holds whether the voxel at a place belongs to the mask
- */
-export function volumeComponents(holds, [n, h, w]) {
-  const labels = new Int32Array(n * h * w);
-  const parents = [0];
-  const root = (label) => {
-    while (parents[label] !== label) label = parents[label] = parents[parents[label]];
-    return label;
-  };
-  let count = 0;
-  for (let z = 0, place = 0; z < n; z++) {
-    for (let y = 0; y < h; y++) {
-      for (let x = 0; x < w; x++, place++) {
-        if (!holds(place)) continue;
-        let label = 0;
-        for (let c = z && z - 1; c <= z; c++) {
-          for (let b = y && y - 1; b <= (c < z ? Math.min(h - 1, y + 1) : y); b++) {
-            const lastRow = c === z && b === y;
-            for (let a = x && x - 1; a <= (lastRow ? x - 1 : Math.min(w - 1, x + 1)); a++) {
-              const other = labels[(c * h + b) * w + a];
-              if (!other) continue;
-              const [mine, theirs] = [label && root(label), root(other)];
-              if (!label) label = theirs;
-              else if (mine !== theirs) {
-                parents[theirs] = mine;
-                count -= 1;
-                label = mine;
-              }
-            }
-          }
-        }
-        if (!label) {
-          label = parents.push(parents.length) - 1;
-          count += 1;
-        }
-        labels[place] = label;
-      }
-    }
-  }
-  return count;
-}
-
-/**
  * Returns how many pixels lie in an ellipse, and the mean and standard deviation of their values.
  *
  * A pixel counts where its centre lies inside; the deviation is that of the pixels themselves, with n.
@@ -203,43 +158,6 @@ export function ellipseStatistics(plane, width, [x0, y0, x1, y1]) {
   }
   const mean = sum / pixels;
   return { pixels, mean, deviation: Math.sqrt(Math.max(0, squares / pixels - mean * mean)) };
-}
-
-/**
- * Counts a probability once, so that each threshold's areas and overlaps are there at once.
- */
-export class ThresholdTable {
-  /**
-   * @param {Uint8Array} probability (n, h, w) in whole steps
-   * @param {Uint8Array|null} mask (n, h, w) of 0 and 1
-   */
-  constructor(probability, mask, [n, h, w], steps) {
-    this.steps = steps;
-    this.inside = Array.from({ length: n }, () => new Uint32Array(steps + 2));
-    this.overlap = Array.from({ length: n }, () => new Uint32Array(steps + 2));
-    for (let z = 0, place = 0; z < n; z++) {
-      const [inside, overlap] = [this.inside[z], this.overlap[z]];
-      for (let end = place + h * w; place < end; place++) {
-        const step = probability[place];
-        inside[step] += 1;
-        if (mask && mask[place]) overlap[step] += 1;
-      }
-      for (let step = steps; step >= 0; step--) {
-        inside[step] += inside[step + 1];
-        overlap[step] += overlap[step + 1];
-      }
-    }
-  }
-
-  /** Returns the predicted area of a slice in pixels, where the probability has `step` or more. */
-  area(z, step) {
-    return this.inside[z][step];
-  }
-
-  /** Returns how many of those pixels belong to the mask. */
-  shared(z, step) {
-    return this.overlap[z][step];
-  }
 }
 
 /** Returns the Dice coefficient (Dice 1945); 1 where both are empty, as brainseg.metrics has it. */

@@ -1,7 +1,5 @@
 // How a case opens: what the address asks for, and what is usual where it says nothing.
 
-import { MASK_COLOUR, PREDICTION_COLOUR } from "./layers.js";
-
 const FLAIR = "FLAIR";
 export const WHOLE_WINDOW = [0, 255];
 const STYLES = { mask: ["contour", "fill", "off"], prediction: ["contour", "fill", "heat", "off"] };
@@ -72,10 +70,11 @@ export function stateFrom(asked, data, measures, views) {
     diameters: false,
     thickness: usualThickness(data),
     look: {
-      mask: look("mask", MASK_COLOUR),
-      prediction: look("prediction", PREDICTION_COLOUR),
+      mask: look("mask", data.colours.mask),
+      prediction: look("prediction", data.colours.prediction),
       agreement: asked.agreement === "on",
       spread: asked.uncertainty === "on",
+      removed: asked.removed !== "off",
       step: stepAsked(asked.threshold, data) ?? usualStep(data),
       otherStep: stepAsked(asked.right_threshold, data) ?? usualOtherStep(data),
     },
@@ -127,6 +126,7 @@ export function parametersOf(state, data, measures, keepStep) {
     prediction: unless(look.prediction.style, "contour"),
     agreement: look.agreement ? "on" : null,
     uncertainty: look.spread ? "on" : null,
+    removed: look.removed ? null : "off",
     threshold: data.probability && keepStep ? threshold(look.step, usualStep(data)) : null,
     right_threshold: data.other ? threshold(look.otherStep, usualOtherStep(data)) : null,
   };

@@ -2,6 +2,7 @@
 
 import { drawDiameters, drawDrawings } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
+import { Legend, legendOf, paintLegend } from "./legend.js";
 import { AXIAL, axisOf, voxelAt } from "./planes.js";
 
 const WHEEL_PER_SLICE = 60;
@@ -34,8 +35,10 @@ export class Pane {
         return [place, edge];
       }),
     );
+    this.legend = new Legend();
     this.root.append(
       this.overlay,
+      this.legend.root,
       ...Object.values(this.corners),
       ...Object.values(this.edges),
     );
@@ -64,6 +67,7 @@ export class Pane {
     const context = this.overlay.getContext("2d");
     context.scale(ratio, ratio);
     const { viewer } = this;
+    this.legend.show(legendOf(data, state.look, this.shows));
     for (const tile of this.tiles) {
       drawLayers(context, tile, data, state.position, state.look, this.shows);
       if (state.view === "planes") drawCrosshair(context, tile, data.shape, state.position);
@@ -194,6 +198,10 @@ export class Pane {
     this.viewer.drawNow();
     context.drawImage(this.stage.drawn, 0, 0, canvas.width, canvas.height);
     context.drawImage(this.overlay, 0, 0);
+    const ratio = globalThis.devicePixelRatio || 1;
+    context.scale(ratio, ratio);
+    const { data, state } = this.viewer;
+    paintLegend(context, legendOf(data, state.look, this.shows), canvas.height / ratio);
     return canvas;
   }
 }

@@ -1,9 +1,9 @@
 // The panel beside the picture: what is seen, and how. Each control also has a key; see keys.js.
 
 import { Choice, Slider, make, section } from "./elements.js";
-import { AGREEMENT } from "./layers.js";
 import { savePicture } from "./leaving.js";
-import { Legend, MOST_SPREAD, differenceOf, heatOf, spreadOf } from "./ramps.js";
+import { MOST_SPREAD, Ramp, differenceOf, heatOf, spreadOf } from "./ramps.js";
+import { RemovedList } from "./removed.js";
 
 export const VIEWS = [
   ["slice", "Slice", "One plane"],
@@ -45,15 +45,15 @@ export class Panel {
     const offered = VIEWS.filter(([view]) => views.includes(view) && (view !== "pair" || several));
     this.view = new Choice("View", offered, (view) => viewer.set({ view }));
     this.thickness = new Slider(
-      "Slice thickness",
-      { min: 1, max: 12, step: 0.5, write: (value) => `× ${value}`, hint: "For the display only" },
+      "Slice spacing",
+      { min: 1, max: 12, step: 0.5, write: (value) => `× ${value}`, hint: "For display only" },
       (thickness) => viewer.set({ thickness }),
     );
     this.thicknessPart = make(
       "div",
       {},
       this.thickness.root,
-      make("p", { class: "hint" }, "Display only: the files do not say how thick a slice is."),
+      make("p", { class: "hint" }, "For display only: the slice spacing is unknown in the files."),
     );
     this.tool = new Choice("Mouse", TOOLS, (tool) => viewer.useTool(tool));
     this.smooth = this.check("Smooth pixels", (smooth) => viewer.set({ smooth }));
@@ -67,6 +67,7 @@ export class Panel {
         ["heat", "Heat"],
         STYLES[2],
       ]),
+      ...this.removedComponents(data),
       ...this.uncertainty(data),
       ...this.comparison(data),
       ...this.difference(data),
@@ -104,7 +105,7 @@ export class Panel {
       high: Math.round(0.95 * steps),
       by: Math.round(0.01 * steps),
     };
-    this.heatLegend = new Legend("Probability", (share) => heatOf(share, 0.85), ["0", "1"]);
+    this.heatLegend = new Ramp("Probability", (share) => heatOf(share, 0.85), ["0", "1"]);
     const parts = [this.heatLegend.root];
     this.threshold = this.thresholdSlider(other ? "Threshold, left" : "Threshold", "step", header);
     parts.push(this.threshold.root, make("p", { class: "hint" }, header.made_by));
@@ -128,34 +129,44 @@ export class Panel {
 
   uncertainty(data) {
     if (!data.spread) return [];
-    this.spread = this.check("Show where it is not sure", (on) => this.viewer.setLook("spread", on));
-    this.spreadLegend = new Legend(
+    this.spread = this.check("Show uncertainty", (on) => this.viewer.setLook("spread", on));
+    this.spreadLegend = new Ramp(
       "Standard deviation of the probability",
       (share) => spreadOf(share * MOST_SPREAD, 0.85),
       ["0", `${MOST_SPREAD} and more`],
     );
-    const means = "Standard deviation of the probability over folds and flips.";
+    const means = "Standard deviation of the probability over the passes (folds, original and mirrored).";
     const hint = make("p", { class: "hint" }, means);
     this.spreadPart = make("div", {}, this.spreadLegend.root, hint);
     return [section("Uncertainty", this.spread.root, this.spreadPart)];
   }
 
+  /** The layer of removed components: its switch, the rule, and a list that leads to each. */
+  removedComponents(data) {
+    this.removedList = null;
+    const { cutters } = data;
+    if (!cutters.prediction?.fraction && !cutters.other?.fraction) return [];
+    this.removed = this.check("Show removed components, hatched", (on) =>
+      this.viewer.setLook("removed", on),
+    );
+    this.removedList = new RemovedList(this.removed.root, (voxel) => this.viewer.goTo(voxel));
+    return [this.removedList.root];
+  }
+
   difference(data) {
     if (!data.other) return [];
     const ends = ["left higher by 1", "right higher by 1"];
-    const legend = new Legend("Difference", (share) => differenceOf(2 * share - 1, 1), ends);
-    this.differencePart = section("Difference of the probabilities", legend.root);
+    const { prediction, other } = data.colours;
+    const colourOf = (share) => differenceOf(2 * share - 1, 1, [prediction, other]);
+    const legend = new Ramp("Difference", colourOf, ends);
+    this.differencePart = section("Difference of the probabilities (right − left)", legend.root);
     return [this.differencePart];
   }
 
   comparison(data) {
     if (!data.mask || !data.probability) return [];
-    this.agreement = this.check("Agreement of both", (on) => this.viewer.setLook("agreement", on));
-    const legend = AGREEMENT.map(({ label, colour }) =>
-      make("li", {}, make("i", { style: `background: ${colour}` }), label),
-    );
-    this.agreementLegend = make("ul", { class: "swatches" }, ...legend);
-    return [section("Compare", this.agreement.root, this.agreementLegend)];
+    this.agreement = this.check("Mask vs prediction", (on) => this.viewer.setLook("agreement", on));
+    return [section("Agreement", this.agreement.root)];
   }
 
   drawings() {
@@ -168,12 +179,12 @@ export class Panel {
 
   windowPart() {
     this.window = make("output", {});
-    const reset = make("button", { type: "button", onclick: () => this.viewer.resetWindow() }, "Reset");
+    const reset = make("button", { type: "button", onclick: () => this.viewer.resetWindow() }, "Reset window");
     return make(
       "div",
       {},
       make("div", { class: "row" }, make("span", {}, "Window "), this.window, reset),
-      make("p", { class: "hint" }, "Of 8-bit pixels, as the model sees them."),
+      make("p", { class: "hint" }, "8-bit grey values, as given to the model."),
     );
   }
 
@@ -228,9 +239,7 @@ export class Panel {
       this.spreadPart.hidden = !look.spread;
     }
     if (this.differencePart?.isConnected) this.differencePart.hidden = state.view !== "compare";
-    if (this.agreement?.root.isConnected) {
-      this.agreement.input.checked = look.agreement;
-      this.agreementLegend.hidden = !look.agreement;
-    }
+    if (this.agreement?.root.isConnected) this.agreement.input.checked = look.agreement;
+    if (this.removedList) this.removed.input.checked = look.removed;
   }
 }

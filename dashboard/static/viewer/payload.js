@@ -1,6 +1,8 @@
 // Unpacks the block of bytes that brainseg/payload.py makes of a case.
 
-export const VERSION = 1;
+import { Cutter } from "./components.js";
+
+export const VERSION = 2;
 
 /**
  * A case as the viewer holds it.
@@ -24,6 +26,28 @@ export class CaseData {
     this.steps = header.steps;
     this.spacing = header.spacing_mm; // [slice, or null, row, column] in mm, or null
     this.arrays = arrays;
+    this.colours = header.colours;
+    const cutter = (found, made) =>
+      found && new Cutter(found, this.shape, made?.min_component_fraction ?? 0);
+    this.cutters = {
+      prediction: cutter(this.probability, header),
+      other: cutter(this.other, header.other),
+    };
+  }
+
+  /**
+   * Returns a prediction's mask at a threshold as a Cut, see components.js; null without a prediction.
+   *
+   * @param {"prediction"|"other"} which of two compared predictions
+   */
+  cut(which, step) {
+    return this.cutters[which]?.at(step) ?? null;
+  }
+
+  /** Returns a number that was sent as whole steps, rounded down, as text of two decimals. */
+  written(steps) {
+    // The middle of the step rounds as the number itself does.
+    return ((steps + 0.5) / this.steps).toFixed(2);
   }
 
   /** Returns the name of the model that predicted, null without one. */

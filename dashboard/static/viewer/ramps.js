@@ -10,9 +10,6 @@ export function rgbOf(hex) {
 // Stops of viridis and magma (van der Walt and Smith 2015).
 const VIRIDIS = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(rgbOf);
 const MAGMA = ["#1d1147", "#721f81", "#b73779", "#fc8961", "#fcfdbf"].map(rgbOf);
-// Of the palette of Okabe and Ito (2008), which colour-blind readers tell apart.
-const LOWER = rgbOf("#56b4e9");
-const HIGHER = rgbOf("#d55e00");
 
 /** The spread from which on the map is at its brightest: a standard deviation cannot exceed 0.5. */
 export const MOST_SPREAD = 0.3;
@@ -28,9 +25,13 @@ export function spreadOf(deviation, opacity) {
   return alongside(MAGMA, share, opacity * Math.min(1, 2 * share));
 }
 
-/** Returns the colour of a difference of two probabilities, -1..1: right less left. */
-export function differenceOf(difference, opacity) {
-  const colour = difference < 0 ? LOWER : HIGHER;
+/**
+ * Returns the colour of a difference of two probabilities, -1..1: right − left.
+ *
+ * @param {string[]} sides the colours of the left and of the right prediction, each as "#rrggbb"
+ */
+export function differenceOf(difference, opacity, [left, right]) {
+  const colour = rgbOf(difference < 0 ? left : right);
   return [...colour, Math.round(255 * opacity * Math.min(1, 1.2 * Math.abs(difference)))];
 }
 
@@ -41,21 +42,26 @@ function alongside(stops, share, opacity) {
   return [...mixed.map(Math.round), Math.round(255 * opacity)];
 }
 
+/** Returns a ramp as a CSS image, from left to right. */
+export function gradientOf(colourOf) {
+  const stops = Array.from({ length: 21 }, (_, i) => {
+    const [r, g, b, a] = colourOf(i / 20);
+    return `rgba(${r}, ${g}, ${b}, ${(a / 255).toFixed(2)}) ${i * 5}%`;
+  });
+  return `linear-gradient(to right, ${stops.join(", ")})`;
+}
+
 /** A bar of colours over grey, as over tissue, with what its ends mean; a line marks a place. */
-export class Legend {
+export class Ramp {
   /**
    * @param {string} title what the colours stand for
    * @param {(share: number) => number[]} colourOf [r, g, b, a] at a place 0..1 of the bar
    * @param {string[]} ends words at the left and at the right end
    */
   constructor(title, colourOf, [left, right]) {
-    const stops = Array.from({ length: 21 }, (_, i) => {
-      const [r, g, b, a] = colourOf(i / 20);
-      return `rgba(${r}, ${g}, ${b}, ${(a / 255).toFixed(2)}) ${i * 5}%`;
-    });
     this.line = make("i", { class: "line", hidden: true });
     const bar = make("div", { class: "ramp" }, this.line);
-    bar.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+    bar.style.backgroundImage = gradientOf(colourOf);
     this.root = make(
       "div",
       { class: "ramp-legend", role: "img", "aria-label": `${title}: from ${left} to ${right}` },

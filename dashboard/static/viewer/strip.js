@@ -1,6 +1,5 @@
 // The area of the tumour by slice, under the picture: a click or a drag goes there.
 
-import { MASK_COLOUR, PREDICTION_COLOUR } from "./layers.js";
 import { make } from "./elements.js";
 
 const HEIGHT = 72;
@@ -32,44 +31,46 @@ export class Strip {
   /**
    * Draws the bars.
    *
-   * @param {(number|null)[]|null} mask area of each slice, null where it is unknown
-   * @param {number[]|null} predicted area of each slice
+   * @param {object[]} series side by side in each slice: kind, which names its colour; label; areas of
+   *   the slices, null where unknown; removed, areas of removed components, on top of them
    */
-  show(numbers, mask, predicted) {
+  show(numbers, series) {
     this.count = numbers.length;
     this.numbers = numbers;
     this.root.hidden = this.count === 1; // there is nowhere to go
-    const most = Math.max(1, ...(mask ?? []).map((area) => area ?? 0), ...(predicted ?? []));
+    const totals = series.flatMap(({ areas, removed }) =>
+      areas.map((area, z) => (area ?? 0) + (removed?.[z] ?? 0)),
+    );
+    const most = Math.max(1, ...totals);
+    const tall = (area) => (area / most) * (HEIGHT - 4);
+    const width = 0.8 / Math.max(1, series.length);
     this.svg.setAttribute("viewBox", `0 0 ${this.count} ${HEIGHT}`);
     this.svg.replaceChildren();
-    const both = Boolean(mask && predicted);
     numbers.forEach((number, z) => {
-      const said = [];
-      if (mask) {
-        const area = mask[z];
-        if (area === null) this.bar(z, 0.1, 0.8, HEIGHT, "unknown");
-        else this.bar(z, 0.1, both ? 0.4 : 0.8, (area / most) * (HEIGHT - 4), "mask");
-        said.push(area === null ? "no usable mask" : `mask ${area} px`);
-      }
-      if (predicted) {
-        const height = (predicted[z] / most) * (HEIGHT - 4);
-        this.bar(z, both ? 0.5 : 0.1, both ? 0.4 : 0.8, height, "prediction");
-        said.push(`prediction ${predicted[z]} px`);
-      }
+      const said = series.map(({ kind, label, areas, removed }, i) => {
+        const left = 0.1 + i * width;
+        if (areas[z] === null) {
+          this.bar(z, 0.1, 0.8, HEIGHT, "unknown");
+          return `no usable ${label}`;
+        }
+        this.bar(z, left, width, tall(areas[z]), kind);
+        if (!removed?.[z]) return `${label} ${areas[z]} px`;
+        this.bar(z, left, width, tall(removed[z]), "removed", tall(areas[z]));
+        return `${label} ${areas[z]} px, removed ${removed[z]} px`;
+      });
       const whole = this.bar(z, 0, 1, HEIGHT, "target");
       const title = document.createElementNS(SVG, "title");
       title.textContent = [`slice ${number}`, ...said].join(", ");
       whole.append(title);
     });
     this.here = this.bar(0, 0, 1, HEIGHT, "here");
-    this.svg.setAttribute("aria-label", this.described(mask, predicted));
-    const swatch = (colour, text) =>
-      make("span", {}, make("i", { style: `background: ${colour}` }), text);
+    this.svg.setAttribute("aria-label", this.described(series));
+    const swatch = (kind, text) => make("span", {}, make("i", { class: kind }), text);
     this.legend.replaceChildren(
       make("span", {}, `Area by slice, up to ${most} px`),
-      ...(mask ? [swatch(MASK_COLOUR, "mask")] : []),
-      ...(predicted ? [swatch(PREDICTION_COLOUR, "prediction")] : []),
-      ...(mask?.includes(null) ? [swatch("var(--faint)", "no usable mask")] : []),
+      ...series.map(({ kind, label }) => swatch(kind, label)),
+      ...(series.some(({ removed }) => removed?.some(Boolean)) ? [swatch("removed", "removed")] : []),
+      ...(series.some(({ areas }) => areas.includes(null)) ? [swatch("unknown", "no usable mask")] : []),
     );
   }
 
@@ -78,16 +79,16 @@ export class Strip {
     this.here.setAttribute("x", z);
   }
 
-  described(mask, predicted) {
-    const areas = mask?.map((area) => area ?? 0) ?? predicted;
+  described([first]) {
+    const areas = first?.areas.map((area) => area ?? 0);
     if (!areas) return "No mask and no prediction to draw by slice";
     const largest = areas.indexOf(Math.max(...areas));
     return `Tumour area by slice; the largest is on slice ${this.numbers[largest]}`;
   }
 
-  bar(z, from, width, height, kind) {
+  bar(z, from, width, height, kind, above = 0) {
     const bar = document.createElementNS(SVG, "rect");
-    const box = { x: z + from, y: HEIGHT - height, width, height };
+    const box = { x: z + from, y: HEIGHT - above - height, width, height };
     for (const [name, value] of Object.entries(box)) bar.setAttribute(name, value);
     bar.setAttribute("class", kind);
     this.svg.append(bar);

@@ -1,26 +1,12 @@
 // The measurements of the slice and of the case, as a table, as text and as CSV.
 
 import { make } from "./elements.js";
-import {
-  ThresholdTable,
-  areaOf,
-  componentsOf,
-  diametersOf,
-  dice,
-  volumeComponents,
-} from "./measure.js";
-import { cutAt } from "./layers.js";
+import { KEPT, volumeComponents } from "./components.js";
+import { only } from "./layers.js";
+import { areaOf, componentsOf, diametersOf, dice } from "./measure.js";
 import { AXIAL, cut } from "./planes.js";
 
 const UNKNOWN = "unknown";
-
-/** Returns the threshold table of "prediction" and of "other", each where it is there. */
-export function tablesOf({ probability, other, mask, shape, steps }) {
-  const found = Object.entries({ prediction: probability, other }).filter(([, one]) => one);
-  return Object.fromEntries(
-    found.map(([name, one]) => [name, new ThresholdTable(one, mask, shape, steps)]),
-  );
-}
 
 /**
  * The numbers of a case's mask and prediction.
@@ -28,20 +14,16 @@ export function tablesOf({ probability, other, mask, shape, steps }) {
  * Lengths and areas are pixels, or millimetres where the source holds a spacing.
  */
 export class Measures {
-  /**
-   * @param data a CaseData
-   * @param thresholds see tablesOf
-   */
-  constructor(data, thresholds) {
+  /** @param data a CaseData */
+  constructor(data) {
     this.data = data;
-    this.thresholds = thresholds;
     const size = data.shape[1] * data.shape[2];
     this.maskAreas = data.mask
       ? data.maskThere.map((there, z) =>
           there ? areaOf(data.mask.subarray(z * size, (z + 1) * size)) : null,
         )
       : null;
-    this.components = new Map();
+    this.counted = new WeakMap();
     const { spacing } = data;
     this.unit = spacing ? [spacing[2], spacing[1]] : [1, 1];
     this.lengthUnit = spacing ? "mm" : "px";
@@ -49,18 +31,39 @@ export class Measures {
 
   /** Returns what can be measured, in the order of the table's columns. */
   get regions() {
-    const found = Object.keys(this.thresholds);
+    const found = Object.keys(this.data.cutters).filter((which) => this.data.cutters[which]);
     // An upload has no mask, which needs no column to say so.
     return this.data.mask || !found.length ? ["mask", ...found] : found;
   }
 
+  /** Returns the predicted pixels of each slice, without removed components; null without a prediction. */
   predictedAreas(step, which = "prediction") {
-    const table = this.thresholds[which];
-    return table ? this.data.sliceNumbers.map((_, z) => table.area(z, step)) : null;
+    const found = this.data.cut(which, step);
+    return found && Array.from(found.areas);
   }
 
-  found(which) {
-    return which === "other" ? this.data.other : this.data.probability;
+  /** Returns the pixels of removed components on each slice; null without a prediction. */
+  removedAreas(step, which = "prediction") {
+    const found = this.data.cut(which, step);
+    return found && Array.from(found.removedAreas);
+  }
+
+  /** Returns the areas of the slices as the strip draws them; see strip.js. */
+  byDrawnSlice({ step, otherStep }) {
+    const mask = this.maskAreas ? [{ kind: "mask", label: "mask", areas: this.maskAreas }] : [];
+    const found = [
+      ["prediction", step, this.data.other ? "left prediction" : "prediction"],
+      ["other", otherStep, "right prediction"],
+    ].filter(([kind]) => this.data.cutters[kind]);
+    return [
+      ...mask,
+      ...found.map(([kind, at, label]) => ({
+        kind,
+        label,
+        areas: this.predictedAreas(at, kind),
+        removed: this.removedAreas(at, kind),
+      })),
+    ];
   }
 
   /** Returns the plane of 0 and 1 of a region on a slice; null where it is unknown. */
@@ -70,8 +73,8 @@ export class Measures {
     if (which === "mask") {
       return data.mask && data.maskThere[z] ? cut(data.mask, data.shape, AXIAL, position) : null;
     }
-    const found = this.found(which);
-    return found && cutAt(cut(found, data.shape, AXIAL, position), step);
+    const found = data.cut(which, step);
+    return found && only(cut(found.classes, data.shape, AXIAL, position), KEPT);
   }
 
   /** Returns the numbers of a region on a slice; null where they are unknown. */
@@ -91,52 +94,65 @@ export class Measures {
   /** Returns the volume in voxels and the components of the whole case; null where unknown. */
   ofCase(which, step) {
     const { data } = this;
-    if (which === "mask" ? !data.maskThere.includes(true) : !this.found(which)) return null;
-    const areas = which === "mask" ? this.maskAreas : this.predictedAreas(step, which);
-    const volume = areas.reduce((sum, area) => sum + (area ?? 0), 0);
-    const at = which === "mask" ? null : step;
-    // One threshold is kept, not each that a slider passes.
-    if (!this.components.has(which) || this.components.get(which).at !== at) {
-      const found = this.found(which);
-      const holds = which === "mask" ? (i) => data.mask[i] === 1 : (i) => found[i] >= step;
-      this.components.set(which, { at, count: volumeComponents(holds, data.shape) });
+    if (which === "mask") {
+      if (!data.maskThere.includes(true)) return null;
+      this.maskComponents ??= volumeComponents(data.mask, 1, data.shape).sizes.length;
+      const volume = this.maskAreas.reduce((sum, area) => sum + (area ?? 0), 0);
+      return { volume, components: this.maskComponents };
     }
-    return { volume, components: this.components.get(which).count };
+    const found = data.cut(which, step);
+    return found && { volume: found.volume, components: found.count };
+  }
+
+  /** Returns how many predicted pixels of each slice belong to the mask. */
+  shared(found) {
+    if (!this.counted.has(found)) {
+      const { mask, shape } = this.data;
+      const size = shape[1] * shape[2];
+      const pixels = new Uint32Array(shape[0]);
+      for (let i = 0; i < mask.length; i++) {
+        if (mask[i] && found.classes[i] === KEPT) pixels[Math.floor(i / size)] += 1;
+      }
+      this.counted.set(found, pixels);
+    }
+    return this.counted.get(found);
   }
 
   /** Returns Dice of the slice and of the case over the slices with a mask; null where unknown. */
   agreement(z, step, which = "prediction") {
     const { data, maskAreas } = this;
-    const table = this.thresholds[which];
-    if (!table || !data.maskThere.includes(true)) return { slice: null, whole: null };
+    const found = data.cut(which, step);
+    if (!found || !data.maskThere.includes(true)) return { slice: null, whole: null };
+    const shared = this.shared(found);
     const known = data.sliceNumbers.map((_, i) => i).filter((i) => data.maskThere[i]);
     const sum = (f) => known.reduce((total, i) => total + f(i), 0);
     return {
       slice: data.maskThere[z]
-        ? dice(maskAreas[z], table.area(z, step), table.shared(z, step))
+        ? dice(maskAreas[z], found.areas[z], shared[z])
         : null,
       whole: dice(
         sum((i) => maskAreas[i]),
-        sum((i) => table.area(i, step)),
-        sum((i) => table.shared(i, step)),
+        sum((i) => found.areas[i]),
+        sum((i) => shared[i]),
       ),
     };
   }
 
   /** Returns Dice of two predictions with each other, of the slice and of the case. */
   likeness(z, { step, otherStep }) {
-    const { probability, other, shape } = this.data;
-    const size = shape[1] * shape[2];
+    const { data } = this;
+    const [left, right] = [data.cut("prediction", step), data.cut("other", otherStep)];
+    const size = data.shape[1] * data.shape[2];
     const shared = (from, to) => {
       let count = 0;
-      for (let i = from; i < to; i++) count += probability[i] >= step && other[i] >= otherStep;
+      for (let i = from; i < to; i++) count += left.classes[i] === KEPT && right.classes[i] === KEPT;
       return count;
     };
-    const [one, two] = [this.predictedAreas(step), this.predictedAreas(otherStep, "other")];
+    const [one, two] = [left.areas, right.areas];
     const sum = (areas) => areas.reduce((total, area) => total + area, 0);
     return {
       slice: dice(one[z], two[z], shared(z * size, (z + 1) * size)),
-      whole: dice(sum(one), sum(two), shared(0, probability.length)),
+      whole: dice(sum(one), sum(two), shared(0, left.classes.length)),
     };
   }
 }
@@ -165,13 +181,13 @@ export function rowsOf(measures, z, look) {
   const both = (of) => say.score(measures.likeness(z, look)[of]);
   const dices = (of) => [
     ["Dice", ...regions.map(dice(of))],
-    ...(data.other ? [["Dice of both", ...regions.slice(1).map(() => ""), both(of)]] : []),
+    ...(data.other ? [["Dice between the two", ...regions.slice(1).map(() => ""), both(of)]] : []),
   ];
   return [
     [`Slice ${data.sliceNumbers[z]}`, ...regions.map((which) => titleOf(which, data))],
     row("Area", slices, ({ areaPx }) => say.area(areaPx)),
     row("Longest diameter", slices, ({ longest }) => say.length(longest)),
-    row("Longest across it", slices, ({ across }) => say.length(across)),
+    row("Longest perpendicular", slices, ({ across }) => say.length(across)),
     row("Components", slices, ({ components }) => String(components)),
     ...(data.probability ? dices("slice") : []),
     ["Whole case", ...regions.map(() => "")],

@@ -9,7 +9,7 @@ import { Drawings, measured } from "./drawings.js";
 import { make } from "./elements.js";
 import { frameOf } from "./frame.js";
 import { KEYS, keysOfOneCase, listen } from "./keys.js";
-import { DIFFERENCE, OTHER, PREDICTION, labelsOf } from "./layers.js";
+import { DIFFERENCE, OTHER, PREDICTION, coloursOf, labelsOf } from "./layers.js";
 import { copied } from "./leaving.js";
 import { WHOLE_WINDOW, adopt, parametersOf, stateFrom } from "./opening.js";
 import { Pane } from "./pane.js";
@@ -17,7 +17,7 @@ import { Panel } from "./panel.js";
 import { unpack } from "./payload.js";
 import { PlainStage } from "./plain_stage.js";
 import { Strip } from "./strip.js";
-import { Measures, rowsOf, tableOf, tablesOf } from "./table.js";
+import { Measures, rowsOf, tableOf } from "./table.js";
 import { Telling } from "./telling.js";
 import { cornersOf, descriptionOf, notesOf, nothingFound, valueAt } from "./words.js";
 
@@ -62,7 +62,7 @@ export class Viewer {
     this.data = data;
     // Each model has a threshold of its own, and one that was chosen for another means nothing.
     if (before?.model && data.model && before.model !== data.model) this.stepChosen = false;
-    this.measures = new Measures(data, tablesOf(data));
+    this.measures = new Measures(data);
     this.views = [...this.Stage.views, "pair", ...(data.other ? ["compare"] : [])];
     this.panel.build(data, this.views);
     let wrong = null;
@@ -91,7 +91,7 @@ export class Viewer {
 
   setLook(which, values) {
     const { look } = this.state;
-    if (which === "agreement" || which === "spread") look[which] = values;
+    if (["agreement", "spread", "removed"].includes(which)) look[which] = values;
     else {
       const { opacity, ...others } = values;
       Object.assign(look[which], others);
@@ -106,7 +106,7 @@ export class Viewer {
   setThreshold(step, which = "step") {
     this.state.look[which] = step;
     if (which === "step") this.stepChosen = true;
-    this.drawStrip();
+    this.stripStale = true; // drawn with the next frame: a slider may be faster than a large volume
     this.changed();
     this.labelsLater();
     this.telling.later();
@@ -218,12 +218,9 @@ export class Viewer {
     this.go(where);
   }
 
-  toggleAgreement() {
-    this.setLook("agreement", !this.state.look.agreement);
-  }
-
-  toggleSpread() {
-    this.setLook("spread", !this.state.look.spread);
+  /** @param {"agreement"|"spread"|"removed"} which layer is switched on or off */
+  toggleLayer(which) {
+    this.setLook(which, !this.state.look[which]);
   }
 
   removeDrawing() {
@@ -299,8 +296,12 @@ export class Viewer {
     if (!this.filled) return;
     const { data, state } = this;
     const started = performance.now();
+    if (this.stripStale) this.drawStrip();
     const scene = { ...state, view: this.panes.length > 1 ? "slice" : state.view };
     const edges = scene.view === "slice" ? data.header.orientation : null;
+    for (const [meaning, colour] of Object.entries(coloursOf(data, state.look))) {
+      this.whole.style.setProperty(`--${meaning}`, colour);
+    }
     for (const pane of this.panes) {
       pane.write(cornersOf(data, state, pane.sequence, pane.shows), edges);
       pane.draw(data, scene);
@@ -320,14 +321,15 @@ export class Viewer {
   probe(voxel) {
     for (const pane of this.panes) {
       pane.corners["bottom-right"].textContent = voxel
-        ? valueAt(this.data, pane.sequence, voxel)
+        ? valueAt(this.data, pane.sequence, voxel, this.state.look)
         : cornersOf(this.data, this.state, pane.sequence, pane.shows)["bottom-right"];
     }
   }
 
   drawStrip() {
     const { measures, state, data } = this;
-    this.strip.show(data.sliceNumbers, measures.maskAreas, measures.predictedAreas(state.look.step));
+    this.strip.show(data.sliceNumbers, measures.byDrawnSlice(state.look));
+    this.stripStale = false;
     this.strip.mark(this.position[2]);
   }
 
@@ -340,6 +342,7 @@ export class Viewer {
     this.nothing.hidden = !none;
     this.nothing.textContent = none ?? "";
     this.said.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
+    this.panel.removedList?.show(data, look);
     this.listDrawings();
     write(parametersOf(state, data, measures, this.stepChosen));
     this.whole.dataset.settled = data.sliceNumbers[this.position[2]];

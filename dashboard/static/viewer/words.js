@@ -1,5 +1,6 @@
 // What the viewer says: corners of the picture, descriptions for who does not see it, notes.
 
+import { REMOVED } from "./components.js";
 import { DIFFERENCE, OTHER, PREDICTION, foundBy } from "./layers.js";
 
 const NO_WEBGL =
@@ -37,7 +38,7 @@ export function cornersOf(data, state, sequence, shows) {
 
 function sideOf(data, look, shows) {
   const at = (step) => `at ${(step / data.steps).toFixed(2)}`;
-  if (shows === DIFFERENCE) return "Right less left";
+  if (shows === DIFFERENCE) return "Difference (right − left)";
   return shows === OTHER
     ? `Right: ${data.header.other.made_by}\n${at(look.otherStep)}`
     : `Left: ${data.header.made_by}\n${at(look.step)}`;
@@ -63,12 +64,15 @@ function nothingIn(data, measures, z, step, shows) {
   const alone = areas.length === 1;
   const nowhere = !with_ && !alone;
   const values = nowhere ? found : found.subarray(z * size, (z + 1) * size);
-  const highest = values.reduce((most, value) => Math.max(most, value), 0) / data.steps;
+  const highest = data.written(values.reduce((most, value) => Math.max(most, value), 0));
+  const removed = measures.removedAreas(step, shows)[z];
   const where = nowhere ? `on any of the ${areas.length} slices` : "on this slice";
   const elsewhere = with_ ? ` Slices with a prediction: ${with_}.` : "";
+  const of = removed === 1 ? "1 pixel" : `${removed} pixels`;
+  const lacks = removed ? ` Small components of ${of} were removed here.` : "";
   return (
     `No tumour predicted ${where} at the threshold ${(step / data.steps).toFixed(2)}. ` +
-    `The highest probability is ${highest.toFixed(2)}.${elsewhere}`
+    `The highest probability is ${highest}.${lacks}${elsewhere}`
   );
 }
 
@@ -78,18 +82,24 @@ export function descriptionOf(data, measures, sequence, z, look) {
   const mask = area === null ? "no usable mask" : `mask of ${area} pixels`;
   const found = measures.predictedAreas(look.step)?.[z];
   const predicted = found === undefined ? "" : `, prediction of ${found} pixels`;
-  return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}`;
+  const lacks = measures.removedAreas(look.step)?.[z];
+  const removed = lacks ? `, removed components of ${lacks} pixels` : "";
+  return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}${removed}`;
 }
 
 /** Returns what is under the mouse. */
-export function valueAt(data, sequence, voxel) {
+export function valueAt(data, sequence, voxel, look) {
   const place = data.place(...voxel);
-  const share = (array) => (array[place] / data.steps).toFixed(2);
+  const share = (array) => data.written(array[place]);
+  const lacks = (which, step) =>
+    data.cut(which, step).classes[place] === REMOVED ? " (component removed)" : "";
   const told = [`x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[place]}`];
-  if (data.other) told.push(`probability left ${share(data.probability)}, right ${share(data.other)}`);
-  else if (data.probability) {
+  if (data.other) {
+    const left = `${share(data.probability)}${lacks(PREDICTION, look.step)}`;
+    told.push(`probability left ${left}, right ${share(data.other)}${lacks(OTHER, look.otherStep)}`);
+  } else if (data.probability) {
     const spread = data.spread ? ` ± ${share(data.spread)}` : "";
-    told.push(`probability ${share(data.probability)}${spread}`);
+    told.push(`probability ${share(data.probability)}${spread}${lacks(PREDICTION, look.step)}`);
   }
   return told.join("\n");
 }
@@ -97,7 +107,7 @@ export function valueAt(data, sequence, voxel) {
 /** Returns what a person should know of a case before looking, a sentence each. */
 export function notesOf(data, wrong, plain) {
   const copies = Object.entries(data.copies).map(
-    ([name, of]) => `${name} is not there: on every slice of this case it repeats ${of}.`,
+    ([name, of]) => `${name} is missing: this channel repeats ${of}.`,
   );
   const { notes } = data.header;
   const told = notes.some((note) => note.includes("filled with"));
