@@ -21,12 +21,12 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
         logs: all that the page shows.
     """
     st.markdown(
-        "Trainings that another program wrote stand among the runs: a folder of TensorBoard's event "
-        "files, or a file of Keras's `CSVLogger`. They have curves, no settings and no slices."
+        "Import logs of other tools: TensorBoard event files, or files with a row per epoch such as those "
+        "of Keras's `CSVLogger` and Lightning. They appear among the runs. Only curves are available."
     )
     with st.form("add_logs", clear_on_submit=True):
         files = st.file_uploader(
-            "Event files of TensorBoard, or CSV files of CSVLogger",
+            "TensorBoard event files or CSVLogger files",
             accept_multiple_files=True,
             key="logs_added",
         )
@@ -35,12 +35,12 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
     for told in st.session_state.pop(_REFUSED, []):
         st.error(widgets.plain(told, longest=400), icon=":material/error:")
     st.markdown(
-        f"Whole folders are read where they lie, also while they grow: name them in "
-        f"`{LOGS_ENVIRONMENT}` before the dashboard is started."
+        f"To follow whole folders, also while a training writes to them, name them in "
+        f"`{LOGS_ENVIRONMENT}` before you start the dashboard."
     )
     if not logs:
         return
-    st.subheader("Logs that are read")
+    st.subheader("Imported logs")
     names = [log.name for log in logs]
     rows = pd.DataFrame({"log": names, "kind": [log.kind for log in logs]})
     st.dataframe(rows, hide_index=True)

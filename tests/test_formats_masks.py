@@ -59,9 +59,7 @@ def expect_the_pairs(files: list[InputFile]) -> None:
     masks, there = intake.truth(intake.series[0].pixels.shape)
     assert there.all()
     assert np.array_equal(masks, np.stack(list(MASKS.values())) > 0)
-    assert intake.notes == (
-        "manual masks of all slices came with them, to compare the prediction with",
-    )
+    assert intake.notes == ("the prediction is compared with the accompanying masks (all slices)",)
 
 
 @pytest.mark.parametrize(("image", "mask"), NAMES)
@@ -133,7 +131,7 @@ def test_each_mask_that_fits_no_slice_is_left_out_by_name() -> None:
     assert intake.grid.slice_numbers == NUMBERS
     assert intake.truth(intake.series[0].pixels.shape)[1].tolist() == [True, False, False, False]
     assert intake.notes == (
-        "manual masks of 1 of 4 slices came with them, to compare the prediction with",
+        "the prediction is compared with the accompanying masks (1 of 4 slices)",
     )
     told = "\n".join(intake.refused)
     assert "x_7_mask.png was not used: its name calls it a mask, and no slice has the rest" in told

@@ -345,4 +345,4 @@ def test_masks_of_an_uploaded_case_are_compared_with_the_prediction(monkeypatch,
     header, arrays = viewed(app)
     assert header["shape"][0] == 2
     assert np.array_equal(arrays["mask"] > 0, np.stack([blob(26, 30)] * 2) > 0)
-    assert any("manual masks of all slices" in note for note in header["notes"])
+    assert any("accompanying masks (all slices)" in note for note in header["notes"])

@@ -105,7 +105,7 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
     if not there.any():
         return Truth()
     which = "all" if there.all() else f"{there.sum()} of {len(slices)}"
-    note = f"manual masks of {which} slices came with them, to compare the prediction with"
+    note = f"the prediction is compared with the accompanying masks ({which} slices)"
     share = float(np.median(stack[there].mean(axis=(1, 2))))
     inverted = f"The manual masks cover {share:.0%} of the picture: they may be inverted."
     return Truth(stack, there, (note,), (inverted,) if share > _MOST_TUMOUR else ())

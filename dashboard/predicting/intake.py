@@ -42,7 +42,7 @@ def choose() -> Subject:
         key=FILES,
         help=f"Up to {MAX_MEGAPIXELS} MP a slice, {MAX_SLICES} slices, and "
         f"{MAX_INFLATED_BYTES // 2**20} MiB once unpacked. Several files are the slices of one stack, "
-        "or its sequences.",
+        "or its sequences. Masks among them are compared with the prediction.",
     )
     if uploaded:
         st.session_state.pop(EXAMPLE, None)
