@@ -110,6 +110,16 @@ def test_an_encoding_other_than_declared_is_read_with_a_note(declared: str, actu
     assert (OTHER_ENCODING in series.notes) is not is_declared
 
 
+@pytest.mark.parametrize("kind", [b"OB", b"OW"])
+def test_big_endian_pixels_of_8_bits_are_read(kind: bytes) -> None:
+    plane = STACK[0]
+    stored = plane.reshape(-1, 2)[:, ::-1].tobytes() if kind == b"OW" else plane.tobytes()
+    data = dicom(plane, syntax=BIG, PixelData=stored)
+    at = data.index(b"\x7f\xe0\x00\x10OB")
+    data = data[: at + 4] + kind + data[at + 6 :]
+    assert np.array_equal(opened([InputFile("x", data)]).series[0].pixels[0], plane)
+
+
 @pytest.mark.parametrize("syntax", COMPRESSED)
 def test_compressed_pixels_declared_as_uncompressed_are_read(syntax: str) -> None:
     bits = {"BitsStored": 12, "HighBit": 11} if syntax.endswith("80") else {}

@@ -107,8 +107,11 @@ def _native(image: DicomImage, value: memoryview) -> tuple[np.ndarray, tuple[str
     wanted = image.frames * image.stored_bytes
     if len(value) < wanted:
         raise DecodeError(f"its pixels are {len(value):,} bytes, its header says {wanted:,}")
-    if image.elements.is_big_endian and image.bits[0] == 8:
-        raise DecodeError("8-bit pixels in the retired big-endian encoding are not supported")
+    is_word = image.elements.found[PIXEL_DATA].kind == b"OW"
+    if image.elements.is_big_endian and image.bits[0] == 8 and is_word:
+        # Two pixels are one word, of which the second stands first (PS3.5, retired annex).
+        words = np.frombuffer(bytes(value) + b"\0" * (len(value) % 2), "u2")
+        value = memoryview(words.byteswap()).cast("B")
     dtype = np.dtype(f"{'>' if image.elements.is_big_endian else '<'}u{image.bits[0] // 8}")
     start = image.frame * image.stored_bytes
     pixels = np.frombuffer(value, dtype, rows * columns, start).reshape(rows, columns)
