@@ -4,7 +4,8 @@ The layout is LGG's, ``<case>/<case>_<number>.tif`` with ``<case>_<number>_mask.
 such pairs. The rules, in order:
 
 1. A TIFF or PNG whose stem ends in ``_mask`` is the mask of the image with the rest of the stem.
-2. The number at the end of a stem is the slice's number; without one, its place by name counts.
+2. The number at the end of a stem is the slice's number, or the one that varies from slice to slice
+   (:mod:`brainseg.slice_numbers`); without one, its place by name counts.
 3. A folder whose stems share one beginning is one case and gives it its name; a folder with several
    beginnings holds a case for each.
 4. A name like ``TCGA_CS_4941_19960909`` gives the patient (its first three parts) and the institution
@@ -24,14 +25,11 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from brainseg.errors import CohortError
+from brainseg.slice_numbers import number_slices
 
 SUFFIXES = (".tif", ".tiff", ".png")
 MASK_ENDING = "_mask"
 MAX_DEPTH = 5
-MOST_DIGITS = 18
-"""A slice's number fits 64 bits; a longer one is some other identifier."""
-
-_NUMBERED = re.compile(r"^(?P<beginning>.*?)[_\- ]?(?P<number>\d+)$")
 _LGG_NAME = re.compile(r"^(?P<patient>[A-Za-z]+_(?P<institution>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}$")
 
 FILE_COLUMNS = [
@@ -77,10 +75,11 @@ class _Folder:
 
 @dataclass
 class _Place:
-    """Where a case lies: a folder and those of its stems that are the case's."""
+    """Where a case lies: a folder, those of its stems that are the case's, and their slices' numbers."""
 
     folder: _Folder
     stems: list[str]
+    numbers: list[int | None]
 
 
 @dataclass
@@ -231,14 +230,17 @@ def _sort_in(folder: _Folder, entry: os.DirEntry) -> None:
     kind[key if key not in kind else f"{key}{suffix}"] = entry
 
 
-def _number_of(stem: str) -> tuple[str, int | None]:
-    """Return the beginning of a stem and the number at its end, by rule 2."""
+def _numbered(stems: list[str]) -> dict[str, tuple[str, int | None]]:
+    """Return the beginning and the number of each stem of a folder, by rule 2."""
+    bare = {stem: _without_suffix(stem) for stem in stems}
+    numbered = number_slices(set(bare.values()))
+    return {stem: numbered[name] for stem, name in bare.items()}
+
+
+def _without_suffix(stem: str) -> str:
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
-    numbered = _NUMBERED.match(stem)
-    if numbered is None or len(numbered["number"]) > MOST_DIGITS:
-        return "", None
-    return numbered["beginning"], int(numbered["number"])
+    return stem
 
 
 def _name_cases(
@@ -276,11 +278,13 @@ def _name_cases(
 def _cases_in(folder: _Folder) -> Iterator[tuple[str, _Place]]:
     own_name = PurePath(folder.path).name
     beginnings: dict[str, list[str]] = defaultdict(list)
-    for stem in folder.stems:
-        beginnings[_number_of(stem)[0]].append(stem)
+    numbered = _numbered(folder.stems)
+    for stem, (beginning, _) in numbered.items():
+        beginnings[beginning].append(stem)
     for beginning, stems in beginnings.items():
         alone = len(beginnings) == 1
-        yield (own_name if alone else beginning or own_name), _Place(folder, stems)
+        numbers = [numbered[stem][1] for stem in stems]
+        yield (own_name if alone else beginning or own_name), _Place(folder, stems, numbers)
 
 
 def _free_name(root: Path, folder: _Folder, case: str, taken: set[str]) -> str:
@@ -321,8 +325,8 @@ def _rows(root: Path, case: str, named: str, place: _Place) -> Iterator[tuple]:
     if institution is None:
         patient_id = case
     cut = len(os.path.join(root, ""))
-    for position, stem in enumerate(place.stems, start=1):
-        number = _number_of(stem)[1]
+    pairs = zip(place.stems, place.numbers, strict=True)
+    for position, (stem, number) in enumerate(pairs, start=1):
         image, mask = place.folder.images.get(stem), place.folder.masks.get(stem)
         yield (
             case,

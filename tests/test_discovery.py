@@ -201,6 +201,18 @@ def test_a_number_is_read_behind_dots_and_an_identifier_is_no_number(tmp_path: P
     assert found["dump"] == [1]
 
 
+def test_a_number_before_the_end_of_the_name_orders_the_slices(tmp_path: Path) -> None:
+    folder = tmp_path / "P01"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        for name in (f"x_{number}_img", f"x_{number}_img_mask"):
+            cv2.imwrite(str(folder / f"{name}.png"), head(1))
+    files = list_files(tmp_path).files
+    assert files["slice_number"].tolist() == [1, 2, 10]
+    assert files["case"].unique().tolist() == ["P01"]
+    assert files["mask_path"].notna().all()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".TIF"])
 def test_png_and_both_spellings_of_tiff_are_images(tmp_path: Path, suffix: str) -> None:
     folder = tmp_path / "case"
