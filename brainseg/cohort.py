@@ -24,6 +24,7 @@ from brainseg.index import (
 )
 from brainseg.masks import mask_as_bool, plain_mask
 from brainseg.notebook import Shown
+from brainseg.patients import read_codebook, read_patients
 from brainseg.volume import Volume
 
 _CHANGED = "{} has changed since the cohort was indexed: reload to index the folder again."
@@ -207,13 +208,8 @@ class Cohort(Shown):
         found = list_files(root)
         root = root.resolve()
         slices, identity, notes = _index_of(root, found, progress)
-        patients, more = _read_table(found.tables.get("data.csv"), ("patient",))
-        codebook, still_more = _read_table(
-            found.tables.get("codebook.csv"), ("column", "code", "label")
-        )
-        if patients is not None:
-            patients, repeated = _by_patient(patients)
-            more += repeated
+        patients, more = read_patients(found.tables.get("data.csv"))
+        codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
         notes = (*found.notes, *notes, *more, *still_more, *_notes_on(slices))
         return cls(root, slices, identity, patients, codebook, notes)
 
@@ -301,40 +297,6 @@ def _read_pointer(path: Path) -> str | None:
         return None
     # It becomes part of a path.
     return known if re.fullmatch(r"[0-9a-f]{32}", known) else None
-
-
-def _read_table(
-    path: Path | None, needed: tuple[str, ...]
-) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return a CSV table beside the cases, or None and a note where it is not what it should be."""
-    if path is None:
-        return None, []
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        return None, [f"{path.name} was not used ({reason}): save it as UTF-8 text with commas."]
-    found = {column.lower(): column for column in reversed(table.columns)}
-    missing = set(needed) - found.keys()
-    if missing:
-        columns = ", ".join(sorted(missing))
-        return None, [f"{path.name} was not used: it has no column {columns}."]
-    return table.rename(columns={found[name]: name for name in needed}), []
-
-
-def _by_patient(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table with ``patient_id`` in front, a row a patient, and a note where rows went."""
-    patient_id = table.pop("patient").astype("str").str.strip()
-    table = table.drop(columns="patient_id", errors="ignore")
-    table.insert(0, "patient_id", patient_id)
-    named = table[patient_id.notna()]
-    patients = named.drop_duplicates("patient_id", ignore_index=True)
-    if len(patients) == len(table):
-        return patients, []
-    return patients, [
-        f"{len(table) - len(patients)} row(s) of data.csv were left out: they name no patient, or one "
-        "that stands above them."
-    ]
 
 
 def _notes_on(slices: pd.DataFrame) -> list[str]:

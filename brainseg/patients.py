@@ -1,6 +1,53 @@
-"""What the dataset's own table says of one patient: codes, with names only from a code book."""
+"""The dataset's own tables: what they say of one patient, with names of codes only from a code book.
+
+Spreadsheets save tables in several ways: with commas, semicolons or tabs, decimal points or commas, with
+or without a byte order mark, in UTF-8, UTF-16 or Windows-1252. All are read.
+"""
+
+import codecs
+import csv
+import io
+import re
+from pathlib import Path
 
 import pandas as pd
+
+_SEPARATORS = (",", ";", "\t")
+_SPREADSHEET_HINT = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+_NUMBER = re.compile(r"[-+]?\d+(?:,\d+)?")
+
+
+def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
+    """Return ``data.csv`` with ``patient_id`` in front, a row a patient, and notes on what is wrong.
+
+    Args:
+        path: of the file; without one, there is no table and nothing to say.
+    """
+    table, notes = _read_table(path, ("patient",))
+    if table is None:
+        return None, notes
+    patient_id = table.pop("patient").astype("str").str.strip()
+    table = table.drop(columns="patient_id", errors="ignore")
+    table.insert(0, "patient_id", patient_id)
+    named = table[patient_id.notna()]
+    patients = named.drop_duplicates("patient_id", ignore_index=True)
+    left_out = len(table) - len(patients)
+    if left_out:
+        notes.append(
+            f"{left_out} row(s) of data.csv were left out: they name no patient, or one that stands "
+            "above them."
+        )
+    return patients, notes
+
+
+def read_codebook(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
+    """Return ``codebook.csv`` with ``column``, ``code`` and ``label``, and notes on what is wrong.
+
+    Args:
+        path: of the file; without one, there is no table and nothing to say.
+    """
+    return _read_table(path, ("column", "code", "label"))
 
 
 def patient_facts(
@@ -49,3 +96,78 @@ def code_text(code: object) -> str | None:
     if pd.isna(code):
         return None
     return f"{code:.15g}" if isinstance(code, float) else str(code)
+
+
+def _read_table(
+    path: Path | None, needed: tuple[str, ...]
+) -> tuple[pd.DataFrame | None, list[str]]:
+    """Return a CSV table with the needed columns in lower case, or None, and notes on what is wrong."""
+    if path is None:
+        return None, []
+    try:
+        text, notes = _text_of(path)
+        separator, header = _header_of(text, needed)
+        wanted = {
+            name: list(dict.fromkeys(h for h in header if h.strip().lower() == name))
+            for name in needed
+        }
+        table = pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            dtype=dict.fromkeys(wanted.get("patient", ()), "str"),  # 007 is not 7
+        )
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        return None, [f"{path.name} was not used ({reason}): save it as UTF-8 text with commas."]
+    missing = ", ".join(sorted(name for name, found in wanted.items() if not found))
+    if missing:
+        return None, [f"{path.name} was not used: it has no column {missing}."]
+    for found in wanted.values():
+        if len(found) > 1:
+            twice = " and ".join(found)
+            notes.append(
+                f"{path.name} has the columns {twice}: {found[0]} is used, rename the other."
+            )
+    table = table.drop(columns=[name for found in wanted.values() for name in found[1:]])
+    table = table.rename(columns={found[0]: name for name, found in wanted.items()})
+    return table.apply(_with_decimal_points), notes
+
+
+def _with_decimal_points(column: pd.Series) -> pd.Series:
+    """Return a column of numbers with decimal commas as floats, any other as it is."""
+    texts = column.dropna()
+    if not pd.api.types.is_string_dtype(texts.dtype) or not texts.str.fullmatch(_NUMBER).all():
+        return column
+    if not texts.str.fullmatch(_DECIMAL_COMMA).any():
+        return column
+    return column.str.replace(",", ".").astype("float64")
+
+
+def _text_of(path: Path) -> tuple[str, list[str]]:
+    """Return a table's text without marks for spreadsheets, and a note where its encoding is a guess."""
+    data = path.read_bytes()
+    notes = []
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252")
+            notes.append(
+                f"{path.name} is not UTF-8: it was read as Windows-1252, as Excel saves it."
+            )
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    return (rest if _SPREADSHEET_HINT.match(first) else text), notes
+
+
+def _header_of(text: str, needed: tuple[str, ...]) -> tuple[str, list[str]]:
+    """Return the separator by which most of the needed columns are there, and all columns."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    headers = {sep: next(csv.reader([first], delimiter=sep), []) for sep in _SEPARATORS}
+
+    def fit(separator: str) -> int:
+        return len(set(needed) & {name.strip().lower() for name in headers[separator]})
+
+    separator = max(_SEPARATORS, key=fit)
+    return separator, headers[separator]
