@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -300,15 +301,31 @@ def _read_pointer(path: Path) -> str | None:
 
 
 def _notes_on(slices: pd.DataFrame) -> list[str]:
+    notes = _conversions(slices)
     if slices["mask_path"].isna().all():
         return [
+            *notes,
             "No mask was found, so there is nothing to count or to score against: a mask stands "
-            "beside its image as <stem>_mask.tif."
+            "beside its image as <stem>_mask.tif.",
         ]
     unusable = int(slices["area_px"].isna().sum())
     if unusable:
-        return [
+        notes.append(
             f"{unusable} of {len(slices)} slices have no usable image and mask and are left out of "
             "the statistics: `brainseg check` names each."
-        ]
-    return []
+        )
+    return notes
+
+
+def _conversions(slices: pd.DataFrame) -> list[str]:
+    """Return a sentence for each way in which images or masks were converted, with their number."""
+    counts = Counter(
+        (what, note)
+        for what in ("image", "mask")
+        for notes in slices[f"{what}_notes"].dropna()
+        for note in notes.splitlines()
+    )
+    return [
+        f"{number} {what}(s) were converted on reading: {note}."
+        for (what, note), number in counts.most_common()
+    ]

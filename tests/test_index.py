@@ -13,7 +13,7 @@ from conftest import FIRST, FLAIR_REPEATED, blob, head, write_pair
 import brainseg.index
 from brainseg.cohort import Cohort
 from brainseg.discovery import list_files
-from brainseg.index import build_index, identity_of, read_index, read_rows
+from brainseg.index import build_index, identity_of, index_as_bytes, read_index, read_rows
 from brainseg.masks import mask_as_bool
 
 
@@ -119,6 +119,23 @@ def test_a_damaged_index_is_built_anew(tiny_cohort: Path, decoded: list[str], da
     assert len(decoded) == 16
     decoded.clear()
     Cohort.open(tiny_cohort)
+    assert decoded == []
+
+
+def test_an_index_of_an_older_version_is_rebuilt_without_a_word(
+    tiny_cohort: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Cohort.open(tiny_cohort)
+    with monkeypatch.context() as older:
+        older.setattr(brainseg.index, "INDEX_VERSION", brainseg.index.INDEX_VERSION - 1)
+        content = index_as_bytes(first.slices.drop(columns=["mask_notes", "image_notes"]))
+    (first.home / "index.parquet").write_bytes(content)
+    decoded.clear()
+    second = Cohort.open(tiny_cohort)
+    assert len(decoded) == 16
+    assert (second.identity, second.notes) == (first.identity, ())
+    decoded.clear()
+    pd.testing.assert_frame_equal(Cohort.open(tiny_cohort).slices, second.slices)
     assert decoded == []
 
 

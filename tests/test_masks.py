@@ -111,6 +111,7 @@ def test_what_was_done_to_a_mask_is_a_finding(tmp_path: Path, way: str, note: st
     findings = run_checks(cohort, only={"converted_file", "inverted_mask", "mask_values"})
     assert {finding.kind for finding in findings} == {"converted_file"}
     assert note in findings[0].message
+    assert any(note in sentence for sentence in cohort.notes)
 
 
 def test_a_mask_whose_zeros_are_the_tumour_is_called_inverted(tmp_path: Path) -> None:
