@@ -102,10 +102,10 @@ def standing_badge(standing: Standing, side: str = "") -> None:
 
 
 def warn(sentences: tuple[str, ...], unsuitable: bool = False) -> None:
-    """Show the warnings of a prediction, the ones that its files carry; in red where it is no MR."""
-    for sentence in sentences:
+    """Show the warnings of a prediction, which its files carry, too; the worst first, maybe in red."""
+    for place, sentence in enumerate(sentences):
         said = widgets.plain(sentence, longest=600)
-        if unsuitable:
+        if unsuitable and place == 0:
             st.error(said, icon=":material/report:")
         else:
             st.warning(said, icon=":material/warning:")
@@ -121,8 +121,8 @@ def held_back(key: tuple, unsuitable: bool) -> bool:
     if not unsuitable or st.session_state.get(_SHOWN_ANYWAY) == key:
         return False
     st.info(
-        "No prediction is shown, because the images do not look like an axial head MRI. You can look "
-        "at it anyway; every file will carry the warnings above.",
+        "The prediction is hidden, because these do not seem to be MR images of a head. If you show it "
+        "anyway, every file made from it carries the warnings above.",
         icon=":material/visibility_off:",
     )
     st.button(

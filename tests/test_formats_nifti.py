@@ -175,3 +175,40 @@ def test_more_than_the_header_says_is_refused_in_a_gzip() -> None:
 def test_nothing_of_a_header_s_text_is_shown() -> None:
     data = nifti(EIGHT_BIT, descrip=SECRET.encode(), intent_name=SECRET.encode())
     assert SECRET not in repr(opened(data))
+
+
+def hounsfield(dtype: str = "int16") -> np.ndarray:
+    """Return a head in air as CT stores it: air -1000, brain 30, bone 1200."""
+    values = np.full((40, 48, 6), -1000.0)
+    values[8:32, 8:40] = 1200
+    values[10:30, 10:38] = 30
+    return (values + np.random.default_rng(0).normal(0, 5, values.shape)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("stored", "fields"),
+    [
+        (hounsfield(), {}),
+        (hounsfield("float32"), {}),
+        (hounsfield() + 1024, {"scl_slope": 1, "scl_inter": -1024}),
+        (np.where(hounsfield() < -900, -3024, hounsfield()).astype("int16"), {}),
+    ],
+)
+def test_a_ct_is_known_by_its_hounsfield_units(stored, fields) -> None:
+    intake = open_inputs([InputFile("scan.nii", nifti(stored, **fields))])
+    assert intake.not_mr == ("CT",)
+    assert intake.warnings[0].startswith("The values look like CT")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        voxels(),
+        (hounsfield() + 1000).clip(0).astype("int16"),
+        np.random.default_rng(0).normal(0, 1, (40, 48, 6)).astype("float32"),
+        (voxels() * 8 - 4096).astype("int16"),
+    ],
+    ids=["magnitude", "shifted", "standardised", "phase"],
+)
+def test_other_values_are_not_called_ct(stored) -> None:
+    assert open_inputs([InputFile("scan.nii", nifti(stored))]).not_mr == ()

@@ -7,6 +7,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.formats.given import Given, Refusals
 from brainseg.formats.grids import most_common_grid_first
+from brainseg.formats.hounsfield import LOOKS_LIKE_CT, looks_like_ct
 from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import Grid, Intake, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES
@@ -63,11 +64,14 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
             refusals.add(name, str(reason))
     if not series:
         raise refusals.as_error()
+    is_ct = any(looks_like_ct(file.volumes, file.slope, file.intercept) for file in used)
     return Intake(
         "NIfTI",
         most_common_grid_first(series),
         (*dict.fromkeys(note for file in used for note in file.notes), *label_maps),
-        refused=refusals.told(),
+        (LOOKS_LIKE_CT,) * is_ct,
+        refusals.told(),
+        not_mr=("CT",) if is_ct else (),
     )
 
 
