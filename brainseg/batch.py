@@ -36,7 +36,7 @@ LOCK = ".predicting"
 FILES_VERSION = 3
 """Changes when the same prediction gives other files: those of an older version are made anew."""
 
-STAMPED = "Every file is stamped with this warning."
+STAMPED = "Every file is stamped with these warnings."
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,11 @@ def in_words(result: dict) -> str:
     size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
     size += f" in {result['slices']} slice{'s' if result['slices'] > 1 else ''}"
     used = "; ".join(f"{sequence} is {told}" for sequence, told in result["sequences"].items())
-    remarks = " ".join(filter(None, (used and f"{used}.", *result["warnings"], result["error"])))
+    used = used and f"{used}."
     if result["unsuitable"]:
-        return f"{result['case']}: {remarks} {STAMPED} Predicted all the same: {size}."
+        remarks = filter(None, (*result["warnings"], STAMPED, used, result["error"]))
+        return f"{result['case']}: {' '.join(remarks)} Predicted all the same: {size}."
+    remarks = " ".join(filter(None, (used, *result["warnings"], result["error"])))
     return f"{result['case']}: {size}{'. ' * bool(remarks)}{remarks}"
 
 
