@@ -160,7 +160,7 @@ class FilesInput:
         lost = [*intake.refused, *left_out(intake, assignment)]
         lost += [ask(intake, question) for question in choice.questions]
         return Opened(
-            replace(record, warnings=(*filter(None, [self.note]), *record.warnings)),
+            replace(record, warnings=(*record.warnings, *filter(None, [self.note]))),
             source=ruling_grid(intake, assignment).source,
             left_out=" ".join(lost) or None,
             sequences=_told(intake, choice),

@@ -232,16 +232,19 @@ def record_of_intake(
     from brainseg.formats.sequence_choice import WITHOUT_FLAIR
 
     grid = ruling_grid(intake, assignment)
-    warnings = (*intake.warnings, *series_warnings(intake, assignment))
-    if assignment.get(FLAIR) is None:
-        warnings = (WITHOUT_FLAIR, *warnings)
+    used = [intake.series[place] for place in assignment.values() if place is not None]
+    unsuitable = any(series.not_mr for series in used)
+    of_series = series_warnings(intake, assignment)
+    without_flair = (WITHOUT_FLAIR,) * (assignment.get(FLAIR) is None)
+    worst = (*of_series, *without_flair) if unsuitable else (*without_flair, *of_series)
+    warnings = (*worst, *intake.warnings)
     if missing := len(intake.refused) + len(left_out(intake, assignment)):
         # Without their names, which may be a patient's.
         which = "1 file or series" if missing == 1 else f"{missing} files or series"
         warnings += (f"{which} could not be used and {'is' if missing == 1 else 'are'} left out.",)
     truth = intake.truth(volume.pixels.shape)
     record = record_of(name, volume, grid.slice_numbers, *truth)
-    return replace(record, warnings=warnings, unsuitable=bool(intake.not_mr))
+    return replace(record, warnings=warnings, unsuitable=unsuitable)
 
 
 def with_prediction(

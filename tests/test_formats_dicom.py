@@ -10,10 +10,11 @@ from pydicom.data import get_testdata_file
 from strangers import SECRET, dicom, dicom_series, zipped
 
 from brainseg.errors import DecodeError
-from brainseg.formats import InputFile, open_inputs
+from brainseg.formats import InputFile, assemble, open_inputs
 from brainseg.formats.dicom import read_images
 from brainseg.formats.dicom_pixels import decode_pixels
 from brainseg.payload import orientation_of
+from brainseg.record import record_of_intake
 from brainseg.volume import FLAIR, POST_CONTRAST
 
 STACK = np.random.default_rng(0).integers(0, 256, (5, 48, 40)).astype(np.uint8)
@@ -294,16 +295,28 @@ def test_a_value_that_is_none_is_not_quoted(tag: str, caplog: pytest.LogCaptureF
 
 
 def test_another_modality_is_warned_of() -> None:
-    intake = open_inputs(dicom_series(STACK, Modality="CT"))
-    assert intake.warnings[0].startswith("These files are CT, not MR.")
-    assert intake.not_mr == ("CT",)
+    (series,) = open_inputs(dicom_series(STACK, Modality="CT")).series
+    assert series.warnings[0].startswith("These files are CT, not MR.")
+    assert series.not_mr == "CT"
 
 
 @pytest.mark.parametrize(("said", "means"), [("PT", "PET"), ("MG", "X-ray"), ("XC", "photographs")])
 def test_each_modality_that_is_not_mr_is_named(said, means) -> None:
-    assert open_inputs(dicom_series(STACK, Modality=said)).not_mr == (means,)
+    assert open_inputs(dicom_series(STACK, Modality=said)).series[0].not_mr == means
 
 
 @pytest.mark.parametrize("said", ["MR", "OT", None])
 def test_what_is_mr_or_does_not_say_is_not_called_anything_else(said) -> None:
-    assert open_inputs(dicom_series(STACK, Modality=said)).not_mr == ()
+    assert not open_inputs(dicom_series(STACK, Modality=said)).series[0].not_mr
+
+
+def test_a_series_of_another_modality_that_is_not_used_makes_nothing_unsuitable() -> None:
+    files = dicom_series(STACK, SeriesInstanceUID="1.2.3.20")
+    files += dicom_series(STACK, Modality="PT", SeriesInstanceUID="1.2.3.21")
+    intake = open_inputs(files)
+    places = {one.not_mr: place for place, one in enumerate(intake.series)}
+    for place, unsuitable in ((places[""], False), (places["PET"], True)):
+        assignment = {FLAIR: place}
+        record = record_of_intake(intake, assignment, assemble(intake, assignment))
+        assert record.unsuitable is unsuitable
+        assert ("PET" in " ".join(record.warnings)) is unsuitable

@@ -195,9 +195,9 @@ def hounsfield(dtype: str = "int16") -> np.ndarray:
     ],
 )
 def test_a_ct_is_known_by_its_hounsfield_units(stored, fields) -> None:
-    intake = open_inputs([InputFile("scan.nii", nifti(stored, **fields))])
-    assert intake.not_mr == ("CT",)
-    assert intake.warnings[0].startswith("The values look like CT")
+    (series,) = open_inputs([InputFile("scan.nii", nifti(stored, **fields))]).series
+    assert series.not_mr == "CT"
+    assert series.warnings[0].startswith("The values look like CT")
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,5 @@ def test_a_ct_is_known_by_its_hounsfield_units(stored, fields) -> None:
     ids=["magnitude", "shifted", "standardised", "phase"],
 )
 def test_other_values_are_not_called_ct(stored) -> None:
-    assert open_inputs([InputFile("scan.nii", nifti(stored))]).not_mr == ()
+    (series,) = open_inputs([InputFile("scan.nii", nifti(stored))]).series
+    assert not series.not_mr

@@ -44,14 +44,12 @@ def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
         raise refusals.as_error()
     series = most_common_grid_first([_series(stack) for stack in stacks])
     images = [plane.image for stack in stacks for plane in stack.planes]
-    not_mr = tuple(sorted({image.modality for image in images if image.modality}))
     return Intake(
         "DICOM",
         _labelled(series),
         (),
-        _warnings(images, not_mr),
+        _warnings(images),
         refusals.told(),
-        not_mr=not_mr,
     )
 
 
@@ -100,6 +98,7 @@ def _series(stack: Stack) -> Series:
     )
     first = stack.planes[0]
     belonging = first.image.belonging
+    modality = first.image.modality or ""
     told = "" if belonging.echo_ms is None else f"TE {belonging.echo_ms:.4g} ms"
     return Series(
         told,
@@ -110,7 +109,8 @@ def _series(stack: Stack) -> Series:
         belonging.series_number,
         belonging.series_uid,
         (first.name, *PurePath(first.name.replace("\\", "/")).parts[:-1]),
-        stack.warnings,
+        (NOT_MR.format(modality), *stack.warnings) if modality else stack.warnings,
+        modality,
     )
 
 
@@ -164,8 +164,8 @@ def _numbers(stack: Stack) -> tuple[int, ...]:
     return tuple(range(1, shown + 1))
 
 
-def _warnings(images: list[DicomImage], not_mr: tuple[str, ...]) -> tuple[str, ...]:
-    told = [NOT_MR.format(modality) for modality in not_mr]
+def _warnings(images: list[DicomImage]) -> tuple[str, ...]:
+    told = []
     if any(image.has_patient_data for image in images):
         told.append(HOLDS_PATIENT_DATA)
     if any(image.has_burned_in for image in images):

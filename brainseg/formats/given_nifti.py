@@ -64,14 +64,11 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
             refusals.add(name, str(reason))
     if not series:
         raise refusals.as_error()
-    is_ct = any(looks_like_ct(file.volumes, file.slope, file.intercept) for file in used)
     return Intake(
         "NIfTI",
         most_common_grid_first(series),
         (*dict.fromkeys(note for file in used for note in file.notes), *label_maps),
-        (LOOKS_LIKE_CT,) * is_ct,
-        refusals.told(),
-        not_mr=("CT",) if is_ct else (),
+        refused=refusals.told(),
     )
 
 
@@ -108,6 +105,9 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     numbers = tuple(range(1, file.volumes.shape[1] + 1))
     grid = Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
     made = []
+    is_ct = looks_like_ct(file.volumes, file.slope, file.intercept)
+    warnings = (*(LOOKS_LIKE_CT,) * is_ct, *file.warnings)
+    not_mr = "CT" * is_ct
     for place, volume in enumerate(file.volumes):
         filled, background = fill_background(volume, -file.intercept / file.slope)
         eight = to_eight_bits(filled, file.slope, file.intercept)
@@ -121,7 +121,16 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
         pixels = np.ascontiguousarray(eight.pixels)
         told = (*background, *eight.notes)
         made.append(
-            Series(label, pixels, suggestion, told, grid, names=(name,), warnings=file.warnings)
+            Series(
+                label,
+                pixels,
+                suggestion,
+                told,
+                grid,
+                names=(name,),
+                warnings=warnings,
+                not_mr=not_mr,
+            )
         )
     return made
 

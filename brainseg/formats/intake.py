@@ -149,7 +149,8 @@ class Series:
         number: Series Number of DICOM; None where it is not given.
         uid: Series Instance UID of DICOM, never shown.
         names: of its file or folder, by which a person may choose it.
-        warnings: what a person should know who uses it, one sentence each.
+        warnings: what a person should know who uses it, one sentence each, the worst first.
+        not_mr: the modality in a person's words where it is not MR, else empty.
     """
 
     label: str
@@ -161,6 +162,7 @@ class Series:
     uid: str = field(default="", repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[str, ...] = ()
+    not_mr: str = ""
 
     @property
     def guess(self) -> str | None:
@@ -178,7 +180,6 @@ class Intake:
         notes: what was done on the way, one sentence each.
         warnings: what a person should know of all files before trusting a prediction, one sentence
             each; those of a series are its own.
-        not_mr: modalities other than MR that the files name, in a person's words.
         refused: "<name> was not used: <reason>." of each file left out while others were used.
         masks: (n, h, w) bool, the manual masks that came with pictures; None without any.
         there: (n,) bool, which slices have one; None without any.
@@ -189,7 +190,6 @@ class Intake:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
-    not_mr: tuple[str, ...] = ()
     masks: np.ndarray | None = field(default=None, repr=False)
     there: np.ndarray | None = field(default=None, repr=False)
 
