@@ -21,8 +21,9 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
         logs: all that the page shows.
     """
     st.markdown(
-        "Import logs of other tools: TensorBoard event files, or files with a row per epoch such as those "
-        "of Keras's `CSVLogger` and Lightning. They appear among the runs. Only curves are available."
+        "Import logs of other tools: TensorBoard event files, or files with a row per epoch, such as "
+        "those of Keras's `CSVLogger` and Lightning. They appear among the runs. Only curves are "
+        "available."
     )
     with st.form("add_logs", clear_on_submit=True):
         files = st.file_uploader(
