@@ -149,7 +149,7 @@ def in_words(result: dict) -> str:
     millilitres = result["measures"]["volume_ml"]
     size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
     size += f" in {result['slices']} slice{'s' if result['slices'] > 1 else ''}"
-    used = "; ".join(f"{sequence} is {told}" for sequence, told in result["sequences"].items())
+    used = "; ".join(f"{sequence}: {told}" for sequence, told in result["sequences"].items())
     used = used and f"{used}."
     if result["unsuitable"]:
         remarks = filter(None, (*result["warnings"], STAMPED, used, result["error"]))

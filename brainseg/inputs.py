@@ -163,7 +163,7 @@ class FilesInput:
             replace(record, warnings=(*record.warnings, *filter(None, [self.note]))),
             source=ruling_grid(intake, assignment).source,
             left_out=" ".join(lost) or None,
-            sequences=_told(intake, choice),
+            sequences=_told(intake, choice, sequences or {}),
         )
 
     def _intake(self, pool: "Pool | None") -> "Intake":
@@ -189,13 +189,16 @@ class FilesInput:
 Input = CaseInput | FilesInput
 
 
-def _told(intake: "Intake", choice: Choice) -> dict[str, str]:
-    """Return for each sequence the series that is used, and what it seems to be."""
-    return {
-        sequence: f"{intake.series[place].label}: {intake.series[place].suggestion.in_words()}"
-        for sequence, place in choice.assignment.items()
-        if place is not None
-    }
+def _told(intake: "Intake", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return for each sequence the series that is used, and why."""
+    told = {}
+    for sequence, place in choice.assignment.items():
+        if place is not None:
+            series = intake.series[place]
+            why = series.suggestion.reasons
+            why = ("chosen with --sequences",) if sequence in chosen else why
+            told[sequence] = f"{series.label} ({'; '.join(why or ('nothing says what it is',))})"
+    return told
 
 
 def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:

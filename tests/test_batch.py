@@ -312,10 +312,10 @@ def test_a_chosen_series_is_predicted_and_named(model, tmp_path):
     (result,) = predict_all(study, tmp_path / "out", model, wanted=chosen)
     assert result["error"] is None
     assert result["sequences"] == {
-        FLAIR: "series 5: FLAIR (description: FLAIR)",
-        POST_CONTRAST: "series 6: post-contrast (description: T1, nach km)",
+        FLAIR: "series 5 (chosen with --sequences)",
+        POST_CONTRAST: "series 6 (description: T1, nach km)",
     }
-    assert "FLAIR is series 5" in in_words(result)
+    assert "FLAIR: series 5" in in_words(result)
     # Another choice is another result.
     other = replace(MASKS_ALONE, sequences={FLAIR: "4"})
     (second,) = predict_all(study, tmp_path / "out", model, wanted=other)

@@ -209,7 +209,7 @@ def test_the_series_of_a_study_lie_in_folders_of_their_own(tmp_path):
         write_dicom(tmp_path / "study" / words, SeriesNumber=number)
     (one,) = find_inputs(tmp_path)
     # The tags say nothing; the folders' names do.
-    assert {sequence: told.split(":")[0] for sequence, told in one.open().sequences.items()} == {
+    assert {sequence: told.split(" (")[0] for sequence, told in one.open().sequences.items()} == {
         PRE_CONTRAST: "series 1",
         FLAIR: "series 2",
         POST_CONTRAST: "series 3",
@@ -268,7 +268,7 @@ def test_one_case_given_by_its_own_folder_is_one_input_without_its_label_map(tmp
         (one,) = find_inputs(path)
         assert one.name == "BraTS_001"
         opened = one.open()
-        assert {sequence: told.split(":")[0] for sequence, told in opened.sequences.items()} == {
+        assert {sequence: told.split(" (")[0] for sequence, told in opened.sequences.items()} == {
             PRE_CONTRAST: "BraTS_001_t1.nii.gz",
             FLAIR: "BraTS_001_flair.nii.gz",
             POST_CONTRAST: "BraTS_001_t1ce.nii.gz",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from strangers import dicom, dicom_series, nifti, voxels, zipped
+from test_formats import png
 
 from brainseg.errors import DecodeError
 from brainseg.formats import InputFile, Intake, assemble, guess_assignment, open_inputs
@@ -281,11 +282,28 @@ def test_two_subjects_of_an_upload_of_nifti_files_are_never_one_volume():
 
 
 def test_a_label_map_beside_pictures_is_left_out_by_name():
-    files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("flair", "t1", "seg")]
-    intake = open_inputs(files)
+    files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("flair", "t1")]
+    other_grid = InputFile("P1_seg.nii", nifti(voxels((40, 48, 5))))
+    intake = open_inputs([*files, other_grid])
     assert [one.guess for one in intake.series] == [FLAIR, PRE_CONTRAST]
     assert "P1_seg.nii was left out: it is a label map (a mask), not a picture" in intake.notes
+    assert intake.masks is None
     assert intake.refused == ()
+
+
+def test_a_label_map_on_the_grid_of_its_pictures_is_the_mask_to_compare_with():
+    files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("flair", "t1")]
+    labels = np.zeros((40, 48, 6), np.uint8)
+    labels[3:9, 5:15, 2:4] = 4
+    labels[4:6, 7:9, 2] = 1
+    intake = open_inputs([*files, InputFile("P1_seg.nii", nifti(labels))])
+    assert intake.masks.shape == intake.series[0].pixels.shape
+    assert intake.masks.sum() == np.count_nonzero(labels)
+    # Turned as the pictures are: the picture of the labels has them in the same voxels.
+    (turned,) = open_inputs([InputFile("flair.nii", nifti(labels * 60))]).series
+    np.testing.assert_array_equal(intake.masks, turned.pixels > 0)
+    assert intake.there.all()
+    assert "P1_seg.nii is the mask to compare with (labels above 0)" in intake.notes
 
 
 def test_a_disc_is_read_without_a_word_on_what_lies_beside_its_images():
@@ -295,3 +313,30 @@ def test_a_disc_is_read_without_a_word_on_what_lies_beside_its_images():
     intake = open_inputs([InputFile("cd.zip", zipped(entries))])
     assert intake.refused == ()
     np.testing.assert_array_equal(intake.series[0].pixels, STACK)
+
+
+def test_pictures_of_two_cases_are_never_one_stack():
+    grey = np.random.default_rng(1).integers(0, 256, (6, 40, 48)).astype(np.uint8)
+
+    def intake(*names: str) -> Intake:
+        return open_inputs(
+            [InputFile(name, png(plane)) for name, plane in zip(names, grey, strict=False)]
+        )
+
+    for first, second in (
+        ("P01_{}.png", "P02_{}.png"),
+        ("TCGA_CS_4941_19960909_{}.png", "TCGA_CS_4942_19970222_{}.png"),
+        ("all/P01/{}.png", "all/P02/{}.png"),
+    ):
+        names = [first.format(n) for n in (1, 2, 3)] + [second.format(n) for n in (1, 2)]
+        one = intake(*names)
+        np.testing.assert_array_equal(one.series[0].pixels, grey[:3])
+        assert len(one.refused) == 2
+        assert "another case than that of the files used" in one.refused[0]
+    for names in (
+        ("IM1_2021.png", "IM2_2021.png", "IM3_2021.png"),
+        ("img_1.png", "img_2.png", "scan_1.png"),
+        ("P01_flair_1.png", "P01_flair_2.png", "P01_t1_1.png", "P01_t1_2.png"),
+        ("slice_001.png", "slice_002.png"),
+    ):
+        assert intake(*names).refused == (), names

@@ -13,6 +13,7 @@ T1Post|t1_mprage_post
 t1_se_tra_KM|T1 nach KM|T1 mit Kontrastmittel|T1 n. KM|T1 TSE +K|T1 SAG GADO|T1 GD|AX T1 POST GAD FS
 T1 c/ contraste|T1 com contraste|T1 pós contraste|T1 con contraste|T1 con gadolinio|T1 con CIV
 T1 dopo mdc|T1 con m.d.c.|T1 con mezzo di contrasto|T1 po kontraście|T1 z kontrastem|T1 na contrast
+T1 INJ|T1 nach Gabe von Dotarem|T1 con C|T1 KM+
 T1 met contrast|T1 med kontrast|T1 efter kontrast|T1 с контрастом|T1 增强|AX T1 FLAIR +C|T1_FLAIR_GD
 3D T1 MPRAGE CE|ceT1w|T1CE|sub-01_ce-gadolinium_T1w|IXI-t1gd|T1 post-op +C|t1-weighted post-contrast
 """
@@ -24,6 +25,8 @@ T1 zonder contrast|T1 blanco|T1 bez kontrastu|T1 przed kontrastem|T1 W/O CONTRAS
 T1 non contrast|T1 noncontrast|T1 no contrast|T1 unenhanced|T1 C-|T1 -C|t1n|T1 utan kontrast
 T1 без контраста|T1 平扫|AX T1 FLAIR|T1_FLAIR|FLAIR T1W|sT1W_3D_TFE|t1_mpr_ns_sag_p2_iso|Sag T1 post op
 T1 pre-op|T1 W/O FS|Ax FSPGR 3D|patient_no_5_T1
+T1 avant injection du produit de contraste|T1 vor der KM-Gabe|T1 previo a contraste|T1 NON-CON|T1 KM-
+T1 kontrastsiz|T1 до контраста
 """
 FLUID = """
 FLAIR|AX T2 FLAIR|t2_tirm_tra_dark-fluid|T2FLAIR|t2f|3D CUBE FLAIR|T2 FLAIR post contrast|FLAIR avec gado
@@ -37,6 +40,7 @@ T1 POST subtraction|AX T1 MPR|AX T1 POST MPR|T1 MIP|DSC perf Gd|T1 dynamic|T1 DC
 flair_seg|BraTS_001_seg|dwi flair
 """
 ASKED = "T1 W/WO|T1 pre/post|T1 POST-PRE|T1 T2 FLAIR|T1 c/s contraste"
+ASKED += "|T1 without and with contrast|T1 ohne und mit KM"
 
 
 def listed(text: str) -> list[str]:
@@ -170,6 +174,8 @@ def test_the_protocol_and_the_file_name_count_where_the_description_is_silent():
     assert guess_sequence(Evidence(file_name="IM_flair_001")).sequence == FLAIR
     assert guess_sequence(Evidence(description="AX T1", protocol="T1 KM")).sequence == POST_CONTRAST
     # The name of a whole examination says nothing of one series.
+    named = Evidence(description="AX T1", file_name="DOE.MR.HEAD_CONTRAST.0002.IMA")
+    assert guess_sequence(named).sequence == PRE_CONTRAST
     for protocol in ("BRAIN W/WO CONTRAST", "T1 T2 FLAIR DWI", "HEAD + GD"):
         found = guess_sequence(Evidence(description="AX T1", protocol=protocol))
         assert found.sequence == PRE_CONTRAST, protocol

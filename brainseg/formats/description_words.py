@@ -57,34 +57,27 @@ _FLAIR = _set("flair tirm darkfluid")
 _PD = _set("pd pdw dp proton rho")
 
 _AGENTS = _set(
-    "km gd gad ce mdc pdc civ ivkm agent enhanced enh dtpa dota kontr tehoste tehosteella"
-    " iv gadavist magnevist dotarem prohance multihance omniscan clariscan primovist"
+    "km gd gad ce mdc pdc civ ivkm agent enhanced enh dtpa dota kontr"
+    " iv inj gadavist magnevist dotarem dotagraf prohance multihance omniscan clariscan"
+    " primovist eovist vueway elucirem artirem cyclolux optimark"
 )
-_AGENT_BEGINS = (
-    "contra",
-    "kontra",
-    "gado",
-    "gadav",
-    "gadov",
-    "inject",
-    "injek",
-    "iniez",
-    "inyec",
-    "injec",
-)
-_NO_AGENT = {"contralateral", "injector", "contraindication"}
+_AGENT_BEGINS = ("contra", "kontra", "gado", "inject", "injek", "iniez", "inyec", "tehost")
+_NO_AGENT = {"contralateral", "injector", "contraindication", "kontrastsiz"}
 _POST = _set("post pos apres dopo after nachher enhanced")
 _PRE = _set(
     "pre prae pra before native nativ nativo natif nativa plain basal basale blanco"
-    " unenhanced noncon simple precontrast nongad nogad nogd vorher"
+    " unenhanced noncon simple kontrastsiz precontrast nongad nogad nogd vorher"
 )
 _WITHOUT = _set(
     "without wo no non not none sans ss avant ohne vor kein keine sin senza sem zonder voor"
-    " bez przed utan uten uden ilman antes prima avanti minus before pre prae pra prior fore"
+    " bez przed utan uten uden ilman antes prima avanti minus before pre prae pra prior"
+    " previo previa fore for"
 )
 _WITH = _set("with w avec mit con com met z med after post pos apres nach dopo po na efter etter")
-_ADJACENT_ONLY = {"no", "non", "not", "none", "ss", "o", "vor", "pra", "fore", "minus"}
+_ADJACENT_ONLY = {"no", "non", "not", "none", "ss", "o", "pra", "fore", "for", "minus"}
 """Further from the agent these belong to something else, as in “no 5 T1 gd”."""
+_REACH = 4
+"""Words between “without” and the agent, at most."""
 _LAST_WITHOUT = _set("without wo ohne sans sin senza sem bez zonder avant")
 _LAST_WITH = _set("with avec mit con com met apres dopo nach")
 _NOT_OF_AGENT = re.compile(
@@ -93,7 +86,10 @@ _NOT_OF_AGENT = re.compile(
 )
 _TOWARDS = {"to", "on", "onto", "in", "into", "reg", "registered", "coreg", "space", "2"}
 _FOREIGN = (
-    (re.compile(r"без\s*(?:контраст|ку\b)|平扫|造影前|単純|增强前"), " without contrast "),
+    (
+        re.compile(r"(?:без|до)\s*(?:контраст\w*|ку\b)|平扫|造影前|単純|增强前"),
+        " without contrast ",
+    ),
     (re.compile(r"контраст\w*|(?:^|\s)ку(?:\s|$)|造影後?|增强|增強|조영"), " contrast "),
 )
 _WEIGHTED = re.compile(
@@ -179,6 +175,12 @@ _SPELLINGS = tuple(
             r"(?<![a-z])w\s?/\s?wo(?![a-z])|(?<![a-z])wwo(?![a-z])",
             " with contrast without contrast ",
         ),
+        (
+            r"(?<![a-z])(?:without|ohne|sans|sin|sem|senza|zonder|bez)\s*(?:and|&|/|\+|und|et|y|e|en|i)\s*"
+            r"(?:with|mit|avec|con|com|met|z)(?![a-z])",
+            " with contrast without contrast ",
+        ),
+        (r"(?<![a-z])non[ -]con(?![a-z])", " noncon "),
         (r"(?<![a-z])w\s?[/\\]\s?o(?![a-z])", " without "),
         (r"(?<![a-z])w\s?/", " with "),
         (r"(?<![a-z0-9])c\s?/\s?s(?![a-z])", " with contrast without contrast "),
@@ -188,7 +190,7 @@ _SPELLINGS = tuple(
         (r"(?<![a-z])k\.\s?m\.?", " km "),
         (r"(?<![a-z])o\.?\s?km(?![a-z])", " ohne km "),
         (r"(?<![a-z])n\.?\s?km(?![a-z])", " nach km "),
-        (r"(?<![a-z0-9])c-(?![a-z0-9])|(?<=\s)-\s?(?=(?:c|gd|km)\b)", " without c "),
+        (r"(?<![a-z0-9])(?:c|k|km|gd)-(?![a-z0-9])|(?<=\s)-\s?(?=(?:c|gd|km)\b)", " without c "),
         (r"dark[ _-]*fluid|fluid[ _-]*attenuat\w*", " darkfluid "),
         (r"t2[ _-]?(?:\*|star)", " t2* "),
         (r"(flair|mprage)", r" \1 "),
@@ -276,9 +278,9 @@ def _contrast_at(tokens: list[str], place: int) -> bool | None:
     token = tokens[place]
     before = tokens[place - 1] if place else ""
     after = tokens[place + 1] if place + 1 < len(tokens) else ""
-    is_agent = token in _AGENTS or (token.startswith(_AGENT_BEGINS) and token not in _NO_AGENT)
+    is_agent = _is_agent(token)
     if token in ("c", "k"):
-        is_agent = before in ("+", "with", "without") or (token == "c" and before == "t1")
+        is_agent = before in {"+", *_WITH, *_WITHOUT} or (token == "c" and before == "t1")
         is_agent = is_agent or after == "+"
     if is_agent:
         return _is_given(tokens, place)
@@ -296,12 +298,20 @@ def _contrast_at(tokens: list[str], place: int) -> bool | None:
 def _is_given(tokens: list[str], place: int) -> bool:
     if tokens[place + 1 : place + 2] and tokens[place + 1] in ("no", "none", "nein", "minus"):
         return False
-    for away, word in enumerate(reversed(tokens[max(0, place - 3) : place])):
-        if word in _WITHOUT and (not away or word not in _ADJACENT_ONLY):
+    for away in range(1, min(place, _REACH) + 1):
+        word = tokens[place - away]
+        if word in _WITHOUT and (away == 1 or word not in _ADJACENT_ONLY):
             return False
         if word in _WITH or word == "+":
             return True
+        if _is_agent(word):
+            # “Avant injection du produit de contraste” says one thing.
+            return _is_given(tokens, place - away)
     return True
+
+
+def _is_agent(token: str) -> bool:
+    return token in _AGENTS or (token.startswith(_AGENT_BEGINS) and token not in _NO_AGENT)
 
 
 def _shown_agent(token: str) -> str:

@@ -1,12 +1,13 @@
 """NIfTI files -> an intake: their volumes, each on its own grid, are the sequences."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.formats.given import Given, Refusals
-from brainseg.formats.grids import most_common_grid_first
+from brainseg.formats.grids import is_same_grid, most_common_grid_first
 from brainseg.formats.hounsfield import LOOKS_LIKE_CT, looks_like_ct
 from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import Grid, Intake, Series
@@ -25,6 +26,7 @@ from brainseg.formats.subjects import identifier_of, is_label_map
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
+_MOST_LABELS = 64
 OTHER_SUBJECT = (
     "its name tells another subject or session than that of the files used: give one at a time"
 )
@@ -64,11 +66,15 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
             refusals.add(name, str(reason))
     if not series:
         raise refusals.as_error()
+    ordered = most_common_grid_first(series)
+    mask, told = _mask_of(label_maps, ordered)
     return Intake(
         "NIfTI",
-        most_common_grid_first(series),
-        (*dict.fromkeys(note for file in used for note in file.notes), *label_maps),
+        ordered,
+        (*dict.fromkeys(note for file in used for note in file.notes), *told),
         refused=refusals.told(),
+        masks=mask,
+        there=None if mask is None else np.ones(len(mask), bool),
     )
 
 
@@ -88,13 +94,38 @@ def _of_one_subject(items: list[Given], refusals: Refusals) -> list[Given]:
     return kept
 
 
-def _without_label_maps(items: list[Given]) -> tuple[list[Given], list[str]]:
-    """Return the pictures, and a note for each mask beside them; masks alone are kept."""
+def _without_label_maps(items: list[Given]) -> tuple[list[Given], list[Given]]:
+    """Return the pictures and the masks beside them; masks alone count as pictures."""
     pictures = [item for item in items if not is_label_map(item.name)]
     if not pictures:
         return items, []
-    masks = [item.name for item in items if is_label_map(item.name)]
-    return pictures, [f"{shown_name(name)} was left out: {_LABELS}" for name in masks]
+    return pictures, [item for item in items if is_label_map(item.name)]
+
+
+def _mask_of(items: list[Given], series: Sequence[Series]) -> tuple[np.ndarray | None, list[str]]:
+    """Return the mask to compare with, where one came on the one grid of all series, and notes.
+
+    Every label above 0 counts, as in the whole tumour of BraTS.
+    """
+    notes, masks = [], []
+    for item in items:
+        try:
+            file = read_nifti(item.data)
+            labels = file.volumes[0] * file.slope + file.intercept
+            grid = Grid(affine=file.affine, space=file.space)
+            one = Series("mask", labels, grid=grid)
+            is_mask = len(file.volumes) == 1 and len(np.unique(labels)) <= _MOST_LABELS
+            if is_mask and all(is_same_grid(one, each) for each in series):
+                masks.append((item.name, np.nan_to_num(labels) > 0))
+        except DecodeError:
+            continue
+    if len(masks) == 1:
+        notes.append(f"{shown_name(masks[0][0])} is the mask to compare with (labels above 0)")
+    used = masks[0][0] if len(masks) == 1 else None
+    notes += [
+        f"{shown_name(item.name)} was left out: {_LABELS}" for item in items if item.name != used
+    ]
+    return (masks[0][1] if used else None), notes
 
 
 def _series(name: str, file: NiftiFile, files: int) -> list[Series]:

@@ -14,12 +14,14 @@ from brainseg.formats.inflating import too_large
 from brainseg.formats.intake import ALL_PAGES, Grid, Intake, PagesError, Series
 from brainseg.formats.limits import MAX_INFLATED_BYTES, MAX_SLICES
 from brainseg.formats.names import base_of
-from brainseg.formats.picture_slices import Slice, in_order, numbers_of
+from brainseg.formats.picture_slices import Slice, in_order, number_in, numbers_of
 from brainseg.formats.pictures import decode
 from brainseg.formats.sequence_guess import UNKNOWN, Evidence, SequenceGuess, guess_sequence
+from brainseg.formats.subjects import case_of_slice
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import SEQUENCES
 
+OTHER_CASE = "its name tells another case than that of the files used: give one case at a time"
 GREY_IN_COLOUR = "three equal channels, read as one grey picture"
 
 
@@ -33,6 +35,7 @@ def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
         PagesError: a TIFF holds several pages and none was chosen.
         DecodeError: nothing is usable.
     """
+    items = _of_one_case(items, refusals)
     images, masks = part_masks(_decoded(items, refusals), refusals)
     slices = _alike(images, refusals)
     if not slices:
@@ -52,6 +55,26 @@ def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
         masks=truth.masks,
         there=truth.there,
     )
+
+
+def _of_one_case(items: list[Given], refusals: Refusals) -> list[Given]:
+    """Return the files of the case that most names tell, where two cases have slices of one number."""
+    cases: dict[str, list[Given]] = defaultdict(list)
+    for item in items:
+        cases[case_of_slice(item.name)].append(item)
+    told = {case: held for case, held in cases.items() if case}
+    most = max(told, key=lambda case: len(told[case]), default="")
+    if len(told) < 2 or len(told[most]) < 2:
+        return items
+    numbers = {number_in(item.name) for item in told[most]}
+    lost = {
+        case
+        for case, held in told.items()
+        if case != most and numbers & {number_in(item.name) for item in held}
+    }
+    for item in (item for case in lost for item in told[case]):
+        refusals.add(item.name, OTHER_CASE)
+    return [item for item in items if case_of_slice(item.name) not in lost]
 
 
 def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:

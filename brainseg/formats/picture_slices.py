@@ -10,10 +10,13 @@ Slice = tuple[str, int | None, Decoded]
 
 
 def number_of(one: Slice) -> int | None:
-    """Return the page where it is one, else a name's last number that is no part of “T1” or “T2”."""
+    """Return the page where it is one, else the number in the file's name."""
     name, page, _ = one
-    if page is not None:
-        return page
+    return page if page is not None else number_in(name)
+
+
+def number_in(name: str) -> int | None:
+    """Return the last number of a file's name that is no part of “T1” or “T2”."""
     found = re.findall(r"(?<![0-9])[0-9]{1,6}(?![0-9])", re.sub(r"(?i)t[12]\w?", "", base_of(name)))
     return int(found[-1]) if found else None
 

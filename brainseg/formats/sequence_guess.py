@@ -168,7 +168,7 @@ def _words(evidence: Evidence) -> tuple[Words, list[str]]:
     texts = (
         ("description", read_words(evidence.description)),
         ("protocol", _of_one_series(read_words(evidence.protocol))),
-        ("file name", read_words(evidence.file_name, is_name=True)),
+        ("file name", _file_name(evidence)),
     )
     weightings: frozenset[str] = frozenset()
     contrast: frozenset[bool] = frozenset()
@@ -182,6 +182,12 @@ def _words(evidence: Evidence) -> tuple[Words, list[str]]:
         contrast = contrast or words.contrast
         reasons.append(f"{source}: {', '.join(words.recognised)}")
     return Words(weightings, contrast, kind), reasons
+
+
+def _file_name(evidence: Evidence) -> Words:
+    """Return a file's words; beside a description, those of a whole examination do not count."""
+    words = read_words(evidence.file_name, is_name=True)
+    return _of_one_series(words) if evidence.description or evidence.protocol else words
 
 
 def _of_one_series(words: Words) -> Words:

@@ -45,6 +45,19 @@ def identifier_of(name: str) -> str:
     return subject if is_told else ""
 
 
+def case_of_slice(name: str) -> str:
+    """Return the case of a slice by its name or folder: what stands before the slice's number.
+
+    Empty where it does not look like an identifier, as in ``flair_1.png`` and ``img_1.png``.
+    """
+    *folders, _ = name.replace("\\", "/").split("/")
+    stem = re.sub(r"(?i)(?<![a-z0-9])t[12]\w?(?![a-z0-9])", "", base_of(name))
+    numbers = [*re.finditer(r"(?<![0-9])[0-9]{1,6}(?![0-9])", stem)]
+    before = stem[: numbers[-1].start()].strip("_-. ") if numbers else ""
+    case = subject_of(before, with_numbers=True) or (folders[-1] if folders and not before else "")
+    return case if any(map(str.isdigit, case)) else ""
+
+
 def is_label_map(name: str) -> bool:
     """Return whether a file's name says that it holds a mask, such as ``BraTS_001_seg.nii.gz``."""
     return read_words(base_of(name), is_name=True).kind == LABEL_MAP
