@@ -5,6 +5,7 @@ an array of the case, C order, in zlib's format. The header names them with thei
 """
 
 import json
+import math
 
 import imagecodecs
 import numpy as np
@@ -107,6 +108,11 @@ def in_steps(probability: np.ndarray) -> np.ndarray:
     steps += clipped >= thresholds[steps + 1]
     steps -= clipped < thresholds[steps]
     return steps
+
+
+def threshold_on_steps(threshold: float) -> float:
+    """Return the threshold, 0..1, at which the viewer opens: the nearest whole step, a half upwards."""
+    return math.floor(threshold * STEPS + 0.5) / STEPS
 
 
 def orientation_of(affine: np.ndarray | None) -> dict[str, str] | None:

@@ -1,8 +1,11 @@
-"""Reviews: what readers think of a case, one review per case and reader, in one SQLite file.
+"""Reviews: one per case, reader and subject (the manual mask, or a model's prediction), in SQLite.
 
 The file is ``reviews.sqlite`` in the user's folder, for all cohorts. A review belongs to the pixels it
 was given for: the same case in a copied folder has it, another case of the same name has not. A mask
 that was edited afterwards, as "needs edit" asks for, keeps its reviews, marked.
+
+Reviews of masks and of predictions have a table each. Older programs know the first one alone: they
+read and write it as ever and leave the second one as it is, so the file's version is the same.
 
 The journal is SQLite's rollback journal, not WAL: WAL needs shared memory, which a home on a network
 drive has not, and at the pace of people who press buttons it is no faster.
@@ -22,21 +25,15 @@ import pandas as pd
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
 from brainseg.home import home
+from brainseg.review_table import ReviewedPrediction, Row, as_table
 
 AGREE, NEEDS_EDIT, REJECT = "agree", "needs edit", "reject"
 
 STATES = (AGREE, NEEDS_EDIT, REJECT)
-"""What a reader can say of a case."""
-
-READERS_DIFFER = "readers differ"
-"""What :meth:`Reviews.by_case` says of a case whose readers gave different states."""
+"""What a reader can say of a mask or a prediction."""
 
 LONGEST_READER = 8
 LONGEST_COMMENT = 2000
-
-COLUMNS = ("case", "reader", "state", "comment", "changed_at", "mask_changed")
-"""Of a table of reviews: ``changed_at`` is UTC, and ``mask_changed`` says that a mask of the case is
-another one than when the review was given."""
 
 SCHEMA_VERSION = 1
 
@@ -54,6 +51,35 @@ CREATE TABLE review (
     changed_at TEXT NOT NULL,
     PRIMARY KEY (case_name, images, reader)
 )
+"""
+
+_PREDICTION_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS prediction_review (
+    case_name TEXT NOT NULL,
+    images TEXT NOT NULL,
+    reader TEXT NOT NULL CHECK (length(reader) BETWEEN 1 AND {LONGEST_READER}),
+    model TEXT NOT NULL,
+    model_digest TEXT NOT NULL,
+    folds TEXT NOT NULL,
+    threshold REAL NOT NULL CHECK (threshold > 0 AND threshold < 1),
+    state TEXT NOT NULL CHECK (state IN {STATES}),
+    comment TEXT NOT NULL CHECK (length(comment) <= {LONGEST_COMMENT}),
+    changed_at TEXT NOT NULL,
+    PRIMARY KEY (case_name, images, reader, model_digest, folds, threshold)
+)
+"""
+
+_HAS_PREDICTIONS = "SELECT count(*) FROM sqlite_master WHERE name = 'prediction_review'"
+
+_OF_MASKS = """
+SELECT case_name, images, reader, state, comment, changed_at, masks, NULL, NULL, NULL, NULL
+FROM review
+"""
+
+_OF_PREDICTIONS = """
+SELECT case_name, images, reader, state, comment, changed_at, NULL,
+    model, model_digest, folds, threshold
+FROM prediction_review
 """
 
 
@@ -110,8 +136,15 @@ class Reviews:
     path: Path
     slices: pd.DataFrame
 
-    def put(self, case: str, reader: str, state: str, comment: str = "") -> None:
-        """Keep a reader's review of a case, in place of that reader's earlier one.
+    def put(
+        self,
+        case: str,
+        reader: str,
+        state: str,
+        comment: str = "",
+        prediction: ReviewedPrediction | None = None,
+    ) -> None:
+        """Keep a reader's review of a case, in place of that reader's earlier one of the same subject.
 
         Once this returns, the review outlives a kill and a power cut.
 
@@ -120,6 +153,8 @@ class Reviews:
             reader: initials; see :func:`as_reader`.
             state: one of :data:`STATES`.
             comment: see :func:`as_comment`.
+            prediction: what the review is of; None for the manual mask. Another model, or another
+                threshold, is another subject.
 
         Raises:
             ReviewError: an argument is not as said, or the file cannot be written, is damaged, or of
@@ -131,12 +166,25 @@ class Reviews:
             )
         images, masks = self._fingerprints_of(case)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        row = (case, images, as_reader(reader), state, as_comment(comment), masks, now)
+        key = (case, images, as_reader(reader))
+        said = (state, as_comment(comment))
         with self._writing() as database:
-            database.execute("INSERT OR REPLACE INTO review VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            if prediction is None:
+                row = (*key, *said, masks, now)
+                database.execute("INSERT OR REPLACE INTO review VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                return
+            database.execute(_PREDICTION_SCHEMA)
+            row = (*key, prediction.model, *_key_of(prediction), *said, now)
+            slots = ", ".join("?" * len(row))
+            database.execute(f"INSERT OR REPLACE INTO prediction_review VALUES ({slots})", row)
 
-    def delete(self, case: str, reader: str) -> bool:
+    def delete(self, case: str, reader: str, prediction: ReviewedPrediction | None = None) -> bool:
         """Remove a reader's review of a case, and return whether there was one.
+
+        Args:
+            case: a case of the cohort.
+            reader: initials; see :func:`as_reader`.
+            prediction: as for :meth:`put`.
 
         Raises:
             ReviewError: as for :meth:`put`.
@@ -145,30 +193,36 @@ class Reviews:
         key = (case, images, as_reader(reader))
         if not self.path.exists():
             return False
+        which = "case_name = ? AND images = ? AND reader = ?"
         with self._writing() as database:
-            removed = database.execute(
-                "DELETE FROM review WHERE case_name = ? AND images = ? AND reader = ?", key
-            )
+            if prediction is None:
+                removed = database.execute(f"DELETE FROM review WHERE {which}", key)
+            else:
+                database.execute(_PREDICTION_SCHEMA)
+                which += " AND model_digest = ? AND folds = ? AND threshold = ?"
+                removed = database.execute(
+                    f"DELETE FROM prediction_review WHERE {which}", (*key, *_key_of(prediction))
+                )
             return removed.rowcount > 0
 
     def of(self, case: str) -> pd.DataFrame:
-        """Return the reviews of one case with :data:`COLUMNS`, a row a reader, sorted by reader.
+        """Return the reviews of one case; see :func:`brainseg.review_table.as_table`.
 
         Raises:
             ReviewError: the case is unknown, or the file cannot be read, is damaged, or is newer.
         """
         images, masks = self._fingerprints_of(case)
         rows = self._read(" WHERE case_name = ? AND images = ?", (case, images))
-        return _as_table(rows, {(case, images): masks}, [case])
+        return as_table(rows, {(case, images): masks}, [case])
 
     def table(self) -> pd.DataFrame:
-        """Return all reviews of the cohort with :data:`COLUMNS`, in its order of cases, by reader.
+        """Return all reviews of the cohort; see :func:`brainseg.review_table.as_table`.
 
         Raises:
             ReviewError: the file cannot be read, is damaged, or is newer.
         """
         rows, known, cases = self._of_the_cohort()
-        return _as_table([row for row in rows if row[:2] in known], known, cases)
+        return as_table([row for row in rows if row[:2] in known], known, cases)
 
     def of_other_images(self) -> pd.DataFrame:
         """Return the reviews of cases that only share their name with one of the cohort.
@@ -176,14 +230,14 @@ class Reviews:
         Either an image of the case has changed since, or another cohort has a case of that name.
 
         Returns:
-            :data:`COLUMNS`, ``mask_changed`` missing.
+            See :func:`brainseg.review_table.as_table`; ``mask_changed`` is missing.
 
         Raises:
             ReviewError: as for :meth:`table`.
         """
         rows, known, cases = self._of_the_cohort()
         others = [row for row in rows if row[:2] not in known and row[0] in set(cases)]
-        return _as_table(others, known, cases)
+        return as_table(others, known, cases)
 
     def stamp(self) -> tuple:
         """Return what changes whenever the file does, so that what was read of it can be kept."""
@@ -195,26 +249,7 @@ class Reviews:
         except OSError as error:
             return (str(self.path), error.errno)
 
-    def by_case(self) -> pd.DataFrame:
-        """Return a row for each case with a review, in the cohort's order.
-
-        Returns:
-            ``case``; ``reviews``, how many; ``state``, the one of :data:`STATES` that all its readers
-            gave, or :data:`READERS_DIFFER`; ``readers``, initials separated by ", ".
-
-        Raises:
-            ReviewError: as for :meth:`table`.
-        """
-        grouped = self.table().groupby("case", sort=False)
-        return pd.DataFrame(
-            {
-                "reviews": grouped.size().astype("int64"),
-                "state": grouped["state"].agg(_shared_state).astype("str"),
-                "readers": grouped["reader"].agg(", ".join).astype("str"),
-            }
-        ).reset_index()
-
-    def _of_the_cohort(self) -> tuple[list[tuple], dict[tuple[str, str], str], list[str]]:
+    def _of_the_cohort(self) -> tuple[list[Row], dict[tuple[str, str], str], list[str]]:
         """Return all rows of the file, the masks' fingerprint by case and images, and the cases."""
         rows = self._read()
         cases = self.slices["case"].drop_duplicates().tolist() if rows else []
@@ -233,14 +268,21 @@ class Reviews:
             )
         return _fingerprints(its_slices)
 
-    def _read(self, where: str = "", values: tuple = ()) -> list[tuple]:
+    def _read(self, where: str = "", values: tuple = ()) -> list[Row]:
         if not self.path.exists():
             return []
         with self._told(), closing(self._connect("rw")) as database:
             if not self._check(database):
                 return []
-            fields = "case_name, images, reader, state, comment, masks, changed_at"
-            return database.execute(f"SELECT {fields} FROM review{where}", values).fetchall()
+            # One snapshot: a writer may add a review between the two tables.
+            database.execute("BEGIN")
+            tables = [_OF_MASKS]
+            if database.execute(_HAS_PREDICTIONS).fetchone()[0]:
+                tables.append(_OF_PREDICTIONS)
+            question = " UNION ALL ".join(table + where for table in tables)
+            found = database.execute(question, values * len(tables)).fetchall()
+            database.execute("COMMIT")
+            return [Row(*row) for row in found]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -332,31 +374,8 @@ def _fingerprints(its_slices: pd.DataFrame) -> tuple[str, str]:
     return images, masks
 
 
-def _as_table(
-    rows: list[tuple], known: dict[tuple[str, str], str], cases: list[str]
-) -> pd.DataFrame:
-    place = {name: i for i, name in enumerate(cases)}
-    shown = [
-        {
-            "case": case,
-            "reader": reader,
-            "state": state,
-            "comment": comment,
-            "changed_at": changed_at,
-            "mask_changed": masks != known[case, images] if (case, images) in known else None,
-        }
-        for case, images, reader, state, comment, masks, changed_at in sorted(
-            rows, key=lambda row: (place[row[0]], row[2], row[1])
-        )
-    ]
-    table = pd.DataFrame(shown, columns=list(COLUMNS))
-    table["changed_at"] = pd.to_datetime(table["changed_at"], utc=True).astype("datetime64[s, UTC]")
-    text = dict.fromkeys(("case", "reader", "state", "comment"), "str")
-    return table.astype(text | {"mask_changed": "boolean"})
-
-
-def _shared_state(states: pd.Series) -> str:
-    return states.iloc[0] if states.nunique() == 1 else READERS_DIFFER
+def _key_of(prediction: ReviewedPrediction) -> tuple[str, str, float]:
+    return prediction.digest, prediction.folds_text, prediction.threshold
 
 
 def _shortened(text: str) -> str:

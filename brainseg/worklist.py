@@ -4,16 +4,30 @@ What is not known is missing: no volume without a usable mask, no findings befor
 no Dice of a case that was not scored, no state of a case that nobody reviewed.
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.findings import SEVERITIES, Finding
 from brainseg.patients import code_labels, code_text
-from brainseg.reviews import READERS_DIFFER
+from brainseg.review_table import MASK, PREDICTION, subject_words
 from brainseg.statistics import case_table, flair_copies
 
 FINDING_COLUMNS = {"error": "errors", "warning": "warnings", "info": "infos"}
 """The columns that count a case's findings, by severity."""
+
+READERS_DIFFER = "readers differ"
+"""What ``review`` holds where readers gave the mask different states."""
+
+REVIEWS_DIFFER = "reviews differ"
+"""What ``prediction_review`` holds where predictions of the case were given different states."""
+
+REVIEW_COLUMNS = {"review": READERS_DIFFER, "prediction_review": REVIEWS_DIFFER}
+"""The columns that hold the readers' state, and what each holds where they gave several."""
+
+READER_COLUMNS = {"reviewed_by": MASK, "prediction_reviewed_by": PREDICTION}
+"""The columns that list who reviewed, and what."""
 
 OWN_COLUMNS = (
     "case",
@@ -28,9 +42,9 @@ OWN_COLUMNS = (
     "unusable",
     *FINDING_COLUMNS.values(),
     "dice",
-    "review",
+    *REVIEW_COLUMNS,
     "readers",
-    "reviewed_by",
+    *READER_COLUMNS,
     "comments",
 )
 """The columns of the worklist that are not of ``data.csv``."""
@@ -104,38 +118,42 @@ def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFram
 
 
 def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the worklist with what the readers said of each case.
+    """Return the worklist with what the readers said of each case's mask and predictions.
 
     Args:
         table: a row a case.
-        reviews: a row a case and reader with ``case``, ``reader``, ``state`` and ``comment``, or None
-            where the reviews cannot be read: all is missing then.
+        reviews: see :func:`brainseg.review_table.as_table`, or None where the reviews cannot be
+            read: all is missing then.
 
     Returns:
-        The table with ``review`` (str: the readers' one state,
-        :data:`brainseg.reviews.READERS_DIFFER` where they gave several, missing where nobody
-        reviewed), ``readers`` (Int64: how many, 0 where nobody did), ``reviewed_by`` (a list of their
-        initials) and ``comments`` (str: "reader: comment", separated by " | ", missing where there
-        is none).
+        The table with ``review`` and ``prediction_review`` (str: the one state that the mask, or the
+        predictions, were given; see :data:`REVIEW_COLUMNS` for several; missing where not reviewed),
+        ``readers`` (Int64: the number of readers of either, 0 where there is none), ``reviewed_by``
+        and ``prediction_reviewed_by`` (lists of their initials), and ``comments`` (str: "reader:
+        comment", for a prediction with what it is of, separated by " | "; missing where there is
+        none).
     """
     if reviews is None:
-        unknown = _missing(table, ["review", "comments"], "str")
+        unknown = _missing(table, [*REVIEW_COLUMNS, "comments"], "str")
         unknown |= _missing(table, ["readers"], "Int64")
-        return table.assign(**unknown, **_missing(table, ["reviewed_by"], "object"))
+        return table.assign(**unknown, **_missing(table, READER_COLUMNS, "object"))
     # Loops, for a table of reviews is grouped ten times slower than it is read.
     given: dict[str, list] = {}
-    for review in reviews.sort_values("reader").itertuples():
+    for review in reviews.sort_values("reader", kind="stable").itertuples():
         given.setdefault(review.case, []).append(review)
     of_each = [given.get(case, []) for case in table["case"]]
-    readers = [[review.reader for review in of_case] for of_case in of_each]
-    comments = [
-        " | ".join(f"{review.reader}: {review.comment}" for review in of_case if review.comment)
-        for of_case in of_each
-    ]
+    columns = {}
+    for (column, several), (by, subject) in zip(
+        REVIEW_COLUMNS.items(), READER_COLUMNS.items(), strict=True
+    ):
+        of_subject = [[one for one in of_case if one.subject == subject] for of_case in of_each]
+        states = [_one_state(of_case, several) for of_case in of_subject]
+        columns[column] = pd.array(states, dtype="str")
+        columns[by] = pd.Series(list(map(_readers, of_subject)), index=table.index, dtype=object)
+    comments = [" | ".join(map(_comment, filter(_has_comment, of_case))) for of_case in of_each]
     return table.assign(
-        review=pd.array([_one_state(of_case) for of_case in of_each], dtype="str"),
-        readers=pd.array(list(map(len, readers)), dtype="Int64"),
-        reviewed_by=pd.Series(readers, index=table.index, dtype=object),
+        **columns,
+        readers=pd.array([len(_readers(of_case)) for of_case in of_each], dtype="Int64"),
         comments=pd.array([text or None for text in comments], dtype="str"),
     )
 
@@ -166,7 +184,7 @@ def with_labels(table: pd.DataFrame, codebook: pd.DataFrame | None) -> pd.DataFr
 def for_export(table: pd.DataFrame) -> pd.DataFrame:
     """Return the worklist as a file takes it: lists as text, without the areas of each slice."""
     table = table.drop(columns="area_by_slice")
-    lists = ["missing_sequences", "reviewed_by"]
+    lists = ["missing_sequences", *READER_COLUMNS]
     return table.assign(**{name: table[name].map(_listed).astype("str") for name in lists})
 
 
@@ -178,9 +196,22 @@ def _with_codes(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     return table.join(codes.apply(_whole_numbers))
 
 
-def _one_state(of_case: list) -> str | None:
-    states = {review.state for review in of_case}
-    return READERS_DIFFER if len(states) > 1 else next(iter(states), None)
+def _one_state(reviews: list, several: str) -> str | None:
+    states = {review.state for review in reviews}
+    return several if len(states) > 1 else next(iter(states), None)
+
+
+def _readers(reviews: list) -> list[str]:
+    return list(dict.fromkeys(review.reader for review in reviews))
+
+
+def _has_comment(review: object) -> bool:
+    return bool(review.comment)
+
+
+def _comment(review: object) -> str:
+    of = "" if review.subject == MASK else f" ({subject_words(review)})"
+    return f"{review.reader}{of}: {review.comment}"
 
 
 def _labelled(code: str | None, label: str | None) -> str | None:
@@ -198,5 +229,5 @@ def _whole_numbers(codes: pd.Series) -> pd.Series:
     return codes
 
 
-def _missing(table: pd.DataFrame, names: list[str], dtype: str) -> dict[str, pd.Series]:
+def _missing(table: pd.DataFrame, names: Iterable[str], dtype: str) -> dict[str, pd.Series]:
     return {name: pd.Series(pd.NA, index=table.index, dtype=dtype) for name in names}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from brainseg.filters import MISSING, NONE, Condition, number_text
-from brainseg.reviews import READERS_DIFFER
+from brainseg.worklist import READER_COLUMNS, READERS_DIFFER, REVIEW_COLUMNS, REVIEWS_DIFFER
 
 LABELS = {
     "case": "Case",
@@ -22,9 +22,11 @@ LABELS = {
     "warnings": "Warnings",
     "infos": "Infos",
     "dice": "Dice",
-    "review": "Review",
+    "review": "Mask review",
+    "prediction_review": "Prediction review",
     "readers": "Readers",
-    "reviewed_by": "Reviewed by",
+    "reviewed_by": "Mask reviewed by",
+    "prediction_reviewed_by": "Prediction reviewed by",
     "comments": "Comments",
 }
 
@@ -39,15 +41,20 @@ HELP = {
     "warnings": "Used, but converted or suspicious; not the findings that were accepted",
     "infos": "Facts to know",
     "dice": "Of the model's prediction with the manual mask, for cases that it never saw",
-    "review": f"What the readers say; “{READERS_DIFFER}” where they gave several states",
-    "readers": "How many readers reviewed the case",
-    "reviewed_by": "The readers' initials",
-    "comments": "Each reader's comment",
+    "review": f"Verdict on the manual mask; “{READERS_DIFFER}” where readers disagree",
+    "prediction_review": (
+        "Verdict on the predictions of this case, of any model and threshold; "
+        f"“{REVIEWS_DIFFER}” where there are several verdicts"
+    ),
+    "readers": "Number of readers who reviewed the mask or a prediction",
+    "reviewed_by": "Initials of the readers of the mask",
+    "prediction_reviewed_by": "Initials of the readers of a prediction",
+    "comments": "Each reader's comment; of a prediction with model and threshold",
 }
 
 DEFAULT = (
     "case",
-    "review",
+    *REVIEW_COLUMNS,
     "institution",
     "area_by_slice",
     "tumour_vx",
@@ -103,7 +110,9 @@ def _figure(number: float) -> str:
 
 def missing(column: str) -> str:
     """Return what a cell without a value is called."""
-    return {"review": "not reviewed", "dice": "not scored"}.get(column, MISSING)
+    if column in REVIEW_COLUMNS:
+        return "not reviewed"
+    return "not scored" if column == "dice" else MISSING
 
 
 def configuration(names: Iterable[str], sort: str, open_key: str) -> dict[str, object]:
@@ -130,7 +139,7 @@ def _drawn(name: str, arrow: str, open_key: str) -> object:
         return column.AreaChartColumn(**named, width=110, y_min=0)
     if name == "tumour_share":
         return column.ProgressColumn(**named, format="percent", min_value=0, max_value=1)
-    if name in ("missing_sequences", "reviewed_by"):
+    if name in ("missing_sequences", *READER_COLUMNS):
         return column.ListColumn(**named, width=125)
     if name == "dice":
         return column.NumberColumn(**named, format="%.3f")

@@ -12,7 +12,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.filters import Condition, is_list, is_number
 from brainseg.patients import code_labels
-from brainseg.reviews import READERS_DIFFER, STATES
+from brainseg.reviews import STATES
 from dashboard import address, columns, selection, state, widgets
 
 _MISSING = "\0"
@@ -122,19 +122,26 @@ def more(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
         values(column, every, names=named)
 
 
-def not_yet_by_me() -> None:
-    """Draw the filter of a reader's own cases to do, once the reader's initials are known."""
+def not_yet_by_me(every: pd.DataFrame) -> None:
+    """Draw filters for the cases left to a reader, once the reader's initials are known.
+
+    The one of predictions is drawn once any prediction was reviewed.
+    """
     initials = st.session_state.get(state.READER, "").strip().upper()
     if not initials:
         return
-    mine = Condition("reviewed_by", without=(initials,))
-    st.session_state["not yet by me"] = selection.current()[0].of("reviewed_by") == mine
-    st.toggle(
-        f"Not yet by {widgets.plain(initials)}",
-        key="not yet by me",
-        on_change=_pick_not_yet,
-        args=(mine,),
-    )
+    for column, subject in worklist.READER_COLUMNS.items():
+        if column != "reviewed_by" and every[column].map(len, na_action="ignore").sum() == 0:
+            continue
+        mine = Condition(column, without=(initials,))
+        key = f"{subject} not yet by me"
+        st.session_state[key] = selection.current()[0].of(column) == mine
+        st.toggle(
+            f"{subject.capitalize()} not reviewed by {widgets.plain(initials)}",
+            key=key,
+            on_change=_pick_not_yet,
+            args=(mine, key),
+        )
 
 
 def chips(every: pd.DataFrame) -> None:
@@ -207,11 +214,12 @@ def chooser(every: pd.DataFrame) -> None:
 def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
     """Return the columns to show, and a sentence where the address names one that there is not.
 
-    Without a choice, scores and readers are left out as long as there are none.
+    Without a choice, scores, readers and reviews of predictions are left out where there are none.
     """
     asked = st.query_params.get(state.COLUMNS)
     if not asked:
-        unused = {"dice": every["dice"].isna().all(), "readers": not every["readers"].sum()}
+        unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
+        unused["readers"] = not every["readers"].sum()
         return [name for name in columns.DEFAULT if not unused.get(name)], None
     names = list(dict.fromkeys(map(unquote, asked.split("~"))))
     there = [name for name in names if name in every]
@@ -225,8 +233,8 @@ def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
 
 def _options(column: str, cells: pd.Series) -> list[str]:
     gap = [_MISSING] if cells.isna().any() else []
-    if column == "review":
-        return [*STATES, READERS_DIFFER, _MISSING]
+    if several := worklist.REVIEW_COLUMNS.get(column):
+        return [*STATES, several, _MISSING]
     if is_list(cells):
         held = {value for cell in cells if isinstance(cell, list) for value in cell}
         return ["none", *sorted(held), *gap]
@@ -295,9 +303,8 @@ def _is_picked_above(condition: Condition, every: pd.DataFrame) -> bool:
     return set(condition.values) <= set(_options(condition.column, every[condition.column]))
 
 
-def _pick_not_yet(mine: Condition) -> None:
-    on = st.session_state["not yet by me"]
-    selection.ask(mine if on else Condition("reviewed_by"))
+def _pick_not_yet(mine: Condition, key: str) -> None:
+    selection.ask(mine if st.session_state[key] else Condition(mine.column))
 
 
 def _chip(text: str, nothing: Condition) -> None:

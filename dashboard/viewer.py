@@ -62,7 +62,8 @@ def show(
         payload: see :func:`brainseg.payload.case_payload`.
         go: called with :data:`NEXT`, :data:`PREVIOUS` or :data:`RANDOM` where a key asked for another
             case, before the page runs again; without it no key asks.
-        tells: whether this server hears of a threshold that a person chose, once it rests.
+        tells: whether this server hears of a threshold that a person chose, once it rests, and
+            before whatever a person does next outside of the viewer.
 
     Returns:
         The chosen threshold, and where two predictions are compared that of the second; None where
@@ -74,16 +75,32 @@ def show(
         if go and where in (NEXT, PREVIOUS, RANDOM):
             go(where)
 
-    result = _component(go is not None, tells)(
+    _component(go is not None, tells)(
         data=payload, key=state.VIEWER, on_go_change=asked, on_thresholds_change=lambda: None
     )
-    told = result.get("thresholds")
+    return chosen_thresholds(identity(payload))[0]
+
+
+def chosen_thresholds(of: list[str | None]) -> tuple[list[float] | None, bool]:
+    """Return what the viewer reported of its thresholds, also from a callback.
+
+    Args:
+        of: see :func:`identity`.
+
+    Returns:
+        The thresholds that it shows of these predictions, or None where it reported none of them.
+        And whether a report is still to come: it reported of another case or another model, and will
+        of this one, or the address asks for a threshold. Where none is, it shows the models' own.
+    """
+    told = st.session_state.get(state.VIEWER, {}).get("thresholds")
     # What was told of another case or another model is not said of this one.
-    return told["values"] if told and told["of"] == _identity(payload) else None
+    if told and told["of"] == of:
+        return told["values"], False
+    return None, bool(told) or state.THRESHOLD in st.query_params
 
 
-def _identity(payload: bytes) -> list[str | None]:
-    """Return what the viewer's thresholds belong to; viewer.js has the same."""
+def identity(payload: bytes) -> list[str | None]:
+    """Return what the viewer's thresholds belong to; telling.js has the same."""
     header = json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")])
     other = header.get("other")
     return [header["case"], header["made_by"], other and other["made_by"]]

@@ -132,15 +132,23 @@ def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tm
 
 def test_reviews_are_told_as_csv_or_written_to_a_new_file(run, tiny_cohort, tmp_path, capsys):
     from brainseg.cohort import Cohort
+    from brainseg.review_table import ReviewedPrediction
     from brainseg.reviews import open_reviews
 
-    open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "ab", "needs edit", "=the rim")
+    reviews = open_reviews(Cohort.open(tiny_cohort))
+    reviews.put(FIRST, "ab", "needs edit", "=the rim")
+    reviews.put(FIRST, "ab", "agree", prediction=ReviewedPrediction("net", "d1", (0, 1), 0.45))
     assert main(["reviews", str(tiny_cohort)]) == 0
     told = capsys.readouterr().out
-    assert told.splitlines()[1] == "case,reader,state,comment,changed_at,mask_changed"
-    assert f"{FIRST},AB,needs edit,'=the rim," in told
+    assert told.splitlines()[1] == (
+        "case,reader,subject,model,threshold,folds,state,comment,changed_at,mask_changed,model_digest"
+    )
+    assert f"{FIRST},AB,mask,,,,needs edit,'=the rim," in told
+    assert f'{FIRST},AB,prediction,net,0.45,"0, 1",agree,,' in told
     code, facts, _ = run("reviews", tiny_cohort, "--json")
     assert (code, facts["reviews"][0]["comment"]) == (0, "=the rim")
+    assert [one["subject"] for one in facts["reviews"]] == ["mask", "prediction"]
+    assert [one["threshold"] for one in facts["reviews"]] == [None, 0.45]
 
     out = tmp_path / "deep" / "reviews.csv"
     assert run("reviews", tiny_cohort, "--out", out)[0] == 0

@@ -20,6 +20,7 @@ from brainseg.record import CaseRecord, Predicted, record_of
 from brainseg.report import Outline, Page, case_report
 from brainseg.report.drawing import edges_of
 from brainseg.report.text import REPLACED_MEANS, as_text, drawable, shortened
+from brainseg.review_table import ReviewedPrediction
 from brainseg.reviews import open_reviews
 from brainseg.standings import HELD_OUT, NEW, SEEN, UNKNOWN
 from brainseg.volume import Volume
@@ -110,10 +111,17 @@ def test_reviews_are_told_and_many_are_counted(record, tiny_cohort):
     assert "No reader has reviewed" in words(case_report(record, reviews.of(FIRST)))
     reviews.put(FIRST, "AB", "needs edit", "see <b>slice 2</b>\nplease")
     told = words(case_report(record, reviews.of(FIRST)))
-    assert re.search(r"AB, \d{4}-\d\d-\d\d: needs edit. see <b>slice 2</b> please", told)
+    assert re.search(
+        r"AB, \d{4}-\d\d-\d\d, manual mask: needs edit. see <b>slice 2</b> please", told
+    )
+    prediction = ReviewedPrediction("net", "d1", (0, 1), 0.45)
+    reviews.put(FIRST, "AB", "agree", prediction=prediction)
+    assert "prediction of net at threshold 0.45 (the mean of folds 0 and 1): agree" in words(
+        case_report(record, reviews.of(FIRST))
+    )
     for number in range(7):
         reviews.put(FIRST, f"R{number}", "agree")
-    assert "and 4 more" in words(case_report(record, reviews.of(FIRST)))
+    assert "and 5 more" in words(case_report(record, reviews.of(FIRST)))
 
 
 def test_without_mask_and_prediction_the_middle_slice_stands_for_the_case(record):

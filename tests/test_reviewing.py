@@ -65,7 +65,7 @@ def test_one_click_saves_verdict_and_comment_and_says_so(open_form, cohort):
         ["AB", "needs edit", "edge too wide"]
     ]
     assert [toast.value.replace("\\", "") for toast in app.toast] == [
-        f"Saved: needs edit, AB. {FIRST}"
+        f"Saved: needs edit (manual mask), AB. {FIRST}"
     ]
     assert "Saved as AB" in texts(app)
     assert "not saved" not in texts(app)
@@ -85,7 +85,7 @@ def test_without_initials_nothing_is_saved_and_the_comment_stays(open_form, coho
     app = open_form()
     comment(app).set_value("something")
     press(app, "agree")
-    assert "initials first" in app.error[0].value
+    assert "Enter your initials to sign the review" in app.error[0].value
     assert comment(app).value == "something"
     assert open_reviews(cohort).table().empty
 
@@ -164,7 +164,7 @@ def test_a_comment_that_was_not_saved_waits_for_the_reader_to_come_back(open_for
 def test_other_readers_are_shown_folded_until_one_has_a_review(open_form, cohort):
     open_reviews(cohort).put(FIRST, "CD", "reject", "see *slice* 7")
     app = open_form(initials="AB")
-    assert app.expander[0].label == "1 other reader"
+    assert app.expander[0].label == "1 other review"
     assert not app.expander[0].proto.expanded
     assert r"see \*slice\* 7" in texts(app)
     press(app, "agree")
@@ -178,14 +178,14 @@ def test_two_sessions_of_two_readers_both_count(open_form, cohort):
     press(second, "reject")
     assert open_reviews(cohort).of(FIRST)["state"].tolist() == ["agree", "reject"]
     first.button[0].click().run()
-    assert first.expander[0].label == "1 other reader"
+    assert first.expander[0].label == "1 other review"
 
 
-def test_a_review_is_taken_back_and_its_comment_stays(open_form, cohort):
+def test_a_review_is_withdrawn_and_its_comment_stays(open_form, cohort):
     app = open_form(initials="AB")
     comment(app).set_value("not sure")
     press(app, "reject")
-    app.button("take back review").click().run()
+    app.button("withdraw review").click().run()
     assert open_reviews(cohort).table().empty
     assert comment(app).value == "not sure"
 
@@ -196,6 +196,8 @@ def test_the_next_case_opens_after_saving_where_that_is_wished(open_form, cohort
     press(app, "agree")
     assert app.query_params["case"] == cohort.cases[1]
     assert open_reviews(cohort).table()["case"].tolist() == [FIRST]
-    assert [toast.value.replace("\\", "") for toast in app.toast] == [f"Saved: agree, AB. {FIRST}"]
+    assert [toast.value.replace("\\", "") for toast in app.toast] == [
+        f"Saved: agree (manual mask), AB. {FIRST}"
+    ]
     press(app, "agree")
     assert open_reviews(cohort).table()["case"].tolist() == cohort.cases[:2]

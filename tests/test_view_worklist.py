@@ -34,7 +34,7 @@ def test_each_case_is_a_row_with_the_numbers_of_the_core(worklist, tiny_cohort):
     for column in ("slices", "slices_with_tumour", "tumour_vx"):
         assert rows(app)[column].tolist() == expected[column].tolist()
     assert rows(app)["area_by_slice"][FIRST].tolist() == [100, 144, 0]
-    assert "3 of 3 cases, 0 reviewed" in texts(app)
+    assert "3 of 3 cases; masks reviewed: 0." in texts(app)
 
 
 def test_a_repeated_sequence_is_missing_and_findings_are_counted(worklist, tiny_cohort):
@@ -189,7 +189,7 @@ def test_reviews_are_shown_by_case(worklist, tiny_cohort):
         OTHER_SITE: "readers differ",
     }
     assert rows(app)["readers"].tolist() == [1, 0, 2]
-    assert "2 reviewed" in texts(app)
+    assert "masks reviewed: 2." in texts(app)
     assert cases(worklist(where="review~missing")) == [FLAIR_REPEATED]
     assert cases(worklist(where="reviewed_by~not.CD")) == [FIRST, FLAIR_REPEATED]
     assert cases(worklist(search="wrong")) == [OTHER_SITE]

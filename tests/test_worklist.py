@@ -7,7 +7,9 @@ from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
 from brainseg import worklist
 from brainseg.checks import run_checks
 from brainseg.cohort import Cohort
-from brainseg.reviews import READERS_DIFFER, open_reviews
+from brainseg.review_table import ReviewedPrediction
+from brainseg.reviews import open_reviews
+from brainseg.worklist import READERS_DIFFER, REVIEWS_DIFFER
 
 
 @pytest.fixture
@@ -114,6 +116,27 @@ def test_readers_who_agree_give_one_state_and_others_differ(cohort):
     }
     assert rows.loc[FIRST, "comments"] == "CD: clear edge"
     assert pd.isna(rows.loc[FLAIR_REPEATED, "comments"])
+
+
+def test_a_verdict_on_a_prediction_is_never_counted_as_one_on_the_mask(cohort):
+    reviews = open_reviews(cohort)
+    low, high = (ReviewedPrediction("net", "d1", (0,), at) for at in (0.4, 0.5))
+    reviews.put(FIRST, "AB", "agree")
+    reviews.put(FIRST, "AB", "reject", "too small", low)
+    reviews.put(OTHER_SITE, "CD", "reject", prediction=low)
+    reviews.put(OTHER_SITE, "CD", "agree", prediction=high)
+    rows = worklist.with_reviews(worklist.case_rows(cohort), reviews.table()).set_index("case")
+    assert rows.loc[FIRST, ["review", "prediction_review"]].tolist() == ["agree", "reject"]
+    assert pd.isna(rows.loc[OTHER_SITE, "review"])
+    assert rows.loc[OTHER_SITE, "prediction_review"] == REVIEWS_DIFFER
+    assert rows["readers"].to_dict() == {FIRST: 1, FLAIR_REPEATED: 0, OTHER_SITE: 1}
+    assert rows["reviewed_by"].to_dict() == {FIRST: ["AB"], FLAIR_REPEATED: [], OTHER_SITE: []}
+    assert rows["prediction_reviewed_by"].to_dict() == {
+        FIRST: ["AB"],
+        FLAIR_REPEATED: [],
+        OTHER_SITE: ["CD"],
+    }
+    assert rows.loc[FIRST, "comments"] == "AB (prediction of net at threshold 0.4): too small"
 
 
 def test_without_a_review_nobody_read_and_unreadable_reviews_are_missing(cohort):

@@ -13,6 +13,7 @@ from brainseg.report.chart import AreaBySlice
 from brainseg.report.drawing import Ends, Outline
 from brainseg.report.page import Block, Page
 from brainseg.report.text import shortened
+from brainseg.review_table import subject_words_with_folds
 from brainseg.standings import fold_words
 from brainseg.volume import FLAIR
 
@@ -248,8 +249,8 @@ def _reviews(block: Block, reviews: pd.DataFrame | None) -> None:
         if len(said) > LONGEST_COMMENT:
             said = f"{said[: LONGEST_COMMENT - 1]}…"
         block.text(
-            f"{review.reader}, {review.changed_at:%Y-%m-%d}: {review.state}{mark}"
-            + (f". {said}" if said else "")
+            f"{review.reader}, {review.changed_at:%Y-%m-%d}, {subject_words_with_folds(review)}: "
+            f"{review.state}{mark}" + (f". {said}" if said else "")
         )
     if len(reviews) > MOST_REVIEWS:
         block.text(f"and {len(reviews) - MOST_REVIEWS} more, in the CSV file", muted=True)

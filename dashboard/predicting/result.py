@@ -1,6 +1,5 @@
 """What came of a prediction: the viewer, its uncertainty, who predicted, the files."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from brainseg.components import removed_in_words
-from brainseg.payload import STEPS, case_payload
+from brainseg.payload import case_payload, threshold_on_steps
 from brainseg.prediction import Prediction
 from brainseg.prediction_comparison import difference_of
 from brainseg.record import CaseRecord, Predicted, predicted_by, with_prediction
@@ -39,7 +38,7 @@ class Answer:
     def threshold(self) -> float:
         """Return the model's own threshold as the viewer can cut: in whole steps of the payload."""
         own = self.viewpoint.model.threshold_for(self.prediction.standing.folds)
-        return math.floor(own * STEPS + 0.5) / STEPS
+        return threshold_on_steps(own)
 
 
 @st.fragment

@@ -79,11 +79,15 @@ except (CohortError, ModelError) as error:
     widgets.refuse(error)
 if model is not None:
     models.standing_badge(standing)
-viewer.show(shown, go)
+    of = viewer.identity(shown)
+    prediction = reviewing.ShownPrediction(model, standing, of)
+else:
+    prediction = None
+viewer.show(shown, go, tells=True)
 
 parts = st.grid(columns=2, min_column_width=330, gap="large")
 with parts.container():
-    reviewing.form(cohort, case.name, here.after)
+    reviewing.form(cohort, case.name, here.after, prediction)
 
     st.subheader("Files", anchor=False)
     stem = file_stem(case.name)

@@ -10,7 +10,7 @@ from brainseg.formats import open_inputs, shared_pool
 from brainseg.metrics import dice
 from brainseg.models import Model
 from brainseg.prediction import predict_timed
-from dashboard import data, models, selection, state, widgets
+from dashboard import data, models, reviewing, selection, state, widgets
 from dashboard.predicting import intake, result, viewpoints
 from dashboard.predicting.result import Answer
 from dashboard.predicting.subject import Subject, from_cohort
@@ -83,9 +83,13 @@ else:
 if subject.case is not None:
     st.page_link(
         state.CASE_PAGE,
-        label="Review this case",
+        label="Review this prediction",
         icon=":material/rate_review:",
-        query_params={state.CASE: subject.name, state.MODEL: left.model.name},
+        query_params={
+            state.CASE: subject.name,
+            state.MODEL: left.model.name,
+            state.REVIEW: reviewing.OF_PREDICTION,
+        },
     )
 widgets.tumour_means()
 widgets.code(open_inputs, predict_timed, dice)

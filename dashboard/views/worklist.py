@@ -48,7 +48,7 @@ def controls(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
         filtering.values("review", every, 190)
         filtering.values("missing_sequences", every, 190)
         filtering.findings()
-        filtering.not_yet_by_me()
+        filtering.not_yet_by_me(every)
         filtering.order(every)
         with st.popover("More filters", icon=":material/tune:"):
             filtering.more(every, codebook)
@@ -82,8 +82,9 @@ def wait_for_the_checks(cohort: Cohort) -> None:
 
 
 def say_how_many(cohort: Cohort, now: selection.Selected) -> None:
-    reviewed = int(now.rows["review"].notna().sum())
-    told = f"{len(now.rows):,} of {len(now.every):,} cases, {reviewed:,} reviewed."
+    masks, predictions = (int(now.rows[name].notna().sum()) for name in worklist.REVIEW_COLUMNS)
+    told = f"{len(now.rows):,} of {len(now.every):,} cases; masks reviewed: {masks:,}"
+    told += f"; predictions reviewed: {predictions:,}." if predictions else "."
     how = "Click a case's name to open it; by keyboard go to its row and press Shift+Space."
     model, _ = selection.scored(cohort)
     scores = f" Dice: {widgets.plain(model)}, on cases that it never saw." if model else ""
