@@ -24,7 +24,7 @@ LABELS = {
     "cold": "index and check, no index yet",
     "warm": "open and check, indexed before",
 }
-MOST_TIMES_DECODING, MOST_WARM_S = 4.0, 1.0
+MOST_TIMES_DECODING, MOST_WARM_S = 3.0, 1.0
 
 
 def main() -> int:

@@ -115,11 +115,13 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
     if not cv2.countNonZero(tumour):
         return row | _of_head(image, head) | {"area_px": 0, "components": 0}
     cells = _cells_with(tumour)
+    left, top, width, height = cv2.boundingRect(tumour)
+    box = slice(top, top + height), slice(left, left + width)
     return (
         row
         | _of_head(image, replace(head, tissue=head.tissue & ~cells))
         | _size_and_shape(tumour, cells)
-        | _by_sequence("tumour_mean", head.planes, cv2.mean(image, tumour))
+        | _by_sequence("tumour_mean", head.planes, cv2.mean(image[box], tumour[box]))
         | {"outside_head_px": _px_outside(tumour, cells, head) if head.told else None}
     )
 
@@ -264,7 +266,7 @@ def _size_and_shape(tumour: np.ndarray, cells: np.ndarray) -> dict:
     sizes = parts[1:, cv2.CC_STAT_AREA]
     # Label 0 is the tumour here, and the region around it begins in the rim.
     gap_sizes = [gap[cv2.CC_STAT_AREA] for gap in gaps[1:] if gap[cv2.CC_STAT_LEFT] > 0]
-    column, row = np.average(centres[1:], axis=0, weights=sizes)
+    column, row = sizes @ centres[1:] / sizes.sum()
     return {
         "area_px": int(sizes.sum()),
         "components": len(sizes),
