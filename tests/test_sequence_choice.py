@@ -1,6 +1,9 @@
 """Which series becomes which sequence: the best one, a question, or the user's choice."""
 
+import io
+
 import numpy as np
+import pydicom
 import pytest
 from strangers import dicom, dicom_series, nifti, voxels, zipped
 from test_formats import png
@@ -340,3 +343,25 @@ def test_pictures_of_two_cases_are_never_one_stack():
         ("slice_001.png", "slice_002.png"),
     ):
         assert intake(*names).refused == (), names
+
+
+@pytest.mark.parametrize(
+    ("maker", "creator", "tag", "kind", "value"),
+    [
+        ("SIEMENS", "SIEMENS MR HEADER", 0x0019100C, "IS", "1000"),
+        ("GE MEDICAL SYSTEMS", "GEMS_PARM_01", 0x00431039, "IS", ["1000001000", "8", "0"]),
+        ("Philips Medical Systems", "Philips Imaging DD 001", 0x20011003, "FL", 1000.0),
+    ],
+)
+def test_a_vendors_own_b_value_tells_diffusion(maker, creator, tag, kind, value):
+    files = []
+    for file in dicom_series(STACK, SeriesDescription="ax FLAIR", Manufacturer=maker):
+        image = pydicom.dcmread(io.BytesIO(file.data))
+        image.add_new((tag >> 16, 0x10), "LO", creator)
+        image.add_new(tag, kind, value)
+        written = io.BytesIO()
+        image.save_as(written)
+        files.append(InputFile(file.name, written.getvalue()))
+    (series,) = open_inputs(files).series
+    assert series.suggestion.kind == "diffusion"
+    assert "b-value 1000 s/mm2" in series.suggestion.reasons

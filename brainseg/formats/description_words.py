@@ -315,4 +315,6 @@ def _is_agent(token: str) -> bool:
 
 
 def _shown_agent(token: str) -> str:
+    if token in ("c", "k", "+"):
+        return "contrast"
     return next((begin for begin in _AGENT_BEGINS if token.startswith(begin)), token)

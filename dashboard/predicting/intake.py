@@ -142,7 +142,8 @@ def _say(intake: Intake) -> None:
 def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
     """Return which series is which sequence, by the guess and the person; stop while one is open."""
     choice = propose(intake)
-    certain = all(choice.assignment.values()) or (len(intake.series) == 1 and not choice.questions)
+    found = all(place is not None for place in choice.assignment.values())
+    certain = found or (len(intake.series) == 1 and not choice.questions)
     with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
         st.caption(
             f"{intake.kind}: {_sizes(intake)}. A sequence on another grid is resampled to that of "
