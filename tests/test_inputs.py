@@ -274,9 +274,7 @@ def test_one_case_given_by_its_own_folder_is_one_input_without_its_label_map(tmp
             POST_CONTRAST: "BraTS_001_t1ce.nii.gz",
         }
         assert opened.left_out is None
-        assert any(
-            "BraTS_001_seg.nii.gz was left out" in note for note in opened.record.volume.notes
-        )
+        assert any("label map “seg” was left out" in note for note in opened.record.volume.notes)
 
 
 def test_cases_are_named_after_their_subjects_where_folders_are_all_called_anat(tmp_path):
@@ -309,7 +307,7 @@ def test_files_of_several_subjects_in_one_folder_are_apart(tmp_path):
     write_nifti(tmp_path / "lone" / "x_mask.nii.gz")
     (one,) = find_inputs(tmp_path / "lone")
     assert one.name == "x"
-    assert any("x_mask.nii.gz was left out" in note for note in one.open().record.volume.notes)
+    assert any("label map “mask” was left out" in note for note in one.open().record.volume.notes)
 
 
 def test_an_uncertain_flair_is_refused_by_a_sentence_that_names_the_option(tmp_path):

@@ -289,7 +289,7 @@ def test_a_label_map_beside_pictures_is_left_out_by_name():
     other_grid = InputFile("P1_seg.nii", nifti(voxels((40, 48, 5))))
     intake = open_inputs([*files, other_grid])
     assert [one.guess for one in intake.series] == [FLAIR, PRE_CONTRAST]
-    assert "P1_seg.nii was left out: it is a label map (a mask), not a picture" in intake.notes
+    assert "the label map “seg” was left out: it is a mask, not a picture" in intake.notes
     assert intake.masks is None
     assert intake.refused == ()
 
@@ -306,7 +306,8 @@ def test_a_label_map_on_the_grid_of_its_pictures_is_the_mask_to_compare_with():
     (turned,) = open_inputs([InputFile("flair.nii", nifti(labels * 60))]).series
     np.testing.assert_array_equal(intake.masks, turned.pixels > 0)
     assert intake.there.all()
-    assert "P1_seg.nii is the mask to compare with (labels above 0)" in intake.notes
+    assert "the label map “seg” is the mask to compare with (labels above 0)" in intake.notes
+    assert "P1" not in "".join(intake.notes)
 
 
 def test_a_disc_is_read_without_a_word_on_what_lies_beside_its_images():

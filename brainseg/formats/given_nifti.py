@@ -22,7 +22,7 @@ from brainseg.formats.sequence_guess import (
     SequenceGuess,
     guess_sequence,
 )
-from brainseg.formats.subjects import identifier_of, is_label_map
+from brainseg.formats.subjects import identifier_of, is_label_map, label_map_word
 from brainseg.formats.window import to_eight_bits
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
@@ -30,7 +30,7 @@ _MOST_LABELS = 64
 OTHER_SUBJECT = (
     "its name tells another subject or session than that of the files used: give one at a time"
 )
-_LABELS = "it is a label map (a mask), not a picture"
+_LABELS = "it is a mask, not a picture"
 _OF_VOLUMES = {3: SEQUENCES, 4: (FLAIR, PRE_CONTRAST, POST_CONTRAST, None)}
 """The order of 4D files: of three ours, of four that of the Medical Segmentation Decathlon."""
 
@@ -120,10 +120,12 @@ def _mask_of(items: list[Given], series: Sequence[Series]) -> tuple[np.ndarray |
         except DecodeError:
             continue
     if len(masks) == 1:
-        notes.append(f"{shown_name(masks[0][0])} is the mask to compare with (labels above 0)")
+        notes.append(f"{label_map_word(masks[0][0])} is the mask to compare with (labels above 0)")
     used = masks[0][0] if len(masks) == 1 else None
     notes += [
-        f"{shown_name(item.name)} was left out: {_LABELS}" for item in items if item.name != used
+        f"{label_map_word(item.name)} was left out: {_LABELS}"
+        for item in items
+        if item.name != used
     ]
     return (masks[0][1] if used else None), notes
 

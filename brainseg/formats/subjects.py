@@ -63,6 +63,12 @@ def is_label_map(name: str) -> bool:
     return read_words(base_of(name), is_name=True).kind == LABEL_MAP
 
 
+def label_map_word(name: str) -> str:
+    """Return what a label map is called in notes, which reports repeat: never by its file's name."""
+    said = read_words(base_of(name), is_name=True).recognised
+    return f"the label map “{said[0]}”" if said else "a label map"
+
+
 def _is_of_sequence(part: str) -> bool:
     tokens = tokens_of(part)
     return any(is_known(token) or token in _TECHNIQUE.split() for token in tokens)
