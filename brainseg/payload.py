@@ -11,6 +11,7 @@ import imagecodecs
 import numpy as np
 
 from brainseg import RESEARCH_USE
+from brainseg.formats.orientation import sides_of
 from brainseg.imaging import COLOURS, as_hex
 from brainseg.record import CaseRecord, Predicted
 from brainseg.volume import FLAIR, Volume
@@ -38,11 +39,11 @@ def case_payload(record: CaseRecord) -> bytes:
 
         The header holds ``version``, ``case``, ``shape`` (n, h, w), ``slice_numbers``, ``sequences``,
         ``copies`` (sequence -> the one it repeats), ``mask_there`` (a flag a slice), ``spacing_mm``
-        (slice, which may be null, row, column; or null), ``orientation`` (see :func:`orientation_of`),
-        ``notes``, ``warnings``, ``steps``, ``threshold``, ``made_by`` and ``min_component_fraction``
-        (null without a prediction), ``other`` (null, or the same three of it), ``colours`` (see
-        :data:`brainseg.imaging.COLOURS`, as #rrggbb), ``research_use``, and ``blobs`` (name -> offset,
-        bytes).
+        (slice, which may be null, row, column; or null), ``orientation`` (see
+        :func:`brainseg.formats.orientation.sides_of`), ``notes``, ``warnings``, ``steps``,
+        ``threshold``, ``made_by`` and ``min_component_fraction`` (null without a prediction), ``other``
+        (null, or the same three of it), ``colours`` (see :data:`brainseg.imaging.COLOURS`, as
+        #rrggbb), ``research_use``, and ``blobs`` (name -> offset, bytes).
     """
     volume, predicted = record.volume, record.predicted
     copies = copies_of_flair(volume)
@@ -68,9 +69,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "copies": copies,
         "mask_there": [bool(known) for known in record.there],
         "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
-        "orientation": orientation_of(
-            volume.directions if volume.affine is None else volume.affine
-        ),
+        "orientation": sides_of(volume.affine, volume.directions),
         "notes": list(volume.notes),
         "warnings": list(record.warnings),
         "steps": STEPS,
@@ -113,32 +112,6 @@ def in_steps(probability: np.ndarray) -> np.ndarray:
 def threshold_on_steps(threshold: float) -> float:
     """Return the threshold, 0..1, at which the viewer opens: the nearest whole step, a half upwards."""
     return math.floor(threshold * STEPS + 0.5) / STEPS
-
-
-def orientation_of(affine: np.ndarray | None) -> dict[str, str] | None:
-    """Return the patient's side at each edge of a slice, or None where the source does not say.
-
-    Args:
-        affine: (4, 4) from (slice, row, column) to world mm, RAS+ as in NIfTI, or (3, 3), the
-            directions alone, or None.
-
-    Returns:
-        ``left``, ``right``, ``top``, ``bottom`` (of the picture), ``first``, ``last`` (slice), each a
-        letter of L, R, A, P, S, I: the side that the axis points to most.
-    """
-    if affine is None:
-        return None
-    to_slice, to_row, to_column = (np.asarray(affine, float)[:3, axis] for axis in range(3))
-    edges = {}
-    for (low, high), axis in (
-        (("first", "last"), to_slice),
-        (("top", "bottom"), to_row),
-        (("left", "right"), to_column),
-    ):
-        most = int(np.argmax(np.abs(axis)))
-        negative, positive = ("LR", "PA", "IS")[most]
-        edges[low], edges[high] = (negative, positive) if axis[most] > 0 else (positive, negative)
-    return edges
 
 
 def _made(predicted: Predicted | None) -> dict[str, object]:

@@ -13,7 +13,7 @@ from brainseg.errors import DecodeError
 from brainseg.formats import InputFile, assemble, open_inputs
 from brainseg.formats.dicom import read_images
 from brainseg.formats.dicom_pixels import decode_pixels
-from brainseg.payload import orientation_of
+from brainseg.formats.orientation import sides_of
 from brainseg.record import record_of_intake
 from brainseg.volume import FLAIR, POST_CONTRAST
 
@@ -258,7 +258,7 @@ def test_a_missing_slice_is_a_warning_and_leaves_the_distance_of_slices_unknown(
     intake = open_inputs(files[:2] + files[3:])
     assert intake.grid.spacing_mm == (None, 0.9, 0.9)
     assert intake.grid.affine is None
-    assert orientation_of(intake.grid.directions) == orientation_of(open_inputs(files).grid.affine)
+    assert sides_of(None, intake.grid.directions) == sides_of(open_inputs(files).grid.affine)
     assert "not evenly spaced (5 to 10 mm, widest behind slice 2" in intake.series[0].warnings[0]
 
 

@@ -5,8 +5,9 @@ import pytest
 from pages import unpack
 
 from brainseg import RESEARCH_USE
+from brainseg.formats.orientation import sides_of
 from brainseg.models import Standing
-from brainseg.payload import STEPS, case_payload, in_steps, orientation_of
+from brainseg.payload import STEPS, case_payload, in_steps
 from brainseg.prediction import Prediction
 from brainseg.record import CaseRecord, Predicted
 from brainseg.volume import Volume
@@ -107,6 +108,6 @@ def test_known_geometry_is_passed_on():
 def test_the_side_is_the_one_an_oblique_axis_points_to_most(axis):
     affine = np.eye(4)
     affine[:3, :3] += 0.2
-    edges = orientation_of(affine)
+    edges = sides_of(affine)
     low, high = (("first", "last"), ("top", "bottom"), ("left", "right"))[axis]
     assert edges[low] + edges[high] == ("LR", "PA", "IS")[axis]

@@ -10,9 +10,10 @@ from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes, file_stem, png_bytes
 from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes, nifti_bytes_as_source
-from brainseg.exports.stamp import stamped
+from brainseg.exports.stamp import lettered, stamped
 from brainseg.exports.tables import case_table, slice_table
 from brainseg.formats import DicomSource, NiftiSource
+from brainseg.formats.orientation import sides_of
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, hatch, shown
 from brainseg.record import CaseRecord
 from brainseg.report import case_report
@@ -121,7 +122,8 @@ def predicted_nifti_files(
 def overlay(record: CaseRecord, place: int) -> np.ndarray:
     """Return a slice, (h, w, 3) uint8, its FLAIR with the mask and the prediction outlined.
 
-    Components that were removed from the prediction are hatched.
+    Components that were removed from the prediction are hatched. The patient's sides stand at the edges
+    where the orientation is known.
 
     Args:
         record: of the case.
@@ -133,7 +135,7 @@ def overlay(record: CaseRecord, place: int) -> np.ndarray:
     if record.predicted:
         picture = hatch(picture, record.predicted.split.removed[place])
         picture = contour(picture, record.predicted.mask[place], colour=PREDICTION_COLOUR)
-    return picture
+    return lettered(picture, sides_of(record.volume.affine, record.volume.directions))
 
 
 def slice_stems(record: CaseRecord) -> list[str]:

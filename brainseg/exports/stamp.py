@@ -1,6 +1,6 @@
-"""Warnings drawn into a picture that leaves the application, so that they stay with it."""
+"""Warnings and the patient's sides drawn into a picture that leaves the application, to stay with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,31 @@ def stamped(picture: np.ndarray, warnings: Sequence[str]) -> np.ndarray:
     left = (wide - width) // 2
     below[:, left : left + width] = picture
     return np.concatenate([np.asarray(band), below])
+
+
+def lettered(picture: np.ndarray, sides: Mapping[str, str] | None) -> np.ndarray:
+    """Return a copy of a picture with the letter of the patient's side at each edge.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        sides: ``left``, ``right``, ``top`` and ``bottom`` to a letter; None where the orientation is
+            unknown: then the picture itself.
+    """
+    if sides is None:
+        return picture
+    height, width = picture.shape[:2]
+    font = ImageFont.truetype(FONT, max(_LEAST_FONT_PX, round(max(height, width) * _FONT_SHARE)))
+    inset = round(font.size * 0.8)
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    for edge, place in {
+        "left": (inset, height // 2),
+        "right": (width - inset, height // 2),
+        "top": (width // 2, inset),
+        "bottom": (width // 2, height - inset),
+    }.items():
+        draw.text(place, sides[edge], "white", font, "mm", stroke_width=1, stroke_fill="black")
+    return np.asarray(image)
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:

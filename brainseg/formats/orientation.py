@@ -6,14 +6,20 @@ flipped, never interpolated, so every voxel keeps its value and an export lies o
 """
 
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 
 from brainseg.formats.limits import MIN_SIDE_PX
 
-_SHOWN = (2, 1, 0)
-"""For slices, rows and columns: the axis of RAS+ that each runs along."""
+AXIAL, CORONAL, SAGITTAL = "axial", "coronal", "sagittal"
+
+_RIGHT, _FRONT, _TOP = 0, 1, 2
+"""The axes of RAS+."""
+
+_PICTURES = {_TOP: (_FRONT, _RIGHT), _FRONT: (_TOP, _RIGHT), _RIGHT: (_TOP, _FRONT)}
+"""For slices along an axis of RAS+: the axes that rows and columns of their picture run against."""
+
+_PLANES = {_TOP: AXIAL, _FRONT: CORONAL, _RIGHT: SAGITTAL}
 
 NO_ORIENTATION = (
     "it holds no orientation: that its slices are axial is assumed, left and right unknown"
@@ -65,31 +71,73 @@ class Orientation:
 def towards_axial(affine: np.ndarray, shape: tuple[int, int, int]) -> Orientation:
     """Return the orientation that shows a file's planes as axial as its axes allow.
 
-    Of the six ways to name the axes the one is taken whose directions agree best with those of an axial
-    picture, so an oblique volume keeps its own planes, the nearest to axial. Where these would be too
-    narrow to segment, as with a few coronal slices, the planes are those that are wide enough.
+    An oblique volume keeps its own planes, the nearest to axial. Where these would be too narrow to
+    segment, as with a few coronal or sagittal slices, the planes are those that are wide enough. Each
+    is shown as radiologists look at it: the patient's right on the left of an axial or coronal
+    picture, the face on the left of a sagittal one.
 
     Args:
         affine: (4, 4), from the file's three axes to RAS+; see :func:`is_usable`.
         shape: of the file's array.
     """
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    followed = _followed(affine)
+    file_axis = {ras: axis for axis, (ras, _) in enumerate(followed)}
 
-    def agreement(axes: tuple[int, ...]) -> tuple[bool, float]:
-        is_wide = min(shape[axes[1]], shape[axes[2]]) >= MIN_SIDE_PX
-        return is_wide, sum(
-            abs(directions[ras, axis]) for ras, axis in zip(_SHOWN, axes, strict=True)
-        )
+    def is_wide(slices: int) -> bool:
+        return min(shape[file_axis[ras]] for ras in _PICTURES[slices]) >= MIN_SIDE_PX
 
-    axes = max(permutations(range(3)), key=agreement)
-    # Slices rise, rows and columns fall along the axis of the body that they follow most.
-    main = [directions[np.argmax(np.abs(directions[:, axis])), axis] for axis in axes]
-    return Orientation(axes, (bool(main[0] < 0), bool(main[1] > 0), bool(main[2] > 0)))
+    slices = next(filter(is_wide, (_TOP, _FRONT, _RIGHT)), _TOP)
+    row, column = _PICTURES[slices]
+    axes = (file_axis[slices], file_axis[row], file_axis[column])
+    rises = [followed[axis][1] for axis in axes]
+    return Orientation(axes, (not rises[0], rises[1], rises[2]))
+
+
+def _followed(affine: np.ndarray) -> list[tuple[int, bool]]:
+    """Return for each axis of an affine the axis of RAS+ that it follows most, and whether it rises.
+
+    No two follow the same one.
+    """
+    # Not above: a cohort of pictures opens without it.
+    from nibabel.orientations import io_orientation
+
+    return [(int(ras), bool(sign > 0)) for ras, sign in io_orientation(affine)]
+
+
+def plane_of(affine: np.ndarray) -> str:
+    """Return what the slices of a shown stack's affine are: axial, coronal or sagittal."""
+    return _PLANES[_followed(affine)[0][0]]
 
 
 def is_axial(affine: np.ndarray) -> bool:
-    """Return whether the slices of a shown stack's affine lie along the body more than across it."""
-    return int(np.argmax(np.abs(affine[:3, 0] / np.linalg.norm(affine[:3, 0])))) == 2
+    """Return whether the slices of a shown stack's affine are axial rather than coronal or sagittal."""
+    return plane_of(affine) == AXIAL
+
+
+def sides_of(
+    affine: np.ndarray | None, directions: np.ndarray | None = None
+) -> dict[str, str] | None:
+    """Return the patient's side at each edge of a slice, or None where the source does not say.
+
+    Args:
+        affine: (4, 4) from (slice, row, column) to world mm, RAS+ as in NIfTI, or None.
+        directions: (3, 3), the directions alone, where there is no affine; or None.
+
+    Returns:
+        ``left``, ``right``, ``top``, ``bottom`` (of the picture), ``first``, ``last`` (slice), each a
+        letter of L, R, A, P, S, I: the side that the axis points to most.
+    """
+    if affine is None:
+        if directions is None:
+            return None
+        affine = np.eye(4)
+        affine[:3, :3] = directions
+    sides = {}
+    edges = (("first", "last"), ("top", "bottom"), ("left", "right"))
+    for (low, high), (ras, rises) in zip(edges, _followed(affine), strict=True):
+        letters = ("LR", "PA", "IS")[ras]
+        sides[low], sides[high] = letters if rises else reversed(letters)
+    return sides
 
 
 def is_usable(affine: np.ndarray) -> bool:
@@ -122,8 +170,10 @@ def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]
         affine: (4, 4) of the stack as shown, (slice, row, column) to RAS+.
     """
     if not is_axial(affine):
-        told = "its slices are not axial, as all are that the model learned from"
-        return ("shown as acquired, for axial slices would be too narrow",), (told,)
+        plane = plane_of(affine)
+        side = "face" if plane == SAGITTAL else "patient's right"
+        note = f"shown as {plane} slices, the {side} on the left: axial ones would be too narrow"
+        return (note,), ("its slices are not axial, but all that the model learned from are",)
     _, tall, wide = spacing_of(affine)
     notes = ("shown as axial slices, the patient's right on the left of the picture",)
     if max(tall, wide) < 1.5 * min(tall, wide):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from reportlab.lib.units import mm
 
+from brainseg.formats.orientation import sides_of
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, REMOVED_COLOUR
 from brainseg.measures import by_slice, diameters, measure_volume
 from brainseg.record import SYNTHETIC, CaseRecord
@@ -93,11 +94,11 @@ def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> Non
         removed = record.predicted.split.removed[place]
         if removed.any():
             outlines.append(Outline("removed", removed, REMOVED_COLOUR, hatched=True))
+    sides = sides_of(record.volume.affine, record.volume.directions)
     left, right = page.columns(1, 1)
-    left.picture(
-        pixels, f"{FLAIR}, slice {number} of {_range(record.slice_numbers)}", highest=highest
-    )
-    right.picture(pixels, _why_this_slice(record, place), outlines, highest)
+    caption = f"{FLAIR}, slice {number} of {_range(record.slice_numbers)}"
+    left.picture(pixels, caption, highest=highest, sides=sides)
+    right.picture(pixels, _why_this_slice(record, place), outlines, highest, sides)
 
 
 def _diameters(mask: np.ndarray, record: CaseRecord) -> tuple[Ends, ...]:
@@ -211,6 +212,7 @@ def _model(block: Block, record: CaseRecord) -> None:
 def _known(record: CaseRecord) -> dict[str, object]:
     volume = record.volume
     height, width = volume.pixels.shape[1:3]
+    sides = sides_of(volume.affine, volume.directions)
     spacing = None
     if volume.spacing_mm is not None:
         between, row, column = volume.spacing_mm
@@ -224,7 +226,9 @@ def _known(record: CaseRecord) -> dict[str, object]:
         "Usable masks": f"{int(record.there.sum())} of {len(volume)}",
         "Sequences": _sequences(record),
         "Spacing": spacing,
-        "Orientation": None if volume.affine is None else "as in the source's affine",
+        "Orientation": None
+        if sides is None
+        else f"{sides['left']} on the left, {sides['top']} on top",
     }
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from PIL import Image
-from reportlab.lib.colors import Color
+from reportlab.lib.colors import Color, black, white
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import FILL_EVEN_ODD
 from reportlab.pdfgen.pathobject import PDFPathObject
 from reportlab.platypus import Flowable
 
-from brainseg.report.text import INK, REGULAR, style, width_of
+from brainseg.report.text import BOLD, INK, REGULAR, style, width_of
 
 HATCH_PT = 3
 """Horizontal distance of the lines of a hatch, in points."""
@@ -44,15 +44,21 @@ class Outline:
 
 
 class Picture(Flowable):
-    """Pixels, with outlines along their edges."""
+    """Pixels, with outlines along their edges and the letters of the patient's sides."""
 
     def __init__(
-        self, pixels: np.ndarray, outlines: list[Outline], width: float, highest: float
+        self,
+        pixels: np.ndarray,
+        outlines: list[Outline],
+        width: float,
+        highest: float,
+        sides: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         grey = pixels.ndim == 3 and (pixels == pixels[..., :1]).all()
         self.pixels = np.ascontiguousarray(pixels[..., 0] if grey else pixels)
         self.outlines = outlines
+        self.sides = sides
         self.scale = min(width / pixels.shape[1], highest / pixels.shape[0])
         self.width, self.height = pixels.shape[1] * self.scale, pixels.shape[0] * self.scale
 
@@ -63,6 +69,27 @@ class Picture(Flowable):
         )
         for outline in self.outlines:
             self._draw(outline)
+        if self.sides is not None:
+            self._letter(self.sides)
+
+    def _letter(self, sides: Mapping[str, str]) -> None:
+        """Write each edge's letter, white with a black rim."""
+        inset, size = 7, 9
+        places = {
+            "left": (inset, self.height / 2),
+            "right": (self.width - inset, self.height / 2),
+            "top": (self.width / 2, self.height - inset),
+            "bottom": (self.width / 2, inset),
+        }
+        self.canv.saveState()
+        self.canv.setFont(BOLD, size)
+        self.canv.setLineWidth(1.6)
+        self.canv.setStrokeColor(black)
+        self.canv.setFillColor(white)
+        for rim in (True, False):
+            for edge, (x, y) in places.items():
+                self.canv.drawCentredString(x, y - 0.36 * size, sides[edge], mode=1 if rim else 0)
+        self.canv.restoreState()
 
     def _draw(self, outline: Outline) -> None:
         self.canv.saveState()

@@ -153,6 +153,7 @@ class Block:
         caption: str,
         outlines: Iterable[Outline] = (),
         highest: float = 95 * mm,
+        sides: Mapping[str, str] | None = None,
     ) -> None:
         """Add a picture as wide as the column, its outlines as sharp lines, caption and legend below.
 
@@ -161,9 +162,11 @@ class Block:
             caption: a line below.
             outlines: regions drawn over it.
             highest: in points; a picture that would be higher is drawn narrower.
+            sides: ``left``, ``right``, ``top`` and ``bottom`` to the letter of the patient's side
+                there; None where the orientation is unknown.
         """
         drawn = list(outlines)
-        self.flowables.append(Picture(pixels, drawn, self.width, highest))
+        self.flowables.append(Picture(pixels, drawn, self.width, highest, sides))
         self.space(0.8)
         self.flowables.append(paragraph(self._drawn(caption), style(8, colour=MUTED)))
         if drawn:

@@ -1,7 +1,7 @@
-// A ruler and an ellipse, drawn by hand on axial slices, with what they measure.
+// A ruler and an ellipse, drawn by hand on slices, with what they measure.
 
 import { ellipseStatistics } from "./measure.js";
-import { AXIAL, cut } from "./planes.js";
+import { SLICE, cut } from "./planes.js";
 
 const COLOUR = "#ffffff";
 
@@ -62,7 +62,7 @@ export function measured(drawing, data, sequence) {
       ? `${Math.hypot(du * spacing[2], dv * spacing[1]).toFixed(1)} mm`
       : `${Math.hypot(du, dv).toFixed(1)} px`;
   }
-  const plane = cut(data.pixels(sequence), data.shape, AXIAL, [0, 0, drawing.z]);
+  const plane = cut(data.pixels(sequence), data.shape, SLICE, [0, 0, drawing.z]);
   const box = [...drawing.from, ...drawing.to];
   const { pixels, mean, deviation } = ellipseStatistics(plane.pixels, plane.width, box);
   if (!pixels) return "no pixel inside";
@@ -74,7 +74,7 @@ export function measured(drawing, data, sequence) {
 
 /** Draws the drawings that lie on the shown slice. */
 export function drawDrawings(context, tile, drawings, data, sequence, z) {
-  if (tile.plane !== AXIAL) return;
+  if (!tile.plane.isSlice) return;
   for (const drawing of drawings.filter((one) => one.z === z)) {
     const [x0, y0] = tile.toScreen(...drawing.from);
     const [x1, y1] = tile.toScreen(...drawing.to);

@@ -1,7 +1,7 @@
 // What is drawn over the pictures: mask, prediction, their agreement, diameters and the crosshair.
 
 import { KEPT, REMOVED } from "./components.js";
-import { AXIAL, cut, pixelOf } from "./planes.js";
+import { cut, pixelOf } from "./planes.js";
 import { differenceOf, heatOf, rgbOf, spreadOf } from "./ramps.js";
 
 const [BOTH, PREDICTION_ONLY, MASK_ONLY] = [1, 2, 3];
@@ -79,7 +79,7 @@ function drawFound(context, tile, data, plane, look, shows, z) {
   }
   if (seen.agreement) {
     const agreement = agreementOf(plane(data.mask), classes);
-    if (tile.plane !== AXIAL || data.maskThere[z]) {
+    if (!tile.plane.isSlice || data.maskThere[z]) {
       const ofClass = [null, ...agreementColours(colours, shows)];
       paint(context, tile, agreement, (kind) => ofClass[kind], look.mask.opacity.fill);
     }

@@ -1,23 +1,22 @@
 // Draws slices, planes and 3D with NiiVue (https://niivue.com), which needs WebGL 2.
 
 import { MULTIPLANAR_TYPE, NVImage, Niivue, SHOW_RENDER, SLICE_TYPE } from "../niivue/niivue.js";
-import { AXIAL, CORONAL, SAGITTAL, Tile } from "./planes.js";
+import { Tile } from "./planes.js";
 
 const HEADER_BYTES = 352;
 const UINT8 = 2;
-const PLANES = [AXIAL, CORONAL, SAGITTAL];
-const VIEWS = {
-  slice: SLICE_TYPE.AXIAL,
-  planes: SLICE_TYPE.MULTIPLANAR,
-  render: SLICE_TYPE.RENDER,
-};
+const PLANES = [SLICE_TYPE.AXIAL, SLICE_TYPE.CORONAL, SLICE_TYPE.SAGITTAL];
+/** The direction that 3D opens from, in degrees: a little left of the face and above it. */
+const [AZIMUTH, ELEVATION] = [160, 15];
 
+/** Draws a volume as it lies in the patient; NiiVue's world is the patient's, RAS+. */
 export class NiivueStage {
-  static views = Object.keys(VIEWS);
+  static views = ["slice", "planes", "render"];
 
   constructor(host) {
     this.canvas = document.createElement("canvas");
     this.canvas.className = "picture";
+    this.canvas.setAttribute("aria-label", "3D: turn it with the mouse, or with H, J, K and L");
     host.append(this.canvas);
     this.niivue = new Niivue({
       backColor: [0, 0, 0, 1],
@@ -34,10 +33,14 @@ export class NiivueStage {
       cycleClipPlaneHotKey: "",
       multiplanarShowRender: SHOW_RENDER.NEVER,
       multiplanarLayout: MULTIPLANAR_TYPE.GRID,
-      isRadiologicalConvention: false,
-      sagittalNoseLeft: false,
+      isRadiologicalConvention: true,
+      sagittalNoseLeft: true,
       logLevel: "error",
     });
+    /** Called after 3D was turned. */
+    this.onTurn = () => {};
+    Object.assign(this.niivue.scene, { renderAzimuth: AZIMUTH, renderElevation: ELEVATION });
+    this.niivue.scene.onAzimuthElevationChange = () => this.onTurn();
     this.ready = this.niivue.attachToCanvas(this.canvas, false).then(() => skipGradient(this.niivue));
     this.labels = null;
     this.window = [0, 255];
@@ -50,22 +53,24 @@ export class NiivueStage {
    * @param {Uint8Array} pixels (n, h, w)
    * @param {number[]} shape [n, h, w]
    * @param {number[]} voxel width, height and depth of a voxel, in any one unit
+   * @param {Anatomy} anatomy how the volume lies in the patient; see planes.js
    */
-  async show(pixels, shape, voxel) {
+  async show(pixels, shape, voxel, anatomy) {
     await this.ready;
-    const same = this.shape && String([shape, voxel]) === String([this.shape, this.voxel]);
-    Object.assign(this, { shape, voxel });
+    const geometry = String([shape, voxel, anatomy.axes]);
+    const same = geometry === this.geometry;
+    Object.assign(this, { shape, voxel, anatomy, geometry });
     if (same && this.pixels) {
       // A texture that is only filled anew keeps its shaders and its place.
-      this.niivue.volumes[0].img = upended(pixels, shape);
+      this.niivue.volumes[0].img = pixels;
       this.pixels = pixels;
       this.stale = true;
       return;
     }
     this.pixels = pixels;
-    this.labels = null;
+    this.labels = this.labelsAsked = null;
     for (const volume of [...this.niivue.volumes]) this.niivue.removeVolume(volume);
-    const volume = await image(pixels, shape, voxel, "gray", 1);
+    const volume = await this.image(pixels, "gray", 1);
     // As the last scene was: then the next one needs no second upload.
     [volume.cal_min, volume.cal_max] = this.window;
     this.niivue.addVolume(volume);
@@ -85,20 +90,25 @@ export class NiivueStage {
   draw({ view, position, window, zoom, pan, smooth }) {
     const { niivue } = this;
     this.fill();
-    const [n, h, w] = this.shape;
-    const [dx, dy] = this.voxel;
-    const [x, y, z] = position;
-    niivue.opts.sliceType = VIEWS[view];
-    niivue.scene.crosshairPos = [(x + 0.5) / w, (h - y - 0.5) / h, (z + 0.5) / n];
+    const { planes, slice, towardsRas } = this.anatomy;
+    niivue.opts.sliceType = {
+      slice: PLANES[planes.indexOf(slice)],
+      planes: SLICE_TYPE.MULTIPLANAR,
+      render: SLICE_TYPE.RENDER,
+    }[view];
+    niivue.scene.crosshairPos = towardsRas.map(({ axis, flipped }) => {
+      const share = (position[axis] + 0.5) / this.size(axis);
+      return flipped ? 1 - share : share;
+    });
     if (view !== "render") {
-      const [cx, cy] = [((w - 1) / 2) * dx, ((h - 1) / 2) * dy];
-      const cz = ((n - 1) / 2) * this.voxel[2];
-      niivue.scene.pan2Dxyzmm = [
-        cx - zoom * (cx - pan[0] * dx),
-        cy - zoom * (cy + pan[1] * dy),
-        cz - zoom * cz,
-        zoom,
-      ];
+      // The pictures run from right to left, front to back and top to bottom: against the axes of RAS+.
+      const panned = [0, 0, 0];
+      [panned[slice.u.axis], panned[slice.v.axis]] = [-pan[0], -pan[1]];
+      const shifts = towardsRas.map(({ axis }) => {
+        const centre = ((this.size(axis) - 1) / 2) * this.voxel[axis];
+        return centre - zoom * (centre - panned[axis] * this.voxel[axis]);
+      });
+      niivue.scene.pan2Dxyzmm = [...shifts, zoom];
     }
     if (String(window) !== String(this.window) || smooth !== this.smooth || this.stale) {
       [niivue.volumes[0].cal_min, niivue.volumes[0].cal_max] = window;
@@ -108,6 +118,9 @@ export class NiivueStage {
     } else {
       niivue.drawScene();
     }
+    // NiiVue's own keys turn the head; a plane has none, and no ring around it.
+    this.canvas.tabIndex = view === "render" ? 0 : -1;
+    if (view !== "render") this.canvas.blur();
     return view === "render" ? [] : this.tiles();
   }
 
@@ -121,29 +134,35 @@ export class NiivueStage {
 
   tiles() {
     const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth);
-    const [n, h] = this.shape;
-    const [dx, dy, dz] = this.voxel;
-    // The edge of the first pixel, and the size of one, in the millimetres of NiiVue's plane.
-    const grids = {
-      [AXIAL]: [-0.5 * dx, (h - 0.5) * dy, dx, dy],
-      [CORONAL]: [-0.5 * dx, (n - 0.5) * dz, dx, dz],
-      [SAGITTAL]: [-0.5 * dy, (n - 0.5) * dz, dy, dz],
-    };
     return this.niivue.screenSlices
       .filter((slice) => slice.axCorSag < PLANES.length)
       .map((slice) => {
-        const plane = PLANES[slice.axCorSag];
+        const plane = this.anatomy.planes[slice.axCorSag];
         const [left, top, width, height] = slice.leftTopWidthHeight.map((px) => px / ratio);
-        const [u, v, du, dv] = grids[plane];
+        const [du, dv] = [this.voxel[plane.u.axis], this.voxel[plane.v.axis]];
+        // The edge of the first pixel, in the millimetres of NiiVue's plane: u and v run against them.
+        const [u, v] = [plane.u, plane.v].map(({ axis }) => (this.size(axis) - 0.5) * this.voxel[axis]);
         const [sx, sy] = [width / slice.fovMM[0], height / slice.fovMM[1]];
         const px = left + (u - slice.leftTopMM[0]) * sx;
         const py = top + height - (v - slice.leftTopMM[1]) * sy;
-        return new Tile(plane, [left, top, width, height], px, py, du * sx, dv * sy);
+        return new Tile(plane, [left, top, width, height], px, py, -du * sx, dv * sy);
       });
   }
 
+  /** Returns the number of voxels along an axis: 0 column, 1 row, 2 slice. */
+  size(axis) {
+    return this.shape[2 - axis];
+  }
+
+  /** Returns the sides of the patient around 3D as it is turned now; null where unknown. */
+  edgesSeen() {
+    const { renderAzimuth, renderElevation } = this.niivue.scene;
+    const turned = this.niivue.calculateModelMatrix(renderAzimuth, renderElevation);
+    return this.anatomy.edgesSeen([turned[0], turned[4], turned[8]], [turned[1], turned[5], turned[9]]);
+  }
+
   /**
-   * Shows classes of voxels in 3D.
+   * Shows classes of voxels in 3D, or takes them away, for in the planes they would cover the layers.
    *
    * @param {Uint8Array|null} labels (n, h, w): 0 is nothing, k has the colour k - 1
    * @param {number[][]} colours [r, g, b] 0..255 of each class
@@ -151,10 +170,12 @@ export class NiivueStage {
    */
   async setLabels(labels, colours, opacity) {
     await this.ready;
+    const asked = (this.labelsAsked = {});
+    const made = labels && (await this.image(labels, "gray", opacity));
+    if (asked !== this.labelsAsked) return; // others were asked for meanwhile
     if (this.labels) this.niivue.removeVolume(this.labels);
-    this.labels = null;
-    if (labels) {
-      this.labels = await image(labels, this.shape, this.voxel, "gray", opacity);
+    this.labels = made;
+    if (made) {
       const all = [[0, 0, 0], ...colours];
       this.labels.setColormapLabel({
         R: all.map((colour) => colour[0]),
@@ -166,6 +187,16 @@ export class NiivueStage {
       });
       this.niivue.addVolume(this.labels);
     }
+  }
+
+  /** Returns an array of this volume's shape as NiiVue takes it. */
+  image(array, colormap, opacity) {
+    const affine = this.anatomy.towardsRas.map(({ axis, flipped }) => {
+      const row = [0, 0, 0, flipped ? (this.size(axis) - 1) * this.voxel[axis] : 0];
+      row[axis] = flipped ? -this.voxel[axis] : this.voxel[axis];
+      return row;
+    });
+    return nifti(array, this.shape, this.voxel, affine, colormap, opacity);
   }
 
   destroy() {
@@ -206,21 +237,12 @@ export function hasWebGl() {
   return context !== null;
 }
 
-/** Returns pixels with their rows from the bottom, as NIfTI's y axis points. */
-function upended(pixels, [n, h, w]) {
-  const rows = new Uint8Array(pixels.length);
-  for (let z = 0; z < n; z++) {
-    for (let y = 0; y < h; y++) {
-      const from = (z * h + y) * w;
-      rows.set(pixels.subarray(from, from + w), (z * h + h - 1 - y) * w);
-    }
-  }
-  return rows;
-}
-
-/** Returns a volume as NiiVue takes it: a NIfTI-1 file in memory (Cox et al. 2004). */
-async function image(pixels, shape, [dx, dy, dz], colormap, opacity) {
-  const [n, h, w] = shape;
+/**
+ * Returns a volume as NiiVue takes it: a NIfTI-1 file in memory (Cox et al. 2004).
+ *
+ * @param {number[][]} affine three rows, from column, row and slice to the patient's right, front and top
+ */
+async function nifti(pixels, [n, h, w], [dx, dy, dz], affine, colormap, opacity) {
   const buffer = new ArrayBuffer(HEADER_BYTES + pixels.length);
   const header = new DataView(buffer);
   header.setInt32(0, 348, true);
@@ -232,10 +254,8 @@ async function image(pixels, shape, [dx, dy, dz], colormap, opacity) {
   header.setFloat32(112, 1, true);
   header.setFloat32(124, 255, true); // cal_max
   header.setInt16(254, 1, true); // sform
-  [dx, 0, 0, 0, 0, dy, 0, 0, 0, 0, dz, 0].forEach((value, i) =>
-    header.setFloat32(280 + 4 * i, value, true),
-  );
+  affine.flat().forEach((value, i) => header.setFloat32(280 + 4 * i, value, true));
   [0x6e, 0x2b, 0x31, 0].forEach((letter, i) => header.setUint8(344 + i, letter)); // "n+1"
-  new Uint8Array(buffer, HEADER_BYTES).set(upended(pixels, shape));
+  new Uint8Array(buffer, HEADER_BYTES).set(pixels);
   return NVImage.new(buffer, "case.nii", colormap, opacity);
 }

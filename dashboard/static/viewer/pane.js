@@ -3,7 +3,8 @@
 import { drawDiameters, drawDrawings } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
 import { Legend, legendOf, paintLegend } from "./legend.js";
-import { AXIAL, axisOf, voxelAt } from "./planes.js";
+import { voxelAt } from "./planes.js";
+import { Sides } from "./sides.js";
 
 const WHEEL_PER_SLICE = 60;
 const PX_PER_SLICE = 8;
@@ -28,19 +29,14 @@ export class Pane {
         return [place, corner];
       }),
     );
-    this.edges = Object.fromEntries(
-      ["left", "right", "top", "bottom"].map((place) => {
-        const edge = document.createElement("div");
-        edge.className = `edge ${place}`;
-        return [place, edge];
-      }),
-    );
     this.legend = new Legend();
+    this.sides = new Sides();
+    this.stage.onTurn = () => this.showSides("render");
     this.root.append(
       this.overlay,
+      this.sides.root,
       this.legend.root,
       ...Object.values(this.corners),
-      ...Object.values(this.edges),
     );
     this.tiles = [];
     this.turned = 0;
@@ -52,7 +48,8 @@ export class Pane {
   /** @param shows which of two compared predictions, or their difference; see layers.js */
   async show(sequence, data, voxel, shows = PREDICTION) {
     Object.assign(this, { sequence, shows });
-    await this.stage.show(data.pixels(sequence), data.shape, voxel);
+    this.anatomy = data.anatomy;
+    await this.stage.show(data.pixels(sequence), data.shape, voxel, data.anatomy);
   }
 
   /** Draws the picture and what lies over it. */
@@ -64,14 +61,15 @@ export class Pane {
     this.overlay.height = Math.max(1, Math.round(height * ratio));
     // In 3D NiiVue turns the head with the mouse.
     this.overlay.style.pointerEvents = state.view === "render" ? "none" : "auto";
-    const context = this.overlay.getContext("2d");
+    // So it is always drawn by the processor: what else draws it differs by a grey level from time to time.
+    const context = this.overlay.getContext("2d", { willReadFrequently: true });
     context.scale(ratio, ratio);
     const { viewer } = this;
     this.legend.show(legendOf(data, state.look, this.shows));
     for (const tile of this.tiles) {
       drawLayers(context, tile, data, state.position, state.look, this.shows);
       if (state.view === "planes") drawCrosshair(context, tile, data.shape, state.position);
-      if (tile.plane === AXIAL) {
+      if (tile.plane.isSlice) {
         for (const { diameters, colour } of viewer.diametersToDraw()) {
           drawDiameters(context, tile, diameters, colour);
         }
@@ -79,16 +77,27 @@ export class Pane {
         drawDrawings(context, tile, drawn, data, this.sequence, state.position[2]);
       }
     }
+    this.showSides(state.view);
   }
 
-  /** Writes the corners: {"top-left": text, ...}; and the sides of the patient where known. */
-  write(corners, edges) {
+  /** Writes the corners: {"top-left": text, ...}. */
+  write(corners) {
     for (const [place, element] of Object.entries(this.corners)) {
       element.textContent = corners[place] ?? "";
     }
-    for (const [place, element] of Object.entries(this.edges)) {
-      element.textContent = edges?.[place] ?? "";
-    }
+  }
+
+  /** Shows which side of the patient lies where, and names the planes where there are several. */
+  showSides(view) {
+    const { clientWidth, clientHeight } = this.root;
+    const whole = [0, 0, clientWidth, clientHeight];
+    this.sides.show(
+      view === "render"
+        ? [{ clip: whole, edges: this.stage.edgesSeen(), name: null }]
+        : this.tiles.map(({ clip, plane }) => {
+            return { clip, edges: plane.edges, name: view === "planes" ? plane.name : null };
+          }),
+    );
   }
 
   destroy() {
@@ -126,7 +135,7 @@ export class Pane {
     this.turned += event.deltaMode ? event.deltaY * 33 : event.deltaY;
     const steps = Math.trunc(this.turned / WHEEL_PER_SLICE);
     this.turned -= steps * WHEEL_PER_SLICE;
-    if (steps) this.viewer.scroll(Math.sign(steps), axisOf(tile.plane));
+    if (steps) this.viewer.scroll(Math.sign(steps), tile.plane.normal);
   }
 
   press(event) {
@@ -138,7 +147,7 @@ export class Pane {
     const tool = { 1: "move", 2: "window" }[event.button] ?? (event.shiftKey ? "move" : this.viewer.tool);
     this.drag = { tool, tile, x: event.offsetX, y: event.offsetY, left: 0 };
     if (tool === "ruler" || tool === "ellipse") {
-      if (tile.plane !== AXIAL) this.drag = null;
+      if (!tile.plane.isSlice) this.drag = null;
       else this.viewer.beginDrawing(tool, ...tile.toPicture(event.offsetX, event.offsetY));
     } else if (tool === "scroll" && this.tiles.length > 1) {
       this.point(tile, event);
@@ -158,7 +167,7 @@ export class Pane {
       drag.left += dy;
       const steps = Math.trunc(drag.left / PX_PER_SLICE);
       drag.left -= steps * PX_PER_SLICE;
-      if (steps) viewer.scroll(steps, axisOf(drag.tile.plane));
+      if (steps) viewer.scroll(steps, drag.tile.plane.normal);
     } else {
       const [u, v] = this.drag.tile.toPicture(event.offsetX, event.offsetY);
       viewer.extendDrawing(u, v);
@@ -200,6 +209,7 @@ export class Pane {
     context.drawImage(this.overlay, 0, 0);
     const ratio = globalThis.devicePixelRatio || 1;
     context.scale(ratio, ratio);
+    this.sides.draw(context);
     const { data, state } = this.viewer;
     paintLegend(context, legendOf(data, state.look, this.shows), canvas.height / ratio);
     return canvas;

@@ -1,6 +1,7 @@
 // Unpacks the block of bytes that brainseg/payload.py makes of a case.
 
 import { Cutter } from "./components.js";
+import { Anatomy } from "./planes.js";
 
 export const VERSION = 2;
 
@@ -25,6 +26,7 @@ export class CaseData {
     this.other = arrays.other ?? null;
     this.steps = header.steps;
     this.spacing = header.spacing_mm; // [slice, or null, row, column] in mm, or null
+    this.anatomy = new Anatomy(header.orientation);
     this.arrays = arrays;
     this.colours = header.colours;
     const cutter = (found, made) =>

@@ -1,6 +1,6 @@
 // Draws slices on a plain canvas, for browsers without WebGL: the same planes, window, zoom and pan.
 
-import { AXIAL, CORONAL, SAGITTAL, Tile, cut, sizeOf } from "./planes.js";
+import { Tile, cut, sizeOf } from "./planes.js";
 
 export class PlainStage {
   static views = ["slice", "planes"];
@@ -14,8 +14,8 @@ export class PlainStage {
   }
 
   /** Takes the volume to draw; see NiivueStage.show. */
-  async show(pixels, shape, voxel) {
-    Object.assign(this, { pixels, shape, voxel });
+  async show(pixels, shape, voxel, anatomy) {
+    Object.assign(this, { pixels, shape, voxel, anatomy });
   }
 
   get drawn() {
@@ -54,22 +54,24 @@ export class PlainStage {
   }
 
   layOut(view, width, height, zoom, pan) {
+    const { slice, planes } = this.anatomy;
+    const quarter = [width / 2, height / 2];
+    // As NiiVue has them: axial below coronal, which stands beside sagittal.
+    const corners = [
+      [0, height / 2],
+      [0, 0],
+      [width / 2, 0],
+    ];
     const cells =
       view === "slice"
-        ? [[AXIAL, 0, 0, width, height]]
-        : [
-            [AXIAL, 0, 0, width / 2, height],
-            [CORONAL, width / 2, 0, width / 2, height / 2],
-            [SAGITTAL, width / 2, height / 2, width / 2, height / 2],
-          ];
+        ? [[slice, 0, 0, width, height]]
+        : planes.map((plane, i) => [plane, ...corners[i], ...quarter]);
     return cells.map(([plane, left, top, w, h]) => {
       const [columns, rows] = sizeOf(plane, this.shape);
-      const [dx, dy, dz] = this.voxel;
-      const du = plane === SAGITTAL ? dy : dx;
-      const dv = plane === AXIAL ? dy : dz;
+      const [du, dv] = [this.voxel[plane.u.axis], this.voxel[plane.v.axis]];
       const scale = Math.min(w / (columns * du), h / (rows * dv)) * zoom;
       const [sx, sy] = [scale * du, scale * dv];
-      const [panX, panY] = plane === AXIAL ? pan : [0, 0];
+      const [panX, panY] = plane.isSlice ? pan : [0, 0];
       const x = left + (w - columns * sx) / 2 + panX * sx;
       const y = top + (h - rows * sy) / 2 + panY * sy;
       return new Tile(plane, [left, top, w, h], x, y, sx, sy);

@@ -1,51 +1,151 @@
-// The three planes of a volume: which pixels they hold, and where a pixel lies on the screen.
+// The three planes of a volume: how they lie in the patient, which voxels they show, where on the screen.
 //
 // A plane's picture has u from the left and v from the top, in pixels; pixel (u, v) covers the square
-// from (u, v) to (u + 1, v + 1). Axial: u is the column, v the row, as the file holds them. The other
-// two have the last slice on top. Nothing here knows left from right: the files do not say.
+// from (u, v) to (u + 1, v + 1). Each plane is shown as radiologists look at it: axial and coronal with
+// the patient's right on the left, sagittal with the face on the left.
 
-export const AXIAL = "axial";
-export const CORONAL = "coronal";
-export const SAGITTAL = "sagittal";
+const BODY_AXES = ["LR", "PA", "IS"]; // each towards its second letter, as in RAS+
+
+/** Where column, row and slice are taken to rise to in a volume whose source holds no orientation. */
+const ASSUMED = ["L", "P", "S"];
+
+/** The planes in NiiVue's order: the name, and the sides of the patient on the right and at the bottom. */
+const CONVENTIONS = [
+  ["axial", "L", "P"],
+  ["coronal", "L", "I"],
+  ["sagittal", "P", "I"],
+];
+
+/** The names where the orientation is unknown, by the axis that stands on the plane. */
+const NEUTRAL = ["column plane", "row plane", "slice plane"];
+
+const opposite = (letter) => {
+  const axis = BODY_AXES.find((sides) => sides.includes(letter));
+  return axis[1 - axis.indexOf(letter)];
+};
+
+const sizesOf = ([n, h, w]) => [w, h, n];
+
+/** Returns the sides of the patient at the four edges of a picture. */
+const edgesOf = (right, bottom) => ({
+  left: opposite(right),
+  right,
+  top: opposite(bottom),
+  bottom,
+});
+
+/** A plane of a volume; axes are 0 column, 1 row, 2 slice. */
+export class Plane {
+  /**
+   * @param {string} name for a person
+   * @param u, v {axis, flipped}: the volume's axis, and whether its end lies on the left or on top
+   * @param edges the sides of the patient, {left, right, top, bottom}; null where unknown
+   */
+  constructor(name, u, v, edges = null) {
+    Object.assign(this, { name, u, v, edges });
+    this.normal = 3 - u.axis - v.axis;
+  }
+
+  /** Whether this is the plane of the slices. */
+  get isSlice() {
+    return this.normal === 2;
+  }
+}
+
+/** A slice as the volume holds it. */
+export const SLICE = new Plane("slice", { axis: 0, flipped: false }, { axis: 1, flipped: false });
+
+/** How a volume lies in the patient. */
+export class Anatomy {
+  /** @param orientation of the case's header: the letter at each edge of a slice; null where unknown */
+  constructor(orientation) {
+    this.known = Boolean(orientation);
+    /** The side of the patient that column, row and slice rise to. */
+    this.axes = this.known ? [orientation.right, orientation.bottom, orientation.last] : ASSUMED;
+    /** The axial, the coronal and the sagittal plane. */
+    this.planes = CONVENTIONS.map((convention) => this.plane(...convention));
+    this.slice = this.planes.find((plane) => plane.isSlice);
+  }
+
+  plane(name, right, bottom) {
+    const [u, v] = [this.towards(right), this.towards(bottom)];
+    return this.known
+      ? new Plane(name, u, v, edgesOf(right, bottom))
+      : new Plane(NEUTRAL[3 - u.axis - v.axis], u, v);
+  }
+
+  /** Returns the volume's axis that runs towards a side, and whether it has to be turned round for that. */
+  towards(letter) {
+    const same = this.axes.indexOf(letter);
+    return same < 0
+      ? { axis: this.axes.indexOf(opposite(letter)), flipped: true }
+      : { axis: same, flipped: false };
+  }
+
+  /** Returns the volume's axes that run to the patient's right, front and top. */
+  get towardsRas() {
+    return BODY_AXES.map((sides) => this.towards(sides[1]));
+  }
+
+  /**
+   * Returns the sides of the patient around a picture that is seen from anywhere.
+   *
+   * @param {number[]} right, up towards the right and the top of the screen, as [R, A, S] of length 1
+   */
+  edgesSeen(right, up) {
+    if (!this.known) return null;
+    const back = (vector) => vector.map((share) => -share);
+    return { left: sidesOf(back(right)), right: sidesOf(right), top: sidesOf(up), bottom: sidesOf(back(up)) };
+  }
+}
+
+/** Returns the letters of a direction, the nearest side first: “RA” is to the right and the front. */
+function sidesOf(direction) {
+  const nearest = [0, 1, 2].sort((one, other) => Math.abs(direction[other]) - Math.abs(direction[one]));
+  return nearest
+    .filter((axis) => Math.abs(direction[axis]) > Math.sin(Math.PI / 8))
+    .map((axis) => BODY_AXES[axis][Number(direction[axis] > 0)])
+    .join("");
+}
 
 /** Returns [width, height] of a plane's picture for a volume of shape [n, h, w]. */
-export function sizeOf(plane, [n, h, w]) {
-  if (plane === AXIAL) return [w, h];
-  return [plane === CORONAL ? w : h, n];
+export function sizeOf({ u, v }, shape) {
+  return [sizesOf(shape)[u.axis], sizesOf(shape)[v.axis]];
 }
 
 /** Returns the voxel [x, y, z] under pixel (u, v) of a plane through a position [x, y, z]. */
-export function voxelAt(plane, [n, h], position, u, v) {
-  if (plane === AXIAL) return [u, v, position[2]];
-  if (plane === CORONAL) return [u, position[1], n - 1 - v];
-  return [position[0], h - 1 - u, n - 1 - v];
+export function voxelAt(plane, shape, position, u, v) {
+  const [width, height] = sizeOf(plane, shape);
+  const voxel = [...position];
+  voxel[plane.u.axis] = plane.u.flipped ? width - 1 - u : u;
+  voxel[plane.v.axis] = plane.v.flipped ? height - 1 - v : v;
+  return voxel;
 }
 
 /** Returns the pixel (u, v) of a plane that shows a voxel, by its centre. */
-export function pixelOf(plane, [n, h], [x, y, z]) {
-  if (plane === AXIAL) return [x + 0.5, y + 0.5];
-  if (plane === CORONAL) return [x + 0.5, n - z - 0.5];
-  return [h - y - 0.5, n - z - 0.5];
-}
-
-/** Returns the axis (0 x, 1 y, 2 z) that scrolling moves along. */
-export function axisOf(plane) {
-  return { [AXIAL]: 2, [CORONAL]: 1, [SAGITTAL]: 0 }[plane];
-}
-
-/** Returns a plane of a volume's array as {width, height, pixels}; the axial one without a copy. */
-export function cut(array, shape, plane, position) {
-  const [n, h, w] = shape;
+export function pixelOf(plane, shape, voxel) {
   const [width, height] = sizeOf(plane, shape);
-  if (plane === AXIAL) {
-    const start = position[2] * h * w;
+  const [u, v] = [voxel[plane.u.axis] + 0.5, voxel[plane.v.axis] + 0.5];
+  return [plane.u.flipped ? width - u : u, plane.v.flipped ? height - v : v];
+}
+
+/** Returns a plane of a volume's array as {width, height, pixels}; a slice as stored without a copy. */
+export function cut(array, shape, plane, position) {
+  const [, h, w] = shape;
+  const steps = [1, w, w * h];
+  const [width, height] = sizeOf(plane, shape);
+  const { u, v, normal } = plane;
+  let start = steps[normal] * position[normal];
+  if (plane.isSlice && !u.flipped && !v.flipped && u.axis === 0) {
     return { width, height, pixels: array.subarray(start, start + h * w) };
   }
+  const [uStep, vStep] = [u, v].map(({ axis, flipped }) => (flipped ? -steps[axis] : steps[axis]));
+  if (u.flipped) start += (width - 1) * steps[u.axis];
+  if (v.flipped) start += (height - 1) * steps[v.axis];
   const pixels = new Uint8Array(width * height);
-  const [uStep, start] = plane === CORONAL ? [1, position[1] * w] : [-w, (h - 1) * w + position[0]];
-  for (let v = 0, out = 0; v < height; v++) {
-    let from = (n - 1 - v) * h * w + start;
-    for (let u = 0; u < width; u++, from += uStep) pixels[out++] = array[from];
+  for (let row = 0, out = 0; row < height; row++) {
+    let from = start + row * vStep;
+    for (let column = 0; column < width; column++, from += uStep) pixels[out++] = array[from];
   }
   return { width, height, pixels };
 }

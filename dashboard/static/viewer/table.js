@@ -4,7 +4,7 @@ import { make } from "./elements.js";
 import { KEPT, volumeComponents } from "./components.js";
 import { only } from "./layers.js";
 import { areaOf, componentsOf, diametersOf, dice } from "./measure.js";
-import { AXIAL, cut } from "./planes.js";
+import { SLICE, cut } from "./planes.js";
 
 const UNKNOWN = "unknown";
 
@@ -71,10 +71,10 @@ export class Measures {
     const { data } = this;
     const position = [0, 0, z];
     if (which === "mask") {
-      return data.mask && data.maskThere[z] ? cut(data.mask, data.shape, AXIAL, position) : null;
+      return data.mask && data.maskThere[z] ? cut(data.mask, data.shape, SLICE, position) : null;
     }
     const found = data.cut(which, step);
-    return found && only(cut(found.classes, data.shape, AXIAL, position), KEPT);
+    return found && only(cut(found.classes, data.shape, SLICE, position), KEPT);
   }
 
   /** Returns the numbers of a region on a slice; null where they are unknown. */

@@ -19,7 +19,7 @@ import { PlainStage } from "./plain_stage.js";
 import { Strip } from "./strip.js";
 import { Measures, rowsOf, tableOf } from "./table.js";
 import { Telling } from "./telling.js";
-import { cornersOf, descriptionOf, notesOf, nothingFound, valueAt } from "./words.js";
+import { cornersOf, descriptionOf, notesOf, nothingFound, orientationOf, valueAt } from "./words.js";
 
 const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
@@ -263,8 +263,7 @@ export class Viewer {
   }
 
   async showLabels() {
-    if (this.state.view !== "render") return;
-    const found = labelsOf(this.data, this.state.look);
+    const found = this.state.view === "render" ? labelsOf(this.data, this.state.look) : null;
     await this.panes[0].stage.setLabels(found?.labels ?? null, found?.colours ?? [], 1);
   }
 
@@ -298,12 +297,11 @@ export class Viewer {
     const started = performance.now();
     if (this.stripStale) this.drawStrip();
     const scene = { ...state, view: this.panes.length > 1 ? "slice" : state.view };
-    const edges = scene.view === "slice" ? data.header.orientation : null;
     for (const [meaning, colour] of Object.entries(coloursOf(data, state.look))) {
       this.whole.style.setProperty(`--${meaning}`, colour);
     }
     for (const pane of this.panes) {
-      pane.write(cornersOf(data, state, pane.sequence, pane.shows), edges);
+      pane.write(cornersOf(data, state, pane.sequence, pane.shows));
       pane.draw(data, scene);
       const said = descriptionOf(data, this.measures, pane.sequence, this.position[2], state.look);
       pane.overlay.setAttribute("aria-label", said);
@@ -319,9 +317,10 @@ export class Viewer {
 
   /** Writes the value under the mouse into the corner. */
   probe(voxel) {
+    const unknown = orientationOf(this.data, this.state.view);
     for (const pane of this.panes) {
       pane.corners["bottom-right"].textContent = voxel
-        ? valueAt(this.data, pane.sequence, voxel, this.state.look)
+        ? [valueAt(this.data, pane.sequence, voxel, this.state.look), unknown].filter(Boolean).join("\n")
         : cornersOf(this.data, this.state, pane.sequence, pane.shows)["bottom-right"];
     }
   }

@@ -18,7 +18,7 @@ export function cornersOf(data, state, sequence, shows) {
   const name = state.view === "render" ? data.name : `${data.name}\n${slice}`;
   const shown = repeats ? `${sequence}: a copy of ${repeats}` : sequence;
   const window = `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}`;
-  const orientation = data.header.orientation ? "" : "orientation unknown";
+  const orientation = orientationOf(data, state.view);
   if (state.view !== "compare") {
     return {
       "top-left": name,
@@ -85,6 +85,15 @@ export function descriptionOf(data, measures, sequence, z, look) {
   const lacks = measures.removedAreas(look.step)?.[z];
   const removed = lacks ? `, removed components of ${lacks} pixels` : "";
   return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}${removed}`;
+}
+
+/** Returns that the orientation is unknown, and what planes and 3D take it to be; nothing where it is known. */
+export function orientationOf(data, view) {
+  if (data.anatomy.known) return "";
+  const deep = view === "planes" || view === "render";
+  return deep
+    ? "orientation unknown: drawn as axial slices,\nfeet to head, the patient's right on the left"
+    : "orientation unknown";
 }
 
 /** Returns what is under the mouse. */
