@@ -1,10 +1,13 @@
 """Unlike the training data: a measured rule that tells what kind of picture a network is asked about.
 
-A small classifier looks at 163 numbers of a slice made small: where the head lies, how bright
-it is from its rim to its middle, its coarse shape, and how the sequences go together. It was fitted on
-the slices of the LGG cohort, which the shipped models learned from, and on what it is to be told from:
-the same slices turned, cut, inverted, stripped or in another contrast, and pictures that show no head.
-``benchmarks/familiarity.py`` fits it, measures it on cases it was not fitted on, and writes
+A small classifier looks at some 165 numbers of a slice made small; see
+:mod:`brainseg.familiarity_features`. It was fitted on the slices of the LGG cohort, which the shipped
+models learned from, and on what it is to be told from: the same slices turned, cut, inverted, stripped
+or in another contrast, and pictures that show no head.
+
+There are two: one for volumes of several sequences, and one for volumes that hold a single picture in
+all three, as where FLAIR was uploaded alone. To the first, such a volume looks like another contrast.
+``benchmarks/familiarity.py`` fits both, measures them on cases they were not fitted on, and writes
 :data:`RULE`.
 """
 
@@ -12,17 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from brainseg.familiarity_features import features_of_plane, features_of_slice
 from brainseg.models import Model
-from brainseg.preprocessing import HEAD_SHARE, fit_to_grid
-from brainseg.volume import FLAIR, SEQUENCES, Volume
+from brainseg.volume import Volume
 
 RULE = Path(__file__).with_name("familiarity.npz")
-
-GRID = 64
-"""Cells a side of the small picture."""
 
 FAMILIAR = "familiar"
 
@@ -46,13 +45,11 @@ LEAST_HEAD = 0.08
 
 FEW = 5
 
+SEQUENCES_DIFFER, ONE_IMAGE = "", "one_image_"
+"""Which rule, as its arrays are named in the file: the first is for volumes of several sequences."""
+
 LONGEST = 5.0
 """Deviations from the cohort's mean beyond which a number tells no more."""
-
-_BOX = 24
-_FREQUENCIES = 8
-_SHELLS = 8
-_FLAIR = SEQUENCES.index(FLAIR)
 
 
 @dataclass(frozen=True)
@@ -90,15 +87,19 @@ class Rule:
         return scores / scores.sum(axis=1, keepdims=True)
 
 
-@lru_cache(maxsize=1)
-def shipped_rule() -> Rule:
-    """Return the rule that was fitted on the LGG cohort."""
+@lru_cache(maxsize=2)
+def shipped_rule(which: str = SEQUENCES_DIFFER) -> Rule:
+    """Return a rule that was fitted on the LGG cohort.
+
+    Args:
+        which: :data:`SEQUENCES_DIFFER` or :data:`ONE_IMAGE`.
+    """
     with np.load(RULE, allow_pickle=False) as stored:
         return Rule(
             kinds=tuple(stored["kinds"].tolist()),
-            **{name: stored[name] for name in ("hidden", "scores", "centre", "scale")},
-            least=float(stored["least"]),
-            least_of_few=float(stored["least_of_few"]),
+            **{name: stored[which + name] for name in ("hidden", "scores", "centre", "scale")},
+            least=float(stored[f"{which}least"]),
+            least_of_few=float(stored[f"{which}least_of_few"]),
             cases=frozenset(stored["cases"].tolist()),
             of_one_image=int(stored["of_one_image"]),
         )
@@ -139,16 +140,15 @@ def warnings_of(volume: Volume, model: Model) -> tuple[str, ...]:
     return tuple(told)
 
 
-def kind_of(volume: Volume, rule: Rule | None = None) -> str:
+def kind_of(volume: Volume) -> str:
     """Return what a volume looks like: :data:`FAMILIAR`, or a key of :data:`MEANS`.
 
     Args:
         volume: a case, or one slice.
-        rule: the shipped one without.
     """
-    rule = rule or shipped_rule()
     if volume.pixels.min() == volume.pixels.max():
         return NO_HEAD
+    rule = shipped_rule(ONE_IMAGE if holds_one_image(volume) else SEQUENCES_DIFFER)
     features = features_of(volume)
     mean = rule.likelihoods(features).mean(axis=0)
     if mean[0] >= (rule.least if len(features) >= FEW else rule.least_of_few):
@@ -163,101 +163,16 @@ def holds_one_image(volume: Volume) -> bool:
 
 
 def features_of(volume: Volume) -> np.ndarray:
-    """Return what the rule looks at in a volume, (m, features) float32, a row a slice looked at.
+    """Return what the rule of a volume looks at, (m, features) float32, a row per slice.
 
-    At most :data:`MOST_SLICES`, and of these only those with a head where any has one.
+    At most :data:`MOST_SLICES`, and of these only those with a head where any has one. A volume of one
+    image has the features of a plane, any other those of three sequences.
     """
     places = np.unique(np.linspace(0, len(volume) - 1, MOST_SLICES).round().astype(int))
-    found = [features_of_slice(volume.pixels[place]) for place in places]
+    slices = [volume.pixels[place] for place in places]
+    if holds_one_image(volume):
+        found = [features_of_plane(np.ascontiguousarray(image[..., 0])) for image in slices]
+    else:
+        found = [features_of_slice(image) for image in slices]
     with_head = [features for features in found if features[0] >= LEAST_HEAD]
     return np.stack(with_head or found)
-
-
-def features_of_slice(image: np.ndarray) -> np.ndarray:
-    """Return what the rule looks at in a slice, (features,) float32; the first is the head's share.
-
-    Args:
-        image: (h, w, 3) uint8.
-    """
-    ends = np.array([_bright_end(plane) for plane in np.moveaxis(image, -1, 0)], np.float32)
-    small = fit_to_grid(image[np.newaxis].astype(np.float32), GRID)[0] / ends
-    small = np.minimum(small, 1.2)
-    head = _outline(small[..., _FLAIR])
-    if not head.any():
-        head[:] = 1
-    left, top, width, height = cv2.boundingRect(head)
-    box = small[top : top + height, left : left + width]
-    rim = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    flair, inside = small[..., _FLAIR], small[head > 0]
-    outside = flair[head == 0]
-    frame = [
-        head.mean(),
-        *rim.mean(axis=0),
-        *(height / GRID, width / GRID, (top + height / 2) / GRID, (left + width / 2) / GRID),
-        (flair[head > 0] > HEAD_SHARE).mean(),
-        outside.mean() if outside.size else 1.0,
-    ]
-    parts = [frame, _together(inside), _levels(inside), _shells(small, head), _texture(small, head)]
-    return np.concatenate([*parts, _shape(box)]).astype(np.float32)
-
-
-def _bright_end(plane: np.ndarray) -> int:
-    """Return the value, 1..255, that 0.5 % of what is not black outshines."""
-    counts = np.bincount(plane.ravel(), minlength=256)[1:]
-    if not counts.any():
-        return 1
-    return 1 + int(np.searchsorted(np.cumsum(counts), 0.995 * counts.sum()))
-
-
-def _outline(flair: np.ndarray) -> np.ndarray:
-    """Return the convex outline of the largest bright part, (h, w) uint8 of 0 and 1."""
-    bright = (flair > HEAD_SHARE).astype(np.uint8)
-    contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline = np.zeros_like(bright)
-    if contours:
-        cv2.fillConvexPoly(outline, cv2.convexHull(max(contours, key=cv2.contourArea)), 1)
-    return outline
-
-
-def _together(inside: np.ndarray) -> list[float]:
-    """Return the correlations of the sequences within the head, from (pixels, 3)."""
-    apart = inside - inside.mean(axis=0)
-    apart /= apart.std(axis=0) + 1e-3
-    return [float((apart[:, a] * apart[:, b]).mean()) for a, b in ((0, 1), (1, 2), (0, 2))]
-
-
-def _levels(inside: np.ndarray) -> np.ndarray:
-    return np.quantile(inside, [0.1, 0.25, 0.5, 0.75, 0.9], axis=0).T.ravel()
-
-
-def _shells(small: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """Return the mean of each sequence from the rim of the head to its middle."""
-    padded = np.pad(head, 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-    shell = np.minimum((depth / depth.max() * _SHELLS).astype(int), _SHELLS - 1)[head > 0]
-    counts = np.bincount(shell, minlength=_SHELLS).clip(1)
-    sums = [np.bincount(shell, plane, _SHELLS) for plane in small[head > 0].T]
-    return (np.stack(sums) / counts).ravel()
-
-
-def _texture(small: np.ndarray, head: np.ndarray) -> list[float]:
-    """Return how rough each sequence is against its contrast, well within the head."""
-    within = cv2.erode(np.pad(head, 2), np.ones((5, 5), np.uint8))[2:-2, 2:-2] > 0
-    if not within.any():
-        within = head > 0
-    rough = []
-    for plane in np.moveaxis(small, -1, 0):
-        edges = cv2.Laplacian(np.ascontiguousarray(plane), cv2.CV_32F)
-        rough.append(float(np.log((edges[within].std() + 1e-3) / (plane[within].std() + 1e-2))))
-    return rough
-
-
-def _shape(box: np.ndarray) -> np.ndarray:
-    """Return the coarse frequencies of each sequence in the head's box."""
-    shrinks = min(box.shape[:2]) >= _BOX
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    square = cv2.resize(np.ascontiguousarray(box), (_BOX, _BOX), interpolation=how)
-    row, column = np.mgrid[:_FREQUENCIES, :_FREQUENCIES]
-    coarse = row + column < _FREQUENCIES
-    spectra = [cv2.dct(np.ascontiguousarray(plane)) for plane in np.moveaxis(square, -1, 0)]
-    return np.concatenate([s[:_FREQUENCIES, :_FREQUENCIES][coarse] / _BOX for s in spectra])

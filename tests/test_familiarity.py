@@ -9,16 +9,17 @@ from brainseg.cohort import Cohort
 from brainseg.familiarity import (
     FAMILIAR,
     MEANS,
+    ONE_IMAGE,
     applies_to,
     features_of,
-    features_of_slice,
     holds_one_image,
     kind_of,
     shipped_rule,
     warnings_of,
 )
+from brainseg.familiarity_features import features_of_plane, features_of_slice
 from brainseg.models import open_model
-from brainseg.volume import Volume
+from brainseg.volume import FLAIR, PRE_CONTRAST, Volume
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +59,35 @@ def test_what_is_unlike_is_said_in_a_sentence_with_what_it_means(volume, shipped
     assert "do not rely on it" in sentence
 
 
-def test_one_picture_for_all_sequences_is_said(volume, shipped):
-    grey = changed(volume, np.repeat(volume.pixels[..., 1:2], 3, axis=3))
-    assert holds_one_image(grey)
+def alone(volume: Volume, sequence: str = FLAIR) -> Volume:
+    """Return what an upload of one sequence alone is: it fills the others."""
+    pixels = volume.sequence(sequence)[..., np.newaxis]
+    return changed(volume, np.repeat(pixels, 3, axis=3))
+
+
+def test_flair_alone_is_said_to_fill_all_sequences_and_is_no_other_contrast(volume, shipped):
+    assert holds_one_image(alone(volume))
     assert not holds_one_image(volume)
-    told = " ".join(warnings_of(grey, shipped))
-    assert "the same picture" in told or "Unlike the training data" in told
+    assert kind_of(alone(volume)) == FAMILIAR
+    (sentence,) = warnings_of(alone(volume), shipped)
+    assert "the same picture" in sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"), [("inverted", lambda p: 255 - p), ("turned", lambda p: p[:, ::-1])]
+)
+def test_flair_alone_that_was_changed_is_still_unlike(volume, kind, change):
+    flair = alone(volume)
+    assert kind_of(changed(flair, change(flair.pixels))) == kind
+
+
+def test_a_volume_of_one_image_is_judged_by_the_rule_for_it(volume):
+    rules = shipped_rule(), shipped_rule(ONE_IMAGE)
+    assert rules[0].cases == rules[1].cases
+    for judged, rule in zip((volume, alone(volume)), rules, strict=True):
+        features = features_of(judged)
+        assert features.shape[1:] == rule.centre.shape
+        np.testing.assert_allclose(rule.likelihoods(features).sum(axis=1), 1, atol=1e-5)
 
 
 def test_of_a_model_that_learned_from_other_data_nothing_is_claimed(volume, shipped, tiny_model):
@@ -80,6 +104,16 @@ def test_a_slice_alone_and_one_of_another_size_have_the_same_features(volume):
     assert np.isfinite(features).all()
     doubled = features_of_slice(volume.pixels[len(volume) // 2].repeat(2, axis=0).repeat(2, axis=1))
     np.testing.assert_allclose(features, doubled, atol=0.02)
+
+
+def test_the_features_of_a_plane_are_finite_whatever_it_shows(volume):
+    plane = volume.sequence(FLAIR)[len(volume) // 2]
+    point = np.zeros((40, 40), np.uint8)
+    point[20, 20] = 255
+    for shown in (plane, point, np.zeros_like(plane), np.full((32, 300), 7, np.uint8)):
+        features = features_of_plane(np.ascontiguousarray(shown))
+        assert features.shape == shipped_rule(ONE_IMAGE).centre.shape
+        assert np.isfinite(features).all()
 
 
 def test_a_long_volume_is_looked_at_in_places(volume):
@@ -106,3 +140,16 @@ def test_real_cases_turned_or_cut_are_unlike_and_as_they_are_familiar(real_root)
         counts["turned"] += kind_of(changed(case, np.rot90(case.pixels, axes=(1, 2)))) == "turned"
         counts["inverted"] += kind_of(changed(case, 255 - case.pixels)) == "inverted"
     assert min(counts.values()) >= len(chosen) - 1
+
+
+@pytest.mark.real_data
+def test_flair_alone_of_real_cases_is_familiar_and_t1_alone_is_not(real_root):
+    cohort = Cohort.open(real_root)
+    familiar, other = [], []
+    for name in cohort.cases[::9]:
+        case = cohort.case(name).volume()
+        familiar.append(kind_of(alone(case)) == FAMILIAR)
+        if not np.array_equal(case.sequence(PRE_CONTRAST), case.sequence(FLAIR)):
+            other.append(kind_of(alone(case, PRE_CONTRAST)) != FAMILIAR)
+    assert sum(familiar) >= len(familiar) - 1
+    assert sum(other) >= len(other) - 2
