@@ -1,7 +1,9 @@
 # make demo            the dashboard on the synthetic sample cohort, http://localhost:8501
 # make demo DATA=DIR   the dashboard on your own folder of cases
-# make test            lint and the whole test suite
+# make test            lint, types and the quick tests
+# make test-full       lint, types and every test, as continuous integration runs them
 # make test-long       the tests that take minutes or more
+# make docs            the documentation as a website, in site/
 # make bench DATA=DIR  the figures of the README, measured here
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long bench clean
+.PHONY: demo lint test test-full test-long docs bench clean
 .DELETE_ON_ERROR:
 
 # A stamp is written last, so that an installation that was interrupted is done again.
@@ -26,13 +28,21 @@ $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
 demo: $(VENV)/runtime
 	$(BIN)/python -m brainseg dashboard $(if $(DATA),"$(DATA)") --port $(PORT)
 
-test: $(VENV)/dev
+lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/pages tests/js tests/browser/test_browser.py
+
+test-full: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: $(VENV)/dev
 	$(BIN)/python -m pytest -m long --timeout=3600
+
+docs: $(VENV)/dev
+	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/dev
 	-$(BIN)/python benchmarks/index.py "$(DATA)"
@@ -46,7 +56,7 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/evaluation.py "$(DATA)"
 	$(BIN)/python benchmarks/prediction.py
 	$(BIN)/python benchmarks/uncertainty.py "$(DATA)"
-	$(BIN)/python benchmarks/familiarity.py "$(DATA)"
+	$(BIN)/python benchmarks/out_of_distribution.py "$(DATA)"
 
 clean:
 	rm -rf $(VENV) build *.egg-info

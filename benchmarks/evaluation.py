@@ -28,7 +28,7 @@ app = AppTest.from_file(sys.argv[1], default_timeout=120).run()  # the overview:
 times = []
 for _ in range(3):
     started = time.perf_counter()
-    app.switch_page("views/evaluation.py").run()
+    app.switch_page("views/evaluation/page.py").run()
     times.append(time.perf_counter() - started)
 assert not app.exception and app.metric, "no scores are shown"
 assert "tensorflow" not in sys.modules
@@ -48,8 +48,8 @@ def main() -> None:
         raise SystemExit(__doc__)
     from brainseg.cohort import Cohort
     from brainseg.evaluation import evaluate, keep, scorable
+    from brainseg.inference.prediction import predict_timed, warm_up
     from brainseg.models import open_model
-    from brainseg.prediction import predict_timed, warm_up
 
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["BRAINSEG_HOME"] = scratch

@@ -20,21 +20,21 @@ def main() -> None:
     from sklearn.decomposition import PCA
     from sklearn.manifold import trustworthiness
 
-    from brainseg import features
     from brainseg.cohort import Cohort
-    from brainseg.neighbours import agreement
+    from brainseg.statistics import embeddings
+    from brainseg.statistics.neighbours import agreement
 
     cohort = Cohort.open(sys.argv[1])
     started = time.perf_counter()
-    found = features.describe_images(cohort)
+    found = embeddings.describe_images(cohort)
     seconds = time.perf_counter() - started
     print(f"{platform.machine()}, {os.cpu_count()} cores")
     print(f"{len(found)} slices described and mapped in {seconds:.1f} s")
     patients = cohort.slices["patient_id"].drop_duplicates().sort_values().tolist()
     halves = {"chosen on": patients[::2], "measured on": patients[1::2]}
-    mirrored = np.arange(found.vectors.shape[1]) >= features.CELLS**2
+    mirrored = np.arange(found.vectors.shape[1]) >= embeddings.CELLS**2
     for weight in WEIGHTS:
-        scale = np.where(mirrored, weight / features.MIRROR_WEIGHT, 1).astype(np.float32)
+        scale = np.where(mirrored, weight / embeddings.MIRROR_WEIGHT, 1).astype(np.float32)
         told = []
         for name, half in halves.items():
             slices = cohort.slices[cohort.slices["patient_id"].isin(half)]

@@ -99,7 +99,7 @@ def plain_loop(data: Path, counts: bool) -> Callable[[], int]:
     import cv2
     import numpy as np
 
-    from brainseg.discovery import list_files
+    from brainseg.cohort.discovery import list_files
 
     files = list_files(data).files.dropna(subset=["image_path", "mask_path"])
     pairs = [(str(data / i), str(data / m)) for i, m in files[["image_path", "mask_path"]].values]

@@ -21,11 +21,11 @@ from playwright.sync_api import sync_playwright
 from server import CHECKOUT, start
 
 from brainseg.cohort import Cohort
-from brainseg.followers import RunFollower
-from brainseg.runs import Run
+from brainseg.monitoring.readers import RunFollower
 from brainseg.sample import write_sample
 from brainseg.training import TrainingConfig
-from brainseg.watched import Watched, keep_probability, keep_slices
+from brainseg.training.previews import Watched, keep_probability, keep_slices
+from brainseg.training.runs import Run
 
 EPOCHS, FEW_EPOCHS = 10_000, 50
 CASES, SLICES, SIDE_PX, SEED = 20, 8, 64, 0

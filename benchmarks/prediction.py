@@ -61,8 +61,8 @@ def measure(which: str, name: str | None) -> dict:
 
 def engines(name: str | None) -> list[str]:
     """Return what is measured of a model here."""
-    from brainseg.engines.openvino_graph import FLOAT32, fast_precision, is_installed
     from brainseg.models import open_model
+    from brainseg.models.engines.openvino_graph import FLOAT32, fast_precision, is_installed
 
     ours, classic = [f"ours, {PLAIN}"], [f"classic, {PLAIN}"]
     if find_spec("torch"):
@@ -77,7 +77,7 @@ def engines(name: str | None) -> list[str]:
 
 def _ours(model, engine: str) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     """Return one fold, and the bytes of its weights on disk."""
-    from brainseg.engines import load_engine
+    from brainseg.models.engines import load_engine
 
     runtime, precision = engine.split()
     chosen = "keras" if runtime == "TensorFlow" else f"openvino-{precision}"
@@ -93,16 +93,16 @@ def _classic(channels: int, engine: str) -> tuple[Callable[[np.ndarray], np.ndar
         return _classic_in_pytorch(channels)
     from training import classic_unet
 
-    from brainseg.engines import run_network
-    from brainseg.networks import compiles_by_xla
+    from brainseg.models.engines import run_network
+    from brainseg.models.networks import compiles_by_xla
 
     network = classic_unet(channels)
     network.jit_compile = compiles_by_xla()
     weights = 4 * network.count_params()
     if runtime == "TensorFlow":
         return lambda inputs: run_network(network, inputs), weights
-    from brainseg.engines.exporting import export_network
-    from brainseg.engines.openvino_graph import OpenVinoGraph
+    from brainseg.models.engines.exporting import export_network
+    from brainseg.models.engines.openvino_graph import OpenVinoGraph
 
     return OpenVinoGraph(*export_network(network), precision), weights
 
@@ -112,7 +112,7 @@ def _classic_in_pytorch(channels: int) -> tuple[Callable[[np.ndarray], np.ndarra
     import torch
     from torch import nn
 
-    from brainseg.engines import BATCH_SLICES
+    from brainseg.models.engines import BATCH_SLICES
 
     def double_convolution(before: int, features: int) -> nn.Sequential:
         layers = []

@@ -28,8 +28,8 @@ def main() -> None:
     import plotly.graph_objects  # noqa: F401
     import streamlit  # noqa: F401
 
+    from brainseg.inference.prediction import warm_up
     from brainseg.models import open_model
-    from brainseg.prediction import warm_up
 
     bare = milliseconds_to_collect()
     warm_up(open_model())

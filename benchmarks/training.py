@@ -53,7 +53,7 @@ def measure(which: str) -> dict:
     """Return what one network comes to in this process, which has done nothing else."""
     import psutil
 
-    from brainseg.networks import build_unet
+    from brainseg.models.networks import build_unet
     from brainseg.training import TrainingConfig
     from brainseg.training.devices import precision, precision_of, repeatable
     from brainseg.training.optimisation import compile_network

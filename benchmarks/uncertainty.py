@@ -15,10 +15,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from brainseg.cohort import Cohort
+from brainseg.inference.prediction import FULL, STANDARD, predict_timed
+from brainseg.inference.uncertainty import agreement_of, certain_and_possible
 from brainseg.metrics import dice
 from brainseg.models import HELD_OUT, open_model
-from brainseg.prediction import FULL, STANDARD, predict_timed
-from brainseg.uncertainty import agreement_of, certain_and_possible
 
 
 def main() -> None:

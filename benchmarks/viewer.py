@@ -19,8 +19,8 @@ from server import CHECKOUT, start
 
 from brainseg.cohort import Cohort
 from brainseg.exports import png_bytes
-from brainseg.payload import case_payload
-from brainseg.record import record_of
+from brainseg.exports.payload import case_payload
+from brainseg.inference.record import record_of
 
 REPEATS = 3
 MIB = 2**20

@@ -53,7 +53,8 @@ def milliseconds(name: str, do: Callable[[], object]) -> object:
 
 
 def main() -> None:
-    from brainseg import filters, worklist
+    from brainseg import worklist
+    from brainseg.cohort import filters
     from brainseg.reviews import open_reviews
 
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else CASES

@@ -17,7 +17,7 @@ from pathlib import Path
 from brainseg import RESEARCH_USE, __version__
 from brainseg.bundled import BUNDLED
 from brainseg.errors import BrainsegError, CohortError
-from brainseg.home import home
+from brainseg.storage import home
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -52,8 +52,8 @@ def index(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Check a cohort; exits 1 where an open finding is as severe as --fail-on says."""
-    from brainseg.acceptances import open_acceptances
     from brainseg.checks import check_cohort
+    from brainseg.checks.acceptances import open_acceptances
     from brainseg.checks.outcome import kinds_table, outcome_of
 
     if options.list:
@@ -80,8 +80,8 @@ def sample(options: argparse.Namespace) -> int:
 
 def download(options: argparse.Namespace) -> int:
     """Show the real cohort's terms and fetch it."""
-    from brainseg.download import TERMS
-    from brainseg.download import download as fetch
+    from brainseg.cohort.download import TERMS
+    from brainseg.cohort.download import download as fetch
 
     print(TERMS, file=sys.stderr)
     if not options.yes and (not sys.stdin.isatty() or input("Agree? [y/N] ").lower() != "y"):
@@ -108,7 +108,7 @@ def train(options: argparse.Namespace) -> int:
 
 def publish(options: argparse.Namespace) -> int:
     """Write finished runs as folds of a model; without a run, its folds as graphs for OpenVINO."""
-    from brainseg.publishing import publish_all
+    from brainseg.training.publishing import publish_all
 
     with _progress("fold") as progress:
         facts = publish_all(options.run, options.folder, progress)
@@ -142,11 +142,11 @@ def predict(options: argparse.Namespace) -> int:
     """Predict cases, volumes or images without a browser, one JSON object a line an input."""
     from tqdm import tqdm
 
-    from brainseg.batch import Wanted, in_words, predict_inputs
+    from brainseg.batch.inputs import find_inputs
+    from brainseg.batch.run import Wanted, in_words, predict_inputs
     from brainseg.exports import refuse_inside
-    from brainseg.formats import shared_pool
-    from brainseg.formats.sequence_choice import parse_sequences
-    from brainseg.inputs import find_inputs
+    from brainseg.io import shared_pool
+    from brainseg.io.sequence_choice import parse_sequences
     from brainseg.models import open_model
 
     if options.engine:
@@ -206,9 +206,9 @@ def export(options: argparse.Namespace) -> int:
 
 def features(options: argparse.Namespace) -> int:
     """Describe every slice in numbers, for the map of similar slices, and keep that."""
-    from brainseg.features import describe_images, describe_with_model, keep
     from brainseg.models import open_model
-    from brainseg.neighbours import agreement
+    from brainseg.statistics.embeddings import describe_images, describe_with_model, keep
+    from brainseg.statistics.neighbours import agreement
 
     cohort = _open(options)
     model = open_model(options.model) if options.model else None

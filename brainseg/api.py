@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from brainseg.checks import Checked
     from brainseg.cohort import Case, Cohort
     from brainseg.evaluation import Evaluation
+    from brainseg.inference.prediction import Prediction
     from brainseg.models import Model
-    from brainseg.prediction import Prediction
-    from brainseg.runs import Run
+    from brainseg.training.runs import Run
     from brainseg.volume import Volume
 
 Progress = Callable[[int, int], None]
@@ -90,7 +90,7 @@ def predict(source: "Case | Volume", model: "Model") -> "Prediction":
         CohortError: the case has no slice that can be read.
     """
     from brainseg.cohort import Case
-    from brainseg.prediction import predict_timed
+    from brainseg.inference.prediction import predict_timed
 
     if isinstance(source, Case):
         return predict_timed(source.volume(), model, model.standing(source))

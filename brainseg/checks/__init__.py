@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 # Imported for what they enter into KINDS, in this order.
-from brainseg.checks import files, images, masks, stacks, sequences  # noqa: F401 # isort: skip
+from brainseg.checks import files, images, masks, slice_order, sequences  # noqa: F401 # isort: skip
 from brainseg.checks import pixels, tumours, duplicates  # noqa: F401 # isort: skip
-from brainseg.checks import patients, folds, claims  # noqa: F401 # isort: skip
+from brainseg.checks import patients, folds, readme_counts  # noqa: F401 # isort: skip
+from brainseg.checks.coverage import Scope
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
 from brainseg.checks.registry import KINDS, Kind
-from brainseg.checks.scopes import Scope
 from brainseg.cohort import Cohort
+from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
-from brainseg.findings import SEVERITIES, Finding, counts, findings_table
-from brainseg.index import Progress
 from brainseg.notebook import Shown
 
 __all__ = [

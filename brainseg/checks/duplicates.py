@@ -1,12 +1,12 @@
-"""Checks for slices and cases that stand in a cohort twice; see brainseg/checks/likeness.py."""
+"""Checks for slices and cases that stand in a cohort twice; see brainseg/checks/near_duplicates.py."""
 
 import numpy as np
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.likeness import Pairs
+from brainseg.checks.finding import Finding
+from brainseg.checks.near_duplicates import Pairs
 from brainseg.checks.registry import finding, kind, on_slices
-from brainseg.findings import Finding
 
 
 @kind(
@@ -14,7 +14,7 @@ from brainseg.findings import Finding
     checks="No two slices are equal pixel by pixel.",
     why="It counts twice, and a model that trained on one has seen the other.",
     remedy="look which of the two belongs there and replace the other",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_equal_slice(evidence: Evidence) -> list[Finding]:
     """Return a finding for each slice that equals an earlier one, but for whole cases that do."""
@@ -27,7 +27,7 @@ def check_equal_slice(evidence: Evidence) -> list[Finding]:
     checks="No two slices are one picture, saved or scaled in two ways.",
     why="It counts twice, and a model that trained on one has seen the other.",
     remedy="look which of the two belongs there and replace the other",
-    scope=scopes.heads,
+    scope=coverage.heads,
 )
 def check_near_slice(evidence: Evidence) -> list[Finding]:
     """Return a finding for each slice that nearly equals an earlier one, but for whole cases that do."""
@@ -40,7 +40,7 @@ def check_near_slice(evidence: Evidence) -> list[Finding]:
     checks="No case repeats the slices of another.",
     why="It is one patient under two names, who may stand in training and in the test at once.",
     remedy="remove one of the two cases, or give both the same patient",
-    scope=scopes.cases,
+    scope=coverage.cases,
 )
 def check_repeated_case(evidence: Evidence) -> list[Finding]:
     """Return a finding for each case of which half or more shows the same pictures as another case."""

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import pandas as pd
 
-from brainseg.checks.likeness import Pairs, equal_pairs, near_pairs, repeated_cases
+from brainseg.checks.foreground import is_constant, shows_head, shows_sequence
+from brainseg.checks.near_duplicates import Pairs, equal_pairs, near_pairs, repeated_cases
 from brainseg.checks.outliers import outlying_cases, outlying_slices
-from brainseg.checks.visible import is_constant, shows_head, shows_sequence
 from brainseg.cohort import Cohort
-from brainseg.descriptors import column_of
+from brainseg.cohort.slice_features import column_of
 from brainseg.statistics import UNKNOWN, flair_copies
 from brainseg.volume import FLAIR
 
@@ -56,7 +56,7 @@ class Evidence:
 
     @cached_property
     def shows_head(self) -> pd.Series:
-        """Return, by slice, whether it shows the head; see :mod:`brainseg.checks.visible`."""
+        """Return, by slice, whether it shows the head; see :mod:`brainseg.checks.foreground`."""
         return shows_head(self.slices)
 
     @cached_property
@@ -71,7 +71,7 @@ class Evidence:
 
     @cached_property
     def equal_pairs(self) -> Pairs:
-        """Return the slices that are equal; see :mod:`brainseg.checks.likeness`."""
+        """Return the slices that are equal; see :mod:`brainseg.checks.near_duplicates`."""
         return equal_pairs(self.slices)
 
     @cached_property

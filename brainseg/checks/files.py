@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.registry import finding, kind, on_slices
-from brainseg.findings import Finding
-from brainseg.formats import DAMAGED
+from brainseg.io import DAMAGED
 
 
 @kind(
@@ -14,7 +14,7 @@ from brainseg.formats import DAMAGED
     checks="No file is empty.",
     why="The copy was broken off, or the disk was full: other files of it may be damaged too.",
     remedy="copy the file again from its source",
-    scope=scopes.files,
+    scope=coverage.files,
 )
 def check_empty_file(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image or mask file of 0 bytes."""
@@ -35,7 +35,7 @@ def check_empty_file(evidence: Evidence) -> list[Finding]:
     checks="No file is cut short or damaged inside.",
     why="A viewer may show it all the same, with pixels that nobody stored, so it is refused whole.",
     remedy="copy the file again from its source",
-    scope=scopes.files,
+    scope=coverage.files,
 )
 def check_damaged_file(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image or mask file that is not whole."""
@@ -56,7 +56,7 @@ def check_damaged_file(evidence: Evidence) -> list[Finding]:
     checks="Each image file that is whole can be decoded.",
     why="The slice is shown nowhere and counts in no statistic.",
     remedy="copy the file again from its source",
-    scope=scopes.image_files,
+    scope=coverage.image_files,
 )
 def check_unreadable_image(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image file that cannot be decoded and is neither empty nor cut."""
@@ -73,7 +73,7 @@ def check_unreadable_image(evidence: Evidence) -> list[Finding]:
     checks="Each mask file that is whole can be decoded.",
     why="The slice is left out of statistics and training.",
     remedy="copy the file again from its source",
-    scope=scopes.mask_files,
+    scope=coverage.mask_files,
 )
 def check_unreadable_mask(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask file that cannot be decoded and is neither empty nor cut."""
@@ -88,7 +88,7 @@ def check_unreadable_mask(evidence: Evidence) -> list[Finding]:
     checks="Each mask has its image.",
     why="Nothing can be trained on or compared: the copy may be incomplete.",
     remedy="restore the image or remove the mask",
-    scope=scopes.mask_files,
+    scope=coverage.mask_files,
 )
 def check_orphan_mask(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask without its image."""
@@ -101,11 +101,13 @@ def check_orphan_mask(evidence: Evidence) -> list[Finding]:
     checks="Each image of a case with masks has its mask.",
     why="Nobody knows whether the slice shows a tumour, so it is left out of statistics and training.",
     remedy="restore the mask or remove the slice",
-    scope=scopes.images_of_annotated_cases,
+    scope=coverage.images_of_annotated_cases,
 )
 def check_missing_mask(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image without its mask, in the cases that have masks."""
-    rows = evidence.slices[scopes.has_masks(evidence.slices) & evidence.slices["mask_path"].isna()]
+    rows = evidence.slices[
+        coverage.has_masks(evidence.slices) & evidence.slices["mask_path"].isna()
+    ]
     return on_slices("missing_mask", rows, "image", lambda r: "has no mask beside it")
 
 
@@ -114,12 +116,12 @@ def check_missing_mask(evidence: Evidence) -> list[Finding]:
     checks="Each case has masks.",
     why="The case can be shown and predicted, but neither trained on nor scored.",
     remedy="add its masks as <stem>_mask.tif, or leave it as a case to predict",
-    scope=scopes.cases,
+    scope=coverage.cases,
 )
 def check_case_without_masks(evidence: Evidence) -> list[Finding]:
     """Return a finding for each case that has no mask at all."""
     slices = evidence.slices
-    rows = slices[~scopes.has_masks(slices)].groupby("case", sort=False).size()
+    rows = slices[~coverage.has_masks(slices)].groupby("case", sort=False).size()
     return [
         finding("case_without_masks", case, f"{case} has {number} image(s) and no mask")
         for case, number in rows.items()
@@ -131,7 +133,7 @@ def check_case_without_masks(evidence: Evidence) -> list[Finding]:
     checks="Each image and mask file holds one page.",
     why="Only the first page is read.",
     remedy="save each page as a slice of its own",
-    scope=scopes.decoded_files,
+    scope=coverage.decoded_files,
 )
 def check_multipage(evidence: Evidence) -> list[Finding]:
     """Return a finding for each file with more than one page."""
@@ -149,7 +151,7 @@ def check_multipage(evidence: Evidence) -> list[Finding]:
     checks="Each image and mask is stored upright, as plain grey or RGB.",
     why="It is converted on reading; other programs may show it in another way.",
     remedy="nothing is to be done, or save it upright as 8-bit grey or RGB",
-    scope=scopes.decoded_files,
+    scope=coverage.decoded_files,
 )
 def check_converted_file(evidence: Evidence) -> list[Finding]:
     """Return a finding for each file whose colours or orientation were converted."""

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from brainseg.checks.coverage import Scope
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.registry import finding, kind
-from brainseg.checks.scopes import Scope
 from brainseg.cohort import Cohort
-from brainseg.discovery import patient_of
+from brainseg.cohort.discovery import patient_of
 from brainseg.errors import BrainsegError
-from brainseg.findings import Finding
 from brainseg.models import MODELS, list_models, open_model
-from brainseg.runs import list_runs
+from brainseg.training.runs import list_runs
 
 PARTS = {"trained_on": "trained on", "selected_on": "selected on", "held_out": "held out"}
 """The parts of a fold, and what is said of a case in each."""

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.registry import finding, kind, on_slices
-from brainseg.findings import Finding
-from brainseg.formats import MIN_SIDE_PX
+from brainseg.io import MIN_SIDE_PX
 from brainseg.volume import SEQUENCES
 
 
@@ -15,7 +15,7 @@ from brainseg.volume import SEQUENCES
     checks="All images of a case have one height and width.",
     why="The slice cannot be stacked with the others, so it is left out of the volume.",
     remedy="export the slice again in the size of its case or remove it",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_case_shape(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image whose size is not the one that most of its case have."""
@@ -39,7 +39,7 @@ def check_case_shape(evidence: Evidence) -> list[Finding]:
     checks="Each image has at least 32 px a side.",
     why="The image is too small to segment, so the slice is left out of its case.",
     remedy="export the image in full size or remove it",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_small_image(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image with a side below the smallest that a model takes."""
@@ -58,7 +58,7 @@ def check_small_image(evidence: Evidence) -> list[Finding]:
     checks="Each image has three channels, or one.",
     why="Which channel is which sequence is unknown, so the slice is left out of its case.",
     remedy="export the three sequences pre-contrast, FLAIR and post-contrast as one RGB image",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_image_channels(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image with neither three channels nor one."""
@@ -74,7 +74,7 @@ def check_image_channels(evidence: Evidence) -> list[Finding]:
     checks="The pixels of each image are numbers.",
     why="The slice cannot be shown, and is left out of statistics and training.",
     remedy="export the image again without invalid pixels or remove it",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_image_pixels(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image of good shape whose pixels cannot be used."""
@@ -91,7 +91,7 @@ def check_image_pixels(evidence: Evidence) -> list[Finding]:
     why="The one channel stands in for all three sequences; a model that was "
     "trained on three sees something else.",
     remedy="export the three sequences as one RGB image, or read scores of this case with care",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_grey_image(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image with one channel."""
@@ -105,7 +105,7 @@ def check_grey_image(evidence: Evidence) -> list[Finding]:
     why="The images of a case are rescaled by one window for each sequence, so their brightness "
     "cannot be compared between cases.",
     remedy="nothing is to be done, or export all cases as uint8 with one scale",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_image_dtype(evidence: Evidence) -> list[Finding]:
     """Return a finding for each image that is not stored as uint8."""
@@ -121,7 +121,7 @@ def check_image_dtype(evidence: Evidence) -> list[Finding]:
     checks="All cases of the cohort have images of one height and width.",
     why="A model sees the cases of another size scaled, and areas in px cannot be compared with theirs.",
     remedy="nothing is to be done if the source was so, but do not compare areas across sizes",
-    scope=scopes.images,
+    scope=coverage.images,
 )
 def check_cohort_shape(evidence: Evidence) -> list[Finding]:
     """Return a finding for each case whose size is not the one that most cases have."""

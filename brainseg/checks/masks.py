@@ -1,11 +1,11 @@
 """Checks of masks: does each fit its image, and hold two values in one channel."""
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.registry import kind, on_slices
-from brainseg.findings import Finding
-from brainseg.index import MOST_VALUES
-from brainseg.masks import RIM_OF_INVERTED
+from brainseg.cohort.index import MOST_VALUES
+from brainseg.io.masks import RIM_OF_INVERTED
 
 
 @kind(
@@ -13,7 +13,7 @@ from brainseg.masks import RIM_OF_INVERTED
     checks="Each mask has the height and width of its image.",
     why="The mask cannot be laid over its image, so the slice is left out of statistics and training.",
     remedy="restore the mask or remove the slice",
-    scope=scopes.pairs,
+    scope=coverage.pairs,
 )
 def check_mask_shape(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask whose height or width is not its image's."""
@@ -35,7 +35,7 @@ def check_mask_shape(evidence: Evidence) -> list[Finding]:
     checks="Each mask has one channel.",
     why="Which channel is the mask is unknown, so the slice is left out of statistics and training.",
     remedy="save the mask as one grey channel",
-    scope=scopes.masks,
+    scope=coverage.masks,
 )
 def check_mask_channels(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask with more than one channel."""
@@ -51,7 +51,7 @@ def check_mask_channels(evidence: Evidence) -> list[Finding]:
     why="What the other values mean is unknown (labels, or a lossy copy), so the "
     "slice is left out of statistics and training.",
     remedy="save the mask with 0 outside and 255 inside",
-    scope=scopes.masks,
+    scope=coverage.masks,
 )
 def check_mask_values(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask whose values are neither {0, 255} nor {0, 1}."""
@@ -71,7 +71,7 @@ def check_mask_values(evidence: Evidence) -> list[Finding]:
     why="The rim lies outside of the head: such a mask is probably inverted, with 0 in the tumour and "
     "255 around it, and all figures of the slice count the wrong pixels.",
     remedy="look at the slice, and save the mask with 0 outside and 255 inside",
-    scope=scopes.masks,
+    scope=coverage.masks,
 )
 def check_inverted_mask(evidence: Evidence) -> list[Finding]:
     """Return a finding for each usable mask that is not 0 on most of the rim of its image."""
@@ -94,7 +94,7 @@ def check_inverted_mask(evidence: Evidence) -> list[Finding]:
     checks="Each mask holds 0 and 255.",
     why="It is read as a mask all the same; other programs show it as black.",
     remedy="nothing is to be done, or save it with 255 inside",
-    scope=scopes.masks,
+    scope=coverage.masks,
 )
 def check_mask_of_ones(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask whose values are {0, 1}."""
@@ -110,7 +110,7 @@ def check_mask_of_ones(evidence: Evidence) -> list[Finding]:
     checks="Each mask is stored as uint8.",
     why="It is read as a mask all the same; other programs may not open it.",
     remedy="nothing is to be done, or save it as uint8",
-    scope=scopes.masks,
+    scope=coverage.masks,
 )
 def check_mask_dtype(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask that is not stored as uint8."""

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from brainseg.acceptances import Acceptance, Acceptances
 from brainseg.checks import KINDS, NOT_CHECKED, PASSED, Checked
-from brainseg.findings import SEVERITIES, Finding, counts, findings_table
+from brainseg.checks.acceptances import Acceptance, Acceptances
+from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
 
 Judged = tuple[Finding, Acceptance | None]
 
@@ -80,7 +80,7 @@ class Outcome:
         return pd.DataFrame(rows)
 
     def table(self) -> pd.DataFrame:
-        """Return a row a finding: :func:`brainseg.findings.findings_table` and what was made of it.
+        """Return a row a finding: :func:`findings_table` and what was made of it.
 
         Returns:
             A finding's attributes; ``accepted`` (bool), ``reason`` and ``accepted_at`` (str, missing

@@ -1,9 +1,9 @@
 """Checks of patients: one case each, and the table beside the cases."""
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.registry import finding, kind
-from brainseg.findings import Finding
 
 
 @kind(
@@ -11,7 +11,7 @@ from brainseg.findings import Finding
     checks="Each case has a row in data.csv.",
     why="What data.csv tells of the others is missing for this case.",
     remedy="add a row for the patient to data.csv",
-    scope=scopes.cases_if_table,
+    scope=coverage.cases_if_table,
 )
 def check_case_without_row(evidence: Evidence) -> list[Finding]:
     """Return a finding for each case whose patient has no row in ``data.csv``."""
@@ -34,7 +34,7 @@ def check_case_without_row(evidence: Evidence) -> list[Finding]:
     checks="Each row of data.csv has a case.",
     why="The patient is in no statistic here: the folder may be a part of the dataset.",
     remedy="nothing is to be done if the folder is a part of a dataset, otherwise copy the case",
-    scope=scopes.rows_of_table,
+    scope=coverage.rows_of_table,
 )
 def check_row_without_case(evidence: Evidence) -> list[Finding]:
     """Return a finding for each patient of ``data.csv`` without a case in the folder."""
@@ -53,7 +53,7 @@ def check_row_without_case(evidence: Evidence) -> list[Finding]:
     checks="Each patient stands in one case.",
     why="Slices of one patient are alike: all cases of a patient belong into the same part of a split.",
     remedy="nothing is to be done, for folds are made by patient here; do so elsewhere too",
-    scope=scopes.cases,
+    scope=coverage.cases,
 )
 def check_patient_repeat(evidence: Evidence) -> list[Finding]:
     """Return a finding for each further case of a patient."""

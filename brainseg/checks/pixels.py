@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
+from brainseg.checks.coverage import Scope
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.outliers import LEAST_CASES
 from brainseg.checks.registry import finding, kind, on_slices
-from brainseg.checks.scopes import Scope
-from brainseg.findings import Finding
 from brainseg.volume import SEQUENCES
 
 
@@ -20,7 +20,7 @@ def slices_beside(evidence: Evidence) -> Scope:
         decided |= evidence.slice_ratios("sharpness", sequence).notna()
     lacking = "show too little of the head, or stand at an end of it"
     there = evidence.shows_head | decided
-    return scopes.counted("slices", decided, there, lacking, scopes.NO_HEAD)
+    return coverage.counted("slices", decided, there, lacking, coverage.NO_HEAD)
 
 
 def cases_of_institutions(evidence: Evidence) -> Scope:
@@ -33,7 +33,7 @@ def cases_of_institutions(evidence: Evidence) -> Scope:
             .reindex(decided.index, fill_value=False)
         )
     lacking = f"are of an institution with fewer than {LEAST_CASES} cases that show the head"
-    return scopes.counted("cases", decided, pd.Series(True, decided.index), lacking)
+    return coverage.counted("cases", decided, pd.Series(True, decided.index), lacking)
 
 
 @kind(
@@ -143,7 +143,7 @@ def check_case_brightness(evidence: Evidence) -> list[Finding]:
     checks="The background around the head is dark.",
     why="Head and air cannot be told apart by brightness, which normalising a case relies on.",
     remedy="subtract the background's grey, or crop less tightly where the head fills the image",
-    scope=scopes.uint8_slices,
+    scope=coverage.uint8_slices,
 )
 def check_bright_background(evidence: Evidence) -> list[Finding]:
     """Return a finding for each sequence without dark background on most slices of the head.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from brainseg.checks.coverage import Scope
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.scopes import Scope
-from brainseg.findings import Finding
+from brainseg.checks.finding import Finding
 
 Check = Callable[[Evidence], list[Finding]]
 
@@ -18,7 +18,7 @@ class Kind:
 
     Attributes:
         group: what it looks at: the name of the module of its check, such as "masks".
-        severity: one of :data:`brainseg.findings.SEVERITIES`.
+        severity: one of :data:`brainseg.checks.finding.SEVERITIES`.
         checks: the rule, as a sentence that is true where there is no finding.
         why: what goes wrong where it is broken.
         remedy: what to do then.
@@ -35,6 +35,9 @@ class Kind:
     scope: Callable[[Evidence], Scope]
 
 
+GROUP_OF_MODULE = {"slice_order": "stacks", "readme_counts": "claims"}
+"""Groups that are not named as their module: saved results and exports use these names."""
+
 KINDS: dict[str, Kind] = {}
 """Every kind of finding by name, in the order of their functions ``check_<name>``."""
 
@@ -46,7 +49,8 @@ def kind(
 
     def enter(check: Check) -> Check:
         name = check.__name__.removeprefix("check_")
-        group = check.__module__.rpartition(".")[2]
+        module = check.__module__.rpartition(".")[2]
+        group = GROUP_OF_MODULE.get(module, module)
         KINDS[name] = Kind(group, severity, checks, why, remedy, check, scope)
         return check
 

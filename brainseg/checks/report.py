@@ -4,10 +4,10 @@ from datetime import date
 
 import pandas as pd
 
+from brainseg.checks.finding import SEVERITIES
 from brainseg.checks.outcome import Outcome
 from brainseg.checks.registry import KINDS
-from brainseg.findings import SEVERITIES
-from brainseg.report.page import Page
+from brainseg.exports.report.page import Page
 
 _MOST = ((20, 28, 14), (18, 18, 14), (14, 10, 8), (10, 6, 4), (6, 3, 0))
 """Rows of findings by kind, of findings, of what was not checked: the first that fit one page."""

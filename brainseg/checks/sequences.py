@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
+from brainseg.checks.foreground import shows_sequence
 from brainseg.checks.registry import finding, kind
-from brainseg.checks.visible import shows_sequence
-from brainseg.descriptors import column_of
-from brainseg.findings import Finding
+from brainseg.cohort.slice_features import column_of
 from brainseg.volume import SEQUENCES
 
 MOST_AT_END, MOST_SHARE_AT_END = 2, 0.1
@@ -19,7 +19,7 @@ MOST_AT_END, MOST_SHARE_AT_END = 2, 0.1
     checks="The other sequences of a case differ from FLAIR.",
     why="The sequence was missing and FLAIR stands in its place: the case has less to tell a model.",
     remedy="nothing is to be done, but read scores of this case with it in mind",
-    scope=scopes.comparable_cases,
+    scope=coverage.comparable_cases,
 )
 def check_flair_copy(evidence: Evidence) -> list[Finding]:
     """Return a finding for each sequence that equals FLAIR on every slice of a case."""
@@ -41,7 +41,7 @@ def check_flair_copy(evidence: Evidence) -> list[Finding]:
     checks="Pre-contrast and post-contrast differ.",
     why="One of them was missing and the other stands in its place: enhancement cannot be seen.",
     remedy="nothing is to be done, but read scores of this case with it in mind",
-    scope=scopes.comparable_cases,
+    scope=coverage.comparable_cases,
 )
 def check_contrast_copy(evidence: Evidence) -> list[Finding]:
     """Return a finding for each case whose pre- and post-contrast are equal, and no copy of FLAIR."""
@@ -61,7 +61,7 @@ def check_contrast_copy(evidence: Evidence) -> list[Finding]:
     checks="Each sequence shows the head wherever another one does, but for the ends of the stack.",
     why="The sequence is missing there: a model sees air in it, and masks are drawn on FLAIR.",
     remedy="export the sequence again, or leave the slices out of training",
-    scope=scopes.uint8_slices,
+    scope=coverage.uint8_slices,
 )
 def check_empty_sequence(evidence: Evidence) -> list[Finding]:
     """Return a finding for each run of slices on which a sequence is black or has one value alone."""
@@ -83,7 +83,7 @@ def check_empty_sequence(evidence: Evidence) -> list[Finding]:
     checks="Each sequence covers the head as far as the others do.",
     why="It was acquired over less of the head: its first or last slices show air in it.",
     remedy="nothing is to be done, but know that nothing can be drawn or found there on this sequence",
-    scope=scopes.uint8_slices,
+    scope=coverage.uint8_slices,
 )
 def check_short_sequence(evidence: Evidence) -> list[Finding]:
     """Return a finding for each sequence that lacks a few of the first or last slices of the head."""

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from brainseg.checks import scopes
+from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
 from brainseg.checks.registry import finding, kind, on_slices
-from brainseg.descriptors import PINHOLE_PX, packed_cells
-from brainseg.findings import Finding
+from brainseg.cohort.slice_features import PINHOLE_PX, packed_cells
 
 MOST_GAP = 2
 """More empty slices between two with tumour may well be two tumours."""
@@ -27,7 +27,7 @@ this, a factor says little."""
     checks="Each case with masks shows a tumour.",
     why="Dice of such a case is 1 or 0 alone, by the rule for empty masks.",
     remedy="nothing is to be done if that is so, otherwise restore its masks",
-    scope=scopes.cases_with_usable_masks,
+    scope=coverage.cases_with_usable_masks,
 )
 def check_no_tumour(evidence: Evidence) -> list[Finding]:
     """Return a finding for each case whose usable masks are all empty."""
@@ -46,7 +46,7 @@ def check_no_tumour(evidence: Evidence) -> list[Finding]:
     checks="No mask reaches out of the head.",
     why="The outline was moved, mirrored or drawn on another slice.",
     remedy="compare it with FLAIR and draw it again",
-    scope=scopes.tumours_in_heads,
+    scope=coverage.tumours_in_heads,
 )
 def check_mask_outside_head(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask with pixels outside of the head's convex outline."""
@@ -65,7 +65,7 @@ def check_mask_outside_head(evidence: Evidence) -> list[Finding]:
     checks="No mask has a single pixel apart from the rest.",
     why="It is a slip of the hand, and counts as a lesion of its own where lesions are counted.",
     remedy="remove the pixel, or draw what it stands for",
-    scope=scopes.tumours,
+    scope=coverage.tumours,
 )
 def check_mask_island(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask with a component of one pixel."""
@@ -83,7 +83,7 @@ def check_mask_island(evidence: Evidence) -> list[Finding]:
     checks=f"No mask has a hole of at most {PINHOLE_PX} px.",
     why="It is a slip of the hand: the outline was filled, but not everywhere.",
     remedy="fill the hole",
-    scope=scopes.tumours,
+    scope=coverage.tumours,
 )
 def check_mask_pinhole(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask that encloses a few pixels without tumour."""
@@ -101,7 +101,7 @@ def check_mask_pinhole(evidence: Evidence) -> list[Finding]:
     checks="No mask has a larger hole.",
     why="It may be a cavity that was left out on purpose, or an outline that was not filled.",
     remedy="nothing is to be done if it is a cavity, otherwise fill it",
-    scope=scopes.tumours,
+    scope=coverage.tumours,
 )
 def check_mask_hole(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask that encloses a region larger than a slip of the hand."""
@@ -119,7 +119,7 @@ def check_mask_hole(evidence: Evidence) -> list[Finding]:
     checks="No empty mask, nor two, stands between masks that overlap.",
     why="A slice was forgotten: the tumour does not end and begin again at the same place.",
     remedy="draw the mask of the slice, or look why it is empty",
-    scope=scopes.neighbouring_masks,
+    scope=coverage.neighbouring_masks,
 )
 def check_mask_gap(evidence: Evidence) -> list[Finding]:
     """Return a finding for each short run of empty masks inside a tumour."""
@@ -147,7 +147,7 @@ def check_mask_gap(evidence: Evidence) -> list[Finding]:
     checks="Each mask lies where those of the slices beside it do.",
     why="The outline jumps: one of the two was moved, mirrored or drawn on another slice.",
     remedy="compare both slices with FLAIR and draw the wrong one again",
-    scope=scopes.neighbouring_masks,
+    scope=coverage.neighbouring_masks,
 )
 def check_mask_jump(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask far from that of the slice before, or away from both sides.
@@ -182,7 +182,7 @@ def check_mask_jump(evidence: Evidence) -> list[Finding]:
     checks="No mask is three times larger or smaller than both masks beside it.",
     why="A tumour grows and fades from slice to slice: part of it was forgotten, or too much filled.",
     remedy="compare it with the slices beside it and draw it again",
-    scope=scopes.neighbouring_masks,
+    scope=coverage.neighbouring_masks,
 )
 def check_mask_area(evidence: Evidence) -> list[Finding]:
     """Return a finding for each mask whose area stands out against both slices beside it."""

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Cohort
+from brainseg.cohort.patients import code_labels, code_text
 from brainseg.evaluation.scores import Evaluation
 from brainseg.metrics import FEWEST_CASES, bootstrap_interval
-from brainseg.patients import code_labels, code_text
 from brainseg.statistics import UNKNOWN, flair_copies
 
 INSTITUTION, SIZE, SEQUENCES, GRADE = "institution", "tumour size", "sequences", "grade"

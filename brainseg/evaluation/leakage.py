@@ -18,22 +18,22 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Case, Cohort
+from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
 from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions
 from brainseg.evaluation.scores import Evaluation
 from brainseg.evaluation.scoring import CaseScore, joined, scorable, score_probability
 from brainseg.evaluation.store import UNREADABLE, as_content, of_content
-from brainseg.home import write_atomically
-from brainseg.index import Progress
 from brainseg.metrics import BINS
 from brainseg.models import Model
 from brainseg.preprocessing import back_from_grid, with_context
+from brainseg.storage import write_atomically
 
 if TYPE_CHECKING:
     import keras
 
-    from brainseg.feeding import PreparedCase
+    from brainseg.training.data import PreparedCase
 
 VERSION = 2
 """Of a kept measurement: one of another version is measured again."""
@@ -261,7 +261,7 @@ class _Learner:
         progress: Progress | None,
     ) -> None:
         # What learning needs is imported where it begins: who looks at a kept result has no use for it.
-        from brainseg.feeding import prepare_case
+        from brainseg.training.data import prepare_case
 
         self.model, self.fold, self.cases, self.recipe = model, fold, cases, recipe
         self.prepared = [prepare_case(case, model.preprocessing.size) for case in cases]
@@ -286,8 +286,8 @@ class _Learner:
         """Return a copy that learned from the slices that are allowed, (n,) bool a case."""
         import keras
 
-        from brainseg.engines import load_engine
-        from brainseg.networks import compiles_by_xla
+        from brainseg.models.engines import load_engine
+        from brainseg.models.networks import compiles_by_xla
         from brainseg.training.optimisation import cross_entropy_and_soft_dice
 
         network = load_engine(self.model, self.fold).copy()
@@ -326,7 +326,7 @@ class _Learner:
     def _predicted(
         self, network: "keras.Model", case: "PreparedCase", places: np.ndarray
     ) -> np.ndarray:
-        from brainseg.engines import run_network
+        from brainseg.models.engines import run_network
 
         self._tell()
         return run_network(network, np.stack([self._input(case, place) for place in places]))

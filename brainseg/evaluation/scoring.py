@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Case, Cohort
-from brainseg.discovery import patient_of
+from brainseg.cohort.discovery import patient_of
+from brainseg.cohort.head import head_masks
+from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
 from brainseg.evaluation.scores import SCORE_COLUMNS, SLICE_COLUMNS, Evaluation, typed
-from brainseg.headspace import head_masks
-from brainseg.index import Progress
+from brainseg.inference.prediction import predict_timed
 from brainseg.metrics import (
     Overlap,
     calibrated_voxels,
@@ -20,7 +21,6 @@ from brainseg.metrics import (
     surface_distances,
 )
 from brainseg.models import Model, Standing
-from brainseg.prediction import predict_timed
 from brainseg.volume import Volume
 
 LEARNED_FROM = "the model learned from this patient, so the score would say nothing of new ones"

@@ -7,8 +7,8 @@ import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.evaluation.scores import SLICE_COLUMNS, Evaluation, typed
-from brainseg.home import write_atomically
 from brainseg.models import Model
+from brainseg.storage import write_atomically
 
 VERSION = 3
 """Of the definitions and of the file: scores of another version are computed again, never mixed."""

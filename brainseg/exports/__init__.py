@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from brainseg import RESEARCH_USE
 from brainseg.errors import CohortError
-from brainseg.home import write_atomically
+from brainseg.storage import write_atomically
 
 LONGEST_STEM = 100
 

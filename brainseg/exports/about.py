@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from brainseg import RESEARCH_USE, __version__
 from brainseg.exports import file_stem
 from brainseg.exports.nifti import UNKNOWN_SLICES, affine_warning
-from brainseg.record import SYNTHETIC, CaseRecord
-from brainseg.standings import fold_words
+from brainseg.inference.record import SYNTHETIC, CaseRecord
+from brainseg.models.exposure import fold_words
 from brainseg.volume import FLAIR
 
 

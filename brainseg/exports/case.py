@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainseg.cautions import with_cautions
 from brainseg.cohort import Cohort
 from brainseg.exports import csv_bytes, file_stem, refuse_inside, refuse_to_replace
 from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes
 from brainseg.exports.prediction import predicted_nifti_files
+from brainseg.exports.report import case_report
 from brainseg.exports.tables import slice_table
-from brainseg.home import write_atomically
+from brainseg.inference.cautions import with_cautions
+from brainseg.inference.prediction import predict_timed
+from brainseg.inference.record import CaseRecord, record_of_case, with_prediction
 from brainseg.models import Model
-from brainseg.prediction import predict_timed
-from brainseg.record import CaseRecord, record_of_case, with_prediction
-from brainseg.report import case_report
 from brainseg.reviews import open_reviews
+from brainseg.storage import write_atomically
 
 
 def nifti_files(record: CaseRecord) -> dict[str, bytes]:
@@ -51,7 +51,7 @@ def case_files(
     """Return all files of a case by name: NIfTI, measures by slice, the report, and what they are.
 
     Args:
-        record: see :func:`brainseg.record.record_of`.
+        record: see :func:`brainseg.inference.record.record_of`.
         reviews: rows of :meth:`brainseg.reviews.Reviews.of`, for the report.
         made_on: the day that stands on the report.
     """

@@ -14,16 +14,16 @@ import numpy as np
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError
-from brainseg.formats.dicom_frames import ENHANCED_MR
 from brainseg.imaging import PREDICTION_COLOUR
-from brainseg.record import Predicted
-from brainseg.standings import fold_words
+from brainseg.inference.record import Predicted
+from brainseg.io.dicom.frames import ENHANCED_MR
+from brainseg.models.exposure import fold_words
 
 if TYPE_CHECKING:
     import highdicom
     import pydicom
 
-    from brainseg.formats.intake import DicomSource
+    from brainseg.io.upload import DicomSource
 
 KEEP_IDENTITY = (
     "Write the patient's name and id into the DICOM segmentation, as they stand in the images: an "

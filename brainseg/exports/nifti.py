@@ -21,7 +21,7 @@ from brainseg.volume import Volume
 if TYPE_CHECKING:
     import nibabel as nib
 
-    from brainseg.formats.intake import NiftiSource
+    from brainseg.io.upload import NiftiSource
 
 PLACEHOLDER_AFFINE = (
     "The source held no spacing and no orientation, so the affine of these NIfTI files is a "
@@ -104,7 +104,7 @@ def nifti_bytes_as_source(
 
     Args:
         voxels: (n, h, w) uint8, bool or float32, on the grid of the volume that the file became.
-        source: of :func:`brainseg.formats.ruling_grid`.
+        source: of :func:`brainseg.io.ruling_grid`.
         name: as for :func:`nifti_bytes`.
         is_mask: likewise.
         warnings: likewise.

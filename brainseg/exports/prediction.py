@@ -10,13 +10,13 @@ from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes, file_stem, png_bytes
 from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes, nifti_bytes_as_source
+from brainseg.exports.report import case_report
 from brainseg.exports.stamp import lettered, stamped
 from brainseg.exports.tables import case_table, slice_table
-from brainseg.formats import DicomSource, NiftiSource
-from brainseg.formats.orientation import sides_of
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, hatch, shown
-from brainseg.record import CaseRecord
-from brainseg.report import case_report
+from brainseg.inference.record import CaseRecord
+from brainseg.io import DicomSource, NiftiSource
+from brainseg.io.orientation import sides_of
 
 MASKS, NIFTI, DICOM_SEG, OVERLAY = "masks", "nifti", "dicom-seg", "overlay"
 CSV, PDF = "csv", "pdf"
@@ -47,8 +47,8 @@ def prediction_files(
     segmentation cannot be made, the others are, and a note says why.
 
     Args:
-        record: with a prediction; see :func:`brainseg.record.record_of_upload`.
-        source: of :func:`brainseg.formats.ruling_grid`: NIfTI files then lie on the grid of a NIfTI
+        record: with a prediction; see :func:`brainseg.inference.record.record_of_upload`.
+        source: of :func:`brainseg.io.ruling_grid`: NIfTI files then lie on the grid of a NIfTI
             input, and DICOM images get a segmentation that refers to them.
         kinds: of :data:`KINDS`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from brainseg.measures import by_slice, measure_case
-from brainseg.record import CaseRecord, Predicted
+from brainseg.inference.record import CaseRecord, Predicted
+from brainseg.statistics.measures import by_slice, measure_case
 
 
 def slice_table(record: CaseRecord) -> pd.DataFrame:
@@ -14,9 +14,9 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
 
     Returns:
         ``voxel_k``, the place in the files' third axis from 0; ``slice_number``; then the columns of
-        :func:`brainseg.measures.by_slice` with ``mask_`` in front, and with ``prediction_`` where
-        there is one, and ``prediction_removed_px``, the pixels of the components that were removed.
-        Two slices of one number have a row each.
+        :func:`brainseg.statistics.measures.by_slice` with ``mask_`` in front, and with
+        ``prediction_`` where there is one, and ``prediction_removed_px``, the pixels of the
+        components that were removed. Two slices of one number have a row each.
     """
     numbers, spacing_mm = record.slice_numbers, record.volume.spacing_mm
     numbered = pd.DataFrame({"slice_number": pd.Series(numbers, dtype="int64")})
@@ -36,8 +36,9 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
     """Return what a case measures as a whole, a row for its mask and one for its prediction.
 
     Returns:
-        ``region``, then what :func:`brainseg.measures.measure_case` gives, and with a prediction
-        ``components_removed`` and ``removed_vx`` (Int64), missing for the mask; no row without any.
+        ``region``, then what :func:`brainseg.statistics.measures.measure_case` gives, and with a
+        prediction ``components_removed`` and ``removed_vx`` (Int64), missing for the mask; no row
+        without any.
     """
     rows = [
         {"region": name.lower()}

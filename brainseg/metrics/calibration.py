@@ -27,7 +27,7 @@ def calibrated_voxels(head: np.ndarray, truth: np.ndarray, probability: np.ndarr
     or more, count wherever they are.
 
     Args:
-        head: (n, h, w) bool; see :func:`brainseg.headspace.head_masks`.
+        head: (n, h, w) bool; see :func:`brainseg.cohort.head.head_masks`.
         truth: (n, h, w) bool.
         probability: (n, h, w) float32, 0..1.
 

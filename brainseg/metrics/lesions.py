@@ -26,8 +26,9 @@ def lesions(truth: np.ndarray, prediction: np.ndarray) -> Lesions:
     """Return how many lesions of a case were found, and how many findings are none.
 
     Voxels that touch at a face, an edge or a corner, also from one slice to the next, are one lesion,
-    as in :mod:`brainseg.measures`. One shared voxel is enough to be found (as for the lesion-wise true
-    positive rate of Carass et al. 2017, NeuroImage 148): how well it was outlined is for the others.
+    as in :mod:`brainseg.statistics.measures`. One shared voxel is enough to be found (as for the
+    lesion-wise true positive rate of Carass et al. 2017, NeuroImage 148): how well it was outlined
+    is for the others.
 
     Args:
         truth: (n, h, w) bool, a case as one volume.

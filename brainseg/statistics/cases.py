@@ -12,7 +12,7 @@ def counts(slices: pd.DataFrame) -> dict:
     """Return what a cohort holds, in whole numbers that JSON can carry.
 
     Args:
-        slices: the index of a cohort; see :mod:`brainseg.index`.
+        slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
 
     Returns:
         ``cases``; ``slices``, the rows of the index; ``masks``, the mask files that can be decoded,
@@ -37,7 +37,7 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
     """Return a row a case, in the order of the index.
 
     Args:
-        slices: the index of a cohort; see :mod:`brainseg.index`.
+        slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
 
     Returns:
         ``case``, ``patient_id``, ``institution`` (str); ``slices``; ``masks``, the slices whose mask

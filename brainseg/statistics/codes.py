@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from brainseg.patients import code_labels, code_text
+from brainseg.cohort.patients import code_labels, code_text
 from brainseg.statistics.distributions import category_counts
 
 
@@ -41,7 +41,7 @@ def code_counts(
 
     Returns:
         As :func:`brainseg.statistics.category_counts`, with ``label`` (str, missing where the code book
-        has none) behind ``value``; codes as :func:`brainseg.patients.code_text` gives them.
+        has none) behind ``value``; codes as :func:`brainseg.cohort.patients.code_text` gives them.
     """
     # As numbers first: sorted as text, 10 would come before 2.
     table = category_counts(codes, chosen)

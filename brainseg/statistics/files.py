@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from brainseg.index import MOST_VALUES
+from brainseg.cohort.index import MOST_VALUES
 
 
 def file_table(slices: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def random_pair(slices: pd.DataFrame, seed: int) -> Pair | None:
     """Return a pair of image and mask drawn from those that can be decoded, or None without one.
 
     Args:
-        slices: the index of a cohort; see :mod:`brainseg.index`.
+        slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
         seed: 0 or more; the same seed and cohort give the same pair.
     """
     pairs = slices[slices["height"].notna() & slices["mask_height"].notna()]

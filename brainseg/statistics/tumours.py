@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from brainseg.descriptors import column_of
+from brainseg.cohort.slice_features import column_of
 from brainseg.statistics.cases import UNKNOWN, case_table
 from brainseg.volume import SEQUENCES
 
 if TYPE_CHECKING:
-    from brainseg.atlas import Atlas
+    from brainseg.statistics.atlas import Atlas
 
 INSIDE = {name: column_of("tumour_mean", name) for name in SEQUENCES}
 """By sequence, the column of the mean intensity inside the tumour."""
@@ -30,18 +30,18 @@ def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
     """Return what is measured on each slice, a row a slice of the index.
 
     Args:
-        slices: the index of a cohort; see :mod:`brainseg.index`.
+        slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
 
     Returns:
         ``case``, ``patient_id``, ``institution`` (str); ``slice_number``; ``position`` (Float64, 0..1
         along the case, missing in a case of one slice); ``tumour`` (boolean); ``area_px`` (Int64);
         ``tumour_fraction`` (Float64, area of the head's outline on this slice, missing without a head);
-        ``components`` and ``largest_component_px`` (Int64), see :mod:`brainseg.measures` for what
-        belongs together; ``compactness`` (Float64, see :func:`compactness`); ``tumour_row`` and
-        ``tumour_column`` (Float64, px of the image, the tumour's centroid); then by sequence
-        :data:`INSIDE` and :data:`OUTSIDE` (Float64, 0..255, as stored). All that is about the tumour is
-        missing without a usable mask, what is about its shape and place also without a tumour, and
-        an intensity where the sequence only repeats FLAIR in the whole case.
+        ``components`` and ``largest_component_px`` (Int64), see :mod:`brainseg.statistics.measures`
+        for what belongs together; ``compactness`` (Float64, see :func:`compactness`);
+        ``tumour_row`` and ``tumour_column`` (Float64, px of the image, the tumour's centroid); then
+        by sequence :data:`INSIDE` and :data:`OUTSIDE` (Float64, 0..255, as stored). All that is
+        about the tumour is missing without a usable mask, what is about its shape and place also
+        without a tumour, and an intensity where the sequence only repeats FLAIR in the whole case.
     """
     last = slices.groupby("case")["slice_index"].transform("max")
     head_px = slices["head_px"].astype("Float64")
@@ -71,8 +71,8 @@ def compactness(area_px: pd.Series, perimeter_px: pd.Series) -> pd.Series:
 
     1 is a disc; several pieces, holes and a ragged rim all lower it. E. P. Cox defined it for grains of
     sand (Journal of Paleontology 1, 179-183). With the perimeter of
-    :func:`brainseg.descriptors.perimeter` it is right to about a tenth: discs of pixels come out at 0.83
-    to 1, and a square, whose sides follow the grid, at 0.89 instead of 0.79.
+    :func:`brainseg.cohort.slice_features.perimeter` it is right to about a tenth: discs of pixels
+    come out at 0.83 to 1, and a square, whose sides follow the grid, at 0.89 instead of 0.79.
 
     Args:
         area_px: of the mask.

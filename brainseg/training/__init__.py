@@ -4,6 +4,6 @@ Keras is imported when a training begins, not with this package, so that a page 
 """
 
 from brainseg.training.config import TrainingConfig, changed
-from brainseg.training.life import new_run, train
+from brainseg.training.session import new_run, train
 
 __all__ = ["TrainingConfig", "changed", "new_run", "train"]

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from brainseg.cohort import Cohort
-from brainseg.cross_validation import cross_validate
 from brainseg.errors import CohortError, RunError
-from brainseg.runs import Run
 from brainseg.timing import duration
 from brainseg.training.config import TrainingConfig, changed
-from brainseg.training.life import new_run, train
+from brainseg.training.cross_validation import cross_validate
+from brainseg.training.runs import Run
+from brainseg.training.session import new_run, train
 
 
 def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[str], None]) -> dict:
@@ -38,7 +38,7 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
     facts = {"run": str(run.path)} | status
     if options.publish and status["state"] == "finished":
-        from brainseg.publishing import publish
+        from brainseg.training.publishing import publish
 
         facts["model"] = publish(run, options.publish).name
     return facts
@@ -60,7 +60,7 @@ def _train_all_folds(
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
     facts |= finished[-1].status()
     if options.publish:
-        from brainseg.publishing import publish
+        from brainseg.training.publishing import publish
 
         for run in finished:
             facts["model"] = publish(run, options.publish).name

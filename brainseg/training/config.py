@@ -16,7 +16,7 @@ PRECISIONS = (AUTO, "mixed_bfloat16", "mixed_float16", "float32")
 DEVICES = ("one", "all")
 
 ENCODERS_OF = {"unet": ("",), "lite_unet": ("", "efficientnet-lite0")}
-"""The networks of :data:`brainseg.networks.ARCHITECTURES`, and the encoders that each can begin with."""
+"""The networks of :data:`ARCHITECTURES`, and the encoders that each can begin with."""
 
 CHANGEABLE = (
     "data",
@@ -202,7 +202,7 @@ class TrainingConfig:
 
     @property
     def architecture_arguments(self) -> dict[str, int]:
-        """Return the arguments of the network's function in :mod:`brainseg.networks`."""
+        """Return the arguments of the network's function in :mod:`brainseg.models.networks`."""
         if self.network == "lite_unet":
             return {"channels": self.preprocessing.channels}
         return {

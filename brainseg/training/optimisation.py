@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from brainseg.networks import ARCHITECTURES, compiles_by_xla
+from brainseg.models.networks import ARCHITECTURES, compiles_by_xla
 from brainseg.training.config import TrainingConfig
 
 LONG_AFTER = 10_000

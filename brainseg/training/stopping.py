@@ -4,8 +4,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from brainseg.home import write_atomically
-from brainseg.runs import Run
+from brainseg.storage import write_atomically
+from brainseg.training.runs import Run
 
 ASKED = "stop"
 """The file's name: what every system has, while Windows has no signal that could be caught."""

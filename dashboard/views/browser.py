@@ -4,11 +4,12 @@ import secrets
 
 import streamlit as st
 
+from brainseg.cohort.random_slices import random_slices
 from brainseg.errors import CohortError
 from brainseg.imaging import ALL_SEQUENCES
-from brainseg.sampling import random_slices
+from brainseg.plotting import style
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
-from dashboard import address, charts, data, overlays, state, widgets
+from dashboard.shared import cache, keys, overlays, url_state, widgets
 
 ONE, GRID = "one slice", "grid"
 ALL_CASES, THIS_CASE = "all cases", "this case"
@@ -33,20 +34,20 @@ GLOSSARY = {
 
 def new_seed() -> None:
     """Draw again: what was chosen by hand gives way to what the seed draws."""
-    address.put(**{state.SEED: secrets.choice(widgets.SEEDS)})
+    url_state.put(**{keys.SEED: secrets.choice(widgets.SEEDS)})
     redraw()
 
 
 def redraw() -> None:
     """Show what the seed draws, from the same case where the person asked for one case."""
-    address.put(**{state.SLICE: None})
-    if st.session_state.get(state.FROM) != THIS_CASE:
-        address.put(**{state.CASE: None})
+    url_state.put(**{keys.SLICE: None})
+    if st.session_state.get(keys.FROM) != THIS_CASE:
+        url_state.put(**{keys.CASE: None})
 
 
 def stay() -> None:
     """Keep the case that is shown when the person turns to this case alone."""
-    address.put(**{name: st.session_state.get(name) for name in (state.CASE, state.SLICE)})
+    url_state.put(**{name: st.session_state.get(name) for name in (keys.CASE, keys.SLICE)})
 
 
 st.title("Browser")
@@ -54,11 +55,11 @@ cohort = widgets.open_cohort()
 widgets.require_known_case(cohort)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    show = widgets.choice("Show", state.SHOW, (ONE, GRID), ONE)
+    show = widgets.choice("Show", keys.SHOW, (ONE, GRID), ONE)
     tumour = widgets.choice(
-        "Tumour", state.TUMOUR, ("any", "with", "without"), "any", on_change=redraw
+        "Tumour", keys.TUMOUR, ("any", "with", "without"), "any", on_change=redraw
     )
-    source = widgets.choice("From", state.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
+    source = widgets.choice("From", keys.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
     seed = widgets.current_seed()
     widgets.seed_picker(on_change=redraw)
     st.button(
@@ -70,7 +71,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         shortcut="N",
     )
 
-one_case = st.query_params.get(state.CASE, cohort.cases[0])
+one_case = st.query_params.get(keys.CASE, cohort.cases[0])
 drawn = random_slices(
     cohort.slices, IN_GRID, seed, tumour, one_case if source == THIS_CASE else None
 )
@@ -91,8 +92,8 @@ if show == GRID:
                 overlays.thumbnail(cohort, row.case, row.slice_number, look)
                 st.button(
                     f"{widgets.plain(row.case, 26)} · {row.slice_number}",
-                    on_click=address.put,
-                    kwargs={state.CASE: row.case, state.SLICE: row.slice_number, state.SHOW: None},
+                    on_click=url_state.put,
+                    kwargs={keys.CASE: row.case, keys.SLICE: row.slice_number, keys.SHOW: None},
                     key=f"open {row.case} {row.slice_number}",
                     type="tertiary",
                 )
@@ -101,12 +102,12 @@ else:
         same_case = first is not None and case.name == first["case"]
         default = int(first["slice_number"]) if same_case else overlays.opening_slice(cohort, case)
         number = overlays.slice_with_steps(case, default)
-        pixels = data.slice_pixels(cohort, case.name, number)
-        mask = data.slice_mask(cohort, case.name, number)
+        pixels = cache.slice_pixels(cohort, case.name, number)
+        mask = cache.slice_mask(cohort, case.name, number)
     except CohortError as error:
         widgets.refuse(error)
     widgets.figure(
-        charts.pictures(overlays.panels(pixels, mask, look), grey=look.sequence != ALL_SEQUENCES),
+        style.pictures(overlays.panels(pixels, mask, look), grey=look.sequence != ALL_SEQUENCES),
         "browser",
         alt=overlays.describe(case.name, number, mask, look),
         config=overlays.ZOOM_CONFIG,

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from brainseg.statistics import counts
-from dashboard import data, overlays, state, widgets
+from dashboard.shared import cache, keys, overlays, widgets
 
 IN_GALLERY = 8
 
@@ -11,24 +11,24 @@ WAYS_IN = {
     "Look at cases": (
         "Open a patient's study, scroll through its slices, compare image and mask.",
         [
-            (state.WORKLIST, "Worklist of all cases", ":material/list:"),
-            (state.CASE_PAGE, "One case, slice by slice", ":material/neurology:"),
-            (state.BROWSER, "Random slices", ":material/shuffle:"),
+            (keys.WORKLIST, "Worklist of all cases", ":material/list:"),
+            (keys.CASE_PAGE, "One case, slice by slice", ":material/neurology:"),
+            (keys.BROWSER, "Random slices", ":material/shuffle:"),
         ],
     ),
     "Explore the data": (
         "Count, plot and check what the folder holds before anything is learned from it.",
         [
-            (state.DATASET, "Dataset in numbers", ":material/bar_chart:"),
-            (state.CHECKS, "Checks and findings", ":material/rule:"),
+            (keys.DATASET, "Dataset in numbers", ":material/bar_chart:"),
+            (keys.CHECKS, "Checks and findings", ":material/rule:"),
         ],
     ),
     "Train and predict": (
         "Follow a training, see how well a model does on cases it never saw, and try it.",
         [
-            (state.PREDICTION, "Predict a slice", ":material/online_prediction:"),
-            (state.EVALUATION, "Scores by case", ":material/scoreboard:"),
-            (state.TRAINING, "Training runs", ":material/show_chart:"),
+            (keys.PREDICTION, "Predict a slice", ":material/online_prediction:"),
+            (keys.EVALUATION, "Scores by case", ":material/scoreboard:"),
+            (keys.TRAINING, "Training runs", ":material/show_chart:"),
         ],
     ),
 }
@@ -58,7 +58,7 @@ with st.grid(columns=3, min_column_width=240, border=True):
             for page, label, icon in links:
                 st.page_link(page, label=label, icon=icon)
 
-table = data.case_table(cohort)
+table = cache.case_table(cohort)
 table = table[table["largest_slice"].notna()]
 if len(table):
     st.subheader("Where the tumour is largest")
@@ -69,9 +69,9 @@ if len(table):
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(cohort, row.case, row.largest_slice, overlays.Look())
                 st.page_link(
-                    state.CASE_PAGE,
+                    keys.CASE_PAGE,
                     label=widgets.plain(row.case, 26),
-                    query_params={state.CASE: row.case, state.SLICE: str(row.largest_slice)},
+                    query_params={keys.CASE: row.case, keys.SLICE: str(row.largest_slice)},
                 )
                 # On a line of its own: behind the name it was cut off where four stand in a row.
                 st.caption(f"slice {row.largest_slice}")

@@ -3,22 +3,23 @@
 import pandas as pd
 import streamlit as st
 
-from brainseg import features, worklist
+from brainseg import worklist
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError, ModelError
-from brainseg.features import IMAGE, Features
 from brainseg.models import Model, list_models, open_model
-from brainseg.neighbours import neighbours
-from dashboard import (
-    address,
-    choosing,
-    data,
-    exploring,
-    map_charts,
+from brainseg.plotting import maps
+from brainseg.statistics import embeddings
+from brainseg.statistics.embeddings import IMAGE, Features
+from brainseg.statistics.neighbours import neighbours
+from dashboard.shared import (
+    cache,
+    chart_selection,
+    dataset_context,
+    keys,
     overlays,
     selection,
     snippets,
-    state,
+    url_state,
     widgets,
 )
 
@@ -33,7 +34,7 @@ ASKING = "Comparing the neighbours of every slice"
 
 def described(cohort: Cohort, model: Model | None) -> Features:
     """Return the description that is shown, or say how to get it, and stop the page."""
-    found = features.kept(cohort, model)
+    found = embeddings.kept(cohort, model)
     if found is not None:
         return found
     if model is not None:
@@ -64,9 +65,9 @@ def described_by_images(cohort: Cohort) -> Features:
         st.caption("The same in a terminal:")
         st.code(f'brainseg features "{cohort.root}"', language="bash")
         st.stop()
-    work = data.describing(cohort)
-    found = exploring.wait_for(
-        work, "Describing every slice", lambda: data.describing.clear(cohort)
+    work = cache.describing(cohort)
+    found = dataset_context.wait_for(
+        work, "Describing every slice", lambda: cache.describing.clear(cohort)
     )
     if found is None:
         st.stop()
@@ -75,7 +76,7 @@ def described_by_images(cohort: Cohort) -> Features:
 
 def source_of() -> Model | None:
     """Return the model whose description the person wants, None for that of the images alone."""
-    source = widgets.choice("Alike by", state.SOURCE, (IMAGE, *list_models()), IMAGE)
+    source = widgets.choice("Alike by", keys.SOURCE, (IMAGE, *list_models()), IMAGE)
     if source == IMAGE:
         return None
     try:
@@ -87,8 +88,10 @@ def source_of() -> Model | None:
 def say_how_well(cohort: Cohort, found: Features) -> None:
     """Say what the neighbours are worth, beside chance."""
     with st.expander("How far can the neighbours be trusted?", icon=":material/rule:"):
-        work = data.agreement(cohort, found)
-        measured = exploring.wait_for(work, ASKING, lambda: data.agreement.clear(cohort, found))
+        work = cache.agreement(cohort, found)
+        measured = dataset_context.wait_for(
+            work, ASKING, lambda: cache.agreement.clear(cohort, found)
+        )
         for sentence in [] if measured is None else measured.in_words():
             st.markdown(f"- {sentence}")
         if measured is None and work.result.done():
@@ -97,13 +100,13 @@ def say_how_well(cohort: Cohort, found: Features) -> None:
 
 def draw_map(cohort: Cohort, found: Features, by: str, mode: str) -> list[tuple[str, int]]:
     """Draw the map, follow a click in it, and return the slices that were drawn around."""
-    now = exploring.explore(cohort)
+    now = dataset_context.explore(cohort)
     table = found.table().merge(now.slices, on=["case", "slice_number"])
-    colour = map_charts.slice_colour(table, data.case_rows(cohort), by)
+    colour = maps.slice_colour(table, cache.case_rows(cohort), by)
     mark = looked_at() if mode == SHOWS else None
     drag = "lasso" if mode == DRAWS else "pan"
-    figure = map_charts.slice_map(table, colour, now.chosen(table), mark, drag)
-    key = f"{MAP} {by} {mode} {st.query_params.get(state.WHERE, '')} {mark}"
+    figure = maps.slice_map(table, colour, now.chosen(table), mark, drag)
+    key = f"{MAP} {by} {mode} {st.query_params.get(keys.WHERE, '')} {mark}"
     widgets.figure(
         figure,
         MAP,
@@ -115,16 +118,16 @@ def draw_map(cohort: Cohort, found: Features, by: str, mode: str) -> list[tuple[
         config={"scrollZoom": True},
     )
     source = None if found.source == IMAGE else found.source
-    exploring.show_code(snippets.slice_map(source, by, mark, now.code))
+    dataset_context.show_code(snippets.slice_map(source, by, mark, now.code))
     points = clicked(key)
     if mode == OPENS and points:
-        st.switch_page(state.CASE_PAGE, query_params=exploring.link(*points[0]))
+        st.switch_page(keys.CASE_PAGE, query_params=dataset_context.link(*points[0]))
     return points if mode == DRAWS else []
 
 
 def looked_at() -> tuple[str, int] | None:
     """Return the slice whose neighbours are shown, where the address names it."""
-    case, number = (st.query_params.get(name) for name in (state.CASE, state.SLICE))
+    case, number = (st.query_params.get(name) for name in (keys.CASE, keys.SLICE))
     return (case, int(number)) if case and number and number.isdecimal() else None
 
 
@@ -139,7 +142,7 @@ def show(points: list[tuple[str, int]]) -> None:
     """Show the neighbours of a slice, from a callback."""
     if points:
         case, number = points[0]
-        address.put(**{state.CASE: case, state.SLICE: number})
+        url_state.put(**{keys.CASE: case, keys.SLICE: number})
 
 
 def picture(cohort: Cohort, case: str, number: int, told: str, near: bool = True) -> None:
@@ -148,16 +151,16 @@ def picture(cohort: Cohort, case: str, number: int, told: str, near: bool = True
         overlays.thumbnail(cohort, case, number, overlays.Look())
         st.caption(told)
         st.page_link(
-            state.CASE_PAGE,
+            keys.CASE_PAGE,
             label="Open",
             icon=":material/neurology:",
-            query_params=exploring.link(case, number),
+            query_params=dataset_context.link(case, number),
         )
         if near:
             st.button(
                 "Similar",
-                on_click=address.put,
-                kwargs={state.CASE: case, state.SLICE: number},
+                on_click=url_state.put,
+                kwargs={keys.CASE: case, keys.SLICE: number},
                 icon=":material/bubble_chart:",
                 key=f"similar {case} {number}",
                 type="tertiary",
@@ -177,7 +180,7 @@ def draw_chosen(cohort: Cohort, points: list[tuple[str, int]]) -> None:
         st.markdown(f"{len(points)} slices of {len(cases)} cases{more}.", width="content")
         st.button(
             f"Choose these {len(cases)} cases",
-            on_click=lambda: selection.ask(choosing.by_name(cases)[0]),
+            on_click=lambda: selection.ask(chart_selection.by_name(cases)[0]),
             icon=":material/filter_alt:",
             key="choose_drawn",
         )
@@ -199,10 +202,10 @@ def pick_slice(cohort: Cohort) -> tuple[str, int]:
 
 def draw_neighbours(cohort: Cohort, found: Features, case: str, number: int) -> None:
     """Draw the slices most like one."""
-    exploring.title(
+    dataset_context.title(
         "Most like this slice", "The nearest first: the smaller the distance, the more alike."
     )
-    among = widgets.choice("From", state.OTHERS, (ONE_EACH, OTHER_CASES, ALL_CASES), ONE_EACH)
+    among = widgets.choice("From", keys.OTHERS, (ONE_EACH, OTHER_CASES, ALL_CASES), ONE_EACH)
     options = {"other_cases": among != ALL_CASES, "one_a_case": among == ONE_EACH}
     try:
         near = neighbours(found, case, number, MOST_NEIGHBOURS, **options)
@@ -215,7 +218,7 @@ def draw_neighbours(cohort: Cohort, found: Features, case: str, number: int) -> 
             picture(cohort, row.case, row.slice_number, told)
     widgets.csv_button(near, "neighbours")
     source = None if found.source == IMAGE else found.source
-    exploring.show_code(snippets.neighbours(source, case, number, MOST_NEIGHBOURS, **options))
+    dataset_context.show_code(snippets.neighbours(source, case, number, MOST_NEIGHBOURS, **options))
 
 
 def told_of(case: Case, number: int) -> str:
@@ -240,11 +243,11 @@ with controls:
     model = source_of()
 found = described(cohort, model)
 with controls:
-    codes = worklist.code_columns(data.case_rows(cohort))
-    by = exploring.pick(
-        "Coloured by", state.BY, [*MEASURES, *codes], "tumour", map_charts.colour_name
+    codes = worklist.code_columns(cache.case_rows(cohort))
+    by = dataset_context.pick(
+        "Coloured by", keys.BY, [*MEASURES, *codes], "tumour", maps.colour_name
     )
-    mode = widgets.choice("In the map", state.CLICK, (OPENS, SHOWS, DRAWS), OPENS)
+    mode = widgets.choice("In the map", keys.CLICK, (OPENS, SHOWS, DRAWS), OPENS)
 with st.grid(columns=5, min_column_width=110, gap="medium") as both:
     with both.cell(column_span=3):
         drawn = draw_map(cohort, found, by, mode)

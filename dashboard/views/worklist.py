@@ -6,7 +6,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard import address, columns, data, filtering, selection, state, widgets
+from dashboard.shared import cache, columns, filters, keys, selection, url_state, widgets
 
 CLICK_KEY = "open_case"
 TABLE = "_number of the table"
@@ -21,15 +21,15 @@ def open_clicked(cohort: Cohort) -> None:
     click = st.session_state.get(CLICK_KEY)
     name = st.session_state.pop(CHOSEN, None) or (click and click["label"])
     if name in cohort.cases:
-        asked = {**selection.parameters(), state.CASE: name}
-        st.switch_page(state.CASE_PAGE, query_params=asked)
+        asked = {**selection.parameters(), keys.CASE: name}
+        st.switch_page(keys.CASE_PAGE, query_params=asked)
 
 
 def follow_table() -> None:
     """Sort by the column whose header was clicked, or open the case whose row was chosen."""
     chosen = st.session_state[table_key()].selection
     if chosen.columns:
-        filtering.sort_by(chosen.columns[0])
+        filters.sort_by(chosen.columns[0])
         # Another table, in which no column is chosen: Streamlit 1.67 empties a selection from here
         # once, and not the next time.
         st.session_state[TABLE] = st.session_state.get(TABLE, 0) + 1
@@ -43,22 +43,22 @@ def table_key() -> str:
 
 def controls(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        filtering.search()
-        filtering.values("institution", every, 160)
-        filtering.values("review", every, 190)
-        filtering.values("missing_sequences", every, 190)
-        filtering.findings()
-        filtering.not_yet_by_me(every)
-        filtering.order(every)
+        filters.search()
+        filters.values("institution", every, 160)
+        filters.values("review", every, 190)
+        filters.values("missing_sequences", every, 190)
+        filters.findings()
+        filters.not_yet_by_me(every)
+        filters.order(every)
         with st.popover("More filters", icon=":material/tune:"):
-            filtering.more(every, codebook)
+            filters.more(every, codebook)
         with st.popover("Columns", icon=":material/view_column:"):
-            filtering.chooser(every)
-    filtering.chips(every)
+            filters.chooser(every)
+    filters.chips(every)
 
 
 def draw(rows: pd.DataFrame, names: list[str]) -> None:
-    sort = st.query_params.get(state.SORT, "")
+    sort = st.query_params.get(keys.SORT, "")
     st.session_state[DRAWN] = rows["case"].tolist()
     st.dataframe(
         rows[names],
@@ -76,8 +76,8 @@ def draw(rows: pd.DataFrame, names: list[str]) -> None:
 @st.fragment(run_every=LOOKS_AGAIN_S)
 def wait_for_the_checks(cohort: Cohort) -> None:
     """Say that findings are still to come, and show them when they are there."""
-    if data.checking(cohort).result.done():
-        address.draw_again()
+    if cache.checking(cohort).result.done():
+        url_state.draw_again()
     st.caption(":material/hourglass_top: The checks still run: findings appear when they are done.")
 
 
@@ -116,7 +116,7 @@ widgets.notes(cohort)
 now = selection.selected(cohort)
 controls(now.every, cohort.codebook)
 selection.say_wrong(now)
-names, wrong = filtering.shown(now.every)
+names, wrong = filters.shown(now.every)
 if wrong:
     st.warning(widgets.plain(wrong, longest=600), icon=":material/help:")
 if now.waiting:

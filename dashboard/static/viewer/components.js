@@ -1,4 +1,4 @@
-// A predicted mask at a threshold, without its small components: the rule of brainseg/components.py,
+// A predicted mask at a threshold, without its small components: the rule of brainseg/inference/components.py,
 // which a test holds beside this one.
 
 export const [KEPT, REMOVED] = [1, 2];

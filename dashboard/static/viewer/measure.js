@@ -1,4 +1,4 @@
-// Numbers of masks: the same definitions as brainseg/measures.py, which tests hold beside these.
+// Numbers of masks: the same definitions as brainseg/statistics/measures.py, which tests hold beside these.
 
 /** Returns the area of a plane of 0 and 1, in pixels. */
 export function areaOf(plane) {

@@ -1,4 +1,4 @@
-// Unpacks the block of bytes that brainseg/payload.py makes of a case.
+// Unpacks the block of bytes that brainseg/exports/payload.py makes of a case.
 
 import { Cutter } from "./components.js";
 import { Anatomy } from "./planes.js";

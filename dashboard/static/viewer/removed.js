@@ -5,7 +5,7 @@ import { OTHER, PREDICTION } from "./layers.js";
 
 const MOST_LISTED = 30;
 
-/** Returns how many components a Cut lacks, and by which rule; brainseg/components.py says the same. */
+/** Returns how many components a Cut lacks, and by which rule; brainseg/inference/components.py says the same. */
 export function removedInWords({ removed, fraction }) {
   const rule = `below ${Number((100 * fraction).toPrecision(3))} % of the largest`;
   if (!fraction) return "No component was removed: this model keeps all components.";

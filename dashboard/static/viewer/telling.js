@@ -49,7 +49,7 @@ export class Telling {
     }
   }
 
-  /** Returns the thresholds, 0..1, and what they belong to; dashboard/viewer.py has the same. */
+  /** Returns the thresholds, 0..1, and what they belong to; dashboard/shared/viewer.py has the same. */
   thresholds() {
     const { data, state } = this.viewer;
     const share = (step) => Number((step / data.steps).toFixed(4));

@@ -1,0 +1,271 @@
+"""Prediction over folders, without a browser: what is done is kept, what is bad is passed over."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brainseg import __version__
+from brainseg.batch.inputs import Input, Opened, find_inputs
+from brainseg.cohort.index import Progress
+from brainseg.errors import BrainsegError, CohortError, ModelError
+from brainseg.exports import refuse_inside
+from brainseg.exports.prediction import CSV, DICOM_SEG, KINDS, MASKS, NIFTI, prediction_files
+from brainseg.exports.tables import components_removed
+from brainseg.inference.cautions import with_cautions
+from brainseg.inference.prediction import EFFORTS, STANDARD, predict_timed, warm_up
+from brainseg.inference.record import with_prediction
+from brainseg.inference.uncertainty import agreement_of, said_of
+from brainseg.models import Model
+from brainseg.statistics.measures import measure_case
+from brainseg.storage import write_atomically
+from brainseg.storage.locking import Taken, held
+
+if TYPE_CHECKING:
+    from brainseg.io import Pool
+
+USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
+"""What is written where nobody says: what programs read on; pages for people take longest."""
+
+RESULT = "result.json"
+LOCK = ".predicting"
+
+FILES_VERSION = 3
+"""Changes when the same prediction gives other files: those of an older version are made anew."""
+
+STAMPED = "Every file is stamped with these warnings."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How inputs are predicted, and what is written of each.
+
+    Attributes:
+        effort: a key of :data:`brainseg.inference.prediction.EFFORTS`.
+        threshold: 0..1; without one, the model's own for the folds that predict.
+        kinds: of :data:`brainseg.exports.prediction.KINDS`.
+        keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
+        sequences: the series that a person chose, by sequence; see
+            :func:`brainseg.io.sequence_choice.choose`.
+
+    Raises:
+        ModelError: one of them is none.
+    """
+
+    effort: str = STANDARD
+    threshold: float | None = None
+    kinds: tuple[str, ...] = USUAL_KINDS
+    keep_identity: bool = False
+    sequences: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            raise ModelError(f"unknown effort “{self.effort}”: choose one of {', '.join(EFFORTS)}.")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise ModelError(f"the threshold is {self.threshold}; expected between 0 and 1.")
+        unknown = [kind for kind in self.kinds if kind not in KINDS]
+        if unknown:
+            raise ModelError(
+                f"there is no format “{unknown[0][:20]}”: choose among {', '.join(KINDS)}."
+            )
+
+
+def predict_all(
+    source: Path,
+    out: Path,
+    model: Model,
+    progress: Progress | None = None,
+    wanted: Wanted | None = None,
+    pool: "Pool | None" = None,
+) -> Iterator[dict]:
+    """Yield one result an input of a path; see :func:`predict_inputs`.
+
+    Args:
+        source: a file or a folder; see :mod:`brainseg.batch.inputs`.
+        out: never inside the source.
+        model: and the others: as for :func:`predict_inputs`.
+
+    Raises:
+        CohortError: the source is missing or holds no input, or ``out`` lies inside it, or another
+            process is writing there.
+        ModelError: the model cannot be opened.
+    """
+    refuse_inside(out, source)
+    yield from predict_inputs(find_inputs(source), out, model, progress, wanted, pool)
+
+
+def predict_inputs(
+    inputs: Sequence[Input],
+    out: Path,
+    model: Model,
+    progress: Progress | None = None,
+    wanted: Wanted | None = None,
+    pool: "Pool | None" = None,
+) -> Iterator[dict]:
+    """Yield one result an input: what was found, the files written, or the error.
+
+    Files lie in ``<out>/<case>/``, ``result.json`` the last of them: an input that has one, of the same
+    content, model and wishes, whose files are all there, is told again without running the network. So
+    whatever was stopped goes on where it was. An input that cannot be used has an error and no file;
+    where a part of it cannot be used, the rest is predicted, with an error that says so.
+
+    Args:
+        inputs: see :func:`brainseg.batch.inputs.find_inputs`.
+        out: made where it is missing.
+        model: see :func:`brainseg.models.open_model`.
+        progress: called with (inputs done, inputs).
+        wanted: see :class:`Wanted`.
+        pool: decodes in processes of its own; in this one without.
+
+    Raises:
+        CohortError: another process is writing to ``out``.
+        ModelError: the model cannot be opened.
+    """
+    wanted = wanted or Wanted()
+    try:
+        with held(out / LOCK, "brainseg predict"):
+            for done, one in enumerate(inputs):
+                if progress:
+                    progress(done, len(inputs))
+                yield _result_of(one, out, model, wanted, pool)
+            if progress:
+                progress(len(inputs), len(inputs))
+    except Taken as error:
+        raise CohortError(
+            f"another `brainseg predict` is writing to {out}: wait for it, or name another folder."
+        ) from error
+
+
+def in_words(result: dict) -> str:
+    """Return what a person is told of a result of :func:`predict_all`, in a line.
+
+    The warnings come first where the images show no head or are not MR.
+    """
+    if result["slices"] is None:
+        return f"{result['case']}: {result['error']}"
+    millilitres = result["measures"]["volume_ml"]
+    size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
+    size += f" in {result['slices']} slice{'s' if result['slices'] > 1 else ''}"
+    used = "; ".join(f"{sequence}: {told}" for sequence, told in result["sequences"].items())
+    used = used and f"{used}."
+    if result["unsuitable"]:
+        remarks = filter(None, (*result["warnings"], STAMPED, used, result["error"]))
+        return f"{result['case']}: {' '.join(remarks)} Predicted all the same: {size}."
+    remarks = " ".join(filter(None, (used, *result["warnings"], result["error"])))
+    return f"{result['case']}: {size}{'. ' * bool(remarks)}{remarks}"
+
+
+def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool | None") -> dict:
+    result = _empty_result(one, model, wanted)
+    folder = out / one.folder
+    try:
+        key = _key_of(one, model, wanted)
+        done = _done_before(folder / RESULT, key)
+        if done:
+            return done
+        opened = one.open(pool, wanted.sequences)
+    except BrainsegError as error:
+        return result | {"error": str(error)}
+    # Outside, for a model that cannot be opened ends the whole: it is the same for all that follow.
+    warm_up(model, opened.standing(model).folds)
+    try:
+        files, found = _predicted(opened, model, wanted)
+        _write(folder, files)
+        outputs = [str(folder / name) for name in files]
+        result |= found | {"outputs": outputs, "error": opened.left_out}
+        write_atomically(folder / RESULT, json.dumps(key | {"result": result}).encode())
+    except BrainsegError as error:
+        result["error"] = str(error)
+    return result
+
+
+def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
+    """Return all that decides about an input's files."""
+    return {
+        "content": one.content(),
+        "model": model.digest,
+        "training_images": model.images,
+        "engine": os.environ.get("BRAINSEG_ENGINE"),
+        "wanted": vars(wanted) | {"kinds": sorted(wanted.kinds)},
+        "version": __version__,
+        "files": FILES_VERSION,
+    }
+
+
+def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, bytes], dict]:
+    """Return the files of an input by name, and what is told of it."""
+    standing = opened.standing(model)
+    record = with_cautions(opened.record, model, standing)
+    prediction = predict_timed(record.volume, model, standing, wanted.effort)
+    record = with_prediction(record, model, prediction, wanted.threshold)
+    predicted = record.predicted
+    files = prediction_files(record, opened.source, wanted.kinds, wanted.keep_identity)
+    measures = measure_case(
+        predicted.mask, record.slice_numbers, spacing_mm=record.volume.spacing_mm
+    )
+    agreement = agreement_of(prediction, predicted.threshold)
+    found = {
+        "slices": len(record.volume),
+        "area_px": measures["volume_vx"],
+        "fold": prediction.standing.fold,
+        "folds": list(prediction.standing.folds),
+        "relation": prediction.standing.relation,
+        "threshold": predicted.threshold,
+        "members": prediction.members,
+        "min_component_fraction": predicted.min_component_fraction,
+        "components_removed": components_removed(predicted, record.slice_numbers),
+        "engine": prediction.engine,
+        "device": prediction.device,
+        "seconds": round(prediction.seconds, 3),
+        "measures": measures,
+        "dice": predicted.dice,
+        "agreement": agreement and agreement.share,
+        "uncertainty": [*said_of(prediction, predicted.threshold, record.slice_numbers)],
+        "sequences": dict(opened.sequences),
+        "warnings": [*record.warnings],
+        "unsuitable": record.unsuitable,
+        "notes": [*record.volume.notes],
+    }
+    return files, found
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    # What a run that was killed had begun to write; nobody else writes here, for the folder is locked.
+    for begun in folder.glob(".*.part"):
+        with suppress(OSError):
+            begun.unlink()
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+
+
+def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
+    missing = ("slices", "area_px", "fold", "folds", "relation", "threshold", "members")
+    missing += ("min_component_fraction", "components_removed", "engine", "device", "seconds")
+    missing += ("measures", "dice", "agreement", "unsuitable")
+    return {
+        "input": str(one.path),
+        "case": one.name,
+        "model": model.name,
+        "effort": wanted.effort,
+        **dict.fromkeys(missing),
+        "uncertainty": [],
+        "sequences": {},
+        "warnings": [],
+        "notes": [],
+        "outputs": [],
+        "error": None,
+    }
+
+
+def _done_before(record: Path, key: dict) -> dict | None:
+    """Return an earlier result of the same content and wishes whose files are all still there."""
+    try:
+        stored = json.loads(record.read_text())
+        result = stored.pop("result")
+        complete = stored == key and all(Path(path).exists() for path in result["outputs"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return result if complete else None

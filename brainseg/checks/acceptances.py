@@ -1,0 +1,216 @@
+"""Acceptances: findings that a person looked at and lets stand, each with the reason.
+
+They are kept in the user's folder, in ``acceptances.jsonl``, which only grows: a line accepts a finding
+or takes that back, and of the lines on one finding the last one counts. A kill at any moment leaves
+whole lines, two pages may write at once, and it can be read what was let stand, when and why.
+
+An acceptance belongs to what was looked at: the kind, the place, and the pixels of the files there. So
+it holds for a copy of the cohort and for the rest of a cohort that changed, and lapses where the slice
+itself changed: such a finding is open again, and its former reason is told with it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path, PurePath
+
+import pandas as pd
+
+from brainseg.checks.finding import Finding
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
+from brainseg.storage import home
+
+LONGEST_REASON = 500
+
+_Place = tuple[str, str | None, int | None, str | None, str | None, str | None]
+"""Kind, case, slice_number, sequence, the file's name, and the message where no case is meant."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Why a finding is let stand.
+
+    Attributes:
+        reason: in a person's words.
+        at: when, ISO, UTC.
+        lapsed: whether the files have changed since, so that it holds no longer.
+    """
+
+    reason: str
+    at: str
+    lapsed: bool = False
+
+
+def open_acceptances(cohort: Cohort) -> "Acceptances":
+    """Return what is accepted of a cohort's findings; nothing is written before the first one."""
+    return Acceptances(home() / "acceptances.jsonl", cohort.slices, cohort.identity)
+
+
+def as_reason(text: str) -> str:
+    """Return a reason as it is kept: one line of at most :data:`LONGEST_REASON` characters.
+
+    Raises:
+        BrainsegError: it is empty or longer.
+    """
+    reason = " ".join(text.split())
+    if not reason:
+        raise BrainsegError("no reason was given: say in a few words why the finding is let stand.")
+    if len(reason) > LONGEST_REASON:
+        raise BrainsegError(
+            f"the reason has {len(reason)} characters, but at most {LONGEST_REASON} are kept: "
+            "shorten it."
+        )
+    return reason
+
+
+@dataclass(frozen=True)
+class Acceptances:
+    """What is accepted of a cohort's findings.
+
+    Attributes:
+        path: the file of lines; its folder is made with the first line.
+        slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
+        cohort: its identity, kept with each line for who reads the file.
+    """
+
+    path: Path
+    slices: pd.DataFrame
+    cohort: str
+
+    def accept(self, findings: Iterable[Finding], reason: str) -> None:
+        """Let findings stand, from now on and with this reason.
+
+        Raises:
+            BrainsegError: the reason is empty or too long, or the file cannot be written.
+        """
+        self._append(findings, {"accepted": True, "reason": as_reason(reason)})
+
+    def withdraw(self, findings: Iterable[Finding]) -> None:
+        """Take back what was accepted; raises BrainsegError where the file cannot be written."""
+        self._append(findings, {"accepted": False, "reason": ""})
+
+    def of(self, findings: Iterable[Finding]) -> list[Acceptance | None]:
+        """Return the acceptance of each finding, in their order: None where it is open.
+
+        Raises:
+            BrainsegError: the file is there and cannot be read.
+        """
+        lines = self._lines()
+        if not lines:
+            return [None for _ in findings]
+        return [self._acceptance(finding, lines) for finding in findings]
+
+    def stamp(self) -> tuple[int, int]:
+        """Return what changes with every line: when the file was written, and how long it is."""
+        try:
+            file = self.path.stat()
+        except OSError:
+            return 0, 0
+        return file.st_mtime_ns, file.st_size
+
+    def _acceptance(self, finding: Finding, lines: dict) -> Acceptance | None:
+        by_content = lines.get(_place(finding))
+        if not by_content:
+            return None
+        line = by_content.get(self._content(finding))
+        if line is not None:
+            return Acceptance(line["reason"], line["at"]) if line["accepted"] else None
+        *_, last = by_content.values()
+        return Acceptance(last["reason"], last["at"], lapsed=True) if last["accepted"] else None
+
+    def _lines(self) -> dict[_Place, dict[str, dict]]:
+        """Return the last line by place and content, in the order they were written."""
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise BrainsegError(
+                f"{self.path} cannot be read ({error.strerror}): give this user the right to."
+            ) from error
+        found: dict[_Place, dict[str, dict]] = {}
+        for line in map(_parse, text.splitlines()):
+            if line is not None:
+                place = tuple(line[key] for key in _PLACE_KEYS)
+                by_content = found.setdefault(place, {})
+                by_content.pop(line["content"], None)
+                by_content[line["content"]] = line
+        return found
+
+    def _append(self, findings: Iterable[Finding], verdict: dict) -> None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        lines = [
+            dict(zip(_PLACE_KEYS, _place(finding), strict=True))
+            | {"content": self._content(finding), **verdict, "at": at, "cohort": self.cohort}
+            for finding in findings
+        ]
+        if not lines:
+            return
+        # The first line feed ends what a full disk may have cut; an empty line says nothing.
+        content = "".join(f"\n{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # One write to the end of the file, so that two writers do not mix their lines.
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                written = file.write(content)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise BrainsegError(
+                f"{self.path} cannot be written ({error.strerror}): free some space, or choose a "
+                "folder that you may write (BRAINSEG_HOME)."
+            ) from error
+        if written != len(content):
+            raise BrainsegError(
+                f"{self.path} could only be written in part: free some space and accept again."
+            )
+
+    def _content(self, finding: Finding) -> str:
+        """Return what the finding's files are known by: 32 hexadecimal digits of their pixels."""
+        if finding.case is None:
+            return ""
+        pixels = self._pixels.get(finding.case, {})
+        if finding.slice_number in pixels:
+            return _digest(pixels[finding.slice_number])
+        return _digest(part for number in sorted(pixels) for part in (str(number), *pixels[number]))
+
+    @cached_property
+    def _pixels(self) -> dict[str, dict[int, list[str]]]:
+        """Return the hashes of the files of each slice, by case and slice_number."""
+        found: dict[str, dict[int, list[str]]] = {}
+        columns = ["case", "slice_number", "image_hash", "mask_hash"]
+        for case, number, *hashes in zip(
+            *(self.slices[column].tolist() for column in columns), strict=True
+        ):
+            parts = found.setdefault(case, {}).setdefault(int(number), [])
+            parts += ["" if pd.isna(one) else one for one in hashes]
+        return found
+
+
+_PLACE_KEYS = ("kind", "case", "slice_number", "sequence", "file", "message")
+
+
+def _place(finding: Finding) -> _Place:
+    # The name alone: the same cohort may be opened from the folder above it.
+    file = None if finding.file is None else PurePath(finding.file).name
+    message = finding.message if finding.case is None else None
+    return finding.kind, finding.case, finding.slice_number, finding.sequence, file, message
+
+
+def _parse(line: str) -> dict | None:
+    """Return a line of the file, or None where it is no whole one."""
+    try:
+        content = json.loads(line)
+        whole = {*_PLACE_KEYS, "content", "accepted", "reason", "at"} <= content.keys()
+    except (ValueError, AttributeError):
+        return None
+    return content if whole else None
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.blake2b(repr(tuple(parts)).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,102 @@
+"""One window for each case and sequence, so that slices of more than 8 bits stay comparable.
+
+The index finds the windows and keeps them with each slice; whoever reads the slice later uses them.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+import pandas as pd
+
+from brainseg.cohort.slice_features import column_of
+from brainseg.io import Decoded, Window, WindowFinder
+from brainseg.volume import FLAIR, SEQUENCES
+
+LOW_COLUMNS = tuple(column_of("window_low", sequence) for sequence in SEQUENCES)
+HIGH_COLUMNS = tuple(column_of("window_high", sequence) for sequence in SEQUENCES)
+"""The stored values that become 0 and 255, by sequence; a grey image has those of FLAIR alone."""
+
+
+def find_windows(
+    paths: Iterable[str], decode: Callable[[str], Decoded | None]
+) -> tuple[Window, ...]:
+    """Return the window of each channel over all images of a case; one image is in memory at a time.
+
+    Whole numbers within 0..255 are kept as they are.
+
+    Args:
+        paths: of images that all have one number of channels.
+        decode: returns one of them, or None where it can no longer be used.
+
+    Raises:
+        DecodeError: a range that no float holds.
+    """
+    finders: list[WindowFinder] = []
+    for path in paths:
+        decoded = decode(path)
+        if decoded is None:
+            continue
+        planes = decoded.pixels.reshape(*decoded.pixels.shape[:2], -1)
+        finders = finders or [WindowFinder() for _ in range(planes.shape[2])]
+        for channel, finder in enumerate(finders):
+            finder.add(planes[..., channel])
+    if all(finder.fits_eight_bits for finder in finders):
+        return (Window(0, 255),) * len(finders)
+    return tuple(finder.window() for finder in finders)
+
+
+def window_values(windows: tuple[Window, ...]) -> dict[str, float]:
+    """Return the columns of the index that hold the windows of a slice."""
+    row = {}
+    for place, window in zip(_places(len(windows)), windows, strict=True):
+        row |= {LOW_COLUMNS[place]: window.low, HIGH_COLUMNS[place]: window.high}
+    return row
+
+
+def windows_of(row: Mapping[str, object], channels: int) -> tuple[Window, ...]:
+    """Return the windows of a slice of the index, none where its pixels need none.
+
+    Args:
+        row: a row of the index.
+        channels: of its image.
+    """
+    bounds = [
+        (float(row[LOW_COLUMNS[at]]), float(row[HIGH_COLUMNS[at]])) for at in _places(channels)
+    ]
+    return tuple(Window(*pair) for pair in bounds if not math.isnan(pair[0]))
+
+
+def of_changed_windows(
+    files: pd.DataFrame, known: pd.Series, before: pd.Series, previous: pd.DataFrame
+) -> pd.Series:
+    """Return which files belong to a case whose windows may change, because one of its files did.
+
+    Args:
+        files: a row a slice.
+        known: the keys of those that have not changed.
+        before: the keys of ``previous``.
+        previous: an earlier index of the same folder.
+    """
+    has_window = previous[list(LOW_COLUMNS)].notna().any(axis=1)
+    changed = set(previous["case"][has_window & ~before.isin(known)])
+    joined = set(files["case"].drop(known.index)) & set(previous["case"][has_window])
+    return files["case"].isin(changed | joined)
+
+
+def stacks_to_window(cases: pd.Series, rows: list[dict]) -> list[list[int]]:
+    """Return the places of the rows that wait for a window, a list for each window.
+
+    Args:
+        cases: of each row.
+        rows: as :func:`read_rows` returns them.
+    """
+    stacks = defaultdict(list)
+    for place, (case, row) in enumerate(zip(cases, rows, strict=True)):
+        if "height" in row and "constant" not in row and "image_use_error" not in row:
+            stacks[case, row["dtype"], row["channels"]].append(place)
+    return list(stacks.values())
+
+
+def _places(channels: int) -> tuple[int, ...]:
+    return (SEQUENCES.index(FLAIR),) if channels == 1 else tuple(range(channels))

@@ -1,0 +1,332 @@
+"""Cohort and Case: a folder of cases, found, indexed once, and read slice by slice."""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort.case_windows import windows_of
+from brainseg.cohort.discovery import FileList, list_files
+from brainseg.cohort.index import (
+    Progress,
+    build_index,
+    identity_of,
+    index_as_bytes,
+    read_index,
+)
+from brainseg.cohort.patients import read_codebook, read_patients
+from brainseg.errors import BrainsegError, CohortError, DecodeError
+from brainseg.io import decode, to_three_channels
+from brainseg.io.masks import mask_as_bool, plain_mask
+from brainseg.notebook import Shown
+from brainseg.storage import cohort_home, home, write_atomically
+from brainseg.volume import Volume
+
+_CHANGED = "{} has changed since the cohort was indexed: reload to index the folder again."
+
+
+@dataclass(frozen=True, repr=False)
+class Case(Shown):
+    """One patient's study: the rows of the index that belong to it, and how to read them.
+
+    Attributes:
+        name: the case's name, as in its folder.
+        root: the cohort's folder, that the paths are relative to.
+        slices: this case's rows of the index, sorted by slice number; its own index from 0.
+        synthetic: whether ``data.csv`` says that this patient was made, not scanned.
+    """
+
+    name: str
+    root: Path
+    slices: pd.DataFrame
+    synthetic: bool = False
+
+    def _facts(self) -> dict[str, object]:
+        with_tumour = int((self.slices["area_px"] > 0).sum())
+        return {
+            "name": self.name,
+            "patient": self.patient_id,
+            "slices": len(self.slices),
+            "slices with tumour": with_tumour,
+            "synthetic": self.synthetic,
+        }
+
+    @property
+    def patient_id(self) -> str:
+        """Return the patient that this case is a study of."""
+        return self.slices["patient_id"].iloc[0]
+
+    @property
+    def readable(self) -> pd.DataFrame:
+        """Return the rows that can be stacked: usable, and of the size most slices have."""
+        usable = self.slices["height"].notna() & self.slices["image_use_error"].isna()
+        decoded = self.slices[usable]
+        sizes = decoded.groupby(["height", "width"]).size()
+        if sizes.empty:
+            return decoded
+        height, width = sizes.idxmax()
+        return decoded[(decoded["height"] == height) & (decoded["width"] == width)]
+
+    def volume(self) -> Volume:
+        """Return the readable slices as one volume of (n, h, w, 3) uint8; notes name those left out.
+
+        Raises:
+            CohortError: no slice of the case can be read.
+        """
+        rows = self.readable
+        if rows.empty:
+            raise CohortError(
+                f"{self.name} has no slice that can be read: `brainseg check` says why for each."
+            )
+        notes: dict[str, None] = {}
+        left_out = sorted(set(self.slices["slice_number"]) - set(rows["slice_number"]))
+        if left_out:
+            numbers = ", ".join(map(str, left_out))
+            notes[f"left out, because unusable or of another size: slice {numbers}"] = None
+        pixels = []
+        for row in rows.itertuples():
+            rgb, converted = self._image(row)
+            pixels.append(rgb)
+            notes |= dict.fromkeys(converted)
+        return Volume(np.stack(pixels), notes=tuple(notes))
+
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the masks of the readable slices, and which of them there are.
+
+        Returns:
+            (n, h, w) bool, in the order of :meth:`volume`, and (n,) bool: False where a slice has no
+            mask that can be used (its plane is then all False, and means nothing).
+        """
+        rows = self.readable
+        there = rows["area_px"].notna().to_numpy()
+        shape = (len(rows), int(rows["height"].iloc[0]), int(rows["width"].iloc[0]))
+        masks = np.zeros(shape, bool)
+        for place, row in enumerate(rows.itertuples()):
+            if there[place] and row.area_px:
+                masks[place] = self._mask(row)
+        return masks, there
+
+    def slice_pixels(self, slice_number: int) -> np.ndarray:
+        """Return one slice as (h, w, 3) uint8, without reading the others.
+
+        Raises:
+            CohortError: the case has no such slice, or it cannot be read.
+        """
+        return self._image(self._row(slice_number))[0]
+
+    def slice_mask(self, slice_number: int) -> np.ndarray | None:
+        """Return one slice's mask as (h, w) bool, or None where there is none that can be used."""
+        row = self._row(slice_number)
+        if pd.isna(row.area_px):
+            return None
+        return self._mask(row)
+
+    def _row(self, slice_number: int):
+        rows = self.slices[self.slices["slice_number"] == slice_number]
+        if rows.empty:
+            numbers = self.slices["slice_number"]
+            raise CohortError(
+                f"{self.name} has no slice {slice_number}: choose one of {numbers.min()} to "
+                f"{numbers.max()}."
+            )
+        row = next(rows.itertuples())
+        if pd.isna(row.height) or not pd.isna(row.image_use_error):
+            reason = row.image_error if pd.isna(row.height) else row.image_use_error
+            raise CohortError(
+                f"{self.name} slice {slice_number} cannot be shown ({reason}): restore the "
+                "file or choose another slice."
+            )
+        return row
+
+    def _image(self, row) -> tuple[np.ndarray, tuple[str, ...]]:
+        try:
+            decoded = self._decode(row.image_path)
+            windows = windows_of(row._asdict(), decoded.channels)
+            pixels, notes = to_three_channels(decoded, windows)
+        except DecodeError as reason:
+            raise CohortError(f"{row.image_path} was not used: {reason}.") from reason
+        if pixels.shape[:2] != (row.height, row.width):
+            raise CohortError(_CHANGED.format(row.image_path))
+        return pixels, notes
+
+    def _mask(self, row) -> np.ndarray:
+        mask = mask_as_bool(plain_mask(self._decode(row.mask_path))[0])
+        if mask is None or mask.shape != (row.height, row.width):
+            raise CohortError(_CHANGED.format(row.mask_path))
+        return mask
+
+    def _decode(self, path: str):
+        try:
+            return decode((self.root / path).read_bytes(), path)
+        except OSError as error:
+            raise CohortError(
+                f"{path} was there when the cohort was indexed and cannot be opened now "
+                f"({error.strerror}): restore it, or reload to index the folder again."
+            ) from error
+        except DecodeError as reason:
+            raise CohortError(f"{path} was not used: {reason}.") from reason
+
+
+@dataclass(frozen=True, repr=False)
+class Cohort(Shown):
+    """All cases of a folder, indexed.
+
+    Attributes:
+        root: the folder that was opened; it is never written.
+        slices: the index, a row a slice, sorted by institution, case and slice; see
+            :mod:`brainseg.cohort.index` for the columns.
+        identity: a fingerprint of the content: the same folder elsewhere is the same cohort.
+        patients: ``data.csv`` as it stands with a column ``patient_id`` in front, or None.
+        codebook: columns ``column``, ``code``, ``label`` of ``codebook.csv``, or None.
+        notes: what a person should know of how the folder was read, a sentence each.
+    """
+
+    root: Path
+    slices: pd.DataFrame
+    identity: str
+    patients: pd.DataFrame | None = None
+    codebook: pd.DataFrame | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def open(cls, root: Path | str, progress: Progress | None = None) -> "Cohort":
+        """Return the cohort in a folder; the first time its files are read, later only changed ones.
+
+        Args:
+            root: the folder of cases, or one a few levels above them; see
+                :mod:`brainseg.cohort.discovery`.
+            progress: called with (slices read, slices to read).
+
+        Raises:
+            CohortError: the folder is missing, closed, or holds no image.
+        """
+        root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
+        found = list_files(root)
+        root = root.resolve()
+        slices, identity, notes = _index_of(root, found, progress)
+        patients, more = read_patients(found.tables.get("data.csv"))
+        codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
+        notes = (*found.notes, *notes, *more, *still_more, *_notes_on(slices))
+        return cls(root, slices, identity, patients, codebook, notes)
+
+    def __getitem__(self, name: str) -> Case:
+        """Return one case by name; see :meth:`case`."""
+        return self.case(name)
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return self.slices["case"].nunique()
+
+    def __iter__(self) -> Iterator[Case]:
+        """Yield the cases, in the order of :attr:`cases`."""
+        return map(self.case, self.cases)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "folder": self.root,
+            "cases": len(self),
+            "patients": self.slices["patient_id"].nunique(),
+            "slices": len(self.slices),
+            "slices with tumour": int((self.slices["area_px"] > 0).sum()),
+            "synthetic": self.is_synthetic,
+        }
+
+    @property
+    def cases(self) -> list[str]:
+        """Return the names of the cases, sorted by institution and name."""
+        return self.slices["case"].drop_duplicates().tolist()
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Return whether ``data.csv`` says of every patient with slices that it is synthetic."""
+        return bool(self.slices["patient_id"].isin(self._synthetic_patients()).all())
+
+    def _synthetic_patients(self) -> set[str]:
+        if self.patients is None or "synthetic" not in self.patients:
+            return set()
+        return set(self.patients.loc[self.patients["synthetic"] == 1, "patient_id"])
+
+    @property
+    def home(self) -> Path:
+        """Return the folder that keeps the user's state of this cohort, outside the dataset."""
+        return cohort_home(self.identity)
+
+    def case(self, name: str) -> Case:
+        """Return one case.
+
+        Raises:
+            CohortError: there is no case of that name.
+        """
+        rows = self.slices[self.slices["case"] == name]
+        if rows.empty:
+            raise CohortError(
+                f"unknown case “{name[:60]}”: choose one of the {len(self.cases)} in this cohort."
+            )
+        synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients()
+        return Case(name, self.root, rows.reset_index(drop=True), synthetic)
+
+
+def _index_of(
+    root: Path, found: FileList, progress: Progress | None
+) -> tuple[pd.DataFrame, str, list[str]]:
+    """Return the index of a folder, its identity, and a note where the index could not be kept."""
+    pointer = home() / "roots" / hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()
+    known = _read_pointer(pointer)
+    previous = read_index(cohort_home(known) / "index.parquet") if known else None
+    slices = build_index(root, found.files, previous, progress)
+    if previous is not None and slices.equals(previous):
+        return slices, known, []
+    identity = identity_of(slices)
+    try:
+        write_atomically(cohort_home(identity) / "index.parquet", index_as_bytes(slices))
+        write_atomically(pointer, identity.encode())
+    except BrainsegError as error:
+        return slices, identity, [f"The index was not kept, so each start reads all files: {error}"]
+    return slices, identity, []
+
+
+def _read_pointer(path: Path) -> str | None:
+    """Return the identity that a folder was indexed under, or None where none is known."""
+    try:
+        known = path.read_text(errors="replace")
+    except OSError:
+        return None
+    # It becomes part of a path.
+    return known if re.fullmatch(r"[0-9a-f]{32}", known) else None
+
+
+def _notes_on(slices: pd.DataFrame) -> list[str]:
+    notes = _conversions(slices)
+    if slices["mask_path"].isna().all():
+        return [
+            *notes,
+            "No mask was found, so there is nothing to count or to score against: a mask stands "
+            "beside its image as <stem>_mask.tif.",
+        ]
+    unusable = int(slices["area_px"].isna().sum())
+    if unusable:
+        notes.append(
+            f"{unusable} of {len(slices)} slices have no usable image and mask and are left out of "
+            "the statistics: `brainseg check` names each."
+        )
+    return notes
+
+
+def _conversions(slices: pd.DataFrame) -> list[str]:
+    """Return a sentence for each way in which images or masks were converted, with their number."""
+    counts = Counter(
+        (what, note)
+        for what in ("image", "mask")
+        for notes in slices[f"{what}_notes"].dropna()
+        for note in notes.splitlines()
+    )
+    return [
+        f"{number} {what}(s) were converted on reading: {note}."
+        for (what, note), number in counts.most_common()
+    ]

@@ -1,0 +1,38 @@
+"""Random slices that a seed brings back: what the browser shows and an address can reopen."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Tumour = Literal["any", "with", "without"]
+
+
+def random_slices(
+    slices: pd.DataFrame, count: int, seed: int, tumour: Tumour = "any", case: str | None = None
+) -> pd.DataFrame:
+    """Return randomly drawn rows of the index, none twice, in the order in which they were drawn.
+
+    A smaller count with the same seed is the beginning of a larger one. Slices that cannot be read
+    are never drawn, and slices without a usable mask only where tumour is "any".
+
+    Args:
+        slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
+        count: how many; fewer come back where there are not so many.
+        seed: 0 or more; the same seed and slices give the same draw, in whatever order they stand.
+        tumour: draw from all slices, or only those whose mask shows a tumour, or shows none.
+        case: draw from this case alone.
+
+    Returns:
+        Rows of ``slices`` with an index from 0.
+    """
+    candidates = slices[slices["height"].notna() & slices["image_use_error"].isna()]
+    if case is not None:
+        candidates = candidates[candidates["case"] == case]
+    if tumour == "with":
+        candidates = candidates[(candidates["area_px"] > 0).fillna(False)]
+    elif tumour == "without":
+        candidates = candidates[(candidates["area_px"] == 0).fillna(False)]
+    candidates = candidates.sort_values(["case", "slice_number", "image_path"])
+    drawn = np.random.default_rng(seed).permutation(len(candidates))[:count]
+    return candidates.iloc[drawn].reset_index(drop=True)

@@ -1,0 +1,264 @@
+"""The report of one case: an A4 page with its key slice, its measures, and what is not known."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from reportlab.lib.units import mm
+
+from brainseg.exports.report.chart import AreaBySlice
+from brainseg.exports.report.drawing import Ends, Outline
+from brainseg.exports.report.page import Block, Page
+from brainseg.exports.report.text import shortened
+from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, REMOVED_COLOUR
+from brainseg.inference.record import SYNTHETIC, CaseRecord
+from brainseg.io.orientation import sides_of
+from brainseg.models.exposure import fold_words
+from brainseg.reviews.table import subject_words_with_folds
+from brainseg.statistics.measures import by_slice, diameters, measure_volume
+from brainseg.volume import FLAIR
+
+MOST_REVIEWS = 4
+LONGEST_COMMENT = 120
+MOST_NOTES = 2
+MOST_COMPONENTS = 4
+LONGEST_NOTE = 125
+
+PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm)
+"""The pictures shrink where a case has so much to tell that it would not fit on one page."""
+
+MASK_MEANS = (
+    "Mask: the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR."
+)
+
+
+def case_report(
+    record: CaseRecord, reviews: pd.DataFrame | None = None, made_on: date | None = None
+) -> bytes:
+    """Return one A4 page about a case as PDF; the same content gives the same bytes.
+
+    It holds no tag of the patient but the case's name.
+
+    Args:
+        record: see :func:`brainseg.inference.record.record_of`.
+        reviews: rows of :meth:`brainseg.reviews.Reviews.of`; without them none are mentioned.
+        made_on: the day that stands on the page.
+    """
+    for highest in PICTURE_HEIGHTS:
+        page = _laid_out(record, reviews, made_on, highest)
+        content = page.as_bytes()
+        if page.pages == 1:
+            break
+    return content
+
+
+def _laid_out(
+    record: CaseRecord, reviews: pd.DataFrame | None, made_on: date | None, highest: float
+) -> Page:
+    page = Page("Case report", record.case, made_on)
+    page.warnings(record.warnings)
+    place = record.key_slice
+    _pictures(page, record, place, highest)
+    left, right = page.columns(1, 1)
+    left.heading("Measures")
+    if regions := record.regions:
+        left.table(_measures(record, place), right=regions)
+        left.text(_how_measured(record), muted=True)
+    else:
+        left.text("There is no usable mask and no prediction, so there is nothing to measure.")
+    right.heading("Area by slice")
+    _areas(right, record, place)
+    left, right = page.columns(1, 1)
+    left.heading("Case details")
+    left.facts(_known(record))
+    _model(right, record)
+    _reviews(page, reviews)
+    for note in record.volume.notes[:MOST_NOTES]:
+        page.text(f"Note: {shortened(note, LONGEST_NOTE)}", muted=True)
+    return page
+
+
+def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> None:
+    number = record.slice_numbers[place]
+    pixels = record.volume.sequence(FLAIR)[place]
+    outlines = []
+    if record.there[place]:
+        mask = record.masks[place]
+        outlines.append(Outline("mask", mask, MASK_COLOUR, _diameters(mask, record)))
+    if record.predicted:
+        name = f"prediction of {shortened(record.predicted.model, 30)}"
+        mask = record.predicted.mask[place]
+        # Two crosses on one another could not be read; the table has both.
+        lines = () if any(outline.lines for outline in outlines) else _diameters(mask, record)
+        outlines.append(Outline(name, mask, PREDICTION_COLOUR, lines, dashed=True))
+        removed = record.predicted.split.removed[place]
+        if removed.any():
+            outlines.append(Outline("removed", removed, REMOVED_COLOUR, hatched=True))
+    sides = sides_of(record.volume.affine, record.volume.directions)
+    left, right = page.columns(1, 1)
+    caption = f"{FLAIR}, slice {number} of {_range(record.slice_numbers)}"
+    left.picture(pixels, caption, highest=highest, sides=sides)
+    right.picture(pixels, _why_this_slice(record, place), outlines, highest, sides)
+
+
+def _diameters(mask: np.ndarray, record: CaseRecord) -> tuple[Ends, ...]:
+    spacing_mm = record.volume.spacing_mm
+    found = diameters(mask, spacing_mm[1:] if spacing_mm else (1.0, 1.0))
+    return (found.longest_ends, found.perpendicular_ends) if found else ()
+
+
+def _why_this_slice(record: CaseRecord, place: int) -> str:
+    regions = record.regions
+    for name, (region, _) in regions.items():
+        if region[place].any():
+            return f"The slice with the largest area of the {name.lower()}, and its diameters"
+    if not regions:
+        return "The middle slice: there is no mask and no prediction"
+    are = "are" if len(regions) > 1 else "is"
+    return f"The middle slice: {' and '.join(regions).lower()} {are} empty"
+
+
+def _measures(record: CaseRecord, place: int) -> pd.DataFrame:
+    """Return a row a measure and a column a region, as text with its unit."""
+    columns = {
+        name: _column(record, place, region, there)
+        for name, (region, there) in record.regions.items()
+    }
+    return pd.DataFrame(columns, dtype=object).rename_axis("").reset_index()
+
+
+def _column(
+    record: CaseRecord, place: int, region: np.ndarray, there: np.ndarray | None
+) -> dict[str, str | None]:
+    spacing_mm = record.volume.spacing_mm
+    known = None if there is None else there[[place]]
+    row = by_slice(region[[place]], [record.slice_numbers[place]], known, spacing_mm).iloc[0]
+    whole = measure_volume(region, there, spacing_mm)
+
+    def of_slice(in_px: str, in_mm: str, digits: int, mm_unit: str) -> str | None:
+        if pd.isna(row[in_px]):
+            return None
+        if spacing_mm is None:
+            return f"{row[in_px]:,.{digits}f} px"
+        return f"{row[in_mm]:,.1f} {mm_unit}"
+
+    voxels = f"{whole.volume_vx:,} voxels"
+    return {
+        "Area of the slice": of_slice("area_px", "area_mm2", 0, "mm²"),
+        "Longest diameter": of_slice("longest_px", "longest_mm", 1, "mm"),
+        "Longest perpendicular": of_slice("perpendicular_px", "perpendicular_mm", 1, "mm"),
+        "Components in slice": None if pd.isna(row["components"]) else f"{row['components']:.0f}",
+        "Volume of the case": voxels if whole.volume_ml is None else f"{whole.volume_ml:,.1f} ml",
+        "Components in case": f"{whole.components:,}",
+        "Share of the largest": None
+        if whole.largest_share is None
+        else f"{whole.largest_share:.1%}",
+        "Slices marked": f"{whole.slices} of {whole.known}",
+    }
+
+
+def _how_measured(record: CaseRecord) -> str:
+    told = ["Diameters are of the slice's largest component, between pixel centres."]
+    if record.there.any():
+        told.append(MASK_MEANS)
+        if missing := int((~record.there).sum()):
+            told.append(f"Slices without a usable mask are left out of its column: {missing}.")
+    return " ".join(told)
+
+
+def _areas(block: Block, record: CaseRecord, place: int) -> None:
+    def areas(region: np.ndarray) -> list[int]:
+        return region.sum(axis=(1, 2)).tolist()
+
+    mask_px = [
+        area if known else None
+        for area, known in zip(areas(record.masks), record.there.tolist(), strict=True)
+    ]
+    predicted_px = areas(record.predicted.mask) if record.predicted else None
+    numbers = record.slice_numbers
+    block.flowables.append(AreaBySlice(numbers, mask_px, predicted_px, numbers[place], block.width))
+    colours = {"mask": MASK_COLOUR} if record.there.any() else {}
+    if record.predicted:
+        colours["prediction"] = PREDICTION_COLOUR
+    if not record.there.all():
+        colours["no usable mask"] = (211, 217, 222)
+    block.legend(colours)
+    block.text(f"Pixels by slice number; slice {numbers[place]} is the one shown.", muted=True)
+
+
+def _model(block: Block, record: CaseRecord) -> None:
+    predicted = record.predicted
+    if predicted is None:
+        return
+    block.heading("Model")
+    block.facts(
+        {
+            "Model": shortened(predicted.model, 32),
+            "Predicted by": fold_words(predicted.folds),
+            "Threshold": f"{predicted.threshold:.2f}",
+            "Dice of the case": None if predicted.dice is None else f"{predicted.dice:.3f}",
+        }
+    )
+    block.text(predicted.standing.in_words())
+    told = (
+        *predicted.removed(record.slice_numbers, MOST_COMPONENTS),
+        *predicted.how_made,
+        *predicted.how_sure(record.slice_numbers),
+    )
+    for sentence in told:
+        block.text(sentence, muted=True)
+
+
+def _known(record: CaseRecord) -> dict[str, object]:
+    volume = record.volume
+    height, width = volume.pixels.shape[1:3]
+    sides = sides_of(volume.affine, volume.directions)
+    spacing = None
+    if volume.spacing_mm is not None:
+        between, row, column = volume.spacing_mm
+        apart = (
+            "distance of slices unknown" if between is None else f"slices {between:.3g} mm apart"
+        )
+        spacing = f"{row:.3g} × {column:.3g} mm, {apart}"
+    return {
+        **({"Origin": SYNTHETIC} if record.synthetic else {}),
+        "Slices": f"{len(volume)}, of {width} × {height} px",
+        "Usable masks": f"{int(record.there.sum())} of {len(volume)}",
+        "Sequences": _sequences(record),
+        "Spacing": spacing,
+        "Orientation": None
+        if sides is None
+        else f"{sides['left']} on the left, {sides['top']} on top",
+    }
+
+
+def _sequences(record: CaseRecord) -> str:
+    told = ", ".join(record.volume.sequences)
+    copies = record.flair_copies
+    repeat = "repeats" if len(copies) == 1 else "repeat"
+    return f"{told}; {' and '.join(copies)} {repeat} {FLAIR}" if copies else told
+
+
+def _reviews(block: Block, reviews: pd.DataFrame | None) -> None:
+    if reviews is None:
+        return
+    block.heading("Reviews")
+    if reviews.empty:
+        block.text("No reader has reviewed this case.", muted=True)
+        return
+    for review in reviews.head(MOST_REVIEWS).itertuples():
+        earlier = pd.notna(review.mask_changed) and review.mask_changed
+        mark = ", of an earlier mask" if earlier else ""
+        said = " ".join(review.comment.split())
+        if len(said) > LONGEST_COMMENT:
+            said = f"{said[: LONGEST_COMMENT - 1]}…"
+        block.text(
+            f"{review.reader}, {review.changed_at:%Y-%m-%d}, {subject_words_with_folds(review)}: "
+            f"{review.state}{mark}" + (f". {said}" if said else "")
+        )
+    if len(reviews) > MOST_REVIEWS:
+        block.text(f"and {len(reviews) - MOST_REVIEWS} more, in the CSV file", muted=True)
+
+
+def _range(numbers: tuple[int, ...]) -> str:
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"

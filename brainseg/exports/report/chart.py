@@ -1,0 +1,108 @@
+"""The small chart of a case: area by slice, the mask as bars and a prediction as a line over them."""
+
+from collections.abc import Callable, Sequence
+
+from reportlab.platypus import Flowable
+
+from brainseg.exports.report.drawing import rgb
+from brainseg.exports.report.text import INK, MUTED, REGULAR, RULE, width_of
+from brainseg.exports.report.text import style as text_style
+from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR
+
+Place = Callable[[float], float]
+"""Where a slice number, or an area, lies on the chart, in points."""
+
+_TEXT_SIZE = 7.0
+_MOST_TICKS = 12
+
+
+class AreaBySlice(Flowable):
+    """Bars over slice numbers; a slice without a usable mask has a grey mark instead of a bar."""
+
+    def __init__(
+        self,
+        slice_numbers: Sequence[int],
+        mask_px: Sequence[int | None],
+        predicted_px: Sequence[int] | None,
+        key_slice: int,
+        width: float,
+        height: float = 118.0,
+    ) -> None:
+        """Prepare the chart.
+
+        Args:
+            slice_numbers: (n,), ascending; numbers that are not there leave a gap.
+            mask_px: (n,), None where a slice has no usable mask.
+            predicted_px: (n,), or None where nothing was predicted.
+            key_slice: the slice number that is marked.
+            width: in points.
+            height: in points.
+        """
+        super().__init__()
+        self.numbers, self.mask_px, self.predicted_px = slice_numbers, mask_px, predicted_px
+        self.key_slice = key_slice
+        self.width, self.height = width, height
+        known = [area for area in mask_px if area is not None]
+        self.highest = max([1, *known, *(predicted_px or [])])
+
+    def draw(self) -> None:
+        """Draw axis, bars, line and marks on the page's canvas."""
+        left = width_of(f"{self.highest:,}", text_style(_TEXT_SIZE)) + 4
+        bottom, top = 12.0, self.height - 10
+        first, last = self.numbers[0], self.numbers[-1]
+        step = (self.width - left) / (last - first + 1)
+
+        def x(number: int) -> float:
+            return left + (number - first + 0.5) * step
+
+        def y(area: float) -> float:
+            return bottom + area / self.highest * (top - bottom)
+
+        self._axes(left, bottom, top, x)
+        self._bars(x, y, bottom, step)
+        if self.predicted_px is not None:
+            self._line(x, y, step)
+
+    def _axes(self, left: float, bottom: float, top: float, x: Place) -> None:
+        canvas = self.canv
+        canvas.setFont(REGULAR, _TEXT_SIZE)
+        canvas.setFillColor(MUTED)
+        canvas.setStrokeColor(RULE)
+        canvas.setLineWidth(0.4)
+        for area, height in ((0, bottom), (self.highest, top)):
+            canvas.line(left, height, self.width, height)
+            canvas.drawRightString(left - 3, height - 2.5, f"{area:,}")
+        numbers = range(self.numbers[0], self.numbers[-1] + 1)
+        every = next(n for n in (1, 2, 5, 10, 20, 50, 10**9) if len(numbers) / n <= _MOST_TICKS)
+        for number in numbers:
+            beside_key = abs(number - self.key_slice) * 2 < every
+            if number == self.key_slice or (number % every == 0 and not beside_key):
+                canvas.setFillColor(INK if number == self.key_slice else MUTED)
+                canvas.drawCentredString(x(number), 2, f"{number}")
+
+    def _bars(self, x: Place, y: Place, bottom: float, step: float) -> None:
+        canvas = self.canv
+        thick = step * 0.72
+        for number, area in zip(self.numbers, self.mask_px, strict=True):
+            if area is None:
+                canvas.setFillColor(RULE)
+                canvas.rect(x(number) - thick / 2, bottom, thick, 2.5, stroke=0, fill=1)
+            elif area:
+                canvas.setFillColor(rgb(MASK_COLOUR, 1 if number == self.key_slice else 0.6))
+                canvas.rect(
+                    x(number) - thick / 2, bottom, thick, y(area) - bottom, stroke=0, fill=1
+                )
+
+    def _line(self, x: Place, y: Place, step: float) -> None:
+        canvas = self.canv
+        canvas.setStrokeColor(rgb(PREDICTION_COLOUR))
+        canvas.setLineWidth(1.3)
+        canvas.setLineCap(1)
+        path = canvas.beginPath()
+        before = None
+        for number, area in zip(self.numbers, self.predicted_px, strict=True):
+            left, right = x(number) - step / 2, x(number) + step / 2
+            (path.lineTo if before == number - 1 else path.moveTo)(left, y(area))
+            path.lineTo(right, y(area))
+            before = number
+        canvas.drawPath(path)

@@ -1,0 +1,118 @@
+"""Connected components of a predicted mask, and the rule that removes the small ones.
+
+The viewer applies the same rule live (``dashboard/static/viewer/components.js``); a test compares both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+TOUCHING = np.ones((3, 3, 3), bool)
+"""Voxels that touch at a corner belong together (26-connected), as in :mod:`measures`."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component that was removed from a predicted mask.
+
+    Attributes:
+        volume_vx: its voxels.
+        first: index of its first slice, from 0.
+        last: index of its last slice, from 0.
+        largest: index of the slice that holds most of it; of equal slices the first.
+    """
+
+    volume_vx: int
+    first: int
+    last: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """A thresholded volume, split into the components that stay and those that are removed.
+
+    Attributes:
+        mask: (n, h, w) bool, the components that stay: the predicted mask.
+        removed: (n, h, w) bool, the others.
+        components: the removed components, largest first; of equal ones the one whose first voxel comes
+            first.
+        fraction: components below this fraction of the largest are removed, 0..1.
+    """
+
+    mask: np.ndarray
+    removed: np.ndarray
+    components: tuple[Component, ...]
+    fraction: float
+
+
+def remove_small_components(inside: np.ndarray, fraction: float) -> Split:
+    """Return a thresholded volume without the components that are small beside its largest.
+
+    Buda et al. (2019) keep the largest component alone. Here a component stays if it has at least
+    ``fraction`` of the largest component's voxels; components are counted over the whole volume.
+
+    Args:
+        inside: (n, h, w) bool, where the probability reaches the threshold; it is not changed.
+        fraction: of the largest component's voxels, 0..1; 0 removes nothing.
+    """
+    nothing = np.broadcast_to(np.False_, inside.shape)
+    if not fraction:
+        return Split(inside, nothing, (), fraction)
+    labels, count = ndimage.label(inside, TOUCHING)
+    if count < 2:
+        return Split(inside, nothing, (), fraction)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    small = sizes < fraction * sizes.max()
+    small[0] = False
+    if not small.any():
+        return Split(inside, nothing, (), fraction)
+    removed = small[labels]
+    return Split(inside & ~removed, removed, _components(labels, removed), fraction)
+
+
+def _components(labels: np.ndarray, removed: np.ndarray) -> tuple[Component, ...]:
+    slices = np.nonzero(removed)[0]
+    _, began, index = np.unique(labels[removed], return_index=True, return_inverse=True)
+    areas = np.zeros((len(began), len(labels)), np.int64)
+    np.add.at(areas, (index, slices), 1)
+    found = [
+        (began[place], Component(int(row.sum()), *_extent(row))) for place, row in enumerate(areas)
+    ]
+    return tuple(one for _, one in sorted(found, key=lambda pair: (-pair[1].volume_vx, pair[0])))
+
+
+def _extent(area_px: np.ndarray) -> tuple[int, int, int]:
+    inside = np.flatnonzero(area_px)
+    return int(inside[0]), int(inside[-1]), int(area_px.argmax())
+
+
+def removed_in_words(split: Split) -> str:
+    """Return how many components were removed, and by which rule, as a sentence."""
+    count = len(split.components)
+    rule = f"below {100 * split.fraction:.3g} % of the largest"
+    if not split.fraction:
+        return "No component was removed: this model keeps all components."
+    if not count:
+        return f"No component was removed (none is {rule})."
+    were = "component was" if count == 1 else "components were"
+    return f"{count} smaller {were} removed ({rule})."
+
+
+def removed_on_slices(split: Split, slice_numbers: Sequence[int]) -> list[str]:
+    """Return each removed component as “slice 12: 34 voxels” or “slices 11–13: 34 voxels”.
+
+    Args:
+        split: see :func:`remove_small_components`.
+        slice_numbers: (n,), of the volume's slices.
+    """
+    told = []
+    for one in split.components:
+        first, last = slice_numbers[one.first], slice_numbers[one.last]
+        where = f"slice {first}" if one.first == one.last else f"slices {first}–{last}"
+        voxels = "1 voxel" if one.volume_vx == 1 else f"{one.volume_vx:,} voxels"
+        told.append(f"{where}: {voxels}")
+    return told

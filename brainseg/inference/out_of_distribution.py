@@ -1,0 +1,178 @@
+"""Unlike the training data: a measured rule that tells what kind of picture a network is asked about.
+
+A small classifier looks at some 165 numbers of a slice made small; see
+:mod:`brainseg.inference.out_of_distribution_features`. It was fitted on the slices of the LGG
+cohort, which the shipped models learned from, and on what it is to be told from: the same slices
+turned, cut, inverted, stripped or in another contrast, and pictures that show no head.
+
+There are two: one for volumes of several sequences, and one for volumes that hold a single picture in
+all three, as where FLAIR was uploaded alone. To the first, such a volume looks like another contrast.
+``benchmarks/out_of_distribution.py`` fits both, measures them on cases they were not fitted on, and writes
+:data:`RULE`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from brainseg.inference.out_of_distribution_features import features_of_plane, features_of_slice
+from brainseg.models import Model
+from brainseg.volume import Volume
+
+RULE = Path(__file__).with_name("out_of_distribution.npz")
+
+FAMILIAR = "familiar"
+
+NO_HEAD = "no head"
+
+MEANS = {
+    NO_HEAD: "this does not look like a slice through a head",
+    "contrast": "the picture taken as FLAIR looks like another contrast: check which sequence is which",
+    "inverted": "dark and bright seem to be exchanged",
+    "turned": "the head seems to lie on its side or upside down; the training data have the face up",
+    "part": "this seems to show a part of a head only",
+    "stripped": "the skull seems to have been removed, and the training data have it",
+}
+"""What each kind of unlike pictures is called in a sentence."""
+
+MOST_SLICES = 48
+"""Looked at of one volume, evenly spread: more do not change the answer."""
+
+LEAST_HEAD = 0.08
+"""A slice whose bright part takes less of the picture is judged only where there is no other."""
+
+FEW = 5
+
+SEQUENCES_DIFFER, ONE_IMAGE = "", "one_image_"
+"""Which rule, as its arrays are named in the file: the first is for volumes of several sequences."""
+
+LONGEST = 5.0
+"""Deviations from the cohort's mean beyond which a number tells no more."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A fitted classifier of slices: one hidden layer, and scores of the kinds.
+
+    Attributes:
+        kinds: (k,), :data:`FAMILIAR` first.
+        hidden: (features + 1, h) float32, the constant last.
+        scores: (h + 1, k) float32, likewise.
+        centre: (features,) float32, subtracted first.
+        scale: (features,) float32, divided by then.
+        least: a case that is less familiar than this on average, 0..1, is called unlike.
+        least_of_few: the same of fewer than :data:`FEW` slices, which tell less.
+        cases: names of the cases it was fitted on.
+        of_one_image: how many of them hold the same picture in all three sequences.
+    """
+
+    kinds: tuple[str, ...]
+    hidden: np.ndarray
+    scores: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    least: float
+    least_of_few: float
+    cases: frozenset[str]
+    of_one_image: int = 0
+
+    def likelihoods(self, features: np.ndarray) -> np.ndarray:
+        """Return how likely each slice, (n, features), is of each kind: (n, k) float, rows sum to 1."""
+        seen = np.clip((features - self.centre) / self.scale, -LONGEST, LONGEST)
+        seen = np.maximum(0, seen @ self.hidden[:-1] + self.hidden[-1])
+        scores = seen @ self.scores[:-1] + self.scores[-1]
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return scores / scores.sum(axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=2)
+def shipped_rule(which: str = SEQUENCES_DIFFER) -> Rule:
+    """Return a rule that was fitted on the LGG cohort.
+
+    Args:
+        which: :data:`SEQUENCES_DIFFER` or :data:`ONE_IMAGE`.
+    """
+    with np.load(RULE, allow_pickle=False) as stored:
+        return Rule(
+            kinds=tuple(stored["kinds"].tolist()),
+            **{name: stored[which + name] for name in ("hidden", "scores", "centre", "scale")},
+            least=float(stored[f"{which}least"]),
+            least_of_few=float(stored[f"{which}least_of_few"]),
+            cases=frozenset(stored["cases"].tolist()),
+            of_one_image=int(stored["of_one_image"]),
+        )
+
+
+def applies_to(model: Model) -> bool:
+    """Return whether the rule speaks of this model: it learned mostly from the cases of the rule."""
+    learned = {name for record in model.folds for name in record.trained_on}
+    return 2 * len(learned & shipped_rule().cases) > len(learned)
+
+
+def warnings_of(volume: Volume, model: Model) -> tuple[str, ...]:
+    """Return sentences on what of a volume is unlike what a model learned from; none where nothing is.
+
+    Args:
+        volume: a case, or one slice.
+        model: what is to predict it; of one that learned from other data nothing is known.
+    """
+    if not applies_to(model):
+        return (
+            f"What {model.name} learned from was not measured, so whether this is like it is not "
+            "known.",
+        )
+    kind = kind_of(volume)
+    told = []
+    if kind != FAMILIAR:
+        told.append(
+            f"Unlike the training data: {MEANS[kind]}. What the model finds here was never measured; "
+            "do not rely on it."
+        )
+    elif holds_one_image(volume):
+        rule = shipped_rule()
+        told.append(
+            "All three sequences hold the same picture, as in only "
+            f"{rule.of_one_image} of the {len(rule.cases)} cases that the model was trained and "
+            "measured on."
+        )
+    return tuple(told)
+
+
+def kind_of(volume: Volume) -> str:
+    """Return what a volume looks like: :data:`FAMILIAR`, or a key of :data:`MEANS`.
+
+    Args:
+        volume: a case, or one slice.
+    """
+    if volume.pixels.min() == volume.pixels.max():
+        return NO_HEAD
+    rule = shipped_rule(ONE_IMAGE if holds_one_image(volume) else SEQUENCES_DIFFER)
+    features = features_of(volume)
+    mean = rule.likelihoods(features).mean(axis=0)
+    if mean[0] >= (rule.least if len(features) >= FEW else rule.least_of_few):
+        return FAMILIAR
+    return rule.kinds[1 + int(np.argmax(mean[1:]))]
+
+
+def holds_one_image(volume: Volume) -> bool:
+    """Return whether all sequences have the same pixels, and any contrast at all."""
+    first = volume.pixels[..., :1]
+    return bool(np.array_equal(volume.pixels, np.broadcast_to(first, volume.pixels.shape)))
+
+
+def features_of(volume: Volume) -> np.ndarray:
+    """Return what the rule of a volume looks at, (m, features) float32, a row per slice.
+
+    At most :data:`MOST_SLICES`, and of these only those with a head where any has one. A volume of one
+    image has the features of a plane, any other those of three sequences.
+    """
+    places = np.unique(np.linspace(0, len(volume) - 1, MOST_SLICES).round().astype(int))
+    slices = [volume.pixels[place] for place in places]
+    if holds_one_image(volume):
+        found = [features_of_plane(np.ascontiguousarray(image[..., 0])) for image in slices]
+    else:
+        found = [features_of_slice(image) for image in slices]
+    with_head = [features for features in found if features[0] >= LEAST_HEAD]
+    return np.stack(with_head or found)

@@ -1,0 +1,71 @@
+"""The one door for files: a stranger's pictures, NIfTI or DICOM become checked pixels, or one sentence.
+
+Limits are looked at before anything is decoded, and a damaged file is refused as a whole: the
+decoders here raise where others return an image with wrong pixels. :func:`open_inputs` takes all that
+a person gave at once; :func:`decode` is one picture file, as the index of a cohort reads thousands.
+"""
+
+from brainseg.io.decoded import (
+    Decoded,
+    check_usable,
+    is_deep,
+    spread_few_bits,
+    to_three_channels,
+)
+from brainseg.io.limits import (
+    DAMAGED,
+    MAX_INFLATED_BYTES,
+    MAX_MEGAPIXELS,
+    MAX_SLICES,
+    MIN_SIDE_PX,
+)
+from brainseg.io.names import IMAGE_SUFFIXES, INPUT_SUFFIXES, is_input, shown_name
+from brainseg.io.opening import open_inputs
+from brainseg.io.pictures import decode
+from brainseg.io.sandbox.pool import Pool, shared_pool
+from brainseg.io.sequences import (
+    assemble,
+    guess_assignment,
+    left_out,
+    ruling_grid,
+    series_warnings,
+)
+from brainseg.io.upload import ALL_PAGES, DicomSource, Grid, Intake, NiftiSource, PagesError, Series
+from brainseg.io.upload_file import InputFile
+from brainseg.io.window import Window, WindowFinder
+
+__all__ = [
+    "ALL_PAGES",
+    "DAMAGED",
+    "IMAGE_SUFFIXES",
+    "INPUT_SUFFIXES",
+    "MAX_INFLATED_BYTES",
+    "MAX_MEGAPIXELS",
+    "MAX_SLICES",
+    "MIN_SIDE_PX",
+    "Decoded",
+    "DicomSource",
+    "Grid",
+    "InputFile",
+    "Intake",
+    "NiftiSource",
+    "PagesError",
+    "Pool",
+    "Series",
+    "Window",
+    "WindowFinder",
+    "assemble",
+    "check_usable",
+    "decode",
+    "guess_assignment",
+    "is_deep",
+    "is_input",
+    "left_out",
+    "open_inputs",
+    "ruling_grid",
+    "series_warnings",
+    "shared_pool",
+    "shown_name",
+    "spread_few_bits",
+    "to_three_channels",
+]

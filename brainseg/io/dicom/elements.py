@@ -1,0 +1,336 @@
+"""The elements of a DICOM file, walked over before pydicom sees any of them.
+
+Every length is checked against the file's end, so a file that is cut or shorter than its header says is
+refused instead of read as far as it goes, and nesting is bounded before anything recurses into it. What
+goes on to pydicom is the few elements that are asked for, with the value representation of the standard,
+whatever the file states: no private ones, no others.
+
+As other readers do, it accepts a file without preamble or meta header, and a dataset that is encoded
+otherwise than its header declares: the first element shows how.
+"""
+
+import struct
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from brainseg.errors import DecodeError
+from brainseg.io.archives import inflate_raw
+from brainseg.io.limits import DAMAGED
+
+SHORT = "file is shorter than its header says"
+NO_META = "no preamble or meta header; read as other programs do"
+OTHER_ENCODING = "encoded otherwise than the file declares; read as it is encoded"
+TOO_DEEP = "its sequences are nested deeper than 16 levels"
+
+PIXEL_DATA = 0x7FE00010
+IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN = (
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.2",
+)
+NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
+_PREAMBLE, _MARK = 128, b"DICM"
+_TRANSFER_SYNTAX = 0x00020010
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+_SHORT = (b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN")
+_SHORT += (b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
+_FIRST_GROUPS = range(2, 0x20)
+"""Groups that a dataset begins with: nearly always 8."""
+
+_DEEPEST = 16
+_MOST_ELEMENTS = 2_000_000
+PEEKED_BYTES = 1024
+"""Of a file, enough to tell whether it is DICOM."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """Where one element stands.
+
+    Attributes:
+        value: where its value begins.
+        end: behind its value, and behind the delimiter that an undefined length asks for.
+        kind: its value representation, empty in implicit encoding.
+        is_open: whether its length is undefined.
+        fragments: (start, end) of each item of encapsulated pixels, the offset table first.
+    """
+
+    value: int
+    end: int
+    kind: bytes
+    is_open: bool = False
+    fragments: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """A DICOM file's dataset, not yet interpreted.
+
+    Attributes:
+        transfer_syntax: the UID that says how the pixels are encoded; empty where the file does not say.
+        body: the dataset, inflated where it was deflated.
+        found: the elements of the top level by tag.
+        is_implicit: whether the elements state no value representation.
+        is_big_endian: whether numbers are stored with the most significant byte first.
+        notes: what of the file is not as the standard asks, one sentence each.
+    """
+
+    transfer_syntax: str
+    body: bytes
+    found: dict[int, Element]
+    is_implicit: bool = False
+    is_big_endian: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Elements({len(self.found)} of {len(self.body)} bytes)"
+
+    def only(self, tags: Collection[int], more: Mapping[int, Element] | None = None) -> bytes:
+        """Return a few elements as a dataset of their own, behind a byte that says how it is encoded.
+
+        Args:
+            tags: of the top level; sequences are left out.
+            more: elements from inside of sequences, which stand in place of those of the top level.
+        """
+        kept = {tag: self.found[tag] for tag in self.found.keys() & set(tags)} | dict(more or {})
+        parts = (self._encoded(tag, kept[tag]) for tag in sorted(kept))
+        return (b"B" if self.is_big_endian else b"E") + b"".join(parts)
+
+    def items(self, element: Element) -> list[dict[int, Element]]:
+        """Return the elements of each item of a sequence.
+
+        Raises:
+            DecodeError: it is no sequence, or damaged.
+        """
+        implicit = self.is_implicit or element.kind == b"UN"
+        walker = _Walker(self.body, implicit, self.is_big_endian)
+        try:
+            return walker.items(element)
+        except struct.error:
+            raise DecodeError(SHORT) from None
+
+    def _encoded(self, tag: int, element: Element) -> bytes:
+        """Return an element in explicit encoding, as the standard's dictionary has it."""
+        from pydicom.datadict import dictionary_VR
+
+        kind = dictionary_VR(tag).encode()
+        if kind == b"SQ" or element.is_open:
+            return b""
+        if len(kind) > 2:  # such as "US or SS"
+            kind = element.kind or kind[:2]
+        value = self.body[element.value : element.end]
+        order = ">" if self.is_big_endian else "<"
+        if kind in _LONG:
+            form, least = f"{order}HH2s2xI", 0xFFFFFFFE
+        else:
+            form, least = f"{order}HH2sH", 0xFFFF
+        if len(value) > least:
+            raise DecodeError(DAMAGED)
+        return struct.pack(form, tag >> 16, tag & 0xFFFF, kind, len(value)) + value
+
+
+def looks_like_dicom(start: bytes) -> bool:
+    """Return whether a file's first :data:`PEEKED_BYTES`, or more, are those of a DICOM file.
+
+    Without the preamble that the standard asks for, two elements of the first groups must follow one
+    another.
+    """
+    return (
+        start[_PREAMBLE : _PREAMBLE + 4] == _MARK
+        or _encoding(start, _meta_start(start)) is not None
+    )
+
+
+def read_elements(data: bytes) -> Elements:
+    """Return the elements of a DICOM file.
+
+    Raises:
+        DecodeError: not DICOM, damaged, cut, nested or inflating beyond the limits; the reason alone.
+    """
+    if not looks_like_dicom(data):
+        raise DecodeError("not a readable DICOM")
+    try:
+        syntax, start = _read_meta(data, _meta_start(data))
+        body, encoding = data[start:], _encoding(data, start)
+        if syntax == DEFLATED and encoding is None:
+            body = inflate_raw(body)
+            encoding = _encoding(body, 0)
+        declared = (syntax == IMPLICIT, syntax == BIG_ENDIAN)
+        implicit, big = encoding or declared
+        walker = _Walker(body, implicit, big)
+        has_preamble = data[_PREAMBLE : _PREAMBLE + 4] == _MARK
+        notes = [] if has_preamble and syntax else [NO_META]
+        if syntax and (implicit, big) != declared:
+            notes.append(OTHER_ENCODING)
+        return Elements(syntax, body, walker.top_level(), implicit, big, tuple(notes))
+    except (struct.error, UnicodeDecodeError):
+        raise DecodeError(SHORT) from None
+
+
+def _meta_start(data: bytes) -> int:
+    """Return where the meta header begins, or the dataset where there is none."""
+    if data[_PREAMBLE : _PREAMBLE + 4] == _MARK:
+        return _PREAMBLE + 4
+    return 4 if data[:4] == _MARK else 0
+
+
+def _read_meta(data: bytes, at: int) -> tuple[str, int]:
+    """Return the transfer syntax, empty where it is not declared, and where the dataset begins."""
+    encoding = _encoding(data, at)
+    is_implicit = encoding == (True, False)
+    walker, syntax = _Walker(data, is_implicit, False), ""
+    while at + 8 <= len(data) and data[at : at + 2] == b"\x02\x00":
+        tag, _, length, value = walker.header(at, is_implicit)
+        if length == _UNDEFINED or value + length > len(data):
+            raise DecodeError(SHORT)
+        if tag == _TRANSFER_SYNTAX:
+            syntax = data[value : value + length].decode("ascii").strip("\0 ")
+        at = value + length
+    return syntax, at
+
+
+def _encoding(data: bytes, at: int) -> tuple[bool, bool] | None:
+    """Return (is implicit, is big endian) as two elements show it; None where they show neither."""
+    for implicit, order in ((False, "<"), (False, ">"), (True, "<")):
+        first = _peeked(data, at, implicit, order)
+        if first is None or first[0] >> 16 not in _FIRST_GROUPS:
+            continue
+        second = _peeked(data, first[1], implicit, order)
+        if second is not None and second[0] > first[0]:
+            return implicit, order == ">"
+    return None
+
+
+def _peeked(data: bytes, at: int, implicit: bool, order: str) -> tuple[int, int] | None:
+    """Return the tag of an element of defined length, and its end; None where there is none."""
+    if at + 12 > len(data):
+        return None
+    group, number = struct.unpack_from(f"{order}HH", data, at)
+    kind = data[at + 4 : at + 6]
+    if implicit:
+        end = at + 8 + struct.unpack_from(f"{order}I", data, at + 4)[0]
+    elif kind in _SHORT:
+        end = at + 8 + struct.unpack_from(f"{order}H", data, at + 6)[0]
+    elif kind in _LONG:
+        end = at + 12 + struct.unpack_from(f"{order}I", data, at + 8)[0]
+    else:
+        return None
+    return group << 16 | number, end
+
+
+class _Walker:
+    """Steps over the elements of a dataset without interpreting any."""
+
+    def __init__(self, body: bytes, implicit: bool, big: bool) -> None:
+        self._body, self._implicit = body, implicit
+        order = ">" if big else "<"
+        self._tag = struct.Struct(f"{order}HH")
+        self._short, self._long = struct.Struct(f"{order}H"), struct.Struct(f"{order}I")
+        self._steps = 0
+
+    def header(self, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
+        """Return tag, value representation, length and where the value begins."""
+        self._steps += 1
+        if self._steps > _MOST_ELEMENTS:
+            raise DecodeError(f"it holds more than {_MOST_ELEMENTS:,} elements")
+        group, number = self._tag.unpack_from(self._body, at)
+        tag = group << 16 | number
+        if implicit or tag in (_ITEM, _ITEM_END, _SEQUENCE_END):
+            return tag, b"", self._long.unpack_from(self._body, at + 4)[0], at + 8
+        kind = self._body[at + 4 : at + 6]
+        if not (kind.isalpha() and kind.isupper()):
+            raise DecodeError(DAMAGED)
+        if kind in _LONG:
+            return tag, kind, self._long.unpack_from(self._body, at + 8)[0], at + 12
+        return tag, kind, self._short.unpack_from(self._body, at + 6)[0], at + 8
+
+    def top_level(self) -> dict[int, Element]:
+        """Return all elements, in rising order as the standard has them, up to the file's end."""
+        found, at, last = {}, 0, -1
+        while at < len(self._body):
+            # Some writers fill up the last block.
+            if self._body[at : at + 8] == bytes(8) and not self._body[at:].strip(b"\0"):
+                break
+            tag, element = self._element(at)
+            if tag <= last:
+                raise DecodeError(DAMAGED)
+            found[tag] = element
+            at, last = element.end, tag
+        return found
+
+    def items(self, sequence: Element) -> list[dict[int, Element]]:
+        """Return the elements of each item of a sequence that :meth:`top_level` walked over."""
+        items, at = [], sequence.value
+        while at < sequence.end:
+            tag, _, length, at = self.header(at, True)
+            if tag == _SEQUENCE_END:
+                break
+            if tag != _ITEM:
+                raise DecodeError(DAMAGED)
+            end = sequence.end if length == _UNDEFINED else at + length
+            if end > sequence.end:
+                raise DecodeError(SHORT)
+            item: dict[int, Element] = {}
+            while at < end:
+                tag, element = self._element(at)
+                at = element.end
+                if tag == _ITEM_END:
+                    break
+                item[tag] = element
+            items.append(item)
+        return items
+
+    def _element(self, at: int) -> tuple[int, Element]:
+        tag, kind, length, value = self.header(at, self._implicit)
+        fragments: tuple[tuple[int, int], ...] = ()
+        if length != _UNDEFINED:
+            end = value + length
+        elif tag == PIXEL_DATA or kind in (b"OB", b"OW"):
+            fragments, end = self._fragments(value)
+        else:
+            end = self._sequence_end(value, self._implicit or kind == b"UN")
+        if end > len(self._body):
+            raise DecodeError(SHORT)
+        return tag, Element(value, end, kind, length == _UNDEFINED, fragments)
+
+    def _fragments(self, at: int) -> tuple[tuple[tuple[int, int], ...], int]:
+        fragments = []
+        while True:
+            tag, _, length, value = self.header(at, True)
+            if tag == _SEQUENCE_END:
+                return tuple(fragments), value
+            if tag != _ITEM or length == _UNDEFINED:
+                raise DecodeError(DAMAGED)
+            at = value + length
+            if at > len(self._body):
+                raise DecodeError(SHORT)
+            fragments.append((value, at))
+
+    def _sequence_end(self, at: int, implicit: bool) -> int:
+        """Return where a sequence of undefined length ends; open levels are counted, not recursed."""
+        levels = ["sequence"]
+        while levels:
+            if len(levels) > 2 * _DEEPEST:
+                raise DecodeError(TOO_DEEP)
+            tag, kind, length, value = self.header(at, implicit)
+            closes = {_SEQUENCE_END: "sequence", _ITEM_END: "item"}.get(tag)
+            if closes:
+                if levels.pop() != closes:
+                    raise DecodeError(DAMAGED)
+                at = value
+            elif levels[-1] == "sequence" and tag != _ITEM:
+                raise DecodeError(DAMAGED)
+            elif length != _UNDEFINED:
+                at = value + length
+            elif tag == _ITEM:
+                levels.append("item")
+                at = value
+            elif kind in (b"OB", b"OW"):
+                _, at = self._fragments(value)
+            else:
+                levels.append("sequence")
+                at = value
+        return at

@@ -1,0 +1,230 @@
+"""The tags of a DICOM file that bear on its sequence, on whose it is, and on which repeat it belongs to.
+
+They are read beside the header that exports keep, so none of them leaves the program.
+"""
+
+import hashlib
+import math
+import re
+import struct
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from brainseg.errors import DecodeError
+from brainseg.io.dicom.elements import Elements
+from brainseg.io.limits import or_damaged
+from brainseg.io.sequence_guess import Evidence
+
+if TYPE_CHECKING:
+    import pydicom
+
+_AGENT_SEQUENCE = 0x00180012
+TAGS = frozenset(
+    (
+        *(0x00080005, 0x00080008, 0x00080032, 0x00080033, 0x00080070, 0x0008103E),
+        *(0x00100020, 0x00180010, 0x00180020, 0x00180024, 0x00180025, 0x00180080, 0x00180081),
+        *(0x00180082, 0x00180086, 0x00181030, 0x00181041, 0x00181044, 0x00181048, 0x00181060),
+        *(
+            0x00189005,
+            0x00189087,
+            0x0020000D,
+            0x0020000E,
+            0x00200011,
+            0x00200012,
+            0x00200013,
+            0x00200100,
+        ),
+    )
+)
+_REPEATS = (
+    "EchoNumbers",
+    "DiffusionBValue",
+    "TemporalPositionIdentifier",
+    "TemporalPositionIndex",
+    "AcquisitionNumber",
+    "FrameAcquisitionNumber",
+    "TriggerTime",
+)
+_PRIVATE_B_VALUES = {"siemens": 0x0019100C, "ge medical": 0x00431039, "philips": 0x20011003}
+_NO_AGENT = re.compile(
+    r"|no\b.*|none.*|n\s*/\s*a|na|nil|null|not\b.*|non\b.*|without.*|w/o.*|sans\b.*|ohne\b.*|kein.*|sin\b.*|"
+    r"senza\b.*|sem\b.*|zonder\b.*|bez\b.*|geen\b.*|aucun.*|nessun.*|nenhum.*|ningun.*|brak|nein|nativ.*|"
+    r"false|0+(\.0+)?(\s*ml)?|-+|pre"
+)
+_UNKNOWN_AGENT = re.compile(r"\?+|unknown|unbekannt|inconnu|x+")
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """Whose a DICOM image is and where in its series it stands; nothing of it is ever shown.
+
+    Attributes:
+        patient: stands for Patient ID, empty where that is not given.
+        study: stands for Study Instance UID, empty where that is not given.
+        series_uid: Series Instance UID.
+        series_number: which scanners and viewers show; None where it is not given.
+        echo_ms: TE.
+        repeats: what tells repeats of one place apart, the strongest first; NaN where it is not given.
+        moment: acquisition time, content time and number of the image, which put repeats in order.
+    """
+
+    patient: str = field(default="", repr=False)
+    study: str = field(default="", repr=False)
+    series_uid: str = field(default="", repr=False)
+    series_number: int | None = None
+    echo_ms: float | None = None
+    repeats: tuple[float | str, ...] = field(default=(), repr=False)
+    moment: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def whose(self) -> tuple[str, str]:
+        """Return what stands for the patient and for the study."""
+        return self.patient, self.study
+
+
+def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidence, Belonging]:
+    """Return what an image says of its sequence, and whose it is; unusable values count as none.
+
+    Args:
+        elements: of the file.
+        frame: the header of the image, which in an enhanced file is one of many.
+    """
+    from brainseg.io.dicom.dataset import read_header
+
+    header = read_header(elements.only(TAGS))
+    for tag in frame.keys():  # noqa: SIM118 - iterating would interpret every value
+        header[tag] = frame.get_item(tag)
+    return _evidence(header, elements), belonging_of(header)
+
+
+def whose(elements: Elements) -> tuple[str, str]:
+    """Return what stands for the patient and for the study of a DICOM file, each empty where unknown."""
+    from brainseg.io.dicom.dataset import read_header
+
+    return belonging_of(read_header(elements.only(TAGS))).whose
+
+
+def belonging_of(header: "pydicom.Dataset") -> Belonging:
+    """Return whose an image is, by the tags of :data:`TAGS`."""
+    number = _number(header, "SeriesNumber")
+    return Belonging(
+        _stand_in(_text(header, "PatientID")),
+        _stand_in(_text(header, "StudyInstanceUID")),
+        _text(header, "SeriesInstanceUID"),
+        None if number is None else int(number),
+        _echo(header),
+        _repeats(header),
+        tuple(
+            _number(header, name) or 0.0
+            for name in ("AcquisitionTime", "ContentTime", "InstanceNumber")
+        ),
+    )
+
+
+def _evidence(header: "pydicom.Dataset", elements: Elements) -> Evidence:
+    return Evidence(
+        _text(header, "SeriesDescription"),
+        _text(header, "ProtocolName"),
+        _text(header, "SequenceName") or _text(header, "PulseSequenceName"),
+        "",
+        (*_texts(header, "ImageType"), *_texts(header, "FrameType")),
+        tuple(_texts(header, "ScanningSequence")),
+        _number(header, "RepetitionTime"),
+        _echo(header),
+        _number(header, "InversionTime") or _number(header, "InversionTimes"),
+        _agents(header, elements),
+        _b_value(header, elements),
+        _text(header, "AngioFlag").upper() == "Y",
+    )
+
+
+def _echo(header: "pydicom.Dataset") -> float | None:
+    return _number(header, "EchoTime") or _number(header, "EffectiveEchoTime")
+
+
+def _repeats(header: "pydicom.Dataset") -> tuple[float | str, ...]:
+    numbers = [_number(header, name) for name in _REPEATS]
+    kind = (*_texts(header, "ImageType"), *_texts(header, "FrameType"))
+    return ("\\".join(kind), *(math.nan if number is None else number for number in numbers))
+
+
+def _agents(header: "pydicom.Dataset", elements: Elements) -> frozenset[bool]:
+    """Return what the contrast tags say: nothing, given (True), not given (False), or both."""
+    said = set()
+    for name in ("ContrastBolusAgent", "ContrastBolusIngredient"):
+        if name in header:
+            text = _plain(_text(header, name))
+            if not _UNKNOWN_AGENT.fullmatch(text):
+                said.add(not _NO_AGENT.fullmatch(text))
+    for name in ("ContrastBolusVolume", "ContrastBolusTotalDose"):
+        if (amount := _number(header, name)) is not None and amount > 0:
+            said.add(True)
+    sequence = elements.found.get(_AGENT_SEQUENCE)
+    # An empty sequence is 8 bytes or, of undefined length, 16 more; an item holds at least 8 more.
+    if sequence and sequence.end - sequence.value > 16:
+        said.add(True)
+    if said == {True, False} and not _plain(_text(header, "ContrastBolusAgent")):
+        said.discard(False)
+    return frozenset(said)
+
+
+def _b_value(header: "pydicom.Dataset", elements: Elements) -> float | None:
+    value = _number(header, "DiffusionBValue")
+    maker = _text(header, "Manufacturer").lower()
+    tag = next((tag for name, tag in _PRIVATE_B_VALUES.items() if maker.startswith(name)), None)
+    if value is None and tag in elements.found:
+        value = _private_number(elements, tag)
+    return value if value and 0 < value < 50_000 else None
+
+
+def _private_number(elements: Elements, tag: int) -> float | None:
+    """Return the first number of a private element written as text (Siemens, GE) or float (Philips)."""
+    element = elements.found[tag]
+    content = elements.body[element.value : element.end]
+    if tag == _PRIVATE_B_VALUES["philips"] and len(content) == 4:
+        return struct.unpack(">f" if elements.is_big_endian else "<f", content)[0]
+    try:
+        # GE adds 1e9 to a b-value that it also stores elsewhere.
+        return float(content.decode("ascii").strip("\0 ").split("\\")[0]) % 1e9
+    except ValueError:
+        return None
+
+
+def _stand_in(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:16] if value else ""
+
+
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFKD", text.lower().strip())
+    return "".join(one for one in text if not unicodedata.combining(one))
+
+
+def _value(header: "pydicom.Dataset", name: str) -> object:
+    """Return a tag's value, None where it cannot be read."""
+    try:
+        return or_damaged(lambda: header.get(name))
+    except DecodeError:
+        return None
+
+
+def _text(header: "pydicom.Dataset", name: str) -> str:
+    return str(_value(header, name) or "").strip("\0 ")
+
+
+def _texts(header: "pydicom.Dataset", name: str) -> list[str]:
+    value = _value(header, name) or ()
+    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return [str(one).strip().upper() for one in values]
+
+
+def _number(header: "pydicom.Dataset", name: str) -> float | None:
+    value = _value(header, name)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        value = value[0] if len(value) else None
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,74 @@
+"""Which DICOM images belong together: those of one study, of one echo, of one time point."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from brainseg.io.sequence_guess import guess_sequence
+from brainseg.volume import FLAIR
+
+if TYPE_CHECKING:
+    from brainseg.io.dicom.series import Plane
+    from brainseg.io.upload_file import Refusals
+
+_SAME_ECHO = 0.05
+"""The echo times of one echo differ by less than this share, for scanners adjust them by slice."""
+
+
+def of_one_study(planes: list[Plane], refusals: Refusals) -> list[Plane]:
+    """Return the images of one patient's one study: with a FLAIR where there is one, then the largest.
+
+    The others are left out with a sentence that names nobody. Images without a patient's id go with
+    those of the same study that have one.
+    """
+    studies: dict[tuple[str, str], list[Plane]] = defaultdict(list)
+    for plane in planes:
+        studies[plane.image.belonging.whose].append(plane)
+    for patient, study in [*studies]:
+        named = [key for key in studies if key[0] and key[1] == study]
+        if not patient and len(named) == 1:
+            studies[named[0]] += studies.pop((patient, study))
+    if len(studies) < 2:
+        return planes
+
+    def worth(held: list[Plane]) -> tuple[bool, int]:
+        evidence = {plane.image.series: plane.image.evidence for plane in held}
+        return any(guess_sequence(one).sequence == FLAIR for one in evidence.values()), len(held)
+
+    used = max(studies.values(), key=worth)
+    patients = len({patient for patient, _ in studies})
+    of_whom = (
+        f"{len(studies)} studies of {patients} patients"
+        if patients > 1
+        else f"{len(studies)} studies"
+    )
+    for held in studies.values():
+        if held is not used:
+            refusals.add_study(len(held), f"the files hold {of_whom}; give one study at a time")
+    return used
+
+
+def echoes(series: list[Plane]) -> list[list[Plane]]:
+    """Return the images of a series by echo time; those that do not say are one group."""
+    timed = sorted(series, key=lambda plane: plane.image.belonging.echo_ms or 0.0)
+    groups: list[list[Plane]] = []
+    last = None
+    for plane in timed:
+        echo = plane.image.belonging.echo_ms or 0.0
+        if last is None or echo - last > _SAME_ECHO * max(echo, 1.0):
+            groups.append([])
+        groups[-1].append(plane)
+        last = echo
+    return groups
+
+
+def by_repeat(series: list[Plane], most: int) -> Iterator[list[list[Plane]]]:
+    """Yield the images by each tag that tells repeats apart, where it makes at most ``most`` groups."""
+    for place in range(len(series[0].image.belonging.repeats)):
+        groups: dict[str, list[Plane]] = defaultdict(list)
+        for plane in series:
+            groups[str(plane.image.belonging.repeats[place])].append(plane)
+        if 1 < len(groups) <= most:
+            yield [*groups.values()]

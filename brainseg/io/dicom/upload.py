@@ -1,0 +1,173 @@
+"""DICOM files -> an intake: their series, each on its own grid, are the sequences."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import PurePath
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.io.archives import too_large
+from brainseg.io.dicom.header import DicomImage, read_images
+from brainseg.io.dicom.pixels import decode_pixels
+from brainseg.io.dicom.repeats import of_one_study
+from brainseg.io.dicom.series import Plane, Stack, stacks_of
+from brainseg.io.grids import most_common_grid_first
+from brainseg.io.limits import MAX_INFLATED_BYTES
+from brainseg.io.names import base_of
+from brainseg.io.orientation import spacing_of
+from brainseg.io.sequence_guess import SequenceGuess, guess_sequence
+from brainseg.io.upload import DicomSource, Grid, Intake, Series
+from brainseg.io.upload_file import Given, Refusals
+
+HOLDS_PATIENT_DATA = (
+    "These DICOM files contain patient identifiers. They are not displayed, and exports leave them "
+    "blank unless you choose otherwise."
+)
+NOT_MR = "These files are {}, not MR. The model was trained on MR only; do not rely on this result."
+BURNED_IN = (
+    "The files say that text stands in their pixels (burned-in annotation): look at every picture "
+    "before you pass it on."
+)
+
+
+def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
+    """Return the intake of DICOM images.
+
+    Raises:
+        DecodeError: nothing is usable.
+    """
+    stacks = stacks_of(of_one_study(_planes(items, refusals), refusals), refusals)
+    if not stacks:
+        raise refusals.as_error()
+    series = most_common_grid_first([_series(stack) for stack in stacks])
+    images = [plane.image for stack in stacks for plane in stack.planes]
+    return Intake(
+        "DICOM",
+        _labelled(series),
+        (),
+        _warnings(images),
+        refusals.told(),
+    )
+
+
+def _planes(items: list[Given], refusals: Refusals) -> list[Plane]:
+    """Return the images that can be decoded; all headers are read before the first pixel."""
+    images: list[tuple[str, DicomImage]] = []
+    taken = 0
+    for item in items:
+        try:
+            read = read_images(item.data)
+            taken += sum(image.stored_bytes for image in read)
+            if taken > MAX_INFLATED_BYTES:
+                raise too_large(taken)
+            images += [(item.name, image) for image in read]
+        except DecodeError as reason:
+            refusals.add(item.name, str(reason))
+    planes: list[Plane] = []
+    damaged: set[str] = set()
+    for name, image in images:
+        if image.frame and name in damaged:
+            continue
+        try:
+            planes.append(Plane(image, *decode_pixels(image), name))
+        except DecodeError as reason:
+            damaged.add(name)
+            told = str(reason) if image.frames == 1 else f"frame {image.frame + 1}: {reason}"
+            refusals.add(name, told)
+    return planes
+
+
+def _series(stack: Stack) -> Series:
+    """Return a stack as shown, not yet labelled."""
+    pixels, notes = stack.grey()
+    affine = stack.affine
+    if affine is not None:
+        affine = stack.orientation.affine(affine, stack.shape)
+    encoded = tuple(plane.image.header for plane in stack.planes)
+    grid = Grid(
+        _numbers(stack),
+        _spacing(stack, affine),
+        affine,
+        stack.directions if affine is None else None,
+        stack.corners() if affine is None else None,
+        stack.planes[0].image.space,
+        DicomSource(stack.orientation, encoded),
+    )
+    first = stack.planes[0]
+    belonging = first.image.belonging
+    modality = first.image.modality or ""
+    told = "" if belonging.echo_ms is None else f"TE {belonging.echo_ms:.4g} ms"
+    return Series(
+        told,
+        pixels,
+        _suggestion(stack),
+        notes,
+        grid,
+        belonging.series_number,
+        belonging.series_uid,
+        (first.name, *PurePath(first.name.replace("\\", "/")).parts[:-1]),
+        (NOT_MR.format(modality), *stack.warnings) if modality else stack.warnings,
+        modality,
+    )
+
+
+def _suggestion(stack: Stack) -> SequenceGuess:
+    """Return what a stack is by its tags and its file's name, or else by the name of its folder."""
+    name = stack.planes[0].name.replace("\\", "/")
+    evidence = replace(stack.planes[0].image.evidence, file_name=base_of(name))
+    b_values = [plane.image.evidence.b_value or 0 for plane in stack.planes]
+    found = guess_sequence(replace(evidence, b_value=max(b_values)))
+    if found.is_unknown:
+        found = guess_sequence(replace(evidence, file_name=PurePath(name).parent.name))
+    return found
+
+
+def _labelled(series: Sequence[Series]) -> tuple[Series, ...]:
+    """Return the series with the names a person sees: by their numbers, or else by their places."""
+    count = len(series)
+    numbers = Counter(one.number for one in series)
+    labelled = []
+    for place, one in enumerate(series, 1):
+        label = f"series {place} of {count}" if count > 1 else "series"
+        if one.number is not None and None not in numbers:
+            label = f"series {one.number}"
+            alike = [other for other in series if other.number == one.number]
+            if len(alike) > 1:
+                told = {other.label for other in alike}
+                which = next(n for n, other in enumerate(alike, 1) if other is one)
+                by_echo = one.label and len(told) == len(alike)
+                label += f" {one.label}" if by_echo else f" part {which} of {len(alike)}"
+        labelled.append(replace(one, label=label))
+    return tuple(labelled)
+
+
+def _spacing(stack: Stack, affine: np.ndarray | None) -> tuple[float | None, float, float] | None:
+    """Return (slice, row, column) in mm as shown; None where the size of a pixel is unknown."""
+    if affine is not None:
+        return spacing_of(affine)
+    between, row, column = (stack.spacing_mm[axis] for axis in stack.orientation.axes)
+    return None if row is None or column is None else (between, row, column)
+
+
+def _numbers(stack: Stack) -> tuple[int, ...]:
+    """Return the images' own numbers where they rise with the slices as shown, else 1..n."""
+    shown = stack.orientation.shown(np.empty(stack.shape, np.bool_)).shape[0]
+    numbers = [plane.image.number for plane in stack.planes]
+    if stack.orientation.flipped[0]:
+        numbers.reverse()
+    rises = None not in numbers and all(0 < one < two for one, two in pairwise(numbers))
+    if stack.orientation.axes[0] == 0 and rises and numbers[0] > 0:
+        return tuple(numbers)
+    return tuple(range(1, shown + 1))
+
+
+def _warnings(images: list[DicomImage]) -> tuple[str, ...]:
+    told = []
+    if any(image.has_patient_data for image in images):
+        told.append(HOLDS_PATIENT_DATA)
+    if any(image.has_burned_in for image in images):
+        told.append(BURNED_IN)
+    return tuple(told)

@@ -1,0 +1,295 @@
+"""NIfTI: the header is believed only where all it says fits together, before any voxel is read.
+
+The stack is made of the planes nearest to axial where the file holds an orientation. Where it does not,
+slices run along the axis with the widest spacing, or with the fewest voxels where no spacing is known,
+the last of equals; nothing is flipped, and left and right are unknown.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.io.archives import GZIP_MAGIC, inflate_exactly, inflate_start, too_large
+from brainseg.io.limits import (
+    DAMAGED,
+    MAX_INFLATED_BYTES,
+    check_planes,
+    or_damaged,
+)
+from brainseg.io.orientation import (
+    NO_ORIENTATION,
+    Orientation,
+    is_usable,
+    spacing_of,
+    towards_axial,
+    what_is_shown,
+)
+from brainseg.io.upload import NiftiSource
+
+MOST_VOLUMES = 16
+"""Of a 4D file: more is a time series, no set of sequences."""
+
+_LARGEST_HEADER = 544
+_LARGEST_OFFSET = 2**20
+_FIRST_TEMPLATE = 3
+"""Codes of sform and qform: from here on the space is a template's, below it the patient's."""
+
+_MAGIC_1, _MAGIC_1_PAIR = (b"n+1\0", b"ni1\0")
+_MAGIC_2, _MAGIC_2_PAIR = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
+_MM_OF_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
+_TYPES = {
+    2: "u1",
+    4: "i2",
+    8: "i4",
+    16: "f4",
+    64: "f8",
+    256: "i1",
+    512: "u2",
+    768: "u4",
+    1024: "i8",
+    1280: "u8",
+}
+_OTHER_TYPES = {
+    1: "1 bit",
+    32: "complex numbers",
+    128: "RGB",
+    1536: "128-bit floats",
+    1792: "complex numbers",
+    2048: "complex numbers",
+    2304: "RGBA",
+}
+_GEOMETRY = (
+    "sizeof_hdr",
+    "magic",
+    "pixdim",
+    "xyzt_units",
+    "qform_code",
+    "sform_code",
+    "quatern_b",
+    "quatern_c",
+    "quatern_d",
+    "qoffset_x",
+    "qoffset_y",
+    "qoffset_z",
+    "srow_x",
+    "srow_y",
+    "srow_z",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class NiftiFile:
+    """A NIfTI file as stored, with its geometry.
+
+    Attributes:
+        volumes: (sequence, slice, row, column) in the file's own data type, turned as shown.
+        slope: and
+        intercept: what a stored value means.
+        spacing_mm: (slice, row, column), where the file says.
+        affine: of (slice, row, column), where the file holds an orientation.
+        space: names the coordinate system of the affine.
+        source: the file's own grid.
+        notes: what was done, one sentence each.
+        warnings: what a person should know, one sentence each.
+    """
+
+    volumes: np.ndarray = field(repr=False)
+    slope: float
+    intercept: float
+    spacing_mm: tuple[float, float, float] | None
+    affine: np.ndarray | None
+    space: str
+    source: NiftiSource
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def looks_like_nifti(data: bytes) -> bool:
+    """Return whether a file's first bytes, not those of a gzip, are a NIfTI header's."""
+    return _magic_of(data) is not None
+
+
+def read_nifti(data: bytes) -> NiftiFile:
+    """Return a NIfTI file's voxels as stored, turned to axial, or the reason why not.
+
+    Args:
+        data: the whole file, gzip or not.
+
+    Raises:
+        DecodeError: not NIfTI, damaged, too large, or of a kind that is no picture; the reason alone.
+    """
+    return or_damaged(lambda: _read(data))
+
+
+def _read(data: bytes) -> NiftiFile:
+    is_gzip = data[:2] == GZIP_MAGIC
+    header = _header_of(inflate_start(data, _LARGEST_HEADER) if is_gzip else data)
+    dims, dtype = _dimensions(header), _data_type(header)
+    affine, space, warnings = _affine(header)
+    spacing = _spacing(header) if affine is None else None
+    shape = dims[:3]
+    orientation = towards_axial(affine, shape) if affine is not None else _assumed(shape, spacing)
+    check_planes(*(shape[axis] for axis in orientation.axes))
+    wanted = math.prod(dims) * dtype.itemsize
+    if wanted > MAX_INFLATED_BYTES:
+        raise too_large(wanted)
+    offset = _offset(header)
+    notes: tuple[str, ...] = ()
+    if is_gzip:
+        data, behind = inflate_exactly(data, offset + wanted)
+        if behind:
+            notes += (f"{behind:,} bytes behind the compressed data belong to nothing, left out",)
+    if len(data) < offset + wanted:
+        raise DecodeError(DAMAGED)
+    voxels = np.frombuffer(data, dtype, math.prod(dims), offset).reshape(dims, order="F")
+    slope, intercept = _scaling(header)
+    if spacing is not None:
+        spacing = tuple(spacing[axis] for axis in orientation.axes)
+    if affine is None:
+        warnings += (NO_ORIENTATION,)
+    else:
+        affine = orientation.affine(affine, shape)
+        spacing = spacing_of(affine)
+        shown, more = what_is_shown(affine)
+        notes += shown
+        warnings += more
+    return NiftiFile(
+        np.stack([orientation.shown(voxels[..., place]) for place in range(dims[3])]),
+        slope,
+        intercept,
+        spacing,
+        affine,
+        space,
+        NiftiSource(shape, orientation, _geometry(header, shape), header.endianness == "<"),
+        notes,
+        warnings,
+    )
+
+
+def _magic_of(data: bytes) -> tuple[str, int, bytes] | None:
+    """Return byte order, header size and magic of a NIfTI header, None where it is none."""
+    for order in "<>":
+        size = int(np.frombuffer(data[:4], f"{order}i4")[0]) if len(data) >= 4 else 0
+        magic = {348: data[344:348], 540: data[4:12]}.get(size)
+        if magic in (_MAGIC_1, _MAGIC_1_PAIR, _MAGIC_2, _MAGIC_2_PAIR):
+            return order, size, magic
+    return None
+
+
+def _header_of(start: bytes):
+    found = _magic_of(start)
+    if found is None:
+        raise DecodeError("not a readable NIfTI")
+    order, size, magic = found
+    if magic in (_MAGIC_1_PAIR, _MAGIC_2_PAIR):
+        raise DecodeError("it is half of a .hdr and .img pair; expected one .nii")
+    if len(start) < size:
+        raise DecodeError(DAMAGED)
+    # Not above: a cohort of pictures opens without it.
+    import nibabel as nib
+
+    kind = nib.Nifti1Header if size == 348 else nib.Nifti2Header
+    return kind(start[:size], order, check=False)
+
+
+def _dimensions(header) -> tuple[int, int, int, int]:
+    """Return (x, y, z, sequences); the last stands in the fourth axis, or the fifth as in ITK's."""
+    dims = [int(size) for size in header["dim"]]
+    if not 2 <= dims[0] <= 7:
+        raise DecodeError(f"its header counts {dims[0]} dimensions; expected 3 or 4")
+    sizes = dims[1 : dims[0] + 1]
+    told = " x ".join(map(str, sizes))
+    if min(sizes) < 1:
+        raise DecodeError(f"its header says {told} voxels; each dimension needs at least 1")
+    sizes += [1] * (3 - len(sizes))
+    several = [size for size in sizes[3:] if size > 1]
+    if len(several) > 1:
+        raise DecodeError(f"{told} voxels; expected 3 dimensions, or 4 with the sequences last")
+    volumes = several[0] if several else 1
+    if volumes > MOST_VOLUMES:
+        raise DecodeError(f"{volumes} volumes exceed {MOST_VOLUMES}; it looks like a time series")
+    return (*sizes[:3], volumes)
+
+
+def _data_type(header) -> np.dtype:
+    code = int(header["datatype"])
+    if code in _OTHER_TYPES:
+        raise DecodeError(f"voxels of {_OTHER_TYPES[code]}; expected whole numbers or floats")
+    dtype = np.dtype(header.endianness + _TYPES[code]) if code in _TYPES else None
+    if dtype is None or int(header["bitpix"]) != 8 * dtype.itemsize:
+        raise DecodeError(DAMAGED)
+    return dtype
+
+
+def _offset(header) -> int:
+    """Return where the voxels begin; 0 is what some writers say for right behind the header."""
+    offset, least = float(header["vox_offset"]), 352 if header.sizeof_hdr == 348 else 544
+    if offset == 0:
+        return least
+    if not least <= offset <= _LARGEST_OFFSET or offset != int(offset):
+        raise DecodeError(DAMAGED)
+    return int(offset)
+
+
+def _scaling(header) -> tuple[float, float]:
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or (math.isnan(slope) and math.isnan(intercept)):
+        return 1.0, 0.0
+    if not math.isfinite(slope) or not math.isfinite(intercept):
+        raise DecodeError(f"its scaling is {slope:g} and {intercept:g}; expected numbers")
+    return slope, intercept
+
+
+def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
+    """Return the affine of the file's axes in mm, its space, and a warning of an unusable one."""
+    unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    stored = []
+    if header["sform_code"] > 0:
+        stored.append((header.get_sform(), int(header["sform_code"])))
+    if header["qform_code"] > 0:
+        stored.append((_quaternion_form(header), int(header["qform_code"])))
+    usable = [(one, code) for one, code in stored if one is not None and is_usable(one)]
+    if not usable:
+        told = "its orientation cannot be read, so it is not used" if stored else None
+        return None, "", (told,) if told else ()
+    affine, code = usable[0]
+    space = f"template {code}" if code >= _FIRST_TEMPLATE else "patient"
+    return np.diag([unit, unit, unit, 1.0]) @ affine, space, ()
+
+
+def _quaternion_form(header) -> np.ndarray | None:
+    try:
+        return header.get_qform()
+    except (ValueError, ArithmeticError):  # a quaternion that is no rotation
+        return None
+
+
+def _spacing(header) -> tuple[float, float, float] | None:
+    """Return mm along the file's axes, where the header names their unit."""
+    unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7)
+    widths = [abs(float(width)) for width in header["pixdim"][1:4]]
+    if unit is None or not all(math.isfinite(width) and 1e-6 < width < 1e4 for width in widths):
+        return None
+    return tuple(round(width * unit, 6) for width in widths)
+
+
+def _assumed(shape: tuple[int, ...], spacing: tuple[float, ...] | None) -> Orientation:
+    """Return the orientation taken where the file holds none; see the module."""
+    if spacing is not None and max(spacing) > 1.01 * min(spacing):
+        along = max(range(3), key=lambda axis: (spacing[axis], axis))
+    else:
+        along = min(range(3), key=lambda axis: (shape[axis], -axis))
+    column, row = (axis for axis in range(3) if axis != along)
+    return Orientation((along, row, column))
+
+
+def _geometry(header, shape: tuple[int, ...]) -> bytes:
+    """Return a header with the geometry alone: free text may hold a name."""
+    clean = np.zeros((), header.structarr.dtype)
+    for name in _GEOMETRY:
+        clean[name] = header[name]
+    clean["dim"] = [3, *shape, 1, 1, 1, 1]
+    clean["vox_offset"] = 352 if header.sizeof_hdr == 348 else 544
+    return clean.tobytes()

@@ -1,0 +1,179 @@
+"""NIfTI files -> an intake: their volumes, each on its own grid, are the sequences."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.io.archives import too_large
+from brainseg.io.grids import is_same_grid, most_common_grid_first
+from brainseg.io.hounsfield import LOOKS_LIKE_CT, looks_like_ct
+from brainseg.io.limits import MAX_INFLATED_BYTES
+from brainseg.io.names import base_of, shown_name
+from brainseg.io.nan_background import fill_background
+from brainseg.io.nifti import NiftiFile, read_nifti
+from brainseg.io.sequence_guess import (
+    LABEL_MAP,
+    UNKNOWN,
+    Evidence,
+    SequenceGuess,
+    guess_sequence,
+)
+from brainseg.io.subjects import identifier_of, is_label_map, label_map_word
+from brainseg.io.upload import Grid, Intake, Series
+from brainseg.io.upload_file import Given, Refusals
+from brainseg.io.window import to_eight_bits
+from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
+
+_MOST_LABELS = 64
+OTHER_SUBJECT = (
+    "its name tells another subject or session than that of the files used: give one at a time"
+)
+_LABELS = "it is a mask, not a picture"
+_OF_VOLUMES = {3: SEQUENCES, 4: (FLAIR, PRE_CONTRAST, POST_CONTRAST, None)}
+"""The order of 4D files: of three ours, of four that of the Medical Segmentation Decathlon."""
+
+_FEWEST_LEVELS = 6
+"""A picture has more; a mask of labels has fewer."""
+
+
+def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
+    """Return the intake of one NIfTI file, or of several.
+
+    Raises:
+        DecodeError: nothing is usable.
+    """
+    items = _of_one_subject(items, refusals)
+    items, label_maps = _without_label_maps(items)
+    read: list[tuple[str, NiftiFile]] = []
+    taken = 0
+    for item in items:
+        try:
+            file = read_nifti(item.data)
+            taken += file.volumes.nbytes
+            if taken > MAX_INFLATED_BYTES:
+                raise too_large(taken)
+            read.append((item.name, file))
+        except DecodeError as reason:
+            refusals.add(item.name, str(reason))
+    series, used = [], []
+    for name, file in read:
+        try:
+            series += _series(name, file, len(items))
+            used.append(file)
+        except DecodeError as reason:
+            refusals.add(name, str(reason))
+    if not series:
+        raise refusals.as_error()
+    ordered = most_common_grid_first(series)
+    mask, told = _mask_of(label_maps, ordered)
+    return Intake(
+        "NIfTI",
+        ordered,
+        (*dict.fromkeys(note for file in used for note in file.notes), *told),
+        refused=refusals.told(),
+        masks=mask,
+        there=None if mask is None else np.ones(len(mask), bool),
+    )
+
+
+def _of_one_subject(items: list[Given], refusals: Refusals) -> list[Given]:
+    """Return the files of the subject that most names tell, those that tell none with them."""
+    subjects = [identifier_of(item.name) for item in items]
+    told = Counter(filter(None, subjects))
+    if len(told) < 2:
+        return items
+    most, _ = told.most_common(1)[0]
+    kept = []
+    for item, subject in zip(items, subjects, strict=True):
+        if subject in (most, ""):
+            kept.append(item)
+        else:
+            refusals.add(item.name, OTHER_SUBJECT)
+    return kept
+
+
+def _without_label_maps(items: list[Given]) -> tuple[list[Given], list[Given]]:
+    """Return the pictures and the masks beside them; masks alone count as pictures."""
+    pictures = [item for item in items if not is_label_map(item.name)]
+    if not pictures:
+        return items, []
+    return pictures, [item for item in items if is_label_map(item.name)]
+
+
+def _mask_of(items: list[Given], series: Sequence[Series]) -> tuple[np.ndarray | None, list[str]]:
+    """Return the mask to compare with, where one came on the one grid of all series, and notes.
+
+    Every label above 0 counts, as in the whole tumour of BraTS.
+    """
+    notes, masks = [], []
+    for item in items:
+        try:
+            file = read_nifti(item.data)
+            labels = file.volumes[0] * file.slope + file.intercept
+            grid = Grid(affine=file.affine, space=file.space)
+            one = Series("mask", labels, grid=grid)
+            is_mask = len(file.volumes) == 1 and len(np.unique(labels)) <= _MOST_LABELS
+            if is_mask and all(is_same_grid(one, each) for each in series):
+                masks.append((item.name, np.nan_to_num(labels) > 0))
+        except DecodeError:
+            continue
+    if len(masks) == 1:
+        notes.append(f"{label_map_word(masks[0][0])} is the mask to compare with (labels above 0)")
+    used = masks[0][0] if len(masks) == 1 else None
+    notes += [
+        f"{label_map_word(item.name)} was left out: {_LABELS}"
+        for item in items
+        if item.name != used
+    ]
+    return (masks[0][1] if used else None), notes
+
+
+def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
+    count = len(file.volumes)
+    suggestions = _of_volumes(count)
+    if count == 1:
+        suggestions = (guess_sequence(Evidence(file_name=base_of(name))),)
+    numbers = tuple(range(1, file.volumes.shape[1] + 1))
+    grid = Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
+    made = []
+    is_ct = looks_like_ct(file.volumes, file.slope, file.intercept)
+    warnings = (*(LOOKS_LIKE_CT,) * is_ct, *file.warnings)
+    not_mr = "CT" * is_ct
+    for place, volume in enumerate(file.volumes):
+        filled, background = fill_background(volume, -file.intercept / file.slope)
+        eight = to_eight_bits(filled, file.slope, file.intercept)
+        label = f"volume {place + 1} of {count}" if count > 1 else "volume"
+        if files > 1:
+            label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
+        levels = np.count_nonzero(np.bincount(eight.pixels.ravel(), minlength=256))
+        suggestion = suggestions[place]
+        if levels < _FEWEST_LEVELS:
+            suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
+        pixels = np.ascontiguousarray(eight.pixels)
+        told = (*background, *eight.notes)
+        made.append(
+            Series(
+                label,
+                pixels,
+                suggestion,
+                told,
+                grid,
+                names=(name,),
+                warnings=warnings,
+                not_mr=not_mr,
+            )
+        )
+    return made
+
+
+def _of_volumes(count: int) -> tuple[SequenceGuess, ...]:
+    """Return what the volumes of a 4D file are by their number and order."""
+    order = _OF_VOLUMES.get(count)
+    if order is None:
+        return (UNKNOWN,) * count
+    return tuple(
+        SequenceGuess(name, (), None if name else "T2", (f"volume {place} of {count}",))
+        for place, name in enumerate(order, start=1)
+    )

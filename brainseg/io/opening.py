@@ -1,0 +1,130 @@
+"""All that a person gave at once -> one intake: unpacked, sorted by kind, each kind by its own rules."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from brainseg.errors import DecodeError
+from brainseg.io.archives import GZIP_MAGIC, ZIP_MAGIC, too_large, unzip
+from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom
+from brainseg.io.dicom.upload import gather_dicom
+from brainseg.io.limits import MAX_INFLATED_BYTES
+from brainseg.io.names import DISC_DIRECTORY, INPUT_SUFFIXES, KIND_OF_SUFFIX, suffix_of
+from brainseg.io.nifti import looks_like_nifti
+from brainseg.io.nifti_upload import gather_nifti
+from brainseg.io.picture_upload import gather_pictures
+from brainseg.io.pictures import sniff_picture
+from brainseg.io.upload import Intake
+from brainseg.io.upload_file import Given, InputFile, Refusals
+
+if TYPE_CHECKING:
+    from brainseg.io.sandbox.pool import Pool
+
+_GATHER = {"DICOM": gather_dicom, "NIfTI": gather_nifti, "images": gather_pictures}
+_PICTURES = ("TIFF", "PNG", "JPEG")
+
+
+def open_inputs(
+    files: Sequence[InputFile],
+    pages: Mapping[int, int] | None = None,
+    pool: "Pool | None" = None,
+) -> Intake:
+    """Return what is readable of pictures, of NIfTI volumes or of DICOM series.
+
+    Of several kinds in one upload the one with most files is used, and each other file refused by name.
+
+    Args:
+        files: one or many, and zip archives of them.
+        pages: the page, from 0, of each multipage TIFF by its place in ``files``, or
+            :data:`ALL_PAGES`, which makes its pages the slices of a stack.
+        pool: worker processes that decode; in this process without.
+
+    Raises:
+        PagesError: a TIFF holds several pages, and ``pages`` does not say which.
+        DecodeError: nothing is usable; one sentence.
+    """
+    if pool is not None:
+        return pool.open(files, pages)
+    refusals = Refusals()
+    given = _unpacked(files, pages or {}, refusals)
+    by_kind: dict[str, list[Given]] = {kind: [] for kind in _GATHER}
+    directories = [item for item in given if _is_disc_directory(item)]
+    on_disc = len(given) > len(directories) > 0
+    for item in given:
+        try:
+            kind = _kind_of(item)
+        except DecodeError as reason:
+            if not on_disc:
+                refusals.add(item.name, str(reason))
+        else:
+            # What a disc holds beside its images, its directory too, is no input.
+            if not on_disc or (kind == "DICOM" and item not in directories):
+                by_kind[kind].append(item)
+    kind = max(by_kind, key=lambda kind: len(by_kind[kind]))
+    for other, items in by_kind.items():
+        for item in items if other != kind else ():
+            refusals.add(item.name, f"the other files are {kind}; give one kind at a time")
+    if not by_kind[kind]:
+        raise refusals.as_error()
+    return _GATHER[kind](by_kind[kind], refusals)
+
+
+def _unpacked(
+    files: Sequence[InputFile], pages: Mapping[int, int], refusals: Refusals
+) -> list[Given]:
+    given, inflated = [], 0
+    for index, file in enumerate(files):
+        if suffix_of(file.name) != ".zip" and file.data[:4] not in ZIP_MAGIC:
+            given.append(Given(file.name, file.data, index, pages.get(index)))
+            continue
+        try:
+            _check_name(file, "zip" if file.data[:4] in ZIP_MAGIC else None)
+            for entry in unzip(file):
+                if not isinstance(entry, InputFile):
+                    refusals.add(*entry)
+                    continue
+                inflated += len(entry.data)
+                if inflated > MAX_INFLATED_BYTES:
+                    raise too_large(inflated)
+                given.append(Given(entry.name, entry.data))
+        except DecodeError as reason:
+            refusals.add(file.name, str(reason))
+    return given
+
+
+def _is_disc_directory(item: Given) -> bool:
+    """Return whether a file is the DICOMDIR of a disc."""
+    name = item.name.replace("\\", "/").rsplit("/", 1)[-1]
+    return name.upper() == DISC_DIRECTORY and looks_like_dicom(item.data[:PEEKED_BYTES])
+
+
+def _kind_of(item: Given) -> str:
+    """Return which of the three kinds a file is, by its content, which its name must not gainsay."""
+    data = item.data
+    if data[:4] in ZIP_MAGIC:
+        raise DecodeError("an archive inside an archive is not opened")
+    # First, for the 128 bytes before may be anything, a TIFF's first ones too.
+    kind = "DICOM" if looks_like_dicom(data[:PEEKED_BYTES]) else sniff_picture(data)
+    if kind is None and (looks_like_nifti(data) or _is_named_gzip(item)):
+        kind = "NIfTI"
+    _check_name(item, kind)
+    return "images" if kind in _PICTURES else kind
+
+
+def _is_named_gzip(item: Given) -> bool:
+    return item.data[:2] == GZIP_MAGIC and suffix_of(item.name) in (".gz", ".nii", ".nii.gz")
+
+
+def _check_name(file: InputFile | Given, kind: str | None) -> None:
+    """Raise unless a file is what its name says; DICOM files may have any name that says nothing."""
+    suffix = suffix_of(file.name)
+    named = KIND_OF_SUFFIX.get(suffix, "NIfTI" if suffix == ".gz" else None)
+    if not file.data:
+        raise DecodeError("file is empty")
+    if kind == "DICOM" and named in (None, "DICOM"):
+        return
+    if named is None:
+        raise DecodeError(f"its name ends in none of {', '.join(INPUT_SUFFIXES)}")
+    if kind is None:
+        raise DecodeError(f"not a readable {named}")
+    if kind != named:
+        raise DecodeError(f"content is {kind}, name says {named}")

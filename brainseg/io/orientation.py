@@ -1,0 +1,184 @@
+"""From a file's own axes to the picture the model learned from, and exactly the way back.
+
+The training data are axial slices as radiologists look at them: rows run towards the back of the head
+and columns towards the patient's left, and here slices run from the feet up. Axes are only permuted and
+flipped, never interpolated, so every voxel keeps its value and an export lies on the file's own grid.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainseg.io.limits import MIN_SIDE_PX
+
+AXIAL, CORONAL, SAGITTAL = "axial", "coronal", "sagittal"
+
+_RIGHT, _FRONT, _TOP = 0, 1, 2
+"""The axes of RAS+."""
+
+_PICTURES = {_TOP: (_FRONT, _RIGHT), _FRONT: (_TOP, _RIGHT), _RIGHT: (_TOP, _FRONT)}
+"""For slices along an axis of RAS+: the axes that rows and columns of their picture run against."""
+
+_PLANES = {_TOP: AXIAL, _FRONT: CORONAL, _RIGHT: SAGITTAL}
+
+NO_ORIENTATION = (
+    "it holds no orientation: that its slices are axial is assumed, left and right unknown"
+)
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How the axes of a file's array become (slice, row, column).
+
+    Attributes:
+        axes: which of the file's axes becomes the slices, the rows, the columns.
+        flipped: whether each of the three is turned round.
+    """
+
+    axes: tuple[int, int, int] = (0, 1, 2)
+    flipped: tuple[bool, bool, bool] = (False, False, False)
+
+    def shown(self, voxels: np.ndarray) -> np.ndarray:
+        """Return an array of the file's three axes, and any after them, as (slice, row, column, ...)."""
+        rest = tuple(range(3, voxels.ndim))
+        return self._flip(voxels.transpose(*self.axes, *rest))
+
+    def back(self, stack: np.ndarray) -> np.ndarray:
+        """Return a (slice, row, column) array, and any axes after them, along the file's own axes."""
+        rest = tuple(range(3, stack.ndim))
+        return self._flip(stack).transpose(*np.argsort(self.axes).tolist(), *rest)
+
+    def affine(self, affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        """Return a (4, 4) affine of the file's axes for those of the shown stack.
+
+        Args:
+            affine: from the file's voxels to mm.
+            shape: of the file's array.
+        """
+        shown = np.eye(4)
+        shown[:, 3] = affine[:, 3]
+        for place, (axis, flip) in enumerate(zip(self.axes, self.flipped, strict=True)):
+            step = affine[:, axis]
+            shown[:, place] = -step if flip else step
+            if flip:
+                shown[:, 3] += (shape[axis] - 1) * step
+        return shown
+
+    def _flip(self, stack: np.ndarray) -> np.ndarray:
+        return stack[tuple(slice(None, None, -1 if flip else 1) for flip in self.flipped)]
+
+
+def towards_axial(affine: np.ndarray, shape: tuple[int, int, int]) -> Orientation:
+    """Return the orientation that shows a file's planes as axial as its axes allow.
+
+    An oblique volume keeps its own planes, the nearest to axial. Where these would be too narrow to
+    segment, as with a few coronal or sagittal slices, the planes are those that are wide enough. Each
+    is shown as radiologists look at it: the patient's right on the left of an axial or coronal
+    picture, the face on the left of a sagittal one.
+
+    Args:
+        affine: (4, 4), from the file's three axes to RAS+; see :func:`is_usable`.
+        shape: of the file's array.
+    """
+    followed = _followed(affine)
+    file_axis = {ras: axis for axis, (ras, _) in enumerate(followed)}
+
+    def is_wide(slices: int) -> bool:
+        return min(shape[file_axis[ras]] for ras in _PICTURES[slices]) >= MIN_SIDE_PX
+
+    slices = next(filter(is_wide, (_TOP, _FRONT, _RIGHT)), _TOP)
+    row, column = _PICTURES[slices]
+    axes = (file_axis[slices], file_axis[row], file_axis[column])
+    rises = [followed[axis][1] for axis in axes]
+    return Orientation(axes, (not rises[0], rises[1], rises[2]))
+
+
+def _followed(affine: np.ndarray) -> list[tuple[int, bool]]:
+    """Return for each axis of an affine the axis of RAS+ that it follows most, and whether it rises.
+
+    No two follow the same one.
+    """
+    # Not above: a cohort of pictures opens without it.
+    from nibabel.orientations import io_orientation
+
+    return [(int(ras), bool(sign > 0)) for ras, sign in io_orientation(affine)]
+
+
+def plane_of(affine: np.ndarray) -> str:
+    """Return what the slices of a shown stack's affine are: axial, coronal or sagittal."""
+    return _PLANES[_followed(affine)[0][0]]
+
+
+def is_axial(affine: np.ndarray) -> bool:
+    """Return whether the slices of a shown stack's affine are axial rather than coronal or sagittal."""
+    return plane_of(affine) == AXIAL
+
+
+def sides_of(
+    affine: np.ndarray | None, directions: np.ndarray | None = None
+) -> dict[str, str] | None:
+    """Return the patient's side at each edge of a slice, or None where the source does not say.
+
+    Args:
+        affine: (4, 4) from (slice, row, column) to world mm, RAS+ as in NIfTI, or None.
+        directions: (3, 3), the directions alone, where there is no affine; or None.
+
+    Returns:
+        ``left``, ``right``, ``top``, ``bottom`` (of the picture), ``first``, ``last`` (slice), each a
+        letter of L, R, A, P, S, I: the side that the axis points to most.
+    """
+    if affine is None:
+        if directions is None:
+            return None
+        affine = np.eye(4)
+        affine[:3, :3] = directions
+    sides = {}
+    edges = (("first", "last"), ("top", "bottom"), ("left", "right"))
+    for (low, high), (ras, rises) in zip(edges, _followed(affine), strict=True):
+        letters = ("LR", "PA", "IS")[ras]
+        sides[low], sides[high] = letters if rises else reversed(letters)
+    return sides
+
+
+def is_usable(affine: np.ndarray) -> bool:
+    """Return whether an affine is finite and its three axes span space."""
+    if not np.isfinite(affine).all():
+        return False
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not (lengths > 1e-6).all() or not (lengths < 1e4).all():
+        return False
+    return bool(abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-3)
+
+
+def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
+    """Return (slice, row, column) in mm of a shown stack, so that their product is a voxel's volume.
+
+    Each is measured at right angles to those behind it: under a tilted gantry or a shear, slices are
+    less far apart than the steps between their corners are long.
+    """
+    _, tall, wide = affine[:3, :3].T
+    row, pixel = np.linalg.norm(tall), np.linalg.norm(np.cross(tall, wide))
+    apart = abs(np.linalg.det(affine[:3, :3])) / pixel
+    lengths = (apart, row, pixel / row)
+    return tuple(round(float(length), 6) for length in lengths)
+
+
+def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return notes and warnings of how a stack is shown.
+
+    Args:
+        affine: (4, 4) of the stack as shown, (slice, row, column) to RAS+.
+    """
+    if not is_axial(affine):
+        plane = plane_of(affine)
+        side = "face" if plane == SAGITTAL else "patient's right"
+        note = f"shown as {plane} slices, the {side} on the left: axial ones would be too narrow"
+        return (note,), ("its slices are not axial, but all that the model learned from are",)
+    _, tall, wide = spacing_of(affine)
+    notes = ("shown as axial slices, the patient's right on the left of the picture",)
+    if max(tall, wide) < 1.5 * min(tall, wide):
+        return notes, ()
+    return notes, (
+        f"its axial pixels are {tall:.3g} x {wide:.3g} mm, for it was not acquired in axial slices; "
+        "the model learned from square ones",
+    )

@@ -1,0 +1,172 @@
+"""Pictures -> an intake: the slices of one stack, or of a stack for each sequence their names tell."""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.io.archives import too_large
+from brainseg.io.decoded import Decoded, check_usable, spread_few_bits
+from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_SLICES
+from brainseg.io.mask_upload import masks_of, part_masks
+from brainseg.io.names import base_of
+from brainseg.io.picture_slices import Slice, in_order, number_in, numbers_of
+from brainseg.io.pictures import decode
+from brainseg.io.sequence_guess import UNKNOWN, Evidence, SequenceGuess, guess_sequence
+from brainseg.io.sequences import guess_from_words
+from brainseg.io.subjects import case_of_slice
+from brainseg.io.upload import ALL_PAGES, Grid, Intake, PagesError, Series
+from brainseg.io.upload_file import Given, Refusals
+from brainseg.io.window import to_eight_bits
+from brainseg.volume import SEQUENCES
+
+OTHER_CASE = "its name tells another case than that of the files used: give one case at a time"
+GREY_IN_COLOUR = "three equal channels, read as one grey picture"
+
+
+def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
+    """Return the intake of TIFF, PNG and JPEG files.
+
+    Slices stand in the order of the numbers at the end of their names, or of the names where these hold
+    none or repeat one. Masks are never slices: see :mod:`brainseg.io.mask_upload`.
+
+    Raises:
+        PagesError: a TIFF holds several pages and none was chosen.
+        DecodeError: nothing is usable.
+    """
+    items = _of_one_case(items, refusals)
+    images, masks = part_masks(_decoded(items, refusals), refusals)
+    slices = _alike(images, refusals)
+    if not slices:
+        raise refusals.as_error()
+    if len(slices) > MAX_SLICES:
+        raise DecodeError(f"{len(slices)} slices exceed {MAX_SLICES}: give fewer at a time.")
+    stacks = _by_sequence(slices)
+    grid = Grid(numbers_of(stacks[0]))
+    series = [part for stack in stacks for part in _series(stack, len(stacks))]
+    truth = masks_of(stacks[0], masks, refusals)
+    return Intake(
+        "images",
+        tuple(replace(part, grid=grid) for part in series),
+        notes=truth.notes,
+        warnings=truth.warnings,
+        refused=refusals.told(),
+        masks=truth.masks,
+        there=truth.there,
+    )
+
+
+def _of_one_case(items: list[Given], refusals: Refusals) -> list[Given]:
+    """Return the files of the case that most names tell, where two cases have slices of one number."""
+    cases: dict[str, list[Given]] = defaultdict(list)
+    for item in items:
+        cases[case_of_slice(item.name)].append(item)
+    told = {case: held for case, held in cases.items() if case}
+    most = max(told, key=lambda case: len(told[case]), default="")
+    if len(told) < 2 or len(told[most]) < 2:
+        return items
+    numbers = {number_in(item.name) for item in told[most]}
+    lost = {
+        case
+        for case, held in told.items()
+        if case != most and numbers & {number_in(item.name) for item in held}
+    }
+    for item in (item for case in lost for item in told[case]):
+        refusals.add(item.name, OTHER_CASE)
+    return [item for item in items if case_of_slice(item.name) not in lost]
+
+
+def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:
+    slices, taken = [], 0
+    for item in items:
+        try:
+            for page, decoded in _pages(item):
+                check_usable(decoded)
+                taken += decoded.pixels.nbytes
+                if taken > MAX_INFLATED_BYTES:
+                    raise too_large(taken)
+                slices.append((item.name, page, spread_few_bits(decoded)))
+        except PagesError:
+            raise
+        except DecodeError as reason:
+            refusals.add(item.name, str(reason))
+    return slices
+
+
+def _pages(item: Given) -> list[tuple[int | None, Decoded]]:
+    """Return the pages of a file that are meant."""
+    wanted = item.page if item.page is not None else 0
+    first = decode(item.data, item.name, max(wanted, 0))
+    if first.pages == 1 or (item.page is not None and item.page != ALL_PAGES):
+        return [(None, first)]
+    if item.page == ALL_PAGES:
+        if first.pages > MAX_SLICES:
+            raise DecodeError(f"{first.pages} pages exceed {MAX_SLICES}")
+        rest = [decode(item.data, item.name, page) for page in range(1, first.pages)]
+        return list(enumerate([first, *rest], start=1))
+    if item.index is None:
+        raise DecodeError(f"it holds {first.pages} pages; give it by itself to choose one")
+    raise PagesError(item.name, item.index, first.pages)
+
+
+def _alike(slices: list[Slice], refusals: Refusals) -> list[Slice]:
+    """Return the slices of the size and depth that most have, the others refused."""
+
+    def kind(decoded: Decoded) -> tuple:
+        height, width = decoded.pixels.shape[:2]
+        return height, width, decoded.channels, decoded.pixels.dtype.name
+
+    if not slices:
+        return []
+    most, _ = Counter(kind(decoded) for _, _, decoded in slices).most_common(1)[0]
+    for name, _, decoded in slices:
+        height, width, channels, depth = own = kind(decoded)
+        if own != most:
+            refusals.add(
+                name,
+                f"it is {width} x {height} px, {channels} channels of {depth}; the others are "
+                f"{most[1]} x {most[0]} px, {most[2]} channels of {most[3]}",
+            )
+    return [one for one in slices if kind(one[2]) == most]
+
+
+def _by_sequence(slices: list[Slice]) -> list[list[Slice]]:
+    """Return the slices as one stack, or as one a sequence where every name tells which it is."""
+    if slices[0][2].channels == 1 and all(page is None for _, page, _ in slices):
+        told = defaultdict(list)
+        for one in slices:
+            told[guess_from_words(base_of(one[0]))].append(one)
+        if len(told) > 1 and None not in told and len(set(map(len, told.values()))) == 1:
+            return [in_order(stack) for stack in told.values()]
+    return [in_order(slices)]
+
+
+def _series(slices: list[Slice], stacks: int) -> list[Series]:
+    told = tuple(dict.fromkeys(note for _, _, decoded in slices for note in decoded.notes))
+    pixels = np.stack([decoded.pixels for _, _, decoded in slices])
+    if pixels.ndim == 4 and pixels.shape[3] == 1:
+        pixels = pixels[..., 0]
+    if pixels.dtype == bool:
+        pixels, told = pixels.astype(np.uint8) * 255, (*told, "black and white, read as 0 and 255")
+    if pixels.ndim == 4 and (pixels == pixels[..., :1]).all():
+        pixels, told = pixels[..., 0], (*told, GREY_IN_COLOUR)
+    if pixels.ndim == 3:
+        eight = to_eight_bits(pixels)
+        suggestion = UNKNOWN
+        if len(slices) == 1 or stacks > 1:
+            suggestion = guess_sequence(Evidence(file_name=base_of(slices[0][0])))
+        label = suggestion.sequence or (
+            "grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices"
+        )
+        return [Series(label, eight.pixels, suggestion, (*told, *eight.notes))]
+    channels = [to_eight_bits(pixels[..., channel]) for channel in range(3)]
+    return [
+        Series(
+            f"channel {place + 1} of 3",
+            np.ascontiguousarray(eight.pixels),
+            SequenceGuess(SEQUENCES[place], reasons=(f"channel {place + 1} of 3",)),
+            (*told, *eight.notes),
+        )
+        for place, eight in enumerate(channels)
+    ]

@@ -1,0 +1,254 @@
+"""What one series is: a guess from all that its files say, with reasons, or the doubt that remains.
+
+The timing ranges are those of clinical protocols at 0.5 to 3 T (Bernstein, King and Zhou, Handbook of
+MRI Pulse Sequences, 2004): FLAIR inverts 1.5 to 2.8 s before a long echo, T1 FLAIR 0.4 to 1.3 s before a
+short one, STIR about 0.2 s.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from brainseg.io.description_words import (
+    FLAIR_WEIGHTING,
+    PD,
+    T1,
+    T2,
+    T2_STAR,
+    Words,
+    read_words,
+)
+from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
+
+STIR = "STIR"
+REFORMATTED = "reformatted"
+LABEL_MAP = "a label map"
+
+_KIND_OF_IMAGE_TYPE = {
+    "diffusion": "ADC EADC ADC_MAP TRACEW TRACE FA FA_MAP DIFFUSION TENSOR TENSOR_B0 COLFA EXPONENTIAL",
+    "perfusion": "PERFUSION RCBV RELCBV CBV CBF RELCBF MTT RELMTT TTP TMAX PBP GBP ASL",
+    "derived by subtraction": "SUBTRACT SUBTRACTION SUB",
+    REFORMATTED: "MPR REFORMATTED PROJECTION MIP MIN_IP MINIP MNIP MAXIP CSAMPR CURVED_MPR "
+    "PROJECTIONIMAGE",
+    "a localizer": "LOCALIZER SCOUT SURVEY",
+    "a map": "T1MAP T2MAP T2_STARMAP R2 R2_STAR T1_MAP T2_MAP QMAP PHASEMAP B0 B1 FIELDMAP",
+    "a phase image": "P PHASE VELOCITY",
+    "susceptibility": "SWI MIP_SWI",
+    "functional": "FMRI BOLD",
+    "a fat image": "FAT OPP_PHASE",
+    "a screenshot": "SCREENSAVE SCREENSHOT",
+}
+_IMAGE_KINDS = {
+    value: kind for kind, values in _KIND_OF_IMAGE_TYPE.items() for value in values.split()
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the files of a series say that bears on its sequence; None or empty where they do not.
+
+    Attributes:
+        description: of the series. Free text, never shown.
+        protocol: name of the protocol, on some scanners that of the whole examination.
+        sequence_name: the pulse sequence, such as "*tir2d1_16".
+        file_name: without its folder.
+        image_type: the values of Image Type, in upper case.
+        scanning: the codes of Scanning Sequence, such as "SE" and "IR".
+        repetition_ms: TR.
+        echo_ms: TE.
+        inversion_ms: TI.
+        agents: each of True and False that the contrast tags say.
+        b_value: in s/mm2, the largest.
+        is_angiography: whether the angio flag is set.
+    """
+
+    description: str = field(default="", repr=False)
+    protocol: str = field(default="", repr=False)
+    sequence_name: str = field(default="", repr=False)
+    file_name: str = field(default="", repr=False)
+    image_type: tuple[str, ...] = ()
+    scanning: tuple[str, ...] = ()
+    repetition_ms: float | None = None
+    echo_ms: float | None = None
+    inversion_ms: float | None = None
+    agents: frozenset[bool] = frozenset()
+    b_value: float | None = None
+    is_angiography: bool = False
+
+
+@dataclass(frozen=True)
+class SequenceGuess:
+    """What a series seems to be.
+
+    Attributes:
+        sequence: one of :data:`brainseg.volume.SEQUENCES` where nothing contradicts it, else None.
+        candidates: the sequences it may be, the likeliest first, where the evidence is contradictory.
+        kind: what it is instead of one of the three, such as "T2"; None where that is unknown.
+        reasons: what the guess rests on, in the order of weight; words come from a fixed vocabulary.
+        is_derived: whether the files call it a derived image.
+        is_explicit: whether contrast agent, or its absence, is stated; always True but for a T1.
+    """
+
+    sequence: str | None = None
+    candidates: tuple[str, ...] = ()
+    kind: str | None = None
+    reasons: tuple[str, ...] = ()
+    is_derived: bool = False
+    is_explicit: bool = True
+
+    @property
+    def is_unknown(self) -> bool:
+        """Return whether nothing is known of it, so that it may be any sequence."""
+        return not (self.sequence or self.candidates or self.kind)
+
+    def in_words(self) -> str:
+        """Return the guess and its reasons, such as “FLAIR (description: T2, FLAIR; TI 2500 ms)”."""
+        if self.sequence:
+            what = self.sequence
+        elif self.candidates:
+            what = f"unclear, {' or '.join(self.candidates)}"
+            what += f" or {self.kind}" if self.kind else ""
+        elif self.kind:
+            what = f"{self.kind}, none of the three sequences"
+        else:
+            what = "not recognised"
+        return f"{what} ({'; '.join(self.reasons)})" if self.reasons else what
+
+
+UNKNOWN = SequenceGuess()
+
+
+def guess_sequence(evidence: Evidence) -> SequenceGuess:
+    """Return what a series is by all of its evidence; a contradiction leaves it open."""
+    words, reasons = _words(evidence)
+    timing = _by_timing(evidence)
+    if timing or evidence.inversion_ms:
+        reasons.append(_timing_in_words(evidence, timing))
+    kind, reason = _kind(evidence)
+    reasons += [reason] if reason else []
+    derived = "DERIVED" in evidence.image_type[:1]
+    weightings = _agreed(words.weightings, timing, evidence)
+    if words.kind == LABEL_MAP:
+        return SequenceGuess(None, (), LABEL_MAP, tuple(reasons), derived)
+    contrast = words.contrast | evidence.agents
+    if T1 in weightings and evidence.agents:
+        given = "given" if True in evidence.agents else "none"
+        reasons.append(
+            "contrast agent given and not given"
+            if len(evidence.agents) > 1
+            else f"contrast agent: {given}"
+        )
+    candidates = _candidates(weightings, contrast)
+    other = words.kind or kind or _other_weighting(weightings)
+    if words.kind or (kind and (kind != REFORMATTED or not candidates)):
+        # Diffusion, a localizer and so on, whatever weighting is said of it beside.
+        return SequenceGuess(None, (), words.kind or kind, tuple(reasons), derived)
+    if other and candidates:
+        return SequenceGuess(None, candidates, other, tuple(reasons), derived)
+    explicit = bool(contrast) or T1 not in weightings
+    if len(candidates) == 1:
+        return SequenceGuess(candidates[0], (), None, tuple(reasons), derived, explicit)
+    return SequenceGuess(None, candidates, other, tuple(reasons), derived, explicit)
+
+
+def _candidates(weightings: frozenset[str], contrast: frozenset[bool]) -> tuple[str, ...]:
+    found = [FLAIR] if FLAIR_WEIGHTING in weightings else []
+    if T1 in weightings:
+        found += [PRE_CONTRAST] if not contrast or False in contrast else []
+        found += [POST_CONTRAST] if True in contrast else []
+    return tuple(found)
+
+
+def _other_weighting(weightings: frozenset[str]) -> str | None:
+    return next((name for name in (T2_STAR, T2, PD, STIR) if name in weightings), None)
+
+
+def _words(evidence: Evidence) -> tuple[Words, list[str]]:
+    """Return what is said in words: the description's, then the other texts', where they say more."""
+    texts = (
+        ("description", read_words(evidence.description)),
+        ("protocol", _of_one_series(read_words(evidence.protocol))),
+        ("file name", _file_name(evidence)),
+    )
+    weightings: frozenset[str] = frozenset()
+    contrast: frozenset[bool] = frozenset()
+    kind, reasons = None, []
+    for source, words in texts:
+        if not (words or words.contrast) or (words.kind and weightings):
+            continue
+        kind = kind or words.kind
+        weightings |= words.weightings
+        # What stands nearer to the series wins; a protocol may be that of several.
+        contrast = contrast or words.contrast
+        reasons.append(f"{source}: {', '.join(words.recognised)}")
+    return Words(weightings, contrast, kind), reasons
+
+
+def _file_name(evidence: Evidence) -> Words:
+    """Return a file's words; beside a description, those of a whole examination do not count."""
+    words = read_words(evidence.file_name, is_name=True)
+    return _of_one_series(words) if evidence.description or evidence.protocol else words
+
+
+def _of_one_series(words: Words) -> Words:
+    """Return a protocol's words where they name one weighting: others are of the whole examination."""
+    return words if len(words.weightings) == 1 or words.kind else Words()
+
+
+def _by_timing(evidence: Evidence) -> str | None:
+    """Return the weighting that TR, TE and TI make, None where they do not decide it."""
+    tr, te, ti = evidence.repetition_ms, evidence.echo_ms, evidence.inversion_ms
+    if ti and ti > 50:
+        if ti <= 260 and (tr is None or tr > 1500):
+            return STIR
+        if (te is None and ti >= 1500) or (te is not None and te >= 60 and ti >= 1200):
+            return FLAIR_WEIGHTING
+        return T1 if 260 < ti < 1400 and (te is None or te < 50) else None
+    if tr is None or te is None or "EP" in evidence.scanning:
+        return None
+    if "GR" in evidence.scanning and "SE" not in evidence.scanning:
+        return T2_STAR if te >= 15 else None
+    if 250 <= tr <= 1300 and te <= 35:
+        return T1
+    if tr >= 1800 and te >= 60:
+        return T2
+    return PD if tr >= 1800 and te < 40 else None
+
+
+def _agreed(said: frozenset[str], timing: str | None, evidence: Evidence) -> frozenset[str]:
+    """Return the weightings that words and timing leave: several where they contradict each other."""
+    if timing is None or timing in said:
+        return frozenset({timing}) if timing and T2 not in said and len(said) > 1 else said
+    if not said:
+        return frozenset({timing})
+    if timing in (T2, PD):
+        # Without a TI, FLAIR has the timing of a T2, and T1 FLAIR that of a proton density.
+        return said | {timing} if timing == T2 and said == {T1} else said
+    if timing == T1 and not said & {FLAIR_WEIGHTING, T1}:
+        return said
+    return said | {timing}
+
+
+def _timing_in_words(evidence: Evidence, timing: str | None) -> str:
+    values = (
+        ("TR", evidence.repetition_ms),
+        ("TE", evidence.echo_ms),
+        ("TI", evidence.inversion_ms),
+    )
+    told = ", ".join(f"{name} {value:.4g}" for name, value in values if value)
+    return f"{told} ms" + (f", as of {timing}" if timing else "")
+
+
+def _kind(evidence: Evidence) -> tuple[str | None, str | None]:
+    """Return what the tags make of it instead of an anatomical sequence, and why."""
+    for value in evidence.image_type:
+        plain = value.replace(" ", "")
+        if kind := _IMAGE_KINDS.get(plain) or _IMAGE_KINDS.get(plain.split("_")[0]):
+            return kind, f"image type: {plain}"
+    if evidence.b_value and math.isfinite(evidence.b_value):
+        return "diffusion", f"b-value {evidence.b_value:.4g} s/mm2"
+    if evidence.is_angiography:
+        return "angiography", "angio flag"
+    if "EP" in evidence.scanning or re.match(r"\*?ep(2d|_|fi|se)", evidence.sequence_name.lower()):
+        return "echo-planar", "echo-planar imaging"
+    return None, None

@@ -1,0 +1,151 @@
+"""TIFF, page by page: whole and as stored, or refused."""
+
+import io
+import logging
+import math
+import struct
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.io.decoded import Decoded
+from brainseg.io.fax import FAX, check_fax
+from brainseg.io.limits import DAMAGED, check_size, or_damaged
+from brainseg.io.plain_tiff import decode_plain
+from brainseg.io.upright import ORIENTATION, upright
+
+# What it thinks of a damaged file goes to the person as one sentence, not to standard error too.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+_TIFF_SEPARATE_PLANES = 2
+_TIFF_UNCOMPRESSED = 1
+_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
+_TIFF_COLOURS = (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE)
+_TIFF_YCBCR, _TIFF_JPEG = 6, (7,)
+_TIFF_COMPRESSIONS = (_TIFF_UNCOMPRESSED, *FAX, 5, 7, 8, 32773, 32946, 34925, 50000)
+"""None, CCITT fax (three numbers), LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. A file
+that names another reaches decoders that a damaged one can crash, which mutated files showed."""
+
+
+def decode_tiff(data: bytes, page: int) -> Decoded:
+    """Return one page of a TIFF as stored.
+
+    Args:
+        data: the whole file.
+        page: from 0.
+
+    Raises:
+        DecodeError: damaged, too large, no such page, or a colour model that is not understood.
+    """
+    plain = decode_plain(data) if page == 0 else None
+    if plain is not None:
+        check_size(plain.shape[1], plain.shape[0])
+        return Decoded(plain)
+    import tifffile
+
+    def read() -> Decoded:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            if not len(tiff.pages):
+                raise DecodeError(DAMAGED)
+            if not 0 <= page < len(tiff.pages):
+                raise DecodeError(f"page {page + 1} of {len(tiff.pages)} does not exist")
+            leaf = tiff.pages[page]
+            _check_directory(tiff, leaf, data)
+            check_size(leaf.imagewidth, leaf.imagelength, leaf.samplesperpixel)
+            if leaf.compression not in _TIFF_COMPRESSIONS:
+                raise DecodeError("its compression is not supported; expected LZW, deflate or JPEG")
+            _check_segments(leaf, len(data))
+            _check_colours(leaf)
+            stored = leaf.asarray()
+            pixels, notes = _in_rgb_order(leaf, stored)
+            pixels, turned = upright(pixels, _orientation(leaf))
+            if leaf.compression in FAX:
+                check_fax(data, leaf, stored, _orientation(leaf))
+            whites = leaf.photometric == _TIFF_WHITE_IS_ZERO
+            return Decoded(pixels, len(tiff.pages), notes + turned, _maximum(leaf), whites)
+
+    return or_damaged(read)
+
+
+def _check_directory(tiff, leaf, data: bytes) -> None:
+    """Raise where tifffile passed over a tag, or over pages, that lie beyond the file's end."""
+    form, last = tiff.tiff, tiff.pages[-1]
+    for wanted in (leaf, last):
+        if struct.unpack_from(form.tagnoformat, data, wanted.offset)[0] != len(wanted.tags):
+            raise DecodeError(DAMAGED)
+    end = last.offset + form.tagnosize + len(last.tags) * form.tagsize
+    if struct.unpack_from(form.offsetformat, data, end)[0] != 0:
+        raise DecodeError(DAMAGED)
+
+
+def _check_segments(leaf, file_bytes: int) -> None:
+    """Raise where a TIFF page's strips or tiles are not all there: tifffile would fill the gaps."""
+    if leaf.is_tiled:
+        check_size(leaf.tilewidth, leaf.tilelength)
+        down = math.ceil(leaf.imagelength / leaf.tilelength)
+        needed = down * math.ceil(leaf.imagewidth / leaf.tilewidth)
+    else:
+        needed = math.ceil(leaf.imagelength / min(leaf.rowsperstrip, leaf.imagelength))
+    if leaf.planarconfig == _TIFF_SEPARATE_PLANES:
+        needed *= leaf.samplesperpixel
+    offsets, counts = leaf.dataoffsets, leaf.databytecounts
+    if len(offsets) != len(counts) or len(offsets) < needed:
+        raise DecodeError(DAMAGED)
+    # An empty segment is legal TIFF and decodes to zeros: pixels that nobody stored.
+    ends = zip(offsets, counts, strict=True)
+    if any(count == 0 or offset + count > file_bytes for offset, count in ends):
+        raise DecodeError(DAMAGED)
+    pixels = leaf.imagewidth * leaf.imagelength * leaf.samplesperpixel
+    if leaf.compression == _TIFF_UNCOMPRESSED and sum(counts) < pixels * leaf.bitspersample // 8:
+        raise DecodeError(DAMAGED)
+
+
+def _check_colours(leaf) -> None:
+    """Raise where a TIFF page's samples mean colours that would be taken for something else."""
+    decodes_to_rgb = leaf.photometric == _TIFF_YCBCR and leaf.compression in _TIFF_JPEG
+    if leaf.photometric not in _TIFF_COLOURS and not decodes_to_rgb:
+        model = getattr(leaf.photometric, "name", leaf.photometric)
+        raise DecodeError(f"its colour model is {model}; expected grey, RGB or a palette")
+
+
+def _orientation(leaf) -> int:
+    tag = leaf.tags.get(ORIENTATION)
+    return tag.value if tag is not None and isinstance(tag.value, int) else 1
+
+
+def _maximum(leaf) -> int | None:
+    """Return the largest value of a grey page with fewer bits than its dtype, None for any other."""
+    bits = leaf.bitspersample
+    is_grey = leaf.photometric in (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO)
+    return 2**bits - 1 if is_grey and 1 < bits < 8 * leaf.dtype.itemsize else None
+
+
+def _in_rgb_order(leaf, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a TIFF page's pixels as (h, w[, c]) with its photometric meaning resolved."""
+    if pixels.size == 0:
+        raise DecodeError(DAMAGED)
+    if leaf.axes not in ("YX", "YXS", "SYX"):
+        raise DecodeError(f"its axes are {leaf.axes}; expected one flat image a page")
+    if leaf.axes == "SYX":
+        pixels = np.moveaxis(pixels, 0, -1)
+    notes = []
+    colours = 3 if leaf.photometric == _TIFF_RGB else 1
+    if pixels.ndim == 3 and pixels.shape[2] == colours + 1 and len(leaf.extrasamples) == 1:
+        pixels = pixels[..., :3] if colours == 3 else pixels[..., 0]
+        notes.append("transparency channel left out")
+    if leaf.photometric == _TIFF_PALETTE:
+        # A TIFF palette is 16-bit by definition, also where the image has 256 colours of 8 bits;
+        # some writers store 8 bits all the same. Of 16 bits some repeat the 8, some append zeros.
+        palette = leaf.colormap.T // (256 if leaf.colormap.max() > 255 else 1)
+        # One bit a pixel is decoded as truth values, which would select rows of the palette.
+        pixels = palette.astype(np.uint8)[pixels.astype(np.intp)]
+        notes.append("palette colours, converted to RGB")
+    if leaf.photometric == _TIFF_WHITE_IS_ZERO:
+        if pixels.dtype.kind == "f":
+            raise DecodeError("minimum-is-white floats have no known white; expected whole numbers")
+        # For whole numbers and for truth values alike, all bits turned is maximum minus value; fewer
+        # bits than the array's own have a smaller maximum.
+        most = _maximum(leaf)
+        pixels = ~pixels if most is None else (most - pixels).astype(pixels.dtype)
+        notes.append("minimum-is-white grey, inverted")
+    return pixels, tuple(notes)

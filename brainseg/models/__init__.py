@@ -1,0 +1,35 @@
+"""The manifest: choose a model, know what it saw, and publish one. Nothing here imports Keras."""
+
+from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.models.manifest import (
+    DEFAULT_MODEL,
+    MODELS,
+    FoldRecord,
+    Inference,
+    Model,
+    list_models,
+    manifest_of,
+    model_of,
+    open_model,
+    with_engines,
+    with_images,
+)
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "HELD_OUT",
+    "MODELS",
+    "NEW",
+    "SEEN",
+    "UNKNOWN",
+    "FoldRecord",
+    "Inference",
+    "Model",
+    "Standing",
+    "list_models",
+    "manifest_of",
+    "model_of",
+    "open_model",
+    "with_engines",
+    "with_images",
+]

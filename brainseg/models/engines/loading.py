@@ -1,0 +1,190 @@
+"""From a fold of a manifest to an engine: every file checked, every output proved."""
+
+import hashlib
+import io
+import os
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainseg.errors import ModelError
+from brainseg.models import FoldRecord, Model, open_model
+from brainseg.models.engines import openvino_graph
+from brainseg.models.engines.engine import Engine, KerasRunner
+from brainseg.models.engines.openvino_graph import BFLOAT16, FLOAT32, OpenVinoGraph
+
+if TYPE_CHECKING:
+    import keras
+
+AUTO, KERAS = "auto", "keras"
+
+ENGINES = {
+    AUTO: "the exported graph where there is one, in the processor's fastest precision, else Keras",
+    "openvino": "the exported graph, in the processor's fastest precision",
+    f"openvino-{BFLOAT16}": "the exported graph in half precision",
+    f"openvino-{FLOAT32}": "the exported graph in single precision",
+    KERAS: "the weights in Keras, in single precision: the reference",
+}
+"""What ``BRAINSEG_ENGINE`` may name."""
+
+GOLDEN_TOLERANCE = {FLOAT32: 0.03, BFLOAT16: 0.2}
+"""Processors round differently, the more so the shorter the numbers; damage to a weight that matters
+moves probabilities further. A graph keeps filters times scales in half precision, and moved a pixel
+by 0.022 in single precision; bfloat16 has moved one of them by 0.12, and of real cases by 0.17."""
+
+KEPT_ENGINES = 12
+"""Two models of five folds, side by side, and some more; whichever was loaded first goes first."""
+
+_kept: dict[tuple, Engine] = {}
+_loading = threading.Lock()
+
+
+def load_engine(model: Model, fold: int, engine: str | None = None) -> Engine:
+    """Return the network of one fold; it is kept for the next call.
+
+    Args:
+        model: see :func:`brainseg.models.open_model`.
+        fold: its number.
+        engine: a key of :data:`ENGINES`; without one ``BRAINSEG_ENGINE``, or ``auto``.
+
+    Raises:
+        ModelError: a file is missing, is not the one the manifest names, does not fit the
+            architecture, holds invalid numbers, or does not give the stored output; or the engine
+            cannot be had here. No other engine steps in for one that is refused.
+    """
+    record = model.fold(fold)
+    chosen = _choose(model, record, engine or os.environ.get("BRAINSEG_ENGINE") or AUTO)
+    key = (model.folder, model.digest, tuple(record.files.items()), fold, chosen)
+    # Looked up before the lock is taken, for behind it another engine may be loading for a while.
+    found = _kept.get(key)
+    if found is not None:
+        return found
+    with _loading:
+        if key not in _kept:
+            engine = _load(model, record, chosen)
+            while len(_kept) >= KEPT_ENGINES:
+                del _kept[next(iter(_kept))]
+            _kept[key] = engine
+        return _kept[key]
+
+
+def _choose(model: Model, record: FoldRecord, engine: str) -> str:
+    """Return the precision of the exported graph, or :data:`KERAS`."""
+    if engine not in ENGINES:
+        raise ModelError(f"unknown engine “{engine[:40]}”: choose from {', '.join(ENGINES)}.")
+    if engine == AUTO and not (record.engine and openvino_graph.is_installed()):
+        return KERAS
+    if engine == KERAS:
+        return KERAS
+    if not record.engine:
+        raise ModelError(
+            f"{model.name} fold {record.number} has no exported graph: write it with `python -m "
+            "brainseg publish MODEL`, or choose the engine keras."
+        )
+    if not openvino_graph.is_installed():
+        raise ModelError(
+            "OpenVINO is not installed: install requirements.txt, or choose the engine keras."
+        )
+    if engine == f"openvino-{FLOAT32}":
+        return FLOAT32
+    fastest = openvino_graph.fast_precision()
+    if engine == f"openvino-{BFLOAT16}" and fastest != BFLOAT16:
+        raise ModelError(
+            "this processor does not compute in bfloat16: choose the engine openvino-float32."
+        )
+    return fastest
+
+
+def _load(model: Model, record: FoldRecord, chosen: str) -> Engine:
+    if open_model(str(model.folder)).fold(record.number) != record:
+        raise ModelError(f"{model.name} was replaced while it was in use: reload to open it again.")
+    # All of them, whichever engine was chosen: a fold is used whole or not at all.
+    contents = {file: _verified(model, file, sha256) for file, sha256 in record.files.items()}
+    open_network = partial(_network, model, record)
+    if chosen == KERAS:
+        network = open_network()
+        engine, precision = Engine(KerasRunner(network), lambda: network), FLOAT32
+    else:
+        engine, precision = Engine(_graph(model, record, contents, chosen), open_network), chosen
+    _prove(engine, model, contents[record.golden["file"]], GOLDEN_TOLERANCE[precision])
+    size, channels = model.preprocessing.size, model.preprocessing.channels
+    engine(np.zeros((1, size, size, channels), np.float32))  # the first prediction need not wait
+    return engine
+
+
+def _verified(model: Model, file: str, sha256: str) -> bytes:
+    """Return the content that was checked, so that nothing can change in between."""
+    path = model.folder / file
+    if not path.is_file():
+        raise ModelError(
+            f"{model.name} lacks its file {file}: restore models/ from the repository."
+        )
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(
+            f"{file} of {model.name} is not the file its manifest names (its SHA-256 differs): it "
+            "was not opened; restore models/ from the repository."
+        )
+    return content
+
+
+def _graph(
+    model: Model, record: FoldRecord, contents: dict[str, bytes], precision: str
+) -> OpenVinoGraph:
+    graph, weights = (contents[record.engine[part]] for part in ("graph", "weights"))
+    try:
+        opened = OpenVinoGraph(graph, weights, precision)
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO cannot read the exported graph of {model.name} fold {record.number}: publish "
+            "it again with `python -m brainseg publish MODEL`, or choose the engine keras."
+        ) from error
+    _refuse_invalid(model, record, opened.count_invalid())
+    return opened
+
+
+def _network(model: Model, record: FoldRecord) -> "keras.Model":
+    from brainseg.models.networks import ARCHITECTURES
+
+    if model.architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ModelError(
+            f"{model.name} names the architecture “{model.architecture}”; known is {known}."
+        )
+    # Again, for it may be long after the fold was loaded as a graph.
+    _verified(model, record.weights, record.sha256)
+    try:
+        network = ARCHITECTURES[model.architecture](**model.arguments)
+        network.load_weights(model.folder / record.weights)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise ModelError(
+            f"the weights of {model.name} fold {record.number} do not fit its architecture: publish "
+            "them again with the arguments that they were trained with."
+        ) from error
+    invalid = sum(int((~np.isfinite(array)).sum()) for array in network.get_weights())
+    _refuse_invalid(model, record, invalid)
+    return network
+
+
+def _refuse_invalid(model: Model, record: FoldRecord, invalid: int) -> None:
+    if invalid:
+        raise ModelError(
+            f"{model.name} fold {record.number} holds {invalid} weights that are not numbers: "
+            "publish it again from a good checkpoint."
+        )
+
+
+def _prove(engine: Engine, model: Model, golden: bytes, tolerance: float) -> None:
+    with np.load(io.BytesIO(golden), allow_pickle=False) as stored:
+        inputs = stored["inputs"].astype(np.float32)
+        expected = stored["probability"].astype(np.float32)
+    furthest = float(np.abs(engine(inputs) - expected).max())
+    # Written so that a result that is no number fails, too.
+    if not furthest <= tolerance:
+        raise ModelError(
+            f"{model.name} does not give its stored output here with {engine.name} (off by "
+            f"{furthest:.3f}, allowed {tolerance}): restore models/, or install the versions of "
+            "requirements.txt."
+        )

@@ -1,0 +1,118 @@
+"""A network as a graph that OpenVINO runs: no TensorFlow, no Keras, nothing sent anywhere."""
+
+import sys
+from collections import deque
+from functools import lru_cache
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from openvino import Core
+
+BFLOAT16, FLOAT32 = "bfloat16", "float32"
+
+_HINTS = {BFLOAT16: "bf16", FLOAT32: "f32"}
+
+
+def is_installed() -> bool:
+    """Return whether OpenVINO is there, without importing it."""
+    return find_spec("openvino") is not None
+
+
+def openvino() -> ModuleType:
+    """Return the package, imported so that it tells nobody.
+
+    OpenVINO reports its import and every conversion through the package openvino_telemetry, unless a
+    file in the user's home forbids it. Without that package it goes on in silence, so it is hidden.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None
+    import openvino
+
+    return openvino
+
+
+@lru_cache(maxsize=1)
+def _core() -> "Core":
+    return openvino().Core()
+
+
+def fast_precision() -> str:
+    """Return bfloat16 where the processor computes in it, else float32."""
+    able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return BFLOAT16 if "BF16" in able else FLOAT32
+
+
+class OpenVinoGraph:
+    """A graph from inputs (n, h, w, c) float32 to probabilities (n, h, w) float32, on the processor.
+
+    Slices go through one at a time, one on each of OpenVINO's streams: what a layer makes of a single
+    slice stays in the processor's caches, which a batch of them overflows (benchmarks/prediction.py).
+
+    Args:
+        graph: the content of an ``.xml`` of :func:`brainseg.models.engines.exporting.export_network`.
+        weights: the content of its ``.bin``.
+        precision: :data:`BFLOAT16` or :data:`FLOAT32`.
+
+    Raises:
+        RuntimeError: the content is no graph that this OpenVINO reads.
+    """
+
+    def __init__(self, graph: bytes, weights: bytes, precision: str) -> None:
+        self._model = _core().read_model(graph, weights)
+        self._precision = precision
+        self._grid: tuple[int, int] | None = None
+        self._requests: list = []
+        self.name = f"OpenVINO {precision}"
+        self.device = f"CPU ({_core().get_property('CPU', 'FULL_DEVICE_NAME').strip()})"
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Return probabilities (n, h, w) float32, 0..1, of inputs (n, h, w, c) float32.
+
+        Another height or width than last time's takes some 0.3 s to prepare for.
+        """
+        inputs = np.ascontiguousarray(inputs, np.float32)
+        if self._grid != inputs.shape[1:3]:
+            self._prepare_for(inputs.shape)
+        probability = np.empty(inputs.shape[:3], np.float32)
+        running: deque = deque()
+
+        def take_oldest() -> None:
+            place, request = running.popleft()
+            request.wait()
+            probability[place] = request.get_output_tensor().data[0]
+
+        for place in range(len(inputs)):
+            if len(running) == len(self._requests):
+                take_oldest()
+            request = self._requests[place % len(self._requests)]
+            request.start_async({0: inputs[place : place + 1]}, share_inputs=True)
+            running.append((place, request))
+        while running:
+            take_oldest()
+        return probability
+
+    def count_invalid(self) -> int:
+        """Return how many of the weights are no finite numbers."""
+        constants = [node for node in self._model.get_ops() if node.get_type_name() == "Constant"]
+        return sum(
+            int((~np.isfinite(array)).sum())
+            for array in (constant.data for constant in constants)
+            if array.dtype.kind == "f"
+        )
+
+    def _prepare_for(self, shape: tuple[int, ...]) -> None:
+        self._model.reshape([1, *shape[1:]])
+        how = {
+            "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            # A pinned thread waits for its processor although another may be idle.
+            "ENABLE_CPU_PINNING": False,
+        }
+        compiled = _core().compile_model(self._model, "CPU", how)
+        at_once = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests = [compiled.create_infer_request() for _ in range(at_once)]
+        self._grid = shape[1:3]

@@ -1,0 +1,166 @@
+"""Hashes of the slices that a model was trained and scored on: they recognise an image, and hold none.
+
+A slice has two: of its three sequences as one picture, the ``image_hash`` of
+:mod:`brainseg.cohort.index`, and of FLAIR alone, which an input without the other sequences still
+shares. Both are of decoded pixels, so a file that was compressed anew is recognised; one that was
+resampled, turned or windowed is not.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from brainseg.cohort import Cohort
+from brainseg.cohort.index import hash_of_pixels
+from brainseg.errors import ModelError
+from brainseg.volume import FLAIR, Volume
+
+FILE = "training_images.npz"
+
+_HASH_BYTES = 16
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """Which case each known slice belongs to.
+
+    Attributes:
+        cases: by the hash of a slice's three sequences, the names of the cases that hold it.
+        flair_cases: by the hash of a slice's FLAIR, likewise.
+    """
+
+    cases: dict[str, frozenset[str]] = field(repr=False)
+    flair_cases: dict[str, frozenset[str]] = field(repr=False)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all cases whose slices are known."""
+        return frozenset().union(*self.cases.values())
+
+    def cases_in(self, volume: Volume) -> frozenset[str]:
+        """Return the cases that share a slice with a volume, or the FLAIR of one."""
+        images, flairs = _hashes_of(volume)
+        return self.cases_by_hash(images) | _cases_of(self.flair_cases, flairs)
+
+    def cases_by_hash(self, hashes: Iterable[str]) -> frozenset[str]:
+        """Return the cases that hold a slice of one of these hashes, of three sequences each."""
+        return _cases_of(self.cases, hashes)
+
+    def holds_all_of(self, volume: Volume) -> bool:
+        """Return whether every slice of a volume that shows anything is known, in all sequences."""
+        images, _ = _hashes_of(volume)
+        return bool(images) and all(one in self.cases for one in images)
+
+    def with_cases(self, other: "TrainingImages") -> "TrainingImages":
+        """Return these cases and another's; of a case that both know, the other's slices."""
+        return TrainingImages(
+            _merged(self.cases, other.cases, other.names),
+            _merged(self.flair_cases, other.flair_cases, other.names),
+        )
+
+    def as_bytes(self) -> bytes:
+        """Return the file that :func:`read_training_images` reads; the same content, the same bytes."""
+        names = sorted(self.names)
+        place = {name: number for number, name in enumerate(names)}
+        file = io.BytesIO()
+        arrays = {"names": np.array(names, dtype=np.str_)}
+        for kind, found in (("image", self.cases), ("flair", self.flair_cases)):
+            rows = sorted((place[name], key) for key, holders in found.items() for name in holders)
+            arrays[f"{kind}_case"] = np.array([number for number, _ in rows], np.uint16)
+            joined = bytes.fromhex("".join(key for _, key in rows))
+            arrays[f"{kind}_hash"] = np.frombuffer(joined, np.uint8).reshape(-1, _HASH_BYTES)
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+
+def training_images_of(cohort: Cohort, names: Iterable[str]) -> TrainingImages:
+    """Return the hashes of the slices of some cases; slices of one value, which many share, have none.
+
+    Args:
+        cohort: that holds the cases.
+        names: of the cases; one that the cohort does not hold is left out.
+
+    Raises:
+        CohortError: a case cannot be read.
+    """
+    images: dict[str, frozenset[str]] = {}
+    flairs: dict[str, frozenset[str]] = {}
+    for name in names:
+        if name not in cohort.cases:
+            continue
+        for found, hashes in zip(
+            (images, flairs), _hashes_of(cohort.case(name).volume()), strict=True
+        ):
+            for one in hashes:
+                found[one] = found.get(one, frozenset()) | {name}
+    return TrainingImages(images, flairs)
+
+
+@lru_cache(maxsize=4)
+def read_training_images(path: Path, sha256: str) -> TrainingImages:
+    """Return the hashes that a model was published with; read once, for the SHA-256 names the content.
+
+    Args:
+        path: of the file beside the manifest.
+        sha256: of the file, as the manifest names it.
+
+    Raises:
+        ModelError: the file is missing, damaged, or another one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path.name} of {path.parent.name} cannot be opened ({error.strerror}): restore models/ "
+            "from the repository."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(
+            f"{path.name} of {path.parent.name} is not the file its manifest names: restore models/ "
+            "from the repository."
+        )
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        names = stored["names"].tolist()
+        return TrainingImages(
+            *(
+                _by_hash(names, stored[f"{kind}_case"], stored[f"{kind}_hash"])
+                for kind in ("image", "flair")
+            )
+        )
+
+
+def _by_hash(names: list[str], places: np.ndarray, hashes: np.ndarray) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for place, row in zip(places.tolist(), hashes, strict=True):
+        key = row.tobytes().hex()
+        found[key] = found.get(key, frozenset()) | {names[place]}
+    return found
+
+
+def _hashes_of(volume: Volume) -> tuple[list[str], list[str]]:
+    """Return the hashes of all slices that hold more than one value: as pictures, and of FLAIR."""
+    images, flairs = [], []
+    flair = volume.sequence(FLAIR)
+    for pixels, plane in zip(volume.pixels, flair, strict=True):
+        for found, array in ((images, pixels), (flairs, plane)):
+            if array.min() != array.max():
+                found.append(hash_of_pixels(np.ascontiguousarray(array)))
+    return images, flairs
+
+
+def _cases_of(found: dict[str, frozenset[str]], hashes: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(found.get(one, frozenset()) for one in hashes))
+
+
+def _merged(
+    before: dict[str, frozenset[str]], after: dict[str, frozenset[str]], replaced: frozenset[str]
+) -> dict[str, frozenset[str]]:
+    merged = {key: holders - replaced for key, holders in before.items() if holders - replaced}
+    for key, holders in after.items():
+        merged[key] = merged.get(key, frozenset()) | holders
+    return merged

@@ -1,0 +1,261 @@
+"""Bars of a cohort: how many slices and cases there are of each kind, of all and of the chosen.
+
+What a person chose stands in full colour, and all there is stands pale behind it. A bar carries in its
+``customdata`` what a selection of it means.
+"""
+
+import html
+import itertools
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from brainseg.plotting.style import (
+    MASK_RGB,
+    NO_TUMOUR_COLOUR,
+    PALE,
+    PALE_OPACITY,
+    QUIET,
+    SERIES_COLOUR,
+    quiet,
+    selectable,
+)
+
+MOST_NAMED_BARS = 20
+NARROWEST_WITH_TEXT = 0.12
+MOST_MARKED_INSTITUTIONS = 12
+
+
+def tumour_share(table: pd.DataFrame) -> go.Figure:
+    """Return one bar that is cut into slices with, without, and of unknown tumour.
+
+    Args:
+        table: from :func:`brainseg.statistics.tumour_shares`.
+    """
+    figure = go.Figure()
+    for row in table[table["slices"] > 0].itertuples():
+        text = f"{row.slices:,} {row.what}<br>{row.of_all:.1%}"
+        figure.add_bar(
+            x=[row.slices],
+            y=[""],
+            orientation="h",
+            name=row.what,
+            marker=_marker_of(row.what),
+            # A narrow part has no room: the page and the hover say its number.
+            text=[text if row.of_all >= NARROWEST_WITH_TEXT else ""],
+            textposition="inside",
+            insidetextanchor="middle",
+            hovertemplate=f"{text}<extra></extra>",
+        )
+    quiet(figure, height=70, top=0, barmode="stack", showlegend=False)
+    figure.update_traces(insidetextfont={"size": 14, "color": "#1d2733"}, constraintext="none")
+    figure.update_yaxes(visible=False)
+    return figure.update_xaxes(visible=False, range=[0, max(1, table["slices"].sum())])
+
+
+def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
+    """Return a bar a case, cut into slices with, without, and of unknown tumour.
+
+    Args:
+        cases: from :func:`brainseg.statistics.case_table`; its order is kept.
+        chosen: bool on the same rows; the others are pale.
+    """
+    place = np.arange(len(cases))
+    parts = {
+        "with tumour": cases["slices_with_tumour"],
+        "without tumour": cases["masks"] - cases["slices_with_tumour"],
+        "without a usable mask": cases["unusable"],
+    }
+    figure = go.Figure()
+    for what, number in parts.items():
+        for front, rows in ((True, chosen.to_numpy(bool)), (False, ~chosen.to_numpy(bool))):
+            if not number[rows].any():
+                continue
+            figure.add_bar(
+                x=place[rows],
+                y=number[rows],
+                name=what,
+                legendgroup=what,
+                showlegend=front,
+                opacity=1 if front else PALE_OPACITY,
+                marker={**_marker_of(what), "line": {"width": 0}},
+                customdata=cases.loc[rows, ["case"]],
+                text=cases.loc[rows, "case"].map(html.escape),
+                textposition="none",
+                hovertemplate="%{text}<br>%{y} slices %{fullData.name}<extra></extra>",
+            )
+    quiet(figure, height=340, top=52, barmode="stack", bargap=0.15)
+    figure.update_yaxes(title="Slices")
+    if len(cases) <= MOST_NAMED_BARS:
+        figure.update_xaxes(
+            tickvals=place,
+            ticktext=cases["case"].map(html.escape),
+            tickangle=-40,
+            ticklabeloverflow="allow",
+        )
+    else:
+        figure.update_xaxes(showticklabels=False, title=f"{len(cases)} cases, by institution")
+    _mark_institutions(figure, cases["institution"].fillna("unknown").tolist())
+    return selectable(figure)
+
+
+def categories(
+    counts: pd.DataFrame, title: str, of: str, missing: str = "missing", tumour: bool = False
+) -> go.Figure:
+    """Return a bar a value: all there is pale, the chosen in colour; a missing value is hatched.
+
+    Args:
+        counts: from :func:`brainseg.statistics.category_counts`, with ``label`` where values have names.
+        title: of the values' axis.
+        of: what is counted, such as "patients".
+        missing: what a missing value is called.
+        tumour: whether the bars are of tumour, and drawn in its colour.
+    """
+    gap = counts["value"].isna()
+    names = counts["value"].fillna(missing)
+    if "label" in counts:
+        names = counts["label"].fillna(names)
+    place, colour = list(range(len(counts))), MASK_RGB if tumour else SERIES_COLOUR
+    hatch = ["/" if one else "" for one in gap]
+    held = {
+        "customdata": [[None if pd.isna(value) else value] for value in counts["value"]],
+        "hovertext": [
+            f"{html.escape(name)}<br>{row.chosen:,} of {row.all:,} {of}"
+            for name, row in zip(names, counts.itertuples(), strict=True)
+        ],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+    colours = [QUIET if one else colour for one in gap]
+    figure = go.Figure(
+        [
+            go.Bar(x=place, y=counts["all"], marker={"color": PALE}, **held),
+            go.Bar(
+                x=place,
+                y=counts["chosen"],
+                marker={"color": colours, "pattern": {"shape": hatch}},
+                text=[f"{number:,}" for number in counts["chosen"]],
+                textposition="outside",
+                cliponaxis=False,
+                **held,
+            ),
+        ]
+    )
+    quiet(figure, height=300, top=24, bargap=0.25, barmode="overlay", showlegend=False)
+    figure.update_xaxes(
+        title=html.escape(title),
+        tickvals=place,
+        ticktext=names.map(html.escape),
+        type="linear",
+        range=[-0.6, max(0.6, len(counts) - 0.4)],
+        showgrid=False,
+    )
+    figure.update_yaxes(title=of.capitalize(), rangemode="tozero", tickformat=",")
+    return selectable(figure)
+
+
+def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.Figure:
+    """Return a histogram: all there is pale, the chosen in colour.
+
+    Args:
+        table: from :func:`brainseg.statistics.histogram`.
+        title: of the horizontal axis, with the unit.
+        of: what is counted.
+        tumour: whether it is of tumour, and drawn in its colour.
+    """
+    whole = pd.api.types.is_integer_dtype(table["from"])
+    # Whole numbers lie in a bin up to the last before its end; the last bin holds its end too.
+    highest = table["to"] - (1 if whole else 0)
+    highest = highest.where(table.index < len(table) - 1, table["to"])
+    held = {
+        "x": (table["from"] + table["to"]) / 2,
+        "width": table["to"] - table["from"],
+        "customdata": pd.DataFrame({"from": table["from"], "to": highest}),
+        "hovertext": [
+            f"{_number(row.from_)} to {_number(row.to)}<br>{row.chosen:,} of {row.all:,} {of}"
+            for row in table.rename(columns={"from": "from_"}).itertuples()
+        ],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+    colour = MASK_RGB if tumour else SERIES_COLOUR
+    figure = go.Figure(
+        [
+            go.Bar(y=table["all"], marker={"color": PALE, "line": {"width": 0}}, **held),
+            go.Bar(y=table["chosen"], marker={"color": colour, "line": {"width": 0}}, **held),
+        ]
+    )
+    quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
+    figure.update_xaxes(title=html.escape(title), showgrid=False, tickformat=",")
+    figure.update_yaxes(title=of.capitalize(), rangemode="tozero", tickformat=",")
+    return selectable(figure)
+
+
+def along(table: pd.DataFrame) -> go.Figure:
+    """Return which share of the slices shows a tumour, from the first slice of the cases to the last.
+
+    Args:
+        table: from :func:`brainseg.statistics.along_the_case`.
+    """
+    middle = (table["from"] + table["to"]) / 2
+    told = [
+        f"{row.from_:.0%} to {row.to:.0%} of the way<br>{row.chosen_with_tumour:,} of "
+        f"{row.chosen_slices:,} slices with tumour<br>of all cases {row.with_tumour:,} of "
+        f"{row.slices:,}"
+        for row in table.rename(columns={"from": "from_"}).itertuples()
+    ]
+    held = {
+        "x": middle,
+        "width": table["to"] - table["from"],
+        "customdata": table[["from", "to"]],
+        "hovertext": told,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+    figure = go.Figure(
+        [
+            go.Bar(y=table["share"], marker={"color": PALE}, name="all cases", **held),
+            go.Bar(y=table["chosen_share"], marker={"color": MASK_RGB}, name="chosen", **held),
+        ]
+    )
+    quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
+    figure.update_xaxes(
+        title="Place along the case (last slice: 100 %)",
+        tickformat=".0%",
+        range=[0, 1.005],
+        dtick=0.2,
+        showgrid=False,
+    )
+    figure.update_yaxes(title="Slices with tumour", tickformat=".0%", rangemode="tozero")
+    return selectable(figure)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def _marker_of(what: str) -> dict:
+    """Return the look of one part: the mask's orange for tumour, hatched where nothing is known."""
+    if what == "with tumour":
+        return {"color": MASK_RGB}
+    if what == "without tumour":
+        return {"color": NO_TUMOUR_COLOUR}
+    return {"color": QUIET, "pattern": {"shape": "/"}}
+
+
+def _mark_institutions(figure: go.Figure, institutions: list[str]) -> None:
+    """Write each institution over its cases, with a line between two."""
+    runs = [(name, len(list(run))) for name, run in itertools.groupby(institutions)]
+    if not 1 < len(runs) <= MOST_MARKED_INSTITUTIONS:
+        return
+    start = 0
+    for name, length in runs:
+        if start:
+            figure.add_vline(x=start - 0.5, line={"width": 1, "dash": "dot", "color": QUIET})
+        figure.add_annotation(
+            x=start + (length - 1) / 2,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            text=html.escape(name),
+            showarrow=False,
+        )
+        start += length

@@ -1,0 +1,381 @@
+"""Charts of trainings while they run and side by side; as :mod:`style`, no Streamlit."""
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from brainseg.monitoring.curves import (
+    VALIDATION,
+    Group,
+    higher_is_better,
+    in_words,
+    smoothed,
+    thinned,
+)
+from brainseg.monitoring.snapshot import Snapshot
+from brainseg.plotting.style import QUIET
+
+TRAINING_COLOUR, VALIDATION_COLOUR = "#0072b2", "#e69f00"
+BEST_COLOUR, RESTART_COLOUR, WRONG_COLOUR = "#009e73", "#56b4e9", "#d55e00"
+"""Of the palette of Okabe and Ito (2008), as :mod:`brainseg.plotting.style`."""
+
+RESULT_COLOURS = ((0.0, "#0072b2"), (0.5, "#cc79a7"), (1.0, "#e69f00"))
+"""From the worst result to the best; thin lines in these are seen on white and on near-black."""
+
+RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+RUN_DASHES = ("solid", "dash", "dot", "dashdot")
+MOST_RUNS = len(RUN_COLOURS) * len(RUN_DASHES)
+"""So many runs are told apart in one chart by colour and dash."""
+
+MOST_POINTS = 1200
+"""More than a chart has pixels across; see :func:`brainseg.monitoring.curves.thinned`."""
+
+EPOCHS, TIME = "epochs", "time"
+LINEAR, LOG = "linear", "log"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a person wants curves drawn.
+
+    Attributes:
+        smoothing: strength, 0 (none) to below 1; see :func:`brainseg.monitoring.curves.smoothed`.
+        scale: of the vertical axis, :data:`LINEAR` or :data:`LOG`.
+        by: :data:`EPOCHS` or :data:`TIME`, along the horizontal axis.
+        last: so many of the newest epochs, 0 for all.
+        epochs: first and last of those shown; None for all, and then ``last`` counts.
+    """
+
+    smoothing: float = 0.0
+    scale: str = LINEAR
+    by: str = EPOCHS
+    last: int = 0
+    epochs: tuple[int, int] | None = None
+
+    def part(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that are drawn."""
+        if self.epochs is not None:
+            return rows[rows["epoch"].between(*self.epochs)]
+        return rows.tail(self.last) if self.last else rows
+
+
+def epochs_between(
+    snapshots: Sequence[Snapshot], drawing: Drawing, left: float, right: float
+) -> tuple[int, int] | None:
+    """Return the first and the last epoch drawn between two places along a chart, or None.
+
+    Args:
+        snapshots: that the chart shows.
+        drawing: how it is drawn.
+        left: in the unit of its horizontal axis.
+        right: in the same unit.
+    """
+    across, _ = _across(snapshots, drawing)
+    found: list[int] = []
+    for snapshot in snapshots:
+        rows = drawing.part(snapshot.history)
+        places = across.of(rows)
+        found += rows["epoch"][(places >= left) & (places <= right)].tolist()
+    return (min(found), max(found)) if found else None
+
+
+def curve(snapshot: Snapshot, group: Group, drawing: Drawing, height_px: int = 270) -> go.Figure:
+    """Return the curves of one metric: raw pale, smoothed over it, and what happened as marks.
+
+    Args:
+        snapshot: of one training.
+        group: the columns that the chart shows.
+        drawing: how.
+        height_px: of the figure.
+    """
+    figure = go.Figure()
+    x, unit = _across([snapshot], drawing)
+    for column, whose in group.columns.items():
+        colour = VALIDATION_COLOUR if whose == VALIDATION else TRAINING_COLOUR
+        line = {"color": colour, "width": 2}
+        _add_line(figure, snapshot, column, drawing, x, line, name=whose, hover=in_words(column))
+    _mark_best(figure, snapshot, group, x, drawing)
+    _mark_events(figure, snapshot, group, x, drawing)
+    _layout(figure, group.title, drawing, unit, height_px, snapshot.unit)
+    if group.stem == "learning_rate":
+        figure.update_yaxes(tickformat=".1e")
+        if drawing.scale == LINEAR:
+            figure.update_yaxes(rangemode="tozero")  # a rate that never changes has no range
+    several = len(group.columns) > 1
+    return figure.update_layout(showlegend=several)
+
+
+def overlay(
+    snapshots: Sequence[Snapshot], column: str, drawing: Drawing, height_px: int = 340
+) -> go.Figure:
+    """Return one metric of several trainings in one chart; a training keeps its colour in all charts.
+
+    Args:
+        snapshots: at most :data:`MOST_RUNS`, in the order that gives them their colours.
+        column: the metric; a training without it has no line.
+        drawing: how.
+        height_px: of the figure.
+    """
+    figure = go.Figure()
+    x, unit = _across(snapshots, drawing)
+    for place, snapshot in enumerate(snapshots):
+        if column in snapshot.history:
+            name = html.escape(snapshot.name)
+            _add_line(figure, snapshot, column, drawing, x, run_line(place), name, hover=name)
+    units = {snapshot.unit for snapshot in snapshots}
+    words = in_words(column)
+    title = words[:1].upper() + words[1:]
+    _layout(figure, title, drawing, unit, height_px, " or ".join(sorted(units)))
+    return figure.update_layout(showlegend=False)
+
+
+def run_line(place: int) -> dict:
+    """Return the look of the n-th training of a comparison."""
+    colour = RUN_COLOURS[place % len(RUN_COLOURS)]
+    dash = RUN_DASHES[place // len(RUN_COLOURS) % len(RUN_DASHES)]
+    return {"color": colour, "dash": dash, "width": 2}
+
+
+def data_url(png: bytes) -> str:
+    """Return a picture as text that a table's cell can show."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def parallel(table: pd.DataFrame, height_px: int = 380) -> go.Figure:
+    """Return a line a run across its settings and its result, coloured by the result.
+
+    Args:
+        table: from :func:`brainseg.monitoring.comparison.coordinates`, with a column ``best``.
+        height_px: of the figure.
+    """
+    dimensions = []
+    for name, values in table.items():
+        label = html.escape(str(name))
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            names = [html.escape(text[:24]) for text in values.cat.categories]
+            ticks = {"tickvals": list(range(len(names))), "ticktext": names}
+            dimensions.append({"label": label, "values": values.cat.codes, **ticks})
+        else:
+            dimensions.append({"label": label, "values": values})
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={
+                "color": table["best"],
+                "colorscale": RESULT_COLOURS,
+                "showscale": True,
+                "colorbar": {"title": "best", "thickness": 12},
+            },
+            labelfont={"size": 13},
+            labelangle=-18,
+        )
+    )
+    return figure.update_layout(
+        height=height_px, margin={"l": 110, "r": 20, "t": 90, "b": 24}, uirevision=",".join(table)
+    )
+
+
+def dice_by_case_and_epoch(
+    scores: pd.DataFrame, chosen: int | None, height_px: int | None = None
+) -> go.Figure:
+    """Return validation Dice as a heat map, a row a case, a column an epoch; a gap is missing.
+
+    Args:
+        scores: a row a case, a column an epoch (ascending), 0..1, NaN where missing; see
+            :meth:`brainseg.monitoring.readers.RunFollower.case_scores`.
+        chosen: an epoch that is marked, or None.
+        height_px: of the figure; None gives each case its line.
+    """
+    places = np.unique(np.linspace(0, scores.shape[1] - 1, 400).round().astype(int))
+    part = scores.iloc[:, places]
+    # The hardest case stands on top, where the eye begins.
+    part = part.loc[part.iloc[:, -1].sort_values(ascending=False, na_position="first").index]
+    names = part.index.map(html.escape)
+    figure = go.Figure(
+        go.Heatmap(
+            x=part.columns,
+            y=list(range(len(part))),
+            z=part.to_numpy(),
+            text=np.repeat(np.array(names)[:, np.newaxis], part.shape[1], axis=1),
+            zmin=0,
+            zmax=1,
+            colorscale="Viridis",
+            colorbar={"title": "Dice", "thickness": 12},
+            hoverongaps=False,
+            hovertemplate="%{text}<br>epoch %{x}: Dice %{z:.3f}<extra></extra>",
+        )
+    )
+    if chosen is not None:
+        figure.add_vline(chosen, line={"color": WRONG_COLOUR, "width": 2, "dash": "dot"})
+    few = 1 if scores.shape[1] <= 12 else None
+    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d", dtick=few)
+    figure.update_yaxes(
+        tickvals=list(range(len(part))),
+        ticktext=list(names),
+        showticklabels=len(part) <= 40,
+        showgrid=False,
+        title=None if len(part) <= 40 else f"{len(part)} cases, the lowest Dice on top",
+    )
+    return figure.update_layout(
+        height=height_px or min(720, 110 + 20 * len(part)),
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        uirevision="cases",
+    )
+
+
+class _Across:
+    """Turns rows of a history into places along the horizontal axis."""
+
+    def __init__(self, column: str, factor: float) -> None:
+        self.column, self.factor = column, factor
+
+    def of(self, rows: pd.DataFrame) -> np.ndarray:
+        return rows[self.column].to_numpy() * self.factor
+
+    def of_epoch(self, snapshot: Snapshot, epoch: int) -> float | None:
+        rows = snapshot.history[snapshot.history["epoch"] == epoch]
+        place = self.of(rows)
+        return float(place[0]) if len(place) and np.isfinite(place[0]) else None
+
+
+def _across(snapshots: Sequence[Snapshot], drawing: Drawing) -> tuple[_Across, str | None]:
+    """Return the horizontal axis and the unit of its time, None where it counts epochs."""
+    if drawing.by != TIME:
+        return _Across("epoch", 1), None
+    longest = max((snapshot.history["hours"].max() for snapshot in snapshots), default=0)
+    if longest > 2:
+        return _Across("hours", 1), "h"
+    return (_Across("hours", 60), "min") if longest > 2 / 60 else (_Across("hours", 3600), "s")
+
+
+def _add_line(
+    figure: go.Figure,
+    snapshot: Snapshot,
+    column: str,
+    drawing: Drawing,
+    across: _Across,
+    line: dict,
+    name: str,
+    hover: str,
+) -> None:
+    history = snapshot.history
+    rows = history.assign(_smooth=smoothed(history[column], drawing.smoothing))
+    rows = drawing.part(rows[[*dict.fromkeys(("epoch", "hours", column)), "_smooth"]])
+    rows = rows.iloc[thinned(rows[column].to_numpy(), MOST_POINTS)]
+    where = f"{snapshot.unit} %{{customdata}}"
+    smooth = drawing.smoothing > 0
+    finite = rows[column].where(np.isfinite(rows[column]))
+    few = "lines+markers" if len(rows) < 60 and not smooth else "lines"
+    common = {
+        "x": across.of(rows),
+        "customdata": rows["epoch"],
+        "marker": {"size": 5, "color": line["color"]},
+        "connectgaps": False,
+        "legendgroup": name,
+    }
+    figure.add_scatter(
+        y=finite,
+        mode=few,
+        line=line | ({"width": 1} if smooth else {}),
+        opacity=0.45 if smooth else 1,
+        name=f"{name}, raw" if smooth else name,
+        showlegend=not smooth,
+        hovertemplate=f"{where}: {hover} %{{y:.4~g}}<extra></extra>",
+        **common,
+    )
+    if smooth:
+        figure.add_scatter(
+            y=rows["_smooth"],
+            mode="lines",
+            line=line,
+            name=name,
+            hovertemplate=f"{where}: {hover} %{{y:.4~g}}, smoothed<extra></extra>",
+            **common,
+        )
+
+
+def _mark_best(
+    figure: go.Figure, snapshot: Snapshot, group: Group, across: _Across, drawing: Drawing
+) -> None:
+    """Put a star on the best epoch: on the validation curve, or on the only one."""
+    column = list(group.columns)[-1]
+    if higher_is_better(column) is None:
+        return  # of the machine, or of the schedule: no epoch is its best
+    rows = drawing.part(snapshot.history)
+    best = rows[(rows["epoch"] == snapshot.best_epoch) & np.isfinite(rows[column])]
+    place = across.of(best)
+    if len(best) and np.isfinite(place).all():
+        figure.add_scatter(
+            x=place,
+            y=best[column],
+            mode="markers",
+            marker={"symbol": "star", "size": 14, "color": BEST_COLOUR, "line": {"width": 0}},
+            hovertemplate=f"best {snapshot.unit} {snapshot.best_epoch}: %{{y:.4~g}}<extra></extra>",
+            name="best",
+            showlegend=False,
+        )
+
+
+def _mark_events(
+    figure: go.Figure, snapshot: Snapshot, group: Group, across: _Across, drawing: Drawing
+) -> None:
+    marks = [(epoch, "resumed", RESTART_COLOUR, "dash") for epoch in snapshot.restarts]
+    if snapshot.early_stop is not None:
+        marks.append((snapshot.early_stop, "stopped early", QUIET, "dot"))
+    wrong = [snapshot.invalid[name] for name in group.columns if name in snapshot.invalid]
+    marks += [(epoch, "not a number", WRONG_COLOUR, "solid") for epoch in wrong[:1]]
+    shown = drawing.part(snapshot.history)["epoch"]
+    for epoch, what, colour, dash in marks:
+        place = across.of_epoch(snapshot, epoch)
+        if place is None or shown.empty or not shown.iloc[0] <= epoch <= shown.iloc[-1]:
+            continue
+        figure.add_vline(
+            place,
+            line={"color": colour, "width": 1.5, "dash": dash},
+            annotation={
+                "text": what,
+                "font": {"color": colour, "size": 11},
+                "textangle": -90,
+                "xanchor": "right",
+                "yanchor": "top",
+            },
+        )
+
+
+def _layout(
+    figure: go.Figure,
+    title: str,
+    drawing: Drawing,
+    time_unit: str | None,
+    height_px: int,
+    unit: str,
+) -> None:
+    across = unit if time_unit is None else f"training time ({time_unit})"
+    figure.update_xaxes(title=across, showgrid=False)
+    if time_unit is None:
+        figure.update_xaxes(tickformat="d")
+    if drawing.scale == LOG:
+        figure.update_yaxes(type="log", tickformat="~g", dtick=_log_ticks(figure))
+    else:
+        figure.update_yaxes(type="linear", nticks=6)
+    figure.update_layout(
+        title={"text": html.escape(title), "font": {"size": 14}},
+        height=height_px,
+        margin={"l": 0, "r": 8, "t": 44, "b": 0},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        # A drag chooses epochs, see monitoring: the browser's own zoom would go with each update.
+        dragmode="select",
+        selectdirection="h",
+    )
+
+
+def _log_ticks(figure: go.Figure) -> str | None:
+    """Return ticks at 1, 2 and 5 where the curves span many others; None leaves them to plotly."""
+    values = np.concatenate([np.asarray(trace.y, float) for trace in figure.data] or [np.empty(0)])
+    values = values[np.isfinite(values) & (values > 0)]
+    return "D2" if len(values) and values.max() > 4 * values.min() else None

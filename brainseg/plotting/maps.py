@@ -1,0 +1,217 @@
+"""Maps: where in the head the tumours lie, and which slices look alike.
+
+A point carries in its ``customdata`` what a selection of it means.
+"""
+
+import html
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from brainseg.plotting.measures import group_looks
+from brainseg.plotting.style import PALE, QUIET, quiet, selectable
+from brainseg.statistics.atlas import COLUMNS, ROWS, Overlap
+
+COARSE_ROWS, COARSE_COLUMNS = 20, 16
+"""A click in the heat map means a cell of this grid."""
+
+SEEN_ON_BOTH = (
+    (0, "#414487"),
+    (0.4, "#2a788e"),
+    (0.65, "#22a884"),
+    (0.85, "#7ad151"),
+    (1, "#fde725"),
+)
+"""Viridis without its darkest part, which is lost on near-black."""
+
+MOST_CATEGORIES = 12
+"""A column of numbers with more values than these is drawn on a scale."""
+
+MOST_AS_SVG = 6000
+"""More points than these are drawn by WebGL, which not every browser has."""
+
+_EDGES = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
+
+
+def overlap_map(found: Overlap) -> go.Figure:
+    """Return a heat map of the head: how many of the cases have tumour in which place.
+
+    Args:
+        found: from :func:`brainseg.statistics.atlas.overlap`.
+    """
+    rows, columns = (np.arange(ROWS) + 0.5) / ROWS, (np.arange(COLUMNS) + 0.5) / COLUMNS
+    shown = np.where(found.share > 0, found.share, np.nan)
+    figure = go.Figure(
+        go.Heatmap(
+            x=columns,
+            y=rows,
+            z=shown,
+            customdata=np.round(found.share * found.cases),
+            colorscale=SEEN_ON_BOTH,
+            zmin=0,
+            zmax=max(float(found.share.max()), 0.01),
+            colorbar={"title": {"text": "of cases"}, "tickformat": ".0%", "thickness": 14},
+            hovertemplate="%{customdata} of " + f"{found.cases} cases<br>%{{z:.0%}}<extra></extra>",
+        )
+    )
+    figure.add_contour(
+        x=columns,
+        y=rows,
+        z=found.head,
+        contours={"coloring": "none", "start": 0.5, "end": 0.5, "size": 1},
+        line={"color": QUIET, "width": 2},
+        showscale=False,
+        hoverinfo="skip",
+    )
+    across, down = np.meshgrid(
+        (np.arange(COARSE_COLUMNS) + 0.5) / COARSE_COLUMNS,
+        (np.arange(COARSE_ROWS) + 0.5) / COARSE_ROWS,
+    )
+    # A heat map answers to no selection: points that nobody sees do.
+    figure.add_scatter(
+        x=across.ravel(),
+        y=down.ravel(),
+        mode="markers",
+        marker={"size": 14, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        hoverinfo="skip",
+    )
+    quiet(figure, height=480, showlegend=False)
+    figure.update_xaxes(
+        title={"text": "left to right in the image", "standoff": 0},
+        range=[-0.05, 1.05],
+        constrain="domain",
+        **_EDGES,
+    )
+    figure.update_yaxes(
+        title={"text": "bottom to top in the image", "standoff": 0},
+        range=[1.05, -0.05],
+        scaleanchor="x",
+        scaleratio=ROWS / COLUMNS,
+        **_EDGES,
+    )
+    return selectable(figure, "select")
+
+
+def overlap_table(found: Overlap) -> pd.DataFrame:
+    """Return the numbers of the map: ``row``, ``column`` (0..1 in the head's box) and ``share``."""
+    down, across = np.mgrid[0:ROWS, 0:COLUMNS]
+    return pd.DataFrame(
+        {
+            "row": ((down + 0.5) / ROWS).ravel(),
+            "column": ((across + 0.5) / COLUMNS).ravel(),
+            "share": found.share.ravel(),
+        }
+    )
+
+
+def regions(chosen: Mapping) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Return what is selected in the map, as rectangles of rows and columns, 0..1 in the head's box.
+
+    Args:
+        chosen: what Streamlit returns of the chart: a box as it was drawn, or cells that were clicked.
+    """
+    if boxes := chosen.get("box"):
+        return [(tuple(sorted(box["y"])), tuple(sorted(box["x"]))) for box in boxes]
+    half_row, half_column = 0.5 / COARSE_ROWS, 0.5 / COARSE_COLUMNS
+    return [
+        (
+            (point["y"] - half_row, point["y"] + half_row),
+            (point["x"] - half_column, point["x"] + half_column),
+        )
+        for point in chosen.get("points", [])
+    ]
+
+
+def colour_name(column: str) -> str:
+    """Return what the map calls a column that colours it."""
+    return {"position": "place along the case", "area_px": "tumour area (px)"}.get(column, column)
+
+
+def slice_colour(table: pd.DataFrame, cases: pd.DataFrame, column: str) -> pd.Series:
+    """Return what colours each slice of the map, named as the map calls it.
+
+    Args:
+        table: a row a slice, with what is measured on it.
+        cases: ``case`` and the columns of ``data.csv``, a row a case.
+        column: of one of them; "tumour" says with and without.
+    """
+    if column == "tumour":
+        words = {True: "with tumour", False: "without tumour"}
+        return table["tumour"].map(words, na_action="ignore").astype("str").rename("tumour")
+    if column in table:
+        return table[column].rename(colour_name(column))
+    return table["case"].map(cases.set_index("case")[column]).rename(column)
+
+
+def slice_map(
+    table: pd.DataFrame,
+    colour: pd.Series,
+    chosen: pd.Series,
+    mark: tuple[str, int] | None = None,
+    drag: str = "pan",
+) -> go.Figure:
+    """Return the map of slices: a point a slice, near where they look alike.
+
+    Args:
+        table: ``x``, ``y``, ``case``, ``slice_number`` and ``area_px``, a row a slice.
+        colour: of the same rows: text or few numbers make groups, more numbers a scale; the cases have
+            a hue each. Missing ones are grey.
+        chosen: bool on the same rows; the others are pale.
+        mark: case and slice number of a slice to put a ring around.
+        drag: "pan" lets a click choose a point, "lasso" draws around them.
+    """
+    figure = go.Figure()
+    _add_slices(figure, table[~chosen], "not chosen", {"color": PALE, "size": 5}, legend=False)
+    here, values = table[chosen], colour[chosen]
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > MOST_CATEGORIES:
+        known = values.notna()
+        grey = {"color": QUIET, "size": 6, "symbol": "x-thin-open"}
+        _add_slices(figure, here[~known], "missing", grey)
+        scale = {
+            "color": values[known].astype("float64"),
+            "colorscale": SEEN_ON_BOTH,
+            "colorbar": {"title": {"text": html.escape(str(colour.name))}, "thickness": 14},
+            "size": 6,
+        }
+        _add_slices(figure, here[known], str(colour.name), scale, legend=False)
+    elif colour.name == "case":
+        hues = pd.Series(np.arange(colour.nunique()) * 137.508 % 360, sorted(colour.unique()))
+        shades = [f"hsl({hues[name]:.0f}, 65%, 50%)" for name in values]
+        _add_slices(figure, here, "case", {"color": shades, "size": 6}, legend=False)
+    else:
+        looks = group_looks(values)
+        for name, rows in here.groupby(looks["name"]):
+            marker = {"color": looks.loc[rows.index[0], "colour"], "size": 6}
+            _add_slices(figure, rows, name, marker)
+    if mark is not None:
+        here = table[(table["case"] == mark[0]) & (table["slice_number"] == mark[1])]
+        ring = {"color": "#d55e00", "size": 18, "symbol": "circle-open", "line": {"width": 3}}
+        _add_slices(figure, here, "this slice", ring)
+    quiet(figure, height=520, top=40)
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return selectable(figure, drag)
+
+
+def _add_slices(
+    figure: go.Figure, rows: pd.DataFrame, name: str, marker: dict, legend: bool = True
+) -> None:
+    if rows.empty:
+        return
+    points = figure.add_scatter if len(rows) <= MOST_AS_SVG else figure.add_scattergl
+    area = rows["area_px"].map(lambda px: "no usable mask" if pd.isna(px) else f"tumour {px:,} px")
+    points(
+        x=rows["x"],
+        y=rows["y"],
+        mode="markers",
+        name=html.escape(name),
+        showlegend=legend,
+        marker={"line": {"width": 0}} | marker,
+        customdata=rows[["case", "slice_number"]],
+        text=rows["case"].map(html.escape) + " · slice " + rows["slice_number"].astype("str"),
+        hovertext=area,
+        hovertemplate="%{text}<br>%{hovertext}<extra>%{fullData.name}</extra>",
+    )

@@ -1,0 +1,226 @@
+"""Points and curves of a cohort's measures, the chosen cases in colour before all there are.
+
+A point carries in its ``customdata`` the name of its case.
+"""
+
+import html
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from brainseg.plotting.style import (
+    GROUP_COLOURS,
+    MASK_RGB,
+    NO_TUMOUR_COLOUR,
+    PALE,
+    QUIET,
+    SERIES_COLOUR,
+    quiet,
+    selectable,
+)
+from brainseg.statistics.atlas import INSIDE
+
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
+_OF_TUMOUR = {
+    "with tumour": ("with tumour", MASK_RGB, "circle"),
+    "without tumour": ("without tumour", NO_TUMOUR_COLOUR, "diamond"),
+}
+
+
+def intensities(table: pd.DataFrame) -> go.Figure:
+    """Return how bright the voxels inside and outside of the tumour are, a panel a sequence.
+
+    Args:
+        table: from :func:`brainseg.statistics.atlas.intensity_table`.
+    """
+    sequences = table["sequence"].drop_duplicates().tolist()
+    titles = [
+        f"{name} · {int(rows['cases'].iloc[0])} cases"
+        for name, rows in table.groupby("sequence", sort=False)
+    ]
+    figure = make_subplots(1, len(sequences), subplot_titles=titles, shared_yaxes=True)
+    for panel, sequence in enumerate(sequences, start=1):
+        for place, rows in table[table["sequence"] == sequence].groupby("place", sort=False):
+            inside = place == INSIDE
+            figure.add_scatter(
+                x=(rows["from_level"] + rows["to_level"]) / 2,
+                y=rows["share"],
+                name=place,
+                legendgroup=place,
+                showlegend=panel == 1,
+                mode="lines",
+                # Told apart by the dash too, for who sees no colours.
+                line={
+                    "color": MASK_RGB if inside else NO_TUMOUR_COLOUR,
+                    "width": 2.5,
+                    "dash": "solid" if inside else "dot",
+                },
+                customdata=rows[["from_level", "to_level", "voxels"]],
+                hovertemplate="%{customdata[0]} to %{customdata[1]}: %{y:.1%} of the voxels "
+                "(%{customdata[2]:,})<extra>%{fullData.name}</extra>",
+                row=1,
+                col=panel,
+            )
+    quiet(figure, height=320, top=64)
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(title="intensity as stored", range=[0, 255], showgrid=False)
+    return figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+
+
+def strips(
+    cases: pd.DataFrame, measure: str, group: pd.Series, chosen: pd.Series, title: str
+) -> go.Figure:
+    """Return a point a case, side by side by group, with the median of the chosen in each.
+
+    Args:
+        cases: ``case`` and the measure, a row a case; those without a value are not drawn.
+        measure: the column on the vertical axis.
+        group: of the same rows; missing ones are a group of their own.
+        chosen: bool on the same rows; the others are pale.
+        title: of the vertical axis, with the unit.
+    """
+    names = group.astype("str").fillna("missing")
+    order = sorted(names.unique(), key=_last)
+    known = cases[measure].notna()
+    spread = pd.Series(0.0, index=cases.index)
+    figure, ticks = go.Figure(), []
+    for place, name in enumerate(order):
+        here = known & (names == name)
+        colour = QUIET if name == "missing" else SERIES_COLOUR
+        # Before the chosen are told apart, so that a point stays where it is.
+        spread[here] = place + _spread(int(here.sum()))
+        for front, rows in ((False, cases[here & ~chosen]), (True, cases[here & chosen])):
+            figure.add_scatter(
+                x=spread[rows.index],
+                y=rows[measure].astype("float64"),
+                mode="markers",
+                marker={"size": 8, "color": colour if front else PALE},
+                customdata=rows[["case"]],
+                text=rows["case"].map(html.escape),
+                hovertemplate="%{text}<br>%{y:,.4~r}<extra></extra>",
+            )
+        picked = cases.loc[here & chosen, measure].astype("float64")
+        if len(picked):
+            figure.add_scatter(
+                x=[place - 0.32, place + 0.32],
+                y=[picked.median()] * 2,
+                mode="lines",
+                line={"color": MASK_RGB, "width": 3},
+                hovertemplate=f"median of {len(picked)}: %{{y:,.4~r}}<extra></extra>",
+            )
+        ticks.append(f"{html.escape(name)}<br>n {len(picked)}")
+    quiet(figure, height=340, showlegend=False)
+    figure.update_xaxes(
+        tickvals=list(range(len(order))),
+        ticktext=ticks,
+        title=html.escape(str(group.name)),
+        range=[-0.6, len(order) - 0.4],
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_yaxes(title=title, rangemode="tozero", tickformat=",.6~r")
+    return selectable(figure, "select")
+
+
+def scatter(
+    cases: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], chosen: pd.Series, group: pd.Series
+) -> go.Figure:
+    """Return a point a case by two measures, coloured by group.
+
+    Args:
+        cases: ``case`` and both measures, a row a case; those without both are not drawn.
+        x: column and title of the horizontal axis.
+        y: column and title of the vertical axis.
+        chosen: bool on the same rows; the others are pale.
+        group: of the same rows; missing ones are a group of their own.
+    """
+    known = cases[x[0]].notna() & cases[y[0]].notna()
+    figure = go.Figure()
+    looks = group_looks(group)
+    names = looks["name"]
+    parts = [(None, known & ~chosen)]
+    parts += [
+        (name, known & chosen & (names == name)) for name in sorted(names.unique(), key=_last)
+    ]
+    for name, here in parts:
+        rows = cases[here]
+        figure.add_scatter(
+            x=rows[x[0]].astype("float64"),
+            y=rows[y[0]].astype("float64"),
+            mode="markers",
+            name="not chosen" if name is None else html.escape(name),
+            showlegend=name is not None and bool(len(rows)),
+            marker={
+                "size": 9,
+                "color": PALE if name is None else looks.loc[names == name, "colour"].iloc[0],
+                "symbol": "circle" if name is None else looks.loc[names == name, "symbol"].iloc[0],
+            },
+            customdata=rows[["case"]],
+            text=rows["case"].map(html.escape),
+            hovertemplate="%{text}<br>%{x:,.4~r}; %{y:,.4~r}<extra>%{fullData.name}</extra>",
+        )
+    quiet(figure, height=440, top=40)
+    figure.update_xaxes(title=html.escape(x[1]), tickformat=",.6~r")
+    figure.update_yaxes(title=html.escape(y[1]), tickformat=",.6~r")
+    return selectable(figure, "select")
+
+
+def inside_and_outside(
+    cases: pd.DataFrame, inside: str, outside: str, chosen: pd.Series, group: pd.Series
+) -> go.Figure:
+    """Return a point a case: mean intensity of the tumour against that of the rest of the head.
+
+    Args:
+        cases: ``case`` and both columns (0..255).
+        inside: the column of the tumour.
+        outside: the column of the head without it.
+        chosen: bool on the same rows.
+        group: of the same rows; gives the colour.
+    """
+    figure = scatter(
+        cases, (outside, "outside the tumour"), (inside, "inside the tumour"), chosen, group
+    )
+    ends = [max(1.0, cases[name].fillna(0).max()) for name in (outside, inside)]
+    figure.add_scatter(
+        x=[0, min(ends)],
+        y=[0, min(ends)],
+        mode="lines",
+        line={"color": QUIET, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_xaxes(range=[0, 1.05 * ends[0]])
+    return figure.update_yaxes(range=[0, 1.05 * ends[1]])
+
+
+def group_looks(group: pd.Series) -> pd.DataFrame:
+    """Return ``name``, ``colour`` and ``symbol`` of each row: the commonest groups have their own.
+
+    Args:
+        group: missing ones are a group of their own, in grey.
+    """
+    names = group.astype("str")
+    common = names.value_counts().index[: len(GROUP_COLOURS) - 1].sort_values()
+    looks = {
+        name: (name, GROUP_COLOURS[place], _SYMBOLS[place]) for place, name in enumerate(common)
+    } | _OF_TUMOUR
+    rows = [
+        ("missing", GROUP_COLOURS[-1], "x")
+        if pd.isna(name)
+        else looks.get(name, ("other", GROUP_COLOURS[-1], "circle"))
+        for name in names
+    ]
+    return pd.DataFrame(rows, columns=["name", "colour", "symbol"], index=group.index)
+
+
+def _last(name: str) -> tuple[bool, str]:
+    """Return what sorts groups: by name, those that are no group behind the others."""
+    return name in ("missing", "other"), name
+
+
+def _spread(many: int) -> np.ndarray:
+    """Return places in -0.3..0.3 that keep points side by side apart, the same every time."""
+    golden = (np.sqrt(5) - 1) / 2
+    return 0.6 * ((np.arange(many) * golden + 0.5) % 1) - 0.3

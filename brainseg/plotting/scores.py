@@ -1,0 +1,357 @@
+"""Charts of scores; as in :mod:`brainseg.plotting.style`, without Streamlit."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from brainseg.evaluation.leakage import BY_PATIENT, BY_SLICE
+from brainseg.metrics import CURVE_BINS
+from brainseg.models import HELD_OUT, NEW, SEEN
+from brainseg.plotting.style import LEGEND_ON_TOP, MASK_RGB, QUIET, SERIES_COLOUR, clickable
+
+RELATION_COLOURS = {HELD_OUT: "#009e73", NEW: SERIES_COLOUR, SEEN: QUIET}
+"""Of what a model knows of a case; see :class:`brainseg.models.Standing`."""
+
+SECOND_COLOUR = "#e69f00"
+BETTER, WORSE = "#009e73", "#d55e00"
+
+MOST_NAMED = 30
+ROW_PX = 24
+
+
+def by_case(
+    scores: pd.DataFrame, metric: str, label: str, mean: tuple[float, float, float] | None
+) -> go.Figure:
+    """Return a bar a case, in the order given.
+
+    Args:
+        scores: ``case``, ``relation`` and the metric (0..1), a row a case.
+        metric: the column that is drawn.
+        label: what the metric is called.
+        mean: of the cases that count, with the bounds of its interval: a line in a band; or None.
+    """
+    figure = go.Figure()
+    for relation, rows in scores.groupby("relation", sort=True):
+        figure.add_bar(
+            x=rows["case"].map(html.escape),
+            y=rows[metric],
+            customdata=rows["case"],
+            marker={"color": RELATION_COLOURS[relation], "line": {"width": 0}},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.5}},
+            hovertemplate=f"%{{x}}: {label} %{{y:.3f}}<extra>{relation}</extra>",
+            name=relation,
+        )
+    if mean is not None:
+        value, low, high = mean
+        figure.add_hrect(low, high, fillcolor=MASK_RGB, opacity=0.18, line_width=0, layer="above")
+        figure.add_hline(
+            value,
+            line={"color": MASK_RGB, "width": 2, "dash": "dot"},
+        )
+    # Names of more cases than this would cover each other; hovering tells them.
+    named = len(scores) <= MOST_NAMED
+    figure.update_xaxes(
+        categoryorder="array",
+        categoryarray=scores["case"].map(html.escape).tolist(),
+        showticklabels=named,
+        tickangle=-50,
+        title=None if named else f"{len(scores)} cases, from the lowest to the highest",
+    )
+    figure.update_yaxes(title=f"{label} of the case", range=[0, 1.04])
+    return clickable(figure, 380, bargap=0.15, **LEGEND_ON_TOP)
+
+
+def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
+    """Return a metric against tumour volume, a point a case; the axis is logarithmic.
+
+    Args:
+        scores: ``case``, ``relation``, ``institution``, ``tumour_vx`` (above 0) and the metric.
+        metric: the column that is drawn.
+        label: what the metric is called.
+    """
+    figure = go.Figure()
+    for relation, rows in scores.groupby("relation", sort=True):
+        figure.add_scatter(
+            x=rows["tumour_vx"],
+            y=rows[metric],
+            customdata=rows["case"],
+            text=rows["case"].map(html.escape),
+            mode="markers",
+            marker={"size": 10, "color": RELATION_COLOURS[relation]},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.5}},
+            hovertemplate=f"%{{text}}: {label} %{{y:.3f}}, %{{x:,}} voxels<extra>{relation}</extra>",
+            name=relation,
+        )
+    figure.update_xaxes(title="tumour volume (voxels, log scale)", type="log")
+    figure.update_xaxes(dtick="D2", tickformat=",")
+    figure.update_yaxes(title=f"{label} of the case", range=[0, 1.04])
+    return clickable(figure, 380, **LEGEND_ON_TOP)
+
+
+def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
+    """Return the mean of each group with its interval, a row a group, traits one below the other.
+
+    Args:
+        groups: of :func:`brainseg.evaluation.by_group`.
+        overall: the mean over all cases, a line.
+        label: what the metric is called.
+    """
+    known = groups["low"].notna()
+    names = pd.DataFrame(
+        {
+            "trait": groups["trait"].map(html.escape),
+            "group": [f"{html.escape(row.group)} (n = {row.cases})" for row in groups.itertuples()],
+        }
+    )
+    figure = go.Figure(
+        go.Scatter(
+            x=groups["mean"],
+            y=names.T.to_numpy().tolist(),
+            mode="markers",
+            marker={
+                "size": 10,
+                "color": SERIES_COLOUR,
+                "symbol": ["circle" if there else "circle-open" for there in known],
+            },
+            customdata=[
+                f"95 % interval {row.low:.3f} to {row.high:.3f}" if there else "no interval"
+                for row, there in zip(groups.itertuples(), known, strict=True)
+            ],
+            hovertemplate="%{x:.3f}, %{customdata}<extra></extra>",
+        )
+    )
+    # Error bars would be drawn for groups without an interval too, with a length of 0.
+    for row, place in zip(groups[known].itertuples(), names[known].itertuples(), strict=True):
+        figure.add_scatter(
+            x=[row.low, row.high],
+            y=[[place.trait] * 2, [place.group] * 2],
+            mode="lines",
+            line={"color": SERIES_COLOUR, "width": 2},
+            hoverinfo="skip",
+        )
+    figure.add_vline(overall, line={"color": MASK_RGB, "width": 2, "dash": "dot"})
+    figure.update_xaxes(title=f"mean {label}; dotted: all cases", range=[0, 1.02], dtick=0.2)
+    figure.update_yaxes(
+        showdividers=True,
+        dividercolor=QUIET,
+        ticklabeloverflow="allow",
+        autorange="reversed",
+    )
+    return figure.update_layout(
+        height=90 + ROW_PX * len(groups),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=False,
+        dragmode=False,
+    )
+
+
+def reliability(curve: pd.DataFrame) -> go.Figure:
+    """Return how often voxels of each probability are tumour, over how many voxels there are.
+
+    Args:
+        curve: of :attr:`brainseg.evaluation.Calibration.curve`.
+    """
+    figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.04)
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": QUIET, "dash": "dot"},
+        hoverinfo="skip",
+        name="perfect",
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=curve["probability"],
+        y=curve["tumour"],
+        mode="lines+markers",
+        line={"color": SERIES_COLOUR, "width": 2},
+        marker={"size": 9},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": curve["high"] - curve["tumour"],
+            "arrayminus": curve["tumour"] - curve["low"],
+            "color": SERIES_COLOUR,
+            "thickness": 1.5,
+        },
+        hovertemplate="probability %{x:.2f}: %{y:.1%} are tumour<extra></extra>",
+        name="this model, with 95 % intervals",
+        row=1,
+        col=1,
+    )
+    figure.add_bar(
+        x=(curve["from"] + curve["to"]) / 2,
+        y=curve["voxels"],
+        width=0.9 / CURVE_BINS,
+        marker={"color": QUIET, "line": {"width": 0}},
+        hovertemplate="%{y:,} voxels<extra></extra>",
+        showlegend=False,
+        row=2,
+        col=1,
+    )
+    figure.update_yaxes(title="share that is tumour", range=[0, 1.02], row=1, col=1)
+    figure.update_yaxes(title="voxels (log)", type="log", nticks=4, row=2, col=1)
+    figure.update_xaxes(range=[0, 1.02])
+    figure.update_xaxes(title="predicted probability", row=2, col=1)
+    return clickable(figure, 440, **LEGEND_ON_TOP)
+
+
+def dice_at_thresholds(curve: pd.DataFrame, thresholds: Sequence[float]) -> go.Figure:
+    """Return the mean Dice by case at each threshold, with the model's own as lines.
+
+    Args:
+        curve: of :func:`brainseg.evaluation.dice_at_thresholds`.
+        thresholds: those of the model's folds.
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=curve["threshold"],
+            y=curve["dice"],
+            mode="lines",
+            line={"color": SERIES_COLOUR, "width": 2},
+            hovertemplate="threshold %{x:.2f}: mean Dice %{y:.3f}<extra></extra>",
+        )
+    )
+    for threshold in thresholds:
+        figure.add_vline(
+            threshold,
+            line={"color": MASK_RGB, "width": 2, "dash": "dot"},
+            annotation={
+                "text": f"{threshold:g}",
+                "xanchor": "left",
+                "y": 0,
+                "yanchor": "bottom",
+            },
+        )
+    figure.update_xaxes(title="threshold", range=[0, 1])
+    figure.update_yaxes(title="mean Dice by case", range=[0, 1.02])
+    return clickable(figure, 440, showlegend=False)
+
+
+def comparison(cases: pd.DataFrame, first: str, second: str, label: str) -> go.Figure:
+    """Return both models on each case, joined by a line in the colour of who is better.
+
+    Args:
+        cases: of :attr:`brainseg.evaluation.Comparison.cases`; its order is kept.
+        first: the first model's name.
+        second: the second's.
+        label: what the metric is called.
+    """
+    names = cases["case"].map(html.escape)
+    figure = go.Figure()
+    for name, colour, chosen in (
+        (f"{html.escape(second)} is better", BETTER, cases["difference"] > 0),
+        (f"{html.escape(first)} is better", WORSE, cases["difference"] < 0),
+    ):
+        rows = cases[chosen]
+        gaps = np.full(len(rows), None)
+        figure.add_scatter(
+            x=np.column_stack([rows["first"], rows["second"], gaps]).ravel(),
+            y=np.repeat(names[chosen].to_numpy(object), 3),
+            mode="lines",
+            line={"color": colour, "width": 3},
+            hoverinfo="skip",
+            name=name,
+        )
+    for name, column, colour, symbol in (
+        (first, "first", SERIES_COLOUR, "circle"),
+        (second, "second", SECOND_COLOUR, "diamond"),
+    ):
+        figure.add_scatter(
+            x=cases[column],
+            y=names,
+            customdata=cases["case"],
+            mode="markers",
+            marker={"size": 9, "color": colour, "symbol": symbol},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.6}},
+            hovertemplate=f"%{{y}}: {label} %{{x:.3f}}<extra>{html.escape(name)}</extra>",
+            name=html.escape(name),
+        )
+    figure.update_xaxes(title=f"{label} of the case", range=[0, 1.02])
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=names.tolist()[::-1],
+        showticklabels=len(cases) <= 2 * MOST_NAMED,
+    )
+    height = 130 + (ROW_PX - 6) * len(cases) if len(cases) <= 2 * MOST_NAMED else 700
+    return clickable(figure, height, **LEGEND_ON_TOP)
+
+
+def conventions(rules: pd.DataFrame, interval: tuple[float, float]) -> go.Figure:
+    """Return the mean Dice under each rule of counting, beside the first, which counts honestly.
+
+    Args:
+        rules: of :func:`brainseg.evaluation.conventions`.
+        interval: 95 % interval of the first row's figure, a band.
+    """
+    rows = rules[rules["dice"].notna()].iloc[::-1]
+    is_ours = rows["rule"] == rules["rule"].iloc[0]
+    figure = go.Figure(
+        go.Bar(
+            x=rows["dice"],
+            y=rows["rule"],
+            orientation="h",
+            marker={
+                "color": [SERIES_COLOUR if ours else QUIET for ours in is_ours],
+                "line": {"width": 0},
+            },
+            text=[
+                f"{row.dice:.3f}"
+                if ours
+                else f"{row.dice:.3f} ({row.difference:+.3f})".replace("-", "−")
+                for row, ours in zip(rows.itertuples(), is_ours, strict=True)
+            ],
+            textposition="inside",
+            insidetextanchor="start",
+            insidetextfont={
+                "color": ["#ffffff" if ours else "#10151b" for ours in is_ours],
+                "size": 13,
+            },
+            customdata=[f"{row.n:,} {row.unit}" for row in rows.itertuples()],
+            hovertemplate="%{y}: %{x:.3f}, %{customdata}<extra></extra>",
+        )
+    )
+    figure.add_vrect(*interval, fillcolor=MASK_RGB, opacity=0.18, line_width=0, layer="above")
+    figure.add_vline(rules["dice"].iloc[0], line={"color": MASK_RGB, "width": 2, "dash": "dot"})
+    figure.update_xaxes(title="mean Dice of the same predictions", range=[0, 1.02], dtick=0.2)
+    return clickable(figure, 90 + 34 * len(rows), showlegend=False, bargap=0.3)
+
+
+def two_splits(rules: pd.DataFrame) -> go.Figure:
+    """Return the mean Dice of a split by patient and of a split by slice under each rule of counting.
+
+    Args:
+        rules: of :attr:`brainseg.evaluation.Leakage.table`.
+    """
+    rows = rules.iloc[::-1]
+    figure = go.Figure()
+    # The last trace is drawn on top of its group.
+    for column, name, colour, text_colour in (
+        ("by_slice", BY_SLICE, SECOND_COLOUR, "#10151b"),
+        ("by_patient", BY_PATIENT, SERIES_COLOUR, "#ffffff"),
+    ):
+        figure.add_bar(
+            x=rows[column],
+            y=rows["rule"],
+            orientation="h",
+            name=name,
+            marker={"color": colour, "line": {"width": 0}},
+            text=[f"{value:.3f}" for value in rows[column]],
+            textposition="inside",
+            insidetextanchor="start",
+            insidetextfont={"color": text_colour, "size": 13},
+            customdata=[f"{row.n:,} {row.unit}" for row in rows.itertuples()],
+            hovertemplate=f"%{{y}}: %{{x:.3f}}, %{{customdata}}<extra>{name}</extra>",
+        )
+    figure.update_xaxes(title="mean Dice of the same network", range=[0, 1.02], dtick=0.2)
+    figure.update_layout(barmode="group", legend_traceorder="reversed")
+    return clickable(figure, 110 + 62 * len(rows), bargap=0.25, **LEGEND_ON_TOP)

@@ -1,0 +1,152 @@
+"""What a review is of, and reviews as a table: the manual mask of a case, or a model's prediction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from brainseg.errors import ReviewError
+from brainseg.models.exposure import fold_words
+
+MASK, PREDICTION = "mask", "prediction"
+
+COLUMNS = (
+    "case",
+    "reader",
+    "subject",
+    "model",
+    "threshold",
+    "folds",
+    "state",
+    "comment",
+    "changed_at",
+    "mask_changed",
+    "model_digest",
+)
+"""Of a table of reviews. ``subject`` is :data:`MASK` or :data:`PREDICTION`; ``model``, ``threshold``
+(0..1), ``folds`` and ``model_digest`` are missing for a mask. ``changed_at`` is UTC. ``mask_changed``
+says that a mask of the case has changed since the review; it is missing for a prediction."""
+
+MASK_WORDS = "manual mask"
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class ReviewedPrediction:
+    """The prediction that a review is of.
+
+    Attributes:
+        model: the model's name.
+        digest: of the model's manifest; see :attr:`brainseg.models.Model.digest`.
+        folds: numbers of the folds whose mean probability was shown.
+        threshold: a probability of at least this was shown as tumour, between 0 and 1; kept to four
+            decimals.
+    """
+
+    model: str
+    digest: str
+    folds: tuple[int, ...]
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not (self.model and self.digest and self.folds):
+            raise ReviewError(
+                "the model, its digest or its folds are missing: a review of a prediction names all "
+                "three."
+            )
+        threshold = round(float(self.threshold), _DECIMALS)
+        if not 0 < threshold < 1:
+            raise ReviewError(
+                f"the threshold is {self.threshold:g}, but must lie between 0 and 1: choose another."
+            )
+        object.__setattr__(self, "threshold", threshold)
+
+    @property
+    def words(self) -> str:
+        """Return “prediction of lgg-unet at threshold 0.5”."""
+        return prediction_words(self.model, self.threshold)
+
+    @property
+    def folds_text(self) -> str:
+        """Return the folds as they are stored: “0, 1, 2”."""
+        return ", ".join(map(str, self.folds))
+
+
+class Row(NamedTuple):
+    """One review as the database holds it; what only a prediction has is None for a mask.
+
+    The model's fields are of :class:`ReviewedPrediction`; ``masks`` is the fingerprint of the case's
+    masks when the review was given.
+    """
+
+    case: str
+    images: str
+    reader: str
+    state: str
+    comment: str
+    changed_at: str
+    masks: str | None
+    model: str | None
+    model_digest: str | None
+    folds: str | None
+    threshold: float | None
+
+
+def prediction_words(model: str, threshold: float) -> str:
+    """Return what a review of a prediction is of: “prediction of lgg-unet at threshold 0.5”."""
+    return f"prediction of {model} at threshold {threshold:g}"
+
+
+def subject_words(review: object) -> str:
+    """Return what a review is of, for a row of :func:`as_table` from ``itertuples`` or ``iloc``."""
+    if review.subject == MASK:
+        return MASK_WORDS
+    return prediction_words(review.model, review.threshold)
+
+
+def subject_words_with_folds(review: object) -> str:
+    """Return :func:`subject_words`, for a prediction with the folds that made it."""
+    if review.subject == MASK:
+        return MASK_WORDS
+    folds = fold_words(tuple(map(int, review.folds.split(", "))))
+    return f"{subject_words(review)} ({folds})"
+
+
+def as_table(
+    rows: list[Row], known: Mapping[tuple[str, str], str], cases: list[str]
+) -> pd.DataFrame:
+    """Return reviews with :data:`COLUMNS`, by case, reader and subject; the mask comes first.
+
+    Args:
+        rows: of the database.
+        known: the fingerprint of the masks by case and fingerprint of the images; of other images,
+            ``mask_changed`` is missing.
+        cases: the cohort's cases, in its order.
+    """
+    place = {name: i for i, name in enumerate(cases)}
+    ordered = sorted(
+        rows,
+        key=lambda row: (
+            *(place[row.case], row.reader, row.images),
+            *(row.model or "", row.model_digest or "", row.folds or "", row.threshold or 0),
+        ),
+    )
+    table = pd.DataFrame(
+        [_shown(row, known.get((row.case, row.images))) for row in ordered], columns=list(COLUMNS)
+    )
+    table["changed_at"] = pd.to_datetime(table["changed_at"], utc=True).astype("datetime64[s, UTC]")
+    text = ("case", "reader", "subject", "model", "folds", "state", "comment", "model_digest")
+    return table.astype(
+        dict.fromkeys(text, "str") | {"threshold": "Float64", "mask_changed": "boolean"}
+    )
+
+
+def _shown(row: Row, masks: str | None) -> dict[str, object]:
+    of_mask = row.model is None
+    shown = {name: getattr(row, name) for name in COLUMNS if name in Row._fields}
+    return shown | {
+        "subject": MASK if of_mask else PREDICTION,
+        "mask_changed": row.masks != masks if of_mask and masks is not None else None,
+    }

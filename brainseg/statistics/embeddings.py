@@ -1,0 +1,272 @@
+"""Similar slices: what a slice looks like as a row of numbers, its neighbours, and a map of them all.
+
+Two descriptions are known. :data:`IMAGE` needs nothing but the files: a coarse picture of FLAIR in the
+head's box, and how it differs from its mirror image, for a tumour breaks the head's symmetry. The other
+one is what a model's network holds deep inside. Both are computed once a cohort and kept.
+"""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort import Case, Cohort
+from brainseg.cohort.head import bright_end, head_box, head_masks, in_box
+from brainseg.cohort.index import Progress
+from brainseg.errors import BrainsegError, CohortError
+from brainseg.models import Model
+from brainseg.storage.arrays import keep_arrays, read_arrays
+from brainseg.volume import FLAIR
+
+IMAGE = "image"
+"""The description that needs no model."""
+
+VERSION = 2
+"""Changes when the same slice gets other numbers, so that kept ones are computed again."""
+
+CELLS = 8
+"""The head's box is cut into this many rows and columns."""
+
+MIRROR_WEIGHT = 2.0
+"""How much the difference to the mirror image counts beside the picture itself. Among 1, 1.4 and 2 the
+best on one half of the patients of the LGG cohort; benchmarks/features.py measures it on the other."""
+
+MOST_FOR_TSNE = 20_000
+"""Above this many slices the map is PCA's: t-SNE takes 7 s for 3,101 and grows faster than they do."""
+
+TSNE_STEPS = 500
+PRINCIPAL = 32
+
+
+@dataclass(frozen=True)
+class Features:
+    """The slices of a cohort that can be read, as numbers.
+
+    Attributes:
+        source: :data:`IMAGE`, or the name of the model whose network it is of.
+        cases: (n,) str, the case of each slice.
+        slice_numbers: (n,) int64.
+        vectors: (n, d) float32; near in Euclidean distance means alike.
+        places: (n, 2) float32, where each slice stands on the map; axes without a unit.
+        method: how the map was made, "t-SNE" or "PCA".
+        seen: the cases whose patients the model learned from; of those it knows the masks.
+    """
+
+    source: str
+    cases: np.ndarray
+    slice_numbers: np.ndarray
+    vectors: np.ndarray
+    places: np.ndarray
+    method: str
+    seen: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @cached_property
+    def row_of(self) -> dict[tuple[str, int], int]:
+        """Return the row of each (case, slice_number)."""
+        keys = zip(self.cases.tolist(), self.slice_numbers.tolist(), strict=True)
+        return {key: row for row, key in enumerate(keys)}
+
+    def table(self) -> pd.DataFrame:
+        """Return the map: ``case`` (str), ``slice_number`` (int64), ``x``, ``y`` (float32)."""
+        return pd.DataFrame(
+            {
+                "case": pd.Series(self.cases, dtype="str"),
+                "slice_number": self.slice_numbers,
+                "x": self.places[:, 0],
+                "y": self.places[:, 1],
+            }
+        )
+
+
+def describe_images(cohort: Cohort, progress: Progress | None = None) -> Features:
+    """Return the description that the images alone give; it looks at no mask.
+
+    A slice is 8 x 8 means of FLAIR in the case's head box, in shares of the case's bright end, and the
+    differences of the left half of those cells to their mirror images: 96 numbers.
+
+    Args:
+        cohort: the open cohort.
+        progress: called with (slices described, slices to describe).
+
+    Raises:
+        CohortError: no slice can be read, or a file has changed since the cohort was indexed.
+    """
+    return _described(cohort, IMAGE, _of_images, progress)
+
+
+def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None = None) -> Features:
+    """Return the description that a model's network gives: the largest value of each feature.
+
+    All slices pass through the network of the model's first fold, for the features of two networks are
+    not comparable. It has learned from the masks of its training cases: :attr:`Features.seen`.
+
+    Raises:
+        CohortError: as for :func:`describe_images`.
+        ModelError: the model cannot be opened, or its network has no layer to describe by.
+    """
+    # Keras comes with the engine, and pages that only look at kept features open without it.
+    from brainseg.models.engines import load_engine
+    from brainseg.preprocessing import prepare
+
+    record = model.folds[0]
+    engine = load_engine(model, record.number)
+
+    def of_case(case: Case) -> np.ndarray:
+        return engine.description(prepare(case.volume(), model.preprocessing)).max(axis=(1, 2))
+
+    known = {*record.trained_on, *record.selected_on}
+    seen = tuple(name for name in cohort.cases if name in known)
+    return _described(cohort, model.name, of_case, progress, seen)
+
+
+def keep(features: Features, cohort: Cohort, model: Model | None = None) -> Path:
+    """Keep features beside the cohort's index and return the file.
+
+    Args:
+        features: of this cohort.
+        cohort: the open cohort.
+        model: whose they are; None for :data:`IMAGE`.
+
+    Raises:
+        BrainsegError: the file cannot be written.
+    """
+    path = _path(cohort, model)
+    about = _about(model) | {"method": features.method, "seen": list(features.seen)}
+    keep_arrays(
+        path,
+        about,
+        cases=features.cases,
+        slice_numbers=features.slice_numbers,
+        vectors=features.vectors,
+        places=features.places,
+    )
+    return path
+
+
+def describe_and_keep(cohort: Cohort, progress: Progress | None = None) -> Features:
+    """Return :func:`describe_images` of a cohort, kept where the folder for that can be written."""
+    features = describe_images(cohort, progress)
+    # What cannot be kept is computed again at the next start: no reason not to show it now.
+    with suppress(BrainsegError):
+        keep(features, cohort)
+    return features
+
+
+def kept(cohort: Cohort, model: Model | None = None) -> Features | None:
+    """Return the features that were kept of this cohort, or None where there are none to use."""
+    found = read_arrays(_path(cohort, model), _about(model))
+    if found is None:
+        return None
+    about, arrays = found
+    return Features(
+        source=about["source"], method=about["method"], seen=tuple(about["seen"]), **arrays
+    )
+
+
+def project(vectors: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return a place on a map for each row, and how the map was made.
+
+    t-SNE (van der Maaten and Hinton 2008) of the first 32 principal components keeps neighbours
+    together: trustworthiness (Venna and Kaski 2001) 0.98 against PCA's 0.81 on the 3,101 slices of the
+    LGG cohort, in 7 s. Distances between groups on its map mean nothing.
+
+    Args:
+        vectors: (n, d) float32.
+
+    Returns:
+        (n, 2) float32, and "t-SNE" or, for very few and very many rows, "PCA".
+    """
+    # It takes a second to import, and only this needs it.
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    many, width = vectors.shape
+    # From the first row and not from the mean, whose rounding would tell equal rows apart: t-SNE of rows
+    # without any difference ends the process with a segmentation fault (scikit-learn 1.9).
+    apart = vectors - vectors[0]
+    if min(many, width) < 3 or not apart.any():
+        flat = np.zeros((many, 2), np.float32)
+        flat[:, : min(width, 2)] = apart[:, :2]
+        return flat, "PCA"
+    apart /= np.abs(apart).max()
+    if not 10 <= many <= MOST_FOR_TSNE:
+        return PCA(2, random_state=0).fit_transform(apart).astype(np.float32), "PCA"
+    principal = PCA(min(PRINCIPAL, many, width), random_state=0).fit_transform(apart)
+    perplexity = min(30.0, (many - 1) / 3)
+    tsne = TSNE(2, perplexity=perplexity, max_iter=TSNE_STEPS, init="pca", random_state=0)
+    # Its threads wait by turning: beside a training on two processors, two took 26 s and one takes 7.
+    with threadpool_limits(1):
+        return tsne.fit_transform(principal).astype(np.float32), "t-SNE"
+
+
+def _described(
+    cohort: Cohort,
+    source: str,
+    describe,
+    progress: Progress | None,
+    seen: tuple[str, ...] = (),
+) -> Features:
+    names, numbers, parts = [], [], []
+    for case, rows in _by_case(cohort, describe, progress, in_parallel=source == IMAGE):
+        readable = case.readable["slice_number"].to_numpy("int64")
+        names += [case.name] * len(readable)
+        numbers.append(readable)
+        parts.append(rows.astype(np.float32))
+    if not parts:
+        raise CohortError(
+            "No slice of this cohort can be read, so there is nothing to compare: `brainseg check` "
+            "says why."
+        )
+    vectors = np.concatenate(parts)
+    places, method = project(vectors)
+    return Features(source, np.array(names), np.concatenate(numbers), vectors, places, method, seen)
+
+
+def _by_case(
+    cohort: Cohort, describe, progress: Progress | None, in_parallel: bool
+) -> Iterator[tuple[Case, np.ndarray]]:
+    """Yield each case that can be read with what was made of it, in the order of the cohort."""
+    cases = [case for case in map(cohort.case, cohort.cases) if len(case.readable)]
+    total, done = sum(len(case.readable) for case in cases), 0
+    if progress:
+        progress(0, total)
+    # A network uses all processors by itself.
+    with ThreadPoolExecutor(None if in_parallel else 1) as pool:
+        for case, rows in zip(cases, pool.map(describe, cases), strict=True):
+            done += len(rows)
+            if progress:
+                progress(done, total)
+            yield case, rows
+
+
+def _of_images(case: Case) -> np.ndarray:
+    volume = case.volume()
+    box = head_box(head_masks(volume))
+    cells = in_box(volume.sequence(FLAIR), box, CELLS, CELLS) / max(1, bright_end(volume))
+    mirrored = (cells - cells[:, :, ::-1])[:, :, : CELLS // 2]
+    both = cells.reshape(len(cells), -1), MIRROR_WEIGHT * mirrored.reshape(len(cells), -1)
+    return np.concatenate(both, axis=1)
+
+
+def _about(model: Model | None) -> dict:
+    return {
+        "version": VERSION,
+        "source": IMAGE if model is None else model.name,
+        "digest": None if model is None else model.digest,
+    }
+
+
+def _path(cohort: Cohort, model: Model | None) -> Path:
+    # A model may be named like the images' own description, so its file says that it is a model's.
+    name = IMAGE if model is None else f"model-{re.sub(r'[^A-Za-z0-9_-]', '_', model.name)}"
+    return cohort.home / "features" / f"{name}.npz"

@@ -1,0 +1,133 @@
+"""A training's life: one at a time, begun or gone on with, and its end written down, whatever it is."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from brainseg.cohort import Cohort
+from brainseg.cohort.splits import Fold, make_folds
+from brainseg.errors import BrainsegError, RunError
+from brainseg.storage import home, locking
+from brainseg.training.config import TrainingConfig
+from brainseg.training.provenance import about
+from brainseg.training.runs import ACTIVE, Run, refuse_finished
+from brainseg.training.stopping import Stopped, StopRequest
+
+Report = Callable[[dict], None]
+"""Called after each epoch with the run's status, the epoch's line of the history, ``seconds_left``."""
+
+LONGEST_MESSAGE = 600
+
+
+def new_run(config: TrainingConfig, runs: Path) -> Run:
+    """Return a run that is ready to be trained: its settings, its fold, and what it is made with.
+
+    Args:
+        config: the settings.
+        runs: the folder that gets the run.
+
+    Raises:
+        CohortError: the data cannot be used, or holds too few patients.
+        RunError: the run's folder cannot be made.
+    """
+    cohort = Cohort.open(config.data)
+    fold = make_folds(cohort.slices, config.folds, config.seed)[config.fold]
+    settings = asdict(replace(config, data=str(cohort.root)))
+    return Run.create(runs, config.name, settings, asdict(fold), about(cohort))
+
+
+def train(run: Run, report: Report | None = None) -> Run:
+    """Train a new run, or go on with one after what it has kept, and return it.
+
+    The weights kept are those of the epoch with the best mean Dice by case on the cases that select;
+    the held-out cases are not even read. One training at a time has the machine.
+
+    Args:
+        run: see :func:`new_run`.
+        report: called after each epoch.
+
+    Raises:
+        CohortError: the data cannot be used.
+        RunError: another training is running, the loss became invalid, the disk is full, or the run
+            cannot be gone on with. The status says so, and what was kept before stands.
+    """
+    with _only_one(run):
+        stop = StopRequest(run)
+        before = run.status()
+        run.set_process()
+        try:
+            _tell_beginning(run, before)
+            with stop.listening():
+                _fit(run, stop, report)
+        except BaseException as error:
+            _tell_end(run, error)
+            if not isinstance(error, Stopped):
+                raise
+    return run
+
+
+@contextmanager
+def _only_one(run: Run) -> Iterator[None]:
+    """Hold the lock of this user's trainings."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locking.held(lock_path(), str(run.path.resolve())))
+        except locking.Taken as taken:
+            raise RunError(
+                f"{Path(str(taken)).name or 'another run'} is being trained, and one training at a "
+                "time has the machine: wait until it has ended, or stop it."
+            ) from taken
+        yield
+
+
+def lock_path() -> Path:
+    """Return the file whose lock a training holds; its text is the run's folder."""
+    return home() / "training.lock"
+
+
+def _tell_beginning(run: Run, before: dict) -> None:
+    refuse_finished(run)
+    begun = not run.events().empty or not run.history().empty
+    if begun and before["state"] in ACTIVE:
+        run.add_event("killed", before["epoch"], at=before["updated_at"])
+    run.add_event("resumed" if begun else "started", before["epoch"])
+    run.set_status("starting", **_facts_of(before))
+
+
+def _tell_end(run: Run, error: BaseException) -> None:
+    """Write down why a training ended before its time; on a full disk that may not be possible."""
+    stopped = isinstance(error, Stopped | KeyboardInterrupt)
+    message = "stopped: resume to go on" if stopped else str(error) or type(error).__name__
+    with contextlib.suppress(BrainsegError):
+        status = run.status()
+        if status["state"] in ACTIVE:
+            state = "stopped" if stopped else "failed"
+            run.set_status(state, **_facts_of(status), message=message[:LONGEST_MESSAGE])
+            run.add_event(state, status["epoch"], message[:LONGEST_MESSAGE])
+
+
+def _fit(run: Run, stop: StopRequest, report: Report | None) -> None:
+    config = TrainingConfig.from_settings(run.config())
+    fold = Fold(**{k: tuple(v) if isinstance(v, list) else v for k, v in run.fold().items()})
+    cohort = Cohort.open(config.data)
+    _refuse_other_data(run, fold, cohort)
+    # Keras comes with it, and pages that only start a training open without.
+    from brainseg.training.loop import Fitting
+
+    Fitting(run, config, stop, report).go(cohort, fold)
+
+
+def _facts_of(status: dict) -> dict:
+    return {key: status.get(key) for key in ("epoch", "step", "best_epoch", "best_dice")}
+
+
+def _refuse_other_data(run: Run, fold: Fold, cohort: Cohort) -> None:
+    known = run.about().get("data", {}).get("identity", cohort.identity)
+    missing = {*fold.trained_on, *fold.selected_on} - set(cohort.cases)
+    if known != cohort.identity or missing:
+        raise RunError(
+            f"{cohort.root} does not hold the images that run {run.name} began with: restore them, "
+            "name their folder, or start a new run."
+        )

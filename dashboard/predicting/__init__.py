@@ -1,1 +1,0 @@
-"""The parts of the prediction page: what is predicted, by whom, what comes of it."""

@@ -1,1 +1,0 @@
-"""The sections of the dataset page, a question each: ``draw(now)`` puts one on the page."""

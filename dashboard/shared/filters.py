@@ -1,0 +1,339 @@
+"""The worklist's controls: each shows what the address asks for, and changes the address.
+
+The address alone holds the filter: a control takes its value from it before it is drawn and writes
+what a person picks back into it, so that the two never differ.
+"""
+
+from urllib.parse import unquote
+
+import pandas as pd
+import streamlit as st
+
+from brainseg import worklist
+from brainseg.cohort.filters import Condition, is_list, is_number
+from brainseg.cohort.patients import code_labels
+from brainseg.reviews import STATES
+from dashboard.shared import columns, selection, url_state, widgets
+from dashboard.shared import keys as state
+
+_MISSING = "\0"
+"""Stands for a cell without a value among a picker's options; no file can hold it as a code."""
+
+ANY = "any"
+_FINDINGS = {
+    ANY: (Condition("errors"), Condition("warnings")),
+    "errors": (Condition("errors", ranges=((1, None),)), Condition("warnings")),
+    "warnings": (Condition("errors"), Condition("warnings", ranges=((1, None),))),
+    "no errors or warnings": (Condition("errors", ("0",)), Condition("warnings", ("0",))),
+}
+
+FINDINGS_KEY = "findings"
+
+MOST_CODES = 12
+"""A column of ``data.csv`` with more values than these is asked for by a range where it can be."""
+
+MOST_VALUES = 200
+
+PICKED_ABOVE = ("institution", "review", "missing_sequences", "errors", "warnings")
+NO_FILTER = ("case", "area_by_slice", "comments")
+NO_ORDER = ("area_by_slice",)
+
+
+def search() -> None:
+    """Draw the search field; see :func:`dashboard.shared.selection.found`."""
+    st.session_state[state.SEARCH] = st.query_params.get(state.SEARCH, "")
+    st.text_input(
+        "Search",
+        key=state.SEARCH,
+        type="search",
+        placeholder="name, code, column=code",
+        help=(
+            "Part of a case's name, of a comment or of a code's name, a whole code, or `column=code` "
+            "with part of the column's name, such as `grade=2`. Several words must all be found."
+        ),
+        icon=":material/search:",
+        max_chars=100,
+        on_change=_search,
+        width=230,
+    )
+
+
+def values(
+    column: str,
+    every: pd.DataFrame,
+    width: int | str = "stretch",
+    names: dict[str, str] | None = None,
+) -> None:
+    """Draw a picker of the values that a column holds.
+
+    Args:
+        column: of the worklist.
+        every: the worklist of all cases.
+        width: of the picker.
+        names: what a value is called, where it has a name.
+    """
+    called = {_MISSING: columns.missing(column)} | (names or {})
+    options, known = _options(column, every[column]), selection.current()[0].of(column)
+    asked = [*known.values, *[_MISSING] * known.missing]
+    key = f"pick {column}"
+    st.session_state[key] = [value for value in asked if value in options]
+    st.multiselect(
+        columns.label(column),
+        options,
+        key=key,
+        on_change=_pick,
+        args=(column, key),
+        format_func=lambda value: called.get(value, value),
+        placeholder="any",
+        width=width,
+    )
+
+
+def findings() -> None:
+    """Draw the picker of cases with and without findings."""
+    asked = selection.current()[0]
+    now = (asked.of("errors"), asked.of("warnings"))
+    key = FINDINGS_KEY
+    st.session_state[key] = next((k for k, both in _FINDINGS.items() if both == now), None)
+    st.selectbox(
+        "Findings",
+        list(_FINDINGS),
+        key=key,
+        on_change=_pick_findings,
+        args=(key,),
+        placeholder="chosen below",
+        width=150,
+    )
+
+
+def more(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
+    """Draw, for one column of choice, what may be asked of it."""
+    names = [name for name in every.columns if name not in (*PICKED_ABOVE, *NO_FILTER)]
+    first = names.index("tumour_vx")
+    column = st.selectbox("Column", names, first, key="filtered", format_func=columns.label)
+    cells = every[column]
+    if help_text := columns.HELP.get(column):
+        st.caption(help_text)
+    few_codes = column in worklist.code_columns(every) and cells.nunique() <= MOST_CODES
+    if is_number(cells) and not few_codes:
+        _range(column, cells)
+    else:
+        labels = {} if codebook is None else code_labels(codebook)
+        named = {code: f"{code} {text}" for (name, code), text in labels.items() if name == column}
+        values(column, every, names=named)
+
+
+def not_yet_by_me(every: pd.DataFrame) -> None:
+    """Draw filters for the cases left to a reader, once the reader's initials are known.
+
+    The one of predictions is drawn once any prediction was reviewed.
+    """
+    initials = st.session_state.get(state.READER, "").strip().upper()
+    if not initials:
+        return
+    for column, subject in worklist.READER_COLUMNS.items():
+        if column != "reviewed_by" and every[column].map(len, na_action="ignore").sum() == 0:
+            continue
+        mine = Condition(column, without=(initials,))
+        key = f"{subject} not yet by me"
+        st.session_state[key] = selection.current()[0].of(column) == mine
+        st.toggle(
+            f"{subject.capitalize()} not reviewed by {widgets.plain(initials)}",
+            key=key,
+            on_change=_pick_not_yet,
+            args=(mine, key),
+        )
+
+
+def chips(every: pd.DataFrame) -> None:
+    """Draw what is asked for and no picker shows, each with a click to ask it no more."""
+    asked = selection.current()[0]
+    if not asked and not st.query_params.get(state.SEARCH):
+        return
+    with st.container(horizontal=True, gap="small"):
+        for condition in asked.conditions:
+            if not _is_picked_above(condition, every):
+                _chip(columns.words(condition), Condition(condition.column))
+        st.button(
+            "Clear all filters",
+            on_click=selection.clear,
+            type="tertiary",
+            icon=":material/filter_alt_off:",
+            key="clear_all",
+        )
+
+
+def order(every: pd.DataFrame) -> None:
+    """Draw what the rows are sorted by; the next and the previous case follow it."""
+    names = ["", *(name for name in every.columns if name not in NO_ORDER)]
+    sort = st.query_params.get(state.SORT, "")
+    known = sort.removeprefix("-") in names
+    st.session_state["sort by"] = sort.removeprefix("-") if known else ""
+    st.session_state["highest first"] = known and sort.startswith("-")
+    st.selectbox(
+        "Sort by",
+        names,
+        key="sort by",
+        format_func=lambda name: columns.label(name) if name else "cohort",
+        on_change=_sort,
+        width=190,
+        help="A click on a column's header does the same; the next and previous case follow.",
+    )
+    st.toggle("Highest first", key="highest first", on_change=_sort, disabled=not sort)
+
+
+def sort_by(column: str) -> None:
+    """Sort by a column, from a callback: the lowest first, then the highest, then not at all."""
+    now = st.query_params.get(state.SORT, "")
+    after = {column: f"-{column}", f"-{column}": None}.get(now, column)
+    if column not in NO_ORDER:
+        url_state.put(**{state.SORT: after})
+
+
+def chooser(every: pd.DataFrame) -> None:
+    """Draw the choice of the columns that are shown."""
+    key = "shown columns"
+    st.session_state[key] = shown(every)[0]
+    st.multiselect(
+        "Shown columns",
+        list(every.columns),
+        key=key,
+        format_func=columns.label,
+        on_change=_choose,
+        args=(key,),
+        width=420,
+    )
+    codes = worklist.code_columns(every)
+    with st.container(horizontal=True):
+        usual = {state.COLUMNS: None}
+        st.button("Usual columns", on_click=url_state.put, kwargs=usual, key="usual_columns")
+        if codes:
+            all_codes = {state.COLUMNS: _joined([*columns.DEFAULT, *codes])}
+            st.button("With data.csv", on_click=url_state.put, kwargs=all_codes, key="all_codes")
+
+
+def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
+    """Return the columns to show, and a sentence where the address names one that there is not.
+
+    Without a choice, scores, readers and reviews of predictions are left out where there are none.
+    """
+    asked = st.query_params.get(state.COLUMNS)
+    if not asked:
+        unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
+        unused["readers"] = not every["readers"].sum()
+        return [name for name in columns.DEFAULT if not unused.get(name)], None
+    names = list(dict.fromkeys(map(unquote, asked.split("~"))))
+    there = [name for name in names if name in every]
+    if len(there) == len(names):
+        return ["case", *(name for name in there if name != "case")], None
+    wrong = next(name for name in names if name not in every)
+    return ["case", *(name for name in there if name != "case")], (
+        f"There is no column “{wrong[:60]}” to show: choose others under Columns."
+    )
+
+
+def _options(column: str, cells: pd.Series) -> list[str]:
+    gap = [_MISSING] if cells.isna().any() else []
+    if several := worklist.REVIEW_COLUMNS.get(column):
+        return [*STATES, several, _MISSING]
+    if is_list(cells):
+        held = {value for cell in cells if isinstance(cell, list) for value in cell}
+        return ["none", *sorted(held), *gap]
+    known = cells.dropna().drop_duplicates().sort_values()
+    return [*known.astype("str").tolist()[:MOST_VALUES], *gap]
+
+
+def _pick(column: str, key: str) -> None:
+    picked = st.session_state[key]
+    known = selection.current()[0].of(column)
+    texts = tuple(value for value in picked if value != _MISSING)
+    selection.ask(Condition(column, texts, known.ranges, _MISSING in picked, known.without))
+
+
+def _pick_findings(key: str) -> None:
+    asked = selection.current()[0]
+    for condition in _FINDINGS[st.session_state[key] or ANY]:
+        asked = asked.but(condition)
+    selection.put(asked)
+
+
+def _range(column: str, cells: pd.Series) -> None:
+    known = selection.current()[0].of(column)
+    low, high = known.ranges[0] if len(known.ranges) == 1 else (None, None)
+    whole = pd.api.types.is_integer_dtype(cells)
+    keys = {f"{column} from": low, f"{column} to": high}
+    limits = (cells.min(), cells.max())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for (key, value), label, limit in zip(keys.items(), ("From", "To"), limits, strict=True):
+            st.session_state[key] = value if value is None or not whole else int(value)
+            st.number_input(
+                label,
+                value=None,
+                key=key,
+                placeholder=None if pd.isna(limit) else str(limit),
+                step=1 if whole else None,
+                on_change=_pick_range,
+                args=(column,),
+                width=130,
+            )
+    if cells.isna().any():
+        st.session_state[f"{column} missing"] = known.missing
+        st.checkbox(
+            f"also {columns.missing(column)}",
+            key=f"{column} missing",
+            on_change=_pick_range,
+            args=(column,),
+        )
+
+
+def _pick_range(column: str) -> None:
+    low, high = (st.session_state[f"{column} {end}"] for end in ("from", "to"))
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    asked = () if low is None and high is None else ((low, high),)
+    missing = bool(st.session_state.get(f"{column} missing"))
+    selection.ask(Condition(column, ranges=asked, missing=missing))
+
+
+def _is_picked_above(condition: Condition, every: pd.DataFrame) -> bool:
+    """Return whether a picker above the table shows all that is asked of a column."""
+    if condition.column in ("errors", "warnings"):
+        return st.session_state[FINDINGS_KEY] is not None
+    if condition.column not in PICKED_ABOVE or condition.ranges or condition.without:
+        return False
+    return set(condition.values) <= set(_options(condition.column, every[condition.column]))
+
+
+def _pick_not_yet(mine: Condition, key: str) -> None:
+    selection.ask(mine if st.session_state[key] else Condition(mine.column))
+
+
+def _chip(text: str, nothing: Condition) -> None:
+    st.button(
+        widgets.plain(text, longest=80),
+        on_click=selection.ask,
+        args=(nothing,),
+        icon=":material/close:",
+        icon_position="right",
+        key=f"no more {text}",
+        help="Click to ask for it no more",
+    )
+
+
+def _search() -> None:
+    url_state.put(**{state.SEARCH: st.session_state[state.SEARCH].strip() or None})
+
+
+def _sort() -> None:
+    column = st.session_state["sort by"]
+    down = "-" if column and st.session_state["highest first"] else ""
+    url_state.put(**{state.SORT: f"{down}{column}" or None})
+
+
+def _choose(key: str) -> None:
+    names = st.session_state[key]
+    url_state.put(**{state.COLUMNS: _joined(names) or None})
+
+
+def _joined(names: list[str]) -> str:
+    return "~".join(name.replace("%", "%25").replace("~", "%7E") for name in names)

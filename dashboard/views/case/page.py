@@ -1,0 +1,151 @@
+"""Case: one patient's study in the viewer, with its review, its facts and its files."""
+
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.cohort.patients import patient_facts
+from brainseg.errors import BrainsegError, CohortError, ModelError
+from brainseg.exports import file_stem
+from brainseg.exports.nifti import affine_warning
+from brainseg.reviews import open_reviews
+from dashboard.shared import cache, model_picker, review_form, selection, viewer, widgets
+
+
+def files() -> bytes:
+    """Return the case's files as one archive; made only when it is asked for."""
+    from brainseg.exports.case import case_files, zip_bytes
+
+    return zip_bytes(
+        case_files(cache.case_record(cohort, case.name, model), reviews(), date.today())
+    )
+
+
+def report() -> bytes:
+    """Return the one-page report of the case as PDF."""
+    from brainseg.exports.report import case_report
+
+    return case_report(cache.case_record(cohort, case.name, model), reviews(), date.today())
+
+
+def reviews() -> pd.DataFrame | None:
+    """Return the case's reviews, or None where they cannot be read: the form says why."""
+    try:
+        return open_reviews(cohort).of(case.name)
+    except BrainsegError:
+        return None
+
+
+cohort = widgets.open_cohort()
+go = selection.stepper(cohort)
+widgets.require_known_case(cohort)
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    st.title("Case", width="content", anchor=False)
+    case = widgets.case_picker(cohort)
+    model = model_picker.optional_picker()
+    here = selection.place(cohort, case.name)
+    for label, where, icon, there in (
+        ("Previous case", viewer.PREVIOUS, ":material/chevron_left:", here.before),
+        ("Next case", viewer.NEXT, ":material/chevron_right:", here.after),
+    ):
+        st.button(
+            label,
+            on_click=go,
+            args=(where,),
+            key=where,
+            disabled=there is None,
+            icon=icon,
+            icon_position="left" if where == viewer.PREVIOUS else "right",
+        )
+    if here.number is not None:
+        st.caption(f"case {here.number} of {here.of}", width="content")
+selection.say(cohort)
+
+try:
+    if model is not None:
+        standing = model.standing(case)
+        cautioned = cache.cautioned_record(cohort, case.name, model, standing)
+        model_picker.warn(cautioned.warnings, cautioned.unsuitable)
+        if model_picker.held_back((cohort.identity, case.name), cautioned.unsuitable):
+            model = None
+    if model is None:
+        shown = cache.case_payload(cohort, case.name)
+    else:
+        with st.spinner(f"{widgets.plain(model.name)} predicts this case", show_time=True):
+            shown = cache.case_payload(cohort, case.name, model)
+except (CohortError, ModelError) as error:
+    widgets.refuse(error)
+if model is not None:
+    model_picker.standing_badge(standing)
+    of = viewer.identity(shown)
+    prediction = review_form.ShownPrediction(model, standing, of)
+else:
+    prediction = None
+viewer.show(shown, go, tells=True)
+
+parts = st.grid(columns=2, min_column_width=330, gap="large")
+with parts.container():
+    review_form.form(cohort, case.name, here.after, prediction)
+
+    st.subheader("Files", anchor=False)
+    stem = file_stem(case.name)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Report (PDF)",
+            report,
+            file_name=f"{stem}_report.pdf",
+            mime="application/pdf",
+            icon=":material/picture_as_pdf:",
+            on_click="ignore",
+            key="report",
+        )
+        st.download_button(
+            "All files (ZIP)",
+            files,
+            file_name=f"{stem}.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            key="files",
+        )
+    st.caption(
+        "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
+        "the model's own threshold as NIfTI, measurements as CSV, report."
+    )
+    if warning := affine_warning(cache.volume(cohort, case.name)):
+        st.caption(f":material/warning: {warning}")
+
+with parts.container():
+    row = cache.case_table(cohort).set_index("case").loc[case.name]
+    known = row.notna()
+    st.subheader("Case", anchor=False)
+    st.table(
+        {
+            "Patient": widgets.plain(row["patient_id"]),
+            "Institution": widgets.plain(row["institution"]) if known["institution"] else "unknown",
+            "Slices": str(row["slices"]),
+            "Slices with tumour": str(row["slices_with_tumour"]) if row["masks"] else "unknown",
+            "Usable masks": str(row["masks"]),
+            "Tumour volume": f"{row['tumour_vx']:,} voxels" if known["tumour_vx"] else "unknown",
+            "Spacing, orientation": "unknown: the files hold neither",
+        },
+        hide_header=True,
+        border="horizontal",
+        alt=f"Case details of {case.name}",
+    )
+    st.subheader("Patient", anchor=False)
+    if cohort.patients is None:
+        st.caption("There is no data.csv beside the cases, so nothing is known of the patient.")
+    else:
+        told = patient_facts(cohort.patients, cohort.codebook, row["patient_id"])
+        if told.empty:
+            st.caption("data.csv does not hold this patient.")
+        else:
+            columns = ["column", "code"] + ["label"] * bool(told["label"].notna().any())
+            st.dataframe(told[columns], hide_index=True, placeholder="missing")
+            if "label" not in columns:
+                st.caption("Codes as in data.csv; a codebook.csv beside it would name them.")
+
+widgets.tumour_means()

@@ -1,0 +1,309 @@
+"""The findings of the checks page: filtered, in a table that leads to each slice, accepted or not."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from brainseg import checks
+from brainseg.checks.acceptances import LONGEST_REASON, Acceptance, open_acceptances
+from brainseg.checks.finding import Finding
+from brainseg.checks.outcome import Outcome
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
+from brainseg.volume import FLAIR
+from dashboard.shared import keys, overlays, url_state, widgets
+
+ALL = "all"
+OPEN, ACCEPTED = "open", "accepted"
+
+COLOURS = {"error": "red", "warning": "orange", "info": "blue"}
+SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
+
+FILTERS = (keys.SEVERITY, keys.SHOW, keys.KIND, keys.OF)
+
+CLICK_KEY = "open_finding"
+REASON_KEY = "reason"
+ROUND = "_number of the findings table"
+TOLD = "_what came of accepting"
+
+ROW_PX, HEADER_PX, MOST_PX = 35, 38, 460
+
+
+def kind_name(kind: str) -> str:
+    """Return a kind of finding as a person reads it."""
+    words = kind.replace("_", " ").capitalize()
+    return words.replace("Flair", "FLAIR").replace("Readme", "README")
+
+
+def draw(cohort: Cohort, outcome: Outcome) -> None:
+    """Draw the findings, with what can be done about those that are selected."""
+    table = outcome.table().assign(
+        kind_name=[kind_name(finding.kind) for finding, _ in outcome.judged],
+        fact=[finding.fact for finding, _ in outcome.judged],
+    )
+    shown = filtered(table)
+    _open_clicked(cohort, shown)
+    _say_what_came_of_it()
+    many = f"{len(shown):,} of {len(table):,} findings."
+    if shown.empty:
+        st.info(f"{many} No finding fits these filters.", icon=":material/filter_alt_off:")
+        return
+    st.caption(
+        f"{many} Click a case to open the slice; by keyboard, go to its cell and press Enter. Select "
+        "rows to see why they matter, and to accept them."
+    )
+    rows = _draw_table(shown)
+    chosen = [outcome.judged[place] for place in shown.index[rows]]
+    if len(chosen) == 1:
+        _one(cohort, *chosen[0])
+    elif chosen:
+        _several(cohort, chosen)
+
+
+def filtered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings that the person asks for, here or in the address."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        severity = widgets.choice(
+            "Severity",
+            keys.SEVERITY,
+            (ALL, *checks.SEVERITIES),
+            ALL,
+            format_func=lambda one: SEVERITY_NAMES.get(one, ALL.capitalize()),
+        )
+        standing = widgets.choice(
+            "State", keys.SHOW, (OPEN, ACCEPTED, ALL), OPEN, format_func=str.capitalize
+        )
+        kind = _pick("Kind", keys.KIND, table["kind"], 210, kind_name)
+        case = _pick("Case", keys.OF, table["case"].dropna(), 215, str)
+    asked = pd.Series(True, table.index)
+    if severity != ALL:
+        asked &= table["severity"] == severity
+    if standing != ALL:
+        asked &= table["accepted"] == (standing == ACCEPTED)
+    if kind != ALL:
+        asked &= table["kind"] == kind
+    if case != ALL:
+        asked &= table["case"] == case
+    return table[asked]
+
+
+def _pick(label: str, key: str, values: pd.Series, width: int, say: object) -> str:
+    options = (ALL, *values.drop_duplicates())
+    wrong = url_state.take(key, options, ALL)
+    if wrong is not None:
+        st.warning(
+            f"There is no finding of the {label.lower()} “{widgets.plain(wrong)}”: here are all.",
+            icon=":material/help:",
+        )
+    st.selectbox(
+        label,
+        options,
+        key=key,
+        filter_mode="contains",
+        width=width,
+        format_func=lambda one: ALL.capitalize() if one == ALL else say(one),
+    )
+    url_state.keep(key, options, ALL)
+    return st.session_state[key]
+
+
+def _draw_table(shown: pd.DataFrame) -> list[int]:
+    """Draw the findings and return the places of the selected ones among them."""
+    asked = [st.session_state[key] for key in FILTERS]
+    accepted = ["reason", "accepted_at"] if shown["reason"].notna().any() else []
+    column = st.column_config
+    drawn = st.dataframe(
+        shown.assign(severity=shown["severity"].map(SEVERITY_NAMES)),
+        hide_index=True,
+        placeholder="–",
+        # Other findings, another table: a selection is kept by its place.
+        key=f"findings {asked} {st.session_state.get(ROUND, 0)}",
+        height=min(HEADER_PX + ROW_PX * len(shown), MOST_PX),
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_order=["severity", "kind_name", "case", "slice_number", "fact", *accepted, "file"],
+        alt="The findings: severity, kind, case, slice, what was found, file.",
+        column_config={
+            "severity": column.TextColumn("Severity", width=80),
+            "kind_name": column.TextColumn("Kind", width=150),
+            "case": column.ButtonColumn(
+                "Case", type="tertiary", alignment="left", width=205, key=CLICK_KEY
+            ),
+            "slice_number": column.NumberColumn("Slice", width=60),
+            "fact": column.TextColumn("Finding", width=480),
+            "reason": column.TextColumn("Accepted because", width=200),
+            "accepted_at": column.TextColumn("Accepted", width=90),
+            "file": "File",
+        },
+    )
+    # A row that is gone since, such as one that was just accepted, is selected no longer.
+    return [row for row in drawn.selection.rows if row < len(shown)]
+
+
+def _open_clicked(cohort: Cohort, shown: pd.DataFrame) -> None:
+    """Go to the slice of the finding whose case was clicked."""
+    click = st.session_state.get(CLICK_KEY)
+    if not click or click["row"] >= len(shown):
+        return
+    row = shown.iloc[click["row"]]
+    number = None if pd.isna(row["slice_number"]) else int(row["slice_number"])
+    if row["case"] == click["label"]:
+        # The filters too: Streamlit 1.67 leaves these parameters on this page as well, one step back.
+        here = {key: st.query_params[key] for key in FILTERS if key in st.query_params}
+        asked = here | place_of(cohort, row["case"], number)
+        st.switch_page(keys.CASE_PAGE, query_params=asked)
+
+
+def place_of(cohort: Cohort, case: str, slice_number: int | None) -> dict[str, str]:
+    """Return the parameters of the case page that show a finding.
+
+    A slice that is missing, or cannot be shown, means the nearest one that can.
+    """
+    numbers = cohort.case(case).readable["slice_number"]
+    if slice_number is None or numbers.empty:
+        return {keys.CASE: case}
+    nearest = (numbers - slice_number).abs().idxmin()
+    return {keys.CASE: case, keys.SLICE: str(numbers[nearest])}
+
+
+def _one(cohort: Cohort, finding: Finding, acceptance: Acceptance | None) -> None:
+    with st.container(border=True):
+        picture, words = st.columns([1, 3], gap="medium")
+        with words:
+            st.badge(SEVERITY_NAMES[finding.severity], color=COLOURS[finding.severity])
+            st.markdown(f"**{widgets.plain(finding.fact, longest=600)}.**")
+            st.markdown(f"{finding.why} To mend it, {widgets.plain(finding.remedy, longest=600)}.")
+            if finding.file is not None:
+                st.caption(f"File: {widgets.plain(finding.file, longest=200)}")
+            link(cohort, finding)
+            _verdict(cohort, [finding], acceptance)
+        with picture:
+            _picture(cohort, finding)
+
+
+def link(cohort: Cohort, finding: Finding) -> None:
+    """Draw the way to a finding's slice in the viewer; nothing where no case is meant."""
+    if finding.case is None:
+        return
+    place = place_of(cohort, finding.case, finding.slice_number)
+    shown = place.get(keys.SLICE)
+    if finding.slice_number is None or shown is None:
+        label = f"Open {widgets.plain(finding.case)}"
+    elif shown == str(finding.slice_number):
+        label = f"Open slice {shown} of {widgets.plain(finding.case)}"
+    else:
+        label = f"Slice {finding.slice_number} cannot be shown: open slice {shown}, the nearest"
+    st.page_link(keys.CASE_PAGE, label=label, icon=":material/open_in_full:", query_params=place)
+
+
+def _picture(cohort: Cohort, finding: Finding) -> None:
+    if finding.case is None:
+        return
+    case = cohort.case(finding.case)
+    if case.readable.empty:
+        st.caption("No slice of the case can be shown.")
+        return
+    number = finding.slice_number
+    if number is None:
+        number = overlays.opening_slice(cohort, case)
+    if number not in case.readable["slice_number"].to_numpy():
+        st.caption(f"Slice {number} cannot be shown.")
+        return
+    look = overlays.Look(sequence=finding.sequence or FLAIR)
+    overlays.thumbnail(cohort, finding.case, number, look)
+    st.caption(f"{look.sequence}, slice {number}, with the mask's outline")
+
+
+def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]) -> None:
+    with st.container(border=True):
+        number = pd.Series([finding.kind for finding, _ in chosen]).value_counts(sort=False)
+        told = ", ".join(f"{kind_name(kind)}: {many}" for kind, many in number.items())
+        st.markdown(f"**{len(chosen)} findings are selected.** {told}.")
+        accepted = [one for _, one in chosen if one is not None and not one.lapsed]
+        findings = [finding for finding, _ in chosen]
+        if len(accepted) == len(chosen):
+            _withdrawal(cohort, findings)
+        else:
+            _acceptance(cohort, findings)
+
+
+def _verdict(cohort: Cohort, findings: list[Finding], acceptance: Acceptance | None) -> None:
+    if acceptance is not None and not acceptance.lapsed:
+        st.markdown(f"Accepted on {acceptance.at[:10]}: {widgets.plain(acceptance.reason, 500)}")
+        _withdrawal(cohort, findings)
+        return
+    if acceptance is not None:
+        st.warning(
+            f"It was accepted on {acceptance.at[:10]} ({widgets.plain(acceptance.reason, 500)}), but "
+            "its files have changed since: look again.",
+            icon=":material/history:",
+        )
+    _acceptance(cohort, findings)
+
+
+def _acceptance(cohort: Cohort, findings: list[Finding]) -> None:
+    with (
+        st.form("accept", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        st.text_input(
+            "Reason",
+            key=REASON_KEY,
+            max_chars=LONGEST_REASON,
+            placeholder="Why it may stand, such as: a cavity, left out on purpose",
+            help="Kept with the date in your own folder (BRAINSEG_HOME), never in the dataset.",
+        )
+        st.form_submit_button(
+            "Accept" if len(findings) == 1 else f"Accept {len(findings)} findings",
+            on_click=_accept,
+            args=(cohort, findings),
+            icon=":material/check:",
+            type="primary",
+        )
+
+
+def _withdrawal(cohort: Cohort, findings: list[Finding]) -> None:
+    st.button(
+        "Take back",
+        on_click=_withdraw,
+        args=(cohort, findings),
+        icon=":material/undo:",
+        key="withdraw",
+    )
+
+
+def _accept(cohort: Cohort, findings: list[Finding]) -> None:
+    try:
+        open_acceptances(cohort).accept(findings, st.session_state[REASON_KEY])
+    except BrainsegError as error:
+        st.session_state[TOLD] = (f"Not accepted: {error}", True)
+        return
+    _next_table(f"{_many(findings)} accepted: see them with State “Accepted”.")
+
+
+def _withdraw(cohort: Cohort, findings: list[Finding]) -> None:
+    try:
+        open_acceptances(cohort).withdraw(findings)
+    except BrainsegError as error:
+        st.session_state[TOLD] = (f"Not taken back: {error}", True)
+        return
+    _next_table(f"{_many(findings)} open again.")
+
+
+def _next_table(told: str) -> None:
+    """Say what came of it, in a table without selection: the rows are others now."""
+    st.session_state[TOLD] = (told, False)
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+
+
+def _many(findings: list[Finding]) -> str:
+    return "1 finding is" if len(findings) == 1 else f"{len(findings)} findings are"
+
+
+def _say_what_came_of_it() -> None:
+    told, failed = st.session_state.pop(TOLD, (None, False))
+    if told and failed:
+        st.error(widgets.plain(told, longest=600), icon=":material/error:")
+    elif told:
+        st.success(widgets.plain(told, longest=600), icon=":material/check:")

@@ -1,0 +1,61 @@
+"""What the dataset and the checks page share: a random pair by its seed, and the table of files."""
+
+import secrets
+
+import streamlit as st
+
+from brainseg import statistics
+from brainseg.cohort import Cohort
+from brainseg.statistics import Pair
+from dashboard.shared import keys, url_state, widgets
+
+
+def controls(pair: Pair, again: str) -> None:
+    """Draw the seed, a button for another one, and the way to the pair's slice.
+
+    Args:
+        pair: the pair that is shown, for :func:`dashboard.shared.widgets.current_seed`.
+        again: what the button says.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        widgets.seed_picker()
+        st.button(again, on_click=_draw_again, icon=":material/casino:", key="another_pair")
+        st.page_link(
+            keys.CASE_PAGE,
+            label="Open it in its case",
+            icon=":material/open_in_full:",
+            query_params={keys.CASE: pair.case, keys.SLICE: str(pair.slice_number)},
+        )
+
+
+def printed(pair: Pair) -> None:
+    """Show a pair's files, shapes and types as a notebook prints them."""
+    lines = [
+        f"image {pair.image_shape!s:15} {pair.image_dtype:7} {pair.image_path}",
+        f"mask  {pair.mask_shape!s:15} {pair.mask_dtype:7} {pair.mask_path}",
+    ]
+    st.code("\n".join(lines), language=None)
+
+
+def file_table(cohort: Cohort) -> None:
+    """Show which shapes, types and mask values there are, and how many files have each."""
+    files = statistics.file_table(cohort.slices)
+    st.dataframe(
+        files,
+        hide_index=True,
+        placeholder="–",
+        key="files",
+        alt="Shapes, types and values of the image and mask files.",
+        column_config={
+            "file": "File",
+            "shape": st.column_config.TextColumn("Shape (px)", help="Height × width × channels."),
+            "dtype": "Type",
+            "values": "Values of masks",
+            "files": st.column_config.NumberColumn("Files", format="localized"),
+        },
+    )
+    widgets.csv_button(files, "files")
+
+
+def _draw_again() -> None:
+    url_state.put(**{keys.SEED: secrets.choice(widgets.SEEDS)})

@@ -1,0 +1,304 @@
+"""Evaluation: how good the model is on cases it never saw, and what each figure is worth."""
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.evaluation import (
+    Evaluation,
+    compare,
+    conventions,
+    distance_unit,
+    figure_text,
+    kept,
+    measure,
+    measure_leakage,
+    relations,
+    summary,
+    worst,
+)
+from brainseg.metrics import (
+    EMPTY_MASK_RULE,
+    FEWEST_CASES,
+    METRICS,
+    bootstrap_interval,
+    dice,
+    expected_calibration_error,
+    surface_distances,
+)
+from brainseg.models import Model
+from brainseg.plotting import scores as evaluation_charts
+from dashboard.shared import keys, model_picker, url_state, widgets
+from dashboard.views.evaluation import inflation, panels, scoring
+
+CASES = "Cases"
+VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", "How scores inflate")
+CHART, TABLE = "scores_by_case", "scores_table"
+HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
+
+
+def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
+    """Draw the figures of the cases that count, each with its interval, and the rule beside them."""
+    table = summary(counted).set_index("metric")
+    low, high = counted.ci95
+    with st.grid(columns="auto", min_column_width=150):
+        tile(
+            "Mean Dice",
+            f"{counted.mean_dice:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            METRICS["dice"].rule,
+        )
+        low, high = counted.median_ci95
+        tile(
+            "Median Dice",
+            f"{counted.median_dice:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            METRICS["dice"].rule,
+        )
+        for name in HEADLINES:
+            row, metric = table.loc[name], METRICS[name]
+            ends = [figure_text(end, row["unit"]) for end in (row["low"], row["high"])]
+            label = metric.label if row["how"] != "median" else f"{metric.label}, median"
+            told = f"{metric.meaning}. Empty masks: {metric.rule}."
+            tile(label, figure_text(row["value"], row["unit"]), " to ".join(ends), told)
+        st.metric("Cases", len(counted.scores), help=what_counts(counted, evaluation))
+    rules = "; ".join(
+        f"{METRICS[name].label} {' / '.join(METRICS[name].empty_masks)}"
+        for name in ("dice", *HEADLINES)
+    )
+    st.caption(
+        f"{EMPTY_MASK_RULE} Both empty / tumour missed / false alarm: {rules}. Below each figure its "
+        f"95 % interval: bootstrap by patient, over {len(counted.scores)} cases."
+    )
+    if distance_unit(counted) is None:
+        st.caption("Distances are missing: some of the cases have a spacing, and others none.")
+
+
+def tile(label: str, value: str, interval: str, told: str) -> None:
+    """Draw one figure over its interval."""
+    st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=told)
+
+
+def what_counts(counted: Evaluation, evaluation: Evaluation) -> str:
+    """Return which cases the figures are of."""
+    if counted is evaluation and not evaluation.seen_cases:
+        return "Every scored case is one that the model never saw."
+    return "Only cases that the model never saw enter the figures, where there are some."
+
+
+def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
+    """Say where scores are of patients that the model learned from, and where they are too few."""
+    if not evaluation.seen_cases:
+        pass
+    elif counted is evaluation:
+        st.warning(
+            "The model learned from all of these patients: the scores say nothing of new ones.",
+            icon=":material/visibility:",
+        )
+    else:
+        st.caption(
+            f":material/visibility: {evaluation.seen_cases} more cases were scored that the model "
+            "learned from: they are marked as seen, and left out of these figures."
+        )
+    if len(counted.scores) < FEWEST_CASES:
+        st.warning(
+            f"{len(counted.scores)} cases are few: an interval over them is narrower than it should be.",
+            icon=":material/warning:",
+        )
+
+
+def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
+    """Draw the cases from the lowest to the highest score, and the way to the worst of them.
+
+    Args:
+        counted: the cases that count.
+        scores: all scored cases with ``relation``.
+        model: that was scored.
+    """
+    metric = panels.metric_picker()
+    label = METRICS[metric].label
+    ordered = scores[scores["case"].isin(counted.scores["case"])]
+    ordered = ordered.sort_values([metric, "case"], ignore_index=True)
+    row = summary(counted).set_index("metric").loc[metric]
+    mean = row["value"], row["low"], row["high"]
+    st.subheader(f"{label} by case")
+    if row["cases"]:
+        value, *ends = map(figure_text, mean)
+        st.caption(f"Dotted: the mean, {value}; band: its 95 % interval, {' to '.join(ends)}.")
+    widgets.figure(
+        evaluation_charts.by_case(ordered, metric, label, mean if row["cases"] else None),
+        CHART,
+        alt=f"{label} of {len(ordered)} cases, sorted, with mean and interval",
+        table=ordered[["case", "relation", metric]],
+        key=CHART,
+        on_select=lambda: panels.choose(CHART),
+        selection_mode="points",
+    )
+    st.caption("Click a bar, or a row below, to open its case.")
+    show_chosen(scores, model)
+    show_worst(counted, model)
+    show_table(scores)
+
+
+def show_chosen(scores: pd.DataFrame, model: Model) -> None:
+    """Draw the way to the chosen case, if one is chosen."""
+    row = scores[scores["case"] == st.query_params.get(keys.CASE)]
+    if row.empty:
+        return
+    case, value, relation = row.iloc[0][["case", "dice", "relation"]]
+    with st.container(horizontal=True, border=True, vertical_alignment="center"):
+        st.markdown(f"**{widgets.plain(case)}** · Dice {value:.3f}", width="content")
+        st.badge(relation, color=model_picker.RELATION_COLOURS[relation])
+        st.page_link(
+            keys.CASE_PAGE,
+            label="Open the case",
+            icon=":material/neurology:",
+            query_params={keys.CASE: case, keys.MODEL: model.name},
+        )
+        st.page_link(
+            keys.PREDICTION,
+            label="Try thresholds",
+            icon=":material/online_prediction:",
+            query_params={keys.CASE: case, keys.MODEL: model.name},
+        )
+
+
+def show_worst(counted: Evaluation, model: Model) -> None:
+    """Draw the ten cases with the lowest Dice, each a link to the slice where it differs most."""
+    lowest = worst(counted)
+    st.subheader("Worst ten" if len(lowest) == 10 else "From the worst")
+    with st.grid(columns="auto", min_column_width=270, gap="xxsmall"):
+        for row in lowest.itertuples():
+            # Sorted by Dice, so that the next case there is the next worse here.
+            asked = {keys.CASE: row.case, keys.MODEL: model.name, keys.SORT: "dice"}
+            if not pd.isna(row.slice_number):
+                asked[keys.SLICE] = str(row.slice_number)
+            st.page_link(
+                keys.CASE_PAGE,
+                label=f"**{row.dice:.3f}**  {widgets.plain(row.case)}",
+                icon=":material/neurology:",
+                help=f"Mask {row.tumour_vx:,} voxels, predicted {row.predicted_vx:,}: "
+                f"{figure_text(row.volume_error, 'relative')}.",
+                query_params=asked,
+            )
+    st.caption("By Dice; each opens the slice where mask and prediction differ in the most pixels.")
+
+
+def show_table(scores: pd.DataFrame) -> None:
+    """Draw a row a case, from the lowest to the highest Dice."""
+    shown = scores.assign(relation=[[relation] for relation in scores["relation"]])
+    number = st.column_config.NumberColumn
+    columns = [
+        "case",
+        "dice",
+        "relation",
+        "fold",
+        "tumour_vx",
+        "predicted_vx",
+        "precision",
+        "recall",
+    ]
+    columns += ["surface_dice", "hd95", "lesions_found", "lesions", "false_positives", "slices"]
+    st.dataframe(
+        shown[[*columns, "seconds"]],
+        hide_index=True,
+        key=TABLE,
+        on_select=lambda: choose_row(scores["case"].tolist()),
+        selection_mode="single-row",
+        placeholder="–",
+        alt="A row a scored case with its figures",
+        column_config={
+            "dice": st.column_config.ProgressColumn(
+                "Dice", format="%.3f", min_value=0, max_value=1, color="primary"
+            ),
+            "relation": st.column_config.MultiselectColumn(
+                "model and patient",
+                options=list(model_picker.RELATION_COLOURS),
+                color=list(model_picker.RELATION_COLOURS.values()),
+                help=model_picker.RELATION_MEANS,
+            ),
+            "fold": number("fold", help="Which fold predicted; – where several did."),
+            "tumour_vx": number("mask (voxels)", format="localized"),
+            "predicted_vx": number("prediction (voxels)", format="localized"),
+            "precision": number(format="%.3f", help=METRICS["precision"].meaning),
+            "recall": number(format="%.3f", help=METRICS["recall"].meaning),
+            "surface_dice": number("surface Dice", format="%.3f"),
+            "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].meaning),
+            "lesions_found": number("lesions found"),
+            "lesions": number("of"),
+            "false_positives": number("false findings"),
+            "seconds": number("seconds", format="%.1f"),
+        },
+    )
+    st.caption(model_picker.RELATION_MEANS)
+    widgets.csv_button(scores, "scores")
+
+
+def choose_row(names: list[str]) -> None:
+    """Put the case of a clicked row into the address."""
+    if rows := st.session_state[TABLE].selection.rows:
+        url_state.put(**{keys.CASE: names[rows[0]]})
+
+
+def show_refused(refused: dict[str, str]) -> None:
+    """Say how many cases were not scored, and why each."""
+    if not refused:
+        st.caption("No case was refused.")
+        return
+    reasons = pd.Series(refused, name="reason").rename_axis("case").reset_index()
+    for reason, count in reasons["reason"].value_counts().items():
+        st.caption(f"{count} not scored: {widgets.plain(reason, longest=300)}.")
+    with st.expander(f"The {len(reasons)} cases that were not scored", icon=":material/list:"):
+        st.dataframe(reasons, hide_index=True)
+
+
+st.title("Evaluation")
+cohort = widgets.open_cohort()
+model = model_picker.model_picker()
+scoring.progress(cohort, model)
+evaluation = kept(cohort, model)
+if evaluation is None:
+    st.info("This model has not been scored on this cohort yet.", icon=":material/scoreboard:")
+    scoring.offer(cohort, model, None, "Score these cases")
+    widgets.tumour_means()
+    st.stop()
+
+counted = evaluation.unseen() or evaluation
+scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
+scores = scores.sort_values(["dice", "case"], ignore_index=True)
+cut_at = " or ".join(f"{threshold:g}" for threshold in model.thresholds)
+whose = "its own" if len(model.thresholds) == 1 else "each fold's own"
+st.caption(
+    f"Model **{widgets.plain(model.name)}**, {whose} threshold {cut_at}: "
+    f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort count here."
+)
+show_headlines(counted, evaluation)
+warn_of_seen(counted, evaluation)
+match widgets.choice("View", keys.VIEW, VIEWS, CASES):
+    case "Cases":
+        show_cases(counted, scores, model)
+    case "Groups":
+        panels.show_groups(counted, cohort, scores[scores["case"].isin(counted.scores["case"])])
+        show_chosen(scores, model)
+    case "All figures":
+        panels.show_figures(counted)
+    case "Calibration":
+        panels.show_calibration(counted, model)
+    case "Two models":
+        panels.show_comparison(evaluation, cohort, model)
+        show_chosen(scores, model)
+    case "How scores inflate":
+        inflation.show(evaluation, cohort, model)
+show_refused(evaluation.refused)
+widgets.tumour_means()
+with st.expander("Score again", icon=":material/refresh:"):
+    scoring.offer(cohort, model, evaluation, "Score again")
+widgets.code(
+    dice,
+    measure,
+    surface_distances,
+    bootstrap_interval,
+    expected_calibration_error,
+    compare,
+    conventions,
+    measure_leakage,
+)

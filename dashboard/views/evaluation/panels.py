@@ -1,0 +1,289 @@
+"""The parts of the evaluation page below its summary: all figures, groups, calibration, two models."""
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.cohort import Cohort
+from brainseg.errors import ModelError
+from brainseg.evaluation import (
+    Calibration,
+    Comparison,
+    Evaluation,
+    by_group,
+    calibration,
+    compare,
+    dice_at_thresholds,
+    figure_text,
+    kept,
+    summary,
+    traits,
+)
+from brainseg.evaluation.calibration import REGION
+from brainseg.evaluation.comparison import ASSUMES, FEWEST_PATIENTS
+from brainseg.metrics import FEWEST_CASES, METRICS
+from brainseg.models import Model, open_model
+from brainseg.plotting import scores as evaluation_charts
+from dashboard.shared import keys, model_picker, url_state, widgets
+
+SHARES = [metric.name for metric in METRICS.values() if metric.is_share and not metric.of[0]]
+NO_INTERVAL = (
+    f"Groups of fewer than {FEWEST_CASES} patients have no interval (hollow): drawing so few again "
+    "says little."
+)
+COMPARISON_KEY = "two_models"
+
+
+def metric_picker() -> str:
+    """Return the metric of a case, 0..1, that the person chose, here or in the address."""
+    wrong = url_state.take(keys.METRIC, SHARES, "dice")
+    if wrong is not None:
+        st.warning(f"There is no metric “{widgets.plain(wrong)}”: here is Dice.")
+    st.selectbox(
+        "Metric",
+        SHARES,
+        key=keys.METRIC,
+        format_func=lambda name: METRICS[name].label,
+        width=260,
+    )
+    url_state.keep(keys.METRIC, SHARES, "dice")
+    metric = METRICS[st.session_state[keys.METRIC]]
+    st.caption(f"{metric.label}: {metric.meaning}. Empty masks: {metric.rule}.")
+    return metric.name
+
+
+def show_figures(counted: Evaluation) -> None:
+    """Draw every figure with its interval, and what an empty mask makes of it beside it."""
+    table = summary(counted)
+    rows = []
+    for row in table.itertuples():
+        metric = METRICS[row.metric]
+        ends = [figure_text(end, row.unit) for end in (row.low, row.high)]
+        both_empty, missed, false_alarm = metric.empty_masks
+        rows.append(
+            {
+                "Figure": metric.label,
+                "Over the cases": row.how,
+                "Value": figure_text(row.value, row.unit),
+                "95 % interval": " to ".join(ends) if row.cases else "–",
+                "Cases": row.cases,
+                "of them ∞": row.infinite,
+                "Both empty": both_empty,
+                "Tumour missed": missed,
+                "False alarm": false_alarm,
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="figures",
+        height="content",
+        alt="Every figure with its interval and its rule for empty masks",
+    )
+    st.caption(
+        "The last three columns say what a case counts where mask and prediction are both empty, where "
+        "only the prediction is (a missed tumour), and where only the mask is (a false alarm). ∞ "
+        "enters a median as larger than any number; – is not defined and adds nothing. Intervals: "
+        "bootstrap by patient. Distances stay within a slice, in pixels where the files hold no spacing."
+    )
+    widgets.csv_button(table, "figures")
+    with st.expander("What each figure is", icon=":material/menu_book:"):
+        for metric in METRICS.values():
+            source = f" ({metric.source})" if metric.source else ""
+            st.markdown(f"- **{metric.label}**{source}: {metric.meaning.replace('|', '&#124;')}.")
+
+
+def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> None:
+    """Draw a metric by group and against tumour volume.
+
+    Args:
+        counted: the cases that count.
+        cohort: they are of.
+        scores: their rows with ``relation``.
+    """
+    metric = metric_picker()
+    label = METRICS[metric].label
+    known = traits(counted, cohort)
+    groups = by_group(counted, known, metric)
+    grid = st.grid(columns=2, min_column_width=440)
+    with grid.cell():
+        st.subheader("By group")
+        widgets.figure(
+            evaluation_charts.by_group(groups, float(counted.scores[metric].mean()), label),
+            "scores_by_group",
+            alt=f"Mean {label} of {len(groups)} groups of cases with 95 % intervals",
+            table=groups,
+        )
+        st.caption(
+            f"{NO_INTERVAL} A third of the cases each are small, medium and large; “no …” is a "
+            "sequence that only repeats FLAIR; codes of the grade are those of data.csv."
+        )
+    with grid.cell():
+        st.subheader("By tumour volume")
+        with_tumour = scores[(scores["tumour_vx"] > 0) & scores[metric].notna()]
+        columns = ["case", "institution", "relation", "tumour_vx", metric]
+        widgets.figure(
+            evaluation_charts.by_volume(with_tumour, metric, label),
+            "scores_by_volume",
+            alt=f"{label} of {len(with_tumour)} cases against the voxels of their masks",
+            table=with_tumour[columns],
+            key="scores_by_volume",
+            on_select=lambda: choose("scores_by_volume"),
+            selection_mode="points",
+        )
+        st.caption("Click a point to open its case.")
+        if without := int((scores["tumour_vx"] == 0).sum()):
+            st.caption(f"{without} cases without tumour have no place on this axis.")
+
+
+def choose(key: str) -> None:
+    """Put the case of a clicked bar or point into the address; for charts' ``on_select``."""
+    if points := st.session_state[key].selection.points:
+        url_state.put(**{keys.CASE: points[0]["customdata"]})
+
+
+def show_calibration(counted: Evaluation, model: Model) -> None:
+    """Draw how far the probabilities can be taken at their word, and what the threshold decides."""
+    found = calibration(counted)
+    if found is None:
+        st.info("No probability was kept with these scores: score the cases again.")
+        return
+    grid = st.grid(columns=2, min_column_width=440)
+    with grid.cell():
+        st.subheader("Reliability")
+        widgets.figure(
+            evaluation_charts.reliability(found.curve),
+            "reliability",
+            alt=f"Share of tumour against predicted probability over {found.cases} cases; expected "
+            f"calibration error {found.error:.4f}",
+            table=found.curve,
+        )
+        _say_calibration(found)
+    with grid.cell():
+        st.subheader("Threshold")
+        curve = dice_at_thresholds(counted)
+        own = ", ".join(f"{threshold:g}" for threshold in model.thresholds)
+        widgets.figure(
+            evaluation_charts.dice_at_thresholds(curve, model.thresholds),
+            "dice_by_threshold",
+            alt=f"Mean Dice by case at thresholds from 0.01 to 0.99; the model's own: {own}",
+            table=curve,
+        )
+        st.caption(
+            f"Dotted, the model's own: {own}, chosen for each fold on the cases that selected it. To "
+            "choose one here, on the scored cases, would flatter the score: “How scores inflate” says "
+            "by how much."
+        )
+
+
+def _say_calibration(found: Calibration) -> None:
+    st.markdown(
+        f"Expected calibration error **{found.error:.4f}** (95 % interval {found.error_low:.4f} to "
+        f"{found.error_high:.4f}, {found.cases} cases): how far, on average over the voxels, the mean "
+        "probability of a step lies from its share of tumour."
+    )
+    if (found.curve["from"] < 0.1).any():
+        lowest = found.curve.iloc[0]
+        share = lowest["voxels"] / found.curve["voxels"].sum()
+        st.caption(
+            f"Below 0.1 lie {100 * share:.0f} % of the counted voxels, and they decide this number: "
+            f"look at the curve. {REGION} Steps of 0.1; voxels of all cases pooled."
+        )
+
+
+def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
+    """Draw this model beside another one, case by case, with a paired test."""
+    others = {
+        name: named for name, named in model_picker.model_choices().items() if name != model.name
+    }
+    if not others:
+        st.info(
+            "There is one model. Publish another with `python -m brainseg train DATA --publish "
+            "models/NAME`, or name its folder in BRAINSEG_MODEL.",
+            icon=":material/compare_arrows:",
+        )
+        return
+    names = list(others)
+    wrong = url_state.take(keys.OTHER, names, names[0])
+    if wrong is not None:
+        st.warning(f"There is no other model “{widgets.plain(wrong)}”.", icon=":material/help:")
+    st.selectbox("Compared with", names, key=keys.OTHER, width=320)
+    url_state.keep(keys.OTHER, names, names[0])
+    try:
+        other = open_model(others[st.session_state[keys.OTHER]])
+    except ModelError as error:
+        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        return
+    second = kept(cohort, other)
+    name = widgets.plain(other.name)
+    if second is None:
+        st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
+        # Not to this same page: a link to the open page leaves the browser's address as it was.
+        st.button(
+            f"Go to {name} to score it",
+            on_click=url_state.put,
+            kwargs={keys.MODEL: other.name, keys.VIEW: None, keys.OTHER: None},
+        )
+        return
+    metric = metric_picker()
+    found = compare(first, second, metric)
+    if found is None:
+        st.warning(
+            "The two share no case that neither of them learned from: there is nothing to compare.",
+            icon=":material/warning:",
+        )
+        return
+    _show_comparison(found, METRICS[metric].label)
+
+
+def _show_comparison(found: Comparison, label: str) -> None:
+    first, second = widgets.plain(found.first), widgets.plain(found.second)
+    better, equal, worse = found.wins
+    with st.grid(columns=4, min_column_width=190):
+        st.metric(
+            f"Mean difference, {second} − {first}",
+            f"{found.mean:+.3f}".replace("-", "−"),
+            delta=f"{found.low:+.3f} to {found.high:+.3f}".replace("-", "−"),
+            delta_color="off",
+            delta_arrow="off",
+        )
+        st.metric("Wilcoxon signed-rank, p", _p_text(found.p_value))
+        st.metric(
+            "Rank-biserial effect",
+            f"{found.effect:+.2f}".replace("-", "−"),
+            help="−1: the first is better on every patient, 0: neither, +1: the second on every one.",
+        )
+        st.metric(
+            "Cases better, equal, worse",
+            f"{better} / {equal} / {worse}",
+            help=f"Cases on which {second} is better than, equal to, or worse than {first}.",
+        )
+    if found.patients < FEWEST_PATIENTS:
+        st.warning(
+            f"{found.patients} patients are too few: with fewer than {FEWEST_PATIENTS} this test cannot "
+            "fall below 0.05, however clear the difference.",
+            icon=":material/warning:",
+        )
+    if found.better is None:
+        told = "holds 0: on these cases neither is shown to be better."
+    else:
+        told = f"does not hold 0: on these cases **{widgets.plain(found.better)}** is better on average."
+    st.markdown(f"The interval of the mean difference {told}")
+    left_out = ""
+    if found.left_out:
+        left_out = f" {found.left_out} more were scored by one of the two alone, or learned from."
+    st.caption(f"{len(found.cases)} cases of {found.patients} patients. {ASSUMES}{left_out}")
+    widgets.figure(
+        evaluation_charts.comparison(found.cases, found.first, found.second, label),
+        COMPARISON_KEY,
+        alt=f"{label} of {found.first} and {found.second} on {len(found.cases)} cases; the second is "
+        f"better on {better} and worse on {worse}",
+        table=found.cases.rename(columns={"first": found.first, "second": found.second}),
+        key=COMPARISON_KEY,
+        on_select=lambda: choose(COMPARISON_KEY),
+        selection_mode="points",
+    )
+    st.caption("Click a point to open its case.")
+
+
+def _p_text(p_value: float) -> str:
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"

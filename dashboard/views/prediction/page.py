@@ -1,0 +1,95 @@
+"""Prediction: what a model finds in a case or in your own files, and how sure it is."""
+
+import os
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from brainseg.errors import BrainsegError
+from brainseg.inference.prediction import predict_timed
+from brainseg.io import open_inputs, shared_pool
+from brainseg.metrics import dice
+from brainseg.models import Model
+from dashboard.shared import cache, keys, model_picker, review_form, selection, widgets
+from dashboard.views.prediction import model_choice, result, upload
+from dashboard.views.prediction.model_choice import Viewpoint
+from dashboard.views.prediction.result import Answer
+from dashboard.views.prediction.subject import Subject, from_cohort
+
+FROM_COHORT, FROM_UPLOAD = "a case of this cohort", "your own files"
+
+
+def choose_source() -> str:
+    """Return where the volume comes from; without a cohort, from the person."""
+    named = bool(os.environ.get(keys.DATA_ENVIRONMENT))
+    usual = FROM_COHORT if named else FROM_UPLOAD
+    return widgets.choice("Predict", keys.SOURCE, (FROM_COHORT, FROM_UPLOAD), usual)
+
+
+def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
+    """Return the case that the person chose, with the picker in its place."""
+    cohort = widgets.open_cohort()
+    widgets.require_known_case(cohort)
+    with place:
+        # A case that the model learned from would show it better than it is.
+        case = widgets.case_picker(cohort, default=model.first_unseen(cohort))
+    try:
+        return from_cohort(cohort, case)
+    except BrainsegError as error:
+        widgets.refuse(error)
+
+
+def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
+    """Show the warnings that the files carry, and return whether the result is to stay hidden."""
+    try:
+        record = subject.cautioned(viewpoint.model, subject.standing(viewpoint))
+    except BrainsegError as error:
+        widgets.refuse(error)
+    model_picker.warn(record.warnings, record.unsuitable)
+    return model_picker.held_back(subject.key, record.unsuitable)
+
+
+def predicted(subject: Subject, viewpoint: Viewpoint, effort: str) -> Answer:
+    """Return a prediction, or say in one sentence why there is none, and stop."""
+    try:
+        standing = subject.standing(viewpoint)
+        return Answer(viewpoint, subject.predicted(viewpoint.model, standing, effort))
+    except BrainsegError as error:
+        widgets.refuse(error)
+
+
+st.title("Prediction", anchor=False)
+what = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+with what:
+    source = choose_source()
+left, right, effort = model_choice.choose()
+for viewpoint in filter(None, (left, right)):
+    cache.warm_up(viewpoint.model)
+
+go = None
+if source == FROM_UPLOAD:
+    shared_pool().warm()
+    subject = upload.choose()
+else:
+    subject = case_of_cohort(left.model, what)
+    go = selection.stepper(subject.cohort)
+if is_held_back(subject, left):
+    result.show_images(subject, go)
+else:
+    answer = predicted(subject, left, effort)
+    compared = predicted(subject, right, effort) if right else None
+    result.show(subject, answer, compared, go)
+
+if subject.case is not None:
+    st.page_link(
+        keys.CASE_PAGE,
+        label="Review this prediction",
+        icon=":material/rate_review:",
+        query_params={
+            keys.CASE: subject.name,
+            keys.MODEL: left.model.name,
+            keys.REVIEW: review_form.OF_PREDICTION,
+        },
+    )
+widgets.tumour_means()
+widgets.code(open_inputs, predict_timed, dice)

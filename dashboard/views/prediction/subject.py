@@ -1,0 +1,151 @@
+"""What is predicted, wherever it came from: a case of the cohort, an upload, or the example."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from brainseg.cohort import Case, Cohort
+from brainseg.errors import BrainsegError
+from brainseg.inference.cautions import with_cautions
+from brainseg.inference.prediction import Prediction
+from brainseg.inference.record import CaseRecord, record_of, record_of_intake
+from brainseg.io import DicomSource, Intake, NiftiSource, ruling_grid
+from brainseg.models import Model
+from brainseg.models.exposure import NEW, Standing
+from brainseg.volume import Volume
+from dashboard.shared import cache, overlays, widgets
+from dashboard.shared.background import Work
+from dashboard.views.prediction import session_uploads
+from dashboard.views.prediction.model_choice import Viewpoint
+
+UPLOAD = "upload"
+"""The name of an upload wherever one is shown or downloaded: its own may be a patient's."""
+
+AT_ONCE_S = 0.4
+"""What is ready within this time needs no progress bar."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One volume to predict, with what is known of it.
+
+    Attributes:
+        record: what is known of it, without a prediction.
+        key: stands for it in this session.
+        start: starts a prediction, or returns the one that was started.
+        cautioned: gives the record with the warnings of a prediction, which is kept.
+        cohort: that holds the case, or None.
+        case: of the cohort, or None.
+        source: what an export on the upload's own grid needs, or None.
+    """
+
+    record: CaseRecord
+    key: tuple
+    start: Callable[[Model, Standing, str], Work[Prediction]]
+    cautioned: Callable[[Model, Standing], CaseRecord]
+    cohort: Cohort | None = None
+    case: Case | None = None
+    source: NiftiSource | DicomSource | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of a case, or :data:`UPLOAD`."""
+        return self.record.case
+
+    @property
+    def volume(self) -> Volume:
+        """Return what is predicted, (n, h, w, 3)."""
+        return self.record.volume
+
+    def standing(self, viewpoint: Viewpoint) -> Standing:
+        """Return whether a model, or one fold of it, was trained on this patient."""
+        standing = viewpoint.standing(self.case, self.volume)
+        is_example = self.case is None and self.record.synthetic
+        return replace(standing, relation=NEW) if is_example else standing
+
+    def predicted(self, model: Model, standing: Standing, effort: str) -> Prediction:
+        """Return the prediction; while it is being made, say how far it is and how long it may take."""
+        work = self.start(model, standing, effort)
+        place = st.empty()
+        ready = work.ready(AT_ONCE_S)
+        while not ready:
+            doing = f"{widgets.plain(model.name)} predicts" if work.total else "Opening the model"
+            place.progress(work.share(), work.told(doing))
+            ready = work.ready(0.2)
+        place.empty()
+        return work.result.result()
+
+
+def from_cohort(cohort: Cohort, case: Case) -> Subject:
+    """Return a case of the cohort.
+
+    Raises:
+        CohortError: the case has no slice that can be read.
+    """
+    overlays.opening_slice(cohort, case)
+
+    def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
+        given = (cohort, case.name, model, standing, effort)
+        work = cache.predicting(*given)
+        if work.ready(0) and work.result.exception():
+            cache.predicting.clear(*given)
+            work = cache.predicting(*given)
+        return work
+
+    return Subject(
+        cache.case_record(cohort, case.name),
+        ("case", cohort.identity, str(cohort.root), case.name),
+        start,
+        partial(cache.cautioned_record, cohort, case.name),
+        cohort=cohort,
+        case=case,
+    )
+
+
+def from_upload(
+    intake: Intake, assignment: Mapping[str, int | None], volume: Volume, key: tuple
+) -> Subject:
+    """Return an upload as it was assembled, with the masks that came with it.
+
+    Args:
+        intake: all that was readable.
+        assignment: of its series to the sequences.
+        volume: see :func:`brainseg.io.assemble`.
+        key: stands for it in this session.
+    """
+    record = record_of_intake(intake, assignment, volume, UPLOAD)
+    return _in_session(record, key, ruling_grid(intake, assignment).source)
+
+
+def from_example() -> Subject:
+    """Return the synthetic case for who has no file at hand, with its mask."""
+    with st.spinner("Making up a head", show_time=True):
+        made = cache.example()
+    volume = Volume(made.pixels)
+    numbers, there = range(1, len(volume) + 1), np.ones(len(volume), bool)
+    record = record_of(made.name, volume, numbers, made.masks, there, synthetic=True)
+    return _in_session(record, ("example", made.name))
+
+
+def _in_session(
+    record: CaseRecord, key: tuple, source: NiftiSource | DicomSource | None = None
+) -> Subject:
+    """Return what belongs to one visitor: nothing of it is shared, or kept beyond the session."""
+
+    def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
+        return session_uploads.predicting(key, record.volume, model, standing, effort)
+
+    def cautioned(model: Model, standing: Standing) -> CaseRecord:
+        of_model = (*key, "cautions", model.digest, standing)
+        return session_uploads.kept(of_model, lambda: with_cautions(record, model, standing))
+
+    return Subject(record, key, start, cautioned, source=source)
+
+
+def refuse(error: BrainsegError) -> None:
+    """Show the sentence of what was refused as plain text, and stop the page."""
+    st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+    st.stop()

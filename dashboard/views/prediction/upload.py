@@ -1,0 +1,213 @@
+"""What a person uploads: the files, which page and which sequence each is, and what is to be known."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from brainseg.errors import DecodeError
+from brainseg.exports import png_bytes
+from brainseg.io import (
+    ALL_PAGES,
+    MAX_INFLATED_BYTES,
+    MAX_MEGAPIXELS,
+    MAX_SLICES,
+    Intake,
+    PagesError,
+    Series,
+    assemble,
+    left_out,
+    shared_pool,
+)
+from brainseg.io.sequence_choice import Choice, propose
+from brainseg.volume import FLAIR, SEQUENCES, Volume
+from dashboard.shared import widgets
+from dashboard.views.prediction import session_uploads
+from dashboard.views.prediction.subject import Subject, from_example, from_upload, refuse
+
+FILES = "upload"
+EXAMPLE = "_example"
+NOT_GIVEN = "not given"
+_NONE = -1
+
+THUMBNAIL_PX = 128
+
+
+def choose() -> Subject:
+    """Return the upload or the example; stop where there is none yet."""
+    uploaded = st.file_uploader(
+        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
+        f"{MAX_INFLATED_BYTES // 2**20} MiB",
+        accept_multiple_files=True,
+        key=FILES,
+        help=f"Up to {MAX_MEGAPIXELS} MP a slice, {MAX_SLICES} slices, and "
+        f"{MAX_INFLATED_BYTES // 2**20} MiB once unpacked. Several files are the slices of one stack, "
+        "or its sequences. Masks among them are compared with the prediction.",
+    )
+    if uploaded:
+        st.session_state.pop(EXAMPLE, None)
+        return _from_files(uploaded)
+    if not st.session_state.get(EXAMPLE):
+        session_uploads.forget()
+        _nothing_yet()
+    st.button("Close the example", on_click=_close, icon=":material/close:", key="close_example")
+    return from_example()
+
+
+def _nothing_yet() -> None:
+    """Say what happens to a file, offer an example to who has none, and stop."""
+    _privacy()
+    with st.container(border=True):
+        st.markdown("**No file at hand?**")
+        st.caption("A synthetic head (no patient data) with a mask, so Dice can be shown.")
+        st.button(
+            "Try the example", on_click=_open_example, icon=":material/play_circle:", key="example"
+        )
+    st.stop()
+
+
+def _privacy() -> None:
+    st.caption(
+        ":material/lock: Your files stay in this session's memory: not written to disk, not shown to "
+        "other visitors, not named in any log or address, and gone when you remove them or close the "
+        "page."
+    )
+
+
+def _open_example() -> None:
+    st.session_state[EXAMPLE] = True
+
+
+def _close() -> None:
+    st.session_state.pop(EXAMPLE, None)
+
+
+def _from_files(uploaded: list) -> Subject:
+    ids = session_uploads.identity(uploaded)
+    session_uploads.keep_only(ids)
+    try:
+        with st.spinner("Reading the files", show_time=True):
+            intake, pages = _opened(uploaded, ids)
+        _privacy()
+        _say(intake)
+        assignment = _assign(intake, (ids, pages))
+        key = (ids, pages, tuple(assignment.items()))
+        volume: Volume = session_uploads.kept(
+            (*key, "volume"), lambda: assemble(intake, assignment)
+        )
+        for sentence in left_out(intake, assignment):
+            st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
+    except DecodeError as error:
+        refuse(error)
+    return from_upload(intake, assignment, volume, key)
+
+
+def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
+    """Return what is readable, with the page of each multipage TIFF as the person chose it."""
+    counts: dict[int, int] = session_uploads.kept((ids, "pages"), dict)
+    while True:
+        pages = {index: _choose_page(ids[index], index, count) for index, count in counts.items()}
+        chosen = tuple(pages.items())
+        try:
+            return session_uploads.kept(
+                (ids, "intake", chosen), partial(_open, uploaded, pages)
+            ), chosen
+        except PagesError as error:
+            if error.file_index in counts:
+                raise
+            counts[error.file_index] = error.pages
+
+
+def _open(uploaded: list, pages: Mapping[int, int]) -> Intake:
+    return shared_pool().open(session_uploads.files_of(uploaded), pages)
+
+
+def _choose_page(identity: str, index: int, count: int) -> int:
+    options = [ALL_PAGES, *range(count)]
+    return st.selectbox(
+        f"File {index + 1} holds {count} pages",
+        options,
+        format_func=lambda page: (
+            f"all {count} pages, as the slices of a stack"
+            if page == ALL_PAGES
+            else f"page {page + 1}"
+        ),
+        key=f"page of {identity}",
+        width=340,
+    )
+
+
+def _say(intake: Intake) -> None:
+    """Say what was left out, by name; warnings stand above the result, and notes in the viewer."""
+    for sentence in intake.refused:
+        st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
+
+
+def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
+    """Return which series is which sequence, by the guess and the person; stop while one is open."""
+    choice = propose(intake)
+    found = all(place is not None for place in choice.assignment.values())
+    certain = found or (len(intake.series) == 1 and not choice.questions)
+    with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
+        st.caption(
+            f"{intake.kind}: {_sizes(intake)}. A sequence on another grid is resampled to that of "
+            f"{FLAIR}; one that is not given is filled with {FLAIR}, as in the training data."
+        )
+        with st.grid(columns=6, min_column_width=120, gap="small"):
+            pictures = session_uploads.kept(
+                (*key, "thumbnails"), lambda: list(map(_small, intake.series))
+            )
+            for series, picture in zip(intake.series, pictures, strict=True):
+                with st.container():
+                    st.image(picture, width=110, alt=f"The middle slice of {series.label}")
+                    st.caption(widgets.plain(series.label))
+                    st.caption(widgets.plain(series.suggestion.in_words(), longest=300))
+        with st.grid(columns=3, min_column_width=200, gap="small"):
+            chosen = {
+                sequence: _choose_series(intake, sequence, choice, key) for sequence in SEQUENCES
+            }
+        open_ones = [one for one in choice.questions if chosen[one.sequence] is None]
+        for question in open_ones:
+            st.warning(
+                widgets.plain(
+                    f"Choose the series for {question.sequence}, or “{NOT_GIVEN}”: {question.reason}.",
+                    longest=600,
+                ),
+                icon=":material/help:",
+            )
+    if open_ones:
+        st.stop()
+    return {sequence: None if place == _NONE else place for sequence, place in chosen.items()}
+
+
+def _sizes(intake: Intake) -> str:
+    """Return how many stacks there are, and of how many slices: "2 stacks of 20 or 176 slices"."""
+    slices = sorted({len(series.pixels) for series in intake.series})
+    many = len(intake.series)
+    return (
+        f"{many} {'stack' if many == 1 else 'stacks'} of {' or '.join(map(str, slices))} "
+        f"{'slice' if slices == [1] else 'slices'}"
+    )
+
+
+def _choose_series(intake: Intake, sequence: str, choice: Choice, key: tuple) -> int | None:
+    """Return the place of a series, :data:`_NONE`, or None while an open question is unanswered."""
+    options = [_NONE, *range(len(intake.series))]
+    guess = choice.assignment[sequence]
+    index: int | None = options.index(_NONE if guess is None else guess)
+    return st.selectbox(
+        sequence,
+        options,
+        index=None if choice.question(sequence) else index,
+        placeholder="Choose a series",
+        format_func=lambda place: NOT_GIVEN if place == _NONE else intake.series[place].label,
+        key=f"{sequence} of {hash(key)}",
+    )
+
+
+def _small(series: Series) -> bytes:
+    """Return the middle slice of a series as a small PNG."""
+    middle = series.pixels[len(series.pixels) // 2]
+    step = -(-max(middle.shape) // THUMBNAIL_PX)
+    return png_bytes(np.ascontiguousarray(middle[::step, ::step]))

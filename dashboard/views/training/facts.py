@@ -1,0 +1,118 @@
+"""What stands behind a run: its cases by part, its settings, what it was made with, what happened."""
+
+import json
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.errors import RunError
+from brainseg.monitoring.snapshot import Snapshot
+from brainseg.training.runs import Run
+from dashboard.shared import keys, widgets
+
+PARTS = {"Trained on": "trained_on", "Selected on": "selected_on", "Held out": "held_out"}
+
+
+def draw(run: Run, snapshot: Snapshot) -> None:
+    """Draw the cases, the settings, the events and the versions of a run."""
+    grid = st.grid(columns=2, min_column_width=380, gap="medium")
+    with grid.cell():
+        st.subheader("Cases")
+        try:
+            _draw_fold(run.fold())
+        except RunError as error:
+            st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+    with grid.cell():
+        st.subheader("Settings")
+        _draw_settings(snapshot.config)
+    grid = st.grid(columns=2, min_column_width=380, gap="medium")
+    with grid.cell():
+        _draw_events(snapshot.events)
+    with grid.cell():
+        try:
+            _draw_about(run.about())
+        except RunError as error:
+            st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+
+
+def draw_all(table: pd.DataFrame) -> None:
+    """Draw every run of the cohort.
+
+    Args:
+        table: from :func:`brainseg.training.runs.runs_table`.
+    """
+    st.subheader("All runs of this cohort")
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="none",
+        column_config={
+            "best_dice": st.column_config.NumberColumn("best validation Dice", format="%.3f"),
+            "best_epoch": "best epoch",
+            "epochs": st.column_config.NumberColumn("epochs", help="At the most."),
+            "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+        },
+    )
+
+
+def _draw_fold(fold: Mapping[str, object]) -> None:
+    st.caption(f"Fold {fold.get('number', 'unknown')}, split by patient")
+    with st.grid(columns=3, min_column_width=100):
+        for label, part in PARTS.items():
+            st.metric(label, len(fold[part]))
+    st.caption(
+        "Validation Dice is the mean by case over the cases selected on, at threshold 0.5. They choose "
+        "the epoch and the threshold, so it is not the score on unseen cases: those held out are not "
+        "even read in training."
+    )
+    st.page_link(keys.EVALUATION, label="Scores on held-out cases", icon=":material/scoreboard:")
+    with st.expander("The cases of each part", icon=":material/list:"):
+        for label, part in PARTS.items():
+            st.caption(label)
+            st.dataframe(pd.DataFrame({"case": fold[part]}), hide_index=True, height=180)
+
+
+def _draw_settings(config: Mapping[str, object]) -> None:
+    rows = [(name, str(value)) for name, value in config.items()]
+    settings = pd.DataFrame(rows, columns=["setting", "value"])
+    st.dataframe(settings, hide_index=True, height=360)
+
+
+def _draw_events(events: pd.DataFrame) -> None:
+    if events.empty:
+        return
+    st.subheader("What happened")
+    shown = events.assign(
+        at=pd.to_datetime(events["at"], utc=True, format="ISO8601", errors="coerce").dt.strftime(
+            "%Y-%m-%d %H:%M:%S"
+        )
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder="",
+        column_config={
+            "epoch": st.column_config.NumberColumn("after epoch"),
+            "at": st.column_config.TextColumn("at (UTC)"),
+        },
+    )
+
+
+def _draw_about(about: Mapping[str, object]) -> None:
+    if not about:
+        return
+    st.subheader("Made with")
+    rows = pd.DataFrame(_told(about), columns=["what", "value"])
+    st.dataframe(rows, hide_index=True, height=360)
+
+
+def _told(facts: Mapping[str, object], of: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            rows += _told(value, f"{name}: ")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            rows.append((of + name, "not known" if value is None else text))
+    return rows

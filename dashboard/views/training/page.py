@@ -1,0 +1,109 @@
+"""Training: start one, follow it live, compare runs; also those that other programs wrote."""
+
+import streamlit as st
+
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError, RunError
+from brainseg.monitoring.curves import smoothed, thinned
+from brainseg.monitoring.external_logs import folders_named, logs_in
+from brainseg.monitoring.warnings import warnings_of
+from brainseg.training import jobs
+from brainseg.training.runs import Run, list_runs, runs_table
+from dashboard.shared import keys, url_state, widgets
+from dashboard.views.training import comparison, external_logs, facts, form, monitor, previews
+
+MONITOR, COMPARE, START, LOGS = "Monitor", "Compare", form.START, "Logs"
+
+HOW_TO_BEGIN = """
+There is no training of this cohort yet. Start one here, or from the command line in the folder of the
+checkout:
+
+```
+python -m brainseg train DATA
+```
+
+`DATA` is the folder of cases. Its curves appear on this page while it trains.
+"""
+
+
+def say_running(running: Run) -> None:
+    """Say which training goes on, with a way to it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge("training now", icon=":material/model_training:", color="blue")
+        st.markdown(widgets.plain(running.name), width="content")
+        st.button(
+            "Show",
+            key="show_running",
+            icon=":material/visibility:",
+            on_click=url_state.put,
+            kwargs={keys.RUN: running.name, keys.VIEW: None},
+            type="tertiary",
+        )
+
+
+def find_running(cohort: Cohort) -> Run | None:
+    """Return the training that goes on, also after a restart of the server; None where none does."""
+    try:
+        return jobs.running(cohort.home / "runs")
+    except RunError as error:
+        st.warning(widgets.plain(str(error), longest=600), icon=":material/warning:")
+        return None
+
+
+def show_monitor(shown: monitor.Shown) -> None:
+    """Draw one training."""
+    snapshot = monitor.read(shown)
+    monitor.standing(shown, snapshot)
+    if snapshot.history.empty:
+        st.caption(f"The curves appear after the first {snapshot.unit}.")
+    else:
+        drawing = monitor.drawing_controls(bool(snapshot.history["hours"].notna().any()))
+        monitor.draw_curves(snapshot, drawing)
+    if isinstance(shown, Run):
+        st.fragment(previews.draw)(shown, snapshot.best_epoch)
+        facts.draw(shown, snapshot)
+
+
+st.title("Training")
+cohort = widgets.open_cohort()
+runs = list_runs(cohort.home / "runs")
+logs = logs_in([monitor.logs_folder(cohort.home), *folders_named()])
+choices: dict[str, monitor.Shown] = {run.name: run for run in runs}
+choices |= {log.name: log for log in logs}
+table = runs_table(runs)
+labels = dict(zip(table["run"], table["run"] + " · " + table["state"], strict=True))
+labels |= {log.name: f"{log.name} · {log.kind}" for log in logs}
+
+view = widgets.choice(
+    "View",
+    keys.VIEW,
+    (MONITOR, COMPARE, START, LOGS),
+    MONITOR if choices else START,
+    label_visibility="collapsed",
+)
+running, shown = find_running(cohort), None
+place = st.container()
+try:
+    if view == START:
+        if not choices:
+            st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
+        form.draw(cohort, running)
+    elif view == LOGS:
+        external_logs.draw(monitor.logs_folder(cohort.home), logs)
+    elif not choices:
+        st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
+    elif view == COMPARE:
+        comparison.draw(choices, labels)
+    else:
+        shown = choices[monitor.picker(list(choices), labels)]
+        show_monitor(shown)
+except BrainsegError as error:
+    widgets.refuse(error)
+
+if running is not None and (shown is None or shown.name != running.name):
+    with place:
+        say_running(running)
+if runs and view in (MONITOR, COMPARE):
+    facts.draw_all(table)
+widgets.tumour_means()
+widgets.code(warnings_of, smoothed, thinned)

@@ -1,0 +1,153 @@
+"""What the network sees: the watched slices after each epoch, and Dice by case through the epochs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from brainseg.errors import RunError
+from brainseg.exports import png_bytes
+from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour
+from brainseg.metrics import dice
+from brainseg.plotting import curves
+from brainseg.training.previews import Watched, epochs_of, probability_of, watched_of
+from brainseg.training.runs import Run
+from dashboard.shared import keys, overlays, url_state, widgets
+from dashboard.views.training import monitor
+
+MOST_TINT = 0.75
+"""How much of a pixel's own grey a probability of 1 covers."""
+
+THRESHOLD = 0.5
+"""At which a validation Dice is measured while a network trains."""
+
+
+def draw(run: Run, best_epoch: int | None) -> None:
+    """Draw the watched slices after the chosen epoch, and Dice by case, one slider for both.
+
+    Args:
+        run: the training.
+        best_epoch: is marked on the slider's caption; None before there is one.
+    """
+    try:
+        watched, epochs = watched_of(run), epochs_of(run)
+        scores = monitor.follower_of(run).case_scores()
+    except RunError as error:
+        st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+        return
+    if watched is None and scores.empty:
+        return
+    st.subheader("What the network sees")
+    if watched is None or not epochs:
+        st.caption("The slices appear after the first epoch.")
+        chosen = None
+    else:
+        chosen = _epoch(epochs, best_epoch)
+        _draw_slices(run, watched, chosen)
+    if not scores.empty:
+        st.markdown("**Validation Dice of each case by epoch**")
+        last = scores.iloc[:, -1]
+        widgets.figure(
+            curves.dice_by_case_and_epoch(scores, chosen),
+            "training_dice_by_case",
+            alt=f"Dice of {len(scores)} cases over {scores.shape[1]} epochs; after the last the "
+            f"lowest is {last.min():.3f}, the highest {last.max():.3f}",
+            table=scores.reset_index(),
+        )
+
+
+def _epoch(epochs: Sequence[int], best_epoch: int | None) -> int:
+    """Return the epoch of the slider; while it stands at the newest it goes along with the training."""
+    newest = epochs[-1]
+    wrong = url_state.take(keys.EPOCH, epochs, newest)
+    if wrong is not None:
+        st.warning(
+            f"No slices were kept after epoch “{widgets.plain(wrong)}”: here is epoch {newest}.",
+            icon=":material/help:",
+        )
+    if len(epochs) == 1:
+        st.caption(f"After epoch {newest}, the only one so far")
+        return newest
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        widgets.step_button("Previous epoch", "K", _step, epochs, -1)
+        with st.container(width="stretch"):
+            st.select_slider("After epoch", epochs, key=keys.EPOCH)
+        widgets.step_button("Next epoch", "J", _step, epochs, 1)
+        if best_epoch in epochs:
+            st.button(
+                "Best",
+                icon=":material/star:",
+                key="epoch_best",
+                on_click=url_state.put,
+                kwargs={keys.EPOCH: best_epoch},
+            )
+        st.button(
+            "Newest",
+            icon=":material/last_page:",
+            key="epoch_newest",
+            on_click=url_state.put,
+            kwargs={keys.EPOCH: None},
+        )
+    url_state.keep(keys.EPOCH, epochs, newest)
+    return st.session_state[keys.EPOCH]
+
+
+def _step(epochs: Sequence[int], by: int) -> None:
+    place = list(epochs).index(st.session_state[keys.EPOCH]) + by
+    url_state.put(**{keys.EPOCH: epochs[min(max(place, 0), len(epochs) - 1)]})
+
+
+def _draw_slices(run: Run, watched: Watched, epoch: int) -> None:
+    try:
+        probability = probability_of(run, epoch)
+    except RunError as error:
+        st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+        return
+    if probability.shape != watched.truth.shape:
+        st.info(
+            f"The slices kept after epoch {epoch} are of another size than those of the run: choose "
+            "another epoch.",
+            icon=":material/info:",
+        )
+        return
+    with st.grid(columns=4, min_column_width=150, gap="small"):
+        for place, (case, number) in enumerate(
+            zip(watched.cases, watched.slice_numbers, strict=True)
+        ):
+            truth, found = watched.truth[place], probability[place] / np.float32(255)
+            picture = picture_of(watched.image[place], truth, found)
+            score = dice(truth, found >= THRESHOLD)
+            told = f"Dice {score:.2f}" if truth.any() else "no tumour in the mask"
+            with st.container(gap="xsmall"):
+                st.image(
+                    png_bytes(picture),
+                    width="stretch",
+                    alt=f"FLAIR of {case}, slice {number}, with the probability after epoch {epoch} "
+                    f"and the outline of the manual mask; {told}",
+                )
+                st.caption(f"{widgets.plain(case, 40)}, slice {number} · {told}")
+    overlays.swatches(
+        {
+            "outline of the manual mask": MASK_COLOUR,
+            "probability, the bluer the higher": PREDICTION_COLOUR,
+        }
+    )
+    st.caption(
+        "FLAIR slices of cases that select the epoch, the same after each; Dice of the slice at "
+        "threshold 0.5."
+    )
+
+
+def picture_of(image: np.ndarray, truth: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return one watched slice as (h, w, 3) uint8: probability over FLAIR, the mask's outline on top.
+
+    Args:
+        image: (h, w) uint8.
+        truth: (h, w) bool.
+        probability: (h, w), 0..1.
+    """
+    grey = np.repeat(image[..., np.newaxis], 3, axis=2)
+    weight = (MOST_TINT * probability)[..., np.newaxis]
+    tinted = (1 - weight) * grey + weight * np.array(PREDICTION_COLOUR, np.float32)
+    # One hue, not a colour map: the outline's orange is lost on the yellow that most of those end in.
+    return contour(np.rint(tinted).astype(np.uint8), truth)

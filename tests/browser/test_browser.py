@@ -1,0 +1,158 @@
+"""What a person sees, in a real browser on a real server."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import tifffile
+from conftest import FIRST, head
+from support.browsing import WAIT_MS, arrives, comes, settled
+from support.viewer import drawn
+
+from brainseg import RESEARCH_USE
+from brainseg.cohort import Cohort
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "/": "Overview",
+    "/worklist": "Worklist",
+    "/case": "Case",
+    "/browser": "Browser",
+    "/dataset": "Dataset",
+    "/checks": "Checks",
+    "/training": "Training",
+    "/evaluation": "Evaluation",
+    "/prediction": "Prediction",
+}
+NO_DATA_NEEDED = {"/training", "/evaluation"}
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Callable]:
+    """Return look(address, **context) -> a page whose script has run to its end."""
+    contexts = []
+
+    def look(address: str, **context: object):
+        contexts.append(
+            browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context})
+        )
+        page = contexts[-1].new_page()
+        page.outside = []
+        page.on("request", lambda request: _note_outside(page, request.url))
+        page.goto(address)
+        return settled(page)
+
+    yield look
+    for context in contexts:
+        context.close()
+
+
+def _note_outside(page, url: str) -> None:
+    if not re.match(r"(https?|wss?)://localhost:|data:|blob:|about:", url):
+        page.outside.append(url)
+
+
+def text_of(page) -> str:
+    return " ".join(page.inner_text("[data-testid=stMain]", timeout=WAIT_MS).split())
+
+
+def pictures(page) -> list[str]:
+    """Return what the page shows: the source of each picture, in plotly's and in plain ones."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('.js-plotly-plot image, [data-testid=stImage] img')]
+            .map(image => image.getAttribute('href') || image.getAttribute('xlink:href')
+                || image.getAttribute('src'))"""
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("path", "title"), PAGES.items())
+def test_each_page_opens_and_says_what_it_is_not(look, served, sample_root, path, title, scheme):
+    page = look(served(sample_root) + path, color_scheme=scheme)
+    page.wait_for_selector(f"h1:has-text('{title}')", timeout=WAIT_MS)
+    settled(page)
+    assert page.query_selector("[data-testid=stException]") is None
+    assert "encountered an error" not in text_of(page)
+    line = page.get_by_text(RESEARCH_USE).last
+    box = line.bounding_box()
+    assert box is not None, "the research line is not drawn"
+    assert 0 <= box["y"] <= 900, "the research line is out of sight"
+    assert page.outside == [], "nothing is asked of the internet"
+
+
+@pytest.mark.parametrize("path", ["/", "/case", "/browser", "/prediction"])
+def test_a_narrow_window_needs_no_sideways_scrolling(look, served, sample_root, path):
+    page = look(served(sample_root) + path, viewport={"width": 700, "height": 900})
+    wide = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
+    assert wide <= 1
+
+
+def test_the_address_of_a_random_slice_reopens_it(look, served, sample_root):
+    first = look(served(sample_root) + "/browser?seed=7&tumour=with")
+    first.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    again = look(first.url)
+    again.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    assert pictures(again) == pictures(first)
+    other = look(served(sample_root) + "/browser?seed=8&tumour=with")
+    other.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    assert pictures(other) != pictures(first)
+
+
+def test_a_new_random_slice_changes_picture_and_address(look, served, sample_root):
+    page = look(served(sample_root) + "/browser?tumour=with")
+    page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    before, address = pictures(page), page.url
+    page.get_by_role("button", name=re.compile("New random slice")).click()
+    assert comes(page, lambda: page.url != address and pictures(page) not in ([], before))
+
+
+@pytest.mark.parametrize("path", ["/case", "/browser", "/prediction"])
+@pytest.mark.parametrize("case", ["../../etc/passwd", "<img src=x onerror=alert(1)>", "**bold**"])
+def test_an_unknown_case_in_the_address_is_one_sentence_and_the_list(
+    look, served, sample_root, path, case
+):
+    page = look(served(sample_root) + path)
+    page.on("dialog", lambda dialog: pytest.fail("a name in the address ran as code"))
+    page.goto(f"{served(sample_root)}{path}?case={quote(case)}")
+    page.wait_for_selector("text=/nknown case/", timeout=WAIT_MS)
+    page.wait_for_selector(f"text={Cohort.open(sample_root).cases[0]}", timeout=WAIT_MS)
+    assert case in text_of(page), "the name stands there literally"
+    assert page.query_selector("[data-testid=stMain] img[src=x]") is None
+
+
+def test_a_slice_is_walked_by_keyboard(look, served, sample_root):
+    page = look(served(sample_root) + "/browser?slice=3")
+    page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
+    page.get_by_role("button", name="Next slice").wait_for(timeout=WAIT_MS)  # it hears the key
+    page.keyboard.press("j")
+    arrives(page, "/browser", slice=4)
+    settled(page).keyboard.press("k")
+    arrives(page, "/browser", slice=3)
+
+
+@pytest.mark.parametrize(("path", "title"), PAGES.items())
+def test_a_missing_folder_is_one_sentence_on_each_page(look, served, path, title):
+    page = look(served(Path("/nowhere/at/all")) + path)
+    told = text_of(page)
+    assert "does not exist" in told or path in {"/prediction"}
+    assert "Traceback" not in told
+    assert "encountered an error" not in told
+
+
+def test_an_empty_folder_and_one_without_masks_say_so(look, served, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    assert "holds no TIFF or PNG image" in text_of(look(served(empty) + "/"))
+    bare = tmp_path_factory.mktemp("bare")
+    for number in range(1, 4):
+        (bare / FIRST).mkdir(exist_ok=True)
+        tifffile.imwrite(bare / FIRST / f"{FIRST}_{number}.tif", head(number))
+    page = look(served(bare) + "/")
+    page.get_by_text("note").first.click()
+    page.get_by_text("No mask was found").wait_for(timeout=WAIT_MS)
+    assert drawn(look(served(bare) + "/case"))["case"] == FIRST

@@ -1,0 +1,231 @@
+"""The dataset pages as a person uses them, in a real browser: choose in a chart, save, open a slice."""
+
+import io
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import pytest
+from conftest import FIRST, OTHER_SITE, write_tiny_cohort
+from PIL import Image
+from support.browsing import (
+    WAIT_MS,
+    act,
+    arrives,
+    asked,
+    comes,
+    sessions,
+    settled,
+    stands_at,
+    still,
+)
+from support.viewer import drawn
+
+from brainseg import RESEARCH_USE
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Callable]:
+    """Return look(address) -> a page of a session of its own, whose script has run to its end."""
+    with sessions(browser, viewport={"width": 1400, "height": 1300}) as look:
+        yield look
+
+
+@pytest.fixture(scope="module")
+def address(served, tmp_path_factory) -> str:
+    """Return the address of a dashboard on the tiny cohort, which no test changes."""
+    return served(write_tiny_cohort(tmp_path_factory.mktemp("dataset") / "tiny"))
+
+
+def where(page) -> str | None:
+    """Return the filter in the page's address."""
+    return asked(page).get("where")
+
+
+def chart(page, name: str):
+    """Return a chart once it is drawn and stands still; its key ends with what is chosen."""
+    found = page.locator(f"[class*='st-key-{name}_chart'] .js-plotly-plot")
+    found.locator(".main-svg").first.wait_for(timeout=WAIT_MS)
+    still(page, found)
+    return found
+
+
+def click_bar(page, name: str, place: int, until: Callable[[], object]) -> None:
+    """Click near the foot of a bar; those of all cases come before those of the chosen."""
+
+    def click() -> None:
+        box = chart(page, name).locator(".bars .point path").nth(place).bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3)
+
+    act(page, click, until)
+    settled(page)
+
+
+def drag_over_all(page, name: str, until: Callable[[], object]) -> None:
+    """Drag a box over a chart's plot."""
+
+    def drag() -> None:
+        box = chart(page, name).locator(".nsewdrag").first.bounding_box()
+        start = (box["x"] + 0.01 * box["width"], box["y"] + 0.01 * box["height"])
+        end = (box["x"] + 0.99 * box["width"], box["y"] + 0.99 * box["height"])
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        page.mouse.move(*end)
+        page.mouse.up()
+
+    act(page, drag, until)
+    settled(page)
+
+
+def test_a_bar_chooses_on_the_whole_page_and_a_second_click_takes_it_back(look, address):
+    page = look(f"{address}/dataset")
+    click_bar(page, "institutions", 0, lambda: where(page) == "institution~XX")
+    page.get_by_text("2 of 3: Institution: XX").wait_for(timeout=WAIT_MS)
+    first = page.get_by_test_id("stMetricValue").first
+    assert comes(page, lambda: first.inner_text() == "2")
+    page.get_by_text("Compare", exact=True).click()
+    arrives(page, "/dataset", section="Compare", where="institution~XX")
+    page.get_by_text("of 2 cases with both").wait_for(timeout=WAIT_MS)
+    page.get_by_text("What is here", exact=True).click()
+    arrives(page, "/dataset", section="What is here", where="institution~XX")
+    click_bar(settled(page), "institutions", 0, lambda: where(page) is None)
+    assert comes(page, lambda: first.inner_text() == "3")
+
+
+def test_a_bin_of_slices_chooses_its_cases_on_this_page_and_in_the_worklist(look, address):
+    page = look(f"{address}/dataset?section=How+large&where=institution~XX")
+    last = chart(page, "tumour_area_px").locator(".bars .point path").count() - 1
+    both = f"institution~XX~~case~{FIRST}"
+    click_bar(page, "tumour_area_px", last, lambda: where(page) == both)
+    page.get_by_role("link", name="1 case in the worklist").click()
+    arrives(page, "/worklist", where=both)
+    settled(page).go_back()
+    arrives(page, "/dataset", where=both)
+    # A pale bar, of what the filter leaves out, is a choice of its own.
+    other = f"case~{OTHER_SITE}"
+    click_bar(settled(page), "tumour_area_px", 0, lambda: where(page) == other)
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("How large", "tumour_volume"),
+        ("Where", "tumour_map"),
+        ("How bright", "inside_and_outside"),
+        ("Patients", "measured"),
+        ("Compare", "compared"),
+    ],
+)
+def test_a_box_over_all_of_a_chart_chooses_what_it_shows(look, address, section, name):
+    page = look(f"{address}/dataset?section={section.replace(' ', '+')}")
+    drag_over_all(page, name, lambda: where(page))
+    page.get_by_text("3 of 3: ").wait_for(timeout=WAIT_MS)
+    assert page.get_by_test_id("stException").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("Where", "along_the_case"),
+        ("Which shape", "pieces"),
+        ("Which shape", "parts"),
+        ("Patients", "codes"),
+    ],
+)
+def test_each_chart_of_bars_answers_to_a_click(look, address, section, name):
+    page = look(f"{address}/dataset?section={section.replace(' ', '+')}")
+    click_bar(page, name, 0, lambda: where(page))
+    assert page.get_by_test_id("stException").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chart_is_saved_as_png_on_the_pages_background_and_its_numbers_as_csv(
+    look, address, scheme
+):
+    page = look(f"{address}/dataset", color_scheme=scheme)
+    chart(page, "institutions").hover()
+    with page.expect_download(timeout=WAIT_MS) as saved:
+        chart(page, "institutions").locator("[data-title^='Download plot']").click()
+    assert saved.value.suggested_filename == "institutions.png"
+    picture = Image.open(saved.value.path()).convert("RGBA")
+    red, green, blue, opaque = picture.getpixel((2, 2))
+    assert opaque == 255
+    assert (red + green + blue > 600) == (scheme == "light")
+    with page.expect_download(timeout=WAIT_MS) as saved:
+        page.locator(".st-key-institutions_csv button").click()
+    text = saved.value.path().read_text()
+    assert RESEARCH_USE in text.splitlines()[0]
+    table = pd.read_csv(io.StringIO(text), comment="#")
+    assert table["all"].tolist() == [2, 1]
+
+
+def slice_map(page):
+    """Return the map of slices, which are described first where they are not yet."""
+    found = page.locator("[class*='st-key-slice_map'] .js-plotly-plot")
+    describe = page.locator(".st-key-describe button")
+    found.or_(describe).first.wait_for(timeout=WAIT_MS)
+    if describe.count():
+        describe.click()
+    found.locator(".scatterlayer .point").first.wait_for(timeout=WAIT_MS)
+    return found
+
+
+def click_point(page, until: Callable[[], object]) -> tuple[str, str]:
+    """Click the first point of the map, and return the case and the slice number that it stands for."""
+    point = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace .point").first
+    case, number = point.evaluate("element => Object.values(element.__data__.data)")
+
+    def click() -> None:
+        still(page, point)
+        point.click(force=True)
+
+    settled(page)
+    act(page, click, until)
+    return case, str(number)
+
+
+def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
+    page = look(f"{address}/similar")
+    slice_map(page)
+    case, number = click_point(page, lambda: stands_at(page, "/case"))
+    assert drawn(page, slice=number)["case"] == case
+    page.go_back()
+    arrives(page, "/similar")
+
+
+def test_neighbours_are_shown_of_the_slice_that_is_clicked(look, address):
+    page = look(f"{address}/similar?case={OTHER_SITE}&slice=1")
+    slice_map(page)
+    page.get_by_text("click shows neighbours").click(timeout=WAIT_MS)
+    settled(page)
+    ring = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace").last
+    ring.wait_for(timeout=WAIT_MS)
+    case, number = click_point(page, lambda: asked(page).get("case") != OTHER_SITE)
+    assert asked(page) | {"case": case, "slice": number} == asked(page)
+    assert settled(page).get_by_test_id("stException").count() == 0
+    page.get_by_text("Most like this slice").wait_for(timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("path", ["dataset?section=Where", "similar", "tour?step=Overlay"])
+def test_a_narrow_window_needs_no_sideways_scrolling(look, address, path):
+    page = look(f"{address}/{path}")
+    page.set_viewport_size({"width": 640, "height": 900})
+    settled(page)
+    wide = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
+    assert wide <= 1
+
+
+def test_the_tour_is_walked_by_keyboard(look, address):
+    page = look(f"{address}/tour")
+    for step in ("Peek", "Count"):
+        page.get_by_role("button", name="Next step").wait_for(timeout=WAIT_MS)  # it hears the key
+        page.keyboard.press("j")
+        arrives(page, "/tour", step=step)
+        settled(page)
+    page.keyboard.press("k")
+    arrives(page, "/tour", step="Peek")

@@ -1,0 +1,197 @@
+"""The worklist as a person uses it, in a real browser: filter, search, sort, open, review, come back."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
+from support.browsing import (
+    CHECKBOX_X,
+    FIRST_ROW_Y,
+    HEADER_Y,
+    WAIT_MS,
+    act,
+    arrives,
+    asked,
+    click_table,
+    comes,
+    rows,
+    sessions,
+    settled,
+    stands_at,
+    still,
+)
+
+pytestmark = pytest.mark.browser
+
+CASE_X, SORTED_X = 120, 420
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Callable]:
+    """Return look(address) -> a page of a session of its own, whose script has run to its end."""
+    with sessions(browser, viewport={"width": 1400, "height": 1000}) as look:
+        yield look
+
+
+@pytest.fixture(scope="module")
+def address(served, tmp_path_factory) -> str:
+    """Return the address of a dashboard on the tiny cohort; one test alone reviews its cases."""
+    return served(write_tiny_cohort(tmp_path_factory.mktemp("worklist") / "tiny"))
+
+
+def cases(page, many: int) -> list[str]:
+    return [row["Case"] for row in rows(page, many)]
+
+
+def open_first_case(page, case: str, x: float = CASE_X) -> None:
+    click_table(page, x, FIRST_ROW_Y, lambda: stands_at(page, "/case", case=case))
+
+
+def pick(page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+    settled(page)
+
+
+def test_a_filter_is_picked_searched_and_reopened_by_its_address(look, address):
+    page = look(f"{address}/worklist")
+    assert cases(page, 3) == [FIRST, FLAIR_REPEATED, OTHER_SITE]
+    pick(page, "Institution", "XX")
+    assert cases(page, 2) == [FIRST, FLAIR_REPEATED]
+    page.get_by_role("searchbox", name="Search").or_(
+        page.get_by_role("textbox", name="Search")
+    ).first.fill("age=44")
+    page.keyboard.press("Enter")
+    assert cases(page, 1) == [FLAIR_REPEATED]
+    arrives(page, "/worklist", where="institution~XX", search="age=44")
+    assert len(asked(page)) == 2
+    again = look(page.url)
+    assert cases(again, 1) == [FLAIR_REPEATED]
+    assert again.locator("[data-testid=stMultiSelect]").first.inner_text().count("XX") == 1
+    again.get_by_role("button", name="Clear all filters").click()
+    assert len(cases(again, 3)) == 3
+    assert comes(again, lambda: not asked(again))
+
+
+def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, address):
+    page = look(f"{address}/worklist?where=tumour_vx~1..&sort=-tumour_vx")
+    assert cases(page, 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+    open_first_case(page, FIRST)
+    there = {"where": "tumour_vx~1..", "sort": "-tumour_vx"}
+    assert asked(page) == there | {"case": FIRST}
+    page.wait_for_selector("text=case 1 of 3", timeout=WAIT_MS)
+    page.get_by_role("button", name="Next case").click()
+    arrives(page, "/case", case=OTHER_SITE)
+    assert asked(page) == there | {"case": OTHER_SITE}
+    settled(page).go_back()
+    arrives(page, "/case", case=FIRST)
+    settled(page).get_by_role("link", name=re.compile("These 3 cases in the worklist")).click()
+    arrives(page, "/worklist", case=None, **there)
+    assert cases(settled(page), 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+    assert asked(page) == there
+
+
+def test_a_row_is_reached_and_opened_by_keyboard_alone(look, address):
+    page = look(f"{address}/worklist")
+    rows(settled(page), 3)
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.dataset.testid") == "data-grid-canvas":
+            break
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+Space")
+    arrives(page, "/case", case=OTHER_SITE)
+
+
+def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
+    page = look(f"{address}/worklist?columns=case~tumour_vx")
+    assert cases(page, 3)[0] == FIRST
+    for sort in ("tumour_vx", "-tumour_vx", None):
+        sort_by_click(page, sort)
+    sort_by_click(page, "tumour_vx")
+    assert cases(settled(page), 3) == [FLAIR_REPEATED, OTHER_SITE, FIRST]
+    open_first_case(page, FLAIR_REPEATED, CHECKBOX_X)
+
+
+def sort_by_click(page, sort: str | None) -> None:
+    """Click the header of the second column, and wait until it sorts like that."""
+    click_table(page, SORTED_X, HEADER_Y, lambda: stands_at(page, "/worklist", sort=sort))
+
+
+def review(page, initials: str, comment: str, verdict: str) -> None:
+    page.get_by_role("textbox", name="Initials").fill(initials)
+    page.get_by_role("textbox", name="Comment").click()
+    page.keyboard.type(comment)
+    page.get_by_role("button", name=verdict).click()
+    # What stays; the message above it goes by itself.
+    page.get_by_text(f"Saved as {initials.upper()}: {verdict.lower()}").wait_for(timeout=WAIT_MS)
+    settled(page)
+
+
+def test_reviews_of_two_sessions_appear_in_the_worklist(look, address):
+    first, second = look(f"{address}/case?case={FIRST}"), look(f"{address}/case?case={FIRST}")
+    # Capital letters are the form's shortcuts: typed into the comment they are letters.
+    review(first, "ab", "An Edge is Doubtful", "Agree")
+    worklist = look(f"{address}/worklist?where=review~agree&columns=review~readers")
+    (row,) = rows(worklist, 1)
+    assert (row["Case"], row["Mask review"], row["Readers"]) == (FIRST, "agree", "1")
+    review(second, "cd", "too wide", "Needs edit")
+    second.get_by_text("1 other review").wait_for(timeout=WAIT_MS)
+    assert "An Edge is Doubtful" in second.inner_text("[data-testid=stMain]")
+    worklist.reload()
+    worklist.wait_for_selector("text=/No case fits/", timeout=WAIT_MS)
+    worklist.goto(f"{address}/worklist?search=wide&columns=review~readers")
+    (row,) = rows(settled(worklist), 1)
+    assert (row["Mask review"], row["Readers"]) == ("readers differ", "2")
+
+
+def test_initials_are_typed_once_and_a_comment_waits_for_its_case(look, address):
+    page = look(f"{address}/case?case={FIRST}")
+    page.get_by_role("textbox", name="Initials").fill("ab")
+    page.get_by_role("textbox", name="Comment").click()
+    page.keyboard.type("half a thought")
+    page.get_by_role("button", name="Next case").click()
+    arrives(page, "/case", case=FLAIR_REPEATED)
+    comment = page.get_by_role("textbox", name="Comment")
+    assert comes(page, lambda: comment.input_value() == "")
+    settled(page).get_by_role("link", name="Worklist").first.click()
+    arrives(page, "/worklist")
+    page.get_by_text("Mask not reviewed by AB").wait_for(timeout=WAIT_MS)
+    open_first_case(page, FIRST)
+    comment.wait_for(timeout=WAIT_MS)
+    settled(page)
+    assert page.get_by_role("textbox", name="Initials").input_value() == "ab"
+    assert comment.input_value() == "half a thought"
+
+
+def test_a_wrong_filter_in_the_address_is_one_sentence_and_shows_all(look, address):
+    page = look(f"{address}/worklist?where=%3Cimg%20src=x%20onerror=alert(1)%3E~1..2")
+    page.on("dialog", lambda dialog: pytest.fail("a filter in the address ran as code"))
+    assert len(cases(page, 3)) == 3
+    assert "no column “<img src=x onerror=alert(1)>”" in page.inner_text("[data-testid=stAlert]")
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
+    page = look(f"{address}/worklist", viewport={"width": 700, "height": 900})
+    rows(page, 3)
+    wide = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
+    assert wide <= 1
+
+
+def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, address):
+    page = look(f"{address}/dataset")
+    bar = page.locator("[class*='st-key-slices_by_case_chart'] .bars .point path").first
+
+    def click() -> None:
+        still(page, bar)
+        bar.click(force=True)
+
+    act(page, click, lambda: stands_at(page, "/dataset", where=f"case~{FIRST}"))
+    settled(page).get_by_role("link", name="1 case in the worklist").click()
+    arrives(page, "/worklist", where=f"case~{FIRST}")

@@ -1,0 +1,195 @@
+"""The checks page: what was found, what was not checked, what is let stand, the way to the slice."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FIRST, FLAIR_REPEATED, head, write_pair
+from support.pages import open_page, texts
+
+from brainseg.checks import KINDS, run_checks
+from brainseg.checks.acceptances import open_acceptances
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
+
+
+def metrics(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def shown(app, table: str) -> pd.DataFrame:
+    """Return one of the page's tables by a column that only it has."""
+    column = {"findings": "fact", "rules": "outcome", "files": "dtype"}[table]
+    return next(
+        one.value for one in app.dataframe if column in one.value and "here" not in one.value
+    )
+
+
+@pytest.fixture
+def without_a_mask(tiny_cohort):
+    """Return the tiny cohort with an error, a warning and an info."""
+    (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
+    return tiny_cohort
+
+
+def test_findings_are_counted_at_a_glance(monkeypatch, without_a_mask):
+    app = open_page(monkeypatch, without_a_mask, "checks")
+    assert not app.exception
+    numbers = metrics(app)
+    assert [numbers[name] for name in ("Errors", "Warnings", "Notes")] == ["1", "1", "1"]
+    assert "Some files cannot be used" in app.error[0].value
+    assert shown(app, "findings")["kind"].tolist() == ["missing_mask", "slice_gap", "flair_copy"]
+
+
+def test_each_group_says_what_passed_and_what_was_not_checked(monkeypatch, without_a_mask):
+    told = texts(open_page(monkeypatch, without_a_mask, "checks"))
+    of_files = sum(kind.group == "files" for kind in KINDS.values())
+    assert f":red-badge[1 error] :green-badge[{of_files - 1} of {of_files} passed]" in told
+    assert ":gray-badge[1 not checked]" in told
+
+
+def test_a_clean_cohort_is_told_so(monkeypatch, sample_root):
+    app = open_page(monkeypatch, sample_root, "checks")
+    assert not app.exception
+    assert "No open error or warning" in app.success[0].value
+
+
+def test_what_cannot_be_decided_is_never_called_passed(monkeypatch, tiny_cohort):
+    (tiny_cohort / "data.csv").unlink()
+    app = open_page(monkeypatch, tiny_cohort, "checks")
+    table = shown(app, "rules").set_index("kind")
+    assert table.loc["case_without_row", "outcome"] == "not checked"
+    assert "no data.csv" in table.loc["case_without_row", "reason"]
+    assert metrics(app)["Not checked"] == str((table["outcome"] == "not checked").sum())
+    assert metrics(app)["Rules passed"] == str((table["outcome"] == "passed").sum())
+
+
+def test_findings_are_filtered_in_the_address(monkeypatch, without_a_mask):
+    app = open_page(monkeypatch, without_a_mask, "checks", severity="warning")
+    assert shown(app, "findings")["kind"].tolist() == ["slice_gap"]
+    app = open_page(monkeypatch, without_a_mask, "checks", kind="flair_copy")
+    assert shown(app, "findings")["case"].tolist() == [FLAIR_REPEATED]
+    app = open_page(monkeypatch, without_a_mask, "checks", of=FIRST)
+    assert shown(app, "findings")["kind"].tolist() == ["missing_mask", "slice_gap"]
+    app = open_page(monkeypatch, without_a_mask, "checks", severity="error", kind="flair_copy")
+    assert "0 of 3 findings" in texts(app)
+
+
+def test_a_kind_in_a_tile_leads_to_its_findings(monkeypatch, without_a_mask):
+    app = open_page(monkeypatch, without_a_mask, "checks", severity="error")
+    app.button("kind flair_copy").click().run()
+    assert shown(app, "findings")["kind"].tolist() == ["flair_copy"]
+    assert app.query_params["kind"] == "flair_copy" and "severity" not in app.query_params
+
+
+def test_a_kind_that_was_not_found_gets_a_sentence(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "checks", kind="<b>mask</b>")
+    assert not app.exception
+    assert "There is no finding of the kind" in texts(app)
+    assert len(shown(app, "findings")) == 2
+
+
+def test_what_was_accepted_is_shown_apart_with_its_reason(monkeypatch, tiny_cohort):
+    cohort = Cohort.open(tiny_cohort)
+    open_acceptances(cohort).accept(run_checks(cohort, only={"slice_gap"}), "the source lacks them")
+    app = open_page(monkeypatch, tiny_cohort, "checks")
+    assert [metrics(app)[name] for name in ("Warnings", "Accepted")] == ["0", "1"]
+    assert shown(app, "findings")["kind"].tolist() == ["flair_copy"]
+    app = open_page(monkeypatch, tiny_cohort, "checks", show="accepted")
+    assert shown(app, "findings")["reason"].tolist() == ["the source lacks them"]
+
+
+def test_acceptances_that_cannot_be_read_are_said_in_a_sentence(monkeypatch, tiny_cohort, home):
+    (home / "acceptances.jsonl").mkdir()
+    app = open_page(monkeypatch, tiny_cohort, "checks")
+    assert not app.exception
+    assert "cannot be read" in app.error[0].value
+
+
+def test_a_slice_that_cannot_be_shown_leads_to_the_nearest(tiny_cohort):
+    from dashboard.views.checks.findings import place_of
+
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(b"")
+    cohort = Cohort.open(tiny_cohort)
+    assert place_of(cohort, FIRST, 3) == {"case": FIRST, "slice": "1"}
+    assert place_of(cohort, FIRST, 10) == {"case": FIRST, "slice": "10"}
+    assert place_of(cohort, FIRST, None) == {"case": FIRST}
+
+
+def test_the_readme_is_compared_where_there_is_one(monkeypatch, sample_root, tiny_cohort):
+    headers = [header.value for header in open_page(monkeypatch, sample_root, "checks").header]
+    assert "What the dataset's README counts" in headers
+    headers = [header.value for header in open_page(monkeypatch, tiny_cohort, "checks").header]
+    assert "What the dataset's README counts" not in headers
+
+
+def test_shapes_and_pairs_are_counted_over_the_whole_cohort(monkeypatch, without_a_mask):
+    (without_a_mask / FIRST / f"{FIRST}_1.tif").unlink()
+    folder = without_a_mask / FIRST
+    write_pair(folder, FIRST, 3, head(1, 64, 80), np.zeros((64, 70), np.uint8))
+    app = open_page(monkeypatch, without_a_mask, "checks")
+    assert "7 pairs of image and mask, 1 images without a mask and 1 masks without" in texts(app)
+    files = shown(app, "files")
+    rows = set(zip(files["file"], files["shape"], files["files"], strict=True))
+    assert {("image", "64 × 80 × 3", 1), ("mask", "64 × 70", 1)} <= rows
+
+
+def test_one_random_pair_is_printed_and_its_seed_reopens_it(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "checks", seed=4)
+    first = app.code[-1].value
+    assert "(64, 64, 3)" in first and "(64, 64) " in first and "uint8" in first
+    assert open_page(monkeypatch, tiny_cohort, "checks", seed=4).code[-1].value == first
+    app.button("another_pair").click().run()
+    assert str(app.query_params["seed"]) == str(app.number_input("seed").value)
+
+
+def test_the_code_that_is_shown_gives_what_the_page_shows(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "checks", show="all")
+    found: dict = {}
+    exec(compile(app.code[0].value, "snippet", "exec"), found)
+    page = shown(app, "findings")
+    assert found["table"]["message"].tolist() == page["message"].tolist()
+    assert set(found["summary"]["kind"]) == set(shown(app, "rules")["kind"])
+
+
+def test_names_from_files_are_text_and_never_markup(monkeypatch, tiny_cohort):
+    name = "<b>x** [a](b)"
+    write_pair(tiny_cohort / name, name, 1, head(1), None)
+    app = open_page(monkeypatch, tiny_cohort, "checks")
+    assert not app.exception
+    assert name in shown(app, "findings")["case"].tolist()
+
+
+def test_accepted_findings_do_not_count_in_the_worklist(monkeypatch, tiny_cohort):
+    cohort = Cohort.open(tiny_cohort)
+    open_acceptances(cohort).accept(run_checks(cohort, only={"slice_gap"}), "known")
+    app = open_page(monkeypatch, tiny_cohort, "worklist", where="warnings~1..")
+    assert "No case fits these filters" in app.info[0].value
+
+
+def test_a_training_that_saw_a_case_is_looked_at_without_a_reload(monkeypatch, tiny_cohort):
+    rules = shown(open_page(monkeypatch, tiny_cohort, "checks"), "rules").set_index("kind")
+    assert rules.loc["fold_leak", "outcome"] == "not checked"
+    run = Cohort.open(tiny_cohort).home / "runs" / "20260101-000000-planted"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text(json.dumps({"epochs": 1, "patience": 1}))
+    parts = {"trained_on": [FIRST], "selected_on": [], "held_out": [FIRST]}
+    (run / "folds.json").write_text(json.dumps(parts))
+    app = open_page(monkeypatch, tiny_cohort, "checks", severity="error")
+    assert shown(app, "findings")["kind"].tolist() == ["fold_leak"]
+
+
+def test_checks_that_do_not_end_are_tried_again(monkeypatch, tiny_cohort):
+    from brainseg import checks
+
+    whole = checks.check_cohort
+
+    def fail(cohort, progress):
+        raise BrainsegError("planted")
+
+    monkeypatch.setattr(checks, "check_cohort", fail)
+    app = open_page(monkeypatch, tiny_cohort, "checks")
+    assert "planted" in app.error[0].value
+    monkeypatch.setattr(checks, "check_cohort", whole)
+    assert "findings" in texts(open_page(monkeypatch, tiny_cohort, "checks"))

@@ -1,0 +1,361 @@
+"""The evaluation page: figures with their rules, views that the address reopens, scoring beside it."""
+
+import base64
+import dataclasses
+import json
+import subprocess
+import sys
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from support.browsing import arrives
+from support.pages import APP, open_page, texts
+from support.viewer import drawn
+
+from brainseg.cohort import Cohort
+from brainseg.evaluation import (
+    Leakage,
+    background,
+    by_case,
+    calibration,
+    compare,
+    conventions,
+    evaluate,
+    figure_text,
+    keep,
+    keep_leakage,
+    kept,
+    summary,
+    worst,
+)
+from brainseg.evaluation.leakage import Recipe
+from brainseg.metrics import EMPTY_MASK_RULE, METRICS
+from brainseg.models import open_model
+
+WAIT_S = 60
+pytestmark = pytest.mark.usefixtures("scoring_ends")
+
+VIEWS = ("Cases", "Groups", "All figures", "Calibration", "Two models", "How scores inflate")
+
+
+@pytest.fixture
+def model(monkeypatch, tiny_model):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(tiny_model))
+    return open_model()
+
+
+@pytest.fixture(scope="module")
+def everyone(tiny_model, taught_root, tmp_path_factory):
+    """Return the scores of the tiny model on all ten cases, made once."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("everyone_home")))
+        return evaluate(Cohort.open(taught_root), open_model(str(tiny_model)), allow_seen=True)
+
+
+@pytest.fixture
+def scored(everyone, model, taught):
+    """Keep the scores of the held-out cases, and return them."""
+    keep(everyone.unseen(), taught)
+    return kept(taught, model)
+
+
+def metrics(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def links(app) -> list[tuple[str, str]]:
+    return [(link.proto.page, link.proto.query_string) for link in app.get("page_link")]
+
+
+def figure(app, key: str) -> dict:
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    keys = [chart.proto.id for chart in app.get("plotly_chart")]
+    return next(spec for spec, name in zip(specs, keys, strict=True) if key in name)
+
+
+def test_the_button_scores_beside_the_page_which_then_shows_the_result(
+    monkeypatch, taught_root, model, taught
+):
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    assert "has not been scored" in texts(app)
+    assert "5 of 10 cases would be scored" in texts(app)
+    assert app.code[0].value == f"python -m brainseg evaluate DATA --model {model.folder}"
+    app.button("score").click().run()
+    assert not app.exception
+    background.latest(taught).join(WAIT_S)
+    app.run()
+    result = kept(taught, model)
+    low, high = result.ci95
+    shown = metrics(app)
+    assert shown["Mean Dice"] == f"{result.mean_dice:.3f}"
+    assert shown["Median Dice"] == f"{result.median_dice:.3f}"
+    assert shown["Cases"] == "5"
+    (mean,) = (metric for metric in app.metric if metric.label == "Mean Dice")
+    assert mean.delta == f"{low:.3f} to {high:.3f}"
+    assert "5 not scored: the model learned from this patient" in texts(app)
+
+
+def test_a_scoring_goes_on_when_the_page_is_left_and_is_there_on_return(
+    monkeypatch, taught_root, model, taught, gate
+):
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    app.button("score").click().run()
+    scoring = background.running()
+    app.switch_page("views/overview.py").run()
+    assert background.running() is scoring
+    app.switch_page("views/evaluation/page.py").run()
+    assert app.button("score").disabled
+    assert app.button("stop_scoring")
+    gate.set()
+    scoring.join(WAIT_S)
+    app.run()
+    assert metrics(app)["Cases"] == "5"
+
+
+def test_a_stopped_scoring_says_so_until_it_is_read(monkeypatch, taught_root, model, taught):
+    scoring = background.start(taught, model)
+    scoring.stop()
+    scoring.join(WAIT_S)
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    assert "was stopped; what it had scored so far was not kept" in texts(app)
+    app.button("end_of_scoring").click().run()
+    assert "was stopped" not in texts(app)
+
+
+def test_every_figure_stands_beside_its_rule_for_empty_masks(monkeypatch, taught_root, scored):
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    told = texts(app)
+    assert EMPTY_MASK_RULE in told
+    for name in ("dice", "surface_dice", "hd95", "lesion_recall", "false_positives"):
+        metric = METRICS[name]
+        assert f"{metric.label} {' / '.join(metric.empty_masks)}" in told
+    app = open_page(monkeypatch, taught_root, "evaluation", view="All figures")
+    table = app.dataframe[0].value
+    expected = summary(scored)
+    assert table["Figure"].tolist() == expected["label"].tolist()
+    assert table["Value"].tolist() == [
+        figure_text(row.value, row.unit) for row in expected.itertuples()
+    ]
+    rules = table[["Both empty", "Tumour missed", "False alarm"]].to_numpy().tolist()
+    assert rules == [list(metric.empty_masks) for metric in METRICS.values()]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_address_reopens_each_view(monkeypatch, taught_root, scored, view):
+    app = open_page(monkeypatch, taught_root, "evaluation", view=view)
+    assert not app.exception
+    assert not app.error
+    assert app.segmented_control("view").value == view
+
+
+def test_seen_cases_are_marked_and_left_out_of_the_numbers(
+    monkeypatch, taught_root, model, taught, everyone
+):
+    keep(everyone, taught)
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    assert metrics(app)["Cases"] == "5"
+    assert metrics(app)["Mean Dice"] == f"{everyone.unseen().mean_dice:.3f}"
+    assert "5 more cases were scored that the model learned from" in texts(app)
+    (bars,) = figure(app, "scores_by_case")["data"]
+    assert set(bars["customdata"]) == set(everyone.unseen().scores["case"])
+    table = app.dataframe[0].value
+    assert table["dice"].is_monotonic_increasing
+    (record,) = model.folds
+    relation = table.set_index("case")["relation"].map(lambda one: one[0])
+    assert set(relation[list(record.held_out)]) == {"held out"}
+    assert set(relation[list(record.trained_on)]) == {"seen"}
+
+
+def test_the_worst_cases_are_one_click_from_the_viewer(monkeypatch, taught_root, model, scored):
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    expected = [
+        ("case", f"case={row.case}&model={model.name}&sort=dice&slice={row.slice_number}")
+        for row in worst(scored).itertuples()
+    ]
+    assert [link for link in links(app) if "sort=dice" in link[1]] == expected
+    assert worst(scored)["case"].tolist() == by_case(scored)["case"].tolist()
+
+
+def test_the_address_names_the_chosen_case_and_leads_on(monkeypatch, taught_root, model, scored):
+    case = model.folds[0].held_out[0]
+    app = open_page(monkeypatch, taught_root, "evaluation", case=case)
+    asked = f"case={case}&model={model.name}"
+    assert {("case", asked), ("prediction", asked)} <= set(links(app))
+    app = open_page(monkeypatch, taught_root, "evaluation", case="../etc")
+    assert not app.exception
+    assert ", to open its case" in texts(app)
+
+
+def test_another_metric_is_drawn_and_a_wrong_one_is_answered(monkeypatch, taught_root, scored):
+    app = open_page(monkeypatch, taught_root, "evaluation", metric="recall")
+    (bars,) = figure(app, "scores_by_case")["data"]
+    drawn = np.frombuffer(base64.b64decode(bars["y"]["bdata"]), bars["y"]["dtype"])
+    assert drawn.tolist() == pytest.approx(sorted(scored.scores["recall"]))
+    assert METRICS["recall"].rule in texts(app)
+    app = open_page(monkeypatch, taught_root, "evaluation", metric="magic")
+    assert "There is no metric “magic”" in texts(app)
+
+
+def test_calibration_shows_the_error_with_its_interval_and_what_was_counted(
+    monkeypatch, taught_root, scored
+):
+    app = open_page(monkeypatch, taught_root, "evaluation", view="Calibration")
+    found = calibration(scored)
+    assert f"**{found.error:.4f}**" in texts(app)
+    assert f"{found.error_low:.4f} to {found.error_high:.4f}" in texts(app)
+    assert "Counted are the voxels of the head" in texts(app)
+
+
+def test_two_models_are_compared_case_by_case(
+    monkeypatch, taught_root, scored, taught, model, other_model
+):
+    other = open_model(str(other_model))
+    monkeypatch.setattr(
+        "dashboard.shared.model_picker.model_choices",
+        lambda: {model.name: str(model.folder), other.name: str(other.folder)},
+    )
+    app = open_page(monkeypatch, taught_root, "evaluation", view="Two models")
+    assert "cautious has not been scored on this cohort yet" in texts(app)
+    keep(evaluate(taught, other), taught)
+    app = open_page(monkeypatch, taught_root, "evaluation", view="Two models")
+    found = compare(scored, kept(taught, other))
+    shown = metrics(app)
+    assert shown["Mean difference, cautious − tiny"] == f"{found.mean:+.3f}".replace("-", "−")
+    assert shown["Wilcoxon signed-rank, p"] == f"{found.p_value:.3f}"
+    assert "5 patients are too few" in texts(app)
+    assert "it assumes that patients are independent" in texts(app)
+
+
+def test_one_model_alone_has_nothing_beside_it(monkeypatch, taught_root, scored, model):
+    monkeypatch.setattr(
+        "dashboard.shared.model_picker.model_choices", lambda: {model.name: str(model.folder)}
+    )
+    app = open_page(monkeypatch, taught_root, "evaluation", view="Two models")
+    assert "There is one model" in texts(app)
+
+
+def test_rules_of_counting_are_told_with_their_figures(
+    monkeypatch, taught_root, model, taught, everyone
+):
+    keep(everyone, taught)
+    app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
+    told = texts(app)
+    rules = conventions(everyone)
+    assert "on cases it learned from" in rules["rule"].tolist()
+    for row in rules.itertuples():
+        assert f"**{row.rule}**: {row.dice:.3f}" in told
+        assert row.what in told
+
+
+def test_without_seen_cases_the_page_says_how_to_see_what_they_would_claim(
+    monkeypatch, taught_root, scored
+):
+    app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
+    assert "cases that the model learned from would claim, score them too" in texts(app)
+    assert "on cases it learned from" not in texts(app)
+
+
+@pytest.fixture
+def leakage(scored, everyone):
+    """Return two sets of scores that stand for the two splits."""
+    return Leakage(scored, dataclasses.replace(scored, scores=higher(scored.scores)), Recipe())
+
+
+def higher(scores):
+    return scores.assign(dice=scores["dice"] + 0.01)
+
+
+def test_a_split_by_slice_is_measured_beside_the_page(
+    monkeypatch, taught_root, model, taught, leakage
+):
+    monkeypatch.setattr(background, "measure_leakage", lambda *arguments: leakage)
+    app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
+    assert "How much that claims can be measured" in texts(app)
+    command = f"python -m brainseg evaluate DATA --model {model.folder} --split-by-slice"
+    assert command in [code.value for code in app.code]
+    app.button("measure_leakage").click().run()
+    background.latest(taught).join(WAIT_S)
+    app.run()
+    assert not app.exception
+    found = leakage.comparison
+    assert f"**{found.mean:+.3f}**" in texts(app)
+    assert f"{found.low:+.3f} to {found.high:+.3f}" in texts(app)
+    honest, claimed = leakage.table["by_patient"].iloc[0], leakage.table["by_slice"].iloc[-1]
+    assert f"{honest:.3f} becomes **{claimed:.3f}**" in texts(app)
+    assert "Measured beforehand" not in texts(app)
+    by_slice, by_patient = figure(app, "two_splits")["data"]
+    assert (by_slice["name"], by_patient["name"]) == ("split by slice", "split by patient")
+
+
+def test_of_what_a_model_ships_it_is_told_whose_cases_it_is_of(
+    monkeypatch, taught_root, leakage, tmp_path
+):
+    keep_leakage(leakage, tmp_path / "shipped.json")
+    monkeypatch.setattr(
+        "dashboard.views.evaluation.inflation.SHIPPED", str(tmp_path / "shipped.json")
+    )
+    app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
+    assert "on 5 cases that this model never saw; this cohort holds them" in texts(app)
+    elsewhere = leakage.by_patient.scores.assign(case=list("abcde"))
+    others = dataclasses.replace(leakage.by_patient, scores=elsewhere)
+    keep_leakage(dataclasses.replace(leakage, by_patient=others), tmp_path / "shipped.json")
+    app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
+    assert "never saw (a to e), not on this cohort" in texts(app)
+
+
+def test_a_cohort_without_masks_cannot_be_scored(monkeypatch, tiny_cohort, model):
+    for mask in tiny_cohort.glob("*/*_mask.tif"):
+        mask.unlink()
+    app = open_page(monkeypatch, tiny_cohort, "evaluation")
+    assert app.button("score").disabled
+    assert "0 of 3 cases would be scored" in texts(app)
+
+
+def test_a_missing_model_is_one_sentence(monkeypatch, tiny_cohort):
+    monkeypatch.setenv("BRAINSEG_MODEL", "/nowhere/at-all")
+    app = open_page(monkeypatch, tiny_cohort, "evaluation")
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "unknown model" in app.error[0].value
+
+
+def test_kept_scores_are_shown_in_every_view_without_tensorflow(monkeypatch, taught_root, scored):
+    monkeypatch.setenv("BRAINSEG_DATA", str(taught_root))
+    code = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()
+for view in {VIEWS!r}:
+    app.query_params["view"] = view
+    app.switch_page("views/evaluation/page.py").run()
+    assert not app.exception, app.exception
+    assert not app.error, app.error
+    assert app.metric, "no scores are shown"
+loaded = {{"tensorflow", "keras", "sklearn"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.browser
+def test_a_person_scores_leaves_returns_and_opens_the_worst_case(
+    served, browser, taught_root, tiny_model
+):
+    page = browser.new_context().new_page()
+    page.set_default_timeout(2000 * WAIT_S)
+    page.goto(f"{served(taught_root, BRAINSEG_MODEL=str(tiny_model))}/evaluation?model=tiny")
+    page.get_by_role("button", name="Score these cases").click()
+    done = page.get_by_text("From the worst")
+    page.get_by_text("Scoring tiny").or_(done).first.wait_for()
+    page.get_by_role("link", name="Overview").first.click()
+    arrives(page, "/")
+    page.get_by_role("link", name="Evaluation").first.click()
+    done.wait_for()
+    worst = page.get_by_role("link", name="TCGA_").first
+    meant = parse_qs(urlsplit(worst.get_attribute("href")).query)
+    worst.click()
+    # Where the case opens at that slice anyway, the viewer takes it out of the address.
+    drawn(page, case=meant["case"][0], slice=meant["slice"][0])
+    arrives(page, "/case", case=meant["case"][0], model="tiny", sort="dice")
+    page.context.close()

@@ -1,0 +1,107 @@
+"""The overview counts as the core does; and what stands on every page stands here."""
+
+import pytest
+from conftest import FIRST
+from support.pages import open_page, texts
+
+from brainseg import RESEARCH_USE, TUMOUR_MEANS
+from brainseg.cohort import Cohort
+from brainseg.statistics import counts
+
+PAGES = (
+    "overview",
+    "worklist",
+    "case",
+    "browser",
+    "dataset",
+    "checks",
+    "training",
+    "evaluation",
+    "prediction",
+)
+
+
+def test_the_numbers_are_those_of_the_core(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort)
+    assert not app.exception
+    held = counts(Cohort.open(tiny_cohort).slices)
+    told = {metric.label: metric.value for metric in app.metric}
+    assert told == {
+        "Cases": str(held["cases"]),
+        "Slices": str(held["slices"]),
+        "Masks": str(held["masks"]),
+        "Slices with tumour": str(held["slices_with_tumour"]),
+        "Institutions": str(len(held["institutions"])),
+    }
+
+
+def test_each_case_of_the_gallery_leads_to_its_largest_slice(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort)
+    links = [link.proto for link in app.get("page_link")]
+    leads = [(link.page, link.query_string) for link in links if "case=" in link.query_string]
+    assert ("case", f"case={FIRST}&slice=2") in leads
+    assert len(leads) == 3
+    assert "slice 2" in [caption.value for caption in app.caption]
+
+
+def test_there_is_a_way_in_for_each_kind_of_visitor(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort)
+    pages = {link.proto.page for link in app.get("page_link")}
+    assert set(PAGES) - {"overview"} <= pages
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_research_use_sentence_stands_on_every_page(monkeypatch, tiny_cohort, page):
+    app = open_page(monkeypatch, tiny_cohort, page)
+    assert not app.exception
+    assert RESEARCH_USE in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_research_use_sentence_stands_also_where_there_is_no_data(monkeypatch, page):
+    assert RESEARCH_USE in texts(open_page(monkeypatch, None, page))
+
+
+@pytest.mark.parametrize("page", ["overview", "worklist", "case", "browser"])
+def test_tumour_is_explained_once_where_the_word_is_used(monkeypatch, tiny_cohort, page):
+    assert texts(open_page(monkeypatch, tiny_cohort, page)).count(TUMOUR_MEANS) == 1
+
+
+@pytest.mark.parametrize("page", ["overview", "worklist", "case", "browser"])
+def test_without_data_a_page_says_how_to_start(monkeypatch, page):
+    app = open_page(monkeypatch, None, page)
+    assert not app.exception
+    assert "make demo DATA=" in texts(app)
+
+
+@pytest.mark.parametrize("page", ["overview", "worklist", "case", "browser"])
+def test_a_folder_that_is_not_there_is_one_sentence_and_can_come_back(monkeypatch, tmp_path, page):
+    app = open_page(monkeypatch, tmp_path / "gone", page)
+    assert not app.exception
+    (error,) = app.error
+    assert "does not exist" in error.value.replace("\\", "")
+    (tmp_path / "gone").mkdir()
+    app.run()
+    assert "holds no TIFF or PNG image" in app.error[0].value.replace("\\", "")
+
+
+def test_the_synthetic_sample_is_labelled(monkeypatch, sample_root, tiny_cohort):
+    badge = "synthetic sample"
+    assert badge in texts(open_page(monkeypatch, sample_root))
+    assert badge not in texts(open_page(monkeypatch, tiny_cohort))
+
+
+def test_notes_on_the_folder_are_shown(monkeypatch, tiny_cohort):
+    for path in tiny_cohort.rglob("*_mask.tif"):
+        path.unlink()
+    app = open_page(monkeypatch, tiny_cohort)
+    assert not app.exception
+    assert "No mask was found" in texts(app).replace("\\", "")
+
+
+def test_a_file_that_was_added_is_seen_without_a_restart(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort)
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").rename(tiny_cohort / FIRST / f"{FIRST}_3.tif")
+    (tiny_cohort / FIRST / f"{FIRST}_3.tif").unlink()
+    app.run()
+    assert {m.label: m.value for m in app.metric}["Slices with tumour"] == "4"

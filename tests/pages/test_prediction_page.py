@@ -1,0 +1,348 @@
+"""The prediction page: what the viewer is sent, what that is worth, what an upload may not do."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+import streamlit as st
+import tifffile
+from conftest import FIRST, blob, head
+from PIL import Image
+from support.pages import open_page, texts, viewed
+from support.two_folds import model_of_two_folds
+
+import brainseg.inference.prediction
+from brainseg.cohort import Cohort
+from brainseg.exports.payload import STEPS, in_steps
+from brainseg.inference.prediction import predict
+from brainseg.models import open_model
+from dashboard.views.prediction import session_uploads
+
+UPLOAD = {"source": "your own files"}
+FIVE_CHANNELS = np.zeros((40, 40, 5), np.uint8)
+AS_ONE_PAGE = {"photometric": "minisblack", "planarconfig": "contig"}
+
+
+@pytest.fixture
+def model(monkeypatch, tiny_model):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(tiny_model))
+    return open_model()
+
+
+@pytest.fixture(scope="module")
+def two_folds(tiny_model, tmp_path_factory):
+    """Return the folder of a model of two folds; do not change it."""
+    return model_of_two_folds(tiny_model, tmp_path_factory.mktemp("models") / "two")
+
+
+@pytest.fixture
+def held_out(model) -> str:
+    return model.folds[0].held_out[0]
+
+
+@pytest.fixture
+def looks(monkeypatch) -> list:
+    """Return a list that grows with each prediction; nothing is kept from before."""
+    st.cache_resource.clear()
+    runs, run = [], brainseg.inference.prediction._looked_at
+
+    def counted(*given):
+        runs.append(given)
+        return run(*given)
+
+    monkeypatch.setattr(brainseg.inference.prediction, "_looked_at", counted)
+    return runs
+
+
+def facts(app, column: str | int = 0) -> dict[str, str]:
+    """Return the table of how a prediction was made."""
+    (table,) = [one.value for one in app.table if "Engine" in one.value.index]
+    return (table[column] if isinstance(column, str) else table.iloc[:, column]).to_dict()
+
+
+def said(app) -> str:
+    """Return the texts of a page without the escapes that keep them from being markup."""
+    return re.sub(r"\\(?=[^\w\s])", "", texts(app))
+
+
+def tiff(pixels: np.ndarray, **more: object) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, **more)
+    return file.getvalue()
+
+
+def upload(app, *files: tuple[str, bytes]):
+    """Return the page after files were uploaded together."""
+    given = [(name, data, "application/octet-stream") for name, data in files]
+    app.file_uploader("upload").set_value(given)
+    return app.run()
+
+
+def slice_with_a_tumour() -> np.ndarray:
+    image = head(7)
+    image[..., 1] = np.where(blob(20, 20, 12), 250, image[..., 1])
+    return image
+
+
+def test_the_viewer_is_sent_what_the_core_predicts_of_a_held_out_case(
+    monkeypatch, taught_root, model, held_out
+):
+    app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
+    assert not app.exception
+    case = Cohort.open(taught_root).case(held_out)
+    header, arrays = viewed(app)
+    assert np.array_equal(arrays["probability"], in_steps(predict(case.volume(), model)))
+    assert np.array_equal(arrays["mask"], case.masks()[0])
+    assert header["case"] == held_out
+    assert header["made_by"] == "tiny: fold 0"
+    assert header["threshold"] == pytest.approx(model.threshold, abs=0.5 / STEPS)
+    assert "Held-out prediction: fold 0 was not trained on this patient" in said(app)
+    assert facts(app)["Patient"] == "held out"
+    assert facts(app)["Engine"]
+    assert facts(app)["Time"].endswith("s for 5 slices")
+
+
+def test_the_network_looks_once_however_often_the_page_runs(
+    monkeypatch, taught_root, model, held_out, looks
+):
+    app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
+    app.run()
+    assert len(looks) == 1
+
+
+def test_a_full_prediction_says_how_sure_it_is(monkeypatch, tiny_cohort, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
+    assert "spread" not in viewed(app)[1]
+    assert "Uncertainty is not available for a single pass" in said(app)
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, effort="full")
+    assert not app.exception
+    header, arrays = viewed(app)
+    assert arrays["spread"].any()
+    assert header["made_by"] == "two: the mean of folds 0 and 1, with mirror images"
+    assert "The 4 passes (2 folds, original and mirrored) agree" in said(app)
+    assert facts(app)["Passes"] == "4 passes (2 folds, original and mirrored)"
+
+
+def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taught_root, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    model = open_model()
+    case = model.folds[0].held_out[1]
+    address = {"case": case, "left": "two: fold 0", "right": "two: fold 1"}
+    app = open_page(monkeypatch, taught_root, "prediction", **address)
+    assert not app.exception
+    header, arrays = viewed(app)
+    volume = Cohort.open(taught_root).case(case).volume()
+    assert np.array_equal(arrays["probability"], in_steps(predict(volume, model, (0,))))
+    assert np.array_equal(arrays["other"], in_steps(predict(volume, model, (1,))))
+    assert header["other"]["made_by"] == "two: fold 1"
+    assert "Left: Held-out prediction: fold 0 was not trained on this patient" in said(app)
+    assert "Right: Fold 1 was trained on this patient; the Dice is not meaningful" in said(app)
+    assert [one.label for one in app.metric][:2] == ["Dice between the two", "Voxels that differ"]
+    assert facts(app, "Left")["Predicted by"] == "fold 0"
+    assert facts(app, "Right")["Predicted by"] == "fold 1"
+    assert "the same network" not in said(app)
+
+
+def test_a_network_that_is_compared_with_itself_is_said_to_be(monkeypatch, taught_root, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    case = open_model().folds[0].held_out[1]
+    app = open_page(monkeypatch, taught_root, "prediction", case=case, right="two: fold 0")
+    assert "the same network here: two predicts this case by fold 0" in said(app)
+
+
+def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
+    monkeypatch, taught_root, model, held_out
+):
+    app = open_page(monkeypatch, taught_root, "prediction", case=held_out, right="<b>nobody</b>")
+    assert not app.exception
+    assert "to compare with: here is nobody" in said(app)
+
+
+def test_a_seen_patient_is_warned_of(monkeypatch, taught_root, model):
+    case = model.folds[0].trained_on[0]
+    app = open_page(monkeypatch, taught_root, "prediction", case=case)
+    assert "Fold 0 was trained on this patient; the Dice" in app.warning[0].value
+
+
+def test_a_new_patient_is_called_new(monkeypatch, tiny_cohort, model):
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
+    assert "This patient was not in the training data" in said(app)
+
+
+def test_an_unknown_case_is_one_sentence_and_the_list(monkeypatch, tiny_cohort, model):
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case="../../etc/passwd")
+    assert not app.exception
+    assert "Unknown case" in app.error[0].value
+
+
+def test_a_missing_or_damaged_model_is_one_sentence(monkeypatch, tiny_cohort, tiny_model, tmp_path):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(tmp_path / "none"))
+    app = open_page(monkeypatch, tiny_cohort, "prediction")
+    assert not app.exception
+    assert "unknown model" in app.error[0].value
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for file in tiny_model.iterdir():
+        (damaged / file.name).write_bytes(
+            b"damaged" if file.suffix != ".json" else file.read_bytes()
+        )
+    monkeypatch.setenv("BRAINSEG_MODEL", str(damaged))
+    st.cache_resource.clear()
+    app = open_page(monkeypatch, tiny_cohort, "prediction")
+    assert not app.exception
+    assert "is not the file its manifest names" in app.error[0].value
+
+
+def test_each_kind_of_file_is_offered(monkeypatch, taught_root, model, held_out):
+    app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert labels == [
+        "All files (ZIP)",
+        "NIfTI (ZIP)",
+        "Overlay (PNG)",
+        "Slices (CSV)",
+        "Report (PDF)",
+    ]
+
+
+def test_who_has_no_file_is_offered_an_example(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction", **UPLOAD)
+    assert not app.exception
+    assert "stay in this session's memory" in said(app)
+    app.button("example").click().run()
+    assert not app.exception
+    header, arrays = viewed(app)
+    assert header["case"].startswith("SYNTH_")
+    assert arrays["mask"].any()
+    app.button("close_example").click().run()
+    assert not app.get("bidi_component")
+
+
+def test_an_upload_is_predicted_with_its_notes_and_needs_no_cohort(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("slice.tif", tiff(slice_with_a_tumour()[..., 1].astype(np.uint16) * 100)))
+    assert not app.exception
+    header, arrays = viewed(app)
+    assert header["case"] == "upload"
+    assert any("16-bit rescaled" in note for note in header["notes"])
+    assert any("filled with FLAIR" in note for note in header["notes"])
+    assert "mask" not in arrays
+    assert "It is unknown whether this patient was in the training data" in said(app)
+    assert facts(app)["Patient"] == "unknown"
+
+
+def test_a_colour_slice_of_the_cohort_keeps_its_three_sequences(monkeypatch, model):
+    image = slice_with_a_tumour()
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slice.tif", tiff(image)))
+    header, arrays = viewed(app)
+    for place, sequence in enumerate(header["sequences"]):
+        assert np.array_equal(arrays[sequence][0], image[..., place])
+
+
+def test_another_sequence_for_a_channel_is_predicted_anew(monkeypatch, model, looks):
+    image = slice_with_a_tumour()
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slice.tif", tiff(image)))
+    flair = next(box for box in app.selectbox if box.label == "FLAIR")
+    flair.set_value(0).run()
+    assert not app.exception
+    assert np.array_equal(viewed(app)[1]["FLAIR"][0], image[..., 0])
+    assert len(looks) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "reason"),
+    [
+        (b"", "empty.tif", "file is empty"),
+        (b"random bytes" * 50, "random.tif", "not a readable TIFF"),
+        (tiff(head(1))[:2000], "cut.tif", "incomplete or damaged"),
+        (tiff(FIVE_CHANNELS, **AS_ONE_PAGE), "five.tif", "5 channels; expected 1 or 3"),
+        (tiff(np.full((40, 40), np.nan, np.float32)), "nan.tif", "1600 invalid pixels"),
+    ],
+)
+def test_an_upload_that_cannot_be_trusted_is_refused_in_one_sentence(
+    monkeypatch, model, data, name, reason
+):
+    app = upload(open_page(monkeypatch, None, "prediction"), (name, data))
+    assert not app.exception
+    (error,) = app.error
+    assert reason in said(app)
+    assert "was not used" in error.value
+    assert not app.get("bidi_component")
+    app = upload(app, ("good.tif", tiff(slice_with_a_tumour())))
+    assert not app.error
+    assert viewed(app)
+
+
+def test_a_bad_file_beside_a_good_one_is_named_and_the_good_one_predicted(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("good.tif", tiff(slice_with_a_tumour())), ("bad.tif", b"x" * 400))
+    assert not app.exception
+    assert "bad.tif was not used" in said(app)
+    assert viewed(app)
+
+
+def test_the_pages_of_a_tiff_are_a_stack_or_one_of_them_as_asked(monkeypatch, model):
+    pages = np.stack([head(1), slice_with_a_tumour(), head(3)])
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("pages.tif", tiff(pages, photometric="rgb")))
+    assert not app.exception
+    picker = next(box for box in app.selectbox if "holds 3 pages" in box.label)
+    assert len(viewed(app)[0]["slice_numbers"]) == 3
+    picker.set_value(1).run()
+    assert np.array_equal(viewed(app)[1]["FLAIR"], pages[1:2, ..., 1])
+
+
+def test_the_name_of_an_upload_is_text_and_never_markup(monkeypatch, model):
+    name = "<img src=x onerror=alert(1)> **bold** [a](b).tif"
+    app = upload(open_page(monkeypatch, None, "prediction"), (name, b"x"))
+    assert "\\<img src\\=x" in app.error[0].value
+    assert "\\*\\*bold\\*\\*" in app.error[0].value
+
+
+def test_an_archive_with_a_traversal_name_writes_nothing(monkeypatch, model, tmp_path):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("../../outside.tif", tiff(slice_with_a_tumour()))
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.parent.rglob("outside*"))
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slices.zip", archive.getvalue()))
+    assert not app.exception
+    assert app.error or viewed(app)
+    assert set(tmp_path.parent.rglob("outside*")) == before
+
+
+def test_uploads_stay_in_the_session_bounded_and_are_forgotten(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    for seed in range(4):
+        app = upload(app, ("slice.tif", tiff(head(seed))))
+        assert len(app.session_state[session_uploads.KEPT]) <= session_uploads.MOST_KEPT
+    app.file_uploader("upload").clear().run()
+    assert session_uploads.KEPT not in app.session_state
+
+
+def test_nothing_of_an_upload_stands_in_the_address(monkeypatch, model):
+    app = open_page(monkeypatch, None, "prediction")
+    app = upload(app, ("Doe_John_1950.tif", tiff(slice_with_a_tumour())))
+    assert "Doe" not in str(dict(app.query_params))
+    assert "Doe" not in viewed(app)[0]["case"]
+
+
+def test_a_transparent_png_is_taken_with_a_note(monkeypatch, model):
+    file = io.BytesIO()
+    image = np.dstack([slice_with_a_tumour(), np.full((64, 64), 9, np.uint8)])
+    Image.fromarray(image).save(file, format="PNG")
+    app = upload(open_page(monkeypatch, None, "prediction"), ("a.png", file.getvalue()))
+    assert any("transparency" in note for note in viewed(app)[0]["notes"])
+
+
+def test_masks_of_an_uploaded_case_are_compared_with_the_prediction(monkeypatch, model):
+    slices = [(f"x_{n}.tif", tiff(slice_with_a_tumour())) for n in (1, 2)]
+    masks = [(f"x_{n}_mask.tif", tiff(blob(26, 30))) for n in (1, 2)]
+    app = upload(open_page(monkeypatch, None, "prediction"), *slices, *masks)
+    header, arrays = viewed(app)
+    assert header["shape"][0] == 2
+    assert np.array_equal(arrays["mask"] > 0, np.stack([blob(26, 30)] * 2) > 0)
+    assert any("accompanying masks (all slices)" in note for note in header["notes"])

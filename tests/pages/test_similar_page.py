@@ -1,0 +1,109 @@
+"""Similar slices: the map of the cohort, and the neighbours of the slice that the address names."""
+
+import json
+
+import pytest
+from conftest import FIRST, OTHER_SITE
+from support.explore import charts_of, explore
+from support.pages import texts
+
+from brainseg.cohort import Cohort
+from brainseg.statistics import embeddings
+from brainseg.statistics.neighbours import neighbours
+
+
+@pytest.fixture
+def described(tiny_cohort):
+    return embeddings.describe_and_keep(Cohort.open(tiny_cohort))
+
+
+@pytest.fixture
+def page(monkeypatch, tiny_cohort):
+    return lambda **address: explore(monkeypatch, tiny_cohort, "similar", **address)
+
+
+def points(app) -> int:
+    return sum(
+        len(trace["customdata"]) for trace in charts_of(app)[0] if trace["name"] != "this slice"
+    )
+
+
+def test_slices_that_were_not_described_are_described_where_the_person_asks(page, tiny_cohort):
+    app = page()
+    assert not app.exception and not app.get("plotly_chart")
+    assert f'brainseg features "{tiny_cohort}"' in app.code[0].value
+    app.button("describe").click().run()
+    while app.get("progress"):
+        app.run()
+    assert points(app) == 8
+    assert embeddings.kept(Cohort.open(tiny_cohort)) is not None
+
+
+def test_every_described_slice_is_a_point_and_chosen_ones_have_colour(page, described):
+    app = page()
+    assert not app.exception
+    assert points(app) == 8
+    assert {trace["name"] for trace in charts_of(app)[0]} == {"with tumour", "without tumour"}
+    app = page(where="institution~YY")
+    many = {trace["name"]: len(trace["customdata"]) for trace in charts_of(app)[0]}
+    assert many["not chosen"] == 6
+
+
+@pytest.mark.parametrize("by", ["case", "institution", "position", "neoplasm_histologic_grade"])
+def test_the_map_is_coloured_by_what_the_address_asks_for(page, described, by):
+    app = page(by=by)
+    assert not app.exception
+    assert points(app) == 8
+
+
+def test_neighbours_are_the_cores_and_nearest_first(page, described):
+    app = page(case=OTHER_SITE, slice=2, others="other cases")
+    near = neighbours(described, OTHER_SITE, 2, 10)
+    told = [caption.value for caption in app.caption if caption.value.startswith("**")]
+    assert len(told) == len(near) == 6
+    expected = [f"**{row.distance:.2f}** · slice {row.slice_number}" for row in near.itertuples()]
+    assert [line.split("\n")[0].strip() for line in told] == expected
+
+
+def test_a_neighbour_leads_to_its_own_neighbours(page, described):
+    app = page(case=FIRST, slice=1)
+    nearest = neighbours(described, FIRST, 1, 1).iloc[0]
+    app.button(f"similar {nearest['case']} {nearest['slice_number']}").click().run()
+    assert app.selectbox("case").value == nearest["case"]
+    assert app.select_slider("slice").value == nearest["slice_number"]
+
+
+def test_the_code_of_the_map_runs_and_that_of_the_neighbours_gives_them(page, described):
+    app = page(case=FIRST, slice=2, by="position", where="institution~XX")
+    pieces = [code.value for code in app.code]
+    assert len(pieces) == 2
+    space: dict = {}
+    exec(compile(pieces[0], "map", "exec"), space)
+    assert json.loads(space["figure"].to_json())["data"] == charts_of(app)[0]
+    exec(compile(pieces[1], "neighbours", "exec"), space)
+    near = neighbours(described, FIRST, 2, 10, one_a_case=True)
+    assert space["table"].equals(near)
+
+
+def test_a_model_whose_features_are_not_kept_is_a_line_for_the_terminal(page, described):
+    app = page(source="lgg-unet")
+    assert not app.exception
+    assert "--model lgg-unet" in app.code[0].value
+    assert "not described by" in texts(app)
+
+
+def test_a_wrong_case_or_slice_in_the_address_is_one_sentence(page, described):
+    assert "Unknown case" in texts(page(case="nobody"))
+    app = page(case=FIRST, slice=99)
+    assert not app.exception
+    assert "There is no slice “99”" in texts(app)
+
+
+def test_how_far_the_neighbours_can_be_trusted_is_said(page, described):
+    assert "agree with the slice on whether there is a tumour" in texts(page())
+
+
+def test_a_slice_without_a_usable_mask_says_so(page, tiny_cohort):
+    (tiny_cohort / FIRST / f"{FIRST}_1_mask.tif").unlink()
+    embeddings.describe_and_keep(Cohort.open(tiny_cohort))
+    assert "Slice 1: no usable mask" in texts(page(case=FIRST, slice=1))

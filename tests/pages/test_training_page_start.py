@@ -1,0 +1,158 @@
+"""The training page: runs side by side, the form that starts one, logs of other programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.pages import open_page
+from support.runs import button, copy_of, make_run, said, traces
+
+from brainseg.cohort import Cohort
+from brainseg.training import TrainingConfig, jobs
+from brainseg.training.runs import Run
+
+
+@pytest.fixture
+def runs(tiny_cohort: Path) -> Path:
+    """Return the folder of the runs of ``tiny_cohort``."""
+    return Cohort.open(tiny_cohort).home / "runs"
+
+
+@pytest.fixture
+def run(runs: Path) -> Run:
+    """Return a run of four epochs, the second the best, that is still training."""
+    return make_run(runs, "unet")
+
+
+def test_runs_are_compared_by_result_and_by_what_differs(monkeypatch, tiny_cohort, run, runs):
+    copy_of(run, runs / "20200101-000000-older", seed=7)
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Compare")
+    assert not app.exception
+    assert app.multiselect("runs").value == [run.name, "20200101-000000-older"]
+    table = next(frame.value for frame in app.dataframe if "measured" in frame.value)
+    assert table["run"].tolist() == [run.name, "20200101-000000-older"]
+    assert table["best"].tolist() == [0.7, 0.7]
+    assert table["seed"].tolist() == ["0", "7"]
+    assert "batch_size" not in table
+    assert set(traces(app, "Validation Dice")) == {run.name, "20200101-000000-older"}
+    assert "parallel coordinates show" in said(app)
+
+
+def test_five_runs_have_parallel_coordinates_and_the_address_chooses_them(
+    monkeypatch, tiny_cohort, run, runs
+):
+    names = [f"2020010{place}-000000-run" for place in range(1, 6)]
+    for place, name in enumerate(names):
+        copy_of(run, runs / name, seed=place)
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Compare")
+    assert len(app.multiselect("runs").value) == 4
+    app.query_params["runs"] = [*names, "nowhere"]
+    app.run()
+    assert app.multiselect("runs").value == names
+    assert "There is no run “nowhere” to compare" in said(app)
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    (parallel,) = [s for s in specs if s["data"] and s["data"][0]["type"] == "parcoords"]
+    labels = [dimension["label"] for dimension in parallel["data"][0]["dimensions"]]
+    assert labels == ["seed", "best"]
+    app.multiselect("runs").set_value(names[:2]).run()
+    assert app.query_params["runs"] == names[:2]
+
+
+def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, tiny_cohort, runs):
+    started = []
+
+    def start(config: TrainingConfig, folder: Path) -> Run:
+        started.append((config, folder))
+        return make_run(folder, config.name)
+
+    monkeypatch.setattr(jobs, "start", start)
+    app = open_page(monkeypatch, tiny_cohort, "training")
+    button(app, "Fill in a quick look").click().run()
+    assert app.text_input(key="setting_name").value == "quick-look"
+    app.number_input(key="setting_epochs").set_value(3)
+    app.number_input(key="setting_learning_rate").set_value(0.002)
+    button(app, "Start the training").click().run()
+    ((config, folder),) = started
+    assert folder == runs
+    assert (config.epochs, config.learning_rate, config.size) == (3, 0.002, 128)
+    assert config.data == str(tiny_cohort)
+    assert "quick-look" in app.selectbox("run").value
+    assert "Epoch 4 of 10" in said(app)
+
+
+def test_a_setting_that_breaks_its_rule_is_one_sentence_and_nothing_is_lost(
+    monkeypatch, tiny_cohort
+):
+    monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("it was started"))
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
+    app.number_input(key="setting_epochs").set_value(0)
+    app.number_input(key="setting_patience").set_value(3)
+    button(app, "Start the training").click().run()
+    assert "epochs is 0, but must be 1 or more" in said(app)
+    assert app.number_input(key="setting_patience").value == 3
+
+
+def test_every_setting_has_its_field_and_its_meaning(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
+    fields = [*app.text_input, *app.number_input, *app.selectbox]
+    told = {one.key.removeprefix("setting_"): one.help for one in fields if "setting_" in one.key}
+    meanings = TrainingConfig.meanings()
+    assert told == {
+        name: meaning for name, meaning in meanings.items() if name not in ("data", "rate_restarts")
+    }
+
+
+def test_one_training_at_a_time_is_said_with_a_way_to_it(monkeypatch, tiny_cohort, run, runs):
+    older = copy_of(run, runs / "20200101-000000-older")
+    monkeypatch.setattr(jobs, "running", lambda _: run)
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
+    assert button(app, "Start the training").disabled
+    assert "One training at a time" in said(app)
+    button(app, "Show").click().run()
+    assert app.selectbox("run").value == run.name
+    app = open_page(monkeypatch, tiny_cohort, "training", run=older.name)
+    assert button(app, "Show")
+
+
+def test_new_training_with_these_settings_fills_the_form(monkeypatch, tiny_cohort, runs):
+    make_run(runs, "unet", size=192, precision="float32")
+    app = open_page(monkeypatch, tiny_cohort, "training")
+    button(app, "New training with these settings").click().run()
+    assert app.query_params["view"] == "Start"
+    assert app.number_input(key="setting_size").value == 192
+    assert app.selectbox(key="setting_precision").value == "float32"
+    assert app.number_input(key="setting_batch_size").value == 16
+
+
+def test_a_log_of_another_program_stands_among_the_runs(
+    monkeypatch, tiny_cohort, run, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("logs")
+    (folder / "<b>x.csv").write_text("epoch,loss,val_loss\n0,2.0,3.0\n1,1.0,2.0\n")
+    monkeypatch.setenv("BRAINSEG_LOGS", str(folder))
+    app = open_page(monkeypatch, tiny_cohort, "training", run="logs/<b>x.csv")
+    assert not app.exception
+    assert "2 epochs of a CSVLogger file: best validation loss 2 at epoch 2" in said(app)
+    assert set(traces(app, "Loss")) == {"training", "validation", "best"}
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Compare")
+    table = next(frame.value for frame in app.dataframe if "measured" in frame.value)
+    assert table["measured"].tolist() == ["validation_dice", "validation_loss"]
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Logs")
+    assert app.selectbox(key="log_chosen").value == "logs/<b>x.csv"
+
+
+def test_a_log_is_added_shown_and_removed(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Logs")
+    app.file_uploader(key="logs_added").set_value(
+        [("mine.csv", b"epoch,loss\n0,1\n1,2\n", "text/csv"), ("no.csv", b"a,b\n", "text/csv")]
+    )
+    button(app, "Add").click().run()
+    assert not app.exception
+    assert "no.csv was not used" in said(app)
+    name = app.selectbox(key="log_chosen").value
+    assert name.startswith("logs/mine-")
+    button(app, "Show").click().run()
+    assert "2 epochs of a CSVLogger file" in said(app)
+    app = open_page(monkeypatch, tiny_cohort, "training", view="Logs")
+    button(app, "Remove").click().run()
+    assert not [box for box in app.selectbox if box.key == "log_chosen"]

@@ -1,0 +1,240 @@
+"""The worklist: every case in one table, filtered and sorted by the address."""
+
+import pandas as pd
+import pytest
+from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.pages import open_page, texts
+
+from brainseg import evaluation
+from brainseg.checks import run_checks
+from brainseg.cohort import Cohort
+from brainseg.evaluation import Evaluation
+from brainseg.models import DEFAULT_MODEL, open_model
+from brainseg.reviews import open_reviews
+from brainseg.statistics import case_table
+
+
+@pytest.fixture
+def worklist(monkeypatch, tiny_cohort):
+    return lambda **address: open_page(monkeypatch, tiny_cohort, "worklist", **address)
+
+
+def rows(app) -> pd.DataFrame:
+    return app.dataframe[0].value.set_index("case")
+
+
+def cases(app) -> list[str]:
+    return app.dataframe[0].value["case"].tolist()
+
+
+def test_each_case_is_a_row_with_the_numbers_of_the_core(worklist, tiny_cohort):
+    app = worklist()
+    assert not app.exception
+    expected = case_table(Cohort.open(tiny_cohort).slices).set_index("case")
+    for column in ("slices", "slices_with_tumour", "tumour_vx"):
+        assert rows(app)[column].tolist() == expected[column].tolist()
+    assert rows(app)["area_by_slice"][FIRST].tolist() == [100, 144, 0]
+    assert "3 of 3 cases; masks reviewed: 0." in texts(app)
+
+
+def test_a_repeated_sequence_is_missing_and_findings_are_counted(worklist, tiny_cohort):
+    app = worklist(where="warnings~..")  # a filter of findings waits for them
+    assert list(rows(app).loc[FLAIR_REPEATED, "missing_sequences"]) == ["post-contrast"]
+    found = run_checks(Cohort.open(tiny_cohort))
+    for case, row in rows(app).iterrows():
+        assert row["warnings"] == sum(f.case == case and f.severity == "warning" for f in found)
+
+
+def test_a_case_without_masks_has_no_volume_instead_of_0(worklist, tiny_cohort):
+    for path in (tiny_cohort / OTHER_SITE).glob("*_mask.tif"):
+        path.unlink()
+    unknown = rows(worklist())["tumour_vx"].isna().to_dict()
+    assert unknown == {FIRST: False, FLAIR_REPEATED: False, OTHER_SITE: True}
+
+
+def test_the_address_filters_searches_and_sorts(worklist):
+    assert cases(worklist(where="institution~XX", search="_0002")) == [FLAIR_REPEATED]
+    assert cases(worklist(sort="-tumour_vx")) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+
+
+def test_pickers_show_what_the_address_asks_for(worklist):
+    asked = "institution~XX~~missing_sequences~post-contrast~~errors~0~~warnings~0~~slices~2.."
+    app = worklist(where=asked, search="TCGA", sort="-slices")
+    assert app.multiselect(key="pick institution").value == ["XX"]
+    assert app.multiselect(key="pick missing_sequences").value == ["post-contrast"]
+    assert app.selectbox(key="findings").value == "no errors or warnings"
+    assert app.text_input("search").value == "TCGA"
+    assert app.selectbox(key="sort by").value == "slices"
+    assert app.toggle(key="highest first").value
+    chips = [button.label for button in app.button if (button.key or "").startswith("no more")]
+    assert chips == [r"Slices\: at least 2"]
+
+
+def test_what_is_picked_goes_into_the_address_and_out_again(worklist):
+    app = worklist()
+    app.multiselect(key="pick institution").select("YY").run()
+    assert cases(app) == [OTHER_SITE]
+    assert app.query_params["where"] == "institution~YY"
+    app.multiselect(key="pick review").select("\0").run()
+    assert app.query_params["where"] == "institution~YY~~review~missing"
+    app.multiselect(key="pick institution").unselect("YY").run()
+    assert app.query_params["where"] == "review~missing"
+    app.button("clear_all").click().run()
+    assert "where" not in app.query_params
+    assert len(cases(app)) == 3
+
+
+def test_a_search_and_an_order_go_into_the_address(worklist):
+    app = worklist()
+    app.text_input("search").set_value("grade=2").run()
+    assert cases(app) == [OTHER_SITE]
+    assert app.query_params["search"] == "grade=2"
+    app.text_input("search").set_value("").run()
+    app.selectbox(key="sort by").set_value("tumour_vx").run()
+    app.toggle(key="highest first").set_value(True).run()
+    assert app.query_params["sort"] == "-tumour_vx"
+    assert cases(app) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+
+
+def test_findings_are_picked_with_and_without(worklist):
+    app = worklist()
+    app.selectbox(key="findings").set_value("warnings").run()
+    assert app.query_params["where"] == "warnings~1.."
+    assert cases(app) == [FIRST]
+    app.selectbox(key="findings").set_value("no errors or warnings").run()
+    assert FIRST not in cases(app)
+    app.selectbox(key="findings").set_value("any").run()
+    assert "where" not in app.query_params
+
+
+def test_any_number_is_asked_for_by_a_range(worklist):
+    app = worklist()
+    app.number_input("tumour_vx from").set_value(70).run()
+    assert app.query_params["where"] == "tumour_vx~70.."
+    app.number_input("tumour_vx to").set_value(100).run()
+    assert app.query_params["where"] == "tumour_vx~70..100"
+    assert cases(app) == [OTHER_SITE]
+    app.number_input("tumour_vx from").set_value(None).run()
+    assert cases(app) == [FLAIR_REPEATED, OTHER_SITE]
+    assert app.number_input("tumour_vx from").value is None
+
+
+def test_a_code_is_picked_by_its_name_in_the_code_book(worklist, tiny_cohort):
+    (tiny_cohort / "codebook.csv").write_text(
+        "column,code,label\nneoplasm_histologic_grade,2,grade III\n"
+    )
+    app = worklist(columns="neoplasm_histologic_grade")
+    grade = rows(app)["neoplasm_histologic_grade"]
+    assert grade[OTHER_SITE] == "2 grade III"
+    assert grade[FIRST] == "1"
+    assert pd.isna(grade[FLAIR_REPEATED])
+    app.selectbox(key="filtered").set_value("neoplasm_histologic_grade").run()
+    picker = app.multiselect(key="pick neoplasm_histologic_grade")
+    assert picker.options == ["1", "2 grade III", "missing"]
+    picker.select("2").run()
+    assert cases(app) == [OTHER_SITE]
+    assert cases(worklist(search="grade III")) == [OTHER_SITE]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ({"where": "colour~red"}, "no column “colour” to filter by"),
+        ({"where": "institution~1..2"}, "holds no numbers"),
+        ({"where": "what?"}, "is no filter"),
+        ({"sort": "colour"}, "no column “colour” to sort by"),
+        ({"columns": "case~colour"}, "no column “colour” to show"),
+    ],
+)
+def test_a_wrong_address_is_one_sentence_and_shows_all(worklist, address, told):
+    app = worklist(**address)
+    assert not app.exception
+    assert [told in warning.value.replace("\\", "") for warning in app.warning] == [True]
+    assert len(cases(app)) == 3
+
+
+def test_filters_that_fit_no_case_are_said(worklist):
+    app = worklist(search="(", where="institution~ZZ")
+    assert not app.exception
+    assert "No case fits" in texts(app)
+    app.button("clear_all").click().run()
+    assert len(cases(app)) == 3
+
+
+def test_columns_are_chosen_and_the_choice_stands_in_the_address(worklist):
+    app = worklist()
+    shown = list(app.dataframe[0].value.columns)
+    assert "dice" not in shown, "nothing was scored"
+    assert "age_at_initial_pathologic" not in shown
+    app.button("all_codes").click().run()
+    assert "age_at_initial_pathologic" in app.dataframe[0].value
+    picked = worklist(columns="slices~age_at_initial_pathologic")
+    assert list(picked.dataframe[0].value.columns) == [
+        "case",
+        "slices",
+        "age_at_initial_pathologic",
+    ]
+    picked.button("usual_columns").click().run()
+    assert list(picked.dataframe[0].value.columns) == shown
+
+
+def test_reviews_are_shown_by_case(worklist, tiny_cohort):
+    reviews = open_reviews(Cohort.open(tiny_cohort))
+    reviews.put(FIRST, "AB", "agree")
+    reviews.put(OTHER_SITE, "AB", "agree")
+    reviews.put(OTHER_SITE, "CD", "reject", "wrong slice")
+    app = worklist()
+    assert rows(app)["review"].dropna().to_dict() == {
+        FIRST: "agree",
+        OTHER_SITE: "readers differ",
+    }
+    assert rows(app)["readers"].tolist() == [1, 0, 2]
+    assert "masks reviewed: 2." in texts(app)
+    assert cases(worklist(where="review~missing")) == [FLAIR_REPEATED]
+    assert cases(worklist(where="reviewed_by~not.CD")) == [FIRST, FLAIR_REPEATED]
+    assert cases(worklist(search="wrong")) == [OTHER_SITE]
+
+
+def test_reviews_that_cannot_be_read_are_said_and_the_table_stays(worklist, home):
+    (home / "reviews.sqlite").write_bytes(b"no database at all" * 100)
+    app = worklist()
+    assert not app.exception
+    assert len(cases(app)) == 3
+    assert "reviews.sqlite" in app.error[0].value.replace("\\", "")
+
+
+def test_dice_stands_where_the_model_was_scored(worklist, tiny_cohort):
+    cohort, model = Cohort.open(tiny_cohort), open_model(DEFAULT_MODEL)
+    scores = pd.DataFrame(
+        [score(FIRST, 0.5, seen=False), score(OTHER_SITE, 0.99, seen=True)],
+    )
+    evaluation.keep(Evaluation(model.name, model.digest, scores, {}), cohort)
+    app = worklist()
+    dice = rows(app)["dice"]
+    assert dice[FIRST] == 0.5
+    assert pd.isna(dice[OTHER_SITE]), "the model learned from it"
+    assert f"Dice: {DEFAULT_MODEL}" in texts(app).replace("\\", "")
+    assert cases(worklist(where="dice~missing", sort="-slices")) == [FLAIR_REPEATED, OTHER_SITE]
+
+
+def score(case: str, dice: float, seen: bool) -> dict:
+    known = {"case": case, "patient_id": case, "dice": dice, "seen": seen}
+    return dict.fromkeys(evaluation.SCORE_COLUMNS, 0) | known
+
+
+def test_the_table_and_the_reviews_are_exported(worklist, tiny_cohort):
+    open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "AB", "reject", "why; not")
+    labels = [button.proto.label for button in worklist().get("download_button")]
+    assert labels == ["This table as CSV", "All reviews as CSV"]
+
+
+def test_checks_that_do_not_end_are_said_and_the_worklist_stands(monkeypatch, tiny_cohort):
+    from brainseg import checks
+
+    def fail(cohort, progress):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(checks, "check_cohort", fail)
+    app = open_page(monkeypatch, tiny_cohort, "worklist", where="errors~1..")
+    assert not app.exception
+    assert "did not end" in app.warning[0].value

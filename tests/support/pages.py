@@ -1,0 +1,67 @@
+"""Open a page of the dashboard as a browser would: through the shell, with an address."""
+
+import base64
+import json
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+GUARDS_AGAINST_A_HANG_S = 60
+
+
+def script_of(page: str) -> str:
+    """Return the script of a page by its address, relative to the shell: one file or a folder."""
+    folder = APP.parent / "views"
+    return f"views/{page}/page.py" if (folder / page).is_dir() else f"views/{page}.py"
+
+
+def open_page(
+    monkeypatch: pytest.MonkeyPatch, root: Path | None, page: str = "overview", **address: object
+) -> AppTest:
+    """Return a page that has run on a folder, with these parameters in its address."""
+    if root is None:
+        monkeypatch.delenv("BRAINSEG_DATA", raising=False)
+    else:
+        monkeypatch.setenv("BRAINSEG_DATA", str(root))
+    app = AppTest.from_file(APP, default_timeout=GUARDS_AGAINST_A_HANG_S).run()
+    for key, value in address.items():
+        app.query_params[key] = str(value)
+    return app.switch_page(script_of(page)).run()
+
+
+def pictures_of(app: AppTest, chart: int = 0) -> list[np.ndarray]:
+    """Return the pictures in a page's chart as (h, w, 3) uint8, from left to right."""
+    figure = json.loads(app.get("plotly_chart")[chart].proto.spec)
+    sources = [trace["source"] for trace in figure["data"] if trace["type"] == "image"]
+    encoded = [base64.b64decode(source.partition("base64,")[2]) for source in sources]
+    return [np.asarray(Image.open(BytesIO(data)).convert("RGB")) for data in encoded]
+
+
+def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the header and the arrays of a case as the viewer is sent it; see
+    brainseg/exports/payload.py."""
+    start = 4 + int.from_bytes(payload[:4], "little")
+    header = json.loads(payload[4:start])
+    arrays = {}
+    for name, place in header["blobs"].items():
+        blob = payload[start + place["offset"] :][: place["bytes"]]
+        arrays[name] = np.frombuffer(zlib.decompress(blob), np.uint8).reshape(header["shape"])
+    return header, arrays
+
+
+def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return what the viewer of a page was sent: header and arrays."""
+    (viewer,) = app.get("bidi_component")
+    return unpack(viewer.proto.bytes)
+
+
+def texts(app: AppTest) -> str:
+    """Return all sentences of a page, alerts and the banner at its bottom included."""
+    found = [*app.title, *app.markdown, *app.caption, *app.error, *app.warning, *app.info]
+    return "\n".join(element.value for element in found)

@@ -1,0 +1,100 @@
+"""Trainings of seconds for tests: one place for their settings, and one that kills itself."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from brainseg.training import TrainingConfig
+from brainseg.training.runs import Run
+
+TINY = {
+    "name": "tiny",
+    "folds": 2,
+    "epochs": 3,
+    "steps_per_epoch": 3,
+    "batch_size": 4,
+    "learning_rate": 0.03,
+    "augmentation": 0.0,
+    "precision": "float32",
+    "workers": 1,
+    "size": 64,
+    "base_features": 4,
+    "levels": 2,
+}
+"""For images of 64 x 64 px, such as ``taught_root``."""
+
+FOLLOWED = ("loss", "validation_dice", "validation_loss", "learning_rate")
+"""The columns of a history that the seed decides; the others are times."""
+
+A_TRAINING_BEGINS_WITHIN_S = 240
+
+
+def tiny_training(data: Path, **changes: object) -> TrainingConfig:
+    """Return the settings of a training of seconds."""
+    return TrainingConfig(data=str(data), **(TINY | changes))
+
+
+def as_words(**changes: object) -> list[str]:
+    """Return the same settings as words of a command line."""
+    return [word for key, value in (TINY | changes).items() for word in ("--set", f"{key}={value}")]
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """Return a copy of a run in a folder, to go on with while the run itself stays as it is."""
+    return Run(Path(shutil.copytree(run.path, folder / run.name)))
+
+
+def spawn(run: Run, kill_at: int = -1, *words: str) -> subprocess.Popen:
+    """Train a run in a process that the test can kill, or that kills itself; see
+    ``fault_injection.py``."""
+    script = Path(__file__).with_name("fault_injection.py")
+    return subprocess.Popen(
+        [sys.executable, str(script), str(run.path), str(kill_at), *words],
+        cwd=script.parents[2],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_epoch(run: Run, epoch: int, process: subprocess.Popen | None = None) -> None:
+    """Wait until so many epochs were scored."""
+    deadline = time.monotonic() + A_TRAINING_BEGINS_WITHIN_S
+    while run.status()["epoch"] < epoch:
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"the training ended by itself: {process.stderr.read()[-2000:]}")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"epoch {epoch} did not come: {run.status()}")
+        time.sleep(0.02)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """End a process as a power cut would, and wait until it is gone."""
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+
+
+def kept(run: Run) -> tuple[int, int]:
+    """Return what a resume goes on from: whole epochs, and batches of the next one."""
+    path = run.path / "checkpoints" / "progress.json"
+    progress = json.loads(path.read_text()) if path.exists() else {"epoch": 0, "step": 0}
+    return progress["epoch"], progress["step"]
+
+
+def assert_nothing_is_torn(run: Run) -> None:
+    """Check what a kill at any moment must leave: every file reads, and no scored epoch is lost."""
+    run.status(), run.config(), run.fold(), run.about(), run.case_scores(), run.events()
+    history = run.history()
+    assert history["epoch"].tolist() == list(range(1, len(history) + 1))
+    epoch, step = kept(run)
+    scored_but_not_kept = len(history) - epoch
+    assert scored_but_not_kept in (0, 1)
+    if scored_but_not_kept:
+        # Its state is kept, and only its score is not: the resume scores it again.
+        assert step == run.config()["steps_per_epoch"]

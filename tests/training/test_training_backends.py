@@ -1,0 +1,124 @@
+"""The same training on each backend of Keras: what one has begun, another goes on with.
+
+TensorFlow is always there. For the others, install Keras with JAX or PyTorch beside it, or name the
+interpreter of an environment that has them in BRAINSEG_TEST_JAX or BRAINSEG_TEST_TORCH.
+"""
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.trainings import FOLLOWED, copied, kept, tiny_training
+
+from brainseg.cohort import Cohort
+from brainseg.models.engines import run_network
+from brainseg.models.networks import build_unet
+from brainseg.training import TrainingConfig, new_run, train
+from brainseg.training.data import prepare_case
+from brainseg.training.previews import probability_of, watched_of
+from brainseg.training.runs import Run
+from brainseg.training.stopping import ask_to_stop
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def interpreter(backend: str) -> str:
+    """Return a Python that has Keras on a backend, or skip."""
+    named = os.environ.get(f"BRAINSEG_TEST_{backend.upper()}")
+    if not named and importlib.util.find_spec(backend) is None:
+        pytest.skip(
+            f"{backend} is not installed, and BRAINSEG_TEST_{backend.upper()} names no Python"
+        )
+    return named or sys.executable
+
+
+@pytest.fixture(scope="module")
+def half(taught_root, tmp_path_factory) -> Run:
+    """Return a run that TensorFlow has trained for an epoch and a part of the next one."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("home")))
+        run = new_run(tiny_training(taught_root), tmp_path_factory.mktemp("half"))
+        return train(run, lambda _: ask_to_stop(run))
+
+
+@pytest.fixture(scope="module")
+def whole(half, tmp_path_factory) -> Run:
+    """Return the same run, ended by TensorFlow."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("home")))
+        return train(copied(half, tmp_path_factory.mktemp("whole")))
+
+
+def test_a_stop_keeps_the_part_of_an_epoch_that_was_done(half):
+    assert half.status()["state"] == "stopped"
+    assert kept(half) == (1, 1)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_goes_on_with_a_training_as_tensorflow_does(half, whole, tmp_path, backend):
+    python = interpreter(backend)
+    run = copied(half, tmp_path)
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(CHECKOUT)}
+    subprocess.run(
+        [python, "-m", "brainseg", "train", "--resume", str(run.path)],
+        env=environment,
+        check=True,
+        timeout=250,
+    )
+    assert run.about()["backend"] == backend
+    assert run.status()["state"] == "finished"
+    for column in FOLLOWED:
+        np.testing.assert_allclose(
+            run.history()[column], whole.history()[column], rtol=0.01, atol=0.005, err_msg=column
+        )
+    assert outputs_agree(run)
+
+
+def outputs_agree(run: Run) -> bool:
+    """Return whether the best weights give here what they gave where they were trained."""
+    config = TrainingConfig.from_settings(run.config())
+    network = build_unet(**config.architecture_arguments)
+    network.load_weights(run.path / "checkpoints" / "best.weights.h5")
+    cohort, watched = Cohort.open(config.data), watched_of(run)
+    there = probability_of(run, run.status()["best_epoch"]).astype(np.float32) / 255
+    for place, (name, number) in enumerate(zip(watched.cases, watched.slice_numbers, strict=True)):
+        case = prepare_case(cohort.case(name), config.size)
+        here = run_network(network, case.inputs(config.context_slices))
+        found = here[case.slice_numbers.index(number)]
+        np.testing.assert_allclose(found, there[place], atol=0.005)  # kept in 255 steps
+    return True
+
+
+def test_the_network_its_loss_and_what_feeds_it_know_no_backend():
+    modules = [
+        "networks/blocks.py",
+        "networks/unet.py",
+        "networks/lite_unet.py",
+        "networks/scaled_convolution.py",
+        "networks/encoders.py",
+        "feeding.py",
+        "augmentation.py",
+        "checkpoints.py",
+        "training/optimisation.py",
+        "training/fitting.py",
+        "training/callbacks.py",
+    ]
+    for module in modules:
+        tree = ast.parse((CHECKOUT / "brainseg" / module).read_text(encoding="utf-8"))
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in [getattr(node, "module", None) or node.names[0].name]
+        }
+        assert not imported & {"tensorflow", "jax", "torch"}, module
+
+
+def test_a_run_that_another_backend_trained_is_told_so(whole):
+    assert whole.about()["backend"] == "tensorflow"
+    assert "tensorflow" in whole.about()["packages"]

@@ -1,0 +1,138 @@
+"""Acceptances: what a person lets stand, with the reason, and for how long it holds."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import tifffile
+from conftest import FIRST, FLAIR_REPEATED
+
+from brainseg.checks import check_cohort, run_checks
+from brainseg.checks.acceptances import LONGEST_REASON, Acceptances, as_reason, open_acceptances
+from brainseg.checks.finding import Finding
+from brainseg.checks.outcome import outcome_of
+from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
+
+
+def found(root: Path) -> tuple[Cohort, dict[str, Finding]]:
+    """Return a cohort and its findings by kind; the tiny cohort has one of each of two kinds."""
+    cohort = Cohort.open(root)
+    return cohort, {finding.kind: finding for finding in run_checks(cohort)}
+
+
+@pytest.fixture
+def gap(tiny_cohort: Path) -> tuple[Acceptances, Finding]:
+    """Return what is accepted of the tiny cohort, and its finding of missing slices."""
+    cohort, findings = found(tiny_cohort)
+    return open_acceptances(cohort), findings["slice_gap"]
+
+
+def test_nothing_is_accepted_and_nothing_written_before_a_person_does(gap) -> None:
+    acceptances, finding = gap
+    assert acceptances.of([finding]) == [None]
+    assert not acceptances.path.exists() and acceptances.stamp() == (0, 0)
+
+
+def test_an_acceptance_is_kept_with_its_reason_outside_of_the_dataset(gap, tiny_cohort) -> None:
+    acceptances, finding = gap
+    before = sorted(tiny_cohort.rglob("*"))
+    acceptances.accept([finding], "  the source\nlacks them ")
+    (kept,) = acceptances.of([finding])
+    assert (kept.reason, kept.lapsed) == ("the source lacks them", False)
+    assert kept.at.startswith("20") and kept.at.endswith("+00:00")
+    assert acceptances.path.parent == Path(os.environ["BRAINSEG_HOME"])
+    assert sorted(tiny_cohort.rglob("*")) == before
+    assert acceptances.stamp() != (0, 0)
+
+
+def test_only_the_finding_that_was_meant_is_accepted(tiny_cohort) -> None:
+    cohort, findings = found(tiny_cohort)
+    acceptances = open_acceptances(cohort)
+    acceptances.accept([findings["slice_gap"]], "known")
+    let_stand = dict(zip(findings, acceptances.of(findings.values()), strict=True))
+    assert let_stand["slice_gap"] is not None and let_stand["flair_copy"] is None
+
+
+def test_an_acceptance_is_taken_back_and_may_be_given_again(gap) -> None:
+    acceptances, finding = gap
+    acceptances.accept([finding], "known")
+    acceptances.withdraw([finding])
+    assert acceptances.of([finding]) == [None]
+    acceptances.accept([finding], "known after all")
+    assert acceptances.of([finding])[0].reason == "known after all"
+    assert len(acceptances.path.read_text().split()) >= 3, "what was thought before can be read"
+
+
+def test_an_acceptance_holds_for_a_copy_opened_from_the_folder_above(gap, tiny_cohort) -> None:
+    acceptances, finding = gap
+    acceptances.accept([finding], "known")
+    copy = tiny_cohort.parent / "elsewhere" / "deep"
+    shutil.copytree(tiny_cohort, copy)
+    cohort, findings = found(copy.parent)
+    assert open_acceptances(cohort).of([findings["slice_gap"]])[0].reason == "known"
+
+
+def test_an_acceptance_holds_while_other_slices_change_and_lapses_with_its_own(tiny_cohort) -> None:
+    mask = tiny_cohort / FIRST / f"{FIRST}_2_mask.tif"
+    pixels = tifffile.imread(mask)
+    pixels[60, 60] = 255
+    tifffile.imwrite(mask, pixels)
+    cohort, findings = found(tiny_cohort)
+    open_acceptances(cohort).accept([findings["mask_island"]], "looked at it")
+
+    (tiny_cohort / FLAIR_REPEATED / f"{FLAIR_REPEATED}_3_mask.tif").unlink()
+    cohort, findings = found(tiny_cohort)
+    assert not open_acceptances(cohort).of([findings["mask_island"]])[0].lapsed
+
+    pixels[62, 60] = 255
+    tifffile.imwrite(mask, pixels)
+    cohort, findings = found(tiny_cohort)
+    (lapsed,) = open_acceptances(cohort).of([findings["mask_island"]])
+    assert lapsed.lapsed and lapsed.reason == "looked at it"
+    outcome = outcome_of(check_cohort(cohort), open_acceptances(cohort))
+    assert "mask_island" in outcome.open_kinds, "what lapsed is open again"
+
+
+def test_a_finding_of_no_case_is_known_by_its_words(tiny_cohort) -> None:
+    with (tiny_cohort / "data.csv").open("a") as table:
+        table.write("TCGA_ZZ_0008,3,30\n")
+    cohort, findings = found(tiny_cohort)
+    open_acceptances(cohort).accept([findings["row_without_case"]], "a part")
+    with (tiny_cohort / "data.csv").open("a") as table:
+        table.write("TCGA_ZZ_0009,3,30\n")
+    cohort = Cohort.open(tiny_cohort)
+    rows = run_checks(cohort, only={"row_without_case"})
+    assert [one is not None for one in open_acceptances(cohort).of(rows)] == [True, False]
+
+
+def test_lines_that_were_cut_or_are_something_else_are_passed_over(gap) -> None:
+    acceptances, finding = gap
+    acceptances.accept([finding], "known")
+    whole = acceptances.path.read_text()
+    acceptances.path.write_text('{"kind": "slice_g\n[1]\nnull\n' + whole + whole[: len(whole) // 2])
+    assert acceptances.of([finding])[0].reason == "known"
+    acceptances.accept([finding], "known still")
+    assert acceptances.of([finding])[0].reason == "known still"
+    assert all(json.loads(line) for line in whole.splitlines() if line)
+
+
+def test_a_reason_is_needed_and_kept_short(gap) -> None:
+    acceptances, finding = gap
+    with pytest.raises(BrainsegError, match="no reason was given"):
+        acceptances.accept([finding], " \n ")
+    with pytest.raises(BrainsegError, match=f"501 characters, but at most {LONGEST_REASON}"):
+        acceptances.accept([finding], "x" * (LONGEST_REASON + 1))
+    assert not acceptances.path.exists()
+    assert as_reason("a\tb") == "a b"
+
+
+def test_a_file_that_cannot_be_used_is_said_in_a_sentence(gap) -> None:
+    acceptances, finding = gap
+    acceptances.path.mkdir(parents=True)
+    with pytest.raises(BrainsegError, match="cannot be read"):
+        acceptances.of([finding])
+    with pytest.raises(BrainsegError, match="cannot be written"):
+        acceptances.accept([finding], "known")

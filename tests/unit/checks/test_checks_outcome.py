@@ -1,0 +1,132 @@
+"""The outcome of checks: what is open, what a person let stand, and what leaves the application."""
+
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import FIRST, FLAIR_REPEATED
+
+from brainseg import RESEARCH_USE
+from brainseg.__main__ import main
+from brainseg.checks import KINDS, check_cohort
+from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.outcome import Outcome, kinds_table, outcome_of
+from brainseg.checks.report import checks_report
+from brainseg.cohort import Cohort
+
+
+def outcome(root: Path, accepted: str = "") -> Outcome:
+    """Return what comes of checks; ``accepted`` is a kind whose findings are let stand first."""
+    cohort = Cohort.open(root)
+    checked, acceptances = check_cohort(cohort), open_acceptances(cohort)
+    if accepted:
+        acceptances.accept([one for one in checked.findings if one.kind == accepted], "known")
+    return outcome_of(checked, acceptances)
+
+
+def text_of(pdf: bytes) -> tuple[int, str]:
+    """Return how many pages a PDF has, and its text."""
+    from io import BytesIO
+
+    from pypdf import PdfReader
+
+    pages = PdfReader(BytesIO(pdf)).pages
+    return len(pages), "\n".join(page.extract_text() for page in pages)
+
+
+def test_accepted_findings_are_counted_apart_and_fail_nothing(tiny_cohort) -> None:
+    before = outcome(tiny_cohort)
+    assert before.counts == {"error": 0, "warning": 1, "info": 1}
+    assert before.fails("warning") and before.fails("info") and not before.fails("error")
+    after = outcome(tiny_cohort, accepted="slice_gap")
+    assert after.counts == {"error": 0, "warning": 0, "info": 1}
+    assert not after.fails("warning") and after.fails("info")
+    assert [finding.kind for finding in after.accepted] == ["slice_gap"]
+    assert before.open_kinds == {"slice_gap": 1, "flair_copy": 1}
+    assert after.open_kinds == {"flair_copy": 1}
+
+
+def test_each_group_counts_its_rules_and_its_findings(tiny_cohort) -> None:
+    groups = outcome(tiny_cohort, accepted="slice_gap").groups().set_index("group")
+    assert groups["rules"].sum() == len(KINDS)
+    stacks, sequences = groups.loc["stacks"], groups.loc["sequences"]
+    assert (stacks["warning"], stacks["accepted"], stacks["passed"]) == (0, 1, stacks["rules"] - 1)
+    assert (sequences["info"], sequences["accepted"]) == (1, 0)
+    folds = groups.loc["folds"]
+    assert (folds["passed"], folds["not_checked"], folds["rules"]) == (0, 1, 1)
+
+
+def test_the_table_says_what_was_accepted_and_why(tiny_cohort) -> None:
+    rows = outcome(tiny_cohort, accepted="slice_gap").table().set_index("kind")
+    assert rows["accepted"].to_dict() == {"slice_gap": True, "flair_copy": False}
+    assert rows.loc["slice_gap", "reason"] == "known"
+    assert rows.loc["flair_copy", ["reason", "accepted_at"]].isna().all()
+
+
+def test_json_carries_findings_acceptances_and_what_was_not_checked(tiny_cohort) -> None:
+    facts = json.loads(json.dumps(outcome(tiny_cohort, accepted="slice_gap").as_json()))
+    assert [finding["kind"] for finding in facts["findings"]] == ["flair_copy"]
+    (accepted,) = facts["accepted"]
+    assert (accepted["case"], accepted["slice_number"], accepted["reason"]) == (FIRST, 3, "known")
+    assert "case_brightness" in facts["not_checked"]
+    assert {row["kind"] for row in facts["checks"]} == set(KINDS)
+
+
+def test_the_terminal_reads_a_line_a_finding_and_the_counts_last(tiny_cohort) -> None:
+    lines = outcome(tiny_cohort, accepted="slice_gap").as_lines()
+    assert lines[0].startswith(f"info: post-contrast of {FLAIR_REPEATED} equals FLAIR")
+    assert any(line.startswith("not checked: case_brightness: ") for line in lines)
+    assert lines[-1] == "error 0, warning 0, info 1, accepted 1"
+
+
+def test_the_report_is_one_page_with_the_counts_and_what_was_not_checked(tiny_cohort) -> None:
+    pdf = checks_report(outcome(tiny_cohort, "slice_gap"), "tiny: 3 cases", date(2026, 1, 2))
+    pages, text = text_of(pdf)
+    assert pages == 1
+    for part in (
+        "tiny: 3 cases",
+        RESEARCH_USE,
+        "2026-01-02",
+        "The other sequences of a case differ",
+    ):
+        assert part in text
+    assert "no model and no training run here knows a case" in text
+
+
+def test_the_report_of_many_findings_still_is_one_page_and_says_what_it_leaves_out(
+    tiny_cohort,
+) -> None:
+    for mask in tiny_cohort.rglob("*_mask.tif"):
+        mask.write_bytes(b"")
+    whole = outcome(tiny_cohort)
+    many = Outcome(whole.summary, whole.judged * 40)
+    pages, text = text_of(checks_report(many, "tiny"))
+    assert pages == 1
+    assert "more errors and warnings, in the CSV and JSON files" in text
+
+
+def test_the_kinds_are_listed_without_any_data() -> None:
+    assert set(kinds_table()["kind"]) == set(KINDS)
+    told = subprocess.run(
+        [sys.executable, "-m", "brainseg", "check", "--list", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {row["kind"] for row in json.loads(told.stdout)["kinds"]} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [([], 0), (["--fail-on", "warning"], 1), (["--fail-on", "info", "--only", "orphan_mask"], 0)],
+)
+def test_the_exit_code_follows_the_severity_asked_for(tiny_cohort, words, code) -> None:
+    assert main(["check", str(tiny_cohort), *words]) == code
+
+
+def test_an_accepted_warning_fails_no_build(tiny_cohort) -> None:
+    outcome(tiny_cohort, accepted="slice_gap")
+    assert main(["check", str(tiny_cohort), "--fail-on", "warning"]) == 0

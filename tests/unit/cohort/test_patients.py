@@ -1,0 +1,113 @@
+"""What data.csv says of a patient is shown as it stands, and named only by a code book."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brainseg.cohort.patients import patient_facts, read_codebook, read_patients
+
+PATIENTS = pd.DataFrame(
+    {
+        "patient_id": ["A", "B", "A"],
+        "grade": [2.0, None, 1.0],
+        "gender": [1, 2, 2],
+        "site": ["x", "y", "z"],
+    }
+)
+
+
+def test_a_code_stays_the_code_of_the_file_without_a_code_book():
+    facts = patient_facts(PATIENTS, None, "A")
+    assert dict(zip(facts["column"], facts["code"], strict=True)) == {
+        "grade": "2",
+        "gender": "1",
+        "site": "x",
+    }
+    assert facts["label"].isna().all()
+
+
+def test_a_gap_is_missing_and_no_code():
+    facts = patient_facts(PATIENTS, None, "B")
+    assert facts.loc[facts["column"] == "grade", "code"].isna().all()
+
+
+def test_a_code_book_names_the_codes_that_it_holds_and_no_others():
+    codebook = pd.DataFrame({"column": ["grade"], "code": [2], "label": ["II"]})
+    facts = patient_facts(PATIENTS, codebook, "A").set_index("column")["label"]
+    assert facts["grade"] == "II"
+    assert pd.isna(facts["gender"])
+
+
+def test_a_patient_that_the_file_does_not_hold_has_no_facts():
+    assert patient_facts(PATIENTS, None, "C").empty
+
+
+EUROPEAN = "Patient;Ort;Alter\nP01;Zürich;40,5\n007;Köln;51\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        EUROPEAN.encode(),
+        EUROPEAN.encode("utf-8-sig"),
+        EUROPEAN.encode("utf-16"),
+        EUROPEAN.replace(";", "\t").encode("utf-16"),
+        EUROPEAN.replace("\n", "\r\n").encode("utf-8-sig"),
+        ("sep=;\r\n" + EUROPEAN).encode("utf-8-sig"),
+        EUROPEAN.replace(",", ".").encode(),
+        EUROPEAN.replace(",", ".").replace(";", ",").encode("utf-8-sig"),
+        '"Patient";"Ort";"Alter"\n"P01";"Zürich";"40,5"\n"007";"Köln";"51"\n'.encode(),
+        ("\n" + EUROPEAN.replace("Patient", " patient ")).encode(),
+    ],
+)
+def test_a_table_is_read_in_whatever_way_a_spreadsheet_saves_it(
+    tmp_path: Path, data: bytes
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(data)
+    table, notes = read_patients(path)
+    assert notes == []
+    assert table["patient_id"].tolist() == ["P01", "007"]
+    assert table["Ort"].tolist() == ["Zürich", "Köln"]
+    assert table["Alter"].tolist() == [40.5, 51.0]
+
+
+def test_a_table_in_the_encoding_of_windows_is_read_with_a_note(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(EUROPEAN.encode("cp1252"))
+    table, (note,) = read_patients(path)
+    assert table["Ort"].tolist() == ["Zürich", "Köln"]
+    assert note == "data.csv is not UTF-8: it was read as Windows-1252, as Excel saves it."
+
+
+def test_a_table_with_two_patient_columns_is_read_by_the_first_with_one_sentence(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("age,Patient,patient\n40,P01,x\n51,P02,y\n")
+    table, (note,) = read_patients(path)
+    assert table.columns.tolist() == ["patient_id", "age"]
+    assert table["patient_id"].tolist() == ["P01", "P02"]
+    assert note == (
+        "data.csv has the columns Patient and patient: Patient is used, rename the other."
+    )
+
+
+def test_a_codebook_with_semicolons_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "codebook.csv"
+    path.write_text("Column;Code;Label\ngender;1;female, adult\n")
+    codebook, notes = read_codebook(path)
+    assert notes == []
+    assert codebook.to_dict("records") == [
+        {"column": "gender", "code": 1, "label": "female, adult"}
+    ]
+
+
+def test_decimal_commas_in_quotes_are_numbers_and_lists_of_codes_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text('Patient,age,codes\nP01,"40,5","1,2,3"\nP02,,"1,2"\n')
+    table, _ = read_patients(path)
+    assert table["age"].tolist()[0] == 40.5
+    assert pd.isna(table["age"][1])
+    assert table["codes"].tolist() == ["1,2,3", "1,2"]

@@ -1,0 +1,250 @@
+"""What a split by slice claims: halves that share nothing they must not, and scores of every slice."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.evaluations import evaluation_of, outlined
+
+from brainseg.__main__ import main
+from brainseg.cohort import Cohort
+from brainseg.errors import CohortError
+from brainseg.evaluation import (
+    Leakage,
+    conventions,
+    keep_leakage,
+    kept_leakage,
+    leakage_path,
+    measure_leakage,
+)
+from brainseg.evaluation.leakage import (
+    COUNTED,
+    SHIPPED,
+    Recipe,
+    _Learner,
+    halves_by_patient,
+    halves_by_slice,
+)
+from brainseg.models import list_models, open_model
+from brainseg.models.engines import load_engine
+from brainseg.training.data import PreparedCase
+
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
+QUICK = Recipe(passes=1, batch_size=8)
+
+
+@pytest.fixture
+def model(tiny_model):
+    return open_model(str(tiny_model))
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_model, taught_root, tmp_path_factory):
+    """Return a measurement on the five cases that the tiny model never saw, made once."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("leakage_home")))
+        steps = []
+        found = measure_leakage(
+            Cohort.open(taught_root),
+            open_model(str(tiny_model)),
+            lambda *step: steps.append(step),
+            QUICK,
+        )
+        return found, steps
+
+
+def prepared(*counts: int) -> list[PreparedCase]:
+    """Return cases of so many slices whose pixels hold 100 * case + slice."""
+    cases = []
+    for number, count in enumerate(counts):
+        values = 100 * number + np.arange(count)
+        stack = np.broadcast_to(values[:, None, None, None], (count, 8, 8, 3)).astype(np.float16)
+        masks = np.zeros((count, 8, 8), bool)
+        masks[0, : number + 1] = True
+        cases.append(PreparedCase(stack, masks))
+    return cases
+
+
+def test_a_patient_is_in_one_half_of_a_split_by_patient():
+    patients = ["a", "b", "a", "c", "d"]
+    halves = halves_by_patient(prepared(5, 6, 7, 8, 9), patients, seed=0)
+    by_patient = {}
+    for patient, half in zip(patients, halves, strict=True):
+        by_patient.setdefault(patient, set()).update(half.tolist())
+    assert all(len(half) == 1 for half in by_patient.values())
+    assert sorted(half.pop() for half in by_patient.values()) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_pair_of_patients_of_alike_tumours_is_divided(seed):
+    halves = halves_by_patient(prepared(5, 5, 5, 5), list("abcd"), seed)
+    first, second, third, fourth = (half[0] for half in halves)
+    assert first != second
+    assert third != fourth
+
+
+def test_a_split_by_slice_has_slices_of_each_case_in_both_halves():
+    halves = halves_by_slice(prepared(20, 30, 25), seed=0)
+    assert [len(half) for half in halves] == [20, 30, 25]
+    assert all(set(half.tolist()) == {0, 1} for half in halves)
+    assert abs(np.concatenate(halves).mean() - 0.5) < 0.01
+
+
+@pytest.fixture
+def learner(model, monkeypatch):
+    """Return a learner of cases that are marked, without a cohort behind them."""
+    cases = prepared(6, 7, 8)
+    monkeypatch.setattr("brainseg.training.data.prepare_case", lambda case, size: case)
+    return _Learner(model, 0, cases, Recipe(passes=4, batch_size=4), None)
+
+
+def test_a_copy_learns_from_every_slice_that_is_allowed_and_from_no_other(learner):
+    allowed = [np.arange(n) % 2 == 0 for n in (6, 7, 8)]
+    shown = [int(slice_[0, 0, 0]) for slices, _ in learner._batches(allowed) for slice_ in slices]
+    expected = {100 * case + place for case, n in enumerate((6, 7, 8)) for place in range(0, n, 2)}
+    assert set(shown) == expected
+    assert len(shown) == 4 * learner.batches
+
+
+def test_every_slice_is_predicted_once_by_a_copy_that_learned_without_it(learner, monkeypatch):
+    seen = []
+
+    def predicted(learned_from, case, places):
+        number = next(n for n, one in enumerate(learner.prepared) if one is case)
+        assert not learned_from[number][places].any()
+        seen.extend((number, place) for place in places.tolist())
+        return np.zeros((len(places), 8, 8), np.float32)
+
+    monkeypatch.setattr(learner, "_taught", lambda allowed: allowed)
+    monkeypatch.setattr(learner, "_predicted", predicted)
+    monkeypatch.setattr(learner, "_score", lambda case, probability: None)
+    for halves in (
+        halves_by_slice(learner.prepared, seed=0),
+        halves_by_patient(learner.prepared, ["a", "b", "c"], seed=0),
+    ):
+        seen.clear()
+        learner.scores(halves)
+        assert sorted(seen) == [(c, p) for c, n in enumerate((6, 7, 8)) for p in range(n)]
+
+
+def test_both_splits_score_the_same_slices_of_cases_that_the_model_never_saw(measured, model):
+    found, _ = measured
+    names = ["case", "slice_number", "tumour_px"]
+    assert found.by_patient.slices[names].equals(found.by_slice.slices[names])
+    assert set(found.by_patient.scores["case"]) == set(model.folds[0].held_out)
+    assert not found.by_slice.scores["seen"].any()
+    assert len(found.comparison.cases) == 5
+
+
+def test_the_table_sets_the_rules_of_counting_side_by_side(measured):
+    found, _ = measured
+    table = found.table
+    assert table["rule"].tolist() == list(COUNTED)
+    for column, part in (("by_patient", found.by_patient), ("by_slice", found.by_slice)):
+        rules = conventions(part).set_index("rule")
+        assert table[column].tolist() == rules.loc[list(COUNTED), "dice"].tolist()
+    assert table["by_patient"].iloc[0] == pytest.approx(found.by_patient.mean_dice)
+    facts = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert facts["difference_by_case"]["mean"] == pytest.approx(
+        found.by_slice.mean_dice - found.by_patient.mean_dice
+    )
+    assert facts["rules"][0]["by_slice"] == pytest.approx(found.by_slice.mean_dice)
+    assert found.as_lines()[0].startswith("by case: split by patient 0.")
+
+
+def test_progress_counts_the_batches_of_all_four_copies(measured):
+    _, steps = measured
+    totals = {total for _, total in steps}
+    assert len(totals) == 1
+    assert steps[0][0] == 0
+    assert steps[-1][0] == totals.pop()
+
+
+def test_the_models_own_network_is_as_it_was(measured, model):
+    network = load_engine(model, 0)._network
+    before = [weight.copy() for weight in network.get_weights()]
+    twin = load_engine(model, 0).copy()
+    twin.set_weights([weight + 1 for weight in before])
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
+def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, other_model):
+    found, _ = measured
+    path = leakage_path(taught, model)
+    assert kept_leakage(path, model) is None
+    keep_leakage(found, path)
+    again = kept_leakage(path, model, QUICK)
+    assert again.table.equals(found.table)
+    assert again.recipe == QUICK
+    assert kept_leakage(path, open_model(str(other_model)), QUICK) is None
+    path.write_text(path.read_text()[:-20])
+    assert kept_leakage(path, model, QUICK) is None
+
+
+def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
+    path = leakage_path(taught, model)
+    keep_leakage(measured[0], path)
+    assert kept_leakage(path, model) is None
+    assert kept_leakage(path, model, dataclasses.replace(QUICK, learning_rate=1e-3)) is None
+    content = json.loads(path.read_text())
+    for recipe in ({"passes": 1, "rate": 1}, [], None):
+        path.write_text(json.dumps(content | {"recipe": recipe}))
+        assert kept_leakage(path, model, QUICK) is None
+    del content["recipe"]
+    path.write_text(json.dumps(content))
+    assert kept_leakage(path, model, QUICK) is None
+
+
+def test_the_command_measures_keeps_and_prints_it(
+    measured, model, taught, taught_root, tiny_model, monkeypatch, capsys
+):
+    found, _ = measured
+    monkeypatch.setattr("brainseg.evaluation.measure_leakage", lambda *arguments: found)
+    asked = ["evaluate", str(taught_root), "--model", str(tiny_model), "--split-by-slice"]
+    assert main([*asked, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["split_by_slice"] == json.loads(json.dumps(found.as_json()))
+    assert facts["mean_dice"] > 0
+    assert kept_leakage(leakage_path(taught, model), model, QUICK).table.equals(found.table)
+    assert main(asked) == 0
+    assert found.as_lines()[-1] in capsys.readouterr().out.splitlines()
+
+
+def test_too_few_new_patients_are_refused(model, tiny_cohort):
+    with pytest.raises(CohortError, match="3 patients of this cohort are new to tiny"):
+        measure_leakage(Cohort.open(tiny_cohort), model)
+
+
+def test_the_difference_is_that_of_the_split_alone():
+    scores = (0.5, 0.6, 0.7, 0.8)
+    found = Leakage(
+        evaluation_of([outlined(dice) for dice in scores]),
+        evaluation_of([outlined(dice + 0.1) for dice in scores]),
+        QUICK,
+    )
+    assert found.comparison.mean == pytest.approx(0.1)
+    assert found.table["by_slice"].iloc[0] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_shipped_measurement_is_of_the_model_beside_it(name):
+    model = open_model(name)
+    if not (model.folder / SHIPPED).exists():
+        pytest.skip(f"{name} ships no measurement")
+    found = kept_leakage(model.folder / SHIPPED, model)
+    assert found is not None, "measure it again: the manifest has changed since"
+    cases = set(found.by_patient.scores["case"])
+    assert cases <= {case for record in model.folds for case in record.held_out}
+
+
+def test_the_documented_table_is_what_was_measured():
+    model = open_model("lgg-unet")
+    found = kept_leakage(model.folder / SHIPPED, model)
+    documented = DOCS.read_text(encoding="utf-8")
+    for row in found.table.itertuples():
+        assert f"| {row.rule} | {row.by_patient:.3f} | {row.by_slice:.3f} |" in documented
+    difference = found.comparison
+    ends = f"{difference.low:.3f} to {difference.high:.3f}"
+    assert f"adds {difference.mean:.3f} by case (95 % interval {ends})" in documented

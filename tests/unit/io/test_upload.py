@@ -1,0 +1,208 @@
+"""An upload of pictures: its stacks, their order, the guess, and the volume that is assembled."""
+
+import io
+
+import numpy as np
+import pytest
+from conftest import head
+from PIL import Image
+from support.files import nifti, voxels, zipped
+from support.pictures import pillow, png, tiff
+
+from brainseg.errors import DecodeError
+from brainseg.io import (
+    ALL_PAGES,
+    InputFile,
+    PagesError,
+    assemble,
+    guess_assignment,
+    is_input,
+    open_inputs,
+)
+from brainseg.io.sequences import guess_from_words
+from brainseg.io.window import to_eight_bits
+from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
+
+GREY = head(1)[..., 0]
+
+
+def grey(number: int) -> np.ndarray:
+    return np.roll(GREY, number)
+
+
+def test_slices_of_a_case_stand_in_the_order_of_their_numbers_pixel_by_pixel() -> None:
+    numbers = (10, 2, 1)
+    files = [InputFile(f"TCGA_CS_4941_{n}.tif", tiff(head(n))) for n in numbers]
+    for given in (files, [InputFile("case.zip", zipped({f.name: f.data for f in files}))]):
+        intake = open_inputs(given)
+        assert intake.kind == "images"
+        assert intake.grid.slice_numbers == (1, 2, 10)
+        assert intake.grid.spacing_mm is intake.grid.affine is intake.grid.source is None
+        volume = assemble(intake, guess_assignment(intake))
+        assert np.array_equal(volume.pixels, np.stack([head(1), head(2), head(10)]))
+        assert volume.notes == ()
+
+
+@pytest.mark.parametrize("kind", ["tif", "png", "jpg"])
+def test_one_picture_is_a_stack_of_one_slice(kind: str) -> None:
+    data = {"tif": tiff(GREY), "png": png(GREY)}.get(kind)
+    if data is None:
+        data, kind = pillow(Image.fromarray(GREY), "JPEG", quality=100), "jpg"
+    intake = open_inputs([InputFile(f"x.{kind}", data)])
+    expected = GREY if kind != "jpg" else np.asarray(Image.open(io.BytesIO(data)))
+    assert np.array_equal(intake.series[0].pixels[0], expected)
+    assert guess_assignment(intake) == {PRE_CONTRAST: None, FLAIR: 0, POST_CONTRAST: None}
+
+
+def test_a_grey_picture_saved_in_colour_is_one_grey_picture_and_says_so() -> None:
+    intake = open_inputs([InputFile("x.png", png(np.repeat(GREY[..., np.newaxis], 3, 2)))])
+    assert len(intake.series) == 1
+    assert intake.series[0].notes == ("three equal channels, read as one grey picture",)
+
+
+def test_names_that_tell_the_sequence_make_a_stack_of_each() -> None:
+    files = [
+        InputFile(f"p1_{word}_{n}.png", png(grey(10 * place + n)))
+        for place, word in enumerate(("t1", "flair", "t1ce"))
+        for n in (1, 2)
+    ]
+    intake = open_inputs(files)
+    assert guess_assignment(intake) == {PRE_CONTRAST: 0, FLAIR: 1, POST_CONTRAST: 2}
+    assert intake.grid.slice_numbers == (1, 2)
+    volume = assemble(intake, guess_assignment(intake))
+    expected = [[grey(10 * place + n) for n in (1, 2)] for place in range(3)]
+    assert np.array_equal(volume.pixels, np.moveaxis(np.array(expected), 0, -1))
+
+
+def test_a_stack_of_16_bits_is_rescaled_over_one_range() -> None:
+    ramp = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    files = [InputFile("a_1.tif", tiff(ramp)), InputFile("a_2.tif", tiff(ramp // 2))]
+    series = open_inputs(files).series[0]
+    expected = np.rint(np.stack([ramp, ramp // 2]) * (255 / 4095)).astype(np.uint8)
+    assert np.array_equal(series.pixels, expected)
+    assert series.notes == ("16-bit rescaled, range 0 to 4095",)
+
+
+def test_a_few_broken_pixels_do_not_darken_the_rest() -> None:
+    stack = np.random.default_rng(0).integers(0, 1000, (4, 64, 64)).astype(np.uint16)
+    clean = to_eight_bits(stack).pixels
+    stack[0, 0, :3] = 60_000
+    eight = to_eight_bits(stack)
+    assert eight.notes[0].startswith("16-bit rescaled, range 0 to 14")
+    assert eight.notes[0].endswith("; 3 of 16,384 pixels beyond it are set to its ends")
+    assert eight.pixels[1:].mean() > 0.6 * clean[1:].mean()
+
+
+def test_pictures_of_another_size_or_depth_are_left_out_by_name() -> None:
+    files = [InputFile(f"a_{n}.tif", tiff(grey(n))) for n in (1, 2)]
+    files += [
+        InputFile("wide.tif", tiff(head(1, 64, 80)[..., 0])),
+        InputFile("c.tif", tiff(head(1))),
+    ]
+    intake = open_inputs(files)
+    assert len(intake.series[0].pixels) == 2
+    assert intake.refused == (
+        "wide.tif was not used: it is 80 x 64 px, 1 channels of uint8; the others are 64 x 64 px, "
+        "1 channels of uint8.",
+        "c.tif was not used: it is 64 x 64 px, 3 channels of uint8; the others are 64 x 64 px, "
+        "1 channels of uint8.",
+    )
+
+
+def test_files_of_another_kind_than_most_are_left_out_by_name() -> None:
+    files = [InputFile(f"a_{n}.tif", tiff(grey(n))) for n in (1, 2)]
+    intake = open_inputs([*files, InputFile("t1.nii", nifti(voxels()))])
+    assert intake.refused == (
+        "t1.nii was not used: the other files are images; give one kind at a time.",
+    )
+
+
+def test_a_multipage_tiff_asks_which_page_and_can_be_a_stack() -> None:
+    pages = np.stack([grey(n) for n in range(3)])
+    files = [InputFile("x.tif", tiff(pages, photometric="minisblack"))]
+    with pytest.raises(PagesError) as which:
+        open_inputs(files)
+    assert (which.value.file_index, which.value.pages) == (0, 3)
+    assert np.array_equal(open_inputs(files, {0: 2}).series[0].pixels, pages[2:])
+    assert np.array_equal(open_inputs(files, {0: ALL_PAGES}).series[0].pixels, pages)
+    with pytest.raises(DecodeError, match="page 4 of 3 does not exist"):
+        open_inputs(files, {0: 3})
+
+
+def test_too_many_slices_are_refused() -> None:
+    small = tiff(np.zeros((32, 32), np.uint8))
+    files = [InputFile(f"{n}.tif", small) for n in range(513)]
+    with pytest.raises(DecodeError, match="513 slices exceed 512"):
+        open_inputs(files)
+
+
+def test_nothing_given_is_said() -> None:
+    with pytest.raises(DecodeError, match="No file was given"):
+        open_inputs([])
+
+
+def test_of_several_bad_files_the_first_is_named_and_the_others_counted() -> None:
+    files = [InputFile(name, b"") for name in ("a.tif", "b.tif", "c.tif")]
+    with pytest.raises(DecodeError, match=r"a.tif was not used: file is empty; 2 others could not"):
+        open_inputs(files)
+
+
+def test_a_missing_sequence_is_filled_with_flair_and_said() -> None:
+    intake = open_inputs([InputFile("x.tif", tiff(head(1)))])
+    volume = assemble(intake, {FLAIR: 1, POST_CONTRAST: 2})
+    assert np.array_equal(volume.pixels[0], head(1)[..., [1, 1, 2]])
+    assert volume.notes == ("pre-contrast missing, filled with FLAIR, as in the training data",)
+    only_post = assemble(intake, {POST_CONTRAST: 2})
+    assert np.array_equal(only_post.pixels[0], head(1)[..., [2, 2, 2]])
+    assert "never shown a case without FLAIR" in only_post.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ({}, "No sequence was assigned"),
+        (dict.fromkeys(SEQUENCES), "No sequence was assigned"),
+        ({FLAIR: 3}, "Series 4 of 3 does not exist"),
+        ({"T2": 0}, "“T2” is no sequence"),
+    ],
+)
+def test_an_assignment_that_cannot_be_is_refused(assignment: dict, told: str) -> None:
+    intake = open_inputs([InputFile("x.tif", tiff(head(1)))])
+    with pytest.raises(DecodeError, match=told):
+        assemble(intake, assignment)
+
+
+@pytest.mark.parametrize(
+    ("words", "guess"),
+    [
+        ("BraTS20_001_flair", FLAIR),
+        ("sub-01_T2-FLAIR", FLAIR),
+        ("BraTS-GLI-00000-000-t2f", FLAIR),
+        ("t2_tirm_tra_dark-fluid", FLAIR),
+        ("BraTS-GLI-00000-000-t1n", PRE_CONTRAST),
+        ("ax T1 pre gad", PRE_CONTRAST),
+        ("T1 without contrast", PRE_CONTRAST),
+        ("UPENN-GBM-00001_11_T1", PRE_CONTRAST),
+        ("UPENN-GBM-00001_11_T1GD", POST_CONTRAST),
+        ("t1_mprage_post", POST_CONTRAST),
+        ("AX T1 +C", POST_CONTRAST),
+        ("BraTS-GLI-00000-000-t1c", POST_CONTRAST),
+        ("BraTS-GLI-00000-000-t2w", None),
+        ("flair_seg", None),
+        ("IMG_0001", None),
+    ],
+)
+def test_names_and_descriptions_suggest_a_sequence(words: str, guess: str | None) -> None:
+    assert guess_from_words(words) == guess
+
+
+def test_an_agent_makes_a_t1_post_contrast() -> None:
+    assert guess_from_words("ax t1", with_agent=True) == POST_CONTRAST
+    assert guess_from_words("ax flair", with_agent=True) == FLAIR
+
+
+def test_inputs_of_a_folder_are_known_by_their_names(tmp_path) -> None:
+    assert all(
+        is_input(tmp_path / f"x{end}") for end in (".NII.GZ", ".nii", ".dcm", ".zip", ".PNG")
+    )
+    assert not any(is_input(tmp_path / name) for name in ("x.gz", "x.txt", "nii", ".hidden"))

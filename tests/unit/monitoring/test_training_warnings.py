@@ -1,0 +1,207 @@
+"""Each rule fires on a curve made for it, on no other, and on no epoch of a training that went well."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainseg.monitoring.warnings import (
+    DEAD_LEARNING_RATE,
+    DIVERGENCE,
+    NOT_A_NUMBER,
+    OVERFITTING,
+    PLATEAU,
+    warnings_of,
+)
+
+EPOCHS = 60
+CONFIG = {"patience": 12, "epochs": EPOCHS}
+
+
+def well(epochs: int = EPOCHS, seed: int = 0) -> pd.DataFrame:
+    """Return a training that goes well to its end: noisy, better and better, its rate a cosine."""
+    rng, place = np.random.default_rng(seed), np.arange(1, epochs + 1)
+    share = place / epochs
+    return pd.DataFrame(
+        {
+            "epoch": place,
+            "loss": 0.1 + 1.4 * np.exp(-6 * share) + rng.normal(0, 0.008, epochs),
+            "validation_loss": 0.2 + 1.2 * np.exp(-6 * share) + rng.normal(0, 0.015, epochs),
+            "validation_dice": 0.6 + 0.2 * share - 0.5 * np.exp(-8 * share),
+            "learning_rate": 1e-3 * (0.01 + 0.99 * (1 + np.cos(math.pi * share)) / 2),
+        }
+    )
+
+
+def kinds(history: pd.DataFrame, **more: object) -> list[str]:
+    return [warning.kind for warning in warnings_of(history, CONFIG, **more)]
+
+
+def first_fired(history: pd.DataFrame, kind: str) -> int | None:
+    """Return the epoch at which a warning is first seen by who watches, None if it never is."""
+    for row in range(1, len(history) + 1):
+        if kind in kinds(history.iloc[:row]):
+            return int(history["epoch"].iloc[row - 1])
+    return None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_training_that_goes_well_is_never_warned_of(seed: int) -> None:
+    history = well(seed=seed)
+    assert [kinds(history.iloc[:row]) for row in range(1, EPOCHS + 1)] == [[]] * EPOCHS
+
+
+def test_the_first_training_of_our_own_network_is_never_warned_of() -> None:
+    # The curve of a real training of 50 epochs on the LGG cohort, patience 20, rounded.
+    dice = [0.181, 0.191, 0.590, 0.706, 0.729, 0.733, 0.750, 0.759, 0.756, 0.751, 0.764, 0.759]
+    dice += [0.766, 0.765, 0.773, 0.775, 0.777, 0.774, 0.770, 0.767, 0.770, 0.770, 0.772, 0.771]
+    dice += [0.772, 0.771, 0.766, 0.766, 0.774, 0.779, 0.778, 0.779, 0.781, 0.7855, 0.7856, 0.786]
+    dice += [0.785, 0.783, 0.774, 0.772, 0.773, 0.770, 0.779, 0.781, 0.782, 0.781, 0.779, 0.778]
+    dice += [0.778, 0.777]
+    loss = [1.486, 0.931, 0.578, 0.407, 0.331, 0.326, 0.273, 0.270, 0.276, 0.264, 0.242, 0.204]
+    loss += [0.224, 0.213, 0.197, 0.183, 0.180, 0.193, 0.169, 0.177, 0.170, 0.157, 0.170, 0.156]
+    loss += [0.165, 0.153, 0.143, 0.151, 0.144, 0.146, 0.140, 0.141, 0.130, 0.142, 0.134, 0.139]
+    loss += [0.135, 0.134, 0.133, 0.125, 0.133, 0.129, 0.140, 0.126, 0.127, 0.127, 0.133, 0.119]
+    loss += [0.132, 0.136]
+    rate = well(50)["learning_rate"]
+    history = pd.DataFrame(
+        {"epoch": range(1, 51), "loss": loss, "validation_dice": dice, "learning_rate": rate}
+    )
+    for row in range(1, 51):
+        assert warnings_of(history.iloc[:row], {"patience": 20, "epochs": 50}) == []
+
+
+def not_a_number(history: pd.DataFrame) -> pd.DataFrame:
+    history.loc[29:, "loss"] = math.nan
+    return history
+
+
+def diverging(history: pd.DataFrame) -> pd.DataFrame:
+    history.loc[30:, "loss"] = 0.12 * 1.3 ** np.arange(EPOCHS - 30)
+    return history
+
+
+def never_learning_and_worse(history: pd.DataFrame) -> pd.DataFrame:
+    history["loss"] = 1.4 + 0.1 * np.arange(EPOCHS)
+    return history
+
+
+def overfitting_by_dice(history: pd.DataFrame) -> pd.DataFrame:
+    history.loc[20:, "validation_dice"] = 0.66 - 0.01 * np.arange(EPOCHS - 20)
+    return history
+
+
+def overfitting_by_loss(history: pd.DataFrame) -> pd.DataFrame:
+    history.loc[20:, "validation_loss"] = 0.35 + 0.02 * np.arange(EPOCHS - 20)
+    return history
+
+
+def on_a_plateau(history: pd.DataFrame) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    history.loc[20:, "validation_dice"] = 0.655 - np.abs(rng.normal(0, 0.003, EPOCHS - 20))
+    history.loc[20, "validation_dice"] = 0.66
+    return history
+
+
+def rate_gone(history: pd.DataFrame) -> pd.DataFrame:
+    history.loc[25:, "learning_rate"] = 1e-8
+    return history
+
+
+def rate_zero(history: pd.DataFrame) -> pd.DataFrame:
+    history.loc[25:, "learning_rate"] = 0.0
+    return history
+
+
+def unmoved(history: pd.DataFrame) -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    history["loss"] = 1.4 + rng.normal(0, 0.004, EPOCHS)
+    history["learning_rate"] = 1e-9
+    return history
+
+
+@pytest.mark.parametrize(
+    ("made", "kind", "earliest", "latest"),
+    [
+        (diverging, DIVERGENCE, 33, 41),
+        (never_learning_and_worse, DIVERGENCE, 5, 9),
+        (overfitting_by_dice, OVERFITTING, 23, 31),
+        (overfitting_by_loss, OVERFITTING, 23, 31),
+        (on_a_plateau, PLATEAU, 30, 30),
+        (rate_gone, DEAD_LEARNING_RATE, 28, 31),
+        (rate_zero, DEAD_LEARNING_RATE, 28, 31),
+        (unmoved, DEAD_LEARNING_RATE, 10, 10),
+    ],
+)
+def test_each_rule_fires_soon_after_its_cause_and_no_other_does(
+    made: Callable, kind: str, earliest: int, latest: int
+) -> None:
+    history = made(well())
+    fired = first_fired(history, kind)
+    assert fired is not None
+    assert earliest <= fired <= latest
+    assert kinds(history.iloc[:fired]) == [kind]
+    (warning,) = warnings_of(history.iloc[:fired], CONFIG)
+    assert 1 <= warning.epoch <= fired
+    assert warning.message.endswith(".")
+
+
+def test_a_value_that_is_no_number_is_named_with_its_epoch() -> None:
+    history = not_a_number(well())
+    (warning, *_) = warnings_of(history, CONFIG, invalid={"loss": 30, "validation_dice": 31})
+    assert warning.kind == NOT_A_NUMBER
+    assert warning.epoch == 30
+    assert "Training loss was not a number at epoch 30" in warning.message
+    assert "learning_rate" in warning.message
+
+
+def test_a_value_that_is_missing_is_no_value_that_is_wrong() -> None:
+    history = well()
+    history["validation_loss"] = math.nan
+    history.loc[::3, "loss"] = math.nan
+    assert kinds(history) == []
+
+
+def test_what_is_wrong_with_the_machine_is_no_warning_of_the_training() -> None:
+    assert kinds(well(), invalid={"cpu_percent": 3}) == []
+
+
+def test_a_training_that_has_ended_is_not_told_what_to_do_while_it_lasts() -> None:
+    assert kinds(on_a_plateau(well()), going_on=False) == []
+    assert kinds(rate_gone(well()), going_on=False) == []
+    assert kinds(diverging(well()), going_on=False) == [DIVERGENCE]
+
+
+def test_a_warning_goes_when_what_it_warned_of_goes() -> None:
+    history = well()
+    history.loc[30:35, "loss"] = 5.0
+    assert DIVERGENCE in kinds(history.iloc[:35])
+    assert kinds(history) == []
+
+
+def test_a_validation_metric_that_worsens_with_the_training_loss_is_no_overfitting() -> None:
+    history = overfitting_by_dice(well())
+    history.loc[20:, "loss"] = 0.3 + 0.004 * np.arange(EPOCHS - 20)
+    assert OVERFITTING not in kinds(history)
+
+
+def test_a_score_that_has_not_left_the_ground_is_no_overfitting() -> None:
+    history = well()
+    history["validation_dice"] = np.where(history["epoch"] < 6, 0.01, 0.0)
+    assert OVERFITTING not in kinds(history)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 9])
+def test_few_epochs_are_judged_by_nothing_but_invalid_values(rows: int) -> None:
+    assert kinds(well().iloc[:rows]) == []
+    assert warnings_of(pd.DataFrame({"epoch": [1, 2], "something": [1.0, 2.0]})) == []
+
+
+def test_a_loss_that_falls_below_zero_is_judged_by_its_range() -> None:
+    history = well()
+    history["loss"] -= 1.0
+    history["validation_loss"] -= 1.0
+    assert [kinds(history.iloc[:row]) for row in range(1, EPOCHS + 1)] == [[]] * EPOCHS
+    assert first_fired(diverging(well()).assign(loss=lambda h: h["loss"] - 1.0), DIVERGENCE)

@@ -1,0 +1,291 @@
+"""The command line: one JSON object a verb, sentences for people, exit codes 0, 1 and 2."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import tifffile
+from conftest import FIRST
+
+from brainseg.__main__ import main
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function that runs a verb and gives its exit code, its JSON, and what it told."""
+
+    def run(*words: object) -> tuple[int, dict, str]:
+        code = main([str(word) for word in words])
+        told = capsys.readouterr()
+        return code, json.loads(told.out) if told.out.startswith("{") else {}, told.err
+
+    return run
+
+
+def test_index_tells_the_counts_and_says_nothing_else_on_standard_output(run, tiny_cohort):
+    code, facts, _ = run("index", tiny_cohort, "--json")
+    assert code == 0
+    assert facts == {
+        "cases": 3,
+        "slices": 8,
+        "masks": 8,
+        "slices_with_tumour": 5,
+        "institutions": {"XX": 2, "YY": 1},
+        "errors": 0,
+    }
+
+
+def test_the_data_may_be_named_by_environment(run, tiny_cohort, monkeypatch):
+    monkeypatch.setenv("BRAINSEG_DATA", str(tiny_cohort))
+    assert run("index", "--json")[1]["cases"] == 3
+
+
+def test_check_exits_1_on_errors_only_or_as_it_is_told(run, tiny_cohort):
+    code, facts, _ = run("check", tiny_cohort, "--json")
+    assert code == 0
+    assert facts["counts"]["error"] == 0
+    assert run("check", tiny_cohort, "--json", "--fail-on", "info")[0] == 1
+
+    tifffile.imwrite(
+        tiny_cohort / FIRST / f"{FIRST}_2_mask.tif",
+        tifffile.imread(next(tiny_cohort.rglob("*.tif"))),
+    )
+    code, facts, _ = run("check", tiny_cohort, "--json")
+    assert code == 1
+    finding = next(f for f in facts["findings"] if f["severity"] == "error")
+    assert set(finding) == {
+        "severity",
+        "kind",
+        "case",
+        "slice_number",
+        "file",
+        "message",
+        "why",
+        "remedy",
+        "sequence",
+    }
+    assert (finding["case"], finding["slice_number"]) == (FIRST, 2)
+    only = run("check", tiny_cohort, "--json", "--only", finding["kind"])[1]["findings"]
+    assert {f["kind"] for f in only} == {finding["kind"]}
+
+
+def test_an_unknown_kind_of_check_is_answered_with_the_kinds(run, tiny_cohort):
+    code, _, told = run("check", tiny_cohort, "--only", "magic")
+    assert code == 2
+    assert "there is no check “magic”: choose among" in told
+
+
+def test_sample_writes_a_cohort_that_index_reads(run, tmp_path):
+    code, facts, _ = run("sample", tmp_path / "s", "--cases", 1, "--seed", 3, "--json")
+    assert (code, facts["cases"]) == (0, 1)
+    assert run("index", tmp_path / "s", "--json")[1]["cases"] == 1
+
+
+def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tmp_path):
+    settings = (
+        "name=hand,folds=2,epochs=1,steps_per_epoch=2,batch_size=2,size=64,base_features=4,"
+        "levels=3,precision=float32,augmentation=0"
+    )
+    sets = [word for pair in settings.split(",") for word in ("--set", pair)]
+    model = tmp_path / "models" / "hand"
+    code, facts, told = run(
+        "train", taught_root, *sets, "--runs", tmp_path / "runs", "--publish", model, "--json"
+    )
+    assert (code, facts["state"], facts["model"]) == (0, "finished", "hand")
+    assert "epoch 1 of 1" in told
+
+    code, facts, _ = run("evaluate", taught_root, "--model", model, "--json")
+    assert code == 0
+    assert {"model", "mean_dice", "median_dice", "ci95", "scores"} <= set(facts)
+    assert facts["ci95"][0] <= facts["mean_dice"] <= facts["ci95"][1]
+    assert len(facts["scores"]) == 5
+    assert {"case", "dice", "fold", "seen"} <= set(facts["scores"][0])
+    assert len(facts["refused"]) == 5
+    everyone = run("evaluate", taught_root, "--model", model, "--allow-seen", "--json")[1]
+    assert sum(row["seen"] for row in everyone["scores"]) == 5
+    assert run("evaluate", taught_root, "--model", model, "--fail-under", 1.01)[0] == 1
+
+    image = next(taught_root.glob("*/*_2.tif"))
+    code, facts, _ = run("predict", image, "--out", tmp_path / "out", "--model", model, "--json")
+    assert code == 0
+    assert set(facts) == {
+        *("input", "case", "model", "effort", "slices", "area_px", "fold", "folds", "relation"),
+        *(
+            "threshold",
+            "members",
+            "min_component_fraction",
+            "components_removed",
+            "engine",
+            "device",
+        ),
+        *("seconds", "measures", "dice"),
+        *("agreement", "uncertainty", "sequences", "warnings", "unsuitable", "notes", "outputs"),
+        "error",
+    }
+    assert all(Path(path).exists() for path in facts["outputs"])
+
+
+def test_reviews_are_told_as_csv_or_written_to_a_new_file(run, tiny_cohort, tmp_path, capsys):
+    from brainseg.cohort import Cohort
+    from brainseg.reviews import open_reviews
+    from brainseg.reviews.table import ReviewedPrediction
+
+    reviews = open_reviews(Cohort.open(tiny_cohort))
+    reviews.put(FIRST, "ab", "needs edit", "=the rim")
+    reviews.put(FIRST, "ab", "agree", prediction=ReviewedPrediction("net", "d1", (0, 1), 0.45))
+    assert main(["reviews", str(tiny_cohort)]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[1] == (
+        "case,reader,subject,model,threshold,folds,state,comment,changed_at,mask_changed,model_digest"
+    )
+    assert f"{FIRST},AB,mask,,,,needs edit,'=the rim," in told
+    assert f'{FIRST},AB,prediction,net,0.45,"0, 1",agree,,' in told
+    code, facts, _ = run("reviews", tiny_cohort, "--json")
+    assert (code, facts["reviews"][0]["comment"]) == (0, "=the rim")
+    assert [one["subject"] for one in facts["reviews"]] == ["mask", "prediction"]
+    assert [one["threshold"] for one in facts["reviews"]] == [None, 0.45]
+
+    out = tmp_path / "deep" / "reviews.csv"
+    assert run("reviews", tiny_cohort, "--out", out)[0] == 0
+    assert out.read_text() == told
+    code, _, refused = run("reviews", tiny_cohort, "--out", out)
+    assert (code, "is there already" in refused) == (2, True)
+    assert run("reviews", tiny_cohort, "--out", out, "--overwrite")[0] == 0
+    assert run("reviews", tiny_cohort, "--out", tiny_cohort / "r.csv")[0] == 2
+
+
+def test_reviews_of_other_images_are_counted_and_left_out(run, tiny_cohort):
+    from brainseg.cohort import Cohort
+    from brainseg.reviews import open_reviews
+
+    open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "ab", "agree")
+    (tiny_cohort / FIRST / f"{FIRST}_10.tif").unlink()
+    code, facts, told = run("reviews", tiny_cohort, "--json")
+    assert (code, facts["reviews"]) == (0, [])
+    assert "1 review(s) are left out" in told
+
+
+def test_a_case_is_exported_with_its_report_and_never_over_other_files(
+    run, tiny_cohort, tiny_model, tmp_path
+):
+    out = tmp_path / "out"
+    code, facts, _ = run("export", tiny_cohort, FIRST, "--out", out, "--json")
+    assert (code, facts["case"]) == (0, FIRST)
+    parts = {Path(file).name.removeprefix(f"{FIRST}_") for file in facts["files"]}
+    assert parts == {
+        "pre-contrast.nii.gz",
+        "flair.nii.gz",
+        "post-contrast.nii.gz",
+        "mask.nii.gz",
+        "slices.csv",
+        "report.pdf",
+        "about.txt",
+    }
+    assert all(Path(file).stat().st_size for file in facts["files"])
+    again = ("export", tiny_cohort, FIRST, "--out", out, "--model", tiny_model)
+    assert run(*again)[0] == 2
+    code, facts, _ = run(*again, "--overwrite", "--json")
+    assert code == 0
+    assert any(file.endswith("_probability.nii.gz") for file in facts["files"])
+    assert run("export", tiny_cohort, "nobody", "--out", out)[0] == 2
+    assert run("export", tiny_cohort, FIRST, "--out", tiny_cohort / "x")[0] == 2
+
+
+def test_settings_come_from_a_file_and_are_overruled_by_words(run, taught_root, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"data": str(taught_root), "epochs": 7, "folds": 50}))
+    code, _, told = run("train", "--config", config, "--set", "folds=40")
+    assert code == 2
+    assert "40 folds need at least 80 patients" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("index",), "no data was named"),
+        (("index", "/nowhere/at/all"), "does not exist"),
+        (("evaluate", "/nowhere/at/all"), "does not exist"),
+        (("train", "/nowhere", "--set", "epochs"), "must be KEY=VALUE"),
+        (("train", "/nowhere", "--set", "epochs=x"), "of type int"),
+        (("train", "/nowhere", "--config", "/nowhere.json"), "cannot be read as JSON"),
+        (("train", "/nowhere", "--resume", "/nowhere"), "is no run"),
+        (("predict", "/nowhere", "--out", "/tmp/never", "--model", "none"), "unknown model “none”"),
+        (("sample", "/dev/null/x"), ""),
+        (("download", "/nowhere"), "agree to the terms"),
+    ],
+)
+def test_bad_use_is_one_sentence_and_exit_2(run, words, sentence, monkeypatch):
+    monkeypatch.delenv("BRAINSEG_DATA", raising=False)
+    code, facts, told = run(*words)
+    assert code == 2
+    assert facts == {}
+    assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_each_verb_explains_itself_and_says_what_it_is_not(capsys):
+    for verb in [
+        "index",
+        "check",
+        "sample",
+        "download",
+        "train",
+        "evaluate",
+        "predict",
+        "reviews",
+        "export",
+        "dashboard",
+    ]:
+        with pytest.raises(SystemExit) as left:
+            main([verb, "--help"])
+        assert left.value.code == 0
+        assert "Not a medical device" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_unknown_verb_exits_2_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, "-m", "brainseg", "dance"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "invalid choice" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_breaks_nothing(tiny_cohort):
+    code = f"{sys.executable} -m brainseg check {tiny_cohort} | head -c 1"
+    done = subprocess.run(code, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_the_dashboard_is_served_from_anywhere_and_ends_with_its_command(
+    tiny_cohort, tmp_path, home
+):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "brainseg", "dashboard", str(tiny_cohort), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        assert _comes_up(port), "the server did not answer"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+    with socket.socket() as knock:
+        assert knock.connect_ex(("localhost", port)) != 0, "a server was left behind"
+
+
+def _comes_up(port: int) -> bool:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2):
+                return True
+        except OSError:
+            time.sleep(0.2)
+    return False

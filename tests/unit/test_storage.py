@@ -1,0 +1,82 @@
+"""The user's state: one folder, whole files."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from brainseg.errors import BrainsegError
+from brainseg.storage import cohort_home, home, write_atomically
+
+
+def test_the_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINSEG_HOME", "/somewhere/else")
+    assert home() == Path("/somewhere/else")
+    assert cohort_home("abc") == Path("/somewhere/else/cohorts/abc")
+    monkeypatch.setenv("BRAINSEG_HOME", "~/state")
+    assert home() == Path.home() / "state"
+
+
+def test_without_a_word_of_the_user_the_home_is_the_platform_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("BRAINSEG_HOME")
+    assert home().name == "brainseg"
+    assert home().is_absolute()
+
+
+def test_a_file_is_written_with_its_folders_and_nothing_stays_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.json"
+    for content in (b"first", b"second", b""):
+        write_atomically(path, content)
+        assert path.read_bytes() == content
+    assert [found.name for found in path.parent.iterdir()] == ["file.json"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.json"
+    write_atomically(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BrainsegError, match=r"could not be written \(No space left on device\)"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_file_in_the_way_of_a_folder_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file" / "inner", tmp_path / "file" / "a" / "b"):
+        with pytest.raises(BrainsegError, match="could not be written"):
+            write_atomically(path, b"x")
+
+
+def test_a_reader_never_meets_half_a_file_while_many_write(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    contents = {bytes([letter]) * 50_000 for letter in range(4)}
+    write_atomically(path, next(iter(contents)))
+    failures: list[BaseException] = []
+
+    def write(content: bytes) -> None:
+        try:
+            for _ in range(20):
+                write_atomically(path, content)
+        except BrainsegError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert path.read_bytes() in contents
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert [found.name for found in tmp_path.iterdir()] == ["status.json"]
