@@ -1,4 +1,4 @@
-"""Counts that take minutes: run by `make test-long`, their last result stands in the README."""
+"""Counts that take minutes: run by `make test-long`, their last result is in docs/benchmarks.md."""
 
 import pytest
 from support.fuzzing import outcomes

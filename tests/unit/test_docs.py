@@ -2,13 +2,15 @@
 
 import re
 import runpy
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
 from brainseg.__main__ import _parser
 from brainseg.training import TrainingConfig
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 
@@ -53,3 +55,10 @@ def test_every_key_of_the_viewer_is_documented():
 def test_every_page_of_the_documentation_is_in_its_menu():
     menu = (ROOT / "mkdocs.yml").read_text("utf-8")
     assert [path.name for path in DOCS.glob("*.md") if path.name not in menu] == []
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "open_cohort" in (tmp_path / "python-api" / "index.html").read_text("utf-8")
