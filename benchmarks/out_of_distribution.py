@@ -1,7 +1,7 @@
 """How often pictures unlike the training data are told from it, and familiar ones are not.
 
-    python benchmarks/out_of_distribution.py DATA            # measures the rules on cases not fitted on
-    python benchmarks/out_of_distribution.py DATA --write    # and writes those that are shipped, fitted on all
+    python benchmarks/out_of_distribution.py DATA            # measures the rules
+    python benchmarks/out_of_distribution.py DATA --write    # and writes those that are shipped
 
 Alarms are counted for whole cases and for single slices of them; what is not a head comes from noise,
 drawings, and the two photographs of scikit-learn, one of which is fitted on and the other measured.

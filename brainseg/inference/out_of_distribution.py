@@ -7,7 +7,7 @@ turned, cut, inverted, stripped or in another contrast, and pictures that show n
 
 There are two: one for volumes of several sequences, and one for volumes that hold a single picture in
 all three, as where FLAIR was uploaded alone. To the first, such a volume looks like another contrast.
-``benchmarks/out_of_distribution.py`` fits both, measures them on cases they were not fitted on, and writes
+``benchmarks/out_of_distribution.py`` fits both, measures them on held-out cases, and writes
 :data:`RULE`.
 """
 
