@@ -15,14 +15,14 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 
 # A stamp is written last, so that an installation that was interrupted is done again.
-$(VENV)/runtime: requirements.txt pyproject.toml
+$(VENV)/runtime: requirements.txt requirements-train.txt dashboard/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d: set PYTHON=python3.12 or alike" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
 	touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
 	touch $@
 
 demo: $(VENV)/runtime

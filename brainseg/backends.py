@@ -3,6 +3,8 @@
 import os
 from importlib.util import find_spec
 
+from brainseg.errors import MissingPackageError
+
 BACKENDS = ("tensorflow", "jax", "torch")
 """In the order of preference; the first is Keras's own default."""
 
@@ -20,3 +22,30 @@ def choose_backend() -> str | None:
     if not named and (named := next(filter(find_spec, BACKENDS), None)):
         os.environ["KERAS_BACKEND"] = named
     return named
+
+
+HOW_TO_ADD_TRAINING = (
+    "`pip install 'brainseg[train]'`, or in a checkout `pip install -r requirements-train.txt`"
+)
+
+
+def has_keras() -> bool:
+    """Return whether Keras and a backend for it are installed; imports neither."""
+    backend = choose_backend()
+    return backend is not None and None not in (find_spec("keras"), find_spec(backend))
+
+
+def require_keras(task: str) -> None:
+    """Refuse a task that needs Keras where Keras is not installed.
+
+    Args:
+        task: the subject of the sentence, such as “Training”.
+
+    Raises:
+        MissingPackageError: Keras or its backend is missing; the message says how to add them.
+    """
+    if not has_keras():
+        raise MissingPackageError(
+            f"{task} needs TensorFlow and Keras, which are not installed: add them with "
+            f"{HOW_TO_ADD_TRAINING}."
+        )

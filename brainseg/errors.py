@@ -31,3 +31,7 @@ class FilterError(BrainsegError):
 
 class ReviewError(BrainsegError):
     """A review cannot be kept or read as it is."""
+
+
+class MissingPackageError(BrainsegError):
+    """An optional package that the task needs is not installed."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from brainseg.backends import require_keras
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
@@ -154,7 +155,9 @@ def measure_leakage(
     Raises:
         CohortError: fewer than :data:`FEWEST_PATIENTS` patients are left.
         ModelError: the model cannot be opened.
+        MissingPackageError: Keras is not installed.
     """
+    require_keras("Measuring what a split by slice adds")
     recipe = recipe or Recipe()
     fold, cases = _chosen(cohort, model, recipe.seed)
     learner = _Learner(model, fold, cases, recipe, progress)

@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
+from brainseg.backends import HOW_TO_ADD_TRAINING
 from brainseg.monitoring import curves
 from brainseg.monitoring.event_files import event_files, is_long
 from brainseg.monitoring.readers import Columns
@@ -109,6 +111,13 @@ class EventsFollower:
             return
         now = fingerprint(self.path)
         if now == self._shown or self._show(now):
+            return
+        if find_spec("tensorboard") is None:
+            self._shown = now
+            self._say(
+                f"{self.name} cannot be read without the package tensorboard: add it with "
+                f"{HOW_TO_ADD_TRAINING}."
+            )
             return
         if not hurry and time.monotonic() < self._began + self._pause_s():
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, ModelError
 from brainseg.models import (
@@ -51,7 +52,9 @@ def publish(run: Run, folder: Path) -> Model:
     Raises:
         ModelError: the run is not finished, the model there is of another kind or holds out the same
             cases, or the graph does not give what the network gives.
+        MissingPackageError: Keras is not installed.
     """
+    require_keras("Publishing")
     from brainseg.models.networks import ARCHITECTURES
 
     status = run.status()
@@ -147,7 +150,9 @@ def export_engines(folder: Path, progress: Callable[[int, int], None] | None = N
     Raises:
         ModelError: the model cannot be opened, networks cannot be exported here, or a graph does not
             give what its network gives.
+        MissingPackageError: Keras is not installed.
     """
+    require_keras("Exporting a graph")
     model = open_model(str(folder.resolve()))
     if not can_export():
         raise ModelError(

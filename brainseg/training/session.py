@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
 from brainseg.cohort.splits import Fold, make_folds
 from brainseg.errors import BrainsegError, RunError
@@ -31,7 +32,9 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
     Raises:
         CohortError: the data cannot be used, or holds too few patients.
         RunError: the run's folder cannot be made.
+        MissingPackageError: Keras is not installed.
     """
+    require_keras("Training")
     cohort = Cohort.open(config.data)
     fold = make_folds(cohort.slices, config.folds, config.seed)[config.fold]
     settings = asdict(replace(config, data=str(cohort.root)))
@@ -52,7 +55,9 @@ def train(run: Run, report: Report | None = None) -> Run:
         CohortError: the data cannot be used.
         RunError: another training is running, the loss became invalid, the disk is full, or the run
             cannot be gone on with. The status says so, and what was kept before stands.
+        MissingPackageError: Keras is not installed.
     """
+    require_keras("Training")
     with _only_one(run):
         stop = StopRequest(run)
         before = run.status()

@@ -123,7 +123,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("brainseg", "dashboard", "models"):
         shutil.copytree(CHECKOUT / name, source / name, ignore=left_behind)
     shutil.copytree(CHECKOUT / "dashboard/.streamlit", source / "dashboard/.streamlit")
-    for name in ("pyproject.toml", "requirements.txt", "requirements-dev.txt"):
+    for name in ("pyproject.toml", "requirements-train.txt", "requirements-dev.txt"):
         shutil.copy(CHECKOUT / name, source)
     dest = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -229,9 +229,10 @@ from brainseg.bundled import BUNDLED
 
 folder = BUNDLED / "dashboard"
 app = AppTest.from_file(str(folder / "app.py"), default_timeout=200).run()
-for view in sorted((folder / "views").glob("[a-z]*.py")):
-    app.switch_page(f"views/{view.name}").run()
-    assert not app.exception, (view.name, app.exception)
+views = folder / "views"
+for view in sorted([*views.glob("[a-z]*.py"), *views.glob("*/page.py")]):
+    app.switch_page(view.relative_to(folder).as_posix()).run()
+    assert not app.exception, (view, app.exception)
 import dashboard
 assert Path(dashboard.__file__).is_relative_to(sys.prefix), dashboard.__file__
 sys.stderr.flush()

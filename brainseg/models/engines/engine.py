@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from brainseg.backends import require_keras
 from brainseg.errors import ModelError
 from brainseg.models.networks import DESCRIPTION
 
@@ -65,6 +66,7 @@ class Engine:
 
     def copy(self) -> "keras.Model":
         """Return a network of its own with the same weights, for who wants to change them."""
+        require_keras("Copying a network")
         import keras
 
         with _running:
@@ -91,6 +93,7 @@ class Engine:
     @cached_property
     def _describing(self) -> "keras.Model":
         """Return the part of the network that leads to its description."""
+        require_keras("Describing slices by a network")
         import keras
 
         layers = [one for one in self._network.layers if one.name == DESCRIPTION]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brainseg.backends import require_keras
 from brainseg.errors import ModelError
 from brainseg.models import FoldRecord, Model, open_model
 from brainseg.models.engines import openvino_graph
@@ -146,6 +147,7 @@ def _graph(
 
 
 def _network(model: Model, record: FoldRecord) -> "keras.Model":
+    require_keras("The engine keras")
     from brainseg.models.networks import ARCHITECTURES
 
     if model.architecture not in ARCHITECTURES:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, MissingPackageError
 from brainseg.training import jobs
 from brainseg.training.config import DEVICES, PRECISIONS, TrainingConfig
 from brainseg.training.runs import Run
@@ -64,6 +65,7 @@ def draw(cohort: Cohort, running: Run | None) -> None:
         f"Trains on the cases of **{widgets.plain(cohort.root.name)}**, in a process of its own on "
         "this server: it goes on when the page is closed, and is found again."
     )
+    ready = _can_train()
     with st.container(horizontal=True):
         st.button(
             "Fill in a quick look",
@@ -97,7 +99,7 @@ def draw(cohort: Cohort, running: Run | None) -> None:
             "Start the training",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=running is not None,
+            disabled=running is not None or not ready,
             key="start_training_button",
         )
     if running is not None:
@@ -108,6 +110,16 @@ def draw(cohort: Cohort, running: Run | None) -> None:
         "The same from a terminal: `python -m brainseg train DATA --set epochs=36`; "
         "`python -m brainseg train --settings` lists what can be set."
     )
+
+
+def _can_train() -> bool:
+    """Return whether Keras is installed; where it is not, show how to add it."""
+    try:
+        require_keras("Training")
+    except MissingPackageError as error:
+        st.info(str(error), icon=":material/extension:")
+        return False
+    return True
 
 
 def _start(cohort: Cohort, settings: dict) -> None:
