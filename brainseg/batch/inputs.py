@@ -24,7 +24,7 @@ from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError, DecodeError
 from brainseg.exports import file_stem
-from brainseg.inference.record import CaseRecord, record_of_case, record_of_intake
+from brainseg.inference.record import CaseRecord, record_of_case, record_of_upload
 from brainseg.io import (
     ALL_PAGES,
     InputFile,
@@ -40,7 +40,7 @@ from brainseg.models import Model, Standing
 from brainseg.volume import FLAIR
 
 if TYPE_CHECKING:
-    from brainseg.io import DicomSource, Intake, NiftiSource, Pool
+    from brainseg.io import DicomSource, NiftiSource, Pool, Upload
 
 
 @dataclass(frozen=True)
@@ -145,28 +145,28 @@ class FilesInput:
             DecodeError: nothing of them can be used, or it is not certain which series is FLAIR.
             CohortError: a file cannot be opened.
         """
-        intake = self._intake(pool)
-        choice = choose(intake, sequences or {})
+        upload = self._upload(pool)
+        choice = choose(upload, sequences or {})
         if doubt := choice.question(FLAIR):
-            raise DecodeError(ask(intake, doubt))
+            raise DecodeError(ask(upload, doubt))
         assignment = choice.assignment
         if not any(place is not None for place in assignment.values()):
             raise DecodeError(
                 "No series looks like FLAIR, pre-contrast or post-contrast: choose with "
-                f"--sequences flair=SERIES, where SERIES is one of: {choices(intake)}."
+                f"--sequences flair=SERIES, where SERIES is one of: {choices(upload)}."
             )
-        volume = assemble(intake, assignment)
-        record = record_of_intake(intake, assignment, volume, self.name)
-        lost = [*intake.refused, *left_out(intake, assignment)]
-        lost += [ask(intake, question) for question in choice.questions]
+        volume = assemble(upload, assignment)
+        record = record_of_upload(upload, assignment, volume, self.name)
+        lost = [*upload.refused, *left_out(upload, assignment)]
+        lost += [ask(upload, question) for question in choice.questions]
         return Opened(
             replace(record, warnings=(*record.warnings, *filter(None, [self.note]))),
-            source=ruling_grid(intake, assignment).source,
+            source=ruling_grid(upload, assignment).source,
             left_out=" ".join(lost) or None,
-            sequences=_told(intake, choice, sequences or {}),
+            sequences=_told(upload, choice, sequences or {}),
         )
 
-    def _intake(self, pool: "Pool | None") -> "Intake":
+    def _upload(self, pool: "Pool | None") -> "Upload":
         try:
             given = [InputFile(self._label(path), path.read_bytes()) for path in self.files]
         except OSError as error:
@@ -189,12 +189,12 @@ class FilesInput:
 Input = CaseInput | FilesInput
 
 
-def _told(intake: "Intake", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:
+def _told(upload: "Upload", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:
     """Return for each sequence the series that is used, and why."""
     told = {}
     for sequence, place in choice.assignment.items():
         if place is not None:
-            series = intake.series[place]
+            series = upload.series[place]
             why = series.suggestion.reasons
             why = ("chosen with --sequences",) if sequence in chosen else why
             told[sequence] = f"{series.label} ({'; '.join(why or ('nothing says what it is',))})"

@@ -47,7 +47,7 @@ def prediction_files(
     segmentation cannot be made, the others are, and a note says why.
 
     Args:
-        record: with a prediction; see :func:`brainseg.inference.record.record_of_upload`.
+        record: with a prediction; see :func:`brainseg.inference.record.record_of_volume`.
         source: of :func:`brainseg.io.ruling_grid`: NIfTI files then lie on the grid of a NIfTI
             input, and DICOM images get a segmentation that refers to them.
         kinds: of :data:`KINDS`.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-FONT = Path(__file__).parents[1] / "report" / "fonts" / "NotoSans-Bold.ttf"
+FONT = Path(__file__).parent / "report" / "fonts" / "NotoSans-Bold.ttf"
 
 LEAST_WIDTH_PX = 384
 """A narrower picture gets black sides, for a sentence would not be readable on it."""

@@ -16,7 +16,7 @@ def with_cautions(record: CaseRecord, model: Model, standing: Standing) -> CaseR
 
     Args:
         record: with the warnings of its own files; see
-            :func:`brainseg.inference.record.record_of_intake` and
+            :func:`brainseg.inference.record.record_of_upload` and
             :func:`brainseg.inference.record.record_of_case`.
         model: what is to predict.
         standing: see :meth:`brainseg.models.Model.standing`.

@@ -21,7 +21,7 @@ from brainseg.models.exposure import Standing, fold_words
 from brainseg.volume import FLAIR, Volume
 
 if TYPE_CHECKING:
-    from brainseg.io import Intake
+    from brainseg.io import Upload
 
 SYNTHETIC = "Synthetic: made by a program, of no patient."
 
@@ -214,8 +214,8 @@ def record_of_case(
     return replace(record, warnings=(left_out,))
 
 
-def record_of_intake(
-    intake: "Intake",
+def record_of_upload(
+    upload: "Upload",
     assignment: Mapping[str, int | None],
     volume: Volume,
     name: str = "upload",
@@ -223,26 +223,26 @@ def record_of_intake(
     """Return the record of what a person brought, without a prediction, with the masks among it.
 
     Args:
-        intake: see :func:`brainseg.io.open_inputs`.
+        upload: see :func:`brainseg.io.open_inputs`.
         assignment: of its series to the sequences.
         volume: see :func:`brainseg.io.assemble`.
-        name: as for :func:`record_of_upload`.
+        name: as for :func:`record_of_volume`.
     """
     from brainseg.io import left_out, ruling_grid, series_warnings
     from brainseg.io.sequence_choice import WITHOUT_FLAIR
 
-    grid = ruling_grid(intake, assignment)
-    used = [intake.series[place] for place in assignment.values() if place is not None]
+    grid = ruling_grid(upload, assignment)
+    used = [upload.series[place] for place in assignment.values() if place is not None]
     unsuitable = any(series.not_mr for series in used)
-    of_series = series_warnings(intake, assignment)
+    of_series = series_warnings(upload, assignment)
     without_flair = (WITHOUT_FLAIR,) * (assignment.get(FLAIR) is None)
     worst = (*of_series, *without_flair) if unsuitable else (*without_flair, *of_series)
-    warnings = (*worst, *intake.warnings)
-    if missing := len(intake.refused) + len(left_out(intake, assignment)):
+    warnings = (*worst, *upload.warnings)
+    if missing := len(upload.refused) + len(left_out(upload, assignment)):
         # Without their names, which may be a patient's.
         which = "1 file or series" if missing == 1 else f"{missing} files or series"
         warnings += (f"{which} could not be used and {'is' if missing == 1 else 'are'} left out.",)
-    truth = intake.truth(volume.pixels.shape)
+    truth = upload.truth(volume.pixels.shape)
     record = record_of(name, volume, grid.slice_numbers, *truth)
     return replace(record, warnings=warnings, unsuitable=unsuitable)
 
@@ -323,7 +323,7 @@ def predicted_by(
     )
 
 
-def record_of_upload(
+def record_of_volume(
     volume: Volume,
     slice_numbers: Sequence[int] | None = None,
     model: Model | None = None,

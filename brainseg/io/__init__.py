@@ -30,7 +30,7 @@ from brainseg.io.sequences import (
     ruling_grid,
     series_warnings,
 )
-from brainseg.io.upload import ALL_PAGES, DicomSource, Grid, Intake, NiftiSource, PagesError, Series
+from brainseg.io.upload import ALL_PAGES, DicomSource, Grid, NiftiSource, PagesError, Series, Upload
 from brainseg.io.upload_file import InputFile
 from brainseg.io.window import Window, WindowFinder
 
@@ -47,11 +47,11 @@ __all__ = [
     "DicomSource",
     "Grid",
     "InputFile",
-    "Intake",
     "NiftiSource",
     "PagesError",
     "Pool",
     "Series",
+    "Upload",
     "Window",
     "WindowFinder",
     "assemble",

@@ -67,13 +67,13 @@ class Truth:
 
     Attributes:
         masks: (n, h, w) bool, or None where there is no mask.
-        there: (n,) bool, which slices have one; None likewise.
+        has_mask: (n,) bool, which slices have one; None likewise.
         notes: how many slices have one, as a sentence.
         warnings: what is odd about them, a sentence each.
     """
 
     masks: np.ndarray | None = None
-    there: np.ndarray | None = None
+    has_mask: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -87,12 +87,12 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
         refusals: gets a sentence for each mask that is left out.
     """
     size = slices[0][2].pixels.shape[:2]
-    stack, there = np.zeros((len(slices), *size), bool), np.zeros(len(slices), bool)
+    stack, has_mask = np.zeros((len(slices), *size), bool), np.zeros(len(slices), bool)
     for (name, _, decoded), place in zip(masks, _places(slices, masks), strict=True):
         region, (height, width) = as_region(decoded.pixels), decoded.pixels.shape[:2]
         if place is None:
             refusals.add(name, "its name calls it a mask, and no slice has the rest of its name")
-        elif there[place]:
+        elif has_mask[place]:
             refusals.add(name, "another mask belongs to the same slice")
         elif (height, width) != size:
             refusals.add(
@@ -101,14 +101,14 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
         elif region is None:
             refusals.add(name, "its name calls it a mask, and its values are not 0 and one other")
         else:
-            stack[place], there[place] = region, True
-    if not there.any():
+            stack[place], has_mask[place] = region, True
+    if not has_mask.any():
         return Truth()
-    which = "all" if there.all() else f"{there.sum()} of {len(slices)}"
+    which = "all" if has_mask.all() else f"{has_mask.sum()} of {len(slices)}"
     note = f"the prediction is compared with the accompanying masks ({which} slices)"
-    share = float(np.median(stack[there].mean(axis=(1, 2))))
+    share = float(np.median(stack[has_mask].mean(axis=(1, 2))))
     inverted = f"The manual masks cover {share:.0%} of the picture: they may be inverted."
-    return Truth(stack, there, (note,), (inverted,) if share > _MOST_TUMOUR else ())
+    return Truth(stack, has_mask, (note,), (inverted,) if share > _MOST_TUMOUR else ())
 
 
 def as_region(pixels: np.ndarray) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""NIfTI files -> an intake: their volumes, each on its own grid, are the sequences."""
+"""NIfTI files -> an upload: their volumes, each on its own grid, are the sequences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from brainseg.io.sequence_guess import (
     guess_sequence,
 )
 from brainseg.io.subjects import identifier_of, is_label_map, label_map_word
-from brainseg.io.upload import Grid, Intake, Series
-from brainseg.io.upload_file import Given, Refusals
+from brainseg.io.upload import Grid, Series, Upload
+from brainseg.io.upload_file import Refusals, UploadFile
 from brainseg.io.window import to_eight_bits
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
@@ -38,8 +38,8 @@ _FEWEST_LEVELS = 6
 """A picture has more; a mask of labels has fewer."""
 
 
-def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
-    """Return the intake of one NIfTI file, or of several.
+def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
+    """Return the upload of one NIfTI file, or of several.
 
     Raises:
         DecodeError: nothing is usable.
@@ -68,17 +68,17 @@ def gather_nifti(items: list[Given], refusals: Refusals) -> Intake:
         raise refusals.as_error()
     ordered = most_common_grid_first(series)
     mask, told = _mask_of(label_maps, ordered)
-    return Intake(
+    return Upload(
         "NIfTI",
         ordered,
         (*dict.fromkeys(note for file in used for note in file.notes), *told),
-        refused=refusals.told(),
+        refused=refusals.messages(),
         masks=mask,
-        there=None if mask is None else np.ones(len(mask), bool),
+        has_mask=None if mask is None else np.ones(len(mask), bool),
     )
 
 
-def _of_one_subject(items: list[Given], refusals: Refusals) -> list[Given]:
+def _of_one_subject(items: list[UploadFile], refusals: Refusals) -> list[UploadFile]:
     """Return the files of the subject that most names tell, those that tell none with them."""
     subjects = [identifier_of(item.name) for item in items]
     told = Counter(filter(None, subjects))
@@ -94,7 +94,7 @@ def _of_one_subject(items: list[Given], refusals: Refusals) -> list[Given]:
     return kept
 
 
-def _without_label_maps(items: list[Given]) -> tuple[list[Given], list[Given]]:
+def _without_label_maps(items: list[UploadFile]) -> tuple[list[UploadFile], list[UploadFile]]:
     """Return the pictures and the masks beside them; masks alone count as pictures."""
     pictures = [item for item in items if not is_label_map(item.name)]
     if not pictures:
@@ -102,7 +102,9 @@ def _without_label_maps(items: list[Given]) -> tuple[list[Given], list[Given]]:
     return pictures, [item for item in items if is_label_map(item.name)]
 
 
-def _mask_of(items: list[Given], series: Sequence[Series]) -> tuple[np.ndarray | None, list[str]]:
+def _mask_of(
+    items: list[UploadFile], series: Sequence[Series]
+) -> tuple[np.ndarray | None, list[str]]:
     """Return the mask to compare with, where one came on the one grid of all series, and notes.
 
     Every label above 0 counts, as in the whole tumour of BraTS.

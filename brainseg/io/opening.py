@@ -1,4 +1,4 @@
-"""All that a person gave at once -> one intake: unpacked, sorted by kind, each kind by its own rules."""
+"""All that a person gave at once -> one upload: unpacked, sorted by kind, each kind by its own rules."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ from brainseg.io.nifti import looks_like_nifti
 from brainseg.io.nifti_upload import gather_nifti
 from brainseg.io.picture_upload import gather_pictures
 from brainseg.io.pictures import sniff_picture
-from brainseg.io.upload import Intake
-from brainseg.io.upload_file import Given, InputFile, Refusals
+from brainseg.io.upload import Upload
+from brainseg.io.upload_file import InputFile, Refusals, UploadFile
 
 if TYPE_CHECKING:
     from brainseg.io.sandbox.pool import Pool
@@ -27,7 +27,7 @@ def open_inputs(
     files: Sequence[InputFile],
     pages: Mapping[int, int] | None = None,
     pool: "Pool | None" = None,
-) -> Intake:
+) -> Upload:
     """Return what is readable of pictures, of NIfTI volumes or of DICOM series.
 
     Of several kinds in one upload the one with most files is used, and each other file refused by name.
@@ -46,7 +46,7 @@ def open_inputs(
         return pool.open(files, pages)
     refusals = Refusals()
     given = _unpacked(files, pages or {}, refusals)
-    by_kind: dict[str, list[Given]] = {kind: [] for kind in _GATHER}
+    by_kind: dict[str, list[UploadFile]] = {kind: [] for kind in _GATHER}
     directories = [item for item in given if _is_disc_directory(item)]
     on_disc = len(given) > len(directories) > 0
     for item in given:
@@ -70,11 +70,11 @@ def open_inputs(
 
 def _unpacked(
     files: Sequence[InputFile], pages: Mapping[int, int], refusals: Refusals
-) -> list[Given]:
+) -> list[UploadFile]:
     given, inflated = [], 0
     for index, file in enumerate(files):
         if suffix_of(file.name) != ".zip" and file.data[:4] not in ZIP_MAGIC:
-            given.append(Given(file.name, file.data, index, pages.get(index)))
+            given.append(UploadFile(file.name, file.data, index, pages.get(index)))
             continue
         try:
             _check_name(file, "zip" if file.data[:4] in ZIP_MAGIC else None)
@@ -85,19 +85,19 @@ def _unpacked(
                 inflated += len(entry.data)
                 if inflated > MAX_INFLATED_BYTES:
                     raise too_large(inflated)
-                given.append(Given(entry.name, entry.data))
+                given.append(UploadFile(entry.name, entry.data))
         except DecodeError as reason:
             refusals.add(file.name, str(reason))
     return given
 
 
-def _is_disc_directory(item: Given) -> bool:
+def _is_disc_directory(item: UploadFile) -> bool:
     """Return whether a file is the DICOMDIR of a disc."""
     name = item.name.replace("\\", "/").rsplit("/", 1)[-1]
     return name.upper() == DISC_DIRECTORY and looks_like_dicom(item.data[:PEEKED_BYTES])
 
 
-def _kind_of(item: Given) -> str:
+def _kind_of(item: UploadFile) -> str:
     """Return which of the three kinds a file is, by its content, which its name must not gainsay."""
     data = item.data
     if data[:4] in ZIP_MAGIC:
@@ -110,11 +110,11 @@ def _kind_of(item: Given) -> str:
     return "images" if kind in _PICTURES else kind
 
 
-def _is_named_gzip(item: Given) -> bool:
+def _is_named_gzip(item: UploadFile) -> bool:
     return item.data[:2] == GZIP_MAGIC and suffix_of(item.name) in (".gz", ".nii", ".nii.gz")
 
 
-def _check_name(file: InputFile | Given, kind: str | None) -> None:
+def _check_name(file: InputFile | UploadFile, kind: str | None) -> None:
     """Raise unless a file is what its name says; DICOM files may have any name that says nothing."""
     suffix = suffix_of(file.name)
     named = KIND_OF_SUFFIX.get(suffix, "NIfTI" if suffix == ".gz" else None)

@@ -1,4 +1,4 @@
-"""Pictures -> an intake: the slices of one stack, or of a stack for each sequence their names tell."""
+"""Pictures -> an upload: the slices of one stack, or of a stack for each sequence their names tell."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -16,8 +16,8 @@ from brainseg.io.pictures import decode
 from brainseg.io.sequence_guess import UNKNOWN, Evidence, SequenceGuess, guess_sequence
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import case_of_slice
-from brainseg.io.upload import ALL_PAGES, Grid, Intake, PagesError, Series
-from brainseg.io.upload_file import Given, Refusals
+from brainseg.io.upload import ALL_PAGES, Grid, PagesError, Series, Upload
+from brainseg.io.upload_file import Refusals, UploadFile
 from brainseg.io.window import to_eight_bits
 from brainseg.volume import SEQUENCES
 
@@ -25,8 +25,8 @@ OTHER_CASE = "its name tells another case than that of the files used: give one 
 GREY_IN_COLOUR = "three equal channels, read as one grey picture"
 
 
-def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
-    """Return the intake of TIFF, PNG and JPEG files.
+def gather_pictures(items: list[UploadFile], refusals: Refusals) -> Upload:
+    """Return the upload of TIFF, PNG and JPEG files.
 
     Slices stand in the order of the numbers at the end of their names, or of the names where these hold
     none or repeat one. Masks are never slices: see :mod:`brainseg.io.mask_upload`.
@@ -46,20 +46,20 @@ def gather_pictures(items: list[Given], refusals: Refusals) -> Intake:
     grid = Grid(numbers_of(stacks[0]))
     series = [part for stack in stacks for part in _series(stack, len(stacks))]
     truth = masks_of(stacks[0], masks, refusals)
-    return Intake(
+    return Upload(
         "images",
         tuple(replace(part, grid=grid) for part in series),
         notes=truth.notes,
         warnings=truth.warnings,
-        refused=refusals.told(),
+        refused=refusals.messages(),
         masks=truth.masks,
-        there=truth.there,
+        has_mask=truth.has_mask,
     )
 
 
-def _of_one_case(items: list[Given], refusals: Refusals) -> list[Given]:
+def _of_one_case(items: list[UploadFile], refusals: Refusals) -> list[UploadFile]:
     """Return the files of the case that most names tell, where two cases have slices of one number."""
-    cases: dict[str, list[Given]] = defaultdict(list)
+    cases: dict[str, list[UploadFile]] = defaultdict(list)
     for item in items:
         cases[case_of_slice(item.name)].append(item)
     told = {case: held for case, held in cases.items() if case}
@@ -77,7 +77,7 @@ def _of_one_case(items: list[Given], refusals: Refusals) -> list[Given]:
     return [item for item in items if case_of_slice(item.name) not in lost]
 
 
-def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:
+def _decoded(items: list[UploadFile], refusals: Refusals) -> list[Slice]:
     slices, taken = [], 0
     for item in items:
         try:
@@ -94,7 +94,7 @@ def _decoded(items: list[Given], refusals: Refusals) -> list[Slice]:
     return slices
 
 
-def _pages(item: Given) -> list[tuple[int | None, Decoded]]:
+def _pages(item: UploadFile) -> list[tuple[int | None, Decoded]]:
     """Return the pages of a file that are meant."""
     wanted = item.page if item.page is not None else 0
     first = decode(item.data, item.name, max(wanted, 0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from brainseg.errors import DecodeError
 from brainseg.io.grids import is_same_grid
 from brainseg.io.orientation import is_axial
-from brainseg.io.upload import Intake, Series
+from brainseg.io.upload import Series, Upload
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
 NOT_GIVEN = "none"
@@ -30,7 +30,7 @@ class Question:
 
     Attributes:
         sequence: one of :data:`brainseg.volume.SEQUENCES`.
-        places: of the candidates in ``Intake.series``.
+        places: of the candidates in ``Upload.series``.
         reason: why it is not decided, the middle of a sentence.
     """
 
@@ -44,7 +44,7 @@ class Choice:
     """Which series is which sequence.
 
     Attributes:
-        assignment: the place of a series in ``Intake.series`` for each sequence, or None.
+        assignment: the place of a series in ``Upload.series`` for each sequence, or None.
         questions: what only a person can decide; these sequences are None in ``assignment``.
     """
 
@@ -56,24 +56,24 @@ class Choice:
         return next((one for one in self.questions if one.sequence == sequence), None)
 
 
-def propose(intake: Intake) -> Choice:
+def propose(upload: Upload) -> Choice:
     """Return the best series for each sequence; equals and contradictions become questions."""
-    return _complete(intake, {})
+    return _complete(upload, {})
 
 
-def choose(intake: Intake, wanted: Mapping[str, str]) -> Choice:
+def choose(upload: Upload, wanted: Mapping[str, str]) -> Choice:
     """Return the series that a person named, and for the other sequences what :func:`propose` has.
 
     Args:
-        intake: see :func:`brainseg.io.open_inputs`.
+        upload: see :func:`brainseg.io.open_inputs`.
         wanted: for a sequence a series number, the label or the name of a file or folder, a unique
             part of that name, the end of a Series Instance UID, or :data:`NOT_GIVEN`.
 
     Raises:
         DecodeError: a name fits no series, or several.
     """
-    fixed = {sequence: _place_of(intake, sequence, name) for sequence, name in wanted.items()}
-    return _complete(intake, fixed)
+    fixed = {sequence: _place_of(upload, sequence, name) for sequence, name in wanted.items()}
+    return _complete(upload, fixed)
 
 
 def parse_sequences(text: str) -> dict[str, str]:
@@ -96,24 +96,24 @@ def parse_sequences(text: str) -> dict[str, str]:
     return wanted
 
 
-def choices(intake: Intake) -> str:
+def choices(upload: Upload) -> str:
     """Return what each series is called and what it seems to be, for a person to choose from."""
     return "; ".join(
-        f"{_handle(intake, place)} = {series.suggestion.in_words()}"
-        for place, series in enumerate(intake.series)
+        f"{_handle(upload, place)} = {series.suggestion.in_words()}"
+        for place, series in enumerate(upload.series)
     )
 
 
-def ask(intake: Intake, question: Question) -> str:
+def ask(upload: Upload, question: Question) -> str:
     """Return a question as one sentence that names the option of the command line."""
     name = question.sequence.lower()
     return (
         f"{question.sequence} is not decided: {question.reason}; choose with "
-        f"--sequences {name}=SERIES or {name}={NOT_GIVEN}, where SERIES is one of: {choices(intake)}."
+        f"--sequences {name}=SERIES or {name}={NOT_GIVEN}, where SERIES is one of: {choices(upload)}."
     )
 
 
-def _complete(intake: Intake, fixed: Mapping[str, int | None]) -> Choice:
+def _complete(upload: Upload, fixed: Mapping[str, int | None]) -> Choice:
     assignment: dict[str, int | None] = dict.fromkeys(SEQUENCES)
     assignment.update(fixed)
     questions = []
@@ -121,8 +121,8 @@ def _complete(intake: Intake, fixed: Mapping[str, int | None]) -> Choice:
         if sequence in fixed:
             continue
         used = {place for place in assignment.values() if place is not None}
-        free = [place for place in range(len(intake.series)) if place not in used]
-        found = _best(intake, sequence, free, assignment[FLAIR])
+        free = [place for place in range(len(upload.series)) if place not in used]
+        found = _best(upload, sequence, free, assignment[FLAIR])
         if isinstance(found, Question):
             questions.append(found)
         else:
@@ -131,12 +131,12 @@ def _complete(intake: Intake, fixed: Mapping[str, int | None]) -> Choice:
 
 
 def _best(
-    intake: Intake, sequence: str, free: Sequence[int], flair: int | None
+    upload: Upload, sequence: str, free: Sequence[int], flair: int | None
 ) -> int | Question | None:
-    series = intake.series
+    series = upload.series
     certain = [place for place in free if series[place].guess == sequence]
     if certain:
-        worth = {place: _worth(intake, place, certain, flair) for place in certain}
+        worth = {place: _worth(upload, place, certain, flair) for place in certain}
         best = [place for place in certain if worth[place] == max(worth.values())]
         if len(best) == 1:
             return best[0]
@@ -157,15 +157,15 @@ def _best(
 
 
 def _worth(
-    intake: Intake, place: int, rivals: Sequence[int], flair: int | None
+    upload: Upload, place: int, rivals: Sequence[int], flair: int | None
 ) -> tuple[bool, ...]:
     """Return how well a series suits, the weightiest reason first; equal ones are for a person."""
-    one = intake.series[place]
-    most = max(len(intake.series[rival].pixels) for rival in rivals)
+    one = upload.series[place]
+    most = max(len(upload.series[rival].pixels) for rival in rivals)
     return (
         one.suggestion.is_explicit,
         not one.suggestion.is_derived,
-        flair is not None and is_same_grid(one, intake.series[flair]),
+        flair is not None and is_same_grid(one, upload.series[flair]),
         _is_axial(one),
         2 * len(one.pixels) >= most,
     )
@@ -179,20 +179,20 @@ def _is_axial(series: Series) -> bool:
     return source is None or source.orientation.axes[0] == 0
 
 
-def _handle(intake: Intake, place: int) -> str:
+def _handle(upload: Upload, place: int) -> str:
     """Return the shortest name by which a series can be chosen."""
-    one = intake.series[place]
+    one = upload.series[place]
     if one.number is not None:
-        alike = sum(other.number == one.number for other in intake.series)
+        alike = sum(other.number == one.number for other in upload.series)
         return str(one.number) if alike == 1 else one.label
-    return one.label if intake.kind == "NIfTI" and one.names else str(place + 1)
+    return one.label if upload.kind == "NIfTI" and one.names else str(place + 1)
 
 
-def _place_of(intake: Intake, sequence: str, name: str) -> int | None:
+def _place_of(upload: Upload, sequence: str, name: str) -> int | None:
     plain = name.strip().casefold()
     if plain == NOT_GIVEN:
         return None
-    series = intake.series
+    series = upload.series
     numbered = any(one.number is not None for one in series)
 
     def fits(test) -> list[int]:
@@ -213,8 +213,8 @@ def _place_of(intake: Intake, sequence: str, name: str) -> int | None:
             labels = " and ".join(series[place].label for place in found)
             raise DecodeError(
                 f"--sequences {sequence.lower()}={name[:40]} fits {labels}: name one of "
-                f"{choices(intake)}."
+                f"{choices(upload)}."
             )
     raise DecodeError(
-        f"--sequences {sequence.lower()}={name[:40]} fits no series: choose among {choices(intake)}."
+        f"--sequences {sequence.lower()}={name[:40]} fits no series: choose among {choices(upload)}."
     )

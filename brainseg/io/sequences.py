@@ -8,7 +8,7 @@ from brainseg.errors import DecodeError
 from brainseg.io.grids import is_same_grid, lay_on, why_not
 from brainseg.io.sequence_choice import propose
 from brainseg.io.sequence_guess import Evidence, guess_sequence
-from brainseg.io.upload import Grid, Intake, Series
+from brainseg.io.upload import Grid, Series, Upload
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
 
 
@@ -23,16 +23,16 @@ def guess_from_words(text: str, with_agent: bool = False) -> str | None:
     return guess_sequence(Evidence(file_name=text, agents=agents)).sequence
 
 
-def guess_assignment(intake: Intake) -> dict[str, int | None]:
-    """Return the series taken for each sequence, by its place in ``intake.series``; None for none.
+def guess_assignment(upload: Upload) -> dict[str, int | None]:
+    """Return the series taken for each sequence, by its place in ``upload.series``; None for none.
 
     Where equals or contradictions leave it open, it is None: :func:`propose` has the question. A single
     series of which nothing is known is FLAIR.
     """
-    return propose(intake).assignment
+    return propose(upload).assignment
 
 
-def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
+def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
     """Return the volume of the series that were assigned, on FLAIR's own grid.
 
     A sequence on another grid of the same space is resampled; see :mod:`brainseg.io.grids`. One
@@ -41,22 +41,22 @@ def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
     learned it. Without FLAIR, what is there stands in for it, and the notes say so.
 
     Args:
-        intake: see :func:`brainseg.io.open_inputs`.
-        assignment: the place of a series in ``intake.series`` for each of
+        upload: see :func:`brainseg.io.open_inputs`.
+        assignment: the place of a series in ``upload.series`` for each of
             :data:`brainseg.volume.SEQUENCES`; None, or left out, where it was not given.
 
     Raises:
         DecodeError: no series is assigned, or one that does not exist.
     """
-    places = _places(intake, assignment)
+    places = _places(upload, assignment)
     stand_in = _stand_in(places)
-    ruling = intake.series[places[stand_in]]
-    lost = _lost(intake, places)
+    ruling = upload.series[places[stand_in]]
+    lost = _lost(upload, places)
     used = {name: place for name, place in places.items() if name not in lost}
-    laid = {place: lay_on(intake.series[place], ruling) for place in set(used.values())}
-    notes = list(intake.notes)
+    laid = {place: lay_on(upload.series[place], ruling) for place in set(used.values())}
+    notes = list(upload.notes)
     for name, place in used.items():
-        of_series = [*intake.series[place].notes, *_resampled(name, intake.series[place], ruling)]
+        of_series = [*upload.series[place].notes, *_resampled(name, upload.series[place], ruling)]
         notes += [note for note in of_series if note not in notes]
     notes += [*lost.values(), *_filled(list(used), stand_in)]
     return Volume(
@@ -68,38 +68,38 @@ def assemble(intake: Intake, assignment: Mapping[str, int | None]) -> Volume:
     )
 
 
-def ruling_grid(intake: Intake, assignment: Mapping[str, int | None]) -> Grid:
+def ruling_grid(upload: Upload, assignment: Mapping[str, int | None]) -> Grid:
     """Return the grid of the volume that :func:`assemble` makes: that of FLAIR, or of its stand-in.
 
     Raises:
         DecodeError: as for :func:`assemble`.
     """
-    places = _places(intake, assignment)
-    return intake.series[places[_stand_in(places)]].grid
+    places = _places(upload, assignment)
+    return upload.series[places[_stand_in(places)]].grid
 
 
-def left_out(intake: Intake, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
+def left_out(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
     """Return a sentence for each assigned sequence that cannot be laid on FLAIR's grid.
 
     Raises:
         DecodeError: as for :func:`assemble`.
     """
-    return tuple(_lost(intake, _places(intake, assignment)).values())
+    return tuple(_lost(upload, _places(upload, assignment)).values())
 
 
-def series_warnings(intake: Intake, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
+def series_warnings(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
     """Return the warnings of the series that were assigned, FLAIR's first.
 
     Raises:
         DecodeError: as for :func:`assemble`.
     """
-    places = _places(intake, assignment)
+    places = _places(upload, assignment)
     first = places[_stand_in(places)]
     used = dict.fromkeys((first, *places.values()))
-    return tuple(dict.fromkeys(told for place in used for told in intake.series[place].warnings))
+    return tuple(dict.fromkeys(told for place in used for told in upload.series[place].warnings))
 
 
-def _places(intake: Intake, assignment: Mapping[str, int | None]) -> dict[str, int]:
+def _places(upload: Upload, assignment: Mapping[str, int | None]) -> dict[str, int]:
     """Return the place of each sequence that was assigned."""
     wrong = [name for name in assignment if name not in SEQUENCES]
     if wrong:
@@ -113,10 +113,10 @@ def _places(intake: Intake, assignment: Mapping[str, int | None]) -> dict[str, i
             "No sequence was assigned: choose at least the one that is FLAIR, for the others can be "
             "filled with it."
         )
-    beyond = [place for place in places.values() if not 0 <= place < len(intake.series)]
+    beyond = [place for place in places.values() if not 0 <= place < len(upload.series)]
     if beyond:
         raise DecodeError(
-            f"Series {beyond[0] + 1} of {len(intake.series)} does not exist: assign another."
+            f"Series {beyond[0] + 1} of {len(upload.series)} does not exist: assign another."
         )
     return places
 
@@ -126,13 +126,13 @@ def _stand_in(places: Mapping[str, int]) -> str:
     return next(name for name in (FLAIR, POST_CONTRAST, PRE_CONTRAST) if name in places)
 
 
-def _lost(intake: Intake, places: Mapping[str, int]) -> dict[str, str]:
+def _lost(upload: Upload, places: Mapping[str, int]) -> dict[str, str]:
     """Return the sequences that cannot be laid on the ruling grid, each with a sentence."""
     stand_in = _stand_in(places)
-    ruling = intake.series[places[stand_in]]
+    ruling = upload.series[places[stand_in]]
     lost = {}
     for name, place in places.items():
-        series = intake.series[place]
+        series = upload.series[place]
         if reason := why_not(series, ruling, stand_in):
             lost[name] = f"{name} ({series.label}) was not used: {reason}."
     return lost

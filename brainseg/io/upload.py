@@ -69,7 +69,7 @@ class DicomSource:
     """The image headers of one DICOM series, for exports that refer to them.
 
     They identify the patient, so neither this object's text nor any message shows them; they live in
-    memory alone, as long as the intake does.
+    memory alone, as long as the upload does.
 
     Attributes:
         orientation: from (file, row, column) to the axes of the pixels.
@@ -155,7 +155,7 @@ class Series:
 
 
 @dataclass(frozen=True, eq=False)
-class Intake:
+class Upload:
     """All that was readable of one upload.
 
     Attributes:
@@ -166,7 +166,7 @@ class Intake:
             each; those of a series are its own.
         refused: "<name> was not used: <reason>." of each file left out while others were used.
         masks: (n, h, w) bool, the manual masks that came with pictures; None without any.
-        there: (n,) bool, which slices have one; None without any.
+        has_mask: (n,) bool, which slices have one; None without any.
     """
 
     kind: str
@@ -175,7 +175,7 @@ class Intake:
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     masks: np.ndarray | None = field(default=None, repr=False)
-    there: np.ndarray | None = field(default=None, repr=False)
+    has_mask: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def grid(self) -> Grid:
@@ -188,7 +188,7 @@ class Intake:
         Args:
             shape: of the assembled volume, from (n, h, w) on.
         """
-        if self.masks is not None and self.there is not None:
-            return self.masks, self.there
+        if self.masks is not None and self.has_mask is not None:
+            return self.masks, self.has_mask
         # A view of one zero: a mask that nobody drew needs no memory.
         return np.broadcast_to(np.False_, shape[:3]), np.zeros(shape[0], bool)

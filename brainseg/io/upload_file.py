@@ -25,7 +25,7 @@ class InputFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class UploadFile:
     """One file of an upload, out of its archive where it was in one.
 
     Attributes:
@@ -41,7 +41,7 @@ class Given:
     page: int | None = None
 
     def __repr__(self) -> str:
-        return f"Given({len(self.data)} bytes)"
+        return f"UploadFile({len(self.data)} bytes)"
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Refusals:
         what = "one slice" if slices == 1 else f"{slices} slices"
         self.sentences.append(f"A study of {what} was left out: {reason}.")
 
-    def told(self) -> tuple[str, ...]:
+    def messages(self) -> tuple[str, ...]:
         """Return the sentences; of very many the first, and how many more there are."""
         if len(self.sentences) <= _MOST_TOLD:
             return tuple(self.sentences)

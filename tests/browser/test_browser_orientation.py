@@ -63,14 +63,14 @@ def phantom(axes: str, step_mm: tuple[float, float, float]) -> tuple[np.ndarray,
 def case(acquired: str, known: bool = True) -> CaseRecord:
     """Return the phantom as read from a NIfTI file, its ball as the mask."""
     scan, ball, affine = phantom(*ACQUIRED[acquired])
-    intakes = [
+    uploads = [
         open_inputs([InputFile("flair.nii", nib.Nifti1Image(voxels, affine).to_bytes())])
         for voxels in (scan, ball)
     ]
-    volume = assemble(intakes[0], {FLAIR: 0})
+    volume = assemble(uploads[0], {FLAIR: 0})
     if not known:
         volume = replace(volume, affine=None, spacing_mm=None)
-    masks = intakes[1].series[0].pixels > 0
+    masks = uploads[1].series[0].pixels > 0
     n = len(volume)
     return record_of("phantom", volume, range(1, n + 1), masks, np.ones(n, bool))
 

@@ -44,7 +44,7 @@ def test_what_raises_is_not_kept(session):
 
 
 def test_other_files_than_those_that_are_shown_are_dropped(session):
-    session_uploads.kept((FILES, "intake"), dict)
+    session_uploads.kept((FILES, "upload"), dict)
     session_uploads.keep_only(FILES)
     assert session[session_uploads.KEPT]
     session_uploads.keep_only(("another file",))

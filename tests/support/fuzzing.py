@@ -67,7 +67,7 @@ def outcomes(mutations: int, seed: int) -> tuple[Counter, list[str]]:
         for turn in range(mutations):
             name, data = files[turn % len(files)]
             try:
-                intake = open_inputs([InputFile(name, mutated(data, rng))], pool=pool)
+                upload = open_inputs([InputFile(name, mutated(data, rng))], pool=pool)
             except DecodeError as refusal:
                 told = str(refusal)
                 assert told.startswith(f"{name} was not used: ") or name.endswith(".zip"), told
@@ -76,8 +76,8 @@ def outcomes(mutations: int, seed: int) -> tuple[Counter, list[str]]:
                 seen["lost" if is_lost else "refused"] += 1
                 lost += [name] * is_lost
             else:
-                assert all(one.pixels.dtype == np.uint8 for one in intake.series)
-                assert min(side for one in intake.series for side in one.pixels.shape[1:]) >= 32
+                assert all(one.pixels.dtype == np.uint8 for one in upload.series)
+                assert min(side for one in upload.series for side in one.pixels.shape[1:]) >= 32
                 seen["read"] += 1
     finally:
         pool.close()

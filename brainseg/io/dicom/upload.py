@@ -1,4 +1,4 @@
-"""DICOM files -> an intake: their series, each on its own grid, are the sequences."""
+"""DICOM files -> an upload: their series, each on its own grid, are the sequences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of
 from brainseg.io.orientation import spacing_of
 from brainseg.io.sequence_guess import SequenceGuess, guess_sequence
-from brainseg.io.upload import DicomSource, Grid, Intake, Series
-from brainseg.io.upload_file import Given, Refusals
+from brainseg.io.upload import DicomSource, Grid, Series, Upload
+from brainseg.io.upload_file import Refusals, UploadFile
 
 HOLDS_PATIENT_DATA = (
     "These DICOM files contain patient identifiers. They are not displayed, and exports leave them "
@@ -33,8 +33,8 @@ BURNED_IN = (
 )
 
 
-def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
-    """Return the intake of DICOM images.
+def gather_dicom(items: list[UploadFile], refusals: Refusals) -> Upload:
+    """Return the upload of DICOM images.
 
     Raises:
         DecodeError: nothing is usable.
@@ -44,16 +44,16 @@ def gather_dicom(items: list[Given], refusals: Refusals) -> Intake:
         raise refusals.as_error()
     series = most_common_grid_first([_series(stack) for stack in stacks])
     images = [plane.image for stack in stacks for plane in stack.planes]
-    return Intake(
+    return Upload(
         "DICOM",
         _labelled(series),
         (),
         _warnings(images),
-        refusals.told(),
+        refusals.messages(),
     )
 
 
-def _planes(items: list[Given], refusals: Refusals) -> list[Plane]:
+def _planes(items: list[UploadFile], refusals: Refusals) -> list[Plane]:
     """Return the images that can be decoded; all headers are read before the first pixel."""
     images: list[tuple[str, DicomImage]] = []
     taken = 0

@@ -15,7 +15,7 @@ from brainseg.errors import DecodeError
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.orientation import Orientation
 from brainseg.io.sequence_guess import SequenceGuess
-from brainseg.io.upload import DicomSource, Grid, Intake, NiftiSource, PagesError, Series
+from brainseg.io.upload import DicomSource, Grid, NiftiSource, PagesError, Series, Upload
 from brainseg.io.upload_file import InputFile
 
 READY = "ready"
@@ -24,7 +24,7 @@ _KNOWN = {
     kind.__name__: kind
     for kind in (
         InputFile,
-        Intake,
+        Upload,
         Series,
         SequenceGuess,
         Grid,

@@ -31,7 +31,7 @@ from brainseg.io.sandbox.messages import (
     read_message,
     write_message,
 )
-from brainseg.io.upload import Intake
+from brainseg.io.upload import Upload
 from brainseg.io.upload_file import InputFile
 
 WORKERS = 2
@@ -71,7 +71,7 @@ class Pool:
         for _ in range(workers):
             self._idle.put(None)
 
-    def open(self, files: Sequence[InputFile], pages: Mapping[int, int] | None = None) -> Intake:
+    def open(self, files: Sequence[InputFile], pages: Mapping[int, int] | None = None) -> Upload:
         """Return what :func:`brainseg.io.open_inputs` does, decoded by a worker.
 
         Raises:
@@ -151,7 +151,7 @@ class _Worker:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, request: object, longest_s: float) -> Intake | DecodeError:
+    def ask(self, request: object, longest_s: float) -> Upload | DecodeError:
         """Return a worker's answer; raises WorkerLost with the reason."""
         deadline = time.monotonic() + longest_s
         # In a thread: a worker that hangs does not read either.

@@ -1,4 +1,4 @@
-"""A worker's side of :mod:`pool`: reads uploads, writes intakes, until its input ends.
+"""A worker's side of :mod:`pool`: reads uploads, writes uploads, until its input ends.
 
 Standard output carries the answers alone: it is moved aside before a library could print there.
 """

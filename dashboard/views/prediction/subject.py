@@ -11,8 +11,8 @@ from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.inference.cautions import with_cautions
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, record_of, record_of_intake
-from brainseg.io import DicomSource, Intake, NiftiSource, ruling_grid
+from brainseg.inference.record import CaseRecord, record_of, record_of_upload
+from brainseg.io import DicomSource, NiftiSource, Upload, ruling_grid
 from brainseg.models import Model
 from brainseg.models.exposure import NEW, Standing
 from brainseg.volume import Volume
@@ -106,18 +106,18 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
 
 
 def from_upload(
-    intake: Intake, assignment: Mapping[str, int | None], volume: Volume, key: tuple
+    upload: Upload, assignment: Mapping[str, int | None], volume: Volume, key: tuple
 ) -> Subject:
     """Return an upload as it was assembled, with the masks that came with it.
 
     Args:
-        intake: all that was readable.
+        upload: all that was readable.
         assignment: of its series to the sequences.
         volume: see :func:`brainseg.io.assemble`.
         key: stands for it in this session.
     """
-    record = record_of_intake(intake, assignment, volume, UPLOAD)
-    return _in_session(record, key, ruling_grid(intake, assignment).source)
+    record = record_of_upload(upload, assignment, volume, UPLOAD)
+    return _in_session(record, key, ruling_grid(upload, assignment).source)
 
 
 def from_example() -> Subject:

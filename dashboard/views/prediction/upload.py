@@ -13,9 +13,9 @@ from brainseg.io import (
     MAX_INFLATED_BYTES,
     MAX_MEGAPIXELS,
     MAX_SLICES,
-    Intake,
     PagesError,
     Series,
+    Upload,
     assemble,
     left_out,
     shared_pool,
@@ -88,22 +88,22 @@ def _from_files(uploaded: list) -> Subject:
     session_uploads.keep_only(ids)
     try:
         with st.spinner("Reading the files", show_time=True):
-            intake, pages = _opened(uploaded, ids)
+            upload, pages = _opened(uploaded, ids)
         _privacy()
-        _say(intake)
-        assignment = _assign(intake, (ids, pages))
+        _say(upload)
+        assignment = _assign(upload, (ids, pages))
         key = (ids, pages, tuple(assignment.items()))
         volume: Volume = session_uploads.kept(
-            (*key, "volume"), lambda: assemble(intake, assignment)
+            (*key, "volume"), lambda: assemble(upload, assignment)
         )
-        for sentence in left_out(intake, assignment):
+        for sentence in left_out(upload, assignment):
             st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
     except DecodeError as error:
         refuse(error)
-    return from_upload(intake, assignment, volume, key)
+    return from_upload(upload, assignment, volume, key)
 
 
-def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
+def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
     """Return what is readable, with the page of each multipage TIFF as the person chose it."""
     counts: dict[int, int] = session_uploads.kept((ids, "pages"), dict)
     while True:
@@ -111,7 +111,7 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
         chosen = tuple(pages.items())
         try:
             return session_uploads.kept(
-                (ids, "intake", chosen), partial(_open, uploaded, pages)
+                (ids, "upload", chosen), partial(_open, uploaded, pages)
             ), chosen
         except PagesError as error:
             if error.file_index in counts:
@@ -119,7 +119,7 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Intake, tuple]:
             counts[error.file_index] = error.pages
 
 
-def _open(uploaded: list, pages: Mapping[int, int]) -> Intake:
+def _open(uploaded: list, pages: Mapping[int, int]) -> Upload:
     return shared_pool().open(session_uploads.files_of(uploaded), pages)
 
 
@@ -138,34 +138,34 @@ def _choose_page(identity: str, index: int, count: int) -> int:
     )
 
 
-def _say(intake: Intake) -> None:
+def _say(upload: Upload) -> None:
     """Say what was left out, by name; warnings stand above the result, and notes in the viewer."""
-    for sentence in intake.refused:
+    for sentence in upload.refused:
         st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
 
 
-def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
+def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
     """Return which series is which sequence, by the guess and the person; stop while one is open."""
-    choice = propose(intake)
+    choice = propose(upload)
     found = all(place is not None for place in choice.assignment.values())
-    certain = found or (len(intake.series) == 1 and not choice.questions)
+    certain = found or (len(upload.series) == 1 and not choice.questions)
     with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
         st.caption(
-            f"{intake.kind}: {_sizes(intake)}. A sequence on another grid is resampled to that of "
+            f"{upload.kind}: {_sizes(upload)}. A sequence on another grid is resampled to that of "
             f"{FLAIR}; one that is not given is filled with {FLAIR}, as in the training data."
         )
         with st.grid(columns=6, min_column_width=120, gap="small"):
             pictures = session_uploads.kept(
-                (*key, "thumbnails"), lambda: list(map(_small, intake.series))
+                (*key, "thumbnails"), lambda: list(map(_small, upload.series))
             )
-            for series, picture in zip(intake.series, pictures, strict=True):
+            for series, picture in zip(upload.series, pictures, strict=True):
                 with st.container():
                     st.image(picture, width=110, alt=f"The middle slice of {series.label}")
                     st.caption(widgets.plain(series.label))
                     st.caption(widgets.plain(series.suggestion.in_words(), longest=300))
         with st.grid(columns=3, min_column_width=200, gap="small"):
             chosen = {
-                sequence: _choose_series(intake, sequence, choice, key) for sequence in SEQUENCES
+                sequence: _choose_series(upload, sequence, choice, key) for sequence in SEQUENCES
             }
         open_ones = [one for one in choice.questions if chosen[one.sequence] is None]
         for question in open_ones:
@@ -181,19 +181,19 @@ def _assign(intake: Intake, key: tuple) -> dict[str, int | None]:
     return {sequence: None if place == _NONE else place for sequence, place in chosen.items()}
 
 
-def _sizes(intake: Intake) -> str:
+def _sizes(upload: Upload) -> str:
     """Return how many stacks there are, and of how many slices: "2 stacks of 20 or 176 slices"."""
-    slices = sorted({len(series.pixels) for series in intake.series})
-    many = len(intake.series)
+    slices = sorted({len(series.pixels) for series in upload.series})
+    many = len(upload.series)
     return (
         f"{many} {'stack' if many == 1 else 'stacks'} of {' or '.join(map(str, slices))} "
         f"{'slice' if slices == [1] else 'slices'}"
     )
 
 
-def _choose_series(intake: Intake, sequence: str, choice: Choice, key: tuple) -> int | None:
+def _choose_series(upload: Upload, sequence: str, choice: Choice, key: tuple) -> int | None:
     """Return the place of a series, :data:`_NONE`, or None while an open question is unanswered."""
-    options = [_NONE, *range(len(intake.series))]
+    options = [_NONE, *range(len(upload.series))]
     guess = choice.assignment[sequence]
     index: int | None = options.index(_NONE if guess is None else guess)
     return st.selectbox(
@@ -201,7 +201,7 @@ def _choose_series(intake: Intake, sequence: str, choice: Choice, key: tuple) ->
         options,
         index=None if choice.question(sequence) else index,
         placeholder="Choose a series",
-        format_func=lambda place: NOT_GIVEN if place == _NONE else intake.series[place].label,
+        format_func=lambda place: NOT_GIVEN if place == _NONE else upload.series[place].label,
         key=f"{sequence} of {hash(key)}",
     )
 

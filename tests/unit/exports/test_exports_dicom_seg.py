@@ -22,14 +22,14 @@ from brainseg.exports.dicom_seg import (
 from brainseg.exports.prediction import prediction_files
 from brainseg.imaging import PREDICTION_COLOUR
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import Predicted, record_of_upload
-from brainseg.io import Intake, assemble, guess_assignment, open_inputs
+from brainseg.inference.record import Predicted, record_of_volume
+from brainseg.io import Upload, assemble, guess_assignment, open_inputs
 from brainseg.models import NEW, Standing
 
 
-def marked(intake: Intake, empty: bool = False) -> Predicted:
+def marked(upload: Upload, empty: bool = False) -> Predicted:
     """Return a prediction with a mark that no turn or flip maps onto itself."""
-    shape = intake.series[0].pixels.shape
+    shape = upload.series[0].pixels.shape
     probability = np.zeros(shape, np.float32)
     if not empty:
         probability[1, 3:9, 4:20] = probability[2, 3:5, 4:9] = 0.9
@@ -38,16 +38,16 @@ def marked(intake: Intake, empty: bool = False) -> Predicted:
 
 
 @pytest.fixture(scope="module")
-def series() -> tuple[list[Dataset], Intake]:
+def series() -> tuple[list[Dataset], Upload]:
     images, files = written_series()
     return images, open_inputs(files)
 
 
 @pytest.mark.parametrize("empty", [False, True])
 def test_it_reads_back_with_each_voxel_on_its_image(series, empty):
-    images, intake = series
-    predicted = marked(intake, empty)
-    content = dicom_seg_bytes(predicted, intake.grid.source)
+    images, upload = series
+    predicted = marked(upload, empty)
+    content = dicom_seg_bytes(predicted, upload.grid.source)
     read = highdicom.seg.segread(io.BytesIO(content))
     frames = read.get_pixels_by_source_instance(
         [image.SOPInstanceUID for image in images],
@@ -66,8 +66,8 @@ def test_it_reads_back_with_each_voxel_on_its_image(series, empty):
 
 
 def test_it_belongs_to_the_study_and_says_who_made_it(series):
-    images, intake = series
-    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
+    images, upload = series
+    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(upload), upload.grid.source)))
     assert read.StudyInstanceUID == images[0].StudyInstanceUID
     assert read.FrameOfReferenceUID == images[0].FrameOfReferenceUID
     assert read.SeriesInstanceUID != images[0].SeriesInstanceUID
@@ -88,8 +88,8 @@ def test_it_belongs_to_the_study_and_says_who_made_it(series):
 
 
 def test_no_tag_of_the_patient_is_in_it(series):
-    _, intake = series
-    content = dicom_seg_bytes(marked(intake), intake.grid.source)
+    _, upload = series
+    content = dicom_seg_bytes(marked(upload), upload.grid.source)
     read = pydicom.dcmread(io.BytesIO(content))
     for name, value in SECRETS.items():
         assert not read.get(name), name
@@ -99,8 +99,8 @@ def test_no_tag_of_the_patient_is_in_it(series):
 
 
 def test_name_and_id_and_nothing_else_are_kept_where_that_is_asked_for(series):
-    _, intake = series
-    content = dicom_seg_bytes(marked(intake), intake.grid.source, keep_identity=True)
+    _, upload = series
+    content = dicom_seg_bytes(marked(upload), upload.grid.source, keep_identity=True)
     read = pydicom.dcmread(io.BytesIO(content))
     assert (str(read.PatientName), read.PatientID) == ("Secret^Person", "SECRET-7")
     assert not [name for name in SECRETS if read.get(name) and name[:7] != "Patient"]
@@ -109,35 +109,35 @@ def test_name_and_id_and_nothing_else_are_kept_where_that_is_asked_for(series):
 
 
 def test_the_same_prediction_has_the_same_uids_and_another_has_others(series):
-    _, intake = series
+    _, upload = series
     one, again = (
-        pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
+        pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(upload), upload.grid.source)))
         for _ in range(2)
     )
-    other = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake, True), intake.grid.source)))
+    other = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(upload, True), upload.grid.source)))
     assert one.SOPInstanceUID == again.SOPInstanceUID
     assert one.SOPInstanceUID != other.SOPInstanceUID
 
 
 def test_it_is_among_the_files_of_a_dicom_input(series):
-    _, intake = series
-    volume = assemble(intake, guess_assignment(intake))
-    record = record_of_upload(volume, intake.grid.slice_numbers)
-    record = type(record)(**vars(record) | {"predicted": marked(intake)})
-    files = prediction_files(record, intake.grid.source)
+    _, upload = series
+    volume = assemble(upload, guess_assignment(upload))
+    record = record_of_volume(volume, upload.grid.slice_numbers)
+    record = type(record)(**vars(record) | {"predicted": marked(upload)})
+    files = prediction_files(record, upload.grid.source)
     assert "upload_prediction.dcm" in files
     assert not any(b"Secret" in content or b"SECRET" in content for content in files.values())
 
 
 def test_images_that_it_could_not_refer_to_are_a_sentence_and_cost_no_other_file():
     _, files = written_series(leave_out=("FrameOfReferenceUID",))
-    intake = open_inputs(files)
+    upload = open_inputs(files)
     with pytest.raises(BrainsegError, match="an image lacks FrameOfReferenceUID"):
-        dicom_seg_bytes(marked(intake), intake.grid.source)
-    volume = assemble(intake, guess_assignment(intake))
-    record = record_of_upload(volume, intake.grid.slice_numbers)
-    record = type(record)(**vars(record) | {"predicted": marked(intake)})
-    made = prediction_files(record, intake.grid.source)
+        dicom_seg_bytes(marked(upload), upload.grid.source)
+    volume = assemble(upload, guess_assignment(upload))
+    record = record_of_volume(volume, upload.grid.slice_numbers)
+    record = type(record)(**vars(record) | {"predicted": marked(upload)})
+    made = prediction_files(record, upload.grid.source)
     assert "upload_prediction.dcm" not in made
     assert "upload_prediction.nii.gz" in made
     assert "FrameOfReferenceUID" in made["upload_about.txt"].decode()
@@ -163,8 +163,8 @@ def srgb_of(lab: tuple[float, float, float]) -> np.ndarray:
 
 
 def test_the_segment_has_the_colour_of_the_page_as_lab_under_d50(series):
-    _, intake = series
-    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
+    _, upload = series
+    read = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(upload), upload.grid.source)))
     (segment,) = read.SegmentSequence
     stored = segment.RecommendedDisplayCIELabValue
     assert [type(value) for value in stored] == [int] * 3
@@ -180,9 +180,9 @@ def test_colours_come_back_from_lab(colour):
 
 
 def test_warnings_stand_in_the_segment_and_a_viewer_sees_that_there_are_some(series):
-    _, intake = series
+    _, upload = series
     warnings = ("These files are CT, not MR.", "“Odd” − very. " + "long " * 300)
-    content = dicom_seg_bytes(marked(intake), intake.grid.source, warnings=warnings)
+    content = dicom_seg_bytes(marked(upload), upload.grid.source, warnings=warnings)
     read = pydicom.dcmread(io.BytesIO(content))
     (segment,) = read.SegmentSequence
     assert segment.SegmentLabel.startswith("WARNINGS")
@@ -192,6 +192,6 @@ def test_warnings_stand_in_the_segment_and_a_viewer_sees_that_there_are_some(ser
     assert len(segment.SegmentDescription) <= 1024
     assert read.SeriesDescription.startswith("WARNINGS")
     assert max(len(read.SeriesDescription), len(segment.SegmentLabel)) <= 64
-    bare = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(intake), intake.grid.source)))
+    bare = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(marked(upload), upload.grid.source)))
     assert "SegmentDescription" not in bare.SegmentSequence[0]
     assert bare.SOPInstanceUID != read.SOPInstanceUID

@@ -19,7 +19,7 @@ from brainseg.exports.nifti import nifti_bytes
 from brainseg.exports.prediction import FOR_A_PAGE, KINDS, overlay, prediction_files, slice_stems
 from brainseg.imaging import PREDICTION_COLOUR, REMOVED_COLOUR
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, record_of_upload
+from brainseg.inference.record import CaseRecord, record_of_volume
 from brainseg.io import InputFile, assemble, guess_assignment, open_inputs
 from brainseg.models import NEW, Standing
 from brainseg.volume import FLAIR, Volume
@@ -38,13 +38,15 @@ def found(shape: tuple[int, int, int]) -> Prediction:
     return Prediction(probability, spread, Standing(NEW, (0, 1)), 1.2, "Net float32", "CPU", 4)
 
 
-def upload(volume: Volume, **more: object) -> CaseRecord:
-    return record_of_upload(volume, None, MODEL, found(volume.pixels.shape[:3]), **more)
+def upload_record(volume: Volume, **more: object) -> CaseRecord:
+    return record_of_volume(volume, None, MODEL, found(volume.pixels.shape[:3]), **more)
 
 
 @pytest.fixture
 def record() -> CaseRecord:
-    return upload(Volume(np.stack([head(n, 40, 50) for n in range(3)])), warnings=("It is odd.",))
+    return upload_record(
+        Volume(np.stack([head(n, 40, 50) for n in range(3)])), warnings=("It is odd.",)
+    )
 
 
 def test_all_files_have_their_names_and_the_research_line(record):
@@ -111,7 +113,7 @@ def test_a_removed_component_is_in_every_file_and_its_probability_is_the_network
     made = found((3, 40, 50))
     made.probability[2, 30, 40:43] = 0.992
     made = replace(made, min_component_fraction=0.2)
-    record = record_of_upload(record.volume, [5, 6, 7], MODEL, made)
+    record = record_of_volume(record.volume, [5, 6, 7], MODEL, made)
     files = prediction_files(record, kinds=tuple(KINDS), made_on=date(2026, 1, 1))
 
     def voxels(name: str) -> np.ndarray:
@@ -138,7 +140,7 @@ def test_a_removed_component_is_in_every_file_and_its_probability_is_the_network
 
 def test_slices_of_one_number_have_files_of_their_own(record):
     assert slice_stems(record) == ["upload_1", "upload_2", "upload_3"]
-    twice = record_of_upload(record.volume, [4, 4, 5])
+    twice = record_of_volume(record.volume, [4, 4, 5])
     assert slice_stems(twice) == ["upload_4_k0", "upload_4_k1", "upload_5"]
 
 
@@ -146,7 +148,7 @@ def test_what_cannot_be_exported_is_refused(record):
     with pytest.raises(ValueError, match="kinds of"):
         prediction_files(record, kinds=("mp4",))
     with pytest.raises(ValueError, match="a record with a prediction"):
-        prediction_files(record_of_upload(record.volume))
+        prediction_files(record_of_volume(record.volume))
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
@@ -159,10 +161,10 @@ def test_a_nifti_input_gets_its_own_shape_and_affine_back(kind, axes):
     given.header.set_xyzt_units("mm")
     given = kind.from_bytes(given.to_bytes())  # a header holds an affine as float32
     files = [InputFile("a_flair.nii.gz", gzip.compress(given.to_bytes()))]
-    intake = open_inputs(files)
-    volume = assemble(intake, guess_assignment(intake))
-    record = upload(volume)
-    made = prediction_files(record, intake.grid.source, kinds=("nifti",))
+    upload = open_inputs(files)
+    volume = assemble(upload, guess_assignment(upload))
+    record = upload_record(volume)
+    made = prediction_files(record, upload.grid.source, kinds=("nifti",))
     for name, array in (
         ("prediction", record.predicted.mask),
         ("probability", record.predicted.probability),
@@ -175,7 +177,7 @@ def test_a_nifti_input_gets_its_own_shape_and_affine_back(kind, axes):
             assert back.header[code] == given.header[code]
         assert back.header.get_zooms() == given.header.get_zooms()
         # Where the picture that the model saw has this voxel, the file has it.
-        shown = intake.grid.source.orientation.shown(np.asarray(back.dataobj))
+        shown = upload.grid.source.orientation.shown(np.asarray(back.dataobj))
         np.testing.assert_array_equal(shown, array)
         assert b"Secret" not in content
         assert RESEARCH_USE.encode() in content

@@ -21,7 +21,7 @@ from brainseg.exports.case import case_files
 from brainseg.exports.prediction import KINDS, overlay, prediction_files
 from brainseg.exports.stamp import BAND_COLOUR, LEAST_WIDTH_PX, stamped
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, record_of_case, record_of_upload, with_prediction
+from brainseg.inference.record import CaseRecord, record_of_case, record_of_volume, with_prediction
 from brainseg.models.exposure import UNKNOWN, Standing
 from brainseg.volume import Volume
 
@@ -43,7 +43,7 @@ def predicted(volume: Volume) -> Prediction:
 @pytest.fixture
 def record() -> CaseRecord:
     volume = Volume(np.stack([head(n, 40, 50) for n in range(3)]))
-    record = with_prediction(record_of_upload(volume), MODEL, predicted(volume))
+    record = with_prediction(record_of_volume(volume), MODEL, predicted(volume))
     return replace(record, warnings=WARNINGS, unsuitable=True)
 
 

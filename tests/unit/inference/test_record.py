@@ -9,7 +9,7 @@ from conftest import FIRST, FLAIR_REPEATED, head
 
 from brainseg.cohort import Cohort
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, Predicted, record_of, record_of_upload
+from brainseg.inference.record import CaseRecord, Predicted, record_of, record_of_volume
 from brainseg.models import HELD_OUT, Standing
 from brainseg.volume import Volume
 
@@ -70,7 +70,7 @@ def test_what_made_a_prediction_is_told_with_it():
     probability = areas(1, 7).astype(np.float32)
     looked = predicted(probability, Standing(HELD_OUT, (2,)), probability / 4, 2)
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
-    record = record_of_upload(bare(areas(0, 0)).volume, [4, 5], model, looked, warnings=("Odd.",))
+    record = record_of_volume(bare(areas(0, 0)).volume, [4, 5], model, looked, warnings=("Odd.",))
     assert record.predicted.made_by == "net: fold 2, with mirror images"
     (how,) = record.predicted.how_made
     assert how == (
@@ -90,7 +90,7 @@ def test_the_components_removed_are_told_with_the_slices_they_lie_on():
     probability[2:, 15, 3] = probability[3, 19, 19] = 0.9
     made = replace(predicted(probability, Standing(HELD_OUT, (2,))), min_component_fraction=0.2)
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
-    record = record_of_upload(bare(areas(0, 0, 0, 0)).volume, [4, 5, 7, 9], model, made)
+    record = record_of_volume(bare(areas(0, 0, 0, 0)).volume, [4, 5, 7, 9], model, made)
     assert record.predicted.removed(record.slice_numbers) == [
         "2 smaller components were removed (below 20 % of the largest).",
         "Removed: slices 7–9: 2 voxels; slice 9: 1 voxel.",

@@ -56,6 +56,6 @@ def test_a_bad_file_among_good_ones_is_left_out_by_name(kind: str) -> None:
     }[kind]
     files = [InputFile(f"{place}.{kind}", data) for place, data in enumerate(good)]
     files.insert(1, InputFile(f"bad.{kind}", b""))
-    intake = open_inputs(files)
-    assert intake.refused == (f"bad.{kind} was not used: file is empty.",)
-    assert intake.series
+    upload = open_inputs(files)
+    assert upload.refused == (f"bad.{kind} was not used: file is empty.",)
+    assert upload.series

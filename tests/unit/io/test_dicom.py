@@ -10,7 +10,7 @@ from support.dicom_files import COMPRESSED, DEEP, STACK, compressed
 from support.files import SECRET, dicom, dicom_series, zipped
 
 from brainseg.errors import DecodeError
-from brainseg.inference.record import record_of_intake
+from brainseg.inference.record import record_of_upload
 from brainseg.io import InputFile, assemble, open_inputs
 from brainseg.io.dicom.header import read_images
 from brainseg.io.dicom.pixels import decode_pixels
@@ -24,30 +24,30 @@ def decoded(data: bytes) -> np.ndarray:
 
 def test_a_series_is_sorted_in_space_and_comes_back_pixel_by_pixel() -> None:
     files = dicom_series(STACK)
-    intake = open_inputs([files[place] for place in (3, 0, 4, 1, 2)])
-    assert intake.kind == "DICOM"
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert intake.grid.spacing_mm == (5.0, 0.9, 0.9)
-    assert intake.grid.slice_numbers == (100, 105, 110, 115, 120)
+    upload = open_inputs([files[place] for place in (3, 0, 4, 1, 2)])
+    assert upload.kind == "DICOM"
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert upload.grid.spacing_mm == (5.0, 0.9, 0.9)
+    assert upload.grid.slice_numbers == (100, 105, 110, 115, 120)
     # LPS+ in the file, RAS+ here: rows to the back, columns to the left, slices up.
     assert np.allclose(
-        intake.grid.affine, [[0, 0, -0.9, 50], [0, -0.9, 0, 60], [5, 0, 0, 0], [0, 0, 0, 1]]
+        upload.grid.affine, [[0, 0, -0.9, 50], [0, -0.9, 0, 60], [5, 0, 0, 0], [0, 0, 0, 1]]
     )
-    assert [int(d.InstanceNumber) for d in intake.grid.source.datasets()] == [
+    assert [int(d.InstanceNumber) for d in upload.grid.source.datasets()] == [
         100,
         105,
         110,
         115,
         120,
     ]
-    assert np.array_equal(intake.grid.source.back(intake.series[0].pixels), STACK)
+    assert np.array_equal(upload.grid.source.back(upload.series[0].pixels), STACK)
 
 
 def test_a_zip_holds_the_same_series_under_names_that_are_never_paths() -> None:
     names = ("../../etc/a", "C:\\b", "/c", "<img src=x>", "d" * 240)
     entries = {name: file.data for name, file in zip(names, dicom_series(STACK), strict=True)}
-    intake = open_inputs([InputFile("study.zip", zipped(entries))])
-    assert np.array_equal(intake.series[0].pixels, STACK)
+    upload = open_inputs([InputFile("study.zip", zipped(entries))])
+    assert np.array_equal(upload.series[0].pixels, STACK)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_other_ways_to_lay_out_an_axial_plane_are_turned_and_found_back(directio
         )
         for place, plane in enumerate(STACK)
     ]
-    intake = open_inputs(files)
-    steps = intake.grid.affine[:3, :3] / np.linalg.norm(intake.grid.affine[:3, :3], axis=0)
+    upload = open_inputs(files)
+    steps = upload.grid.affine[:3, :3] / np.linalg.norm(upload.grid.affine[:3, :3], axis=0)
     assert np.all(np.diag(steps[[2, 1, 0]] * [[1], [-1], [-1]]) > 0.9)
-    assert np.array_equal(intake.grid.source.back(intake.series[0].pixels), STACK)
-    places = [dataset.ImagePositionPatient for dataset in intake.grid.source.datasets()]
+    assert np.array_equal(upload.grid.source.back(upload.series[0].pixels), STACK)
+    places = [dataset.ImagePositionPatient for dataset in upload.grid.source.datasets()]
     assert np.all(np.diff(np.array(places, float) @ normal) > 0)
 
 
@@ -158,12 +158,12 @@ def test_several_series_are_sequences_those_of_the_most_common_grid_first() -> N
     ):
         tags = {"SeriesInstanceUID": f"1.2.3.{number}", "SeriesDescription": words}
         entries |= {f"{number}/{f.name}": f.data for f in dicom_series(stack, **tags)}
-    intake = open_inputs([InputFile("study.zip", zipped(entries))])
-    assert [one.guess for one in intake.series] == [FLAIR, POST_CONTRAST, None]
-    assert [one.label for one in intake.series] == [f"series {n} of 3" for n in (1, 2, 3)]
-    assert np.array_equal(intake.series[1].pixels, 255 - STACK)
-    assert intake.refused == ()
-    assert len(intake.series[1].grid.source.encoded) == 5
+    upload = open_inputs([InputFile("study.zip", zipped(entries))])
+    assert [one.guess for one in upload.series] == [FLAIR, POST_CONTRAST, None]
+    assert [one.label for one in upload.series] == [f"series {n} of 3" for n in (1, 2, 3)]
+    assert np.array_equal(upload.series[1].pixels, 255 - STACK)
+    assert upload.refused == ()
+    assert len(upload.series[1].grid.source.encoded) == 5
 
 
 def test_echoes_of_one_series_are_series_of_their_own() -> None:
@@ -172,9 +172,9 @@ def test_echoes_of_one_series_are_series_of_their_own() -> None:
         for echo in (90, 20)
         for place, plane in enumerate(STACK if echo == 20 else 255 - STACK)
     ]
-    intake = open_inputs(files)
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert np.array_equal(intake.series[1].pixels, 255 - STACK)
+    upload = open_inputs(files)
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert np.array_equal(upload.series[1].pixels, 255 - STACK)
 
 
 def test_a_few_images_of_another_geometry_are_left_out_by_name() -> None:
@@ -185,9 +185,9 @@ def test_a_few_images_of_another_geometry_are_left_out_by_name() -> None:
         ({"ImageOrientationPatient": None}, "its position or orientation is missing"),
     ):
         odd = InputFile("odd", dicom(STACK[0], 40.0, **tags))
-        intake = open_inputs([odd, *straight])
-        assert np.array_equal(intake.series[0].pixels, STACK)
-        (refusal,) = intake.refused
+        upload = open_inputs([odd, *straight])
+        assert np.array_equal(upload.series[0].pixels, STACK)
+        (refusal,) = upload.refused
         assert refusal.startswith(f"odd was not used: {told}")
 
 
@@ -219,27 +219,27 @@ def test_a_series_in_three_planes_is_a_stack_for_each_and_one_in_many_is_refused
 
 def test_a_missing_slice_is_a_warning_and_leaves_the_distance_of_slices_unknown() -> None:
     files = dicom_series(STACK)
-    intake = open_inputs(files[:2] + files[3:])
-    assert intake.grid.spacing_mm == (None, 0.9, 0.9)
-    assert intake.grid.affine is None
-    assert sides_of(None, intake.grid.directions) == sides_of(open_inputs(files).grid.affine)
-    assert "not evenly spaced (5 to 10 mm, widest behind slice 2" in intake.series[0].warnings[0]
+    upload = open_inputs(files[:2] + files[3:])
+    assert upload.grid.spacing_mm == (None, 0.9, 0.9)
+    assert upload.grid.affine is None
+    assert sides_of(None, upload.grid.directions) == sides_of(open_inputs(files).grid.affine)
+    assert "not evenly spaced (5 to 10 mm, widest behind slice 2" in upload.series[0].warnings[0]
 
 
 def test_images_without_a_place_are_taken_in_their_own_order() -> None:
     tags = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
-    intake = open_inputs(list(reversed(dicom_series(STACK, **tags))))
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert "holds no orientation" in intake.series[0].warnings[0]
+    upload = open_inputs(list(reversed(dicom_series(STACK, **tags))))
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert "holds no orientation" in upload.series[0].warnings[0]
 
 
 def test_patient_data_and_burned_in_text_are_warned_of_and_never_shown() -> None:
     tags = {"PatientName": SECRET, "PatientID": SECRET, "SeriesDescription": SECRET}
-    intake = open_inputs(dicom_series(STACK, BurnedInAnnotation="YES", **tags))
-    assert intake.warnings[0].startswith("These DICOM files contain patient identifiers.")
-    assert "burned-in annotation" in intake.warnings[1]
-    assert SECRET not in repr(intake) + repr(intake.grid.source)
-    assert str(intake.grid.source.datasets()[0].PatientName) == SECRET
+    upload = open_inputs(dicom_series(STACK, BurnedInAnnotation="YES", **tags))
+    assert upload.warnings[0].startswith("These DICOM files contain patient identifiers.")
+    assert "burned-in annotation" in upload.warnings[1]
+    assert SECRET not in repr(upload) + repr(upload.grid.source)
+    assert str(upload.grid.source.datasets()[0].PatientName) == SECRET
     assert open_inputs(dicom_series(STACK, PatientName="", PatientID="")).warnings == ()
 
 
@@ -277,10 +277,10 @@ def test_what_is_mr_or_does_not_say_is_not_called_anything_else(said) -> None:
 def test_a_series_of_another_modality_that_is_not_used_makes_nothing_unsuitable() -> None:
     files = dicom_series(STACK, SeriesInstanceUID="1.2.3.20")
     files += dicom_series(STACK, Modality="PT", SeriesInstanceUID="1.2.3.21")
-    intake = open_inputs(files)
-    places = {one.not_mr: place for place, one in enumerate(intake.series)}
+    upload = open_inputs(files)
+    places = {one.not_mr: place for place, one in enumerate(upload.series)}
     for place, unsuitable in ((places[""], False), (places["PET"], True)):
         assignment = {FLAIR: place}
-        record = record_of_intake(intake, assignment, assemble(intake, assignment))
+        record = record_of_upload(upload, assignment, assemble(upload, assignment))
         assert record.unsuitable is unsuitable
         assert ("PET" in " ".join(record.warnings)) is unsuitable

@@ -11,7 +11,7 @@ from support.files import dicom, dicom_series, element
 from brainseg.batch.inputs import find_inputs
 from brainseg.errors import DecodeError
 from brainseg.exports.nifti import PLACEHOLDER_DISTANCE, affine_warning
-from brainseg.io import InputFile, Intake, assemble, guess_assignment, open_inputs
+from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
 from brainseg.io.dicom.elements import NO_META, OTHER_ENCODING
 from brainseg.io.dicom.header import NO_PLACE, NO_SPACING
 from brainseg.io.dicom.series import SOME_SPACING
@@ -27,7 +27,7 @@ DEEP_STACK = np.random.default_rng(0).integers(0, 4000, (5, 48, 40)).astype(np.u
 WIDE_NOTE = "bytes behind the last pixel were ignored (padding)"
 
 
-def opened(files: list[InputFile]) -> Intake:
+def opened(files: list[InputFile]) -> Upload:
     return open_inputs(files)
 
 
@@ -53,11 +53,11 @@ def test_padded_pixels_are_read_with_a_note(extra: int) -> None:
         InputFile(f"{n}", dicom(plane, 5.0 * n, PixelData=plane.tobytes() + bytes(extra)))
         for n, plane in enumerate(DEEP_STACK)
     ]
-    intake = opened(files)
+    upload = opened(files)
     plain = opened(dicom_series(DEEP_STACK))
-    assert np.array_equal(intake.series[0].pixels, plain.series[0].pixels)
-    assert WIDE_NOTE in intake.series[0].notes
-    assert intake.refused == ()
+    assert np.array_equal(upload.series[0].pixels, plain.series[0].pixels)
+    assert WIDE_NOTE in upload.series[0].notes
+    assert upload.refused == ()
 
 
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
@@ -146,11 +146,11 @@ def test_a_repeated_image_is_left_out_with_a_note() -> None:
         "moved by rounding": dicom(STACK[2], 10.0, ImagePositionPatient=[-50, -60, 10.000001]),
     }
     for name, data in copies.items():
-        intake = opened([*files, InputFile(name, data)])
-        assert np.array_equal(intake.series[0].pixels, STACK)
-        assert intake.refused == ()
-        assert "1 image repeats another of its series and was left out" in intake.series[0].notes
-        assert intake.grid.spacing_mm == (5.0, 0.9, 0.9)
+        upload = opened([*files, InputFile(name, data)])
+        assert np.array_equal(upload.series[0].pixels, STACK)
+        assert upload.refused == ()
+        assert "1 image repeats another of its series and was left out" in upload.series[0].notes
+        assert upload.grid.spacing_mm == (5.0, 0.9, 0.9)
 
 
 def test_equal_pixels_elsewhere_or_of_another_echo_are_no_copy() -> None:
@@ -164,24 +164,24 @@ def test_equal_pixels_elsewhere_or_of_another_echo_are_no_copy() -> None:
         for echo in (20, 90)
         for n, plane in enumerate(STACK)
     ]
-    intake = opened(echoes)
-    assert (len(intake.series), intake.refused) == (2, ())
+    upload = opened(echoes)
+    assert (len(upload.series), upload.refused) == (2, ())
 
 
 def test_one_uid_for_all_images_makes_no_copies_of_them() -> None:
-    intake = opened(dicom_series(STACK, SOPInstanceUID="1.2.3", InstanceNumber=1))
-    assert np.array_equal(intake.series[0].pixels, STACK)
+    upload = opened(dicom_series(STACK, SOPInstanceUID="1.2.3", InstanceNumber=1))
+    assert np.array_equal(upload.series[0].pixels, STACK)
 
 
 @pytest.mark.parametrize("size", [(48, 40), (64, 64)])
 def test_a_scout_inside_a_series_is_left_out_with_a_note(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, size).astype(np.uint8)
     scout = dicom(pixels, ImageOrientationPatient=[0, 1, 0, 0, 0, -1], InstanceNumber=1)
-    intake = opened([InputFile("scout", scout), *dicom_series(STACK)])
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert (len(intake.series), intake.refused) == (1, ())
+    upload = opened([InputFile("scout", scout), *dicom_series(STACK)])
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert (len(upload.series), upload.refused) == (1, ())
     told = "1 image lies in another plane than its series (a scout?) and was left out"
-    assert told in intake.series[0].notes
+    assert told in upload.series[0].notes
 
 
 def test_time_points_of_equal_pixels_are_no_copies() -> None:
@@ -218,10 +218,10 @@ def test_geometry_that_differs_by_rounding_is_one_stack(jitter: float) -> None:
         )
         for n, plane in enumerate(STACK)
     ]
-    intake = opened(files)
-    assert (len(intake.series), intake.refused, intake.series[0].warnings) == (1, (), ())
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert np.allclose(intake.grid.spacing_mm, (5, 0.9005, 0.9), atol=2e-3)
+    upload = opened(files)
+    assert (len(upload.series), upload.refused, upload.series[0].warnings) == (1, (), ())
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert np.allclose(upload.grid.spacing_mm, (5, 0.9005, 0.9), atol=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -235,33 +235,33 @@ def test_an_unusable_pixel_spacing_gives_the_picture_and_a_warning(value: bytes)
         length = struct.unpack_from("<H", data, at + 6)[0]
         return data[: at + 6] + struct.pack("<H", len(value)) + value + data[at + 8 + length :]
 
-    intake = opened(changed(whole, broken))
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert intake.grid.spacing_mm is None
-    assert NO_SPACING in intake.series[0].warnings
+    upload = opened(changed(whole, broken))
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert upload.grid.spacing_mm is None
+    assert NO_SPACING in upload.series[0].warnings
 
 
 def test_an_unusable_spacing_of_one_slice_takes_that_of_its_series() -> None:
     files = dicom_series(STACK)
     files[0] = InputFile("bad", dicom(STACK[0], PixelSpacing=[0, 0]))
-    intake = opened(files)
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert intake.grid.spacing_mm == (5.0, 0.9, 0.9)
-    assert intake.series[0].warnings == (SOME_SPACING,)
+    upload = opened(files)
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert upload.grid.spacing_mm == (5.0, 0.9, 0.9)
+    assert upload.series[0].warnings == (SOME_SPACING,)
 
 
 def test_an_unusable_position_gives_the_picture_and_a_warning() -> None:
-    intake = opened(dicom_series(STACK, ImagePositionPatient=[1, 2]))
-    assert np.array_equal(intake.series[0].pixels, STACK)
-    assert NO_PLACE in intake.series[0].warnings
-    assert intake.grid.spacing_mm == (None, 0.9, 0.9)
+    upload = opened(dicom_series(STACK, ImagePositionPatient=[1, 2]))
+    assert np.array_equal(upload.series[0].pixels, STACK)
+    assert NO_PLACE in upload.series[0].warnings
+    assert upload.grid.spacing_mm == (None, 0.9, 0.9)
 
 
 def test_a_single_slice_keeps_its_spacing_and_its_volume_only_with_a_thickness() -> None:
     mask = np.ones((1, 48, 40), bool)
     for thickness, volume_ml in ((5, 48 * 40 * 0.9 * 0.9 * 5 / 1000), (None, None), (0, None)):
-        intake = opened([InputFile("x", dicom(STACK[0], SliceThickness=thickness))])
-        volume = assemble(intake, guess_assignment(intake))
+        upload = opened([InputFile("x", dicom(STACK[0], SliceThickness=thickness))])
+        volume = assemble(upload, guess_assignment(upload))
         assert volume.spacing_mm == (thickness or None, 0.9, 0.9)
         measured = measure_case(mask, [1], spacing_mm=volume.spacing_mm)
         assert measured["volume_ml"] == pytest.approx(volume_ml)

@@ -18,7 +18,7 @@ from brainseg.exports.dicom_seg import dicom_seg_bytes
 from brainseg.inference.record import Predicted
 from brainseg.io import (
     InputFile,
-    Intake,
+    Upload,
     assemble,
     guess_assignment,
     open_inputs,
@@ -113,7 +113,7 @@ def enhanced(
     return file.getvalue()
 
 
-def opened(data: bytes) -> Intake:
+def opened(data: bytes) -> Upload:
     return open_inputs([InputFile("enhanced.dcm", data)])
 
 
@@ -122,16 +122,16 @@ def opened(data: bytes) -> Intake:
 def test_frames_are_sorted_in_space_and_equal_single_slices(syntax: str, undefined: bool) -> None:
     order = [3, 0, 4, 1, 2]
     data = enhanced(STACK[order], [frame(5.0 * place) for place in order], syntax, undefined)
-    intake = opened(data)
+    upload = opened(data)
     plain = open_inputs(dicom_series(STACK, PixelSpacing=[0.9, 0.8], BitsStored=12, HighBit=11))
-    (series,) = intake.series
+    (series,) = upload.series
     assert np.array_equal(series.pixels, plain.series[0].pixels)
     assert series.guess == FLAIR
-    assert intake.grid.spacing_mm == (5.0, 0.9, 0.8)
-    assert np.allclose(intake.grid.affine, plain.grid.affine)
-    assert intake.grid.space == plain.grid.space
-    assert SECRET not in repr(intake)
-    assert intake.warnings[0].startswith("These DICOM files contain patient identifiers")
+    assert upload.grid.spacing_mm == (5.0, 0.9, 0.8)
+    assert np.allclose(upload.grid.affine, plain.grid.affine)
+    assert upload.grid.space == plain.grid.space
+    assert SECRET not in repr(upload)
+    assert upload.warnings[0].startswith("These DICOM files contain patient identifiers")
 
 
 @pytest.mark.parametrize("what", ["echo", "time", "component"])
@@ -139,11 +139,11 @@ def test_echoes_times_and_components_of_one_place_are_stacks_of_their_own(what: 
     values = {"echo": (20.0, 90.0), "time": (1, 2), "component": ("MAGNITUDE", "PHASE")}[what]
     frames = [frame(5.0 * place, **{what: value}) for place in range(5) for value in values]
     both = np.stack([STACK, STACK[::-1]], axis=1).reshape(10, 48, 40)
-    intake = opened(enhanced(both, frames))
-    assert len(intake.series) == 2
+    upload = opened(enhanced(both, frames))
+    assert len(upload.series) == 2
     expected = opened(enhanced(STACK, [frame(5.0 * place) for place in range(5)])).series[0].pixels
-    assert np.array_equal(intake.series[0].pixels, expected)
-    assert np.array_equal(intake.series[1].pixels, expected[::-1])
+    assert np.array_equal(upload.series[0].pixels, expected)
+    assert np.array_equal(upload.series[1].pixels, expected[::-1])
 
 
 def test_each_frame_s_rescale_is_applied() -> None:
@@ -157,9 +157,9 @@ def test_each_frame_s_rescale_is_applied() -> None:
 def test_a_frame_in_another_plane_is_left_out_with_a_note() -> None:
     frames = [frame(5.0 * place, orientation=AXIAL) for place in range(5)]
     frames[4] = frame(0.0, orientation=[0, 1, 0, 0, 0, -1])
-    intake = opened(enhanced(STACK, frames))
-    assert len(intake.series[0].pixels) == 4
-    assert "1 image lies in another plane" in " ".join(intake.series[0].notes)
+    upload = opened(enhanced(STACK, frames))
+    assert len(upload.series[0].pixels) == 4
+    assert "1 image lies in another plane" in " ".join(upload.series[0].notes)
 
 
 def test_frames_in_several_fragments_are_joined_by_their_offset_table() -> None:
@@ -182,8 +182,8 @@ def test_an_enhanced_image_and_single_slices_are_sequences_of_one_volume() -> No
         PixelSpacing=[0.9, 0.8],
     )
     data = enhanced(STACK, [frame(5.0 * place) for place in range(5)])
-    intake = open_inputs([InputFile("enhanced.dcm", data), *t1])
-    volume = assemble(intake, guess_assignment(intake))
+    upload = open_inputs([InputFile("enhanced.dcm", data), *t1])
+    volume = assemble(upload, guess_assignment(upload))
     assert np.array_equal(volume.sequence(PRE_CONTRAST), (STACK // 16).astype(np.uint8))
 
 
@@ -220,11 +220,11 @@ def test_a_damaged_enhanced_image_never_gives_a_traceback() -> None:
         for at in rng.integers(start, len(data) - STACK.nbytes, 3):
             mutated[at] = rng.integers(0, 256)
         try:
-            intake = opened(bytes(mutated))
+            upload = opened(bytes(mutated))
         except DecodeError as refusal:
             assert SECRET not in str(refusal)
         else:
-            assert intake.series
+            assert upload.series
 
 
 @pytest.mark.parametrize("echoes", [1, 2])
@@ -232,8 +232,8 @@ def test_a_segmentation_refers_to_the_frames_that_were_predicted(echoes: int) ->
     places = [3, 0, 4, 1, 2]
     frames = [frame(5.0 * place, echo=20.0 + echo) for echo in range(echoes) for place in places]
     pixels = np.concatenate([STACK[places]] * echoes)
-    intake = opened(enhanced(pixels, frames, PatientID="1", StudyDate="20200101"))
-    source = ruling_grid(intake, {FLAIR: 0}).source
+    upload = opened(enhanced(pixels, frames, PatientID="1", StudyDate="20200101"))
+    source = ruling_grid(upload, {FLAIR: 0}).source
     mask = np.zeros(STACK.shape, bool)
     mask[1, 10:20, 10:20] = mask[3, 5:9, 5:9] = True
     predicted = Predicted("m", "unknown", (0,), 0.5, mask.astype(np.float32), None)

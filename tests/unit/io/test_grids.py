@@ -12,7 +12,7 @@ from brainseg.exports.dicom_seg import dicom_seg_bytes
 from brainseg.inference.record import Predicted
 from brainseg.io import (
     InputFile,
-    Intake,
+    Upload,
     assemble,
     guess_assignment,
     left_out,
@@ -69,9 +69,9 @@ def planes(
     return files
 
 
-def assembled(files: list[InputFile]) -> tuple[Volume, Intake]:
-    intake = open_inputs(files)
-    return assemble(intake, guess_assignment(intake)), intake
+def assembled(files: list[InputFile]) -> tuple[Volume, Upload]:
+    upload = open_inputs(files)
+    return assemble(upload, guess_assignment(upload)), upload
 
 
 def protocol(**t1: object) -> list[InputFile]:
@@ -81,8 +81,8 @@ def protocol(**t1: object) -> list[InputFile]:
 
 
 def test_flair_keeps_its_own_grid_and_the_others_are_laid_on_it() -> None:
-    volume, intake = assembled(protocol())
-    flair = next(series for series in intake.series if series.guess == FLAIR)
+    volume, upload = assembled(protocol())
+    flair = next(series for series in upload.series if series.guess == FLAIR)
     assert np.array_equal(volume.sequence(FLAIR), flair.pixels)
     assert volume.spacing_mm == (4.0, 0.9, 0.9)
     assert np.allclose(volume.affine, flair.grid.affine)
@@ -100,8 +100,8 @@ def test_flair_keeps_its_own_grid_and_the_others_are_laid_on_it() -> None:
 @pytest.mark.parametrize("axes", [(1, 2, 0), (0, 2, 1), (1, 0, 2)])
 def test_a_sequence_acquired_in_other_planes_is_laid_on_flair_point_by_point(axes) -> None:
     files = planes(PRE_CONTRAST, 64, 1.5, slices=64, between=1.5, axes=axes)
-    volume, intake = assembled([*files, *planes(FLAIR, 80, 0.9)])
-    assert left_out(intake, guess_assignment(intake)) == ()
+    volume, upload = assembled([*files, *planes(FLAIR, 80, 0.9)])
+    assert left_out(upload, guess_assignment(upload)) == ()
     inner = (slice(1, -1), slice(2, -2), slice(2, -2))
     apart = volume.sequence(PRE_CONTRAST)[inner].astype(int) - volume.sequence(FLAIR)[inner]
     assert np.abs(apart).max() <= 2
@@ -116,11 +116,11 @@ def test_what_a_sequence_does_not_cover_is_black_and_half_of_it_must_be_covered(
     assert not laid[:2].any()
     assert np.array_equal(laid[2:], volume.sequence(FLAIR)[2:])
     far = CORNER + np.array([0, 0, 16])
-    volume, intake = assembled(
+    volume, upload = assembled(
         [*planes(PRE_CONTRAST, 80, 0.9, slices=4, first=far), *planes(FLAIR, 80, 0.9)]
     )
     assert np.array_equal(volume.sequence(PRE_CONTRAST), volume.sequence(FLAIR))
-    (told,) = left_out(intake, guess_assignment(intake))
+    (told,) = left_out(upload, guess_assignment(upload))
     assert "it covers 33% of the FLAIR grid; at least 50% are needed" in told
 
 
@@ -136,8 +136,8 @@ def test_what_a_sequence_does_not_cover_is_black_and_half_of_it_must_be_covered(
     ],
 )
 def test_a_sequence_that_cannot_be_laid_on_flair_is_left_out_by_name(tags: dict, told: str) -> None:
-    volume, intake = assembled(protocol(**tags))
-    sentences = left_out(intake, guess_assignment(intake))
+    volume, upload = assembled(protocol(**tags))
+    sentences = left_out(upload, guess_assignment(upload))
     assert [sentence.split(" (")[0] for sentence in sentences] == [PRE_CONTRAST, POST_CONTRAST]
     assert all(told in sentence for sentence in sentences)
     assert np.array_equal(volume.sequence(PRE_CONTRAST), volume.sequence(FLAIR))
@@ -147,22 +147,22 @@ def test_a_sequence_that_cannot_be_laid_on_flair_is_left_out_by_name(tags: dict,
 
 def test_only_the_warnings_of_the_series_that_are_used_are_given() -> None:
     scout = planes(PRE_CONTRAST, 60, 2.0, slices=3, axes=(1, 2, 0), SeriesDescription="localizer")
-    intake = open_inputs([*scout[:1], *scout[2:], *planes(FLAIR, 80, 0.9)])
+    upload = open_inputs([*scout[:1], *scout[2:], *planes(FLAIR, 80, 0.9)])
     flair, other = (
-        next(place for place, one in enumerate(intake.series) if (one.guess == FLAIR) is wanted)
+        next(place for place, one in enumerate(upload.series) if (one.guess == FLAIR) is wanted)
         for wanted in (True, False)
     )
-    assert intake.warnings == series_warnings(intake, {FLAIR: flair}) == ()
-    assert "not axial" in " ".join(series_warnings(intake, {FLAIR: other}))
+    assert upload.warnings == series_warnings(upload, {FLAIR: flair}) == ()
+    assert "not axial" in " ".join(series_warnings(upload, {FLAIR: other}))
 
 
 def test_the_grid_is_that_of_the_series_that_a_person_says_is_flair() -> None:
-    intake = open_inputs(protocol())
-    t1 = next(place for place, one in enumerate(intake.series) if one.guess == PRE_CONTRAST)
-    volume = assemble(intake, {FLAIR: t1})
+    upload = open_inputs(protocol())
+    t1 = next(place for place, one in enumerate(upload.series) if one.guess == PRE_CONTRAST)
+    volume = assemble(upload, {FLAIR: t1})
     assert volume.pixels.shape == (6, 44, 44, 3)
-    assert ruling_grid(intake, {FLAIR: t1}) is intake.series[t1].grid
-    assert ruling_grid(intake, {POST_CONTRAST: t1}) is intake.series[t1].grid
+    assert ruling_grid(upload, {FLAIR: t1}) is upload.series[t1].grid
+    assert ruling_grid(upload, {POST_CONTRAST: t1}) is upload.series[t1].grid
 
 
 def test_one_grid_within_the_tolerances_is_not_resampled() -> None:
@@ -178,8 +178,8 @@ def test_one_grid_within_the_tolerances_is_not_resampled() -> None:
 
 def test_one_grid_in_another_frame_of_reference_is_used_and_said() -> None:
     files = planes(PRE_CONTRAST, 80, 0.9, FrameOfReferenceUID="1.9")
-    volume, intake = assembled([*files, *planes(FLAIR, 80, 0.9)])
-    assert left_out(intake, guess_assignment(intake)) == ()
+    volume, upload = assembled([*files, *planes(FLAIR, 80, 0.9)])
+    assert left_out(upload, guess_assignment(upload)) == ()
     assert (
         "pre-contrast refers to another frame of reference, but has the same grid" in volume.notes
     )
@@ -187,20 +187,20 @@ def test_one_grid_in_another_frame_of_reference_is_used_and_said() -> None:
 
 def test_stacks_with_different_gaps_are_not_laid_on_each_other_slice_by_slice() -> None:
     t1, flair = planes(PRE_CONTRAST, 80, 0.9), planes(FLAIR, 80, 0.9)
-    volume, intake = assembled([*t1[:1], *t1[2:], *flair[:1], *flair[2:]])
-    assert left_out(intake, guess_assignment(intake)) == ()
+    volume, upload = assembled([*t1[:1], *t1[2:], *flair[:1], *flair[2:]])
+    assert left_out(upload, guess_assignment(upload)) == ()
     assert np.array_equal(volume.sequence(PRE_CONTRAST), volume.sequence(FLAIR))
-    volume, intake = assembled([*t1[:3], *t1[4:], *flair[:1], *flair[2:]])
-    (told,) = left_out(intake, guess_assignment(intake))
+    volume, upload = assembled([*t1[:3], *t1[4:], *flair[:1], *flair[2:]])
+    (told,) = left_out(upload, guess_assignment(upload))
     assert "its files give no position and even spacing" in told
 
 
 def test_a_dicom_segmentation_lies_on_flair_s_images() -> None:
-    volume, intake = assembled(protocol())
+    volume, upload = assembled(protocol())
     mask = np.zeros(volume.pixels.shape[:3], bool)
     mask[2, 30:40, 20:30] = True
     predicted = Predicted("m", "unknown", (0,), 0.5, mask.astype(np.float32), None)
-    source = ruling_grid(intake, guess_assignment(intake)).source
+    source = ruling_grid(upload, guess_assignment(upload)).source
     written = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(predicted, source)))
     assert (written.Rows, written.Columns) == (80, 80)
     (reference,) = written.ReferencedSeriesSequence
@@ -215,24 +215,24 @@ def test_nifti_files_of_one_patient_s_space_are_laid_on_flair() -> None:
         return InputFile(name, nifti(scene.clip(0, 255).astype(np.uint8), affine, **fields))
 
     files = [file("t1.nii", 41, 1.5), file("t1ce.nii", 41, 1.5), file("flair.nii", 60, 1.0)]
-    volume, intake = assembled(files)
+    volume, upload = assembled(files)
     apart = volume.sequence(PRE_CONTRAST).astype(int) - volume.sequence(FLAIR)
     assert np.abs(apart).max() <= 1
-    source = ruling_grid(intake, guess_assignment(intake)).source
+    source = ruling_grid(upload, guess_assignment(upload)).source
     assert source.header().get_data_shape() == (60, 60, 6)
     template = file("t1.nii", 41, 1.5, sform_code=4, qform_code=4)
-    _, intake = assembled([template, files[2]])
-    (told,) = left_out(intake, guess_assignment(intake))
+    _, upload = assembled([template, files[2]])
+    (told,) = left_out(upload, guess_assignment(upload))
     assert told.startswith("pre-contrast (t1.nii) was not used: ")
 
 
 def test_a_voxel_is_as_large_as_the_determinant_of_the_affine() -> None:
     tilted = np.diag([-1.0, -1.0, 5.0, 1.0])
     tilted[1, 2] = 2.0  # each slice lies 2 mm farther to the front than the one below
-    intake = open_inputs([InputFile("flair.nii", nifti(np.full((40, 40, 6), 9, "u1"), tilted))])
+    upload = open_inputs([InputFile("flair.nii", nifti(np.full((40, 40, 6), 9, "u1"), tilted))])
     mask = np.ones((6, 40, 40), bool)
-    measured = measure_case(mask, range(1, 7), spacing_mm=intake.grid.spacing_mm)
+    measured = measure_case(mask, range(1, 7), spacing_mm=upload.grid.spacing_mm)
     assert measured["volume_ml"] == pytest.approx(mask.sum() * 5.0 / 1000)
     sheared = nib.affines.from_matvec(np.array([[-1, 0.3, 0], [0, -1, 0.4], [0, 0, 3.0]]))
-    intake = open_inputs([InputFile("flair.nii", nifti(np.full((40, 40, 6), 9, "u1"), sheared))])
-    assert np.prod(intake.grid.spacing_mm) == pytest.approx(3.0)
+    upload = open_inputs([InputFile("flair.nii", nifti(np.full((40, 40, 6), 9, "u1"), sheared))])
+    assert np.prod(upload.grid.spacing_mm) == pytest.approx(3.0)

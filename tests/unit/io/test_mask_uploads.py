@@ -51,15 +51,15 @@ def files_of(image: str, mask: str, masks: dict[int, np.ndarray] = MASKS) -> lis
 
 
 def expect_the_pairs(files: list[InputFile]) -> None:
-    intake = open_inputs(files)
-    assert intake.refused == ()
-    assert intake.grid.slice_numbers == NUMBERS
-    (series,) = intake.series
+    upload = open_inputs(files)
+    assert upload.refused == ()
+    assert upload.grid.slice_numbers == NUMBERS
+    (series,) = upload.series
     assert np.array_equal(series.pixels, np.stack(list(IMAGES.values())))
-    masks, there = intake.truth(intake.series[0].pixels.shape)
+    masks, there = upload.truth(upload.series[0].pixels.shape)
     assert there.all()
     assert np.array_equal(masks, np.stack(list(MASKS.values())) > 0)
-    assert intake.notes == ("the prediction is compared with the accompanying masks (all slices)",)
+    assert upload.notes == ("the prediction is compared with the accompanying masks (all slices)",)
 
 
 @pytest.mark.parametrize(("image", "mask"), NAMES)
@@ -105,9 +105,9 @@ def test_masks_of_other_depths_and_colours_are_understood(as_written) -> None:
 
 
 def test_grey_edges_of_a_jpeg_mask_are_cut_at_half() -> None:
-    intake = open_inputs(files_of("x_{}.png", "x_{}_mask.jpg"))
-    masks, there = intake.truth(intake.series[0].pixels.shape)
-    assert there.all() and intake.refused == ()
+    upload = open_inputs(files_of("x_{}.png", "x_{}_mask.jpg"))
+    masks, there = upload.truth(upload.series[0].pixels.shape)
+    assert there.all() and upload.refused == ()
     differ = masks != (np.stack(list(MASKS.values())) > 0)
     assert differ.mean() < 0.002
 
@@ -115,8 +115,8 @@ def test_grey_edges_of_a_jpeg_mask_are_cut_at_half() -> None:
 def test_a_stack_in_colour_has_masks_too() -> None:
     files = [InputFile(f"x_{n}.png", png(head(n))) for n in NUMBERS]
     files += [InputFile(f"x_{n}_mask.png", png(MASKS[n])) for n in NUMBERS]
-    intake = open_inputs(files)
-    assert len(intake.series) == 3 and intake.truth(intake.series[0].pixels.shape)[1].all()
+    upload = open_inputs(files)
+    assert len(upload.series) == 3 and upload.truth(upload.series[0].pixels.shape)[1].all()
 
 
 def test_each_mask_that_fits_no_slice_is_left_out_by_name() -> None:
@@ -127,13 +127,13 @@ def test_each_mask_that_fits_no_slice_is_left_out_by_name() -> None:
         InputFile("x_2_mask.png", png(head(7)[..., 1])),
         InputFile("mask_x_1.png", png(MASKS[1])),
     ]
-    intake = open_inputs(files)
-    assert intake.grid.slice_numbers == NUMBERS
-    assert intake.truth(intake.series[0].pixels.shape)[1].tolist() == [True, False, False, False]
-    assert intake.notes == (
+    upload = open_inputs(files)
+    assert upload.grid.slice_numbers == NUMBERS
+    assert upload.truth(upload.series[0].pixels.shape)[1].tolist() == [True, False, False, False]
+    assert upload.notes == (
         "the prediction is compared with the accompanying masks (1 of 4 slices)",
     )
-    told = "\n".join(intake.refused)
+    told = "\n".join(upload.refused)
     assert "x_7_mask.png was not used: its name calls it a mask, and no slice has the rest" in told
     assert "x_3_mask.png was not used: the mask is 64 x 40 px, its slice 64 x 64 px" in told
     assert "x_2_mask.png was not used: its name calls it a mask, and its values are" in told
@@ -150,17 +150,17 @@ def test_masks_alone_are_not_predicted(names: list[str]) -> None:
     "names", [["gt_1.png", "gt_2.png"], ["label.png"], ["a_gt.png", "b_roi.png"]]
 )
 def test_images_whose_names_sound_like_masks_are_predicted_all_the_same(names: list[str]) -> None:
-    intake = open_inputs([InputFile(name, png(head(n)[..., 0])) for n, name in enumerate(names)])
-    assert len(intake.grid.slice_numbers) == len(names) and intake.refused == ()
-    assert not intake.truth(intake.series[0].pixels.shape)[1].any()
+    upload = open_inputs([InputFile(name, png(head(n)[..., 0])) for n, name in enumerate(names)])
+    assert len(upload.grid.slice_numbers) == len(names) and upload.refused == ()
+    assert not upload.truth(upload.series[0].pixels.shape)[1].any()
 
 
 def test_each_sequence_may_have_pictures_of_its_own_beside_one_mask_a_slice() -> None:
     files = files_of("x_flair_{}.png", "x_seg_{}.png")
     files += [InputFile(f"x_t1ce_{n}.png", png(np.roll(IMAGES[n], 3))) for n in NUMBERS]
-    intake = open_inputs(files)
-    assert len(intake.series) == 2 and intake.truth(intake.series[0].pixels.shape)[1].all()
-    assert guess_assignment(intake)["FLAIR"] is not None
+    upload = open_inputs(files)
+    assert len(upload.series) == 2 and upload.truth(upload.series[0].pixels.shape)[1].all()
+    assert guess_assignment(upload)["FLAIR"] is not None
 
 
 def test_masks_that_cover_most_of_the_picture_are_said_to_be_inverted_perhaps() -> None:

@@ -10,7 +10,7 @@ import pytest
 from support.files import nifti, voxels
 
 from brainseg.errors import DecodeError
-from brainseg.io import InputFile, Intake, PagesError, Series, open_inputs
+from brainseg.io import InputFile, PagesError, Series, Upload, open_inputs
 from brainseg.io.sandbox.messages import read_message, write_message
 
 
@@ -25,17 +25,17 @@ def framed(text: bytes, rest: bytes = b"") -> io.BytesIO:
     return io.BytesIO(struct.pack("<QQ", len(text), len(rest)) + text + rest)
 
 
-def test_an_intake_arrives_as_it_was_sent():
-    intake = open_inputs([InputFile("t1.nii", nifti(voxels()))])
-    arrived = sent(intake)
-    assert isinstance(arrived, Intake)
-    assert (arrived.kind, arrived.grid.slice_numbers) == (intake.kind, intake.grid.slice_numbers)
-    assert (arrived.grid.spacing_mm, arrived.notes) == (intake.grid.spacing_mm, intake.notes)
-    np.testing.assert_array_equal(arrived.grid.affine, intake.grid.affine)
-    assert arrived.grid.source.geometry == intake.grid.source.geometry
-    assert arrived.grid.source.orientation == intake.grid.source.orientation
+def test_an_upload_arrives_as_it_was_sent():
+    upload = open_inputs([InputFile("t1.nii", nifti(voxels()))])
+    arrived = sent(upload)
+    assert isinstance(arrived, Upload)
+    assert (arrived.kind, arrived.grid.slice_numbers) == (upload.kind, upload.grid.slice_numbers)
+    assert (arrived.grid.spacing_mm, arrived.notes) == (upload.grid.spacing_mm, upload.notes)
+    np.testing.assert_array_equal(arrived.grid.affine, upload.grid.affine)
+    assert arrived.grid.source.geometry == upload.grid.source.geometry
+    assert arrived.grid.source.orientation == upload.grid.source.orientation
     (series,) = arrived.series
-    np.testing.assert_array_equal(series.pixels, intake.series[0].pixels)
+    np.testing.assert_array_equal(series.pixels, upload.series[0].pixels)
     series.pixels[0] = 0  # whoever gets it may write to it, as to the one that was sent
 
 

@@ -9,13 +9,13 @@ import pytest
 from support.files import PLAIN, SECRET, nifti, voxels
 
 from brainseg.errors import DecodeError
-from brainseg.io import InputFile, Intake, assemble, guess_assignment, open_inputs
+from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 
 EIGHT_BIT = voxels((40, 48, 6), "uint16").astype(np.uint8)
 
 
-def opened(data: bytes, name: str = "flair.nii") -> Intake:
+def opened(data: bytes, name: str = "flair.nii") -> Upload:
     return open_inputs([InputFile(name, data)])
 
 
@@ -28,13 +28,13 @@ def rotated(degrees: float) -> np.ndarray:
 
 def test_an_axial_volume_comes_back_voxel_by_voxel() -> None:
     for packed, name in ((False, "flair.nii"), (True, "flair.nii.gz")):
-        intake = opened(nifti(EIGHT_BIT, packed=packed), name)
+        upload = opened(nifti(EIGHT_BIT, packed=packed), name)
         # Its first axis runs to the left and its second to the back: columns and rows as shown.
-        assert np.array_equal(intake.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
-        assert intake.grid.spacing_mm == (5.0, 2.0, 2.0)
-        assert intake.series[0].guess == FLAIR
-        assert intake.grid.slice_numbers == (1, 2, 3, 4, 5, 6)
-        assert intake.series[0].warnings == intake.warnings == intake.refused == ()
+        assert np.array_equal(upload.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
+        assert upload.grid.spacing_mm == (5.0, 2.0, 2.0)
+        assert upload.series[0].guess == FLAIR
+        assert upload.grid.slice_numbers == (1, 2, 3, 4, 5, 6)
+        assert upload.series[0].warnings == upload.warnings == upload.refused == ()
 
 
 @pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
@@ -52,50 +52,50 @@ def test_any_storage_order_gives_the_same_axial_picture_and_the_way_back(axes, s
             stored = np.flip(stored, axis)
             affine[:3, 3] += affine[:3, axis] * (stored.shape[axis] - 1)
             affine[:3, axis] *= -1
-    intake = opened(nifti(np.ascontiguousarray(stored), affine))
-    assert np.array_equal(intake.series[0].pixels, scene.transpose(2, 1, 0))
-    assert np.allclose(intake.grid.affine[:3, 3], (3, 4, 5), atol=1e-3)
-    assert np.allclose(intake.grid.affine[:3, :3], base[:3, [2, 1, 0]], atol=1e-4)
-    back = intake.grid.source.back(intake.series[0].pixels)
+    upload = opened(nifti(np.ascontiguousarray(stored), affine))
+    assert np.array_equal(upload.series[0].pixels, scene.transpose(2, 1, 0))
+    assert np.allclose(upload.grid.affine[:3, 3], (3, 4, 5), atol=1e-3)
+    assert np.allclose(upload.grid.affine[:3, :3], base[:3, [2, 1, 0]], atol=1e-4)
+    back = upload.grid.source.back(upload.series[0].pixels)
     assert np.array_equal(back, stored)
-    header = intake.grid.source.header()
+    header = upload.grid.source.header()
     assert header.get_data_shape() == stored.shape
     assert np.allclose(header.get_best_affine(), affine, atol=1e-4)
 
 
 def test_an_export_written_with_the_source_s_header_lies_on_the_input_s_grid() -> None:
-    intake = opened(nifti(EIGHT_BIT, PLAIN, descrip=b"Doe^Jane"))
-    header = intake.grid.source.header()
+    upload = opened(nifti(EIGHT_BIT, PLAIN, descrip=b"Doe^Jane"))
+    header = upload.grid.source.header()
     header.set_data_dtype(np.uint8)
-    mask = (intake.grid.source.back(intake.series[0].pixels) > 100).astype(np.uint8)
+    mask = (upload.grid.source.back(upload.series[0].pixels) > 100).astype(np.uint8)
     written = nib.Nifti1Image(mask, header.get_best_affine(), header)
     assert np.allclose(written.affine, PLAIN)
     assert np.array_equal(np.asarray(written.dataobj), EIGHT_BIT > 100)
     assert b"Doe" not in written.to_bytes()
-    assert "Doe" not in repr(intake)
+    assert "Doe" not in repr(upload)
 
 
 def test_without_an_orientation_nothing_is_turned_and_that_is_said() -> None:
-    intake = opened(nifti(EIGHT_BIT, None))
-    assert np.array_equal(intake.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
-    assert intake.grid.affine is None
-    assert intake.grid.spacing_mm is None
-    assert "holds no orientation" in intake.series[0].warnings[0]
+    upload = opened(nifti(EIGHT_BIT, None))
+    assert np.array_equal(upload.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
+    assert upload.grid.affine is None
+    assert upload.grid.spacing_mm is None
+    assert "holds no orientation" in upload.series[0].warnings[0]
 
 
 def test_without_an_orientation_slices_run_along_the_widest_spacing() -> None:
-    intake = opened(
+    upload = opened(
         nifti(voxels((40, 36, 48)), None, pixdim=[1, 1, 6, 1, 0, 0, 0, 0], xyzt_units=2)
     )
-    assert intake.series[0].pixels.shape == (36, 48, 40)
-    assert intake.grid.spacing_mm == (6, 1, 1)
+    assert upload.series[0].pixels.shape == (36, 48, 40)
+    assert upload.grid.spacing_mm == (6, 1, 1)
 
 
 def test_a_few_coronal_slices_are_shown_as_acquired_and_that_is_said() -> None:
     coronal = np.diag([-1.0, 6.0, 1.0, 1.0])
-    intake = opened(nifti(voxels((64, 12, 70)), coronal))
-    assert intake.series[0].pixels.shape == (12, 70, 64)
-    assert "not axial" in intake.series[0].warnings[0]
+    upload = opened(nifti(voxels((64, 12, 70)), coronal))
+    assert upload.series[0].pixels.shape == (12, 70, 64)
+    assert "not axial" in upload.series[0].warnings[0]
 
 
 def test_scaling_is_applied_to_the_range_that_is_told() -> None:
@@ -122,16 +122,16 @@ def test_whole_numbers_of_8_bits_are_kept_whatever_holds_them(dtype: str, order:
 
 
 def test_nifti_2_is_read_and_its_geometry_kept() -> None:
-    intake = opened(nib.Nifti2Image(EIGHT_BIT, PLAIN).to_bytes())
-    assert np.array_equal(intake.grid.source.back(intake.series[0].pixels), EIGHT_BIT)
-    assert np.allclose(intake.grid.source.header().get_best_affine(), PLAIN)
+    upload = opened(nib.Nifti2Image(EIGHT_BIT, PLAIN).to_bytes())
+    assert np.array_equal(upload.grid.source.back(upload.series[0].pixels), EIGHT_BIT)
+    assert np.allclose(upload.grid.source.header().get_best_affine(), PLAIN)
 
 
 def test_the_volumes_of_a_4d_file_are_series_with_the_guess_of_their_number() -> None:
     array = voxels((40, 48, 6, 4))
-    intake = opened(nifti(array))
-    assert [one.label for one in intake.series] == [f"volume {n} of 4" for n in (1, 2, 3, 4)]
-    assert [one.guess for one in intake.series] == [FLAIR, PRE_CONTRAST, POST_CONTRAST, None]
+    upload = opened(nifti(array))
+    assert [one.label for one in upload.series] == [f"volume {n} of 4" for n in (1, 2, 3, 4)]
+    assert [one.guess for one in upload.series] == [FLAIR, PRE_CONTRAST, POST_CONTRAST, None]
     assert [one.guess for one in opened(nifti(array[..., :3])).series] == [
         PRE_CONTRAST,
         FLAIR,
@@ -149,10 +149,10 @@ def test_files_of_one_grid_are_the_sequences_that_their_names_tell() -> None:
     ]
     label = (EIGHT_BIT > 128).astype(np.uint8)
     files.append(InputFile("BraTS_001_seg.nii.gz", nifti(label, packed=True)))
-    intake = open_inputs(files)
-    assignment = guess_assignment(intake)
+    upload = open_inputs(files)
+    assignment = guess_assignment(upload)
     assert assignment == {PRE_CONTRAST: 0, POST_CONTRAST: 1, FLAIR: 2}
-    volume = assemble(intake, assignment)
+    volume = assemble(upload, assignment)
     for channel, place in ((0, 0), (1, 2), (2, 1)):
         assert np.array_equal(volume.pixels[..., channel], arrays[place].transpose(2, 1, 0))
 
@@ -161,10 +161,10 @@ def test_a_file_on_another_grid_is_a_series_behind_those_of_the_most_common_grid
     files = [InputFile(f"{name}.nii", nifti(EIGHT_BIT)) for name in ("t1", "flair")]
     files.append(InputFile("t1ce.nii", nifti(voxels((40, 48, 7)))))
     files.append(InputFile("post.nii", nifti(EIGHT_BIT, PLAIN @ np.diag([1, 1, 2, 1]))))
-    intake = open_inputs(files)
-    assert [one.label for one in intake.series[:2]] == ["t1.nii", "flair.nii"]
-    assert {one.label for one in intake.series[2:]} == {"t1ce.nii", "post.nii"}
-    assert intake.refused == ()
+    upload = open_inputs(files)
+    assert [one.label for one in upload.series[:2]] == ["t1.nii", "flair.nii"]
+    assert {one.label for one in upload.series[2:]} == {"t1ce.nii", "post.nii"}
+    assert upload.refused == ()
 
 
 def test_more_than_the_header_says_is_refused_in_a_gzip() -> None:

@@ -112,12 +112,12 @@ GOOD = nifti(voxels())
     "behind", [b"x", b"\0" * 512, b"\x1f\x8b and no member", b"<html>a log</html>" * 40_000]
 )
 def test_bytes_behind_the_compressed_data_are_left_out_with_a_note(behind: bytes) -> None:
-    intake = open_inputs([InputFile("x.nii.gz", gzip.compress(GOOD) + behind)])
+    upload = open_inputs([InputFile("x.nii.gz", gzip.compress(GOOD) + behind)])
     (clean,) = open_inputs([InputFile("x.nii.gz", gzip.compress(GOOD))]).series
-    assert np.array_equal(intake.series[0].pixels, clean.pixels)
+    assert np.array_equal(upload.series[0].pixels, clean.pixels)
     assert (
         f"{len(behind):,} bytes behind the compressed data belong to nothing, left out"
-        in intake.notes
+        in upload.notes
     )
 
 

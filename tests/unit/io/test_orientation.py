@@ -15,7 +15,7 @@ from brainseg.exports.payload import case_payload
 from brainseg.exports.prediction import overlay, prediction_files
 from brainseg.exports.report import case_report
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, record_of_upload, with_prediction
+from brainseg.inference.record import CaseRecord, record_of_volume, with_prediction
 from brainseg.io import InputFile, open_inputs
 from brainseg.io.orientation import plane_of, sides_of
 from brainseg.models.exposure import UNKNOWN, Standing
@@ -48,16 +48,16 @@ def test_each_acquisition_is_shown_as_radiologists_look_at_it(plane, codes, tilt
     image = image.as_reoriented(
         nib.orientations.ornt_transform(nib.io_orientation(image.affine), to)
     )
-    intake = open_inputs([InputFile("flair.nii", image.to_bytes())])
-    assert plane_of(intake.grid.affine) == plane
-    assert sides_of(intake.grid.affine) == PICTURES[plane]
+    upload = open_inputs([InputFile("flair.nii", image.to_bytes())])
+    assert plane_of(upload.grid.affine) == plane
+    assert sides_of(upload.grid.affine) == PICTURES[plane]
     shown = {
         "axial": scene[::-1, ::-1].transpose(2, 1, 0),
         "coronal": scene[::-1, :, ::-1].transpose(1, 2, 0),
         "sagittal": scene[:, ::-1, ::-1].transpose(0, 2, 1),
     }[plane]
-    np.testing.assert_array_equal(intake.series[0].pixels, shown)
-    said = " ".join(intake.notes)
+    np.testing.assert_array_equal(upload.series[0].pixels, shown)
+    said = " ".join(upload.notes)
     assert f"shown as {plane} slices" in said
 
 
@@ -70,28 +70,28 @@ def test_no_two_axes_of_a_strongly_oblique_stack_follow_the_same_side():
         assert set(sides.values()) == set("LRAPIS")
 
 
-def upload(affine: np.ndarray | None) -> CaseRecord:
+def upload_record(affine: np.ndarray | None) -> CaseRecord:
     volume = Volume(np.stack([head(n, 200, 220) for n in range(3)]), affine=affine)
     model = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda folds: 0.5)
     probability = np.zeros(volume.pixels.shape[:3], np.float32)
     probability[1, 90:110, 90:110] = 0.75
     standing = Standing(UNKNOWN, (0,))
     made = Prediction(probability, None, standing, 1.2, "Net", "CPU", 1)
-    return with_prediction(record_of_upload(volume), model, made)
+    return with_prediction(record_of_volume(volume), model, made)
 
 
 AXIAL = np.array([[0, 0, -1, 0], [0, -1, 0, 0], [5, 0, 0, 0], [0, 0, 0, 1.0]])
 
 
 def test_the_overlay_has_the_letters_at_its_edges_and_none_where_the_orientation_is_unknown():
-    without, lettered = (overlay(upload(affine), 1).astype(int) for affine in (None, AXIAL))
+    without, lettered = (overlay(upload_record(affine), 1).astype(int) for affine in (None, AXIAL))
     changed = np.abs(lettered - without).max(axis=2) > 100
     rows, columns = np.nonzero(changed)
     edges = (rows < 25) | (rows >= 175) | (columns < 25) | (columns >= 195)
     assert edges.all()
     for part in (changed[80:120, :25], changed[80:120, -25:], changed[:25, 90:130], changed[-25:]):
         assert part.sum() > 10
-    files = prediction_files(upload(AXIAL), kinds=("overlay",))
+    files = prediction_files(upload_record(AXIAL), kinds=("overlay",))
     (stored,) = [files[name] for name in files if name.endswith("_overlay.png")]
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(stored)))[-200:, :], lettered)
 
@@ -106,7 +106,7 @@ def test_each_letter_of_the_overlay_stands_on_its_side(plane):
     affine = np.eye(4)
     affine[:3, :3] = np.array(steps).T
     assert sides_of(affine) == PICTURES[plane]
-    header = case_payload(replace(upload(affine), predicted=None))
+    header = case_payload(replace(upload_record(affine), predicted=None))
     assert f'"left": "{PICTURES[plane]["left"]}"'.encode() in header
 
 
@@ -117,5 +117,5 @@ def letters(record: CaseRecord) -> list[str]:
 
 def test_the_report_has_the_letters_where_the_orientation_is_known_and_none_where_it_is_not():
     # Two pictures, each letter as a rim and as a face.
-    assert sorted(letters(upload(AXIAL))) == sorted("RLAP" * 4)
-    assert letters(upload(None)) == []
+    assert sorted(letters(upload_record(AXIAL))) == sorted("RLAP" * 4)
+    assert letters(upload_record(None)) == []

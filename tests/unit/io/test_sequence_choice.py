@@ -9,7 +9,7 @@ from support.files import dicom, dicom_series, nifti, voxels, zipped
 from support.pictures import png
 
 from brainseg.errors import DecodeError
-from brainseg.io import InputFile, Intake, assemble, guess_assignment, open_inputs
+from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
 from brainseg.io.sequence_choice import ask, choices, choose, parse_sequences, propose
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 
@@ -17,8 +17,8 @@ STACK = np.random.default_rng(0).integers(0, 256, (5, 48, 40)).astype(np.uint8)
 FLAIR_TIMING = {"RepetitionTime": 9000, "EchoTime": 120, "InversionTime": 2500}
 
 
-def study(*series: dict, **shared: object) -> Intake:
-    """Return the intake of a study: one series for each dict of tags, numbered from 2."""
+def study(*series: dict, **shared: object) -> Upload:
+    """Return the upload of a study: one series for each dict of tags, numbered from 2."""
     files = []
     for number, tags in enumerate(series, start=2):
         own = {"SeriesInstanceUID": f"1.2.3.9.{number}", "SeriesNumber": number} | shared | tags
@@ -29,76 +29,76 @@ def study(*series: dict, **shared: object) -> Intake:
     return open_inputs(files)
 
 
-def described(*descriptions: str) -> Intake:
+def described(*descriptions: str) -> Upload:
     return study(*({"SeriesDescription": words} for words in descriptions))
 
 
-def labels(intake: Intake) -> dict[str, str | None]:
+def labels(upload: Upload) -> dict[str, str | None]:
     return {
-        sequence: None if place is None else intake.series[place].label
-        for sequence, place in guess_assignment(intake).items()
+        sequence: None if place is None else upload.series[place].label
+        for sequence, place in guess_assignment(upload).items()
     }
 
 
 def test_the_series_of_a_study_are_told_by_their_numbers():
-    intake = described("AX T1 FLAIR", "AX T2 FLAIR", "AX T1 FLAIR +C", "AX T2 POST", "localizer")
-    assert labels(intake) == {
+    upload = described("AX T1 FLAIR", "AX T2 FLAIR", "AX T1 FLAIR +C", "AX T2 POST", "localizer")
+    assert labels(upload) == {
         PRE_CONTRAST: "series 2",
         FLAIR: "series 3",
         POST_CONTRAST: "series 4",
     }
-    assert propose(intake).questions == ()
-    assert "5 = T2, none of the three sequences" in choices(intake)
+    assert propose(upload).questions == ()
+    assert "5 = T2, none of the three sequences" in choices(upload)
 
 
 def test_an_agent_called_none_is_no_agent():
     for agent in ("NONE", "no", "N/A", "", "Without", "kein KM", "sans", "0", "not given", "-"):
-        intake = study(
+        upload = study(
             {"SeriesDescription": "AX T1 SE", "ContrastBolusAgent": agent},
             {"SeriesDescription": "AX FLAIR", "ContrastBolusAgent": agent},
         )
-        assert labels(intake)[PRE_CONTRAST] == "series 2", agent
+        assert labels(upload)[PRE_CONTRAST] == "series 2", agent
     for tags in (
         {"ContrastBolusAgent": "Gadovist 8 ml"},
         {"ContrastBolusAgent": "YES"},
         {"ContrastBolusVolume": 7.5},
         {"ContrastBolusIngredient": "GADOLINIUM"},
     ):
-        intake = study({"SeriesDescription": "AX T1 SE"} | tags, {"SeriesDescription": "AX FLAIR"})
-        assert labels(intake)[POST_CONTRAST] == "series 2", tags
+        upload = study({"SeriesDescription": "AX T1 SE"} | tags, {"SeriesDescription": "AX FLAIR"})
+        assert labels(upload)[POST_CONTRAST] == "series 2", tags
 
 
 def test_tags_alone_tell_the_sequences():
-    intake = study(
+    upload = study(
         FLAIR_TIMING,
         {"RepetitionTime": 500, "EchoTime": 12, "ScanningSequence": "SE"},
         {"RepetitionTime": 500, "EchoTime": 12, "ScanningSequence": "SE", "ContrastBolusVolume": 8},
         {"ScanningSequence": "EP", "DiffusionBValue": 1000.0},
     )
-    assert labels(intake) == {
+    assert labels(upload) == {
         PRE_CONTRAST: "series 3",
         FLAIR: "series 2",
         POST_CONTRAST: "series 4",
     }
-    assert intake.series[3].suggestion.kind == "diffusion"
+    assert upload.series[3].suggestion.kind == "diffusion"
 
 
 def test_a_contradiction_is_a_question_and_never_a_guess():
-    intake = study({"SeriesDescription": "AX T1"} | FLAIR_TIMING, {"SeriesDescription": "AX T2"})
-    assert labels(intake) == dict.fromkeys((PRE_CONTRAST, FLAIR, POST_CONTRAST))
-    question = propose(intake).question(FLAIR)
+    upload = study({"SeriesDescription": "AX T1"} | FLAIR_TIMING, {"SeriesDescription": "AX T2"})
+    assert labels(upload) == dict.fromkeys((PRE_CONTRAST, FLAIR, POST_CONTRAST))
+    question = propose(upload).question(FLAIR)
     assert question.places == (0,)
     assert "TI 2500 ms, as of FLAIR" in question.reason
-    sentence = ask(intake, question)
+    sentence = ask(upload, question)
     assert "--sequences flair=SERIES" in sentence
     assert "2 = unclear, FLAIR or pre-contrast" in sentence
 
 
 def test_two_equally_good_candidates_are_a_question():
-    intake = described("AX FLAIR", "AX FLAIR", "AX T1 +C")
-    assert labels(intake)[FLAIR] is None
-    assert labels(intake)[POST_CONTRAST] == "series 4"
-    assert propose(intake).question(FLAIR).reason == "series 2 and series 3 look equally like it"
+    upload = described("AX FLAIR", "AX FLAIR", "AX T1 +C")
+    assert labels(upload)[FLAIR] is None
+    assert labels(upload)[POST_CONTRAST] == "series 4"
+    assert propose(upload).question(FLAIR).reason == "series 2 and series 3 look equally like it"
 
 
 def test_the_better_of_two_candidates_is_taken():
@@ -107,10 +107,10 @@ def test_the_better_of_two_candidates_is_taken():
         ({}, {"ImageType": ["DERIVED", "SECONDARY"]}),
         ({}, {"stack": STACK[:2]}),
     ):
-        intake = study(
+        upload = study(
             {"SeriesDescription": "FLAIR"} | worse, {"SeriesDescription": "FLAIR"} | better
         )
-        assert labels(intake)[FLAIR] == "series 3"
+        assert labels(upload)[FLAIR] == "series 3"
     files = [
         InputFile(
             f"s{n}",
@@ -143,13 +143,13 @@ def test_series_of_which_nothing_is_known_are_asked_and_one_alone_is_flair():
 
 
 def test_the_user_names_a_series_by_number_label_name_or_uid():
-    intake = described("AX T1", "AX T2", "AX T1 +C")
+    upload = described("AX T1", "AX T2", "AX T1 +C")
     for name in ("3", "series 3", "SERIES 3", "1.2.3.9.3", "9.3", "3_IM0000"):
-        choice = choose(intake, {FLAIR: name})
+        choice = choose(upload, {FLAIR: name})
         assert choice.assignment == {PRE_CONTRAST: 0, FLAIR: 1, POST_CONTRAST: 2}, name
-    assert choose(intake, {FLAIR: "3", POST_CONTRAST: "none"}).assignment[POST_CONTRAST] is None
-    volume = assemble(intake, choose(intake, {FLAIR: "3"}).assignment)
-    np.testing.assert_array_equal(volume.sequence(FLAIR), intake.series[1].pixels)
+    assert choose(upload, {FLAIR: "3", POST_CONTRAST: "none"}).assignment[POST_CONTRAST] is None
+    volume = assemble(upload, choose(upload, {FLAIR: "3"}).assignment)
+    np.testing.assert_array_equal(volume.sequence(FLAIR), upload.series[1].pixels)
     files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("a", "flair", "b")]
     named = open_inputs(files)
     places = choose(named, {PRE_CONTRAST: "_a", POST_CONTRAST: "P1_b.nii"}).assignment
@@ -160,11 +160,11 @@ def test_the_user_names_a_series_by_number_label_name_or_uid():
 
 
 def test_a_name_that_fits_no_series_or_several_lists_the_choices():
-    intake = described("AX T1", "AX FLAIR")
+    upload = described("AX T1", "AX FLAIR")
     with pytest.raises(DecodeError, match=r"flair=9 fits no series: choose among 2 = pre-contrast"):
-        choose(intake, {FLAIR: "9"})
+        choose(upload, {FLAIR: "9"})
     with pytest.raises(DecodeError, match="fits series 2 and series 3: name one of"):
-        choose(intake, {FLAIR: "IM0000"})
+        choose(upload, {FLAIR: "IM0000"})
 
 
 def test_the_option_is_parsed_with_usual_names():
@@ -188,16 +188,16 @@ def test_two_studies_are_never_one_volume():
         {"StudyInstanceUID": "1.2.3.77"},
         {"PatientID": "SECRET", "SeriesInstanceUID": "1.2.3.9.2"},
     ):
-        intake = study(
+        upload = study(
             {"SeriesDescription": "AX T1"},
             {"SeriesDescription": "AX FLAIR"} | tags,
             PatientID="OTHER",
         )
-        (series,) = intake.series
+        (series,) = upload.series
         assert series.guess == FLAIR
-        (left_out,) = intake.refused
+        (left_out,) = upload.refused
         assert left_out.startswith("A study of 5 slices was left out: the files hold 2 studies")
-        assert "SECRET" not in left_out + repr(intake)
+        assert "SECRET" not in left_out + repr(upload)
         assert "OTHER" not in left_out
     joined = study({"SeriesDescription": "AX T1"}, {"SeriesDescription": "FLAIR", "PatientID": "A"})
     assert len(joined.series) == 2
@@ -226,8 +226,8 @@ def test_repeats_of_one_series_are_stacks_of_their_own(what):
         for tags, stack in ((second, 255 - STACK), (first, STACK)):
             data = dicom(stack[place], 5.0 * place, SOPInstanceUID=f"1.{len(files)}", **tags)
             files.append(InputFile(str(len(files)), data))
-    intake = open_inputs(files)
-    assert {series.pixels.tobytes() for series in intake.series} == {
+    upload = open_inputs(files)
+    assert {series.pixels.tobytes() for series in upload.series} == {
         STACK.tobytes(),
         (255 - STACK).tobytes(),
     }
@@ -258,9 +258,9 @@ def test_echoes_have_labels_of_their_own():
         for echo in (20, 90)
         for place, plane in enumerate(STACK if echo == 20 else 255 - STACK)
     ]
-    intake = open_inputs(files)
-    assert [one.label for one in intake.series] == ["series 4 TE 20 ms", "series 4 TE 90 ms"]
-    assert choose(intake, {FLAIR: "series 4 TE 90 ms"}).assignment[FLAIR] == 1
+    upload = open_inputs(files)
+    assert [one.label for one in upload.series] == ["series 4 TE 20 ms", "series 4 TE 90 ms"]
+    assert choose(upload, {FLAIR: "series 4 TE 90 ms"}).assignment[FLAIR] == 1
 
 
 def test_two_subjects_of_an_upload_of_nifti_files_are_never_one_volume():
@@ -271,9 +271,9 @@ def test_two_subjects_of_an_upload_of_nifti_files_are_never_one_volume():
         ("BraTS_001_flair", "BraTS_002_t1"),
     ):
         files = [InputFile(f"{name}.nii", nifti(voxels())) for name in (first, second)]
-        intake = open_inputs(files)
-        assert [one.guess for one in intake.series] == [FLAIR]
-        assert "another subject or session" in intake.refused[0]
+        upload = open_inputs(files)
+        assert [one.guess for one in upload.series] == [FLAIR]
+        assert "another subject or session" in upload.refused[0]
     for first, second in (
         ("study_3_FLAIR", "study_5_T1"),
         ("AX_FLAIR", "SAG_T1"),
@@ -287,11 +287,11 @@ def test_two_subjects_of_an_upload_of_nifti_files_are_never_one_volume():
 def test_a_label_map_beside_pictures_is_left_out_by_name():
     files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("flair", "t1")]
     other_grid = InputFile("P1_seg.nii", nifti(voxels((40, 48, 5))))
-    intake = open_inputs([*files, other_grid])
-    assert [one.guess for one in intake.series] == [FLAIR, PRE_CONTRAST]
-    assert "the label map “seg” was left out: it is a mask, not a picture" in intake.notes
-    assert intake.masks is None
-    assert intake.refused == ()
+    upload = open_inputs([*files, other_grid])
+    assert [one.guess for one in upload.series] == [FLAIR, PRE_CONTRAST]
+    assert "the label map “seg” was left out: it is a mask, not a picture" in upload.notes
+    assert upload.masks is None
+    assert upload.refused == ()
 
 
 def test_a_label_map_on_the_grid_of_its_pictures_is_the_mask_to_compare_with():
@@ -299,30 +299,30 @@ def test_a_label_map_on_the_grid_of_its_pictures_is_the_mask_to_compare_with():
     labels = np.zeros((40, 48, 6), np.uint8)
     labels[3:9, 5:15, 2:4] = 4
     labels[4:6, 7:9, 2] = 1
-    intake = open_inputs([*files, InputFile("P1_seg.nii", nifti(labels))])
-    assert intake.masks.shape == intake.series[0].pixels.shape
-    assert intake.masks.sum() == np.count_nonzero(labels)
+    upload = open_inputs([*files, InputFile("P1_seg.nii", nifti(labels))])
+    assert upload.masks.shape == upload.series[0].pixels.shape
+    assert upload.masks.sum() == np.count_nonzero(labels)
     # Turned as the pictures are: the picture of the labels has them in the same voxels.
     (turned,) = open_inputs([InputFile("flair.nii", nifti(labels * 60))]).series
-    np.testing.assert_array_equal(intake.masks, turned.pixels > 0)
-    assert intake.there.all()
-    assert "the label map “seg” is the mask to compare with (labels above 0)" in intake.notes
-    assert "P1" not in "".join(intake.notes)
+    np.testing.assert_array_equal(upload.masks, turned.pixels > 0)
+    assert upload.has_mask.all()
+    assert "the label map “seg” is the mask to compare with (labels above 0)" in upload.notes
+    assert "P1" not in "".join(upload.notes)
 
 
 def test_a_disc_is_read_without_a_word_on_what_lies_beside_its_images():
     directory = dicom(None, SOPClassUID="1.2.840.10008.1.3.10")
     entries = {"DICOMDIR": directory, "AUTORUN.INF": b"[autorun]", "logo.png": b"\x89PNG broken"}
     entries |= {f"DICOM/{file.name}": file.data for file in dicom_series(STACK)}
-    intake = open_inputs([InputFile("cd.zip", zipped(entries))])
-    assert intake.refused == ()
-    np.testing.assert_array_equal(intake.series[0].pixels, STACK)
+    upload = open_inputs([InputFile("cd.zip", zipped(entries))])
+    assert upload.refused == ()
+    np.testing.assert_array_equal(upload.series[0].pixels, STACK)
 
 
 def test_pictures_of_two_cases_are_never_one_stack():
     grey = np.random.default_rng(1).integers(0, 256, (6, 40, 48)).astype(np.uint8)
 
-    def intake(*names: str) -> Intake:
+    def upload(*names: str) -> Upload:
         return open_inputs(
             [InputFile(name, png(plane)) for name, plane in zip(names, grey, strict=False)]
         )
@@ -333,7 +333,7 @@ def test_pictures_of_two_cases_are_never_one_stack():
         ("all/P01/{}.png", "all/P02/{}.png"),
     ):
         names = [first.format(n) for n in (1, 2, 3)] + [second.format(n) for n in (1, 2)]
-        one = intake(*names)
+        one = upload(*names)
         np.testing.assert_array_equal(one.series[0].pixels, grey[:3])
         assert len(one.refused) == 2
         assert "another case than that of the files used" in one.refused[0]
@@ -343,7 +343,7 @@ def test_pictures_of_two_cases_are_never_one_stack():
         ("P01_flair_1.png", "P01_flair_2.png", "P01_t1_1.png", "P01_t1_2.png"),
         ("slice_001.png", "slice_002.png"),
     ):
-        assert intake(*names).refused == (), names
+        assert upload(*names).refused == (), names
 
 
 @pytest.mark.parametrize(

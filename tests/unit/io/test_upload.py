@@ -34,11 +34,11 @@ def test_slices_of_a_case_stand_in_the_order_of_their_numbers_pixel_by_pixel() -
     numbers = (10, 2, 1)
     files = [InputFile(f"TCGA_CS_4941_{n}.tif", tiff(head(n))) for n in numbers]
     for given in (files, [InputFile("case.zip", zipped({f.name: f.data for f in files}))]):
-        intake = open_inputs(given)
-        assert intake.kind == "images"
-        assert intake.grid.slice_numbers == (1, 2, 10)
-        assert intake.grid.spacing_mm is intake.grid.affine is intake.grid.source is None
-        volume = assemble(intake, guess_assignment(intake))
+        upload = open_inputs(given)
+        assert upload.kind == "images"
+        assert upload.grid.slice_numbers == (1, 2, 10)
+        assert upload.grid.spacing_mm is upload.grid.affine is upload.grid.source is None
+        volume = assemble(upload, guess_assignment(upload))
         assert np.array_equal(volume.pixels, np.stack([head(1), head(2), head(10)]))
         assert volume.notes == ()
 
@@ -48,16 +48,16 @@ def test_one_picture_is_a_stack_of_one_slice(kind: str) -> None:
     data = {"tif": tiff(GREY), "png": png(GREY)}.get(kind)
     if data is None:
         data, kind = pillow(Image.fromarray(GREY), "JPEG", quality=100), "jpg"
-    intake = open_inputs([InputFile(f"x.{kind}", data)])
+    upload = open_inputs([InputFile(f"x.{kind}", data)])
     expected = GREY if kind != "jpg" else np.asarray(Image.open(io.BytesIO(data)))
-    assert np.array_equal(intake.series[0].pixels[0], expected)
-    assert guess_assignment(intake) == {PRE_CONTRAST: None, FLAIR: 0, POST_CONTRAST: None}
+    assert np.array_equal(upload.series[0].pixels[0], expected)
+    assert guess_assignment(upload) == {PRE_CONTRAST: None, FLAIR: 0, POST_CONTRAST: None}
 
 
 def test_a_grey_picture_saved_in_colour_is_one_grey_picture_and_says_so() -> None:
-    intake = open_inputs([InputFile("x.png", png(np.repeat(GREY[..., np.newaxis], 3, 2)))])
-    assert len(intake.series) == 1
-    assert intake.series[0].notes == ("three equal channels, read as one grey picture",)
+    upload = open_inputs([InputFile("x.png", png(np.repeat(GREY[..., np.newaxis], 3, 2)))])
+    assert len(upload.series) == 1
+    assert upload.series[0].notes == ("three equal channels, read as one grey picture",)
 
 
 def test_names_that_tell_the_sequence_make_a_stack_of_each() -> None:
@@ -66,10 +66,10 @@ def test_names_that_tell_the_sequence_make_a_stack_of_each() -> None:
         for place, word in enumerate(("t1", "flair", "t1ce"))
         for n in (1, 2)
     ]
-    intake = open_inputs(files)
-    assert guess_assignment(intake) == {PRE_CONTRAST: 0, FLAIR: 1, POST_CONTRAST: 2}
-    assert intake.grid.slice_numbers == (1, 2)
-    volume = assemble(intake, guess_assignment(intake))
+    upload = open_inputs(files)
+    assert guess_assignment(upload) == {PRE_CONTRAST: 0, FLAIR: 1, POST_CONTRAST: 2}
+    assert upload.grid.slice_numbers == (1, 2)
+    volume = assemble(upload, guess_assignment(upload))
     expected = [[grey(10 * place + n) for n in (1, 2)] for place in range(3)]
     assert np.array_equal(volume.pixels, np.moveaxis(np.array(expected), 0, -1))
 
@@ -99,9 +99,9 @@ def test_pictures_of_another_size_or_depth_are_left_out_by_name() -> None:
         InputFile("wide.tif", tiff(head(1, 64, 80)[..., 0])),
         InputFile("c.tif", tiff(head(1))),
     ]
-    intake = open_inputs(files)
-    assert len(intake.series[0].pixels) == 2
-    assert intake.refused == (
+    upload = open_inputs(files)
+    assert len(upload.series[0].pixels) == 2
+    assert upload.refused == (
         "wide.tif was not used: it is 80 x 64 px, 1 channels of uint8; the others are 64 x 64 px, "
         "1 channels of uint8.",
         "c.tif was not used: it is 64 x 64 px, 3 channels of uint8; the others are 64 x 64 px, "
@@ -111,8 +111,8 @@ def test_pictures_of_another_size_or_depth_are_left_out_by_name() -> None:
 
 def test_files_of_another_kind_than_most_are_left_out_by_name() -> None:
     files = [InputFile(f"a_{n}.tif", tiff(grey(n))) for n in (1, 2)]
-    intake = open_inputs([*files, InputFile("t1.nii", nifti(voxels()))])
-    assert intake.refused == (
+    upload = open_inputs([*files, InputFile("t1.nii", nifti(voxels()))])
+    assert upload.refused == (
         "t1.nii was not used: the other files are images; give one kind at a time.",
     )
 
@@ -148,11 +148,11 @@ def test_of_several_bad_files_the_first_is_named_and_the_others_counted() -> Non
 
 
 def test_a_missing_sequence_is_filled_with_flair_and_said() -> None:
-    intake = open_inputs([InputFile("x.tif", tiff(head(1)))])
-    volume = assemble(intake, {FLAIR: 1, POST_CONTRAST: 2})
+    upload = open_inputs([InputFile("x.tif", tiff(head(1)))])
+    volume = assemble(upload, {FLAIR: 1, POST_CONTRAST: 2})
     assert np.array_equal(volume.pixels[0], head(1)[..., [1, 1, 2]])
     assert volume.notes == ("pre-contrast missing, filled with FLAIR, as in the training data",)
-    only_post = assemble(intake, {POST_CONTRAST: 2})
+    only_post = assemble(upload, {POST_CONTRAST: 2})
     assert np.array_equal(only_post.pixels[0], head(1)[..., [2, 2, 2]])
     assert "never shown a case without FLAIR" in only_post.notes[0]
 
@@ -167,9 +167,9 @@ def test_a_missing_sequence_is_filled_with_flair_and_said() -> None:
     ],
 )
 def test_an_assignment_that_cannot_be_is_refused(assignment: dict, told: str) -> None:
-    intake = open_inputs([InputFile("x.tif", tiff(head(1)))])
+    upload = open_inputs([InputFile("x.tif", tiff(head(1)))])
     with pytest.raises(DecodeError, match=told):
-        assemble(intake, assignment)
+        assemble(upload, assignment)
 
 
 @pytest.mark.parametrize(
