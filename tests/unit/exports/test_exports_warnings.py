@@ -2,16 +2,13 @@
 
 import gzip
 import io
-import json
-import shutil
-import subprocess
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CHECKOUT, FIRST, head
+from conftest import FIRST, head
 from PIL import Image
 from support.exported import text_of
 
@@ -105,24 +102,3 @@ def test_a_case_says_in_its_files_that_slices_are_left_out(tiny_cohort):
     record = record_of_case(Cohort.open(tiny_cohort).case(FIRST))
     about = case_files(record)[f"{FIRST}_about.txt"].decode()
     assert about.startswith(f"Warning: 1 of 3 slices of {FIRST} could not be used")
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-def test_what_the_viewer_saves_begins_with_the_warnings(tmp_path):
-    viewer = CHECKOUT / "dashboard" / "static" / "viewer"
-    script = tmp_path / "saves.mjs"
-    script.write_text(
-        f"""
-        import {{ wrapped }} from "{viewer / "picture.js"}";
-        import {{ csvOf }} from "{viewer / "table.js"}";
-        const header = {{ warnings: ["It is\\nodd."], research_use: "Research." }};
-        const data = {{ name: "upload", sliceNumbers: [], header }};
-        const csv = csvOf({{ data, lengthUnit: "px", regions: [] }}, {{}});
-        const lines = wrapped("one two three four", (text) => text.length, 9);
-        console.log(JSON.stringify({{ csv, lines }}));
-        """
-    )
-    ran = subprocess.run(["node", script], capture_output=True, text=True, check=True)
-    told = json.loads(ran.stdout)
-    assert told["csv"].splitlines()[:2] == ["# Warning: It is odd.", "# Research."]
-    assert told["lines"] == ["one two", "three", "four"]

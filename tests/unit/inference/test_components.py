@@ -1,13 +1,11 @@
 """Small components are removed from the mask, never from the probability, at every threshold alike."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REQUIRE_ALL
+from support.node import node
 
 from brainseg.exports.payload import STEPS, in_steps
 from brainseg.inference.components import (
@@ -19,7 +17,7 @@ from brainseg.inference.components import (
 from brainseg.inference.prediction import Prediction
 from brainseg.models import NEW, Standing
 
-JUDGE = Path(__file__).with_name("split_components.mjs")
+SPLITS = Path(__file__).with_name("split_components.mjs")
 
 
 @pytest.fixture
@@ -129,10 +127,6 @@ def cases() -> list[tuple[np.ndarray, float]]:
 
 
 def test_the_browser_removes_the_same_components_at_every_threshold(tmp_path):
-    node = shutil.which("node")
-    if node is None:
-        assert not REQUIRE_ALL, "node is needed to run the viewer's rule"
-        pytest.skip("node is not installed")
     asked, expected = [], []
     for probability, fraction in cases():
         steps = in_steps(probability)
@@ -155,5 +149,4 @@ def test_the_browser_removes_the_same_components_at_every_threshold(tmp_path):
     ]
     file = tmp_path / "asked.json"
     file.write_text(json.dumps(content))
-    answer = subprocess.run([node, JUDGE, file], capture_output=True, text=True, check=True)
-    assert json.loads(answer.stdout) == expected
+    assert json.loads(node(SPLITS, file).stdout) == expected

@@ -1,0 +1,54 @@
+// A case of one slice of 3 x 6 pixels, as the viewer opens it: one large component, one of two pixels.
+
+import { CaseData } from "../../dashboard/static/viewer/payload.js";
+
+export const COLOURS = {
+  mask: "#111111",
+  prediction: "#222222",
+  other: "#333333",
+  both: "#444444",
+  removed: "#555555",
+};
+
+const NINES = [9, 9, 9, 0, 0, 0, 9, 9, 9, 0, 0, 9, 0, 0, 0, 0, 0, 9];
+
+/** Returns a CaseData; `header` replaces parts of its header, `compared` adds a second prediction. */
+export function smallCase({ compared = false, header = {} } = {}) {
+  const probability = Uint8Array.from(NINES, (n) => 20 * n);
+  const arrays = { FLAIR: new Uint8Array(18), mask: new Uint8Array(18), probability, spread: new Uint8Array(18) };
+  if (compared) arrays.other = probability;
+  return new CaseData(
+    {
+      case: "A",
+      shape: [1, 3, 6],
+      slice_numbers: [1],
+      mask_there: [true],
+      sequences: ["FLAIR"],
+      copies: {},
+      steps: 200,
+      min_component_fraction: 0.5,
+      other: compared ? { min_component_fraction: 0 } : null,
+      colours: COLOURS,
+      warnings: [],
+      notes: [],
+      research_use: "Research.",
+      spacing_mm: null,
+      ...header,
+    },
+    arrays,
+  );
+}
+
+/** Returns how the layers of a case are drawn, with changes. */
+export function overlays({ mask = "contour", prediction = "contour", ...layers } = {}) {
+  return {
+    mask: { style: mask, colour: COLOURS.mask },
+    prediction: { style: prediction, colour: COLOURS.prediction },
+    agreement: false,
+    spread: false,
+    removed: true,
+    step: 100,
+    otherStep: 100,
+    ...layers,
+  };
+}
