@@ -25,7 +25,7 @@ Verb = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; bad input is one sentence, never a traceback."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
         return options.verb(options)
     except BrainsegError as error:
@@ -246,7 +246,8 @@ def dashboard(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, one subparser per verb."""
     parser = argparse.ArgumentParser(prog="brainseg", description=f"{__doc__}\n{RESEARCH_USE}")
     parser.add_argument("--version", action="version", version=f"brainseg {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")

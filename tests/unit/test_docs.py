@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from brainseg.__main__ import _parser
+from brainseg.__main__ import build_parser
 from brainseg.training import TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ def page(name: str) -> str:
 
 
 def test_every_verb_has_an_example():
-    verbs = next(action for action in _parser()._actions if action.choices)
+    verbs = next(action for action in build_parser()._actions if action.choices)
     missing = [
         verb for verb in verbs.choices if f"`brainseg {verb} " not in page("command-line.md")
     ]

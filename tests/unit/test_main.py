@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from conftest import FIRST
 
-from brainseg.__main__ import main
+from brainseg.__main__ import build_parser, main
 
 
 @pytest.fixture
@@ -228,23 +228,20 @@ def test_bad_use_is_one_sentence_and_exit_2(run, words, sentence, monkeypatch):
     assert "Traceback" not in told
 
 
-def test_each_verb_explains_itself_and_says_what_it_is_not(capsys):
-    for verb in [
-        "index",
-        "check",
-        "sample",
-        "download",
-        "train",
-        "evaluate",
-        "predict",
-        "reviews",
-        "export",
-        "dashboard",
-    ]:
-        with pytest.raises(SystemExit) as left:
-            main([verb, "--help"])
-        assert left.value.code == 0
-        assert "Not a medical device" in " ".join(capsys.readouterr().out.split())
+VERBS = next(action for action in build_parser()._actions if action.choices).choices
+"""The verbs of the command line, each with its own parser."""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_explains_itself_and_says_what_it_is_not(verb, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([verb, "--help"])
+    assert left.value.code == 0
+    assert "Not a medical device" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_verbs_of_a_cohorts_life_are_there():
+    assert {"sample", "index", "check", "train", "evaluate", "predict", "dashboard"} <= set(VERBS)
 
 
 def test_an_unknown_verb_exits_2_without_a_traceback():
