@@ -59,7 +59,7 @@ def main() -> None:
 
         def predict() -> None:
             for case in cases:
-                predict_timed(case.volume(), model, model.standing(case)).mask(model.threshold)
+                predict_timed(case.volume(), model, model.exposure(case)).mask(model.threshold)
 
         predict()  # the network's first batch of each size is slow
         turns = [

@@ -124,7 +124,7 @@ def seconds_of_page(folder: Path, epochs: int, chromium: object) -> tuple[float,
     """Return the seconds to see a run: in a fresh browser and server, in used ones; and the run."""
     os.environ["BRAINSEG_HOME"] = str(folder)
     cohort = Cohort.open(write_sample(folder / "sample"))
-    run = write_run(cohort.home / "runs", cohort.root, epochs)
+    run = write_run(cohort.state_dir / "runs", cohort.root, epochs)
     app = CHECKOUT / "dashboard" / "app.py"
     environment = os.environ | {"BRAINSEG_DATA": str(cohort.root)}
     first, again = [], []

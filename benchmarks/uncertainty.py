@@ -30,15 +30,15 @@ def main() -> None:
     options = parser.parse_args()
     cohort, model = Cohort.open(options.data), open_model(options.model)
     chosen = [
-        name for name in cohort.cases if model.standing(cohort.case(name)).relation == HELD_OUT
+        name for name in cohort.cases if model.exposure(cohort.case(name)).relation == HELD_OUT
     ]
     rows, counted = [], np.zeros((2, 2), np.int64)
     for name in chosen[: options.most]:
         case = cohort.case(name)
-        volume, (masks, there), standing = case.volume(), case.masks(), model.standing(case)
-        looked = predict_timed(volume, model, standing, FULL)
-        threshold = model.threshold_for(standing.folds)
-        scored = predict_timed(volume, model, standing, STANDARD)
+        volume, (masks, there), exposure = case.volume(), case.masks(), model.exposure(case)
+        looked = predict_timed(volume, model, exposure, FULL)
+        threshold = model.threshold_for(exposure.folds)
+        scored = predict_timed(volume, model, exposure, STANDARD)
         agreement = agreement_of(looked, threshold)
         predicted = looked.mask(threshold)
         wrong = predicted != masks
@@ -53,7 +53,7 @@ def main() -> None:
                 "agreement": agreement.share,
                 "dice": dice(masks[there], predicted[there]),
                 "dice_as_scored": dice(masks[there], scored.mask(threshold)[there]),
-                "members": looked.members,
+                "members": looked.ensemble_size,
             }
         )
     known = [(row["agreement"], row["dice"]) for row in rows if row["agreement"] is not None]

@@ -17,7 +17,7 @@ from pathlib import Path
 from brainseg import RESEARCH_USE, __version__
 from brainseg.bundled import BUNDLED
 from brainseg.errors import BrainsegError, CohortError
-from brainseg.storage import home
+from brainseg.storage import state_dir
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -127,7 +127,7 @@ def evaluate(options: argparse.Namespace) -> int:
         result = evaluation.evaluate(cohort, model, options.allow_seen, progress)
     evaluation.keep(result, cohort)
     counted = result.unseen() or result
-    groups = evaluation.by_group(counted, evaluation.traits(counted, cohort))
+    groups = evaluation.by_group(counted, evaluation.subgroups(counted, cohort))
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
     if options.split_by_slice:
         with _progress("batch") as progress:
@@ -154,7 +154,7 @@ def predict(options: argparse.Namespace) -> int:
     model = open_model(options.model)
     kinds = tuple(filter(None, options.formats.split(",")))
     sequences = parse_sequences(options.sequences)
-    wanted = Wanted(options.effort, options.threshold, kinds, options.keep_identity, sequences)
+    wanted = Wanted(options.mode, options.threshold, kinds, options.keep_identity, sequences)
     refuse_inside(options.out, options.input)
     with _progress("slice") as indexing:
         inputs = find_inputs(options.input, indexing)
@@ -237,7 +237,7 @@ def dashboard(options: argparse.Namespace) -> int:
     app = BUNDLED / "dashboard" / "app.py"
     named = options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()
     os.environ["BRAINSEG_DATA"] = str(Path(named).expanduser().resolve())
-    os.environ["BRAINSEG_HOME"] = str(home().resolve())
+    os.environ["BRAINSEG_HOME"] = str(state_dir().resolve())
     # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
     # In this process, so that whoever ends it leaves no server behind.
@@ -268,12 +268,10 @@ def build_parser() -> argparse.ArgumentParser:
         one.add_argument("--model", help="a name in models/ (or BRAINSEG_MODEL)")
 
     def add_prediction_options(one: argparse.ArgumentParser) -> None:
-        effort = one.add_mutually_exclusive_group()
+        mode = one.add_mutually_exclusive_group()
         for name, what in (("fast", "one fold looks once"), ("full", "mirror images, too")):
-            effort.add_argument(
-                f"--{name}", dest="effort", action="store_const", const=name, help=what
-            )
-        one.set_defaults(effort="standard")
+            mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=what)
+        one.set_defaults(mode="standard")
         one.add_argument("--threshold", type=float, help="0 to 1; the model's own without")
         one.add_argument("--engine", help="what runs the network (or BRAINSEG_ENGINE)")
         one.add_argument(
@@ -365,7 +363,7 @@ def _sample_cohort() -> Path:
     """Return the sample cohort in the user's folder, written the first time."""
     from brainseg.sample import write_sample
 
-    dest = home() / "sample"
+    dest = state_dir() / "sample"
     if not (dest / "data.csv").exists():  # written last
         print(f"brainseg: writing the synthetic sample cohort to {dest}", file=sys.stderr)
         with _progress("case") as progress:

@@ -93,8 +93,8 @@ def predict(source: "Case | Volume", model: "Model") -> "Prediction":
     from brainseg.inference.prediction import predict_timed
 
     if isinstance(source, Case):
-        return predict_timed(source.volume(), model, model.standing(source))
-    return predict_timed(source, model, model.standing(None, source))
+        return predict_timed(source.volume(), model, model.exposure(source))
+    return predict_timed(source, model, model.exposure(None, source))
 
 
 def evaluate(
@@ -136,5 +136,5 @@ def train(data: Path | str, runs: Path | str | None = None, **settings: object) 
     from brainseg.training import train as run_training
 
     config = TrainingConfig.from_settings({**settings, "data": str(data)})
-    folder = open_cohort(data).home / "runs" if runs is None else Path(runs)
+    folder = open_cohort(data).state_dir / "runs" if runs is None else Path(runs)
     return run_training(new_run(config, folder))

@@ -36,7 +36,7 @@ from brainseg.io import (
     ruling_grid,
 )
 from brainseg.io.sequence_choice import Choice, ask, choices, choose
-from brainseg.models import Model, Standing
+from brainseg.models import CaseExposure, Model
 from brainseg.volume import FLAIR
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class Opened:
     left_out: str | None = None
     sequences: Mapping[str, str] = field(default_factory=dict)
 
-    def standing(self, model: Model) -> Standing:
+    def exposure(self, model: Model) -> CaseExposure:
         """Return what a model knows of the patient."""
-        return model.standing(self.case, self.record.volume)
+        return model.exposure(self.case, self.record.volume)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from brainseg.exports import refuse_inside
 from brainseg.exports.prediction import CSV, DICOM_SEG, KINDS, MASKS, NIFTI, prediction_files
 from brainseg.exports.tables import components_removed
 from brainseg.inference.cautions import with_cautions
-from brainseg.inference.prediction import EFFORTS, STANDARD, predict_timed, warm_up
+from brainseg.inference.prediction import MODES, STANDARD, predict_timed, warm_up
 from brainseg.inference.record import with_prediction
 from brainseg.inference.uncertainty import agreement_of, said_of
 from brainseg.models import Model
@@ -44,7 +44,7 @@ class Wanted:
     """How inputs are predicted, and what is written of each.
 
     Attributes:
-        effort: a key of :data:`brainseg.inference.prediction.EFFORTS`.
+        mode: a key of :data:`brainseg.inference.prediction.MODES`.
         threshold: 0..1; without one, the model's own for the folds that predict.
         kinds: of :data:`brainseg.exports.prediction.KINDS`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
@@ -55,15 +55,15 @@ class Wanted:
         ModelError: one of them is none.
     """
 
-    effort: str = STANDARD
+    mode: str = STANDARD
     threshold: float | None = None
     kinds: tuple[str, ...] = USUAL_KINDS
     keep_identity: bool = False
     sequences: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.effort not in EFFORTS:
-            raise ModelError(f"unknown effort “{self.effort}”: choose one of {', '.join(EFFORTS)}.")
+        if self.mode not in MODES:
+            raise ModelError(f"unknown mode “{self.mode}”: choose one of {', '.join(MODES)}.")
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ModelError(f"the threshold is {self.threshold}; expected between 0 and 1.")
         unknown = [kind for kind in self.kinds if kind not in KINDS]
@@ -170,7 +170,7 @@ def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool 
     except BrainsegError as error:
         return result | {"error": str(error)}
     # Outside, for a model that cannot be opened ends the whole: it is the same for all that follow.
-    warm_up(model, opened.standing(model).folds)
+    warm_up(model, opened.exposure(model).folds)
     try:
         files, found = _predicted(opened, model, wanted)
         _write(folder, files)
@@ -197,9 +197,9 @@ def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
 
 def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, bytes], dict]:
     """Return the files of an input by name, and what is told of it."""
-    standing = opened.standing(model)
-    record = with_cautions(opened.record, model, standing)
-    prediction = predict_timed(record.volume, model, standing, wanted.effort)
+    exposure = opened.exposure(model)
+    record = with_cautions(opened.record, model, exposure)
+    prediction = predict_timed(record.volume, model, exposure, wanted.mode)
     record = with_prediction(record, model, prediction, wanted.threshold)
     predicted = record.predicted
     files = prediction_files(record, opened.source, wanted.kinds, wanted.keep_identity)
@@ -210,11 +210,11 @@ def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, 
     found = {
         "slices": len(record.volume),
         "area_px": measures["volume_vx"],
-        "fold": prediction.standing.fold,
-        "folds": list(prediction.standing.folds),
-        "relation": prediction.standing.relation,
+        "fold": prediction.exposure.fold,
+        "folds": list(prediction.exposure.folds),
+        "relation": prediction.exposure.relation,
         "threshold": predicted.threshold,
-        "members": prediction.members,
+        "members": prediction.ensemble_size,
         "min_component_fraction": predicted.min_component_fraction,
         "components_removed": components_removed(predicted, record.slice_numbers),
         "engine": prediction.engine,
@@ -249,7 +249,7 @@ def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
         "input": str(one.path),
         "case": one.name,
         "model": model.name,
-        "effort": wanted.effort,
+        "effort": wanted.mode,
         **dict.fromkeys(missing),
         "uncertainty": [],
         "sequences": {},

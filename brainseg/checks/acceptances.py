@@ -23,7 +23,7 @@ import pandas as pd
 from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from brainseg.storage import home
+from brainseg.storage import state_dir
 
 LONGEST_REASON = 500
 
@@ -48,7 +48,7 @@ class Acceptance:
 
 def open_acceptances(cohort: Cohort) -> "Acceptances":
     """Return what is accepted of a cohort's findings; nothing is written before the first one."""
-    return Acceptances(home() / "acceptances.jsonl", cohort.slices, cohort.identity)
+    return Acceptances(state_dir() / "acceptances.jsonl", cohort.slices, cohort.identity)
 
 
 def as_reason(text: str) -> str:

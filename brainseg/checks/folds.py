@@ -62,7 +62,7 @@ def check_fold_leak(evidence: Evidence) -> list[Finding]:
 
 def stamp_of_folds(cohort: Cohort) -> tuple:
     """Return what changes when a model or a training run comes, goes or changes its folds."""
-    files = [*MODELS.glob("*/manifest.json"), *(cohort.home / "runs").glob("*/folds.json")]
+    files = [*MODELS.glob("*/manifest.json"), *(cohort.state_dir / "runs").glob("*/folds.json")]
     times = []
     for path in sorted(files):
         with suppress(OSError):  # it went between the two looks
@@ -108,7 +108,7 @@ def _folds(evidence: Evidence) -> tuple[list[_Fold], list[str]]:
         for record in model.folds:
             parts = {part: asdict(record)[part] for part in PARTS}
             folds.append(_Fold(f"fold {record.number} of model {model.name}", model.name, parts))
-    for run in list_runs(evidence.cohort.home / "runs"):
+    for run in list_runs(evidence.cohort.state_dir / "runs"):
         try:
             fold = run.fold()
         except BrainsegError as error:

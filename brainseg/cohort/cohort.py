@@ -25,7 +25,7 @@ from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io import decode, to_three_channels
 from brainseg.io.masks import mask_as_bool, plain_mask
 from brainseg.notebook import Shown
-from brainseg.storage import cohort_home, home, write_atomically
+from brainseg.storage import cohort_dir, state_dir, write_atomically
 from brainseg.volume import Volume
 
 _CHANGED = "{} has changed since the cohort was indexed: reload to index the folder again."
@@ -253,9 +253,9 @@ class Cohort(Shown):
         return set(self.patients.loc[self.patients["synthetic"] == 1, "patient_id"])
 
     @property
-    def home(self) -> Path:
+    def state_dir(self) -> Path:
         """Return the folder that keeps the user's state of this cohort, outside the dataset."""
-        return cohort_home(self.identity)
+        return cohort_dir(self.identity)
 
     def case(self, name: str) -> Case:
         """Return one case.
@@ -276,15 +276,17 @@ def _index_of(
     root: Path, found: FileList, progress: Progress | None
 ) -> tuple[pd.DataFrame, str, list[str]]:
     """Return the index of a folder, its identity, and a note where the index could not be kept."""
-    pointer = home() / "roots" / hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()
+    pointer = (
+        state_dir() / "roots" / hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()
+    )
     known = _read_pointer(pointer)
-    previous = read_index(cohort_home(known) / "index.parquet") if known else None
+    previous = read_index(cohort_dir(known) / "index.parquet") if known else None
     slices = build_index(root, found.files, previous, progress)
     if previous is not None and slices.equals(previous):
         return slices, known, []
     identity = identity_of(slices)
     try:
-        write_atomically(cohort_home(identity) / "index.parquet", index_as_bytes(slices))
+        write_atomically(cohort_dir(identity) / "index.parquet", index_as_bytes(slices))
         write_atomically(pointer, identity.encode())
     except BrainsegError as error:
         return slices, identity, [f"The index was not kept, so each start reads all files: {error}"]

@@ -7,7 +7,7 @@ compared without it.
 from brainseg.evaluation.calibration import Calibration, calibration
 from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions, dice_at_thresholds
-from brainseg.evaluation.groups import TRAITS, by_group, traits
+from brainseg.evaluation.groups import SUBGROUPS, by_group, subgroups
 from brainseg.evaluation.leakage import (
     Leakage,
     keep_leakage,
@@ -40,7 +40,7 @@ __all__ = [
     "LEARNED_FROM",
     "SCORE_COLUMNS",
     "SLICE_COLUMNS",
-    "TRAITS",
+    "SUBGROUPS",
     "Calibration",
     "CaseScore",
     "Comparison",
@@ -67,7 +67,7 @@ __all__ = [
     "relations",
     "scorable",
     "score_case",
+    "subgroups",
     "summary",
-    "traits",
     "worst",
 ]

@@ -10,7 +10,7 @@ from brainseg.metrics import FEWEST_CASES, bootstrap_interval
 from brainseg.statistics import UNKNOWN, flair_copies
 
 INSTITUTION, SIZE, SEQUENCES, GRADE = "institution", "tumour size", "sequences", "grade"
-TRAITS = (INSTITUTION, SIZE, SEQUENCES, GRADE)
+SUBGROUPS = (INSTITUTION, SIZE, SEQUENCES, GRADE)
 """What cases are grouped by. There is no grade where ``data.csv`` has no column of one."""
 
 ALL_SEQUENCES = "all three"
@@ -19,11 +19,11 @@ SIZES = (NO_TUMOUR, "small", "medium", "large")
 MISSING = "missing"
 
 
-def traits(evaluation: Evaluation, cohort: Cohort) -> pd.DataFrame:
+def subgroups(evaluation: Evaluation, cohort: Cohort) -> pd.DataFrame:
     """Return what each scored case is grouped by, a row a case in the order of the scores.
 
     Returns:
-        ``case`` and a column (str) for each of :data:`TRAITS` that is known of the cohort. A size is
+        ``case`` and a column (str) for each of :data:`SUBGROUPS` that is known of the cohort. A size is
         a third of the scored cases by tumour volume, named with its limits in voxels; a sequence
         that is a copy of FLAIR is missing; a grade is a code, or its label where a code book has it.
     """
@@ -45,7 +45,7 @@ def by_group(evaluation: Evaluation, known: pd.DataFrame, metric: str = "dice") 
 
     Args:
         evaluation: the scores.
-        known: of :func:`traits`, for the same cases in the same order.
+        known: of :func:`subgroups`, for the same cases in the same order.
         metric: a column of the scores that a mean can be taken of.
 
     Returns:
@@ -54,7 +54,7 @@ def by_group(evaluation: Evaluation, known: pd.DataFrame, metric: str = "dice") 
     """
     values = evaluation.scores[metric]
     rows = []
-    for trait in (name for name in TRAITS if name in known):
+    for trait in (name for name in SUBGROUPS if name in known):
         for group in _in_order(known[trait]):
             of_group = ((known[trait] == group) & values.notna()).to_numpy()
             if of_group.any():

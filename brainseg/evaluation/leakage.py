@@ -221,7 +221,7 @@ def keep_leakage(leakage: Leakage, path: Path) -> None:
 
 def leakage_path(cohort: Cohort, model: Model) -> Path:
     """Return where a measurement on a cohort is kept, in the user's folder of it."""
-    return cohort.home / "scores" / f"{model.digest[:16]}-leakage.json"
+    return cohort.state_dir / "scores" / f"{model.digest[:16]}-leakage.json"
 
 
 def kept_leakage(path: Path, model: Model, recipe: Recipe | None = None) -> Leakage | None:
@@ -352,7 +352,7 @@ def _chosen(cohort: Cohort, model: Model, seed: int) -> tuple[int, list[Case]]:
     """Return a fold of a model, and cases that it never saw."""
     unseen, _ = scorable(cohort, model)
     by_fold = {
-        record.number: [case for case in unseen if record.number in model.standing(case).folds]
+        record.number: [case for case in unseen if record.number in model.exposure(case).folds]
         for record in model.folds
     }
     fold = max(by_fold, key=lambda number: len(by_fold[number]))

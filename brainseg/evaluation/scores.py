@@ -178,7 +178,7 @@ def relations(evaluation: Evaluation, cohort: Cohort, model: Model) -> list[str]
         :data:`~brainseg.models.NEW`.
     """
     return [
-        SEEN if seen else model.standing(cohort.case(name)).relation
+        SEEN if seen else model.exposure(cohort.case(name)).relation
         for name, seen in zip(evaluation.scores["case"], evaluation.scores["seen"], strict=True)
     ]
 

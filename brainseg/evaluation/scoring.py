@@ -20,7 +20,7 @@ from brainseg.metrics import (
     probability_histogram,
     surface_distances,
 )
-from brainseg.models import Model, Standing
+from brainseg.models import CaseExposure, Model
 from brainseg.volume import Volume
 
 LEARNED_FROM = "the model learned from this patient, so the score would say nothing of new ones"
@@ -106,12 +106,12 @@ def scorable(
 
 def score_case(case: Case, model: Model) -> CaseScore:
     """Return the score of one case, over the slices that have a usable mask."""
-    standing = model.standing(case)
+    exposure = model.exposure(case)
     volume = case.volume()
-    predicted = predict_timed(volume, model, standing)
-    seen = standing.seen or _knows_the_patient(case, model, standing)
-    facts = {"fold": standing.fold, "seen": seen, "seconds": predicted.seconds}
-    threshold = model.threshold_for(predicted.standing.folds)
+    predicted = predict_timed(volume, model, exposure)
+    seen = exposure.seen or _knows_the_patient(case, model, exposure)
+    facts = {"fold": exposure.fold, "seen": seen, "seconds": predicted.seconds}
+    threshold = model.threshold_for(predicted.exposure.folds)
     return score_probability(case, volume, predicted.probability, predicted.mask(threshold), facts)
 
 
@@ -208,15 +208,15 @@ def _refusal(case: Case, model: Model, allow_seen: bool) -> str | None:
         return "it has no usable mask"
     if allow_seen:
         return None
-    standing = model.standing(case)
-    if standing.seen:
+    exposure = model.exposure(case)
+    if exposure.seen:
         return LEARNED_FROM
-    return KNOWS_THE_PATIENT if _knows_the_patient(case, model, standing) else None
+    return KNOWS_THE_PATIENT if _knows_the_patient(case, model, exposure) else None
 
 
-def _knows_the_patient(case: Case, model: Model, standing: Standing) -> bool:
+def _knows_the_patient(case: Case, model: Model, exposure: CaseExposure) -> bool:
     """Return whether a fold that predicts a case learned from another case of its patient."""
-    folds = [model.fold(number) for number in standing.folds]
+    folds = [model.fold(number) for number in exposure.folds]
     return any(
         patient_of(name)[0] == case.patient_id
         for fold in folds

@@ -24,7 +24,7 @@ def keep(evaluation: Evaluation, cohort: Cohort) -> None:
         BrainsegError: the folder is not writable, or the disk is full.
     """
     content = {"version": VERSION, **as_content(evaluation)}
-    path = cohort.home / "scores" / f"{evaluation.digest[:16]}.json"
+    path = cohort.state_dir / "scores" / f"{evaluation.digest[:16]}.json"
     write_atomically(path, json.dumps(content).encode())
 
 
@@ -33,7 +33,7 @@ def kept(cohort: Cohort, model: Model) -> Evaluation | None:
 
     None, too, where the file is torn or of another version: the cases are then scored again.
     """
-    path = cohort.home / "scores" / f"{model.digest[:16]}.json"
+    path = cohort.state_dir / "scores" / f"{model.digest[:16]}.json"
     try:
         content = json.loads(path.read_text())
         if content["version"] != VERSION:

@@ -34,7 +34,7 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
             f"at least {predicted.threshold:g}"
             f"{', without the components removed' if predicted.split.components else ''}."
         )
-        lines.append(predicted.standing.in_words())
+        lines.append(predicted.exposure.in_words())
         lines += predicted.how_made
         lines += predicted.removed(record.slice_numbers)
         lines += predicted.how_sure(record.slice_numbers)

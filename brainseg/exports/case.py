@@ -99,9 +99,9 @@ def export_case(
     case = cohort.case(name)
     record = record_of_case(case)
     if model:
-        standing = model.standing(case)
-        record = with_cautions(record, model, standing)
-        record = with_prediction(record, model, predict_timed(record.volume, model, standing))
+        exposure = model.exposure(case)
+        record = with_cautions(record, model, exposure)
+        record = with_prediction(record, model, predict_timed(record.volume, model, exposure))
     files = case_files(record, open_reviews(cohort).of(name), date.today())
     return write_case(files, out, overwrite)
 

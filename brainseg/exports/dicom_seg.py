@@ -152,7 +152,7 @@ def _segment(predicted: Predicted, version: str, warnings: Sequence[str]) -> obj
         source="brainseg",
         parameters={
             "predicted by": fold_words(predicted.folds),
-            "mirror images": "yes" if predicted.mirrored else "no",
+            "mirror images": "yes" if predicted.flip_tta else "no",
             "threshold": f"{predicted.threshold:g}",
         },
     )

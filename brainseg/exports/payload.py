@@ -52,8 +52,8 @@ def case_payload(record: CaseRecord) -> bytes:
         arrays["mask"] = record.masks.astype(np.uint8)
     if predicted is not None:
         arrays["probability"] = in_steps(predicted.probability)
-        if predicted.spread is not None:
-            arrays["spread"] = in_steps(predicted.spread)
+        if predicted.std is not None:
+            arrays["spread"] = in_steps(predicted.std)
     if record.other is not None:
         arrays["other"] = in_steps(record.other.probability)
     blobs = {

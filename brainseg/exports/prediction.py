@@ -102,8 +102,8 @@ def predicted_nifti_files(
     """
     predicted, stem = record.predicted, file_stem(record.case)
     arrays = {"prediction": predicted.mask, "probability": predicted.probability}
-    if predicted.spread is not None:
-        arrays["uncertainty"] = predicted.spread
+    if predicted.std is not None:
+        arrays["uncertainty"] = predicted.std
     if predicted.split.components:
         arrays["components_removed"] = predicted.split.removed
 

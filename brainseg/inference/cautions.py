@@ -5,10 +5,10 @@ from dataclasses import replace
 from brainseg.inference.out_of_distribution import NO_HEAD, applies_to, kind_of, warnings_of
 from brainseg.inference.record import CaseRecord
 from brainseg.models import Model
-from brainseg.models.exposure import Standing
+from brainseg.models.exposure import CaseExposure
 
 
-def with_cautions(record: CaseRecord, model: Model, standing: Standing) -> CaseRecord:
+def with_cautions(record: CaseRecord, model: Model, exposure: CaseExposure) -> CaseRecord:
     """Return a record with the warnings of a prediction by a model, the worst first.
 
     Images that the model was trained or scored on are not compared with its training data: they are
@@ -19,11 +19,11 @@ def with_cautions(record: CaseRecord, model: Model, standing: Standing) -> CaseR
             :func:`brainseg.inference.record.record_of_upload` and
             :func:`brainseg.inference.record.record_of_case`.
         model: what is to predict.
-        standing: see :meth:`brainseg.models.Model.standing`.
+        exposure: see :meth:`brainseg.models.Model.exposure`.
     """
     warnings = record.warnings
-    if standing.seen:
-        warnings = (standing.in_words(), *warnings)
+    if exposure.seen:
+        warnings = (exposure.in_words(), *warnings)
     images = model.training_images
     if images is not None and images.holds_all_of(record.volume):
         return replace(record, warnings=warnings)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainseg.cohort import Case
 from brainseg.metrics import dice
-from brainseg.models import HELD_OUT, NEW, SEEN, UNKNOWN, Model, Standing
+from brainseg.models import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure, Model
 from brainseg.volume import Volume
 
 FAINT = 0.05
@@ -74,26 +74,26 @@ def difference_of(
     )
 
 
-def standing_of_fold(
+def exposure_of_fold(
     model: Model, fold: int, case: Case | None, volume: Volume | None = None
-) -> Standing:
+) -> CaseExposure:
     """Return what one fold of a model knows of a case, whether or not it is the one to ask.
 
     Args:
         model: see :func:`brainseg.models.open_model`.
         fold: its number.
         case: of a cohort; None for what a person brought.
-        volume: as for :meth:`brainseg.models.Model.standing`.
+        volume: as for :meth:`brainseg.models.Model.exposure`.
 
     Raises:
         ModelError: the model has no such fold.
     """
     record = model.fold(fold)
     if case is not None and case.name in record.held_out:
-        return Standing(HELD_OUT, (fold,))
+        return CaseExposure(HELD_OUT, (fold,))
     if case is not None and case.patient_id in record.patients:
-        return Standing(SEEN, (fold,))
-    met = model.standing(case, volume).trained_on_image
+        return CaseExposure(SEEN, (fold,))
+    met = model.exposure(case, volume).trained_on_image
     if met:
-        return Standing(SEEN if fold in met else HELD_OUT, (fold,), met)
-    return Standing(UNKNOWN if case is None else NEW, (fold,))
+        return CaseExposure(SEEN if fold in met else HELD_OUT, (fold,), met)
+    return CaseExposure(UNKNOWN if case is None else NEW, (fold,))

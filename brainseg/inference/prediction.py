@@ -12,7 +12,7 @@ from brainseg.cohort.index import Progress
 from brainseg.errors import ModelError
 from brainseg.inference.components import Split, remove_small_components
 from brainseg.metrics import dice
-from brainseg.models import NEW, Model, Standing
+from brainseg.models import NEW, CaseExposure, Model
 from brainseg.preprocessing import back_to_volume, prepared_parts
 from brainseg.volume import Volume
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FAST, STANDARD, FULL = "fast", "standard", "full"
 
-EFFORTS = {
+MODES = {
     FAST: "one fold, each slice once",
     STANDARD: "every fold that may, asked as the manifest says, which is how the model is scored",
     FULL: "every fold that may, each slice and its mirror image",
@@ -39,25 +39,25 @@ class Prediction:
 
     Attributes:
         probability: (n, h, w) float32, 0..1, on the volume's own grid: the mean of all looks.
-        spread: (n, h, w) float32, 0..0.5, the standard deviation of the looks; None where there was
+        std: (n, h, w) float32, 0..0.5, the standard deviation of the looks; None where there was
             one. It is taken on the network's grid and then brought to the volume's.
-        standing: what the model knew of the patient, and which folds predicted.
+        exposure: what the model knew of the patient, and which folds predicted.
         seconds: networks and preprocessing took, without opening the model.
         engine: what ran the networks, such as “TensorFlow float32”.
         device: on what.
-        members: passes that were averaged: networks, times two where each saw the mirror image, too.
+        ensemble_size: number of passes averaged: networks, times two with mirror images.
         min_component_fraction: the mask keeps no component below this fraction of the largest, 0..1;
             see :func:`brainseg.inference.components.remove_small_components`. The probability is
             never changed.
     """
 
     probability: np.ndarray
-    spread: np.ndarray | None
-    standing: Standing
+    std: np.ndarray | None
+    exposure: CaseExposure
     seconds: float
     engine: str
     device: str
-    members: int
+    ensemble_size: int
     min_component_fraction: float = 0.0
 
     def mask(self, threshold: float) -> np.ndarray:
@@ -73,16 +73,16 @@ class Prediction:
         return remove_small_components(self.probability >= threshold, self.min_component_fraction)
 
     @property
-    def mirrored(self) -> bool:
+    def flip_tta(self) -> bool:
         """Return whether each network looked at the mirror image, too."""
-        return self.members > len(self.standing.folds)
+        return self.ensemble_size > len(self.exposure.folds)
 
 
 def predict_timed(
     volume: Volume,
     model: Model,
-    standing: Standing,
-    effort: str = STANDARD,
+    exposure: CaseExposure,
+    mode: str = STANDARD,
     progress: Progress | None = None,
 ) -> Prediction:
     """Return the prediction of a volume by the folds that its standing names.
@@ -92,30 +92,30 @@ def predict_timed(
             over the case, so the same slice alone may come out differently. Any size: it is brought
             to the network's grid at its own proportions, and the answer back to the volume's own grid.
         model: see :func:`brainseg.models.open_model`.
-        standing: see :meth:`brainseg.models.Model.standing`.
-        effort: a key of :data:`EFFORTS`.
+        exposure: see :meth:`brainseg.models.Model.exposure`.
+        mode: a key of :data:`MODES`.
         progress: called with (slices done, slices); what it raises ends the prediction.
 
     Raises:
         ModelError: the model cannot be opened, or gave something that is no probability.
     """
-    if effort not in EFFORTS:
-        raise ModelError(f"unknown effort “{effort[:20]}”: choose one of {', '.join(EFFORTS)}.")
-    if effort == FAST:
-        standing = replace(standing, folds=standing.folds[:1])
-    networks = warm_up(model, standing.folds)
-    mirrored = effort == FULL or (effort == STANDARD and model.inference.mirrored)
+    if mode not in MODES:
+        raise ModelError(f"unknown mode “{mode[:20]}”: choose one of {', '.join(MODES)}.")
+    if mode == FAST:
+        exposure = replace(exposure, folds=exposure.folds[:1])
+    networks = warm_up(model, exposure.folds)
+    flip_tta = mode == FULL or (mode == STANDARD and model.inference.flip_tta)
     started = time.perf_counter()
-    mean, spread = _looked_at(volume, model, networks, mirrored, progress)
+    mean, std = _looked_at(volume, model, networks, flip_tta, progress)
     return Prediction(
         probability=back_to_volume(mean, volume),
-        spread=None if spread is None else back_to_volume(spread, volume),
-        standing=standing,
+        std=None if std is None else back_to_volume(std, volume),
+        exposure=exposure,
         seconds=time.perf_counter() - started,
         engine=networks[0].name,
         device=networks[0].device,
-        members=len(networks) * (2 if mirrored else 1),
-        min_component_fraction=model.inference.smallest_share,
+        ensemble_size=len(networks) * (2 if flip_tta else 1),
+        min_component_fraction=model.inference.min_component_fraction,
     )
 
 
@@ -128,7 +128,7 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
         volume: see :func:`predict_timed`.
         model: see :func:`brainseg.models.open_model`.
         folds: whose mean is taken; all of them without. For a case of a cohort they are
-            :attr:`brainseg.models.Standing.folds`.
+            :attr:`brainseg.models.CaseExposure.folds`.
 
     Returns:
         (n, h, w) float32, 0..1, on the volume's own grid.
@@ -138,7 +138,7 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
     """
     if folds is None:
         folds = tuple(record.number for record in model.folds)
-    return predict_timed(volume, model, Standing(NEW, folds)).probability
+    return predict_timed(volume, model, CaseExposure(NEW, folds)).probability
 
 
 def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> "list[Engine]":
@@ -158,14 +158,14 @@ def _looked_at(
     volume: Volume,
     model: Model,
     networks: Sequence[Callable[[np.ndarray], np.ndarray]],
-    mirrored: bool,
+    flip_tta: bool,
     progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return mean and spread of all looks on the network's grid, (n, size, size) float32 each."""
-    means, spreads, done = [], [], 0
+    means, stds, done = [], [], 0
     for inputs in prepared_parts(volume, model.preprocessing, SLICES_AT_ONCE):
         looks = [network(inputs) for network in networks]
-        if mirrored:
+        if flip_tta:
             turned = np.ascontiguousarray(inputs[:, :, ::-1])
             looks += [network(turned)[:, :, ::-1] for network in networks]
         mean = np.mean(looks, axis=0, dtype=np.float32)
@@ -176,11 +176,11 @@ def _looked_at(
             )
         means.append(mean)
         if len(looks) > 1:
-            spreads.append(np.std(looks, axis=0, dtype=np.float32))
+            stds.append(np.std(looks, axis=0, dtype=np.float32))
         done += len(inputs)
         if progress:
             progress(done, len(volume))
-    return np.concatenate(means), np.concatenate(spreads) if spreads else None
+    return np.concatenate(means), np.concatenate(stds) if stds else None
 
 
 def area_by_slice(

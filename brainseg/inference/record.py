@@ -17,7 +17,7 @@ from brainseg.inference.components import (
 from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
-from brainseg.models.exposure import Standing, fold_words
+from brainseg.models.exposure import CaseExposure, fold_words
 from brainseg.volume import FLAIR, Volume
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Predicted:
         threshold: a probability of at least this is tumour, 0..1.
         probability: (n, h, w) float32, 0..1, as the networks gave it.
         dice: of the whole case against the usable masks, 0..1; None without one.
-        prediction: how it was made, with its spread; None where that is not known any more.
+        prediction: how it was made, with its standard deviation; None if unknown.
         digest: of the model's manifest, which names the weights' files; None where not known.
     """
 
@@ -51,24 +51,27 @@ class Predicted:
     digest: str | None = None
 
     @property
-    def spread(self) -> np.ndarray | None:
+    def std(self) -> np.ndarray | None:
         """Return (n, h, w) float32, the standard deviation of the passes; None where there was one."""
-        return self.prediction.spread if self.prediction else None
+        return self.prediction.std if self.prediction else None
 
     @property
     def made_by(self) -> str:
         """Return what made it: “lgg-unet: the mean of folds 0 and 1, with mirror images”."""
-        return f"{self.model}: {fold_words(self.folds)}{', with mirror images' * self.mirrored}"
+        flipped = ", with mirror images" if self.flip_tta else ""
+        return f"{self.model}: {fold_words(self.folds)}{flipped}"
 
     @property
-    def mirrored(self) -> bool:
+    def flip_tta(self) -> bool:
         """Return whether each network looked at the mirror image, too."""
-        return self.prediction is not None and self.prediction.mirrored
+        return self.prediction is not None and self.prediction.flip_tta
 
     @property
-    def standing(self) -> Standing:
+    def exposure(self) -> CaseExposure:
         """Return whether the folds that predicted were trained on the patient."""
-        return self.prediction.standing if self.prediction else Standing(self.relation, self.folds)
+        return (
+            self.prediction.exposure if self.prediction else CaseExposure(self.relation, self.folds)
+        )
 
     @property
     def how_made(self) -> list[str]:
@@ -77,7 +80,7 @@ class Predicted:
             return []
         made = self.prediction
         passes = passes_in_words(made)
-        mean = passes if made.members == 1 else f"the mean of {passes}"
+        mean = passes if made.ensemble_size == 1 else f"the mean of {passes}"
         return [
             f"The probability is {mean}, computed by {made.engine} on {made.device} in "
             f"{made.seconds:.1f} s."
@@ -309,12 +312,12 @@ def predicted_by(
         there: (n,) bool, False where a slice has no mask that can be used.
         threshold: 0..1; without one, the model's own for the folds that predicted.
     """
-    standing = prediction.standing
-    at = model.threshold_for(standing.folds) if threshold is None else threshold
+    exposure = prediction.exposure
+    at = model.threshold_for(exposure.folds) if threshold is None else threshold
     return Predicted(
         model.name,
-        standing.relation,
-        standing.folds,
+        exposure.relation,
+        exposure.folds,
         at,
         prediction.probability,
         dice_of_case(prediction.mask(at), masks, there),

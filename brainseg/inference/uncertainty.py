@@ -33,14 +33,14 @@ class Agreement:
         possible_vx: voxels of the mask, and those that one standard deviation more would add.
         predicted_vx: voxels of the mask.
         doubtful_px: (n,) int64, by slice: possible and not agreed.
-        members: passes that were compared.
+        ensemble_size: passes that were compared.
     """
 
     agreed_vx: int
     possible_vx: int
     predicted_vx: int
     doubtful_px: np.ndarray
-    members: int
+    ensemble_size: int
 
     @property
     def share(self) -> float | None:
@@ -61,13 +61,13 @@ def certain_and_possible(
         Two (n, h, w) bool. Every voxel of the first is in the second, and in the predicted mask; neither
         holds a voxel of a removed component.
     """
-    if prediction.spread is None:
+    if prediction.std is None:
         return None
     split = prediction.split(threshold)
     # By slice: a whole case as float32 need not be in memory three times over.
-    planes = [*zip(prediction.probability, prediction.spread, strict=True)]
-    cautious = np.stack([mean - spread >= threshold for mean, spread in planes])
-    generous = np.stack([mean + spread >= threshold for mean, spread in planes])
+    planes = [*zip(prediction.probability, prediction.std, strict=True)]
+    cautious = np.stack([mean - std >= threshold for mean, std in planes])
+    generous = np.stack([mean + std >= threshold for mean, std in planes])
     generous = remove_small_components(generous, split.fraction).mask
     return split.mask & cautious, (generous | split.mask) & ~split.removed
 
@@ -88,7 +88,7 @@ def agreement_of(prediction: Prediction, threshold: float) -> Agreement | None:
         possible_vx=int(possible.sum()),
         predicted_vx=int(np.count_nonzero(prediction.mask(threshold))),
         doubtful_px=possible - agreed,
-        members=prediction.members,
+        ensemble_size=prediction.ensemble_size,
     )
 
 
@@ -161,13 +161,13 @@ def slices_in_words(numbers: Sequence[int]) -> str:
 
 def passes_in_words(prediction: Prediction) -> str:
     """Return what was averaged: “one pass”, “the two passes (original and mirrored)”, “4 passes (…)”."""
-    networks, both = len(prediction.standing.folds), "original and mirrored"
-    if prediction.members == 1:
+    networks, both = len(prediction.exposure.folds), "original and mirrored"
+    if prediction.ensemble_size == 1:
         return "one pass"
     if networks == 1:
         return f"the two passes ({both})"
-    details = f"{networks} folds, {both}" if prediction.mirrored else f"{networks} folds"
-    return f"{prediction.members} passes ({details})"
+    details = f"{networks} folds, {both}" if prediction.flip_tta else f"{networks} folds"
+    return f"{prediction.ensemble_size} passes ({details})"
 
 
 def _part_in_words(share: float) -> str:

@@ -1,6 +1,6 @@
 """The manifest: choose a model, know what it saw, and publish one. Nothing here imports Keras."""
 
-from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.manifest import (
     DEFAULT_MODEL,
     MODELS,
@@ -22,10 +22,10 @@ __all__ = [
     "NEW",
     "SEEN",
     "UNKNOWN",
+    "CaseExposure",
     "FoldRecord",
     "Inference",
     "Model",
-    "Standing",
     "list_models",
     "manifest_of",
     "model_of",

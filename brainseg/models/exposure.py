@@ -8,7 +8,7 @@ can tell, as of an image that a person brought."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class CaseExposure:
     """What a model knows of one case, and which of its folds therefore predict it.
 
     Attributes:

@@ -15,7 +15,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.cohort.discovery import patient_of
 from brainseg.cohort.splits import Fold
 from brainseg.errors import CohortError, ModelError
-from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.training_images import TrainingImages, read_training_images
 from brainseg.notebook import Shown
 from brainseg.preprocessing import Preprocessing
@@ -82,17 +82,27 @@ class FoldRecord:
 
 @dataclass(frozen=True)
 class Inference:
-    """How a model's networks are asked, beyond what each of them answers to a slice.
+    """How a model predicts, apart from its networks.
 
     Attributes:
-        mirrored: each slice is shown as it is and mirrored from left to right, and the mean is taken.
-        smallest_share: of several separate components those below this share of the largest are left
-            out, 0 (none) to 1 (all but the largest, as in Buda et al. 2019); see
-            :func:`brainseg.inference.components.remove_small_components`.
+        flip_tta: test-time augmentation: each slice is predicted as it is and mirrored left to right,
+            and the mean is taken. ``mirrored`` in the manifest.
+        min_component_fraction: components smaller than this fraction of the largest are removed, 0
+            (none) to 1 (all but the largest, as in Buda et al. 2019); ``smallest_share`` in the
+            manifest. See :func:`brainseg.inference.components.remove_small_components`.
     """
 
-    mirrored: bool = False
-    smallest_share: float = 0.0
+    flip_tta: bool = False
+    min_component_fraction: float = 0.0
+
+    @classmethod
+    def from_manifest(cls, mirrored: bool = False, smallest_share: float = 0.0) -> "Inference":
+        """Return it from the keys of a manifest's JSON."""
+        return cls(mirrored, smallest_share)
+
+    def as_manifest(self) -> dict[str, bool | float]:
+        """Return it with the keys of a manifest's JSON."""
+        return {"mirrored": self.flip_tta, "smallest_share": self.min_component_fraction}
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,11 +166,11 @@ class Model(Shown):
         numbers = ", ".join(str(record.number) for record in self.folds)
         raise ModelError(f"{self.name} has no fold {number}: choose one of {numbers}.")
 
-    def standing(self, case: Case | None, volume: Volume | None = None) -> Standing:
+    def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
         """Return what the model knows of a case of a cohort, or of a volume that a person brought.
 
         A patient is known by the case's name, else by the images: see
-        :attr:`Standing.trained_on_image`.
+        :attr:`CaseExposure.trained_on_image`.
 
         Args:
             case: None for what is of no cohort.
@@ -170,14 +180,14 @@ class Model(Shown):
         if case is not None:
             holding = [record.number for record in self.folds if case.name in record.held_out]
             if holding:
-                return Standing(HELD_OUT, tuple(holding))
+                return CaseExposure(HELD_OUT, tuple(holding))
             if case.patient_id in self._patients:
-                return Standing(SEEN, everything)
+                return CaseExposure(SEEN, everything)
         if patients := self._patients_in(case, volume):
             met = tuple(record.number for record in self.folds if patients & record.patients)
             others = tuple(number for number in everything if number not in met)
-            return Standing(HELD_OUT if others else SEEN, others or everything, met)
-        return Standing(UNKNOWN if case is None else NEW, everything)
+            return CaseExposure(HELD_OUT if others else SEEN, others or everything, met)
+        return CaseExposure(UNKNOWN if case is None else NEW, everything)
 
     def _patients_in(self, case: Case | None, volume: Volume | None) -> set[str]:
         """Return the patients of the manifest whose images a case or a volume holds."""
@@ -207,7 +217,7 @@ class Model(Shown):
     def first_unseen(self, cohort: Cohort) -> str | None:
         """Return the first case of a cohort that a fold never saw, or None where all were seen."""
         return next(
-            (name for name in cohort.cases if not self.standing(cohort.case(name)).seen), None
+            (name for name in cohort.cases if not self.exposure(cohort.case(name)).seen), None
         )
 
 
@@ -266,7 +276,7 @@ def model_of(manifest: bytes, folder: Path) -> Model:
             arguments=facts["arguments"],
             preprocessing=Preprocessing(**facts["input"]),
             folds=records,
-            inference=Inference(**facts.get("inference", {})),
+            inference=Inference.from_manifest(**facts.get("inference", {})),
             digest=_digest_of(facts),
             images=_images_of(facts),
         )
@@ -311,10 +321,10 @@ def _check(model: Model) -> None:
     """Refuse a manifest that breaks a rule the scores rest on."""
     if not model.folds:
         raise ModelError(f"{model.name} has no fold: train one and publish it there.")
-    mirrored, share = model.inference.mirrored, model.inference.smallest_share
-    if not isinstance(mirrored, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+    flip_tta, share = model.inference.flip_tta, model.inference.min_component_fraction
+    if not isinstance(flip_tta, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise ModelError(
-            f"the inference of {model.name} is mirrored={mirrored!r}, smallest_share={share!r}; "
+            f"the inference of {model.name} is mirrored={flip_tta!r}, smallest_share={share!r}; "
             "expected true or false, and 0 to 1: correct the manifest."
         )
     numbers = Counter(record.number for record in model.folds)
@@ -361,7 +371,7 @@ def manifest_of(
         "architecture": architecture,
         "arguments": arguments,
         "input": asdict(preprocessing),
-        "inference": asdict(inference),
+        "inference": inference.as_manifest(),
         "folds": [
             {name: value for name, value in asdict(record).items() if value is not None}
             for record in sorted(folds, key=lambda record: record.number)

@@ -20,7 +20,7 @@ from brainseg.monitoring.event_files import event_files, is_long
 from brainseg.monitoring.readers import Columns
 from brainseg.monitoring.snapshot import TENSORBOARD, Snapshot, new_version
 from brainseg.monitoring.warnings import warnings_of
-from brainseg.storage import home
+from brainseg.storage import state_dir
 
 READS_WITHIN_S = 180.0
 """After that a log is given up: its reader has met something it cannot get through."""
@@ -199,7 +199,7 @@ def kept_in(folder: Path, reads: str) -> Path:
         reads: its :func:`fingerprint`.
     """
     place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    return home() / "logs-read" / f"{place}-{reads}.json"
+    return state_dir() / "logs-read" / f"{place}-{reads}.json"
 
 
 def _forget_old(newest: Path) -> None:

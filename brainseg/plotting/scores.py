@@ -14,7 +14,7 @@ from brainseg.models import HELD_OUT, NEW, SEEN
 from brainseg.plotting.style import LEGEND_ON_TOP, MASK_RGB, QUIET, SERIES_COLOUR, clickable
 
 RELATION_COLOURS = {HELD_OUT: "#009e73", NEW: SERIES_COLOUR, SEEN: QUIET}
-"""Of what a model knows of a case; see :class:`brainseg.models.Standing`."""
+"""Of what a model knows of a case; see :class:`brainseg.models.CaseExposure`."""
 
 SECOND_COLOUR = "#e69f00"
 BETTER, WORSE = "#009e73", "#d55e00"

@@ -25,7 +25,7 @@ import pandas as pd
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
 from brainseg.reviews.table import ReviewedPrediction, Row, as_table
-from brainseg.storage import home
+from brainseg.storage import state_dir
 
 AGREE, NEEDS_EDIT, REJECT = "agree", "needs edit", "reject"
 
@@ -85,7 +85,7 @@ FROM prediction_review
 
 def open_reviews(cohort: Cohort) -> "Reviews":
     """Return the reviews of a cohort's cases; nothing is written before the first one is given."""
-    return Reviews(home() / "reviews.sqlite", cohort.slices)
+    return Reviews(state_dir() / "reviews.sqlite", cohort.slices)
 
 
 def as_reader(initials: str) -> str:

@@ -106,12 +106,12 @@ def keep(atlas: Atlas, cohort: Cohort) -> None:
     Raises:
         BrainsegError: the file cannot be written.
     """
-    keep_arrays(cohort.home / "atlas.npz", {"version": VERSION}, **vars(atlas))
+    keep_arrays(cohort.state_dir / "atlas.npz", {"version": VERSION}, **vars(atlas))
 
 
 def kept(cohort: Cohort) -> Atlas | None:
     """Return the atlas that was kept of a cohort, or None where there is none to use."""
-    found = read_arrays(cohort.home / "atlas.npz", {"version": VERSION})
+    found = read_arrays(cohort.state_dir / "atlas.npz", {"version": VERSION})
     return None if found is None else Atlas(**found[1])
 
 

@@ -269,4 +269,4 @@ def _about(model: Model | None) -> dict:
 def _path(cohort: Cohort, model: Model | None) -> Path:
     # A model may be named like the images' own description, so its file says that it is a model's.
     name = IMAGE if model is None else f"model-{re.sub(r'[^A-Za-z0-9_-]', '_', model.name)}"
-    return cohort.home / "features" / f"{name}.npz"
+    return cohort.state_dir / "features" / f"{name}.npz"

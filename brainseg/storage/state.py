@@ -10,19 +10,19 @@ import platformdirs
 from brainseg.errors import BrainsegError
 
 
-def home() -> Path:
+def state_dir() -> Path:
     """Return the folder of the user's state: ``BRAINSEG_HOME``, or the platform's data folder."""
     named = os.environ.get("BRAINSEG_HOME")
     return Path(named).expanduser() if named else platformdirs.user_data_path("brainseg")
 
 
-def cohort_home(identity: str) -> Path:
+def cohort_dir(identity: str) -> Path:
     """Return the folder that keeps what belongs to one cohort (index, runs, scores, reviews).
 
     Args:
         identity: the cohort's fingerprint, from its content; see :attr:`brainseg.Cohort.identity`.
     """
-    return home() / "cohorts" / identity
+    return state_dir() / "cohorts" / identity
 
 
 def write_atomically(path: Path, content: bytes) -> None:

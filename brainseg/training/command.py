@@ -80,7 +80,7 @@ def _config(options: Namespace, data: Callable[[], Path]) -> TrainingConfig:
 
 def _runs(options: Namespace, config: TrainingConfig) -> Path:
     """Return the folder that gets the runs."""
-    return options.runs or Cohort.open(config.data).home / "runs"
+    return options.runs or Cohort.open(config.data).state_dir / "runs"
 
 
 def _resumed(options: Namespace) -> Run:

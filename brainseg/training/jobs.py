@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from brainseg.errors import RunError
-from brainseg.storage import home, locking
+from brainseg.storage import locking, state_dir
 from brainseg.training import TrainingConfig, new_run, processes
 from brainseg.training.runs import ACTIVE, Run, refuse_finished
 from brainseg.training.session import lock_path
@@ -119,7 +119,7 @@ def _refuse_a_second() -> None:
 def _spawn(run: Run) -> Run:
     """Train a run in a process of its own, and return once it holds the lock and says so."""
     before = _last_sign(run)
-    environment = os.environ | {"BRAINSEG_HOME": str(home().resolve())}
+    environment = os.environ | {"BRAINSEG_HOME": str(state_dir().resolve())}
     detached = (
         {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         if os.name == "nt"

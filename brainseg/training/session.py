@@ -10,7 +10,7 @@ from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
 from brainseg.cohort.splits import Fold, make_folds
 from brainseg.errors import BrainsegError, RunError
-from brainseg.storage import home, locking
+from brainseg.storage import locking, state_dir
 from brainseg.training.config import TrainingConfig
 from brainseg.training.provenance import about
 from brainseg.training.runs import ACTIVE, Run, refuse_finished
@@ -89,7 +89,7 @@ def _only_one(run: Run) -> Iterator[None]:
 
 def lock_path() -> Path:
     """Return the file whose lock a training holds; its text is the run's folder."""
-    return home() / "training.lock"
+    return state_dir() / "training.lock"
 
 
 def _tell_beginning(run: Run, before: dict) -> None:

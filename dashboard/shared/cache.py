@@ -31,7 +31,7 @@ from brainseg.inference.cautions import with_cautions
 from brainseg.inference.prediction import Prediction, predict_timed
 from brainseg.inference.prediction import warm_up as warm_up_model
 from brainseg.inference.record import CaseRecord, record_of_case, with_prediction
-from brainseg.models import Model, Standing
+from brainseg.models import CaseExposure, Model
 from brainseg.monitoring.external_logs import Log, follow
 from brainseg.monitoring.readers import CsvFollower, RunFollower
 from brainseg.monitoring.tensorboard import EventsFollower
@@ -207,7 +207,7 @@ def last_change(root: str) -> float:
 
 def last_scored(cohort: Cohort) -> tuple[str, int]:
     """Return what changes when scores are kept: their folder, and when a file in it was replaced."""
-    folder = cohort.home / "scores"
+    folder = cohort.state_dir / "scores"
     try:
         return str(folder), folder.stat().st_mtime_ns
     except OSError:
@@ -225,19 +225,19 @@ def reload() -> None:
 )
 def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
     """Return a case's probability; the digest stands for the model's folds, weights and input."""
-    return predict_timed(volume(cohort, case), model, model.standing(cohort.case(case)))
+    return predict_timed(volume(cohort, case), model, model.exposure(cohort.case(case)))
 
 
 @st.cache_resource(
     max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
 )
 def predicting(
-    cohort: Cohort, case: str, model: Model, standing: Standing, effort: str
+    cohort: Cohort, case: str, model: Model, exposure: CaseExposure, mode: str
 ) -> Work[Prediction]:
     """Start to predict a case beside the page; see :func:`predict_timed`."""
     pixels = volume(cohort, case)
     return Work(
-        "predicting", lambda progress: predict_timed(pixels, model, standing, effort, progress)
+        "predicting", lambda progress: predict_timed(pixels, model, exposure, mode, progress)
     )
 
 
@@ -263,13 +263,13 @@ def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRe
     facts = cohort.case(case)
     if model is None:
         return record_of_case(facts, volume(cohort, case), masks(cohort, case))
-    record = cautioned_record(cohort, case, model, model.standing(facts))
+    record = cautioned_record(cohort, case, model, model.exposure(facts))
     return with_prediction(record, model, prediction(cohort, case, model))
 
 
-def cautioned_record(cohort: Cohort, case: str, model: Model, standing: Standing) -> CaseRecord:
+def cautioned_record(cohort: Cohort, case: str, model: Model, exposure: CaseExposure) -> CaseRecord:
     """Return a case with the warnings of a prediction; see :func:`with_cautions`."""
-    warnings, unsuitable = _cautions(cohort, case, model, standing)
+    warnings, unsuitable = _cautions(cohort, case, model, exposure)
     return replace(case_record(cohort, case), warnings=warnings, unsuitable=unsuitable)
 
 
@@ -277,9 +277,9 @@ def cautioned_record(cohort: Cohort, case: str, model: Model, standing: Standing
     max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
 )
 def _cautions(
-    cohort: Cohort, case: str, model: Model, standing: Standing
+    cohort: Cohort, case: str, model: Model, exposure: CaseExposure
 ) -> tuple[tuple[str, ...], bool]:
-    record = with_cautions(case_record(cohort, case), model, standing)
+    record = with_cautions(case_record(cohort, case), model, exposure)
     return record.warnings, record.unsuitable
 
 

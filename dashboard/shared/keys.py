@@ -45,7 +45,7 @@ OTHER = "other"
 METRIC = "metric"
 SOURCE = "source"
 THRESHOLD = "threshold"
-EFFORT = "effort"
+MODE = "effort"
 LEFT = "left"
 RIGHT = "right"
 

@@ -14,7 +14,7 @@ from brainseg.models import (
     list_models,
     open_model,
 )
-from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from dashboard.shared import keys, url_state, widgets
 
 RELATION_COLOURS = {HELD_OUT: "green", NEW: "blue", SEEN: "orange", UNKNOWN: "gray"}
@@ -85,19 +85,19 @@ def optional_picker() -> Model | None:
         widgets.refuse(error)
 
 
-def standing_badge(standing: Standing, side: str = "") -> None:
+def exposure_badge(exposure: CaseExposure, side: str = "") -> None:
     """Say whether the model was trained on the patient, which is what a Dice beside it is worth.
 
     Args:
-        standing: of the patient.
+        exposure: of the patient.
         side: what stands in front, where two predictions are compared: “Left: ”.
     """
-    if standing.seen and not side:
+    if exposure.seen and not side:
         return  # It is among the warnings.
     st.badge(
-        f"{side}{standing.in_words().removesuffix('.')}",
-        icon=RELATION_ICONS[standing.relation],
-        color=RELATION_COLOURS[standing.relation],
+        f"{side}{exposure.in_words().removesuffix('.')}",
+        icon=RELATION_ICONS[exposure.relation],
+        color=RELATION_COLOURS[exposure.relation],
     )
 
 

@@ -10,7 +10,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
 from brainseg.exports.payload import threshold_on_steps
 from brainseg.models import Model
-from brainseg.models.exposure import Standing
+from brainseg.models.exposure import CaseExposure
 from brainseg.reviews import (
     AGREE,
     LONGEST_COMMENT,
@@ -54,12 +54,12 @@ class ShownPrediction:
 
     Attributes:
         model: what predicted.
-        standing: which of its folds predicted.
+        exposure: which of its folds predicted.
         of: what the viewer's thresholds belong to; see :func:`dashboard.shared.viewer.identity`.
     """
 
     model: Model
-    standing: Standing
+    exposure: CaseExposure
     of: list[str | None]
 
     def reviewed(self) -> ReviewedPrediction | None:
@@ -70,7 +70,7 @@ class ShownPrediction:
         chosen, awaited = viewer.chosen_thresholds(self.of)
         if awaited:
             return None
-        folds = self.standing.folds
+        folds = self.exposure.folds
         own = threshold_on_steps(self.model.threshold_for(folds))
         threshold = chosen[0] if chosen else own
         return ReviewedPrediction(self.model.name, self.model.digest, folds, threshold)

@@ -49,8 +49,8 @@ def strict(tiny_model, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def predicted(root, strict) -> Prediction:
     model, case = open_model(str(strict)), Cohort.open(root).case(CASE)
-    made = predict_timed(case.volume(), model, model.standing(case))
-    at = model.threshold_for(made.standing.folds)
+    made = predict_timed(case.volume(), model, model.exposure(case))
+    at = model.threshold_for(made.exposure.folds)
     assert made.split(at).components, "the small square is to be found, and removed"
     return made
 

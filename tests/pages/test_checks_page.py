@@ -171,7 +171,7 @@ def test_accepted_findings_do_not_count_in_the_worklist(monkeypatch, tiny_cohort
 def test_a_training_that_saw_a_case_is_looked_at_without_a_reload(monkeypatch, tiny_cohort):
     rules = shown(open_page(monkeypatch, tiny_cohort, "checks"), "rules").set_index("kind")
     assert rules.loc["fold_leak", "outcome"] == "not checked"
-    run = Cohort.open(tiny_cohort).home / "runs" / "20260101-000000-planted"
+    run = Cohort.open(tiny_cohort).state_dir / "runs" / "20260101-000000-planted"
     run.mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({"epochs": 1, "patience": 1}))
     parts = {"trained_on": [FIRST], "selected_on": [], "held_out": [FIRST]}

@@ -83,7 +83,7 @@ def from_command_line(
         (source / name).write_bytes(data)
     if len(given) == 1:
         source = source / given[0][0]
-    wanted = Wanted(effort=FAST, kinds=KINDS)
+    wanted = Wanted(mode=FAST, kinds=KINDS)
     (result,) = predict_all(source, folder / "out", open_model("lgg-unet"), wanted=wanted)
     return result, {Path(path).name: Path(path).read_bytes() for path in result["outputs"]}
 

@@ -29,8 +29,8 @@ def page() -> None:
         of = [st.query_params.get("told_of", case), "made", None]
         st.session_state[keys.VIEWER] = {"thresholds": {"of": of, "values": [float(told)]}}
     model = open_model(os.environ["BRAINSEG_MODEL"])
-    standing = model.standing(cohort.case(case))
-    shown = review_form.ShownPrediction(model, standing, [case, "made", None])
+    exposure = model.exposure(cohort.case(case))
+    shown = review_form.ShownPrediction(model, exposure, [case, "made", None])
     review_form.form(cohort, case, None, shown)
 
 
@@ -83,14 +83,14 @@ def test_a_verdict_names_the_model_the_folds_and_the_threshold_shown(open_form, 
         0.3,
         "needs edit",
     ]
-    folds = model.standing(cohort.case(FIRST)).folds
+    folds = model.exposure(cohort.case(FIRST)).folds
     assert row["folds"] == ", ".join(map(str, folds))
     assert "at threshold 0.3" in app.toast[0].value.replace("\\", "")
 
 
 def test_without_a_report_of_the_viewer_the_threshold_is_the_model_s_own(open_form, cohort, model):
     press(open_form(), "agree")
-    own = model.threshold_for(model.standing(cohort.case(FIRST)).folds)
+    own = model.threshold_for(model.exposure(cohort.case(FIRST)).folds)
     assert kept(cohort) == [(PREDICTION, pytest.approx(own, abs=0.0025), "agree")]
 
 

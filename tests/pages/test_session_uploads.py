@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from brainseg.io.limits import MAX_INFLATED_BYTES
-from brainseg.models import NEW, Standing
+from brainseg.models import NEW, CaseExposure
 from brainseg.volume import Volume
 from dashboard.views.prediction import session_uploads
 
 GUARDS_AGAINST_A_HANG_S = 60
 FILES = ("one file",)
 MODEL = SimpleNamespace(digest="a manifest")
-NEW_TO_IT = Standing(NEW, (0,))
+NEW_TO_IT = CaseExposure(NEW, (0,))
 SLICE = Volume(np.zeros((1, 32, 32, 3), np.uint8))
 
 
@@ -53,8 +53,8 @@ def test_other_files_than_those_that_are_shown_are_dropped(session):
 
 def test_predictions_are_bounded_by_themselves(monkeypatch, session):
     monkeypatch.setattr(session_uploads, "predict_timed", lambda *_: "a prediction")
-    for effort in map(str, range(session_uploads.MOST_PREDICTED + 2)):
-        work = session_uploads.predicting((FILES,), SLICE, MODEL, NEW_TO_IT, effort)
+    for mode in map(str, range(session_uploads.MOST_PREDICTED + 2)):
+        work = session_uploads.predicting((FILES,), SLICE, MODEL, NEW_TO_IT, mode)
         assert work.result.result(GUARDS_AGAINST_A_HANG_S) == "a prediction"
     assert len(session[session_uploads.KEPT]) == session_uploads.MOST_PREDICTED
 
@@ -62,7 +62,7 @@ def test_predictions_are_bounded_by_themselves(monkeypatch, session):
 def test_a_removed_upload_ends_its_prediction(monkeypatch):
     started = Event()
 
-    def endless(volume, model, standing, effort, progress):
+    def endless(volume, model, exposure, mode, progress):
         while True:
             started.set()
             progress(1, 2)

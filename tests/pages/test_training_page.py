@@ -30,7 +30,7 @@ from brainseg.training.runs import Run
 @pytest.fixture
 def runs(tiny_cohort: Path) -> Path:
     """Return the folder of the runs of ``tiny_cohort``."""
-    return Cohort.open(tiny_cohort).home / "runs"
+    return Cohort.open(tiny_cohort).state_dir / "runs"
 
 
 @pytest.fixture

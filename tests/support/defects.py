@@ -472,7 +472,7 @@ def plant_readme_count(root: Path) -> Expected:
 
 def write_run(root: Path, parts: dict[str, list[str]]) -> None:
     """Write a training run of the cohort in a folder, as far as its fold is concerned."""
-    run = Cohort.open(root).home / "runs" / "20260101-000000-planted"
+    run = Cohort.open(root).state_dir / "runs" / "20260101-000000-planted"
     run.mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({"epochs": 1, "patience": 1}))
     (run / "folds.json").write_text(json.dumps(parts))

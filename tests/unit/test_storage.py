@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from brainseg.errors import BrainsegError
-from brainseg.storage import cohort_home, home, write_atomically
+from brainseg.storage import cohort_dir, state_dir, write_atomically
 
 
 def test_the_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINSEG_HOME", "/somewhere/else")
-    assert home() == Path("/somewhere/else")
-    assert cohort_home("abc") == Path("/somewhere/else/cohorts/abc")
+    assert state_dir() == Path("/somewhere/else")
+    assert cohort_dir("abc") == Path("/somewhere/else/cohorts/abc")
     monkeypatch.setenv("BRAINSEG_HOME", "~/state")
-    assert home() == Path.home() / "state"
+    assert state_dir() == Path.home() / "state"
 
 
 def test_without_a_word_of_the_user_the_home_is_the_platform_s(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("BRAINSEG_HOME")
-    assert home().name == "brainseg"
-    assert home().is_absolute()
+    assert state_dir().name == "brainseg"
+    assert state_dir().is_absolute()
 
 
 def test_a_file_is_written_with_its_folders_and_nothing_stays_beside_it(tmp_path: Path) -> None:

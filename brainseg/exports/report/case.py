@@ -199,7 +199,7 @@ def _model(block: Block, record: CaseRecord) -> None:
             "Dice of the case": None if predicted.dice is None else f"{predicted.dice:.3f}",
         }
     )
-    block.text(predicted.standing.in_words())
+    block.text(predicted.exposure.in_words())
     told = (
         *predicted.removed(record.slice_numbers, MOST_COMPONENTS),
         *predicted.how_made,

@@ -65,8 +65,8 @@ selection.say(cohort)
 
 try:
     if model is not None:
-        standing = model.standing(case)
-        cautioned = cache.cautioned_record(cohort, case.name, model, standing)
+        exposure = model.exposure(case)
+        cautioned = cache.cautioned_record(cohort, case.name, model, exposure)
         model_picker.warn(cautioned.warnings, cautioned.unsuitable)
         if model_picker.held_back((cohort.identity, case.name), cautioned.unsuitable):
             model = None
@@ -78,9 +78,9 @@ try:
 except (CohortError, ModelError) as error:
     widgets.refuse(error)
 if model is not None:
-    model_picker.standing_badge(standing)
+    model_picker.exposure_badge(exposure)
     of = viewer.identity(shown)
-    prediction = review_form.ShownPrediction(model, standing, of)
+    prediction = review_form.ShownPrediction(model, exposure, of)
 else:
     prediction = None
 viewer.show(shown, go, tells=True)

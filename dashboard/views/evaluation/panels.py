@@ -15,8 +15,8 @@ from brainseg.evaluation import (
     dice_at_thresholds,
     figure_text,
     kept,
+    subgroups,
     summary,
-    traits,
 )
 from brainseg.evaluation.calibration import REGION
 from brainseg.evaluation.comparison import ASSUMES, FEWEST_PATIENTS
@@ -102,7 +102,7 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
     """
     metric = metric_picker()
     label = METRICS[metric].label
-    known = traits(counted, cohort)
+    known = subgroups(counted, cohort)
     groups = by_group(counted, known, metric)
     grid = st.grid(columns=2, min_column_width=440)
     with grid.cell():

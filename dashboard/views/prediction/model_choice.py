@@ -6,10 +6,10 @@ import streamlit as st
 
 from brainseg.cohort import Case
 from brainseg.errors import ModelError
-from brainseg.inference.comparison import standing_of_fold
-from brainseg.inference.prediction import EFFORTS, FAST, FULL
+from brainseg.inference.comparison import exposure_of_fold
+from brainseg.inference.prediction import FAST, FULL, MODES
 from brainseg.models import Model, open_model
-from brainseg.models.exposure import Standing
+from brainseg.models.exposure import CaseExposure
 from brainseg.volume import Volume
 from dashboard.shared import keys, model_picker, url_state, widgets
 
@@ -28,31 +28,31 @@ class Viewpoint:
     model: Model
     fold: int | None = None
 
-    def standing(self, case: Case | None, volume: Volume | None = None) -> Standing:
+    def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
         """Return whether it was trained on a case or a volume, and which folds therefore predict.
 
         Args:
             case: None for an upload.
-            volume: as for :meth:`brainseg.models.Model.standing`.
+            volume: as for :meth:`brainseg.models.Model.exposure`.
         """
         if self.fold is None:
-            return self.model.standing(case, volume)
-        return standing_of_fold(self.model, self.fold, case, volume)
+            return self.model.exposure(case, volume)
+        return exposure_of_fold(self.model, self.fold, case, volume)
 
 
 def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
-    """Return who predicts, who is compared with that, and with which effort, here or in the address."""
+    """Return the model that predicts, the one it is compared with or None, and the mode."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         model = model_picker.model_picker()
-        means = " ".join(f"{effort}: {EFFORTS[effort]}." for effort in (FAST, FULL))
-        effort = widgets.choice("Effort", keys.EFFORT, (FAST, FULL), FAST, help=means)
+        means = " ".join(f"{mode}: {MODES[mode]}." for mode in (FAST, FULL))
+        mode = widgets.choice("Effort", keys.MODE, (FAST, FULL), FAST, help=means)
         every = _every(model)
         left = Viewpoint(model)
         right = _pick("Compare with", keys.RIGHT, {NOBODY: None} | every, NOBODY)
         if right is not None and len(model.folds) > 1:
             own = {name: one for name, one in every.items() if one.model.folder == model.folder}
             left = _pick("On the left", keys.LEFT, {model.name: Viewpoint(model)} | own, model.name)
-    return left, right, effort
+    return left, right, mode
 
 
 def _pick(

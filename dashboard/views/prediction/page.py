@@ -42,18 +42,18 @@ def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
 def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
     """Show the warnings that the files carry, and return whether the result is to stay hidden."""
     try:
-        record = subject.cautioned(viewpoint.model, subject.standing(viewpoint))
+        record = subject.cautioned(viewpoint.model, subject.exposure(viewpoint))
     except BrainsegError as error:
         widgets.refuse(error)
     model_picker.warn(record.warnings, record.unsuitable)
     return model_picker.held_back(subject.key, record.unsuitable)
 
 
-def predicted(subject: Subject, viewpoint: Viewpoint, effort: str) -> Answer:
+def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer:
     """Return a prediction, or say in one sentence why there is none, and stop."""
     try:
-        standing = subject.standing(viewpoint)
-        return Answer(viewpoint, subject.predicted(viewpoint.model, standing, effort))
+        exposure = subject.exposure(viewpoint)
+        return Answer(viewpoint, subject.predicted(viewpoint.model, exposure, mode))
     except BrainsegError as error:
         widgets.refuse(error)
 
@@ -62,7 +62,7 @@ st.title("Prediction", anchor=False)
 what = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
 with what:
     source = choose_source()
-left, right, effort = model_choice.choose()
+left, right, mode = model_choice.choose()
 for viewpoint in filter(None, (left, right)):
     cache.warm_up(viewpoint.model)
 
@@ -76,8 +76,8 @@ else:
 if is_held_back(subject, left):
     result.show_images(subject, go)
 else:
-    answer = predicted(subject, left, effort)
-    compared = predicted(subject, right, effort) if right else None
+    answer = predicted(subject, left, mode)
+    compared = predicted(subject, right, mode) if right else None
     result.show(subject, answer, compared, go)
 
 if subject.case is not None:

@@ -32,12 +32,12 @@ class Answer:
     @property
     def network(self) -> tuple[str, tuple[int, ...]]:
         """Return which networks made it: the model's digest, and the folds."""
-        return self.viewpoint.model.digest, self.prediction.standing.folds
+        return self.viewpoint.model.digest, self.prediction.exposure.folds
 
     @property
     def threshold(self) -> float:
         """Return the model's own threshold as the viewer can cut: in whole steps of the payload."""
-        own = self.viewpoint.model.threshold_for(self.prediction.standing.folds)
+        own = self.viewpoint.model.threshold_for(self.prediction.exposure.folds)
         return threshold_on_steps(own)
 
 
@@ -104,7 +104,7 @@ def _record(
     thresholds: tuple[float | None, float | None],
 ) -> CaseRecord:
     model = left.viewpoint.model
-    record = subject.cautioned(model, subject.standing(left.viewpoint))
+    record = subject.cautioned(model, subject.exposure(left.viewpoint))
     record = with_prediction(record, model, left.prediction, thresholds[0])
     if right is None:
         return record
@@ -120,7 +120,7 @@ def _payload(subject: Subject, left: Answer, right: Answer | None) -> bytes:
 
 def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
     made = [
-        (one.viewpoint.model.digest, one.prediction.standing, one.prediction.members)
+        (one.viewpoint.model.digest, one.prediction.exposure, one.prediction.ensemble_size)
         for one in (left, right)
         if one
     ]
@@ -129,15 +129,15 @@ def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
 
 def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        model_picker.standing_badge(left.prediction.standing, "Left: " if right else "")
+        model_picker.exposure_badge(left.prediction.exposure, "Left: " if right else "")
         if right:
-            model_picker.standing_badge(right.prediction.standing, "Right: ")
+            model_picker.exposure_badge(right.prediction.exposure, "Right: ")
         if subject.record.synthetic and subject.cohort is None:
             st.badge("Synthetic: not a patient", icon=":material/science:", color="orange")
     if right and left.network == right.network:
         st.info(
             f"Left and right are the same network here: {left.viewpoint.model.name} predicts this "
-            f"case by {fold_words(left.prediction.standing.folds)}. Choose another to see a difference.",
+            f"case by {fold_words(left.prediction.exposure.folds)}. Choose another to see a difference.",
             icon=":material/info:",
         )
     if len(subject.volume) == 1:
@@ -202,7 +202,7 @@ def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
 
 def _facts_of(answer: Answer, predicted: Predicted, slices: int) -> dict[str, str]:
     prediction, model = answer.prediction, answer.viewpoint.model
-    folds = prediction.standing.folds
+    folds = prediction.exposure.folds
     own, threshold = model.threshold_for(folds), predicted.threshold
     removed = removed_in_words(predicted.split).removesuffix(".")
     return {
@@ -210,7 +210,7 @@ def _facts_of(answer: Answer, predicted: Predicted, slices: int) -> dict[str, st
         "Predicted by": fold_words(folds),
         "Passes": passes_in_words(prediction).removeprefix("the "),
         "Components removed": removed,
-        "Patient": prediction.standing.relation,
+        "Patient": prediction.exposure.relation,
         "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (its own is {own:g})"),
         "Time": f"{prediction.seconds:.2f} s for {'1 slice' if slices == 1 else f'{slices} slices'}",
         "Engine": prediction.engine,

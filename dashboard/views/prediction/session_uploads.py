@@ -15,7 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from brainseg.errors import BrainsegError
 from brainseg.inference.prediction import Prediction, predict_timed
 from brainseg.io import InputFile
-from brainseg.models import Model, Standing
+from brainseg.models import CaseExposure, Model
 from brainseg.volume import Volume
 from dashboard.shared.background import Work
 
@@ -70,7 +70,7 @@ def keep_only(files: tuple[str, ...]) -> None:
 
 
 def predicting(
-    key: tuple, volume: Volume, model: Model, standing: Standing, effort: str
+    key: tuple, volume: Volume, model: Model, exposure: CaseExposure, mode: str
 ) -> Work[Prediction]:
     """Return the prediction of an upload, started the first time; it ends when that is forgotten.
 
@@ -78,8 +78,8 @@ def predicting(
         key: what stands for the volume in this session.
         volume: see :func:`brainseg.io.assemble`.
         model: what predicts.
-        standing: which of its folds.
-        effort: a key of :data:`brainseg.inference.prediction.EFFORTS`.
+        exposure: which of its folds.
+        mode: a key of :data:`brainseg.inference.prediction.MODES`.
     """
     forgotten: Event = st.session_state.setdefault(_FORGOTTEN, Event())
 
@@ -89,9 +89,9 @@ def predicting(
                 raise Forgotten("The upload was removed: its prediction was ended.")
             progress(done, total)
 
-        return predict_timed(volume, model, standing, effort, told)
+        return predict_timed(volume, model, exposure, mode, told)
 
-    whole = (*key, model.digest, standing, effort)
+    whole = (*key, model.digest, exposure, mode)
     work = kept(whole, lambda: Work("predicting", predict))
     memory: OrderedDict = st.session_state[KEPT]
     for old in [one for one, value in memory.items() if isinstance(value, Work)][:-MOST_PREDICTED]:

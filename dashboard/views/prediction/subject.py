@@ -14,7 +14,7 @@ from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of, record_of_upload
 from brainseg.io import DicomSource, NiftiSource, Upload, ruling_grid
 from brainseg.models import Model
-from brainseg.models.exposure import NEW, Standing
+from brainseg.models.exposure import NEW, CaseExposure
 from brainseg.volume import Volume
 from dashboard.shared import cache, overlays, widgets
 from dashboard.shared.background import Work
@@ -44,8 +44,8 @@ class Subject:
 
     record: CaseRecord
     key: tuple
-    start: Callable[[Model, Standing, str], Work[Prediction]]
-    cautioned: Callable[[Model, Standing], CaseRecord]
+    start: Callable[[Model, CaseExposure, str], Work[Prediction]]
+    cautioned: Callable[[Model, CaseExposure], CaseRecord]
     cohort: Cohort | None = None
     case: Case | None = None
     source: NiftiSource | DicomSource | None = None
@@ -60,15 +60,15 @@ class Subject:
         """Return what is predicted, (n, h, w, 3)."""
         return self.record.volume
 
-    def standing(self, viewpoint: Viewpoint) -> Standing:
+    def exposure(self, viewpoint: Viewpoint) -> CaseExposure:
         """Return whether a model, or one fold of it, was trained on this patient."""
-        standing = viewpoint.standing(self.case, self.volume)
+        exposure = viewpoint.exposure(self.case, self.volume)
         is_example = self.case is None and self.record.synthetic
-        return replace(standing, relation=NEW) if is_example else standing
+        return replace(exposure, relation=NEW) if is_example else exposure
 
-    def predicted(self, model: Model, standing: Standing, effort: str) -> Prediction:
+    def predicted(self, model: Model, exposure: CaseExposure, mode: str) -> Prediction:
         """Return the prediction; while it is being made, say how far it is and how long it may take."""
-        work = self.start(model, standing, effort)
+        work = self.start(model, exposure, mode)
         place = st.empty()
         ready = work.ready(AT_ONCE_S)
         while not ready:
@@ -87,8 +87,8 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
     """
     overlays.opening_slice(cohort, case)
 
-    def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
-        given = (cohort, case.name, model, standing, effort)
+    def start(model: Model, exposure: CaseExposure, mode: str) -> Work[Prediction]:
+        given = (cohort, case.name, model, exposure, mode)
         work = cache.predicting(*given)
         if work.ready(0) and work.result.exception():
             cache.predicting.clear(*given)
@@ -135,12 +135,12 @@ def _in_session(
 ) -> Subject:
     """Return what belongs to one visitor: nothing of it is shared, or kept beyond the session."""
 
-    def start(model: Model, standing: Standing, effort: str) -> Work[Prediction]:
-        return session_uploads.predicting(key, record.volume, model, standing, effort)
+    def start(model: Model, exposure: CaseExposure, mode: str) -> Work[Prediction]:
+        return session_uploads.predicting(key, record.volume, model, exposure, mode)
 
-    def cautioned(model: Model, standing: Standing) -> CaseRecord:
-        of_model = (*key, "cautions", model.digest, standing)
-        return session_uploads.kept(of_model, lambda: with_cautions(record, model, standing))
+    def cautioned(model: Model, exposure: CaseExposure) -> CaseRecord:
+        of_model = (*key, "cautions", model.digest, exposure)
+        return session_uploads.kept(of_model, lambda: with_cautions(record, model, exposure))
 
     return Subject(record, key, start, cautioned, source=source)
 

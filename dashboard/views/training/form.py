@@ -126,7 +126,7 @@ def _start(cohort: Cohort, settings: dict) -> None:
     try:
         config = TrainingConfig.from_settings(settings | {"data": str(cohort.root)})
         with st.spinner("Starting: the cases are divided by patient."):
-            run = jobs.start(config, cohort.home / "runs")
+            run = jobs.start(config, cohort.state_dir / "runs")
     except BrainsegError as error:
         st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
         return

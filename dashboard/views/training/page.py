@@ -44,7 +44,7 @@ def say_running(running: Run) -> None:
 def find_running(cohort: Cohort) -> Run | None:
     """Return the training that goes on, also after a restart of the server; None where none does."""
     try:
-        return jobs.running(cohort.home / "runs")
+        return jobs.running(cohort.state_dir / "runs")
     except RunError as error:
         st.warning(widgets.plain(str(error), longest=600), icon=":material/warning:")
         return None
@@ -66,8 +66,8 @@ def show_monitor(shown: monitor.Shown) -> None:
 
 st.title("Training")
 cohort = widgets.open_cohort()
-runs = list_runs(cohort.home / "runs")
-logs = logs_in([monitor.logs_folder(cohort.home), *folders_named()])
+runs = list_runs(cohort.state_dir / "runs")
+logs = logs_in([monitor.logs_folder(cohort.state_dir), *folders_named()])
 choices: dict[str, monitor.Shown] = {run.name: run for run in runs}
 choices |= {log.name: log for log in logs}
 table = runs_table(runs)
@@ -89,7 +89,7 @@ try:
             st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
         form.draw(cohort, running)
     elif view == LOGS:
-        external_logs.draw(monitor.logs_folder(cohort.home), logs)
+        external_logs.draw(monitor.logs_folder(cohort.state_dir), logs)
     elif not choices:
         st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
     elif view == COMPARE:

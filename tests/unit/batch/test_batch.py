@@ -158,7 +158,7 @@ def test_the_dataset_is_never_written_into(model, tiny_cohort):
 
 def test_what_is_wanted_is_what_is_written(model, taught_root, tmp_path):
     case = model.folds[0].held_out[0]
-    wanted = Wanted(effort=FULL, threshold=0.2, kinds=("nifti", "overlay", "pdf"))
+    wanted = Wanted(mode=FULL, threshold=0.2, kinds=("nifti", "overlay", "pdf"))
     (result,) = predict_all(taught_root / case, tmp_path / "out", model, wanted=wanted)
     endings = [Path(path).name.removeprefix(case) for path in result["outputs"]]
     assert endings == [
@@ -177,7 +177,7 @@ def test_what_is_wanted_is_what_is_written(model, taught_root, tmp_path):
     assert in_words(result).startswith(f"{case}: {result['area_px']:,} px in ")
     assert 0 < result["agreement"] <= 1
     assert result["uncertainty"][0] in (tmp_path / "out" / case / f"{case}_about.txt").read_text()
-    for wrong in ({"effort": "much"}, {"threshold": 1.5}, {"kinds": ("mp4",)}):
+    for wrong in ({"mode": "much"}, {"threshold": 1.5}, {"kinds": ("mp4",)}):
         with pytest.raises(ModelError, match=r"choose|expected"):
             Wanted(**wrong)
 

@@ -216,7 +216,7 @@ def test_the_same_content_elsewhere_is_the_same_cohort(tiny_cohort: Path, tmp_pa
     shutil.copytree(tiny_cohort, tmp_path / "other" / "deeper" / "copy")
     moved = Cohort.open(tmp_path / "other")
     assert moved.identity == identity
-    assert moved.home == Cohort.open(tiny_cohort).home
+    assert moved.state_dir == Cohort.open(tiny_cohort).state_dir
 
 
 def test_another_compression_is_the_same_cohort_and_another_pixel_is_not(
@@ -248,8 +248,8 @@ def test_the_dataset_s_folder_is_never_written(tiny_cohort: Path, home: Path) ->
         cohort.case(FIRST).volume()
         cohort.case(FIRST).masks()
     assert tree(tiny_cohort) == before
-    assert home in cohort.home.parents
-    assert (cohort.home / "index.parquet").is_file()
+    assert home in cohort.state_dir.parents
+    assert (cohort.state_dir / "index.parquet").is_file()
 
 
 def test_a_home_that_cannot_be_written_costs_only_the_index(

@@ -102,7 +102,7 @@ def test_a_file_that_could_not_be_opened_is_tried_again(tiny_cohort: Path) -> No
 @pytest.mark.parametrize("damage", ["emptied", "cut", "flipped", "text", "another table"])
 def test_a_damaged_index_is_built_anew(tiny_cohort: Path, decoded: list[str], damage: str) -> None:
     cohort = Cohort.open(tiny_cohort)
-    path = cohort.home / "index.parquet"
+    path = cohort.state_dir / "index.parquet"
     whole = path.read_bytes()
     if damage == "emptied":
         path.write_bytes(b"")
@@ -131,7 +131,7 @@ def test_an_index_of_an_older_version_is_rebuilt_without_a_word(
             brainseg.cohort.index, "INDEX_VERSION", brainseg.cohort.index.INDEX_VERSION - 1
         )
         content = index_as_bytes(first.slices.drop(columns=["mask_notes", "image_notes"]))
-    (first.home / "index.parquet").write_bytes(content)
+    (first.state_dir / "index.parquet").write_bytes(content)
     decoded.clear()
     second = Cohort.open(tiny_cohort)
     assert len(decoded) == 16
@@ -143,7 +143,7 @@ def test_an_index_of_an_older_version_is_rebuilt_without_a_word(
 
 def test_an_index_with_any_flipped_byte_is_never_read_as_another(tiny_cohort: Path) -> None:
     cohort = Cohort.open(tiny_cohort)
-    path = cohort.home / "index.parquet"
+    path = cohort.state_dir / "index.parquet"
     whole = path.read_bytes()
     footer = int.from_bytes(whole[-8:-4], "little") + 8
     for at in np.linspace(4, len(whole) - footer - 1, 150).astype(int):
@@ -177,7 +177,7 @@ def test_eight_openings_at_once_give_the_same_index(tiny_cohort: Path) -> None:
     assert len(seen) == 8
     assert {cohort.notes for cohort in seen} == {()}
     assert all(cohort.slices.equals(seen[0].slices) for cohort in seen)
-    assert read_index(seen[0].home / "index.parquet").equals(seen[0].slices)
+    assert read_index(seen[0].state_dir / "index.parquet").equals(seen[0].slices)
 
 
 @pytest.mark.parametrize("bright", [255, 1])

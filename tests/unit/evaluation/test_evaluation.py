@@ -202,7 +202,7 @@ def test_an_infinite_distance_and_a_missing_institution_survive_being_kept(
 @pytest.mark.parametrize("change", ["torn", "of another version", "of the first version"])
 def test_scores_that_cannot_be_trusted_are_as_good_as_none(model, taught, change):
     keep(evaluate(taught, model), taught)
-    (path,) = (taught.home / "scores").iterdir()
+    (path,) = (taught.state_dir / "scores").iterdir()
     content = json.loads(path.read_text())
     if change == "torn":
         path.write_text(path.read_text()[:-20])

@@ -18,8 +18,8 @@ from brainseg.evaluation import (
     dice_at_thresholds,
     distance_unit,
     figure_text,
+    subgroups,
     summary,
-    traits,
 )
 from brainseg.metrics import EMPTY_MASK_RULE, METRICS, bootstrap_interval
 
@@ -148,7 +148,7 @@ def in_cohort(tiny_cohort):
 
 def test_cases_are_grouped_by_institution_size_sequences_and_grade(in_cohort):
     cohort, result = in_cohort
-    table = traits(result, cohort).set_index("case")
+    table = subgroups(result, cohort).set_index("case")
     assert table.loc[FLAIR_REPEATED].tolist() == [
         "XX",
         "small, up to 69 vx",
@@ -160,7 +160,7 @@ def test_cases_are_grouped_by_institution_size_sequences_and_grade(in_cohort):
         "all three",
         "code 1",
     ]
-    groups = by_group(result, traits(result, cohort))
+    groups = by_group(result, subgroups(result, cohort))
     assert groups["trait"].unique().tolist() == ["institution", "tumour size", "sequences", "grade"]
     xx = groups[groups["group"] == "XX"].iloc[0]
     assert (xx["cases"], xx["mean"]) == (2, pytest.approx(0.75))
@@ -171,7 +171,7 @@ def test_cases_are_grouped_by_institution_size_sequences_and_grade(in_cohort):
 
 def test_each_group_has_every_case_once(in_cohort):
     cohort, result = in_cohort
-    groups = by_group(result, traits(result, cohort))
+    groups = by_group(result, subgroups(result, cohort))
     assert (groups.groupby("trait")["cases"].sum() == 3).all()
 
 
@@ -181,9 +181,9 @@ def test_a_grade_has_its_label_where_a_code_book_names_it(in_cohort):
         {"column": ["neoplasm_histologic_grade"], "code": [1], "label": ["grade II"]}
     )
     object.__setattr__(cohort, "codebook", book)
-    assert traits(result, cohort)["grade"].tolist() == ["grade II", "missing", "code 2"]
+    assert subgroups(result, cohort)["grade"].tolist() == ["grade II", "missing", "code 2"]
     object.__setattr__(cohort, "patients", None)
-    assert "grade" not in traits(result, cohort)
+    assert "grade" not in subgroups(result, cohort)
 
 
 def test_few_patients_have_a_mean_and_no_interval():

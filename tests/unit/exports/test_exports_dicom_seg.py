@@ -24,7 +24,7 @@ from brainseg.imaging import PREDICTION_COLOUR
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import Predicted, record_of_volume
 from brainseg.io import Upload, assemble, guess_assignment, open_inputs
-from brainseg.models import NEW, Standing
+from brainseg.models import NEW, CaseExposure
 
 
 def marked(upload: Upload, empty: bool = False) -> Predicted:
@@ -33,7 +33,7 @@ def marked(upload: Upload, empty: bool = False) -> Predicted:
     probability = np.zeros(shape, np.float32)
     if not empty:
         probability[1, 3:9, 4:20] = probability[2, 3:5, 4:9] = 0.9
-    looks = Prediction(probability, None, Standing(NEW, (0, 1)), 0.1, "Net", "CPU", 2)
+    looks = Prediction(probability, None, CaseExposure(NEW, (0, 1)), 0.1, "Net", "CPU", 2)
     return Predicted("net", NEW, (0, 1), 0.35, probability, None, looks, "a1b2" * 16)
 
 

@@ -21,7 +21,7 @@ from brainseg.imaging import PREDICTION_COLOUR, REMOVED_COLOUR
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of_volume
 from brainseg.io import InputFile, assemble, guess_assignment, open_inputs
-from brainseg.models import NEW, Standing
+from brainseg.models import NEW, CaseExposure
 from brainseg.volume import FLAIR, Volume
 
 MODEL = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda folds: 0.5)
@@ -34,8 +34,8 @@ def found(shape: tuple[int, int, int]) -> Prediction:
     """Return a prediction with a mark in one corner of one slice."""
     probability = np.zeros(shape, np.float32)
     probability[1, 2:9, 3:7] = 0.75
-    spread = probability / 3
-    return Prediction(probability, spread, Standing(NEW, (0, 1)), 1.2, "Net float32", "CPU", 4)
+    std = probability / 3
+    return Prediction(probability, std, CaseExposure(NEW, (0, 1)), 1.2, "Net float32", "CPU", 4)
 
 
 def upload_record(volume: Volume, **more: object) -> CaseRecord:

@@ -19,7 +19,7 @@ from brainseg.exports.prediction import KINDS, overlay, prediction_files
 from brainseg.exports.stamp import BAND_COLOUR, LEAST_WIDTH_PX, stamped
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of_case, record_of_volume, with_prediction
-from brainseg.models.exposure import UNKNOWN, Standing
+from brainseg.models.exposure import UNKNOWN, CaseExposure
 from brainseg.volume import Volume
 
 WARNINGS = (
@@ -34,7 +34,9 @@ MODEL = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda fol
 def predicted(volume: Volume) -> Prediction:
     probability = np.zeros(volume.pixels.shape[:3], np.float32)
     probability[1, 2:9, 3:7] = 0.75
-    return Prediction(probability, probability / 3, Standing(UNKNOWN, (0, 1)), 1.2, "Net", "CPU", 4)
+    return Prediction(
+        probability, probability / 3, CaseExposure(UNKNOWN, (0, 1)), 1.2, "Net", "CPU", 4
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from brainseg.exports.payload import STEPS, case_payload, in_steps
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, Predicted
 from brainseg.io.orientation import sides_of
-from brainseg.models import Standing
+from brainseg.models import CaseExposure
 from brainseg.volume import Volume
 
 
@@ -41,7 +41,7 @@ def test_every_array_comes_back_as_it_was():
 
 def test_spread_and_another_prediction_are_sent_where_there_are_any():
     half = np.full((3, 5, 4), 0.5, np.float32)
-    looked = Prediction(half, half / 4, Standing("new", (0, 1)), 0.1, "Net", "CPU", 4)
+    looked = Prediction(half, half / 4, CaseExposure("new", (0, 1)), 0.1, "Net", "CPU", 4)
     predicted = Predicted("m", "new", (0, 1), 0.35, half, None, looked)
     other = Predicted("n", "new", (2,), 0.6, half / 5, None)
     header, arrays = unpack(case_payload(record(predicted=predicted, other=other)))
@@ -62,7 +62,7 @@ def test_the_viewer_is_sent_the_networks_probability_and_the_rule_that_removes_c
     probability = np.zeros((3, 5, 4), np.float32)
     probability[0] = 0.9
     probability[2, 0, 0] = 0.992
-    made = Prediction(probability, None, Standing("new", (0,)), 0.1, "Net", "CPU", 1, 0.2)
+    made = Prediction(probability, None, CaseExposure("new", (0,)), 0.1, "Net", "CPU", 1, 0.2)
     predicted = Predicted("m", "new", (0,), 0.35, probability, None, made)
     assert not predicted.mask[2, 0, 0]
     header, arrays = unpack(case_payload(record(predicted=predicted)))

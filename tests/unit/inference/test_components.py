@@ -15,7 +15,7 @@ from brainseg.inference.components import (
     removed_on_slices,
 )
 from brainseg.inference.prediction import Prediction
-from brainseg.models import NEW, Standing
+from brainseg.models import NEW, CaseExposure
 
 SPLITS = Path(__file__).with_name("split_components.mjs")
 
@@ -31,8 +31,8 @@ def three() -> np.ndarray:
 
 
 def predicted(probability: np.ndarray, fraction: float) -> Prediction:
-    standing = Standing(NEW, (0,))
-    return Prediction(probability, None, standing, 0.1, "Net", "CPU", 1, fraction)
+    exposure = CaseExposure(NEW, (0,))
+    return Prediction(probability, None, exposure, 0.1, "Net", "CPU", 1, fraction)
 
 
 def test_the_largest_component_alone_stays_however_sure_the_others_are(three):

@@ -7,9 +7,9 @@ import pytest
 from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
 from brainseg.inference import prediction
-from brainseg.inference.prediction import EFFORTS, FAST, FULL, STANDARD, predict, predict_timed
+from brainseg.inference.prediction import FAST, FULL, MODES, STANDARD, predict, predict_timed
 from brainseg.metrics import dice
-from brainseg.models import NEW, Standing, open_model
+from brainseg.models import NEW, CaseExposure, open_model
 from brainseg.volume import Volume
 
 
@@ -60,22 +60,22 @@ def test_a_black_volume_has_a_finite_answer(model):
     assert np.isfinite(probability).all()
 
 
-def looks_of(model, volume, effort, folds=(0, 0)):
-    return predict_timed(volume, model, Standing(NEW, folds), effort)
+def looks_of(model, volume, mode, folds=(0, 0)):
+    return predict_timed(volume, model, CaseExposure(NEW, folds), mode)
 
 
-def test_each_effort_says_who_looked_how_often(model, held_out):
+def test_each_mode_names_its_folds_and_its_number_of_passes(model, held_out):
     volume = held_out.volume()
-    looked = {effort: looks_of(model, volume, effort) for effort in EFFORTS}
-    assert {effort: one.members for effort, one in looked.items()} == {
+    looked = {mode: looks_of(model, volume, mode) for mode in MODES}
+    assert {mode: one.ensemble_size for mode, one in looked.items()} == {
         FAST: 1,
         STANDARD: 2,
         FULL: 4,
     }
-    assert looked[FAST].standing.folds == (0,)
-    assert looked[FULL].standing.folds == (0, 0)
-    assert looked[FAST].spread is None
-    assert {effort: one.mirrored for effort, one in looked.items()} == {
+    assert looked[FAST].exposure.folds == (0,)
+    assert looked[FULL].exposure.folds == (0, 0)
+    assert looked[FAST].std is None
+    assert {mode: one.flip_tta for mode, one in looked.items()} == {
         FAST: False,
         STANDARD: False,
         FULL: True,
@@ -85,7 +85,7 @@ def test_each_effort_says_who_looked_how_often(model, held_out):
         assert one.engine
         assert one.device
         assert one.seconds > 0
-    with pytest.raises(ModelError, match="unknown effort “much”"):
+    with pytest.raises(ModelError, match="unknown mode “much”"):
         looks_of(model, volume, "much")
 
 
@@ -95,9 +95,9 @@ def test_mean_and_spread_are_those_of_a_slice_and_its_mirror_image(model, held_o
     mirrored = predict(Volume(np.ascontiguousarray(pixels[:, :, ::-1])), model)[:, :, ::-1]
     looked = looks_of(model, Volume(pixels), FULL, (0,))
     np.testing.assert_allclose(looked.probability, (once + mirrored) / 2, atol=1e-5)
-    np.testing.assert_allclose(looked.spread, np.abs(once - mirrored) / 2, atol=1e-5)
-    assert looked.spread.max() > 0.01
-    assert looked.spread.dtype == np.float32
+    np.testing.assert_allclose(looked.std, np.abs(once - mirrored) / 2, atol=1e-5)
+    assert looked.std.max() > 0.01
+    assert looked.std.dtype == np.float32
 
 
 def test_in_parts_or_at_once_a_case_comes_out_the_same(model, held_out, monkeypatch):
@@ -106,7 +106,7 @@ def test_in_parts_or_at_once_a_case_comes_out_the_same(model, held_out, monkeypa
     monkeypatch.setattr(prediction, "SLICES_AT_ONCE", 2)
     told = []
     looked = predict_timed(
-        volume, model, Standing(NEW, (0,)), progress=lambda done, n: told.append((done, n))
+        volume, model, CaseExposure(NEW, (0,)), progress=lambda done, n: told.append((done, n))
     )
     np.testing.assert_allclose(looked.probability, whole, atol=1e-6)
     assert told[-1] == (len(volume), len(volume))

@@ -5,9 +5,9 @@ import pytest
 from conftest import FIRST
 
 from brainseg.cohort import Cohort
-from brainseg.inference.comparison import difference_of, standing_of_fold
+from brainseg.inference.comparison import difference_of, exposure_of_fold
 from brainseg.models import open_model
-from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 
 
 def test_the_numbers_are_those_of_a_small_example():
@@ -37,10 +37,10 @@ def test_a_fold_knows_the_cases_it_learned_or_was_selected_on(taught, tiny_model
         (record.trained_on[0], SEEN),
         (record.selected_on[0], SEEN),
     ):
-        assert standing_of_fold(model, 0, taught.case(name)) == Standing(relation, (0,))
-    assert standing_of_fold(model, 0, None) == Standing(UNKNOWN, (0,))
+        assert exposure_of_fold(model, 0, taught.case(name)) == CaseExposure(relation, (0,))
+    assert exposure_of_fold(model, 0, None) == CaseExposure(UNKNOWN, (0,))
 
 
 def test_a_case_of_another_patient_is_new_to_a_fold(tiny_cohort, tiny_model):
     stranger = Cohort.open(tiny_cohort).case(FIRST)
-    assert standing_of_fold(open_model(str(tiny_model)), 0, stranger).relation == NEW
+    assert exposure_of_fold(open_model(str(tiny_model)), 0, stranger).relation == NEW

@@ -44,9 +44,9 @@ def test_a_prediction_knows_who_made_it_and_needs_no_network_for_another_thresho
     model, cohort = open_model(str(tiny_model)), Cohort.open(taught_root)
     (record,) = model.folds
     volume = cohort.case(record.held_out[0]).volume()
-    prediction = predict_timed(volume, model, model.standing(cohort.case(record.held_out[0])))
-    assert prediction.standing.relation == HELD_OUT
-    assert model.standing(cohort.case(record.trained_on[0])).relation == SEEN
+    prediction = predict_timed(volume, model, model.exposure(cohort.case(record.held_out[0])))
+    assert prediction.exposure.relation == HELD_OUT
+    assert model.exposure(cohort.case(record.trained_on[0])).relation == SEEN
     assert np.array_equal(prediction.probability, predict(volume, model))
     assert prediction.mask(0.2).sum() >= prediction.mask(0.8).sum()
     assert prediction.seconds > 0
@@ -55,5 +55,5 @@ def test_a_prediction_knows_who_made_it_and_needs_no_network_for_another_thresho
 def test_a_threshold_is_included(tiny_model):
     model = open_model(str(tiny_model))
     volume = Volume(np.zeros((1, 64, 64, 3), np.uint8))
-    prediction = predict_timed(volume, model, model.standing(None))
+    prediction = predict_timed(volume, model, model.exposure(None))
     assert prediction.mask(float(prediction.probability.max())).any()

@@ -10,7 +10,7 @@ from conftest import FIRST, FLAIR_REPEATED, head
 from brainseg.cohort import Cohort
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, Predicted, record_of, record_of_volume
-from brainseg.models import HELD_OUT, Standing
+from brainseg.models import HELD_OUT, CaseExposure
 from brainseg.volume import Volume
 
 
@@ -24,9 +24,12 @@ def bare(masks: np.ndarray, probability: np.ndarray | None = None) -> CaseRecord
 
 
 def predicted(
-    probability: np.ndarray, standing: Standing, spread: np.ndarray | None = None, members: int = 1
+    probability: np.ndarray,
+    exposure: CaseExposure,
+    std: np.ndarray | None = None,
+    ensemble_size: int = 1,
 ) -> Prediction:
-    return Prediction(probability, spread, standing, 0.1, "Net float32", "CPU", members)
+    return Prediction(probability, std, exposure, 0.1, "Net float32", "CPU", ensemble_size)
 
 
 def areas(*sizes: int) -> np.ndarray:
@@ -45,7 +48,7 @@ def test_the_key_slice_has_the_largest_mask_else_prediction_else_is_in_the_middl
 def test_a_prediction_is_scored_at_the_threshold_that_is_shown(tiny_cohort):
     case = Cohort.open(tiny_cohort).case(FIRST)
     volume, (masks, there) = case.volume(), case.masks()
-    prediction = predicted(masks * np.float32(0.6), Standing(HELD_OUT, (2,)))
+    prediction = predicted(masks * np.float32(0.6), CaseExposure(HELD_OUT, (2,)))
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
     read = (FIRST, volume, case.readable["slice_number"], masks, there)
     record = record_of(*read, model, prediction)
@@ -68,7 +71,7 @@ def test_a_repeated_sequence_is_known(tiny_cohort, name, copies):
 
 def test_what_made_a_prediction_is_told_with_it():
     probability = areas(1, 7).astype(np.float32)
-    looked = predicted(probability, Standing(HELD_OUT, (2,)), probability / 4, 2)
+    looked = predicted(probability, CaseExposure(HELD_OUT, (2,)), probability / 4, 2)
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
     record = record_of_volume(bare(areas(0, 0)).volume, [4, 5], model, looked, warnings=("Odd.",))
     assert record.predicted.made_by == "net: fold 2, with mirror images"
@@ -88,7 +91,7 @@ def test_what_made_a_prediction_is_told_with_it():
 def test_the_components_removed_are_told_with_the_slices_they_lie_on():
     probability = areas(100, 100, 0, 0).astype(np.float32)
     probability[2:, 15, 3] = probability[3, 19, 19] = 0.9
-    made = replace(predicted(probability, Standing(HELD_OUT, (2,))), min_component_fraction=0.2)
+    made = replace(predicted(probability, CaseExposure(HELD_OUT, (2,))), min_component_fraction=0.2)
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
     record = record_of_volume(bare(areas(0, 0, 0, 0)).volume, [4, 5, 7, 9], model, made)
     assert record.predicted.removed(record.slice_numbers) == [

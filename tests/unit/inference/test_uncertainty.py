@@ -13,14 +13,14 @@ from brainseg.inference.uncertainty import (
     slices_in_words,
     where_in_doubt,
 )
-from brainseg.models import HELD_OUT, NEW, Standing
+from brainseg.models import HELD_OUT, NEW, CaseExposure
 
 
 def looked(looks: np.ndarray, folds: tuple[int, ...] = (0, 1)) -> Prediction:
     """Return the prediction of (members, n, h, w) looks."""
-    standing = Standing(NEW if len(folds) > 1 else HELD_OUT, folds)
-    mean, spread = looks.mean(axis=0, dtype=np.float32), looks.std(axis=0, dtype=np.float32)
-    return Prediction(mean, spread, standing, 0.1, "Net", "CPU", len(looks))
+    exposure = CaseExposure(NEW if len(folds) > 1 else HELD_OUT, folds)
+    mean, std = looks.mean(axis=0, dtype=np.float32), looks.std(axis=0, dtype=np.float32)
+    return Prediction(mean, std, exposure, 0.1, "Net", "CPU", len(looks))
 
 
 def two_looks() -> np.ndarray:
@@ -58,7 +58,7 @@ def test_one_network_with_its_mirror_image_is_not_called_several():
 
 def test_a_single_pass_says_nothing_of_uncertainty():
     one = two_looks()[:1]
-    prediction = Prediction(one[0], None, Standing(NEW, (0,)), 0.1, "Net", "CPU", 1)
+    prediction = Prediction(one[0], None, CaseExposure(NEW, (0,)), 0.1, "Net", "CPU", 1)
     assert agreement_of(prediction, 0.4) is None
     assert said_of(prediction, 0.4, [7, 8, 9]) == (SINGLE_PASS,)
 

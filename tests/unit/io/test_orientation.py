@@ -18,7 +18,7 @@ from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of_volume, with_prediction
 from brainseg.io import InputFile, open_inputs
 from brainseg.io.orientation import plane_of, sides_of
-from brainseg.models.exposure import UNKNOWN, Standing
+from brainseg.models.exposure import UNKNOWN, CaseExposure
 from brainseg.volume import Volume
 
 PICTURES = {
@@ -75,8 +75,8 @@ def upload_record(affine: np.ndarray | None) -> CaseRecord:
     model = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda folds: 0.5)
     probability = np.zeros(volume.pixels.shape[:3], np.float32)
     probability[1, 90:110, 90:110] = 0.75
-    standing = Standing(UNKNOWN, (0,))
-    made = Prediction(probability, None, standing, 1.2, "Net", "CPU", 1)
+    exposure = CaseExposure(UNKNOWN, (0,))
+    made = Prediction(probability, None, exposure, 1.2, "Net", "CPU", 1)
     return with_prediction(record_of_volume(volume), model, made)
 
 

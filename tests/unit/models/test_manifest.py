@@ -35,13 +35,13 @@ def test_a_case_is_held_out_seen_or_new(tiny_model, taught_root, tiny_cohort):
     record = model.folds[0]
     taught, others = Cohort.open(taught_root), Cohort.open(tiny_cohort)
 
-    held_out = model.standing(taught.case(record.held_out[0]))
+    held_out = model.exposure(taught.case(record.held_out[0]))
     assert (held_out.relation, held_out.folds, held_out.seen) == (HELD_OUT, (0,), False)
     for case in (record.trained_on[0], record.selected_on[0]):
-        assert model.standing(taught.case(case)).relation == SEEN
-        assert model.standing(taught.case(case)).seen
-    assert model.standing(others.case(others.cases[0])).relation == NEW
-    assert model.standing(None).relation == UNKNOWN
+        assert model.exposure(taught.case(case)).relation == SEEN
+        assert model.exposure(taught.case(case)).seen
+    assert model.exposure(others.case(others.cases[0])).relation == NEW
+    assert model.exposure(None).relation == UNKNOWN
 
 
 def test_the_first_unseen_case_is_a_held_out_or_a_new_one(tiny_model, taught_root, tiny_cohort):
@@ -60,7 +60,7 @@ def test_another_study_of_a_known_patient_is_seen(tiny_model, taught_root, tmp_p
         (tmp_path / later).mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / later / path.name.replace(known, later))
     case = Cohort.open(tmp_path).case(later)
-    assert open_model(str(tiny_model)).standing(case).relation == SEEN
+    assert open_model(str(tiny_model)).exposure(case).relation == SEEN
 
 
 def test_models_are_listed_and_opened_by_name(copied_model, monkeypatch):

@@ -10,9 +10,9 @@ from support.two_folds import model_of_two_folds
 
 from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
-from brainseg.inference.comparison import standing_of_fold
+from brainseg.inference.comparison import exposure_of_fold
 from brainseg.models import Model, open_model
-from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, Standing
+from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.training_images import FILE, training_images_of
 from brainseg.training.publishing import publish_images
 from brainseg.volume import FLAIR, SEQUENCES, Volume
@@ -44,8 +44,8 @@ def test_a_published_model_knows_the_slices_of_all_of_its_cases(taught, model):
 
 def test_an_upload_of_a_training_image_goes_to_the_fold_that_was_not_trained_on_it(model, trained):
     for volume in (trained, Volume(trained.pixels[2:3])):
-        assert model.standing(None, volume) == Standing(HELD_OUT, (1,), (0,))
-    assert model.standing(None, trained).in_words() == (
+        assert model.exposure(None, volume) == CaseExposure(HELD_OUT, (1,), (0,))
+    assert model.exposure(None, trained).in_words() == (
         "This image was in the training data of fold 0. "
         "Held-out prediction: fold 1 was not trained on this patient."
     )
@@ -54,7 +54,7 @@ def test_an_upload_of_a_training_image_goes_to_the_fold_that_was_not_trained_on_
 def test_flair_alone_of_a_training_image_is_recognised(model, trained):
     flair = trained.sequence(FLAIR)
     alone = Volume(np.repeat(flair[..., np.newaxis], len(SEQUENCES), axis=-1))
-    assert model.standing(None, alone) == Standing(HELD_OUT, (1,), (0,))
+    assert model.exposure(None, alone) == CaseExposure(HELD_OUT, (1,), (0,))
     assert not model.training_images.holds_all_of(alone)
     assert model.training_images.holds_all_of(trained)
 
@@ -64,15 +64,15 @@ def test_a_stack_that_only_holds_a_training_slice_is_recognised_but_is_not_all_k
 ):
     others = 255 - trained.pixels[:2]
     mixed = Volume(np.concatenate([others, trained.pixels[2:3]]))
-    assert model.standing(None, mixed).trained_on_image == (0,)
+    assert model.exposure(None, mixed).trained_on_image == (0,)
     assert not model.training_images.holds_all_of(mixed)
 
 
 def test_whether_a_stranger_was_in_the_training_data_is_unknown(model, trained):
     for volume in (Volume(255 - trained.pixels), Volume(np.zeros_like(trained.pixels)), None):
-        standing = model.standing(None, volume)
-        assert standing == Standing(UNKNOWN, (0, 1))
-        assert "It is unknown" in standing.in_words()
+        exposure = model.exposure(None, volume)
+        assert exposure == CaseExposure(UNKNOWN, (0, 1))
+        assert "It is unknown" in exposure.in_words()
 
 
 def test_a_renamed_copy_of_a_training_case_does_not_pass_for_a_new_patient(
@@ -84,32 +84,32 @@ def test_a_renamed_copy_of_a_training_case_does_not_pass_for_a_new_patient(
         renamed.parent.mkdir(exist_ok=True)
         shutil.copy(path, renamed)
     case = Cohort.open(tmp_path).case("MY_PATIENT")
-    assert model.standing(case) == Standing(HELD_OUT, (1,), (0,))
-    assert standing_of_fold(model, 0, case) == Standing(SEEN, (0,), (0,))
+    assert model.exposure(case) == CaseExposure(HELD_OUT, (1,), (0,))
+    assert exposure_of_fold(model, 0, case) == CaseExposure(SEEN, (0,), (0,))
 
 
 def test_one_fold_alone_is_told_what_it_was_trained_on(model, trained):
-    assert standing_of_fold(model, 0, None, trained) == Standing(SEEN, (0,), (0,))
-    assert standing_of_fold(model, 1, None, trained) == Standing(HELD_OUT, (1,), (0,))
-    assert standing_of_fold(model, 1, None, None) == Standing(UNKNOWN, (1,))
+    assert exposure_of_fold(model, 0, None, trained) == CaseExposure(SEEN, (0,), (0,))
+    assert exposure_of_fold(model, 1, None, trained) == CaseExposure(HELD_OUT, (1,), (0,))
+    assert exposure_of_fold(model, 1, None, None) == CaseExposure(UNKNOWN, (1,))
 
 
 def test_where_every_fold_was_trained_on_an_image_its_dice_is_said_to_mean_nothing(
     tiny_model, taught
 ):
     model = open_model(str(tiny_model))
-    standing = model.standing(None, taught.case(model.folds[0].trained_on[0]).volume())
-    assert standing == Standing(SEEN, (0,), (0,))
-    assert standing.in_words() == (
+    exposure = model.exposure(None, taught.case(model.folds[0].trained_on[0]).volume())
+    assert exposure == CaseExposure(SEEN, (0,), (0,))
+    assert exposure.in_words() == (
         "This image was in the training data of fold 0. "
         "Fold 0 was trained on this patient; the Dice is not meaningful."
     )
 
 
 def test_three_folds_in_a_row_are_a_range_and_others_a_list():
-    assert "data of folds 1 to 4." in Standing(HELD_OUT, (0,), (1, 2, 3, 4)).in_words()
-    assert "data of folds 0, 2 and 3." in Standing(HELD_OUT, (1,), (0, 2, 3)).in_words()
-    assert Standing(NEW, (0,)).in_words() == "This patient was not in the training data."
+    assert "data of folds 1 to 4." in CaseExposure(HELD_OUT, (0,), (1, 2, 3, 4)).in_words()
+    assert "data of folds 0, 2 and 3." in CaseExposure(HELD_OUT, (1,), (0, 2, 3)).in_words()
+    assert CaseExposure(NEW, (0,)).in_words() == "This patient was not in the training data."
 
 
 def test_a_model_published_without_the_hashes_opens_and_keeps_its_scores(
@@ -123,7 +123,7 @@ def test_a_model_published_without_the_hashes_opens_and_keeps_its_scores(
     opened = open_model(str(old))
     assert opened.digest == model.digest
     assert opened.training_images is None
-    assert opened.standing(None, trained).relation == UNKNOWN
+    assert opened.exposure(None, trained).relation == UNKNOWN
 
 
 def test_the_hashes_are_added_to_a_model_that_was_published_without(
@@ -153,7 +153,7 @@ def test_hashes_that_are_missing_or_another_file_are_refused(folder, trained, da
     damaged = Path(shutil.copytree(folder, tmp_path / "damaged"))
     damage(damaged / FILE)
     with pytest.raises(ModelError, match="restore models/"):
-        open_model(str(damaged)).standing(None, trained)
+        open_model(str(damaged)).exposure(None, trained)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +175,6 @@ def test_the_shipped_model_recognises_every_slice_of_the_real_cohort_by_its_fold
     )
     for record in model.folds:
         name = next(name for name in record.held_out if name in cohort.cases)
-        standing = model.standing(None, cohort.case(name).volume())
-        assert (standing.relation, standing.folds) == (HELD_OUT, (record.number,))
-        assert standing.trained_on_image == tuple(n for n in range(5) if n != record.number)
+        exposure = model.exposure(None, cohort.case(name).volume())
+        assert (exposure.relation, exposure.folds) == (HELD_OUT, (record.number,))
+        assert exposure.trained_on_image == tuple(n for n in range(5) if n != record.number)

@@ -101,7 +101,7 @@ def test_a_kept_atlas_is_not_made_again(tiny_cohort, monkeypatch):
 
 def test_an_atlas_that_cannot_be_kept_is_made_all_the_same(tiny_cohort, home):
     cohort = Cohort.open(tiny_cohort)
-    (cohort.home / "atlas.npz").mkdir(parents=True)
+    (cohort.state_dir / "atlas.npz").mkdir(parents=True)
     assert len(atlas.open_atlas(cohort)) == 3
 
 
