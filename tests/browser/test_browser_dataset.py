@@ -198,14 +198,14 @@ def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
 def test_neighbours_are_shown_of_the_slice_that_is_clicked(look, address):
     page = look(f"{address}/similar?case={OTHER_SITE}&slice=1")
     slice_map(page)
-    page.get_by_text("click shows neighbours").click(timeout=WAIT_MS)
+    page.get_by_text("Click: show neighbours").click(timeout=WAIT_MS)
     settled(page)
     ring = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace").last
     ring.wait_for(timeout=WAIT_MS)
     case, number = click_point(page, lambda: asked(page).get("case") != OTHER_SITE)
     assert asked(page) | {"case": case, "slice": number} == asked(page)
     assert settled(page).get_by_test_id("stException").count() == 0
-    page.get_by_text("Most like this slice").wait_for(timeout=WAIT_MS)
+    page.get_by_text("Most similar slices").wait_for(timeout=WAIT_MS)
 
 
 @pytest.mark.parametrize("path", ["dataset?section=Where", "similar", "tour?step=Overlay"])

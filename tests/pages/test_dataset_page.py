@@ -50,7 +50,7 @@ def test_images_masks_and_what_is_left_out_are_counted(page, tiny_cohort):
     assert not app.exception
     shown = metrics(app)
     assert [shown[name] for name in ("Cases", "Images", "Masks")] == ["3", "8", "7"]
-    assert shown["Slices left out"] == "1"
+    assert shown["Excluded slices"] == "1"
     assert (
         "4 with tumour (50.0%), 3 without tumour (37.5%), 1 without a usable mask (12.5%)"
         in texts(app)
@@ -86,8 +86,8 @@ def test_what_is_chosen_is_chosen_in_every_section(page, section):
     app = page(section=section, where="institution~YY")
     assert not app.exception
     assert "1 of 3: Institution" in texts(app)
-    told = {
-        "What is here": "1 case of 1 institution.",
+    findings = {
+        "What is here": "1 case from 1 institution.",
         "How large": "over 2 slices",
         "Where": "1 case with tumour",
         "Which shape": "of 2 slices",
@@ -95,7 +95,7 @@ def test_what_is_chosen_is_chosen_in_every_section(page, section):
         "Patients": "Known in 1 of 1 case",
         "Compare": "of 1 case",
     }
-    assert told[section] in texts(app)
+    assert findings[section] in texts(app)
 
 
 def test_the_tables_hold_the_chosen_cases_alone(page, tiny_cohort):
@@ -130,13 +130,13 @@ def test_wrong_names_in_the_address_show_the_default(page):
 def test_a_filter_that_fits_no_case_is_one_sentence(page):
     app = page(where="tumour_vx~999999..")
     assert not app.exception
-    assert "No case fits" in texts(app)
+    assert "No case matches" in texts(app)
     assert not app.get("plotly_chart")
 
 
 def test_a_code_without_a_name_stays_a_code_and_a_gap_is_missing(page):
     app = page(section="Patients", column="neoplasm_histologic_grade")
-    assert "no codebook.csv names them" in texts(app)
+    assert "no codebook.csv found" in texts(app)
     assert "Known in 2 of 3 cases, missing in 1." in texts(app)
     bars = charts_of(app)[0][1]
     assert [held[0] for held in bars["customdata"]] == ["1", "2", None]
@@ -155,7 +155,7 @@ def test_a_column_of_data_csv_named_like_markup_is_text(page, tiny_cohort):
     app = page(section="Tables", level="institutions and codes", group=name)
     assert not app.exception
     header = next(one.value for one in app.subheader)
-    assert header == f"Each {widgets.plain(name)}" != f"Each {name}"
+    assert header == f"By {widgets.plain(name)}" != f"By {name}"
     assert not page(section="Patients", column=name).exception
 
 

@@ -28,7 +28,7 @@ def points(app) -> int:
     )
 
 
-def test_slices_that_were_not_described_are_described_where_the_person_asks(page, tiny_cohort):
+def test_similarity_is_computed_after_a_click_where_it_is_missing(page, tiny_cohort):
     app = page()
     assert not app.exception and not app.get("plotly_chart")
     assert f'brainseg features "{tiny_cohort}"' in app.code[0].value
@@ -59,10 +59,10 @@ def test_the_map_is_coloured_by_what_the_address_asks_for(page, described, by):
 def test_neighbours_are_the_cores_and_nearest_first(page, described):
     app = page(case=OTHER_SITE, slice=2, others="other cases")
     near = neighbours(described, OTHER_SITE, 2, 10)
-    told = [caption.value for caption in app.caption if caption.value.startswith("**")]
-    assert len(told) == len(near) == 6
+    captions = [caption.value for caption in app.caption if caption.value.startswith("**")]
+    assert len(captions) == len(near) == 6
     expected = [f"**{row.distance:.2f}** · slice {row.slice_number}" for row in near.itertuples()]
-    assert [line.split("\n")[0].strip() for line in told] == expected
+    assert [line.split("\n")[0].strip() for line in captions] == expected
 
 
 def test_a_neighbour_leads_to_its_own_neighbours(page, described):
@@ -89,7 +89,7 @@ def test_a_model_whose_features_are_not_kept_is_a_line_for_the_terminal(page, de
     app = page(source="lgg-unet")
     assert not app.exception
     assert "--model lgg-unet" in app.code[0].value
-    assert "not described by" in texts(app)
+    assert "have not been computed" in texts(app)
 
 
 def test_a_wrong_case_or_slice_in_the_address_is_one_sentence(page, described):

@@ -1,4 +1,4 @@
-"""The code under each chart and table runs as it stands, and gives what the page shows."""
+"""The code under each chart and table runs in a notebook and gives what the page shows."""
 
 import json
 
@@ -6,9 +6,6 @@ import pandas as pd
 import pytest
 from conftest import FIRST
 from support.explore import charts_of, explore, run
-
-from dashboard.shared import snippets
-from dashboard.shared.snippets import Chosen
 
 SECTIONS = (
     {},
@@ -54,23 +51,23 @@ def check(app) -> None:
     assert len(pieces) == len(figures) + len(tables) > 0
 
 
-def test_a_filter_of_the_files_stands_in_the_code_as_a_filter(monkeypatch, tiny_cohort):
+def test_a_filter_of_the_files_is_a_filter_in_the_code(monkeypatch, tiny_cohort):
     app = explore(monkeypatch, tiny_cohort, where="institution~XX")
-    assert "Filter.parse('institution~XX')" in app.code[0].value
+    assert "ChosenCases.where(cohort, 'institution~XX')" in app.code[0].value
 
 
-def test_what_only_the_page_knows_stands_in_the_code_as_names(monkeypatch, tiny_cohort):
+def test_a_search_becomes_a_list_of_names_in_the_code(monkeypatch, tiny_cohort):
     app = explore(monkeypatch, tiny_cohort, search="_0001_")
-    assert run(app.code[0].value)["names"] == [FIRST]
+    assert run(app.code[0].value)["chosen"].names == (FIRST,)
 
 
-def test_a_name_with_quotes_and_backslashes_stays_a_name(monkeypatch, tiny_cohort):
-    name = 'it\'s "one"\\n; raise SystemExit'
-    monkeypatch.setenv("BRAINSEG_DATA", str(tiny_cohort))
-    piece = snippets.whole([], "names", Chosen(names=(name,)))
-    assert run(piece)["names"] == [name]
+def test_a_column_with_quotes_and_backslashes_stays_a_column(monkeypatch, tiny_cohort):
+    table, name = tiny_cohort / "data.csv", "it's one\\n); raise SystemExit"
+    table.write_text(table.read_text().replace("neoplasm_histologic_grade", name))
+    check(explore(monkeypatch, tiny_cohort, section="Patients", column=name))
 
 
-def test_each_module_is_imported_once_and_in_order():
-    lines = ["from b import y", "from a import z", "from b import x, y"]
-    assert snippets.merged(lines) == ["from a import z", "from b import x, y"]
+def test_the_code_needs_no_environment_variable(monkeypatch, tiny_cohort):
+    app = explore(monkeypatch, tiny_cohort)
+    monkeypatch.delenv("BRAINSEG_DATA")
+    assert len(run(app.code[0].value)["chosen"].names) == 3

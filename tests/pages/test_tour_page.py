@@ -1,15 +1,18 @@
-"""The guided tour: eight steps, each with lines that give what the page shows."""
+"""The guided tour: eight steps, each with code that gives what the page shows."""
 
+import ast
 import json
 
 import numpy as np
 import pytest
 from conftest import FIRST, write_pair
+from support.explore import run
 from support.pages import open_page, texts
 
 from brainseg import RESEARCH_USE, statistics
 from brainseg.cohort import Cohort
-from dashboard.views.tour import steps as lessons
+from dashboard.views.tour.steps import all_steps, as_notebook, as_script
+from dashboard.views.tour.steps import run as run_step
 
 STEPS = ("Find", "Peek", "Count", "Table", "Shapes", "Image", "Mask", "Overlay")
 
@@ -19,8 +22,8 @@ def page(monkeypatch, tiny_cohort):
     return lambda **address: open_page(monkeypatch, tiny_cohort, "tour", **address)
 
 
-def test_the_steps_of_the_notebook_stand_there_in_order(page):
-    assert tuple(step.name for step in lessons.lessons(0)) == STEPS
+def test_the_page_walks_through_all_steps_in_order(page):
+    assert tuple(step.name for step in all_steps(0)) == STEPS
     app, seen = page(), []
     for _ in STEPS:
         assert not app.exception
@@ -33,44 +36,47 @@ def test_the_steps_of_the_notebook_stand_there_in_order(page):
     assert app.button_group("step").value == "Mask"
 
 
+def shown_by(lines: str) -> object:
+    """Return what a notebook would show under a cell: the value of its last expression."""
+    tree = ast.parse(lines)
+    tree.body[-1] = ast.Assign([ast.Name("shown", ast.Store())], tree.body[-1].value)
+    return run(ast.unparse(ast.fix_missing_locations(tree)))["shown"]
+
+
 @pytest.mark.parametrize("step", STEPS)
-def test_each_step_shows_its_lines_and_what_they_give(page, step):
+def test_the_code_of_each_step_gives_the_output_below_it(page, capsys, step):
     app = page(step=step, seed=3)
     assert not app.exception
-    given = lessons.run(app.code[0].value)
-    if given.printed:
-        assert app.code[1].value == given.printed
+    value = shown_by(app.code[0].value)
+    if printed := capsys.readouterr().out.strip():
+        assert app.code[1].value == printed
     is_table = step in ("Find", "Count", "Table", "Shapes")
     assert len(app.dataframe) == is_table
     assert len(app.get("image")) == (not is_table)
     if is_table:
-        assert app.dataframe[0].value.astype(str).equals(given.value.astype(str))
+        assert app.dataframe[0].value.astype(str).equals(value.astype(str))
 
 
 def test_peek_image_mask_and_overlay_look_at_the_same_slice(page, tiny_cohort):
     slices = Cohort.open(tiny_cohort).slices
     pair = statistics.random_pair(slices[slices["area_px"] > 0], seed=3)
-    steps = {step.name: lessons.run(step.code) for step in lessons.lessons(3)}
-    assert steps["Peek"].printed == f"{pair.case} {pair.slice_number}"
-    case = Cohort.open(tiny_cohort).case(pair.case)
+    cohort = Cohort.open(tiny_cohort)
+    steps = {step.name: run_step(step, cohort) for step in all_steps(3)}
+    assert steps["Peek"][1] == f"{pair.case} {pair.slice_number}"
+    case = cohort.case(pair.case)
     mask = case.slice_mask(pair.slice_number)
-    np.testing.assert_array_equal(np.asarray(steps["Mask"].value), mask)
-    assert f"{mask.sum()} px" in steps["Mask"].printed
-    changed = np.asarray(steps["Overlay"].value) != np.asarray(steps["Peek"].value)
+    np.testing.assert_array_equal(np.asarray(steps["Mask"][0]), mask)
+    assert f"{mask.sum()} px" in steps["Mask"][1]
+    changed = np.asarray(steps["Overlay"][0]) != np.asarray(steps["Peek"][0])
     assert changed.any()
 
 
-@pytest.fixture(autouse=True)
-def named(monkeypatch, tiny_cohort):
-    monkeypatch.setenv("BRAINSEG_DATA", str(tiny_cohort))
-
-
 def test_the_seed_in_the_address_brings_the_slice_back(page):
-    def told(seed: int) -> str:
+    def printed(seed: int) -> str:
         return page(step="Peek", seed=seed).code[1].value
 
-    assert told(3) == told(3)
-    assert len({told(seed) for seed in range(6)}) > 1
+    assert printed(3) == printed(3)
+    assert len({printed(seed) for seed in range(6)}) > 1
 
 
 def test_a_wrong_step_or_seed_gets_a_sentence(page):
@@ -88,7 +94,7 @@ def test_without_a_tumour_the_steps_look_at_any_slice_with_a_mask(page, tiny_coh
     )
     app = page(step="Overlay")
     assert not app.exception
-    assert "with_mask" in app.code[0].value
+    assert "min_area_px = 0" in app.code[0].value
 
 
 def test_without_a_usable_mask_the_steps_that_need_one_are_left_out(page, tiny_cohort):
@@ -96,12 +102,12 @@ def test_without_a_usable_mask_the_steps_that_need_one_are_left_out(page, tiny_c
         mask.unlink()
     app = page()
     assert not app.exception
-    assert "the steps that look at one are left out" in texts(app)
+    assert "the steps that need one are left out" in texts(app)
     assert list(app.button_group("step").options) == ["Find", "Count", "Table", "Shapes"]
 
 
-def test_the_notebook_runs_from_its_first_cell_to_its_last():
-    notebook = json.loads(lessons.as_notebook(lessons.lessons(1)))
+def test_the_notebook_runs_from_its_first_cell_to_its_last(tiny_cohort):
+    notebook = json.loads(as_notebook(all_steps(1), tiny_cohort))
     assert notebook["nbformat"] == 4
     cells = notebook["cells"]
     assert len({cell["id"] for cell in cells}) == len(cells)
@@ -113,8 +119,8 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last():
     assert space["mask"].any()
 
 
-def test_the_python_file_runs_as_a_whole(capsys):
-    script = lessons.as_script(lessons.lessons(1)).decode()
+def test_the_python_file_runs_as_a_whole(tiny_cohort, capsys):
+    script = as_script(all_steps(1), tiny_cohort).decode()
     assert script.count("# %%") == len(STEPS) + 1
     exec(compile(script, "tour", "exec"), {})
     assert "3 cases, 8 slices" in capsys.readouterr().out

@@ -39,7 +39,8 @@ LAYERS = (
     ("statistics", "training", "inference"),
     ("monitoring", "evaluation", "exports"),
     ("checks", "batch"),
-    ("worklist", "plotting"),
+    ("worklist",),
+    ("plotting",),
     ("api",),
     ("__main__",),
 )

@@ -1,49 +1,47 @@
-"""How two measures of the cases go together."""
+"""How two measures of the cases are related."""
 
 import streamlit as st
 
 from brainseg import worklist
-from brainseg.plotting import measures
-from dashboard.shared import cache, chart_selection, dataset_context, keys, snippets
-from dashboard.shared.dataset_context import IN_WORKLIST, MEASURES, Explored
+from brainseg.plotting import cohort_figures
+from brainseg.plotting.cohort_figures import MEASURES
+from dashboard.shared import chart_selection, dataset_context, keys
+from dashboard.shared.dataset_context import ShownCases
+
+IN_WORKLIST = ("tumour_vx", "tumour_share", "slices", "slices_with_tumour")
+"""Measures that are also columns of the worklist, so that a range of them is a filter."""
 
 
-def draw(now: Explored) -> None:
+def draw(chosen: ShownCases) -> None:
     """Draw the section."""
-    question = st.container(gap="xxsmall")
-    rows = cache.case_rows(now.cohort)
+    question, heading = "Which measures are related?", st.container(gap="xxsmall")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        x = dataset_context.pick("Across", keys.MEASURE, list(MEASURES), "tumour_vx", MEASURES.get)
-        y = dataset_context.pick("Up", keys.AGAINST, list(MEASURES), "compactness", MEASURES.get)
-        groups = ["institution", *worklist.code_columns(rows)]
-        by = dataset_context.pick("Coloured by", keys.GROUP, groups, "institution")
-    now = dataset_context.with_measures(now, (x, y))
-    if now is None:
+        x = dataset_context.pick(
+            "X axis", keys.MEASURE, list(MEASURES), "tumour_vx", MEASURES.__getitem__
+        )
+        y = dataset_context.pick(
+            "Y axis", keys.AGAINST, list(MEASURES), "compactness", MEASURES.__getitem__
+        )
+        groups = ["institution", *worklist.code_columns(chosen.worklist())]
+        by = dataset_context.pick("Colour", keys.GROUP, groups, "institution")
+    if not dataset_context.wait_for_atlas(chosen, "", (x, y)):
         return
-    cases = now.cases
-    axes = (x, MEASURES[x]), (y, MEASURES[y])
-    both = cases[now.chosen(cases)][list(dict.fromkeys((x, y)))].notna().all(axis=1)
-    gone = int((~both).sum())
+    drawn = dataset_context.draw(chosen, cohort_figures.compared, x=x, y=y, group=by)
+    both = drawn.table.loc[chosen.among(drawn.table), [x, y]].notna().all(axis=1)
     of = dataset_context.counted(len(both), "case")
-    told = f"{len(both) - gone} of {of} with both."
-    with question:
-        dataset_context.title("Which measures go together?", told)
+    finding = f"{int(both.sum())} of {of} have both."
+    with heading:
+        dataset_context.title(question, finding)
     ranges = {axis: name for axis, name in (("x", x), ("y", y)) if name in IN_WORKLIST}
-    # A box over axes that the worklist does not have would lose one of them.
-    read = (
-        chart_selection.in_axes(**ranges)
-        if len(ranges) == 2 and x != y
-        else chart_selection.in_cases
-    )
+    # A box over axes that are not both in the worklist would lose one of them.
+    is_range = len(ranges) == 2 and x != y
+    read = chart_selection.in_axes(**ranges) if is_range else chart_selection.in_cases
     dataset_context.chart(
-        now,
-        measures.scatter(cases, *axes, now.chosen(cases), rows[by]),
-        "compared",
-        f"{MEASURES[y]} against {MEASURES[x]}: {told}",
-        snippets.scatter(*axes, by, now.has_atlas, now.code),
-        "A point a case. Drag a box or, with the lasso of the chart's menu, a line around cases to "
-        "choose them. What goes together need not cause each other.",
-        cases[["case", "institution", *dict.fromkeys((x, y))]],
+        chosen,
+        drawn,
+        f"{MEASURES[y]} against {MEASURES[x]}: {finding}",
+        "Each point is a case. Drag a box, or use the lasso in the chart's menu, to choose cases. "
+        "Correlation is not causation.",
         read,
         ["case", *ranges.values()],
     )

@@ -1,97 +1,86 @@
-"""What is here: cases, slices, masks, institutions."""
+"""What the cohort contains: cases, slices, masks, institutions."""
 
-import pandas as pd
 import streamlit as st
 
-from brainseg.plotting import counts as count_charts
-from brainseg.statistics import UNKNOWN, category_counts, tumour_shares
-from dashboard.shared import cache, chart_selection, dataset_context, keys, snippets
-from dashboard.shared.dataset_context import Explored
+from brainseg.plotting import cohort_figures
+from dashboard.shared import chart_selection, dataset_context, keys
+from dashboard.shared.dataset_context import ShownCases
 
-LEFT_OUT_HELP = (
-    "Slices without an image and a mask that can be used: nothing on this page counts them as with "
-    "or without tumour."
+EXCLUDED_HELP = (
+    "Slices without a usable image and mask. This page counts them in neither group: not with and "
+    "not without tumour."
 )
 
 
-def draw(now: Explored) -> None:
+def draw(chosen: ShownCases) -> None:
     """Draw the section."""
-    slices = now.cohort.slices[now.chosen(now.cohort.slices)]
-    numbers(now, slices)
-    with_and_without(now, slices)
+    numbers(chosen)
+    with_and_without(chosen)
     with dataset_context.side_by_side():
         with st.container():
-            institutions(now)
+            institutions(chosen)
         with st.container():
-            by_case(now)
+            by_case(chosen)
 
 
-def numbers(now: Explored, slices: pd.DataFrame) -> None:
-    """Draw how many of everything there is."""
+def numbers(chosen: ShownCases) -> None:
+    """Show the number of cases, images, masks, patients and excluded slices."""
+    slices = chosen.cohort.slices
+    slices = slices[chosen.among(slices)]
     files = slices[["image_path", "mask_path"]].notna().sum()
-    left_out = int(slices["area_px"].isna().sum())
+    excluded = int(slices["area_px"].isna().sum())
     with st.grid(columns=5, min_column_width=130):
-        st.metric("Cases", len(now.names), format="localized")
+        st.metric("Cases", len(chosen.names), format="localized")
         st.metric("Images", int(files["image_path"]), format="localized")
         st.metric("Masks", int(files["mask_path"]), format="localized")
         st.metric("Patients", slices["patient_id"].nunique(), format="localized")
-        st.metric("Slices left out", left_out, format="localized", help=LEFT_OUT_HELP)
-    if left_out:
-        st.page_link(keys.CHECKS, label="Why slices are left out", icon=":material/rule:")
+        st.metric("Excluded slices", excluded, format="localized", help=EXCLUDED_HELP)
+    if excluded:
+        st.page_link(keys.CHECKS, label="Why slices are excluded", icon=":material/rule:")
 
 
-def with_and_without(now: Explored, slices: pd.DataFrame) -> None:
-    """Draw which share of the slices shows a tumour."""
-    shares = tumour_shares(slices)
-    told = ", ".join(f"{row.slices:,} {row.what} ({row.of_all:.1%})" for row in shares.itertuples())
-    dataset_context.title("How many slices show a tumour?", f"{told}.")
+def with_and_without(chosen: ShownCases) -> None:
+    """Draw the share of slices with tumour."""
+    drawn = dataset_context.draw(chosen, cohort_figures.tumour_share)
+    parts = [f"{row.slices:,} {row.what} ({row.of_all:.1%})" for row in drawn.table.itertuples()]
+    finding = f"{', '.join(parts)}."
+    dataset_context.title("How many slices show a tumour?", finding)
     dataset_context.chart(
-        now,
-        count_charts.tumour_share(shares),
-        "tumour_share",
-        f"Slices: {told}.",
-        snippets.tumour_share(now.code),
-        "Of all images; a slice whose mask is missing or cannot be used is on neither side.",
-        shares,
+        chosen,
+        drawn,
+        f"Slices: {finding}",
+        "Share of all images. Slices without a usable mask are in neither group.",
     )
 
 
-def institutions(now: Explored) -> None:
-    """Draw how many cases come from where."""
-    cases = cache.case_table(now.cohort)
-    counts = category_counts(cases["institution"], now.chosen(cases))
-    many = int((counts["chosen"] > 0).sum())
-    cases_of = dataset_context.counted(len(now.names), "case")
-    told = f"{cases_of} of {dataset_context.counted(many, 'institution')}."
-    dataset_context.title("Where do the cases come from?", told)
+def institutions(chosen: ShownCases) -> None:
+    """Draw the number of cases per institution."""
+    drawn = dataset_context.draw(chosen, cohort_figures.institutions)
+    count = int((drawn.table["chosen"] > 0).sum())
+    cases = dataset_context.counted(len(chosen.names), "case")
+    finding = f"{cases} from {dataset_context.counted(count, 'institution')}."
+    dataset_context.title("Where do the cases come from?", finding)
     dataset_context.chart(
-        now,
-        count_charts.categories(counts, "Institution", "cases", missing=UNKNOWN),
-        "institutions",
-        f"Cases by institution: {told}",
-        snippets.institutions(now.code),
-        "A bar an institution, from the middle of the case's name. Click one to choose its cases.",
-        counts,
+        chosen,
+        drawn,
+        f"Cases by institution: {finding}",
+        "One bar per institution (the two letters in the case name). Click one to choose its cases.",
         chart_selection.in_values("institution"),
         ["institution"],
     )
 
 
-def by_case(now: Explored) -> None:
-    """Draw how many slices each case has, and how many of them show a tumour."""
-    cases = cache.case_table(now.cohort)
-    many = cases.loc[now.chosen(cases), "slices"]
-    told = f"{many.min()} to {many.max()}, median {many.median():g}."
-    dataset_context.title("How many slices has a case?", told)
+def by_case(chosen: ShownCases) -> None:
+    """Draw the number of slices per case, with and without tumour."""
+    drawn = dataset_context.draw(chosen, cohort_figures.slices_by_case)
+    slices = drawn.table.loc[chosen.among(drawn.table), "slices"]
+    finding = f"{slices.min()} to {slices.max()}, median {slices.median():g}."
+    dataset_context.title("How many slices does a case have?", finding)
     dataset_context.chart(
-        now,
-        count_charts.slices_by_case(cases, now.chosen(cases)),
-        "slices_by_case",
-        f"Slices of each of {len(cases)} cases, with and without tumour: {told}",
-        snippets.slices_by_case(now.code),
-        "A bar a case; its lower part are the slices with tumour. Click one to choose its case; with "
-        "the box of the chart's menu, several.",
-        cases,
+        chosen,
+        drawn,
+        f"Slices of each of {len(drawn.table)} cases, with and without tumour: {finding}",
+        "One bar per case; the lower part is slices with tumour. Click one to choose its case, or use "
+        "box select for several.",
         chart_selection.in_cases,
-        ["case"],
     )

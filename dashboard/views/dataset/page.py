@@ -1,4 +1,4 @@
-"""Dataset: what a cohort holds, by question; what is chosen in one chart is chosen in all of them."""
+"""Dataset: what a cohort contains, by question. A choice in one chart applies to all of them."""
 
 import streamlit as st
 
@@ -28,27 +28,27 @@ SECTIONS = {
 st.title("Dataset")
 cohort = widgets.open_cohort()
 st.markdown(
-    "Choose a question. Click a bar or drag over points to choose cases: every other chart, and the "
-    "worklist, then shows those. A second click takes it back. The camera above a chart saves it as PNG."
+    "Choose a question. Click a bar or drag over points to choose cases: all charts and the worklist "
+    "then show them. Click again to undo. The camera above a chart saves it as PNG."
 )
 widgets.notes(cohort)
-cache.atlas(cohort)  # starts to read, and waits for nothing
+cache.atlas(cohort)  # starts reading in the background
 
-now = dataset_context.explore(cohort)
+chosen = dataset_context.shown_cases(cohort)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-    filters.values("institution", now.every, 240)
+    filters.values("institution", chosen.every, 240)
     with st.popover("More filters", icon=":material/tune:"):
-        filters.more(now.every, cohort.codebook)
+        filters.more(chosen.every, cohort.codebook)
     st.page_link(keys.TOUR, label="Guided tour", icon=":material/school:")
     st.page_link(keys.SIMILAR, label="Similar slices", icon=":material/bubble_chart:")
 selection.say(cohort)
 section = widgets.choice(
     "Question", keys.SECTION, tuple(SECTIONS), "What is here", label_visibility="collapsed"
 )
-if not now.names:
-    st.info("No case fits what is chosen: clear it above.", icon=":material/filter_alt_off:")
+if not chosen.names:
+    st.info("No case matches the filter: clear it above.", icon=":material/filter_alt_off:")
     st.stop()
-if len(now.names) < len(cohort.cases):
-    st.caption("In full colour: what you chose. Pale, behind it: all cases.")
-SECTIONS[section].draw(now)
+if len(chosen.names) < len(cohort.cases):
+    st.caption("Colour: your selection. Grey: all cases.")
+SECTIONS[section].draw(chosen)
 widgets.tumour_means()

@@ -1,122 +1,100 @@
-"""Who the patients are: the codes of ``data.csv``, and what is measured by code."""
+"""Who the patients are: the codes of ``data.csv``, and the measures by code."""
 
 import pandas as pd
 import streamlit as st
 
 from brainseg import worklist
-from brainseg.cohort.filters import is_number
-from brainseg.plotting import counts as count_charts
-from brainseg.plotting import measures
-from brainseg.statistics import code_counts, histogram, patient_columns
-from dashboard.shared import cache, chart_selection, dataset_context, keys, snippets
-from dashboard.shared.dataset_context import MEASURES, Explored
-
-MOST_CODES = 12
-"""A column of numbers with more values than these is counted in bins: an age, not a code."""
+from brainseg.plotting import cohort_figures
+from brainseg.plotting.cohort_figures import MEASURES, is_scale
+from dashboard.shared import chart_selection, dataset_context, keys
+from dashboard.shared.dataset_context import ShownCases
 
 
-def draw(now: Explored) -> None:
+def draw(chosen: ShownCases) -> None:
     """Draw the section."""
-    rows = cache.case_rows(now.cohort)
+    rows = chosen.worklist()
     names = worklist.code_columns(rows)
-    if now.cohort.patients is None or not names:
+    if chosen.cohort.patients is None or not names:
         st.info(
-            "There is no data.csv beside the cases that says more of the patients.",
+            "There is no data.csv next to the cases with more about the patients.",
             icon=":material/badge:",
         )
         return
-    named = now.cohort.codebook is not None
+    source = (
+        "names from codebook.csv" if chosen.cohort.codebook is not None else "no codebook.csv found"
+    )
     st.markdown(
-        "Codes stand as in data.csv, "
-        + ("with their names from codebook.csv." if named else "for no codebook.csv names them.")
-        + " A patient without a value is missing, never 0."
+        f"Codes as in data.csv ({source}). Missing values are shown as missing, never as 0."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         default = "neoplasm_histologic_grade"
         column = dataset_context.pick("Column of data.csv", keys.COLUMN, names, default)
         measure = dataset_context.pick(
-            "Measured", keys.MEASURE, list(MEASURES), "tumour_vx", MEASURES.get
+            "Measure", keys.MEASURE, list(MEASURES), "tumour_vx", MEASURES.__getitem__
         )
     with dataset_context.side_by_side():
         with st.container():
-            counts(now, rows[column])
+            counts(chosen, rows[column])
         with st.container():
-            measured(now, rows[column], measure)
-    known(now)
+            measured(chosen, rows[column], measure)
+    known(chosen)
 
 
-def counts(now: Explored, codes: pd.Series) -> None:
-    """Draw how many cases have which code."""
-    chosen = now.chosen(now.every)
-    gone = int(codes[chosen].isna().sum())
-    of = dataset_context.counted(int(chosen.sum()), "case")
-    told = f"Known in {int(chosen.sum()) - gone} of {of}, missing in {gone}."
-    dataset_context.title("How many cases have which value?", told)
+def counts(chosen: ShownCases, codes: pd.Series) -> None:
+    """Draw the number of cases per value."""
+    among = chosen.among(chosen.every)
+    missing = int(codes[among].isna().sum())
+    of = dataset_context.counted(int(among.sum()), "case")
+    finding = f"Known in {int(among.sum()) - missing} of {of}, missing in {missing}."
+    dataset_context.title("How many cases have which value?", finding)
     name = str(codes.name)
-    in_bins = is_number(codes) and codes.nunique() > MOST_CODES
-    if in_bins:
-        table = histogram(codes, chosen)
-        figure = count_charts.bins(table, name, "cases")
-        read = chart_selection.in_ranges(name)
+    if is_scale(codes):
+        bars, read = "One bar per range of values", chart_selection.in_ranges(name)
     else:
-        table = code_counts(codes, chosen, now.cohort.codebook)
-        figure = count_charts.categories(table, name, "cases")
-        read = chart_selection.in_values(name)
+        bars, read = "One bar per value of data.csv", chart_selection.in_values(name)
+        bars += "; missing is hatched"
     dataset_context.chart(
-        now,
-        figure,
-        "codes",
-        f"Cases by {name}. {told}",
-        snippets.codes(name, in_bins, now.code),
-        "A bar a value"
-        + (" range" if in_bins else ", as it stands in data.csv; missing is hatched")
-        + ". Click one to choose its cases.",
-        table,
+        chosen,
+        dataset_context.draw(chosen, cohort_figures.codes, column=name),
+        f"Cases by {name}. {finding}",
+        f"{bars}. Click one to choose its cases.",
         read,
         [name],
     )
 
 
-def measured(now: Explored, codes: pd.Series, measure: str) -> None:
+def measured(chosen: ShownCases, codes: pd.Series, measure: str) -> None:
     """Draw a measure of each case by its code."""
-    now = dataset_context.with_measures(now, [measure], "How does the measure differ by value?")
-    if now is None:
+    question, name = "How does the measure differ by value?", str(codes.name)
+    if not dataset_context.wait_for_atlas(chosen, question, [measure]):
         return
-    cases, chosen = now.cases, now.chosen(now.cases)
-    is_scale = is_number(codes) and codes.nunique() > MOST_CODES
-    both = int((chosen & codes.notna() & cases[measure].notna()).sum())
-    told = f"{MEASURES[measure]}: {dataset_context.counted(both, 'case')} with both."
-    dataset_context.title("How does the measure differ by value?", told)
-    alt = f"{MEASURES[measure]} of each case by {codes.name}. {told}"
-    shown = cases[["case", measure]].assign(**{str(codes.name): codes})
-    if is_scale:
-        x, y = (str(codes.name), str(codes.name)), (measure, MEASURES[measure])
-        group = now.every["institution"]
-        figure = measures.scatter(shown, x, y, chosen, group)
-        code = snippets.against_code(str(codes.name), y, now.has_atlas, now.code)
-    else:
-        figure = measures.strips(cases, measure, codes, chosen, MEASURES[measure])
-        code = snippets.strips(measure, MEASURES[measure], codes.name, now.has_atlas, now.code)
-    reading = (
-        "A point a case"
-        + (". " if is_scale else "; n counts them, and the orange line is their median. ")
-        + "A difference between a few cases is no finding. Drag a box to choose cases."
-    )
+    drawn = dataset_context.draw(chosen, cohort_figures.measured, column=name, measure=measure)
+    both = int(drawn.table[chosen.among(drawn.table)].notna().all(axis=1).sum())
+    have = dataset_context.counted(both, "case")
+    finding = f"{MEASURES[measure]}: {have} with both."
+    dataset_context.title(question, finding)
+    median = "" if is_scale(codes) else " n counts them; the orange line is their median."
     dataset_context.chart(
-        now, figure, "measured", alt, code, reading, shown, chart_selection.in_cases
+        chosen,
+        drawn,
+        f"{MEASURES[measure]} of each case by {name}. {finding}",
+        f"Each point is a case.{median} With few cases a difference may be chance. Drag a box to "
+        "choose cases.",
+        chart_selection.in_cases,
     )
 
 
-def known(now: Explored) -> None:
-    """Draw how many patients have a value in each column."""
+def known(chosen: ShownCases) -> None:
+    """Show how many patients have a value in each column."""
     dataset_context.title(
-        "How complete is data.csv?", "Of all patients of the cohort: who has a value, who has none."
+        "How complete is data.csv?", "Patients of the whole cohort with and without a value."
     )
+    rows, code = dataset_context.tabulate(chosen, cohort_figures.patient_columns)
     dataset_context.table(
-        patient_columns(now.cohort.slices, now.cohort.patients),
+        rows,
         "patient_columns",
-        "The columns of data.csv, and how many patients have a value in each.",
-        snippets.PATIENT_COLUMNS,
+        "The columns of data.csv, and the number of patients with a value in each.",
+        code,
         column_config={
             "column": "Column",
             "known": "Known",

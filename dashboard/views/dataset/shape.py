@@ -1,90 +1,76 @@
-"""Which shape the tumours have: pieces and compactness of a slice, parts of a case."""
+"""The shape of the tumours: pieces and compactness on a slice, parts of a volume."""
 
 import streamlit as st
 
-from brainseg.plotting import counts as count_charts
-from brainseg.statistics import LEAST_COMPACT_PX, category_counts, histogram
-from dashboard.shared import chart_selection, dataset_context, keys, overlays, snippets, widgets
-from dashboard.shared.dataset_context import Explored
+from brainseg.plotting import cohort_figures
+from brainseg.statistics import LEAST_COMPACT_PX
+from dashboard.shared import chart_selection, dataset_context, keys, overlays, widgets
+from dashboard.shared.dataset_context import ShownCases
 
-COMPACTNESS = "Compactness: 1 is a disc"
 NO_SLICE = "None of these slices shows a tumour."
 
 
-def draw(now: Explored) -> None:
+def draw(chosen: ShownCases) -> None:
     """Draw the section."""
     with dataset_context.side_by_side():
         with st.container():
-            pieces(now)
+            pieces(chosen)
         with st.container():
-            compactness(now)
-    examples(now)
-    parts(now)
+            compactness(chosen)
+    examples(chosen)
+    parts(chosen)
 
 
-def pieces(now: Explored) -> None:
-    """Draw of how many pieces the tumour is on a slice."""
-    slices = now.tumour_slices
-    counts = category_counts(slices["components"], now.chosen(slices))
-    many = slices.loc[now.chosen(slices), "components"]
-    one = float((many == 1).mean()) if len(many) else 0.0
-    told = (
-        f"In one on {one:.0%} of {dataset_context.counted(len(many), 'slice')}."
-        if len(many)
-        else NO_SLICE
-    )
-    dataset_context.title("In how many pieces is it on a slice?", told)
+def pieces(chosen: ShownCases) -> None:
+    """Draw the number of tumour pieces on a slice."""
+    slices = chosen.tumour_slices()
+    counts = slices.loc[chosen.among(slices), "components"]
+    of = dataset_context.counted(len(counts), "slice")
+    finding = f"One piece on {(counts == 1).mean():.0%} of {of}." if len(counts) else NO_SLICE
+    dataset_context.title("How many pieces does the tumour have on a slice?", finding)
     dataset_context.chart(
-        now,
-        count_charts.categories(counts, "Pieces of the tumour on the slice", "slices", tumour=True),
-        "pieces",
-        f"Slices by the number of pieces of their tumour. {told}",
-        snippets.pieces(now.code),
-        "Pixels that touch at an edge or a corner are one piece. Click a bar to choose the cases with "
-        "such a slice.",
-        counts,
+        chosen,
+        dataset_context.draw(chosen, cohort_figures.pieces),
+        f"Slices by the number of tumour pieces. {finding}",
+        "Pixels that touch at an edge or a corner belong to one piece. Click a bar to choose the cases "
+        "with such a slice.",
         chart_selection.in_values_of(slices, "components"),
-        ["case"],
     )
 
 
-def compactness(now: Explored) -> None:
-    """Draw how compact the tumour is on a slice."""
-    slices = now.tumour_slices
-    counts = histogram(slices["compactness"], now.chosen(slices))
-    known = slices.loc[now.chosen(slices), "compactness"].dropna()
+def compactness(chosen: ShownCases) -> None:
+    """Draw the compactness of the tumour on a slice."""
+    slices = chosen.tumour_slices()
+    known = slices.loc[chosen.among(slices), "compactness"].dropna()
     over = dataset_context.counted(len(known), "slice")
-    told = f"Median {known.median():.2f} over {over}." if len(known) else NO_SLICE
-    dataset_context.title("How compact is it on a slice?", told)
+    finding = f"Median {known.median():.2f} over {over}." if len(known) else NO_SLICE
+    dataset_context.title("How compact is the tumour on a slice?", finding)
     dataset_context.chart(
-        now,
-        count_charts.bins(counts, COMPACTNESS, "slices", tumour=True),
-        "compactness",
-        f"Histogram of compactness. {told}",
-        snippets.of_slices("compactness", COMPACTNESS, now.code),
+        chosen,
+        dataset_context.draw(chosen, cohort_figures.compactness),
+        f"Histogram of compactness. {finding}",
         "4 π area / perimeter² (Cox 1927): 1 is a disc; a ragged rim, holes and several pieces lower "
-        "it. In pixels it is right to about a tenth, and slices with less than "
-        f"{LEAST_COMPACT_PX} px of tumour have none. Click a bar to choose the cases with such a slice.",
-        counts,
+        "it. On a pixel grid this is accurate to about 10 %. Slices with less than "
+        f"{LEAST_COMPACT_PX} px of tumour have no value. Click a bar to choose the cases with such a "
+        "slice.",
         chart_selection.in_bins_of(slices, "compactness"),
-        ["case"],
     )
 
 
-def examples(now: Explored) -> None:
-    """Draw the least compact, a middling and the most compact slice."""
-    slices = now.tumour_slices
-    known = slices[now.chosen(slices) & slices["compactness"].notna()]
+def examples(chosen: ShownCases) -> None:
+    """Show slices from the least to the most compact."""
+    slices = chosen.tumour_slices()
+    known = slices[chosen.among(slices) & slices["compactness"].notna()]
     if known.empty:
         return
     ordered = known.sort_values("compactness", kind="stable")
     last = len(ordered) - 1
-    st.markdown("**Least compact, in the middle, most compact** of the chosen cases:")
+    st.markdown("**From the least to the most compact** of the chosen cases:")
     with st.grid(columns=5, min_column_width=150):
-        for place in dict.fromkeys((0, last // 4, last // 2, last * 3 // 4, last)):
-            row = ordered.iloc[place]
+        for index in dict.fromkeys((0, last // 4, last // 2, last * 3 // 4, last)):
+            row = ordered.iloc[index]
             with st.container(gap="xxsmall"):
-                overlays.thumbnail(now.cohort, row["case"], row["slice_number"], overlays.Look())
+                overlays.thumbnail(chosen.cohort, row["case"], row["slice_number"], overlays.Look())
                 st.page_link(
                     keys.CASE_PAGE,
                     label=f"{row['compactness']:.2f} · slice {row['slice_number']}",
@@ -93,29 +79,21 @@ def examples(now: Explored) -> None:
                 st.caption(widgets.plain(row["case"]))
 
 
-def parts(now: Explored) -> None:
-    """Say of how many parts the tumours consist as volumes."""
-    question = "In how many parts is it in the case?"
-    now = dataset_context.with_measures(now, ["components"], question)
-    if now is None:
+def parts(chosen: ShownCases) -> None:
+    """Draw the number of separate parts of the tumours as volumes."""
+    question = "How many parts does the tumour of a case have?"
+    if not dataset_context.wait_for_atlas(chosen, question):
         return
-    cases = now.cases
-    counts = category_counts(cases["components"], now.chosen(cases))
-    known = cases.loc[now.chosen(cases), "components"].dropna()
-    one = int((known == 1).sum())
-    dataset_context.title(
-        question, f"In one in {one} of {dataset_context.counted(len(known), 'case')}."
-    )
+    cases = chosen.cases(with_parts=True)
+    known = cases.loc[chosen.among(cases), "components"].dropna()
+    of = dataset_context.counted(len(known), "case")
+    finding = f"One part in {int((known == 1).sum())} of {of}."
+    dataset_context.title(question, finding)
     dataset_context.chart(
-        now,
-        count_charts.categories(counts, "Parts of the tumour as a volume", "cases", tumour=True),
-        "parts",
-        f"Cases by the number of parts of their tumour: one in {one} of {len(known)}.",
-        snippets.parts(now.code),
-        "As a volume: what touches from slice to slice is one part, so that two pieces of a slice may "
-        "belong to one tumour. A case without a usable mask is missing. Click a bar to choose its "
-        "cases.",
-        counts,
+        chosen,
+        dataset_context.draw(chosen, cohort_figures.parts),
+        f"Cases by the number of parts of their tumour. {finding}",
+        "Voxels that touch, also from slice to slice, belong to one part, so two pieces on a slice can "
+        "be one part. Cases without a usable mask are missing. Click a bar to choose its cases.",
         chart_selection.in_values_of(cases, "components"),
-        ["case"],
     )

@@ -1,12 +1,13 @@
-"""The numbers themselves: a row a slice, a case, a group, a kind of file."""
+"""The numbers as tables: one row per slice, case, group or kind of file."""
 
 import pandas as pd
 import streamlit as st
 
 from brainseg import worklist
-from brainseg.statistics import file_table, group_table
-from dashboard.shared import cache, dataset_context, keys, snippets, widgets
-from dashboard.shared.dataset_context import MEASURES, Explored
+from brainseg.plotting import cohort_figures
+from brainseg.plotting.cohort_figures import MEASURES
+from dashboard.shared import dataset_context, keys, widgets
+from dashboard.shared.dataset_context import ShownCases
 
 SLICES, CASES, GROUPS, FILES = "slices", "cases", "institutions and codes", "files"
 OPEN_KEY = "open_measured"
@@ -22,52 +23,54 @@ LABELS = {
     "tumour_row": "Centre: row (px)",
     "tumour_column": "Centre: column (px)",
     "masks": "Usable masks",
-    "largest_slice": "Slice of the largest area",
+    "largest_slice": "Slice with the largest area",
     "flair_copies": "Repeats FLAIR",
-    "unusable": "Slices left out",
+    "unusable": "Unusable slices",
     "group": "Group",
     "cases": "Cases",
 }
 
 
-def draw(now: Explored) -> None:
+def draw(chosen: ShownCases) -> None:
     """Draw the section."""
-    level = widgets.choice("A row for each of", keys.LEVEL, (SLICES, CASES, GROUPS, FILES), SLICES)
-    {SLICES: slices, CASES: cases, GROUPS: groups, FILES: files}[level](now)
+    level = widgets.choice("One row per", keys.LEVEL, (SLICES, CASES, GROUPS, FILES), SLICES)
+    {SLICES: slices, CASES: cases, GROUPS: groups, FILES: files}[level](chosen)
 
 
-def slices(now: Explored) -> None:
-    """Draw what is measured on each slice."""
-    rows = now.slices[now.chosen(now.slices)]
+def slices(chosen: ShownCases) -> None:
+    """Show the measures of each slice."""
+    rows, code = dataset_context.tabulate(chosen, cohort_figures.slice_rows)
     dataset_context.title(
-        "Each slice",
-        f"{len(rows):,} slices; click a case to open the slice. Place: 0 is a case's first slice, 1 its "
-        "last. Share of the head: of the head's outline on that slice. A dash is unknown: no "
-        "usable mask, no tumour, or no such sequence.",
+        "Slices",
+        f"{len(rows):,} slices; click a case to open the slice. Position: 0 is the first slice of a "
+        "case, 1 the last. Share of the head: of the head's outline on that slice. A dash means "
+        "unknown: no usable mask, no tumour, or no such sequence.",
     )
     open_clicked(rows)
     column = st.column_config
     config = {
         "case": _to_the_case(),
-        "position": column.NumberColumn("Place", format="%.2f"),
+        "position": column.NumberColumn("Position", format="%.2f"),
         "tumour_fraction": column.NumberColumn("Share of the head", format="percent"),
         "compactness": column.NumberColumn("Compactness", format="%.2f"),
     }
     dataset_context.table(
         rows,
         "slice_measures",
-        "A row a slice with all that is measured on it.",
-        snippets.slice_table(now.code),
+        "One row per slice with its measures.",
+        code,
         column_config=_labels(rows) | config,
     )
 
 
-def cases(now: Explored) -> None:
-    """Draw what is measured on each case."""
-    say_what_comes(now)
-    rows = now.cases[now.chosen(now.cases)]
+def cases(chosen: ShownCases) -> None:
+    """Show the measures of each case."""
+    note_missing_parts(chosen)
+    rows, code = dataset_context.tabulate(
+        chosen, cohort_figures.case_rows, with_parts=chosen.has_parts
+    )
     dataset_context.title(
-        "Each case", f"{len(rows)} cases; click one to open it. A dash is unknown."
+        "Cases", f"{len(rows)} cases; click one to open it. A dash means unknown."
     )
     open_clicked(rows)
     config = {
@@ -79,60 +82,60 @@ def cases(now: Explored) -> None:
     dataset_context.table(
         rows,
         "case_measures",
-        "A row a case with all that is measured on it.",
-        snippets.case_table(now.has_atlas, now.code),
+        "One row per case with its measures.",
+        code,
         column_config=_labels(rows) | config,
     )
 
 
-def say_what_comes(now: Explored) -> None:
-    """Say what is missing only because it is still being computed."""
-    if not now.has_atlas:
-        st.caption("Parts as a volume are missing until every slice has been read, in “Where”.")
+def note_missing_parts(chosen: ShownCases) -> None:
+    """Say that the parts are still being counted."""
+    if not chosen.has_parts:
+        st.caption("The parts of the volumes are missing until every slice has been read.")
 
 
 def open_clicked(rows: pd.DataFrame) -> None:
-    """Go to the case, and the slice, whose name was clicked in a table."""
+    """Open the case, and the slice, that was clicked in a table."""
     if click := st.session_state.get(OPEN_KEY):
         row = rows.iloc[click["row"]]
-        asked = dataset_context.link(row["case"], row.get("slice_number"))
-        st.switch_page(keys.CASE_PAGE, query_params=asked)
+        address = dataset_context.link(row["case"], row.get("slice_number"))
+        st.switch_page(keys.CASE_PAGE, query_params=address)
 
 
-def groups(now: Explored) -> None:
-    """Draw the medians of the measures by institution, or by a code."""
-    rows = cache.case_rows(now.cohort)
-    names = ["institution", *worklist.code_columns(rows)]
+def groups(chosen: ShownCases) -> None:
+    """Show the medians of the measures by institution, or by a code."""
+    names = ["institution", *worklist.code_columns(chosen.worklist())]
     by = dataset_context.pick("Grouped by", keys.GROUP, names, "institution")
     dataset_context.title(
-        f"Each {widgets.plain(by)}",
-        "The median of each measure over the group's cases, and behind it how many of them have one. "
-        "The median of a few cases says little.",
+        f"By {widgets.plain(by)}",
+        "The median of each measure over the cases of the group, followed by the number of cases that "
+        "have one. The median of a few cases says little.",
     )
-    say_what_comes(now)
-    chosen, measures = now.chosen(now.cases), list(MEASURES)
-    table = group_table(now.cases[chosen], rows.loc[chosen, by], measures)
-    counted = {f"{name} n": st.column_config.NumberColumn("n", width=40) for name in measures}
+    note_missing_parts(chosen)
+    rows, code = dataset_context.tabulate(
+        chosen, cohort_figures.group_rows, column=by, with_parts=chosen.has_parts
+    )
+    counts = {f"{name} n": st.column_config.NumberColumn("n", width=40) for name in MEASURES}
     dataset_context.table(
-        table,
+        rows,
         "group_measures",
-        f"A row for each {by}, with medians.",
-        snippets.group_table(by, measures, now.has_atlas, now.code),
-        column_config=_labels(table) | counted,
+        f"One row per {by}, with medians.",
+        code,
+        column_config=_labels(rows) | counts,
     )
 
 
-def files(now: Explored) -> None:
-    """Draw which shapes, types and values the files have."""
+def files(chosen: ShownCases) -> None:
+    """Show the shapes, types and values of the files."""
+    rows, code = dataset_context.tabulate(chosen, cohort_figures.file_rows)
     dataset_context.title(
-        "The files",
-        "Every shape, type and set of mask values there is, and how many files have it.",
+        "Files", "Each combination of shape, type and mask values, and how many files have it."
     )
     dataset_context.table(
-        file_table(now.cohort.slices),
+        rows,
         "files",
         "Shapes, types and values of the image and mask files.",
-        snippets.FILES,
+        code,
         column_config={
             "file": "File",
             "shape": st.column_config.TextColumn("Shape (px)", help="Height × width × channels."),
@@ -151,9 +154,9 @@ def _to_the_case() -> object:
 
 
 def _labels(rows: pd.DataFrame) -> dict:
-    """Return how the columns of a table are called, and its numbers drawn."""
+    """Return the labels of a table's columns and the formats of its numbers."""
     column = st.column_config
-    shown = {}
+    shown: dict = {}
     for name in rows.columns:
         label = LABELS.get(name) or MEASURES.get(name, name)
         if name.endswith(("_px", "_vx")) and pd.api.types.is_numeric_dtype(rows[name]):

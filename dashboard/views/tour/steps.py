@@ -1,217 +1,220 @@
-"""The eight steps of the guided tour: what each is for, its lines, and the tour as a notebook.
+"""The eight steps of the guided tour as functions, and the tour as a notebook or a Python file.
 
-Each step's code stands alone. In the notebook the cohort is opened once and the steps follow each other.
+The page shows the body of a step's function and the value that the function returns. The functions
+have no type hints: they are read as notebook cells, and the page checks that there is a mask to draw.
 """
 
-import ast
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FunctionType
+
+from numpy import hstack
+from PIL import Image
 
 from brainseg import RESEARCH_USE, TUMOUR_MEANS
-from dashboard.shared import snippets
+from brainseg.cohort import Cohort
+from brainseg.imaging import contour, shown
+from brainseg.statistics import case_table, file_table, random_pair, tumour_shares
+from brainseg.volume import SEQUENCES
+from dashboard.shared import source_code
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Step:
     """One step of the tour.
 
     Attributes:
-        name: one word.
+        function: takes the cohort and the settings; named like the step.
         question: what it answers.
-        text: what to know before reading the lines, in Markdown.
-        imports: import lines.
-        body: the lines that follow once ``cohort`` is open; the last one is what a notebook shows.
-        think: a question to the student, answered by changing the lines.
+        text: what to know before reading the code, in Markdown.
+        think: a question to the reader, who answers it by changing the code.
+        settings: further arguments of the function.
     """
 
-    name: str
+    function: Callable
     question: str
     text: str
-    imports: tuple[str, ...]
-    body: str
     think: str
+    settings: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the step, one word."""
+        return self.function.__name__.capitalize()
+
+    @property
+    def heading(self) -> str:
+        """Return the name and the question."""
+        return f"{self.name}: {self.question}"
 
     @property
     def code(self) -> str:
-        """Return the step as lines that stand alone."""
-        return snippets.whole(self.imports, self.body)
+        """Return the lines of the step, for an open cohort."""
+        return source_code.cell(self.function, **self.settings)
 
 
-@dataclass(frozen=True)
-class Result:
-    """What lines gave.
-
-    Attributes:
-        value: of their last expression, None where they end with none.
-        printed: by them.
-    """
-
-    value: object
-    printed: str
-
-
-def run(code: str) -> Result:
-    """Return what lines of this module give, so that a page shows the result of what it shows as code.
-
-    Args:
-        code: of a lesson; never text that a person wrote.
-    """
-    lines = ast.parse(code)
-    last = lines.body[-1]
+def run(step: Step, cohort: Cohort) -> tuple[object, str]:
+    """Return the value of a step, and the text that it prints."""
     printed: list[str] = []
-    # A print of their own: the process has other threads, whose output is theirs.
-    names = {"print": lambda *values: printed.append(" ".join(map(str, values)))}
-    if not isinstance(last, ast.Expr):
-        exec(compile(lines, "lesson", "exec"), names)
-        return Result(None, "\n".join(printed))
-    exec(compile(ast.Module(lines.body[:-1], []), "lesson", "exec"), names)
-    value = eval(compile(ast.Expression(last.value), "lesson", "eval"), names)
-    return Result(value, "\n".join(printed))
+
+    def collect(*values: object) -> None:
+        printed.append(" ".join(map(str, values)))
+
+    # A copy with its own print: redirecting stdout would also catch the output of other threads.
+    namespace = {**step.function.__globals__, "print": collect}
+    function = FunctionType(step.function.__code__, namespace)
+    return function(cohort, **step.settings), "\n".join(printed)
 
 
-TUMOUR, MASK = "with_tumour", "with_mask"
-_ROWS = {
-    TUMOUR: 'with_tumour = cohort.slices[cohort.slices["area_px"] > 0]',
-    MASK: 'with_mask = cohort.slices[cohort.slices["area_px"].notna()]',
-}
-_PAIR = "from brainseg.statistics import random_pair"
-_PICTURE = "from PIL import Image"
+def find(cohort):
+    """Show the files of the first slices."""
+    files = cohort.slices[["case", "slice_number", "image_path", "mask_path"]]
+    print(len(cohort.cases), "cases,", len(files), "slices")
+    return files.head(8)
 
 
-def lessons(seed: int, among: str = TUMOUR) -> list[Lesson]:
+def peek(cohort, seed, min_area_px):
+    """Show FLAIR of a random slice."""
+    pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
+    pixels = cohort[pair.case].slice_pixels(pair.slice_number)
+    print(pair.case, pair.slice_number)
+    return Image.fromarray(shown(pixels))
+
+
+def count(cohort):
+    """Count slices with and without tumour."""
+    counts = tumour_shares(cohort.slices)
+    return counts
+
+
+def table(cohort):
+    """Show the cases with the largest tumours."""
+    cases = case_table(cohort.slices)
+    return cases.sort_values("tumour_vx", ascending=False).head(8)
+
+
+def shapes(cohort):
+    """Show the shapes and types of the files."""
+    files = file_table(cohort.slices)
+    return files
+
+
+def image(cohort, seed, min_area_px):
+    """Show the three sequences of a random slice."""
+    pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
+    pixels = cohort[pair.case].slice_pixels(pair.slice_number)  # rows x columns x sequences
+    print(pixels.shape, pixels.dtype, SEQUENCES)
+    return Image.fromarray(hstack([shown(pixels, name) for name in SEQUENCES]))
+
+
+def mask(cohort, seed, min_area_px):
+    """Show the mask of a random slice."""
+    pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
+    mask = cohort[pair.case].slice_mask(pair.slice_number)
+    print(mask.shape, mask.dtype, mask.sum(), "px,", f"{mask.mean():.2%} of the slice")
+    return Image.fromarray(mask)
+
+
+def overlay(cohort, seed, min_area_px):
+    """Show the outline of the mask on FLAIR."""
+    pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
+    pixels = cohort[pair.case].slice_pixels(pair.slice_number)
+    mask = cohort[pair.case].slice_mask(pair.slice_number)
+    return Image.fromarray(contour(shown(pixels), mask))
+
+
+def all_steps(seed: int, min_area_px: int = 1) -> list[Step]:
     """Return the eight steps, in order.
 
     Args:
-        seed: of the slice that the steps from peek on look at.
-        among: whether that slice is one with tumour, or any with a usable mask.
+        seed: of the slice that is drawn at random.
+        min_area_px: smallest tumour area of that slice; 0 allows slices without tumour.
     """
-    pick = (
-        f"{_ROWS[among]}\npair = random_pair({among}, seed={seed})\ncase = cohort.case(pair.case)\n"
-    )
-    pixels = pick + "pixels = case.slice_pixels(pair.slice_number)  # rows x columns x sequences\n"
+    drawn = {"seed": seed, "min_area_px": min_area_px}
     return [
-        Lesson(
-            "Find",
+        Step(
+            find,
             "Which files are there?",
-            "A folder a patient. In it, each slice of the head is one image file, and beside it stands "
-            "its **mask**: the same size, white where an annotator outlined the tumour. The cohort is "
-            "opened once; its **index** then holds a row a slice.",
-            (),
-            """
-files = cohort.slices[["case", "slice_number", "image_path", "mask_path"]]
-print(len(cohort.cases), "cases,", len(files), "slices")
-files.head(8)
-""",
+            "One folder per patient. Each slice of the head is one image file next to its **mask**: the "
+            "same size, white where an annotator outlined the tumour. Opening the cohort builds an "
+            "**index** with one row per slice.",
             "Which slice numbers does the second case have? Change the last line.",
         ),
-        Lesson(
-            "Peek",
+        Step(
+            peek,
             "What does one of them look like?",
-            "Never trust a table of files alone: look. A **seed** makes a random choice repeatable, so "
-            "that two people see the same slice.",
-            (_PAIR, _PICTURE, "from brainseg.imaging import shown"),
-            pixels + "print(pair.case, pair.slice_number)\nImage.fromarray(shown(pixels))\n",
+            "Never trust a table of files alone: look at the images. A **seed** makes a random choice "
+            "repeatable, so that two people see the same slice.",
             "Look at ten seeds. On how many slices would you have found the tumour?",
+            drawn,
         ),
-        Lesson(
-            "Count",
-            "How much is there of what?",
+        Step(
+            count,
+            "How many slices of each kind?",
             "Most slices of a head show no tumour. A model that always answers “no tumour” is then "
-            "right most of the time, and useless: that is **class imbalance**, and why accuracy is a "
+            "right most of the time, and useless: this is **class imbalance**, and why accuracy is a "
             "poor measure here.",
-            ("from brainseg.statistics import tumour_shares",),
-            """
-counts = tumour_shares(cohort.slices)
-counts
-""",
             "How accurate, slice by slice, is a model that never sees a tumour?",
         ),
-        Lesson(
-            "Table",
-            "What is known of each case?",
-            "A row a **case**. Neighbouring slices of one patient look alike, so a patient must never "
-            "stand in training and in test at once: cohorts are split by patient, not by slice.",
-            ("from brainseg.statistics import case_table",),
-            """
-cases = case_table(cohort.slices)
-cases.sort_values("tumour_vx", ascending=False).head(8)
-""",
+        Step(
+            table,
+            "What is known about each case?",
+            "One row per **case**. Neighbouring slices of one patient look alike, so a patient must "
+            "never be in both training and test data: cohorts are split by patient, not by slice.",
             "Which case has the largest share of slices with tumour?",
         ),
-        Lesson(
-            "Shapes",
+        Step(
+            shapes,
             "Do image and mask fit each other?",
-            "An image is an **array**: rows × columns × channels. A mask has no channels. If the rows "
-            "and columns of the two differ, every later step is wrong, and nothing tells you.",
-            ("from brainseg.statistics import file_table",),
-            """
-files = file_table(cohort.slices)
-files
-""",
-            "What would you do with a mask that holds the values 0, 1 and 2?",
+            "An image is an **array**: rows × columns × channels. A mask has no channels. If their rows "
+            "and columns differ, every later step is wrong, without any error message.",
+            "What would you do with a mask that contains the values 0, 1 and 2?",
         ),
-        Lesson(
-            "Image",
+        Step(
+            image,
             "What are the three channels?",
-            "Not red, green and blue, though the file says so: three MRI **sequences** of the same "
-            "slice, from left to right before contrast agent, FLAIR, and after it. On FLAIR free fluid "
-            "is dark and much that is abnormal is bright.",
-            (
-                _PAIR,
-                _PICTURE,
-                "from numpy import hstack",
-                "from brainseg.imaging import shown",
-                "from brainseg.volume import SEQUENCES",
-            ),
-            pixels
-            + """\
-print(pixels.shape, pixels.dtype, SEQUENCES)
-Image.fromarray(hstack([shown(pixels, name) for name in SEQUENCES]))
-""",
-            "Is one of the three the same picture as another? Compare the arrays.",
+            "Not red, green and blue, although the file says so: three MRI **sequences** of the same "
+            "slice, from left to right before contrast agent, FLAIR, and after it. On FLAIR, free fluid "
+            "is dark and many abnormalities are bright.",
+            "Are two of the three the same picture? Compare the arrays.",
+            drawn,
         ),
-        Lesson(
-            "Mask",
+        Step(
+            mask,
             "What is in a mask?",
-            "True or False for each pixel. How many are True is the tumour's **area** in pixels. In "
-            "millimetres it would need the distance between pixels, and these files do not hold it.",
-            (_PAIR, _PICTURE),
-            pick
-            + """\
-mask = case.slice_mask(pair.slice_number)
-print(mask.shape, mask.dtype, mask.sum(), "px,", f"{mask.mean():.2%} of the slice")
-Image.fromarray(mask)
-""",
-            "Compare this share with the share of slices that show a tumour: imbalance, twice.",
+            "True or False for each pixel. The number of True pixels is the tumour **area**. An area in "
+            "millimetres would need the distance between pixels, which these files do not contain.",
+            "Compare this share with the share of slices that show a tumour: this is class imbalance "
+            "again, now at pixel level.",
+            drawn,
         ),
-        Lesson(
-            "Overlay",
-            "Does the mask lie where the tumour is?",
-            "The outline of the mask, drawn on FLAIR: the quickest check there is. A mask that is "
-            "shifted, mirrored or of another slice shows here first.",
-            (_PAIR, _PICTURE, "from brainseg.imaging import contour, shown"),
-            pixels
-            + """\
-mask = case.slice_mask(pair.slice_number)
-Image.fromarray(contour(shown(pixels), mask))
-""",
-            "Where would you have drawn the line? Readers differ, and no mask is the truth.",
+        Step(
+            overlay,
+            "Is the mask where the tumour is?",
+            "The outline of the mask, drawn on FLAIR: the quickest check of all. It shows a mask that "
+            "is shifted, mirrored or from another slice.",
+            "Where would you have drawn the line? Annotators differ, and no mask is the truth.",
+            drawn,
         ),
     ]
 
 
-def as_notebook(steps: list[Lesson]) -> bytes:
-    """Return the tour as a Jupyter notebook, format 4.5, with the cohort opened once."""
+def as_notebook(steps: list[Step], folder: Path) -> bytes:
+    """Return the tour as a Jupyter notebook, format 4.5, which opens the cohort in a folder."""
     cells = [
-        _markdown(f"# A tour of a brain MRI cohort\n\n{TUMOUR_MEANS}\n\n**{RESEARCH_USE}**"),
-        _code(snippets.whole([], "len(cohort.cases)")),
+        _cell(
+            "markdown", f"# A tour of a brain MRI cohort\n\n{TUMOUR_MEANS}\n\n**{RESEARCH_USE}**"
+        ),
+        _cell("code", f"{source_code.opening(folder)}len(cohort.cases)"),
     ]
     for number, step in enumerate(steps, start=1):
-        cells.append(_markdown(f"## {number}. {step.name}: {step.question}\n\n{step.text}"))
-        cells.append(_code(_cell(step)))
-        cells.append(_markdown(f"*Think:* {step.think}"))
+        cells.append(_cell("markdown", f"## {number}. {step.heading}\n\n{step.text}"))
+        cells.append(_cell("code", step.code))
+        cells.append(_cell("markdown", f"*Think:* {step.think}"))
     notebook = {
-        "cells": [cell | {"id": f"step-{place}"} for place, cell in enumerate(cells)],
+        "cells": [cell | {"id": f"step-{index}"} for index, cell in enumerate(cells)],
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
@@ -222,30 +225,17 @@ def as_notebook(steps: list[Lesson]) -> bytes:
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def as_script(steps: list[Lesson]) -> bytes:
-    """Return the tour as a Python file with cells, as Spyder and VS Code know them."""
-    parts = [f'# %%\n"""A tour of a brain MRI cohort. {RESEARCH_USE}"""\n']
-    parts.append(snippets.whole([], "print(len(cohort.cases))"))
-    for number, step in enumerate(steps, start=1):
-        parts.append(f"# %% {number}. {step.name}: {step.question}\n{_cell(step)}\n")
+def as_script(steps: list[Step], folder: Path) -> bytes:
+    """Return the tour as a Python file with cells, which Spyder and VS Code recognise."""
+    parts = [
+        f'# %%\n"""A tour of a brain MRI cohort. {RESEARCH_USE}"""\n',
+        f"{source_code.opening(folder)}print(len(cohort.cases))\n",
+        *(f"# %% {n}. {step.heading}\n{step.code}" for n, step in enumerate(steps, start=1)),
+    ]
     return "\n".join(parts).encode()
 
 
-def _cell(step: Lesson) -> str:
-    """Return a step's lines where the cohort is open already."""
-    return "\n".join([*snippets.merged(step.imports), "", step.body.strip()]).strip()
-
-
-def _markdown(text: str) -> dict:
-    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
-
-
-def _code(text: str) -> dict:
-    source = text.strip().splitlines(keepends=True)
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-        "source": source,
-    }
+def _cell(kind: str, text: str) -> dict:
+    more: dict = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    lines = text.strip().splitlines(keepends=True)
+    return {"cell_type": kind, "metadata": {}, **more, "source": lines}

@@ -1,0 +1,67 @@
+"""Python code to copy from the pages: the source of the functions whose results the pages show."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+def opening(folder: Path | str) -> str:
+    """Return the lines that open a cohort."""
+    return f"import brainseg as bs\n\ncohort = bs.open_cohort({str(folder)!r})\n"
+
+
+def definition(function: Callable) -> str:
+    """Return the source of a function, after the imports that it needs."""
+    source = inspect.getsource(function)
+    return f"{_imports(function, ast.parse(source).body)}\n\n\n{source}"
+
+
+def call(function: Callable, result: str, *given: str, **arguments: object) -> str:
+    """Return the line that calls a function.
+
+    Args:
+        function: the function.
+        result: the name or names that its result gets.
+        given: arguments, as code.
+        arguments: more arguments, as values.
+    """
+    listed = [*given, *(f"{name}={value!r}" for name, value in arguments.items())]
+    return f"{result} = {function.__name__}({', '.join(listed)})\n"
+
+
+def cell(function: Callable, **arguments: object) -> str:
+    """Return a function as the lines of a notebook cell, which ends with the value it returns.
+
+    Args:
+        function: its last statement returns a value.
+        arguments: are set in the first lines.
+    """
+    source = inspect.getsource(function)
+    node = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    statements = node.body[1:] if ast.get_docstring(node) else node.body
+    lines, last = source.splitlines(), statements[-1].lineno - 1
+    steps = textwrap.dedent("\n".join(lines[statements[0].lineno - 1 : last]))
+    value = textwrap.dedent("\n".join(lines[last:])).removeprefix("return ")
+    given = "".join(f"{name} = {setting!r}\n" for name, setting in arguments.items())
+    parts = [_imports(function, statements), f"{given}{steps}\n{value}".strip()]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _imports(function: Callable, nodes: Iterable[ast.AST]) -> str:
+    """Return the imports of a function's module that some of its lines need, one per line."""
+    module = inspect.getmodule(function)
+    used = {name.id for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name)} - {
+        function.__name__
+    }
+    found: list[ast.AST] = []
+    for node in ast.parse(inspect.getsource(module)).body if module else []:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            node.names = [name for name in node.names if (name.asname or name.name) in used]
+            used -= {name.asname or name.name for name in node.names}
+            found += [node] if node.names else []
+    own = [ast.alias(name) for name in sorted(used & vars(module).keys())]
+    if module and own:
+        found.append(ast.ImportFrom(module.__name__, own, 0))
+    return "\n".join(map(ast.unparse, found))
