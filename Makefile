@@ -1,7 +1,8 @@
 # make demo            the dashboard on the synthetic sample cohort, http://localhost:8501
 # make demo DATA=DIR   the dashboard on your own folder of cases
-# make test            lint, types and the quick tests
-# make test-full       lint, types and every test, as continuous integration runs them
+# make test            lint, types and the quick tests: core, pages, viewer in node, and one test in a browser
+#                      (leaves out what is marked slow, long, or browser without smoke)
+# make test-full       lint, types and every test that is not marked long, as continuous integration runs them
 # make test-long       the tests that take minutes or more
 # make docs            the documentation as a website, in site/
 # make bench DATA=DIR  the figures of the README, measured here
@@ -10,6 +11,7 @@ PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
+QUICK := not slow and not long and (not browser or smoke)
 
 .PHONY: demo lint test test-full test-long docs bench clean
 .DELETE_ON_ERROR:
@@ -33,7 +35,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/pages tests/js tests/browser/test_browser.py
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "$(QUICK)" tests/unit tests/pages tests/js tests/browser
 
 test-full: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

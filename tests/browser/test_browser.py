@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from conftest import FIRST, head
 from support.browsing import WAIT_MS, arrives, comes, settled
-from support.viewer import drawn
+from support.viewer import drawn, go
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort
@@ -124,6 +124,14 @@ def test_an_unknown_case_in_the_address_is_one_sentence_and_the_list(
     page.wait_for_selector(f"text={Cohort.open(sample_root).cases[0]}", timeout=WAIT_MS)
     assert case in text_of(page), "the name stands there literally"
     assert page.query_selector("[data-testid=stMain] img[src=x]") is None
+
+
+@pytest.mark.smoke
+def test_the_viewer_draws_a_case_and_moves_to_the_next_slice_by_keyboard(look, served, sample_root):
+    page = look(f"{served(sample_root)}/case?slice=3")
+    drawn(page, slice=3)
+    assert go(page, "ArrowDown", slice=4)["case"] == Cohort.open(sample_root).cases[0]
+    assert page.outside == [], "nothing is asked of the internet"
 
 
 def test_a_slice_is_walked_by_keyboard(look, served, sample_root):

@@ -86,6 +86,7 @@ def test_sample_writes_a_cohort_that_index_reads(run, tmp_path):
     assert run("index", tmp_path / "s", "--json")[1]["cases"] == 1
 
 
+@pytest.mark.slow
 def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tmp_path):
     settings = (
         "name=hand,folds=2,epochs=1,steps_per_epoch=2,batch_size=2,size=64,base_features=4,"

@@ -129,6 +129,7 @@ def test_every_slice_is_predicted_once_by_a_copy_that_learned_without_it(learner
         assert sorted(seen) == [(c, p) for c, n in enumerate((6, 7, 8)) for p in range(n)]
 
 
+@pytest.mark.slow
 def test_both_splits_score_the_same_slices_of_cases_that_the_model_never_saw(measured, model):
     found, _ = measured
     names = ["case", "slice_number", "tumour_px"]
@@ -138,6 +139,7 @@ def test_both_splits_score_the_same_slices_of_cases_that_the_model_never_saw(mea
     assert len(found.comparison.cases) == 5
 
 
+@pytest.mark.slow
 def test_the_table_sets_the_rules_of_counting_side_by_side(measured):
     found, _ = measured
     table = found.table
@@ -154,6 +156,7 @@ def test_the_table_sets_the_rules_of_counting_side_by_side(measured):
     assert found.as_lines()[0].startswith("by case: split by patient 0.")
 
 
+@pytest.mark.slow
 def test_progress_counts_the_batches_of_all_four_copies(measured):
     _, steps = measured
     totals = {total for _, total in steps}
@@ -162,6 +165,7 @@ def test_progress_counts_the_batches_of_all_four_copies(measured):
     assert steps[-1][0] == totals.pop()
 
 
+@pytest.mark.slow
 def test_the_models_own_network_is_as_it_was(measured, model):
     network = load_engine(model, 0)._network
     before = [weight.copy() for weight in network.get_weights()]
@@ -170,6 +174,7 @@ def test_the_models_own_network_is_as_it_was(measured, model):
     assert all(map(np.array_equal, before, network.get_weights()))
 
 
+@pytest.mark.slow
 def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, other_model):
     found, _ = measured
     path = leakage_path(taught, model)
@@ -183,6 +188,7 @@ def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, oth
     assert kept_leakage(path, model, QUICK) is None
 
 
+@pytest.mark.slow
 def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
     path = leakage_path(taught, model)
     keep_leakage(measured[0], path)
@@ -197,6 +203,7 @@ def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
     assert kept_leakage(path, model, QUICK) is None
 
 
+@pytest.mark.slow
 def test_the_command_measures_keeps_and_prints_it(
     measured, model, taught, taught_root, tiny_model, monkeypatch, capsys
 ):

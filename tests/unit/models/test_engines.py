@@ -117,7 +117,7 @@ def test_a_refused_model_leaves_the_one_before_it_in_use(tiny_model, model_folde
     assert load(tiny_model) is engine
 
 
-@pytest.mark.parametrize("engine", ["keras", "auto"])
+@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "auto"])
 @pytest.mark.parametrize("name", list_models())
 def test_every_fold_that_is_shipped_gives_its_stored_output(name, engine):
     model = open_model(name)

@@ -152,6 +152,7 @@ def test_the_readme_says_what_it_is_and_from_which_seed(sample: Path) -> None:
     assert re.search(rf"seed {SEED}\b", text)
 
 
+@pytest.mark.slow
 def test_a_rerun_completes_an_interrupted_sample_and_reports_progress(tmp_path: Path) -> None:
     dest = write_sample(tmp_path / "sample", cases=1, seed=SEED)
     whole = contents(dest)

@@ -122,6 +122,7 @@ def test_rows_that_are_alike_or_nearly_have_a_map(off):
     assert places.shape == (59, 2) and np.isfinite(places).all()
 
 
+@pytest.mark.slow
 def test_the_shipped_models_network_tells_slices_with_a_tumour(sample_root):
     cohort = Cohort.open(sample_root)
     measured = agreement(embeddings.describe_with_model(cohort, open_model()), cohort.slices)
