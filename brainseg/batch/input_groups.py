@@ -1,22 +1,23 @@
-"""Which files below a folder belong together: the series of a study, the sequences of a subject.
+"""Group the files below a folder: the series of a study, the sequences of a subject.
 
-DICOM files are known by their content, whatever their names. Files of two studies or two patients, and
-files whose names tell two subjects, are never one group.
+DICOM files are recognised by their content, whatever their names. Files of different studies, patients
+or subjects are never in one group.
 """
 
 import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brainseg.cohort.discovery import MAX_DEPTH, SUFFIXES
+from brainseg.cohort.discovery import SUFFIXES
 from brainseg.errors import DecodeError
 from brainseg.io import MAX_INFLATED_BYTES, is_input
 from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom, read_elements
 from brainseg.io.dicom.evidence import whose
+from brainseg.io.folders import walk_folders
 from brainseg.io.limits import or_damaged
 from brainseg.io.names import DISC_DIRECTORY, suffix_of
 from brainseg.io.sequences import guess_from_words
@@ -26,7 +27,7 @@ NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _GENERIC = """
 anat func nifti niftis nii image images img imgs data dicom dicoms dcm mr mri scan scans raw
 """
-"""Names of folders that tell no case from another."""
+"""Folder names that do not identify a case."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Group:
 
     Attributes:
         name: of the case.
-        folder: that holds the files.
+        folder: that contains the files.
         files: in order.
-        note: what to know of the grouping, a sentence, or None.
+        note: one sentence about the grouping, or None.
     """
 
     name: str
@@ -47,13 +48,13 @@ class Group:
 
 
 @dataclass
-class Found:
-    """What a folder holds beside the slices of a cohort.
+class FolderContent:
+    """The content of a folder besides the slices of a cohort.
 
     Attributes:
         groups: of DICOM and NIfTI files, and single files.
         discs: folders with a DICOMDIR; their pictures belong to the disc, not to a case.
-        has_pictures: whether TIFF or PNG files lie outside of the discs.
+        has_pictures: whether there are TIFF or PNG files outside of the discs.
     """
 
     groups: list[Group] = field(default_factory=list)
@@ -65,10 +66,12 @@ class Found:
         return any(path.is_relative_to(disc) for disc in self.discs)
 
 
-def find_groups(root: Path) -> Found:
-    """Return the groups below a folder; headers of DICOM files are read, nothing is decoded."""
-    found, dicom = Found(), []
-    for folder, files in _walk(root):
+def find_groups(root: Path) -> FolderContent:
+    """Return the groups below a folder; only headers of DICOM files are read, no pixels."""
+    found = FolderContent()
+    dicom: list[Path] = []
+    for path_text, entries in walk_folders(root):
+        folder, files = Path(path_text), [Path(entry.path) for entry in entries]
         if any(_is_directory(path) for path in files):
             found.discs.append(folder)
         on_disc = found.on_disc(folder)
@@ -110,18 +113,8 @@ def _is_directory(path: Path) -> bool:
     return path.name.upper() == DISC_DIRECTORY and is_dicom(path)
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield folders down to :data:`MAX_DEPTH` with their files, hidden ones left out, in order."""
-    for place, folders, files in os.walk(root):
-        here = Path(place)
-        deep = len(here.relative_to(root).parts)
-        shown = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = shown if deep < MAX_DEPTH else []
-        yield here, [here / name for name in sorted(files) if not name.startswith(".")]
-
-
 def _folder_name(folder: Path) -> str:
-    """Return a folder's name, or that of the first one above it whose name is not generic."""
+    """Return the name of a folder, or of its first parent whose name is not generic."""
     folder = folder.resolve()
     for one in (folder, *folder.parents):
         if one.name and one.name.casefold() not in _GENERIC.split():
@@ -130,40 +123,40 @@ def _folder_name(folder: Path) -> str:
 
 
 def _studies(files: Iterable[Path]) -> list[Group]:
-    """Return the DICOM files by patient and study; a file that names none goes with its folder."""
+    """Return DICOM files grouped by patient and study; a file without ids goes with its folder."""
     by_study: dict[tuple[str, str], list[Path]] = defaultdict(list)
-    silent = []
+    without_ids: list[Path] = []
     for path in files:
-        whose = _whose(path)
-        (by_study[whose] if whose else silent).append(path)
+        ids = _patient_and_study(path)
+        (by_study[ids] if ids else without_ids).append(path)
     _join_unnamed_patients(by_study)
-    for path in silent:
-        near = [key for key, held in by_study.items() if held[0].parent == path.parent]
+    for path in without_ids:
+        near = [key for key, study in by_study.items() if study[0].parent == path.parent]
         by_study[near[0] if near else ("", str(path.parent))].append(path)
     folders: dict[Path, list[list[Path]]] = defaultdict(list)
-    for held in by_study.values():
-        folders[Path(os.path.commonpath([path.parent for path in held]))].append(sorted(held))
+    for study in by_study.values():
+        folders[Path(os.path.commonpath([path.parent for path in study]))].append(sorted(study))
     groups = []
     for folder, studies in folders.items():
         name = _folder_name(folder)
-        for place, held in enumerate(sorted(studies), start=1):
+        for number, study in enumerate(sorted(studies), start=1):
             if len(studies) == 1:
-                groups.append(Group(name, folder, tuple(held)))
+                groups.append(Group(name, folder, tuple(study)))
                 continue
             groups.append(
                 Group(
-                    f"{name} (study {place} of {len(studies)})",
+                    f"{name} (study {number} of {len(studies)})",
                     folder,
-                    tuple(held),
-                    f"The folder {name} holds {len(studies)} studies, which are predicted apart: this "
-                    f"is study {place}, {len(held)} files.",
+                    tuple(study),
+                    f"The folder {name} contains {len(studies)} studies, which are predicted "
+                    f"separately: this is study {number}, {len(study)} files.",
                 )
             )
     return groups
 
 
-def _whose(path: Path) -> tuple[str, str] | None:
-    """Return what stands for the patient and the study of a DICOM file, None where it does not say."""
+def _patient_and_study(path: Path) -> tuple[str, str] | None:
+    """Return the identifiers of patient and study in a DICOM file, or None where it has neither."""
     try:
         if path.stat().st_size > MAX_INFLATED_BYTES:
             return None
@@ -175,7 +168,7 @@ def _whose(path: Path) -> tuple[str, str] | None:
 
 
 def _join_unnamed_patients(by_study: dict[tuple[str, str], list[Path]]) -> None:
-    """Put the files of a study without a patient's id to those that have the only one of the study."""
+    """Merge files without a patient id into their study where it names exactly one patient."""
     for patient, study in [*by_study]:
         named = [key for key in by_study if key[1] == study and key[0]]
         if not patient and study and len(named) == 1:
@@ -183,29 +176,26 @@ def _join_unnamed_patients(by_study: dict[tuple[str, str], list[Path]]) -> None:
 
 
 def _nifti_groups(files: list[Path], folder: Path, root: Path) -> list[Group]:
-    """Return the NIfTI files of a folder: a group for each subject whose names tell its sequences."""
+    """Return the NIfTI files of a folder, one group per subject whose file names give the sequences."""
     groups = []
     subjects = _by_subject(files)
-    for subject, held in subjects.items():
-        images = [path for path in held if not is_label_map(path.name)]
+    for subject, own in subjects.items():
+        images = [path for path in own if not is_label_map(path.name)]
         if _are_sequences(images):
             name = _folder_name(folder)
             if subject and (len(subjects) > 1 or folder.name.casefold() in _GENERIC.split()):
                 name = subject
-            groups.append(Group(name, folder, tuple(held)))
+            groups.append(Group(name, folder, tuple(own)))
             continue
-        masks = [path for path in held if path not in images]
-        for place, path in enumerate(images):
-            one = single(path)
-            more = masks if not place and len(images) == 1 else []
-            groups.append(Group(one.name, path, (path, *more)))
+        masks = [path for path in own if path not in images] if len(images) == 1 else []
+        groups += [Group(single(path).name, path, (path, *masks)) for path in images]
     return groups
 
 
 def _by_subject(files: list[Path]) -> dict[str, list[Path]]:
-    """Return files by subject; lone small numbers count where a sequence would stand twice without."""
+    """Return files by subject; short numbers tell subjects apart only where a sequence repeats."""
     weak, strong = (_split_by_subject(files, with_numbers) for with_numbers in (False, True))
-    named = [[guess_from_words(path.name) for path in held] for held in weak.values()]
+    named = [[guess_from_words(path.name) for path in own] for own in weak.values()]
     is_twice = any(
         guesses.count(guess) > 1 for guesses in named for guess in guesses if guess is not None
     )
@@ -220,14 +210,14 @@ def _split_by_subject(files: list[Path], with_numbers: bool) -> dict[str, list[P
     subjects: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         subjects[subject_of(path.name, with_numbers)].append(path)
-    # A name without any word of a sequence goes to the subject that it begins with.
+    # A name without any sequence word belongs to the subject that it begins with.
     for name in [*subjects]:
-        of = [
+        prefixes = [
             other for other in subjects if other and re.match(rf"{re.escape(other)}[_\-. ]", name)
         ]
-        if of:
-            subjects[max(of, key=len)] += subjects.pop(name)
-    return {subject: sorted(held) for subject, held in subjects.items()}
+        if prefixes:
+            subjects[max(prefixes, key=len)] += subjects.pop(name)
+    return {subject: sorted(own) for subject, own in subjects.items()}
 
 
 def _are_sequences(files: Iterable[Path]) -> bool:

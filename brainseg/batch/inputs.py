@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainseg.batch.input_groups import Found, find_groups, is_dicom, single
+from brainseg.batch.input_groups import FolderContent, find_groups, is_dicom, single
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import Progress
@@ -218,7 +218,7 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
                 "of them."
             )
         return _named_apart([FilesInput(single(source).name, source, (source,))])
-    groups = find_groups(source) if source.is_dir() else Found()
+    groups = find_groups(source) if source.is_dir() else FolderContent()
     found: list[Input] = [
         FilesInput(one.name, one.folder, one.files, note=one.note) for one in groups.groups
     ]
@@ -234,7 +234,7 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
     return _named_apart(found)
 
 
-def _cases(cohort: Cohort, groups: Found) -> list[Input]:
+def _cases(cohort: Cohort, groups: FolderContent) -> list[Input]:
     """Return the cases of a cohort but for those of pictures that lie on a disc of DICOM files."""
     places = cohort.slices.groupby("case")["image_path"].first()
     return [

@@ -155,7 +155,7 @@ def test_a_missing_folder_is_one_sentence_on_each_page(look, served, path, title
 
 def test_an_empty_folder_and_one_without_masks_say_so(look, served, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
-    assert "holds no TIFF or PNG image" in text_of(look(served(empty) + "/"))
+    assert "contains no TIFF or PNG image" in text_of(look(served(empty) + "/"))
     bare = tmp_path_factory.mktemp("bare")
     for number in range(1, 4):
         (bare / FIRST).mkdir(exist_ok=True)

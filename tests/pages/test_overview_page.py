@@ -82,7 +82,7 @@ def test_a_folder_that_is_not_there_is_one_sentence_and_can_come_back(monkeypatc
     assert "does not exist" in error.value.replace("\\", "")
     (tmp_path / "gone").mkdir()
     app.run()
-    assert "holds no TIFF or PNG image" in app.error[0].value.replace("\\", "")
+    assert "contains no TIFF or PNG image" in app.error[0].value.replace("\\", "")
 
 
 def test_the_synthetic_sample_is_labelled(monkeypatch, sample_root, tiny_cohort):

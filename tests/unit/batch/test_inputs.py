@@ -148,7 +148,7 @@ def test_a_path_without_any_input_says_what_could_be_one(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(BrainsegError, match="is no input"):
         find_inputs(tmp_path / "notes.txt")
-    with pytest.raises(BrainsegError, match="holds no"):
+    with pytest.raises(BrainsegError, match="contains no"):
         find_inputs(tmp_path)
     with pytest.raises(BrainsegError, match="does not exist"):
         find_inputs(tmp_path / "nowhere")
@@ -239,7 +239,7 @@ def test_two_studies_in_one_folder_are_two_inputs_with_a_sentence(tmp_path, seco
     ]
     for one in found:
         warnings = one.open().record.warnings
-        assert any("flat holds 2 studies, which are predicted apart" in told for told in warnings)
+        assert any("flat contains 2 studies, which are predicted separately" in told for told in warnings)
 
 
 def test_a_disc_gives_its_study_alone_and_no_word_on_what_lies_beside(tmp_path):

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from conftest import CHECKOUT, FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 
-from brainseg.cohort.discovery import MAX_DEPTH, list_files, patient_of
+from brainseg.cohort.discovery import list_files, patient_of
 from brainseg.errors import CohortError
+from brainseg.io.folders import MAX_DEPTH
 
 TINY_SLICES = {FIRST: [1, 2, 10], FLAIR_REPEATED: [1, 2, 3], OTHER_SITE: [1, 2]}
 
@@ -101,7 +102,7 @@ def test_folders_deeper_than_the_limit_are_not_searched(tmp_path: Path) -> None:
     deep.rename(deep.parent / "x")
     (deep.parent / "y").mkdir()
     (deep.parent / "x").rename(deep.parent / "y" / "x")
-    assert "holds no TIFF or PNG image" in refusal(tmp_path)
+    assert "contains no TIFF or PNG image" in refusal(tmp_path)
 
 
 def test_slices_sort_by_number_and_not_by_text(tiny_cohort: Path) -> None:
@@ -119,7 +120,7 @@ def test_the_two_copies_of_the_kaggle_archive_are_indexed_once_with_a_note(
     assert numbers(found.files) == TINY_SLICES
     assert found.files["image_path"].str.startswith("kaggle_3m").all()
     assert len(found.notes) == 1
-    assert found.notes[0].startswith("3 case(s) stand twice")
+    assert found.notes[0].startswith("3 case(s) were found twice")
 
 
 def test_a_copy_that_lacks_slices_gives_way_to_the_whole_case(tiny_cohort: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_copy_that_lacks_slices_gives_way_to_the_whole_case(tiny_cohort: Path)
     (again / FIRST / f"{FIRST}_2_mask.tif").unlink()
     found = list_files(tiny_cohort)
     assert numbers(found.files) == TINY_SLICES
-    assert "1 case(s) stand twice" in found.notes[0]
+    assert "1 case(s) were found twice" in found.notes[0]
 
 
 def test_two_folders_of_one_name_with_other_files_become_two_cases_of_one_patient(
@@ -298,7 +299,7 @@ def test_any_name_that_a_folder_can_have_is_a_case(tmp_path: Path, name: str) ->
     if expected:
         assert numbers(list_files(tmp_path).files) == expected
     else:
-        assert "holds no TIFF or PNG" in refusal(tmp_path)
+        assert "contains no TIFF or PNG" in refusal(tmp_path)
 
 
 def test_the_current_folder_can_be_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +326,7 @@ def test_a_file_or_an_archive_in_place_of_a_folder_is_refused(tmp_path: Path) ->
 
 
 def test_an_empty_folder_and_one_without_images_are_refused(tmp_path: Path) -> None:
-    assert "holds no TIFF or PNG image" in refusal(tmp_path)
+    assert "contains no TIFF or PNG image" in refusal(tmp_path)
     (tmp_path / "readme.md").write_text("x")
     (tmp_path / "sub").mkdir()
     assert "<case>/<case>_<number>.tif" in refusal(tmp_path)
@@ -342,7 +343,7 @@ def test_a_closed_root_is_refused_with_what_to_do(open_to_all: Path) -> None:
     write_pair(root / "case", "case", 1, head(1), blob(9, 9))
     root.chmod(0o700 if os.geteuid() == 0 else 0)
     assert opened_by_nobody(root) == {
-        "refused": f"{root} may not be read by this user: give it the right to read and list the "
+        "refused": f"{root} may not be read by this user: grant the right to read and list the "
         "folder."
     }
 
@@ -362,7 +363,7 @@ def test_a_closed_case_is_noted_and_a_closed_file_is_a_row_with_its_error(
     assert answer["cases"] == ["a"]
     assert answer["errors"] == ["image cannot be opened (Permission denied)"]
     assert any(
-        note == "1 folder(s) could not be opened, the first is b: give this user the right to "
+        note == "1 folder(s) could not be opened, the first is b: grant this user the right to "
         "read them."
         for note in answer["notes"]
     )
