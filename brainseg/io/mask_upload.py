@@ -1,7 +1,7 @@
-"""Masks among the pictures of an upload: known by their names, and each given to its slice.
+"""Masks among uploaded pictures: recognised by their names, and each assigned to its slice.
 
-A case folder holds its masks beside the images, such as ``x_1.png`` and ``x_1_mask.png``, or in a folder
-of their own. They are what a prediction can be compared with, and never slices to predict.
+A case folder contains its masks next to the images, such as ``x_1.png`` and ``x_1_mask.png``, or in a
+folder of their own. A prediction is compared with them; they are never predicted.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from brainseg.io.masks import NOT_INVERTED, covers_rim, region_of
 from brainseg.io.names import base_of
 from brainseg.io.picture_slices import Slice, number_of
 from brainseg.io.upload_file import Refusals
@@ -21,28 +22,21 @@ MASK_WORDS = frozenset(
     | {"annot", "roi", "rois"}
 )
 IMAGE_WORDS = frozenset({"image", "images", "img", "imgs", "scan", "scans", "ground"})
-"""What stands in an image's name where its mask has another word; "ground" is left of ground truth."""
+"""Words in an image's name where its mask has another word; "ground" comes from "ground truth"."""
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_]+")
-_NEAR = 32
-_MOST_GREY = 0.02
-"""A mask with grey edges: how far from 0 and 255 is grey, and how much of the picture may be."""
-
-_MOST_TUMOUR = 0.5
-"""Of a picture; a mask that covers more has black and white exchanged, as some writers store 1 bit."""
-
 Key = tuple[str, ...]
 
 
 def part_masks(slices: list[Slice], refusals: Refusals) -> tuple[list[Slice], list[Slice]]:
     """Return the pictures that are images, and those that are masks.
 
-    A name tells, by a word that not all names share. Where the names come in pairs, such as those of the
-    folders "images" and "masks" without the folders, the content tells.
+    A mask has a mask word in its name that not all names share. Where each name occurs twice, as in the
+    folders "images" and "masks" without the folder names, the content decides.
 
     Args:
         slices: all that could be decoded.
-        refusals: gets a sentence for each mask where there is no image at all.
+        refusals: gets one sentence per mask if there is no image at all.
     """
     words = [_mask_words(name) for name, _, _ in slices]
     shared = frozenset.intersection(*words) if len(slices) > 1 else frozenset()
@@ -66,10 +60,10 @@ class Truth:
     """The manual masks of a stack.
 
     Attributes:
-        masks: (n, h, w) bool, or None where there is no mask.
-        has_mask: (n,) bool, which slices have one; None likewise.
-        notes: how many slices have one, as a sentence.
-        warnings: what is odd about them, a sentence each.
+        masks: (n, h, w) bool, or None without any mask.
+        has_mask: (n,) bool, True for slices with a mask; None without any mask.
+        notes: the number of masks and how they were converted, one sentence each.
+        warnings: one sentence for each problem with the masks.
     """
 
     masks: np.ndarray | None = None
@@ -83,16 +77,17 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
 
     Args:
         slices: of the stack, in order.
-        masks: each that fits no slice is left out.
-        refusals: gets a sentence for each mask that is left out.
+        masks: the mask files; those that match no slice are left out.
+        refusals: gets one sentence per mask that is left out.
     """
     size = slices[0][2].pixels.shape[:2]
     stack, has_mask = np.zeros((len(slices), *size), bool), np.zeros(len(slices), bool)
-    for (name, _, decoded), place in zip(masks, _places(slices, masks), strict=True):
-        region, (height, width) = as_region(decoded.pixels), decoded.pixels.shape[:2]
-        if place is None:
+    conversions: dict[str, None] = {}
+    for (name, _, decoded), index in zip(masks, _slice_indices(slices, masks), strict=True):
+        (region, notes), (height, width) = region_of(decoded), decoded.pixels.shape[:2]
+        if index is None:
             refusals.add(name, "its name calls it a mask, and no slice has the rest of its name")
-        elif has_mask[place]:
+        elif has_mask[index]:
             refusals.add(name, "another mask belongs to the same slice")
         elif (height, width) != size:
             refusals.add(
@@ -101,44 +96,29 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
         elif region is None:
             refusals.add(name, "its name calls it a mask, and its values are not 0 and one other")
         else:
-            stack[place], has_mask[place] = region, True
+            stack[index], has_mask[index] = region, True
+            conversions |= dict.fromkeys(note for note in notes if note == NOT_INVERTED)
     if not has_mask.any():
         return Truth()
     which = "all" if has_mask.all() else f"{has_mask.sum()} of {len(slices)}"
-    note = f"the prediction is compared with the accompanying masks ({which} slices)"
-    share = float(np.median(stack[has_mask].mean(axis=(1, 2))))
-    inverted = f"The manual masks cover {share:.0%} of the picture: they may be inverted."
-    return Truth(stack, has_mask, (note,), (inverted,) if share > _MOST_TUMOUR else ())
-
-
-def as_region(pixels: np.ndarray) -> np.ndarray | None:
-    """Return a mask as (h, w) bool, None where its values are not 0 and one other value or colour.
-
-    Grey at its edges, as JPEG and smoothing leave it, is cut at half.
-
-    Args:
-        pixels: (h, w) or (h, w, c), of any dtype.
-    """
-    values = pixels.max(axis=2) if pixels.ndim == 3 else pixels
-    if pixels.ndim == 3 and not (pixels == pixels[..., :1]).all():
-        colours = np.unique(pixels[values > 0], axis=0)
-        return values > 0 if len(colours) == 1 else None
-    levels = np.unique(values)
-    if len(levels) <= 2 and (levels[0] == 0 or len(levels) == 1):
-        return values > 0
-    if values.dtype != np.uint8:
-        return None
-    grey = np.count_nonzero((values > _NEAR) & (values < 255 - _NEAR))
-    has_both = levels[0] <= _NEAR and levels[-1] >= 255 - _NEAR
-    return values > 127 if has_both and grey <= _MOST_GREY * values.size else None
+    compared = f"the prediction is compared with the accompanying masks ({which} slices)"
+    notes = (compared, *(f"masks {note}" for note in conversions))
+    inverted = [mask for mask in stack[has_mask] if covers_rim(mask)]
+    if not inverted:
+        return Truth(stack, has_mask, notes)
+    share = float(np.median([mask.mean() for mask in inverted]))
+    warning = (
+        f"The manual masks cover {share:.0%} of the picture and its rim: they may be inverted."
+    )
+    return Truth(stack, has_mask, notes, (warning,))
 
 
 def _is_region(one: Slice) -> bool:
-    return as_region(one[2].pixels) is not None
+    return region_of(one[2])[0] is not None
 
 
 def _part_pairs(slices: list[Slice]) -> tuple[list[Slice], list[Slice]]:
-    """Return images and masks where each name occurs twice, once as a mask; else all as images."""
+    """Return images and masks if each name occurs twice, once as a mask; otherwise all are images."""
     pairs: dict[tuple[str, int | None], list[Slice]] = defaultdict(list)
     for one in slices:
         pairs[base_of(one[0]), one[1]].append(one)
@@ -148,21 +128,21 @@ def _part_pairs(slices: list[Slice]) -> tuple[list[Slice], list[Slice]]:
         regions = [_is_region(one) for one in pair]
         if len(pair) != 2 or not any(regions):
             return slices, []
-        # Both are regions where the slice is as empty as its mask: either will do.
+        # Both are regions where the slice is as empty as its mask: either is right.
         masks.append(pair.pop(regions.index(True)))
         images += pair
     return images, masks
 
 
-def _places(slices: list[Slice], masks: list[Slice]) -> list[int | None]:
-    """Return for each mask the place of its slice: by the rest of its name, else by its number."""
-    found: dict[tuple[Key, int | None], list[int]] = defaultdict(list)
-    for place, (name, page, _) in enumerate(slices):
-        found[_key(name), page].append(place)
-    places = [found.get((_key(name), page), []) for name, page, _ in masks]
-    if any(places):
-        return [place[0] if len(place) == 1 else None for place in places]
-    # Where each sequence has a picture of its own, the mask has the name of none of them.
+def _slice_indices(slices: list[Slice], masks: list[Slice]) -> list[int | None]:
+    """Return the index of each mask's slice, matched by the rest of its name or else by its number."""
+    by_name: dict[tuple[Key, int | None], list[int]] = defaultdict(list)
+    for index, (name, page, _) in enumerate(slices):
+        by_name[_key(name), page].append(index)
+    matches = [by_name.get((_key(name), page), []) for name, page, _ in masks]
+    if any(matches):
+        return [match[0] if len(match) == 1 else None for match in matches]
+    # Where each sequence has its own picture, the mask shares its name with none of them.
     numbers = [number_of(one) for one in slices]
     of_masks = Counter(number_of(one) for one in masks)
     return [
@@ -184,7 +164,7 @@ def _folders(name: str) -> list[str]:
 
 
 def _mask_words(name: str) -> frozenset[str]:
-    """Return what calls a file a mask: words of its own name, and folders of nothing but such words."""
+    """Return the mask words in a file's own name and in folders whose names contain no other words."""
     own = set(_words(base_of(name)))
     for folder in _folders(name):
         words = set(_words(folder))
@@ -193,7 +173,7 @@ def _mask_words(name: str) -> frozenset[str]:
 
 
 def _key(name: str) -> Key:
-    """Return what a mask's name shares with its image's: all its words but those for mask and image."""
+    """Return what the names of a mask and its image share: all words except those for mask and image."""
     words = [
         *(word for folder in _folders(name) for word in _words(folder)),
         *_words(base_of(name)),

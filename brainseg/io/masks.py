@@ -1,13 +1,17 @@
-"""A mask file as decoded -> which pixels are tumour, with a note for each conversion."""
+"""Turn a decoded mask file into tumour pixels, by the same rules for cohorts and uploads."""
 
 import cv2
 import numpy as np
 
-from brainseg.io import Decoded, spread_few_bits
+from brainseg.io.decoded import Decoded, spread_few_bits
 
 EQUAL_CHANNELS = "three equal channels, read as one"
 RIM_OF_INVERTED = 0.5
-"""A mask that is not 0 on more of the rim of its image is inverted: the rim lies outside of the head."""
+"""A mask that covers more of the image's rim is inverted: the rim lies outside of the head."""
+
+_NEAR = 32
+_MOST_GREY = 0.02
+"""A mask with grey edges: the distance from 0 and 255 that is grey, and the largest grey fraction."""
 
 NOT_INVERTED = (
     "stored with white as zero, which would make the rim of the image tumour: read with tumour where "
@@ -18,21 +22,21 @@ NOT_INVERTED = (
 def plain_mask(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the values of a mask as its writer meant them, with a note for each conversion.
 
-    TIFF can store grey inverted, as fax machines do (white is zero). TIFF 6.0 makes zero white then, and
-    scanners follow it. ``tifffile.imwrite`` of truth values and ImageJ's inverting table store the same
-    tag, but mean the stored values: by the standard, such a mask covers all but the tumour. A
-    tumour never lies on most of the rim of an image, so the rim decides which of the two a file means.
+    TIFF can store grey inverted, as fax machines do (white is zero). By TIFF 6.0 zero is white then, and
+    scanners follow it. ``tifffile.imwrite`` of boolean arrays and ImageJ's inverting table set the same
+    tag but mean the stored values; read by the standard, such a mask covers everything but the tumour. A
+    tumour never covers most of the rim of an image, so the rim decides which of the two a file means.
 
     Args:
         decoded: a mask file.
 
     Returns:
-        (h, w), or (h, w, c) where the channels differ, of the file's dtype; not checked for its values.
+        (h, w), or (h, w, c) where the channels differ, in the file's dtype; the values are not checked.
     """
     pixels, notes = decoded.pixels, list(decoded.notes)
-    if decoded.white_is_zero and (_covers_rim(pixels) or not is_binary(pixels)):
+    if decoded.white_is_zero and (covers_rim(pixels) or not is_binary(pixels)):
         stored = ~pixels if decoded.maximum is None else decoded.maximum - pixels
-        if is_binary(stored) and not _covers_rim(stored):
+        if is_binary(stored) and not covers_rim(stored):
             return stored, (NOT_INVERTED,)
     if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
         if pixels.shape[2] > 1:
@@ -48,9 +52,33 @@ def mask_as_bool(mask: np.ndarray) -> np.ndarray | None:
     """Return a mask as (h, w) bool, or None where its values are not {0, 255} or {0, 1}.
 
     Args:
-        mask: (h, w) of any dtype; a mask of zeros alone is a mask without tumour.
+        mask: (h, w) of any dtype; a mask of zeros only is a mask without tumour.
     """
     return mask > 0 if mask.ndim == 2 and is_binary(mask) else None
+
+
+def region_of(decoded: Decoded) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return an uploaded mask as (h, w) bool with notes, None if it is not one region on background.
+
+    In contrast to :func:`mask_as_bool` any one value or colour may mark the region, and grey edges, as
+    JPEG and smoothing leave them, are cut at half.
+
+    Args:
+        decoded: a mask file.
+    """
+    pixels, notes = plain_mask(decoded)
+    values = pixels.max(axis=2) if pixels.ndim == 3 else pixels
+    if pixels.ndim == 3:
+        colours = np.unique(pixels[values > 0], axis=0)
+        return (values > 0 if len(colours) == 1 else None), notes
+    levels = np.unique(values)
+    if len(levels) <= 2 and (levels[0] == 0 or len(levels) == 1):
+        return values > 0, notes
+    if values.dtype != np.uint8:
+        return None, notes
+    grey = np.count_nonzero((values > _NEAR) & (values < 255 - _NEAR))
+    has_both = levels[0] <= _NEAR and levels[-1] >= 255 - _NEAR
+    return (values > 127 if has_both and grey <= _MOST_GREY * values.size else None), notes
 
 
 def distinct_values(mask: np.ndarray) -> np.ndarray:
@@ -65,21 +93,22 @@ def distinct_values(mask: np.ndarray) -> np.ndarray:
 
 
 def are_binary(values: np.ndarray) -> bool:
-    """Return whether distinct values are those of a mask: {0, 255} or {0, 1}, or one of them alone."""
+    """Return whether distinct values are those of a mask: a subset of {0, 255} or of {0, 1}."""
     distinct = set(values.tolist())
     return distinct <= {0, 255} or distinct <= {0, 1}
 
 
 def is_binary(mask: np.ndarray) -> bool:
-    """Return whether an array holds no values but those of a mask."""
+    """Return whether an array contains only the values of a mask."""
     return are_binary(distinct_values(mask))
 
 
 def rim_share(mask: np.ndarray) -> float:
-    """Return how much of the outermost rows and columns of a mask is not 0, 0..1."""
+    """Return the fraction of the outermost rows and columns of a mask that is not 0, 0..1."""
     rim = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
     return float(np.count_nonzero(rim) / rim.size)
 
 
-def _covers_rim(mask: np.ndarray) -> bool:
+def covers_rim(mask: np.ndarray) -> bool:
+    """Return whether a mask covers most of the image's rim, so that it is probably inverted."""
     return mask.ndim == 2 and rim_share(mask) > RIM_OF_INVERTED

@@ -1,4 +1,4 @@
-"""PNG and JPEG: whole and as stored, or refused."""
+"""Decode PNG and JPEG files as stored; a damaged file is refused."""
 
 import io
 import struct
@@ -9,6 +9,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.decoded import Decoded
+from brainseg.io.jpeg_header import jpeg_size
 from brainseg.io.limits import DAMAGED, check_size, or_damaged
 from brainseg.io.upright import orientation_of, upright
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH_AT = 24
-_JPEG_NO_FRAME = (0xC4, 0xC8, 0xCC)
-"""Huffman tables, a reserved marker and arithmetic conditioning stand among the frame headers."""
 
 
 def decode_png_or_jpeg(data: bytes, kind: str) -> Decoded:
@@ -26,15 +25,16 @@ def decode_png_or_jpeg(data: bytes, kind: str) -> Decoded:
 
     Args:
         data: the whole file.
-        kind: "PNG" or "JPEG", as its first bytes say.
+        kind: "PNG" or "JPEG", the content's kind.
 
     Raises:
         DecodeError: damaged, or too large.
     """
     from PIL import Image
 
-    # Before Pillow, whose own limit raises without a size that could be told.
-    check_size(*(_png_size(data) if kind == "PNG" else _jpeg_size(data)))
+    # Checked before Pillow opens the file: the message of its own limit does not give the size.
+    height, width = _png_size(data) if kind == "PNG" else jpeg_size(data)[:2]
+    check_size(width, height)
     if kind == "PNG":
         _check_png_chunks(data)
         if data[_PNG_DEPTH_AT] == 16:
@@ -51,14 +51,18 @@ def decode_png_or_jpeg(data: bytes, kind: str) -> Decoded:
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
-    """Return width and height as a PNG's header tells them."""
+    """Return height and width as the header of a PNG gives them."""
     if len(data) <= _PNG_DEPTH_AT or data[12:16] != b"IHDR":
         raise DecodeError(DAMAGED)
-    return struct.unpack(">II", data[16:_PNG_DEPTH_AT])
+    width, height = struct.unpack(">II", data[16:_PNG_DEPTH_AT])
+    return height, width
 
 
 def _check_png_chunks(data: bytes) -> None:
-    """Raise unless each chunk matches its checksum and the last one is there: Pillow skips some."""
+    """Raise unless each chunk matches its checksum and the last chunk is present.
+
+    Pillow's ``verify`` is not enough: it accepts a damaged or cut last chunk.
+    """
     at = len(PNG_MAGIC)
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
@@ -71,23 +75,8 @@ def _check_png_chunks(data: bytes) -> None:
     raise DecodeError(DAMAGED)
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """Return width and height as a JPEG's frame header tells them."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in _JPEG_NO_FRAME:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise DecodeError(DAMAGED)
-
-
 def _in_grey_or_rgb(image: "Image.Image") -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a Pillow image as (h, w) or (h, w, 3) uint8, with a note where its mode is another."""
+    """Return a Pillow image as (h, w) or (h, w, 3) uint8, with a note where it was converted."""
     if image.mode in ("L", "RGB"):
         return np.asarray(image), ()
     if image.mode == "1":
@@ -106,7 +95,7 @@ def _without_alpha(image: "Image.Image") -> np.ndarray:
 
 
 def _decode_png_16(data: bytes) -> Decoded:
-    """Return a 16-bit PNG in full depth: Pillow checks it, but keeps only 8 bits of a colour one."""
+    """Return a 16-bit PNG in full depth, which Pillow reduces to 8 bits where it has colours."""
     import cv2
     from PIL import Image
 

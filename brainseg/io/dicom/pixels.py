@@ -1,8 +1,8 @@
 """The pixels of one DICOM image: uncompressed, run-length, JPEG, JPEG-LS or JPEG 2000, whole or refused.
 
-Compressed frames are decoded by imagecodecs, which is here for TIFF already: libjpeg-turbo for JPEG of 8
-and 12 bits and lossless, CharLS, OpenJPEG. What a frame's own header says of its size is held against
-the file's before it is decoded, for a decoder reserves memory for what it reads there.
+Compressed frames are decoded by imagecodecs, which TIFF needs too: libjpeg-turbo for JPEG of 8 and 12
+bits and lossless, CharLS, OpenJPEG. The size in a frame's own header is compared with the file's header
+before the frame is decoded, because a decoder reserves memory for the size that it reads.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.io.dicom.elements import NATIVE, PIXEL_DATA, SHORT
 from brainseg.io.dicom.header import DicomImage
+from brainseg.io.jpeg_header import jpeg_size
 from brainseg.io.limits import DAMAGED, or_damaged
 
 RUN_LENGTH = "1.2.840.10008.1.2.5"
@@ -21,15 +22,13 @@ _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 _JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91))
 _END_OF_IMAGE = b"\xff\xd9"
-_NO_FRAME = (0xC4, 0xC8, 0xCC)
-_JPEG_LS_FRAME = 0xF7
 
 
 def decode_pixels(image: DicomImage) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return an image's pixels as stored, (h, w) of whole numbers, and a note of what was removed.
+    """Return the stored pixels of an image, (h, w) of whole numbers, with notes on what was removed.
 
     Raises:
-        DecodeError: a compression that is not read, or damaged pixels; the reason alone.
+        DecodeError: the compression is not supported, or the pixels are damaged; the reason alone.
     """
     syntax, element = image.elements.transfer_syntax, image.elements.found[PIXEL_DATA]
     notes = image.elements.notes
@@ -55,8 +54,8 @@ def decode_pixels(image: DicomImage) -> tuple[np.ndarray, tuple[str, ...]]:
 def _frame(image: DicomImage) -> bytes:
     """Return the compressed bytes of one frame.
 
-    A file of several frames has either a fragment for each, or a table of where each begins, in bytes
-    from the first fragment's tag (PS3.5 A.4).
+    A file of several frames has either one fragment per frame, or a table of the frames' first bytes,
+    counted from the tag of the first fragment (PS3.5 A.4).
     """
     table, *fragments = image.elements.found[PIXEL_DATA].fragments or ((0, 0),)
     if len(fragments) < image.frames:
@@ -77,7 +76,7 @@ def _frame(image: DicomImage) -> bytes:
 
 
 def _syntax_of(frame: bytes) -> str:
-    """Return the compression that a frame's own first bytes show; empty where they show none."""
+    """Return the transfer syntax that the first bytes of a frame show; empty if they show none."""
     if frame[:4] == b"\xff\x4f\xff\x51":
         return _JPEG_2000[0]
     if frame[:2] == b"\xff\xd8":
@@ -102,20 +101,20 @@ def _decoder(syntax: str) -> Callable[[DicomImage, bytes], np.ndarray] | None:
 
 
 def _native(image: DicomImage, value: memoryview) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels of one frame, and a note of what follows the last."""
+    """Return the pixels of one frame, with a note on bytes behind the last frame."""
     rows, columns = image.size
     wanted = image.frames * image.stored_bytes
     if len(value) < wanted:
         raise DecodeError(f"its pixels are {len(value):,} bytes, its header says {wanted:,}")
     is_word = image.elements.found[PIXEL_DATA].kind == b"OW"
     if image.elements.is_big_endian and image.bits[0] == 8 and is_word:
-        # Two pixels are one word, of which the second stands first (PS3.5, retired annex).
+        # Two pixels are one word, with the second pixel first (PS3.5, retired annex).
         words = np.frombuffer(bytes(value) + b"\0" * (len(value) % 2), "u2")
         value = memoryview(words.byteswap()).cast("B")
     dtype = np.dtype(f"{'>' if image.elements.is_big_endian else '<'}u{image.bits[0] // 8}")
     start = image.frame * image.stored_bytes
     pixels = np.frombuffer(value, dtype, rows * columns, start).reshape(rows, columns)
-    # An odd number of bytes is filled up with one.
+    # An odd number of bytes is padded with one byte.
     if len(value) - wanted <= 1:
         return pixels, ()
     return pixels, ("bytes behind the last pixel were ignored (padding)",)
@@ -141,7 +140,7 @@ def _run_length(image: DicomImage, frame: bytes) -> np.ndarray:
 
 
 def _check_packbits(packed: bytes, wanted: int) -> None:
-    """Raise unless runs unpack to so many bytes, with at most a byte of padding behind."""
+    """Raise unless runs unpack to the wanted bytes, with at most one byte of padding behind."""
     at = unpacked = 0
     while unpacked < wanted:
         if at >= len(packed):
@@ -159,16 +158,16 @@ def _check_packbits(packed: bytes, wanted: int) -> None:
 
 
 def _jpeg(image: DicomImage, frame: bytes) -> np.ndarray:
-    # Not jpeg_decode: what this one refuses, that one gives to a decoder that a bad file can crash.
+    # jpeg_decode would pass files that jpeg8_decode refuses to a decoder that they can crash.
     from imagecodecs import jpeg8_decode
 
-    return jpeg8_decode(_whole(image, frame, _size_of_jpeg(frame)))
+    return jpeg8_decode(_whole(image, frame, jpeg_size(frame)))
 
 
 def _jpeg_ls(image: DicomImage, frame: bytes) -> np.ndarray:
     from imagecodecs import jpegls_decode
 
-    return jpegls_decode(_whole(image, frame, _size_of_jpeg(frame)))
+    return jpegls_decode(_whole(image, frame, jpeg_size(frame)))
 
 
 def _jpeg_2000(image: DicomImage, frame: bytes) -> np.ndarray:
@@ -182,7 +181,7 @@ def _jpeg_2000(image: DicomImage, frame: bytes) -> np.ndarray:
 
 
 def _whole(image: DicomImage, frame: bytes, size: tuple[int, int, int]) -> bytes:
-    """Return a frame without padding where it is complete and of the size that the file says."""
+    """Return a frame without padding if it is complete and of the size in the file's header."""
     height, width, components = size
     if (height, width) != image.size:
         raise DecodeError(
@@ -191,29 +190,17 @@ def _whole(image: DicomImage, frame: bytes, size: tuple[int, int, int]) -> bytes
         )
     if components != 1:
         raise DecodeError(f"{components} channels; expected one grey channel")
-    # A frame of odd length is filled up with a byte; some writers take another than zero.
+    # A frame of odd length is padded with a byte, which some writers do not set to zero.
     frame = frame.rstrip(b"\0").removesuffix(b"\xff")
     if not frame.endswith(_END_OF_IMAGE):
         raise DecodeError(SHORT)
     return frame
 
 
-def _size_of_jpeg(frame: bytes) -> tuple[int, int, int]:
-    """Return height, width and components as a JPEG's or JPEG-LS's frame header tells them."""
-    at = 2
-    while frame[:2] == b"\xff\xd8" and at + 10 <= len(frame) and frame[at] == 0xFF:
-        marker = frame[at + 1]
-        is_frame = 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME
-        if is_frame or marker == _JPEG_LS_FRAME:
-            return struct.unpack_from(">HHB", frame, at + 5)
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
-    raise DecodeError(DAMAGED)
-
-
 def _without_unused_bits(
     image: DicomImage, pixels: np.ndarray
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return pixels with their sign, and without what stands in bits that the header calls unused."""
+    """Return pixels with their sign, and without the bits that the header calls unused."""
     allocated, stored = image.bits
     width = 8 * pixels.dtype.itemsize
     if width > allocated and int(pixels.max(initial=0)) >> stored:
@@ -228,9 +215,9 @@ def _without_unused_bits(
     clean = (values << unused) >> unused
     if np.array_equal(clean, values):
         return values, ()
-    # Compressed signed pixels come without the sign's repetition; elsewhere overlays may stand there.
+    # Compressed signed pixels lack the sign extension; other unused bits may contain overlays.
     same = bool(((values ^ clean) >> stored == 0).all()) or _is_compressed_sign(image, values)
-    return clean, () if same else ("what stood in unused bits (an overlay) was left out",)
+    return clean, () if same else ("unused bits (an overlay) were removed",)
 
 
 def _is_compressed_sign(image: DicomImage, values: np.ndarray) -> bool:

@@ -148,7 +148,7 @@ def test_monochrome1_is_inverted_and_says_so() -> None:
 def test_what_stands_in_unused_bits_is_left_out_and_told() -> None:
     pixels, notes = decode_pixels(read_images(dicom(DEEP | 0x8000, BitsStored=12, HighBit=11))[0])
     assert np.array_equal(pixels, DEEP)
-    assert notes == ("what stood in unused bits (an overlay) was left out",)
+    assert notes == ("unused bits (an overlay) were removed",)
 
 
 def test_several_series_are_sequences_those_of_the_most_common_grid_first() -> None:

@@ -104,6 +104,14 @@ def test_masks_of_other_depths_and_colours_are_understood(as_written) -> None:
     )
 
 
+def test_boolean_masks_stored_with_white_as_zero_are_read_as_in_a_cohort() -> None:
+    as_bool = {number: mask.astype(bool) for number, mask in MASKS.items()}
+    upload = open_inputs(files_of("x_{}.tif", "x_{}_mask.tif", as_bool))
+    masks, has_mask = upload.truth(upload.series[0].pixels.shape)
+    assert has_mask.all() and np.array_equal(masks, np.stack(list(as_bool.values())))
+    assert upload.warnings == () and "read with tumour where" in upload.notes[1]
+
+
 def test_grey_edges_of_a_jpeg_mask_are_cut_at_half() -> None:
     upload = open_inputs(files_of("x_{}.png", "x_{}_mask.jpg"))
     masks, there = upload.truth(upload.series[0].pixels.shape)
