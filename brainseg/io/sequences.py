@@ -54,11 +54,13 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
     lost = _lost(upload, places)
     used = {name: place for name, place in places.items() if name not in lost}
     laid = {place: lay_on(upload.series[place], ruling) for place in set(used.values())}
-    notes = list(upload.notes)
+    notes = [] if upload.kind == "DICOM" else list(upload.notes)
     for name, place in used.items():
         of_series = [*upload.series[place].notes, *_resampled(name, upload.series[place], ruling)]
         notes += [note for note in of_series if note not in notes]
     notes += [*lost.values(), *_filled(list(used), stand_in)]
+    # The note on all DICOM files concerns privacy, so it comes last.
+    notes += upload.notes if upload.kind == "DICOM" else ()
     return Volume(
         np.stack([laid[used.get(name, used[stand_in])] for name in SEQUENCES], axis=-1),
         spacing_mm=ruling.grid.spacing_mm,

@@ -1,4 +1,4 @@
-"""A lock between processes that no kill can leave behind: the system lets go of it with the process."""
+"""A lock between processes. The system releases it when a process ends, even after a kill."""
 
 import os
 from collections.abc import Iterator
@@ -13,31 +13,34 @@ else:
     import fcntl
 
 _FAR_BEYOND = 2**30
-"""Windows locks bytes, and the text at the beginning of the file is for others to read."""
+"""Windows locks bytes; others must still be able to read the text at the start of the file."""
 
 
 class Taken(BrainsegError):
-    """Another process holds the lock; the message is what it wrote there."""
+    """Another process holds the lock; the message is the text that it wrote into the file."""
 
 
 @contextmanager
 def held(path: Path, text: str) -> Iterator[None]:
-    """Hold a lock while it lasts, with a text for whoever finds it taken.
+    """Hold a lock during the context, with a text for other processes that find it taken.
 
     Args:
-        path: the lock's file; it stays, for removing it would let two hold it at once.
-        text: a line, such as who holds it and for what.
+        path: the lock file; it is not removed, because two processes could then hold the lock.
+        text: one line that names the owner and the purpose.
 
     Raises:
         Taken: another process holds it.
-        BrainsegError: the file cannot be made.
+        BrainsegError: the file cannot be created.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
+        nearest = next((parent for parent in path.parents if parent.exists()), path.parent)
+        why = f"{nearest} is a file, not a folder" if nearest.is_file() else error.strerror
         raise BrainsegError(
-            f"{path} cannot be made ({error.strerror}): choose another BRAINSEG_HOME."
+            f"{path.parent} cannot be written to ({why}): choose another folder, with --out or, for "
+            "the application's own state, with BRAINSEG_HOME."
         ) from error
     with file:
         try:
@@ -54,7 +57,7 @@ def held(path: Path, text: str) -> Iterator[None]:
 
 
 def read(path: Path) -> str:
-    """Return the text of whoever holds or last held a lock; empty where nobody does."""
+    """Return the text of the process that holds the lock; empty if it is free."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError:

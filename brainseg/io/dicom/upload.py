@@ -22,14 +22,14 @@ from brainseg.io.sequence_guess import SequenceGuess, guess_sequence
 from brainseg.io.upload import DicomSource, Grid, Series, Upload
 from brainseg.io.upload_file import Refusals, UploadFile
 
-HOLDS_PATIENT_DATA = (
-    "These DICOM files contain patient identifiers. They are not displayed, and exports leave them "
-    "blank unless you choose otherwise."
+PATIENT_IDENTIFIERS = (
+    "these DICOM files contain patient identifiers; they are not shown, and exports omit them unless "
+    "you choose otherwise"
 )
 NOT_MR = "These files are {}, not MR. The model was trained on MR only; do not rely on this result."
 BURNED_IN = (
-    "The files say that text stands in their pixels (burned-in annotation): look at every picture "
-    "before you pass it on."
+    "The files say that their pixels contain text (burned-in annotation): check every picture before "
+    "you share it."
 )
 
 
@@ -47,8 +47,8 @@ def gather_dicom(items: list[UploadFile], refusals: Refusals) -> Upload:
     return Upload(
         "DICOM",
         _labelled(series),
-        (),
-        _warnings(images),
+        (PATIENT_IDENTIFIERS,) * any(image.has_patient_data for image in images),
+        (BURNED_IN,) * any(image.has_burned_in for image in images),
         refusals.messages(),
     )
 
@@ -75,8 +75,8 @@ def _planes(items: list[UploadFile], refusals: Refusals) -> list[Plane]:
             planes.append(Plane(image, *decode_pixels(image), name))
         except DecodeError as reason:
             damaged.add(name)
-            told = str(reason) if image.frames == 1 else f"frame {image.frame + 1}: {reason}"
-            refusals.add(name, told)
+            message = str(reason) if image.frames == 1 else f"frame {image.frame + 1}: {reason}"
+            refusals.add(name, message)
     return planes
 
 
@@ -99,9 +99,9 @@ def _series(stack: Stack) -> Series:
     first = stack.planes[0]
     belonging = first.image.belonging
     modality = first.image.modality or ""
-    told = "" if belonging.echo_ms is None else f"TE {belonging.echo_ms:.4g} ms"
+    echo = "" if belonging.echo_ms is None else f"TE {belonging.echo_ms:.4g} ms"
     return Series(
-        told,
+        echo,
         pixels,
         _suggestion(stack),
         notes,
@@ -115,7 +115,7 @@ def _series(stack: Stack) -> Series:
 
 
 def _suggestion(stack: Stack) -> SequenceGuess:
-    """Return what a stack is by its tags and its file's name, or else by the name of its folder."""
+    """Return the sequence guess from the tags and the file name, or else from the folder name."""
     name = stack.planes[0].name.replace("\\", "/")
     evidence = replace(stack.planes[0].image.evidence, file_name=base_of(name))
     b_values = [plane.image.evidence.b_value or 0 for plane in stack.planes]
@@ -126,19 +126,19 @@ def _suggestion(stack: Stack) -> SequenceGuess:
 
 
 def _labelled(series: Sequence[Series]) -> tuple[Series, ...]:
-    """Return the series with the names a person sees: by their numbers, or else by their places."""
+    """Return the series with the labels shown to users: by series number, or else by position."""
     count = len(series)
     numbers = Counter(one.number for one in series)
     labelled = []
-    for place, one in enumerate(series, 1):
-        label = f"series {place} of {count}" if count > 1 else "series"
+    for position, one in enumerate(series, 1):
+        label = f"series {position} of {count}" if count > 1 else "series"
         if one.number is not None and None not in numbers:
             label = f"series {one.number}"
             alike = [other for other in series if other.number == one.number]
             if len(alike) > 1:
-                told = {other.label for other in alike}
+                echoes = {other.label for other in alike}
                 which = next(n for n, other in enumerate(alike, 1) if other is one)
-                by_echo = one.label and len(told) == len(alike)
+                by_echo = one.label and len(echoes) == len(alike)
                 label += f" {one.label}" if by_echo else f" part {which} of {len(alike)}"
         labelled.append(replace(one, label=label))
     return tuple(labelled)
@@ -153,21 +153,12 @@ def _spacing(stack: Stack, affine: np.ndarray | None) -> tuple[float | None, flo
 
 
 def _numbers(stack: Stack) -> tuple[int, ...]:
-    """Return the images' own numbers where they rise with the slices as shown, else 1..n."""
+    """Return the images' own numbers if they increase with the slices as shown, else 1..n."""
     shown = stack.orientation.shown(np.empty(stack.shape, np.bool_)).shape[0]
-    numbers = [plane.image.number for plane in stack.planes]
+    numbers = [plane.image.number for plane in stack.planes if plane.image.number is not None]
     if stack.orientation.flipped[0]:
         numbers.reverse()
-    rises = None not in numbers and all(0 < one < two for one, two in pairwise(numbers))
-    if stack.orientation.axes[0] == 0 and rises and numbers[0] > 0:
+    increases = numbers[0:1] > [0] and all(one < two for one, two in pairwise(numbers))
+    if stack.orientation.axes[0] == 0 and increases and len(numbers) == len(stack.planes):
         return tuple(numbers)
     return tuple(range(1, shown + 1))
-
-
-def _warnings(images: list[DicomImage]) -> tuple[str, ...]:
-    told = []
-    if any(image.has_patient_data for image in images):
-        told.append(HOLDS_PATIENT_DATA)
-    if any(image.has_burned_in for image in images):
-        told.append(BURNED_IN)
-    return tuple(told)

@@ -21,7 +21,7 @@ from support.files import dicom
 from brainseg import RESEARCH_USE
 from brainseg.batch.run import LOCK, RESULT, Wanted, in_words, predict_all
 from brainseg.cohort import Cohort
-from brainseg.errors import CohortError, ModelError
+from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.inference.prediction import FULL, predict
 from brainseg.models import open_model
 from brainseg.storage.locking import held
@@ -250,6 +250,14 @@ def test_two_at_once_in_one_folder_are_refused(model, tiny_cohort, tmp_path):
         pytest.raises(CohortError, match="another `brainseg predict` is writing"),
     ):
         list(predict_all(tiny_cohort, tmp_path / "out", model))
+
+
+def test_an_output_folder_below_a_file_is_refused_with_the_option_to_change(
+    model, tiny_cohort, tmp_path
+):
+    (tmp_path / "report.txt").write_text("x")
+    with pytest.raises(BrainsegError, match=r"report\.txt is a file, not a folder.*--out"):
+        list(predict_all(tiny_cohort, tmp_path / "report.txt" / "out", model))
 
 
 def opens(path: Path) -> bool:

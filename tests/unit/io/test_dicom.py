@@ -233,14 +233,16 @@ def test_images_without_a_place_are_taken_in_their_own_order() -> None:
     assert "holds no orientation" in upload.series[0].warnings[0]
 
 
-def test_patient_data_and_burned_in_text_are_warned_of_and_never_shown() -> None:
+def test_patient_data_is_noted_burned_in_text_is_warned_of_and_neither_is_shown() -> None:
     tags = {"PatientName": SECRET, "PatientID": SECRET, "SeriesDescription": SECRET}
     upload = open_inputs(dicom_series(STACK, BurnedInAnnotation="YES", **tags))
-    assert upload.warnings[0].startswith("These DICOM files contain patient identifiers.")
-    assert "burned-in annotation" in upload.warnings[1]
+    assert upload.notes[0].startswith("these DICOM files contain patient identifiers")
+    assert assemble(upload, {FLAIR: 0}).notes[-1] == upload.notes[0]
+    assert len(upload.warnings) == 1 and "burned-in annotation" in upload.warnings[0]
     assert SECRET not in repr(upload) + repr(upload.grid.source)
     assert str(upload.grid.source.datasets()[0].PatientName) == SECRET
-    assert open_inputs(dicom_series(STACK, PatientName="", PatientID="")).warnings == ()
+    without = open_inputs(dicom_series(STACK, PatientName="", PatientID=""))
+    assert without.warnings == without.notes == ()
 
 
 @pytest.mark.parametrize("tag", ["Rows", "PixelSpacing", "RescaleSlope", "ImagePositionPatient"])

@@ -131,7 +131,7 @@ def test_frames_are_sorted_in_space_and_equal_single_slices(syntax: str, undefin
     assert np.allclose(upload.grid.affine, plain.grid.affine)
     assert upload.grid.space == plain.grid.space
     assert SECRET not in repr(upload)
-    assert upload.warnings[0].startswith("These DICOM files contain patient identifiers")
+    assert upload.notes[0].startswith("these DICOM files contain patient identifiers")
 
 
 @pytest.mark.parametrize("what", ["echo", "time", "component"])
