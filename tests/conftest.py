@@ -246,7 +246,7 @@ def _start_server(
         )
     address = f"http://localhost:{port}"
     deadline = time.monotonic() + SERVER_STARTS_WITHIN_S
-    while not _is_healthy(address):
+    while not is_healthy(address):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             process.wait()
@@ -255,7 +255,8 @@ def _start_server(
     return address, process
 
 
-def _is_healthy(address: str) -> bool:
+def is_healthy(address: str) -> bool:
+    """Return whether the dashboard at an address answers."""
     try:
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
             return answer.status == 200

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import CHECKOUT, SERVER_STARTS_WITHIN_S, _is_healthy
+from conftest import CHECKOUT, SERVER_STARTS_WITHIN_S, is_healthy
 
 SETTINGS = tomllib.loads((CHECKOUT / "dashboard/.streamlit/config.toml").read_text())
 PRIVATE = {
@@ -199,7 +199,7 @@ def dashboard(installed: Path, empty: Path, sample_root: Path) -> Iterator[tuple
         )
     address = f"http://localhost:{port}"
     deadline = time.monotonic() + SERVER_STARTS_WITHIN_S
-    while not _is_healthy(address):
+    while not is_healthy(address):
         assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-4000:]
         time.sleep(0.2)
     yield address, process.pid

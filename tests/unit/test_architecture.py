@@ -224,6 +224,42 @@ def test_no_page_is_built_from_html_strings():
     assert wrong == []
 
 
+def names_of(module: str) -> set[str]:
+    """Return the names that a module of this checkout has at its top level, its submodules included."""
+    folder = CHECKOUT / Path(*module.split("."))
+    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    if not path.exists():
+        return set()
+    found = {child.stem for child in folder.glob("*")} if folder.is_dir() else set()
+    waiting: list[ast.AST] = [tree(path)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        else:
+            found |= {node.id} if isinstance(node, ast.Name) else set()
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def test_every_name_that_benchmarks_and_tools_import_exists():
+    wrong = []
+    for path in [*(CHECKOUT / "benchmarks").glob("*.py"), *(CHECKOUT / "tools").glob("*.py")]:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(
+                ("brainseg.", "dashboard.")
+            ):
+                known = names_of(str(node.module))
+                wrong += [
+                    f"{named(path)}: {node.module}.{alias.name}"
+                    for alias in node.names
+                    if alias.name not in known
+                ]
+    assert wrong == []
+
+
 def test_no_file_has_a_name_that_says_nothing():
     files = [*CORE, *DASHBOARD, *(CHECKOUT / "tests").rglob("*.py")]
     assert [named(path) for path in files if path.stem in NAMES_THAT_SAY_NOTHING] == []
