@@ -61,7 +61,7 @@ def write_run(folder: Path, data: Path, epochs: int) -> Run:
     import numpy as np
 
     config = TrainingConfig(data=str(data), epochs=epochs)
-    written = {name: getattr(config, name) for name in TrainingConfig.meanings()}
+    written = {name: getattr(config, name) for name in TrainingConfig.help_texts()}
     cases = [f"case-{number}" for number in range(CASES)]
     fold = {"number": 0, "trained_on": cases, "selected_on": cases, "held_out": cases}
     run = Run.create(folder, "long", written, fold)

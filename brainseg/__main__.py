@@ -96,7 +96,7 @@ def train(options: argparse.Namespace) -> int:
     if options.settings:
         from brainseg.training import TrainingConfig
 
-        print("\n".join(TrainingConfig.described()))
+        print("\n".join(TrainingConfig.help_lines()))
         return 0
     from brainseg.training.command import run_training
 

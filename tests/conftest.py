@@ -271,14 +271,30 @@ def _skip_or_fail(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
-def taught_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the cohort that ``tiny_model`` learned from, written once: do not change it.
+@pytest.fixture(scope="module")
+def eager() -> Iterator[None]:
+    """Run the tiny trainings of a module without compiling, in its processes, too.
 
-    Ten cases of five slices of 64 x 64 px; the slices 2, 3 and 4 show a square that is bright on
-    FLAIR. Half of the cases are held out. No patient of ``tiny_cohort`` is among them.
+    Tracing a graph takes nine tenths of a tiny training. A test that is about the graph asks for
+    ``compiled``; so does one test, at least, of each file that trains.
     """
-    root = tmp_path_factory.mktemp("taught") / "cohort"
+    from brainseg.training.devices import EAGER_ENVIRONMENT
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(EAGER_ENVIRONMENT, "1")
+        yield
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile the trainings of one test in a module that is otherwise ``eager``."""
+    from brainseg.training.devices import EAGER_ENVIRONMENT
+
+    monkeypatch.delenv(EAGER_ENVIRONMENT, raising=False)
+
+
+def write_taught_cohort(root: Path) -> Path:
+    """Write the cohort that ``tiny_model`` was trained on and return its folder."""
     empty = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     for patient in range(1, 11):
         case = f"TCGA_{'TT' if patient <= 6 else 'UU'}_{1000 + patient}_20000101"
@@ -292,30 +308,43 @@ def taught_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(taught_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished training of seconds on ``taught_root``: do not change it."""
-    from support.trainings import tiny_training
+def taught_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the cohort that ``tiny_model`` was trained on, written once: do not change it.
 
-    from brainseg.training import new_run, train
-
-    # Long enough to find the squares.
-    config = tiny_training(taught_root, epochs=2, steps_per_epoch=60, batch_size=8)
-    # The state folder of each test is set later than a fixture of the session is made.
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("tiny_home")))
-        return train(new_run(config, tmp_path_factory.mktemp("tiny_runs"))).path
+    Ten cases of five slices of 64 x 64 px; the slices 2, 3 and 4 show a square that is bright on
+    FLAIR. Half of the cases are held out. No patient of ``tiny_cohort`` is among them.
+    """
+    return write_taught_cohort(tmp_path_factory.mktemp("taught") / "cohort")
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_run(taught_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished training on ``taught_root``: do not change it.
+
+    It was trained once, by ``support/make_tiny_model.py``.
+    """
+    from support.make_tiny_model import RUN
+
+    from brainseg.cohort import Cohort
+    from brainseg.training.runs import Run
+
+    run = Run(Path(shutil.copytree(RUN, tmp_path_factory.mktemp("tiny_runs") / "tiny")))
+    run.set_config(run.config() | {"data": str(taught_root)})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("tiny_home")))
+        run.add_about(data=run.about()["data"] | {"identity": Cohort.open(taught_root).identity})
+    return run.path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a model of one fold, published from ``tiny_run``: do not change it.
 
     Name it in ``BRAINSEG_MODEL``, or pass its text to ``open_model``.
     """
-    from brainseg.training.publishing import publish
-    from brainseg.training.runs import Run
+    from support.make_tiny_model import MODEL
 
-    return publish(Run.open(tiny_run), tmp_path_factory.mktemp("models") / "tiny").folder
+    return Path(shutil.copytree(MODEL, tmp_path_factory.mktemp("models") / "tiny"))
 
 
 @pytest.fixture

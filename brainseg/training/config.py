@@ -1,8 +1,10 @@
-"""Every setting of a training: its default, its meaning, and the rule that it must keep."""
+"""The settings of a training: each field carries its default, help text and rule."""
 
 import re
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field, fields
 from itertools import pairwise
+from typing import Any, cast
 
 from brainseg.errors import RunError
 from brainseg.models import Inference
@@ -11,154 +13,190 @@ from brainseg.preprocessing import Preprocessing
 AUTO = "auto"
 
 PRECISIONS = (AUTO, "mixed_bfloat16", "mixed_float16", "float32")
-"""``auto`` is what this machine is fast with; see :func:`brainseg.training.devices.precision_of`."""
+"""``auto`` picks the fastest of this machine; see :func:`brainseg.training.devices.precision_of`."""
 
 DEVICES = ("one", "all")
 
 ENCODERS_OF = {"unet": ("",), "lite_unet": ("", "efficientnet-lite0")}
-"""The networks of :data:`ARCHITECTURES`, and the encoders that each can begin with."""
+"""The networks of :data:`ARCHITECTURES`, and the pretrained encoders that each accepts."""
 
-CHANGEABLE = (
-    "data",
-    "epochs",
-    "patience",
-    "learning_rate",
-    "mirrored",
-    "smallest_share",
-    "weight_decay",
-    "precision",
-    "devices",
-    "workers",
-)
-"""What a run may go on with otherwise than it began; the rest would make its history another's."""
+Check = Callable[[Any, "TrainingConfig"], bool]
+Rule = str | Callable[["TrainingConfig"], str]
+
+
+def _setting(
+    default: Any = MISSING,
+    *,
+    help: str,
+    check: Check | None = None,
+    rule: Rule = "",
+    choices: tuple[str, ...] = (),
+    changeable: bool = False,
+) -> Any:
+    """Return the field of one setting.
+
+    Args:
+        default: as in :func:`dataclasses.field`.
+        help: one sentence, shown by ``brainseg train --settings`` and in the form of the page.
+        check: called with a value of the right type and the configuration; False refuses the value.
+        rule: completes "must be …" where the check fails.
+        choices: all allowed values, in place of a check.
+        changeable: a resumed run may change it; any other change would falsify the run's history.
+    """
+    if choices:
+        check, rule = (lambda value, _: value in choices), f"one of {', '.join(choices)}"
+    metadata = {"check": check, "rule": rule, "choices": choices, "changeable": changeable}
+    return field(default=default, metadata={"help": help} | metadata)
+
+
+def _at_least(least: int) -> dict[str, Any]:
+    return {"check": lambda value, _: value >= least, "rule": f"{least} or more"}
+
+
+def _between(least: float, most: float) -> dict[str, Any]:
+    return {"check": lambda value, _: least <= value <= most, "rule": f"{least} to {most}"}
+
+
+def _below_one() -> dict[str, Any]:
+    return {"check": lambda value, _: 0 <= value < 1, "rule": "0 or more and below 1"}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Every setting of a training; all of them are written into the run.
+    """All settings of a training, as saved in its run; see ``brainseg train --settings``."""
 
-    Attributes:
-        data: the cohort's folder.
-        name: of the run: letters, digits, dot, dash and underscore.
-        fold: which of the folds is held out, from 0.
-        folds: how many folds by patient.
-        seed: of folds, weights, sampling and augmentation.
-        epochs: at the most.
-        steps_per_epoch: batches an epoch.
-        batch_size: slices a batch, always whole.
-        tumour_share: of a batch, the share of slices with tumour, 0..1.
-        learning_rate: the highest; it warms up for an epoch and falls as a cosine.
-        rate_restarts: epochs after which the rate, fallen, rises to that of a longer training.
-        weight_decay: of AdamW (Loshchilov and Hutter 2019).
-        averaging: momentum of the moving average of the weights, which is what is kept; 0 is off.
-        patience: epochs without a better validation Dice until the training stops early.
-        augmentation: strength of the variations of each slice, 0 is off.
-        synthetic_cases: phantoms mixed into the training cases.
-        precision: auto (what this machine is fast with), mixed_bfloat16, mixed_float16 or float32.
-        devices: one, or all the accelerators of this machine, each with a part of every batch.
-        workers: threads that prepare batches; 0 is one a core, eight at the most.
-        size: of the network's grid, px.
-        window: side of the part that is cut at random from a slice in training, px; 0 is the whole.
-        context_slices: neighbours on each side that add their FLAIR.
-        network: unet, or lite_unet, whose encoder can begin with what it learned on ImageNet.
-        base_features: of unet's first level.
-        levels: of unet, the bottleneck included.
-        encoder: efficientnet-lite0 begins lite_unet with what it learned on ImageNet; empty is random.
-        mirrored: 1 has the published model look at each slice's mirror image, too, 0 not.
-        smallest_share: it leaves out components below this share of the largest, 0 (none) to 1.
-    """
-
-    data: str
-    name: str = "unet"
-    fold: int = 0
-    folds: int = 5
-    seed: int = 0
-    epochs: int = 36
-    steps_per_epoch: int = 100
-    batch_size: int = 16
-    tumour_share: float = 0.5
-    learning_rate: float = 1e-3
-    rate_restarts: tuple = ()
-    weight_decay: float = 1e-4
-    averaging: float = 0.99
-    patience: int = 12
-    augmentation: float = 1.0
-    synthetic_cases: int = 0
-    precision: str = AUTO
-    devices: str = "one"
-    workers: int = 0
-    size: int = 256
-    window: int = 0
-    context_slices: int = 1
-    network: str = "unet"
-    base_features: int = 16
-    levels: int = 5
-    encoder: str = ""
-    mirrored: int = 0
-    smallest_share: float = 0.0
+    data: str = _setting(help="Folder of the cases.", changeable=True)
+    name: str = _setting(
+        "unet",
+        help="Name of the run: letters, digits, dots, hyphens and underscores.",
+        check=lambda name, _: re.fullmatch(r"[\w.-]{1,60}", name) is not None,
+        rule="1 to 60 letters, digits or . - _",
+    )
+    fold: int = _setting(
+        0,
+        help="Number of the held-out fold, from 0.",
+        check=lambda fold, config: 0 <= fold < config.folds,
+        rule=lambda config: f"0 to {config.folds - 1}",
+    )
+    folds: int = _setting(5, help="Number of folds; a patient is in one fold only.", **_at_least(2))
+    seed: int = _setting(
+        0, help="Random seed of folds, weights, sampling and augmentation.", **_at_least(0)
+    )
+    epochs: int = _setting(36, help="Maximum number of epochs.", changeable=True, **_at_least(1))
+    steps_per_epoch: int = _setting(100, help="Batches per epoch.", **_at_least(1))
+    batch_size: int = _setting(16, help="Slices per batch.", **_at_least(2))
+    tumour_share: float = _setting(
+        0.5, help="Fraction of each batch that shows tumour, 0 to 1.", **_between(0, 1)
+    )
+    learning_rate: float = _setting(
+        1e-3,
+        help="Peak learning rate (one warm-up epoch, then cosine decay).",
+        check=lambda rate, _: 0 < rate < 1,
+        rule="above 0 and below 1",
+        changeable=True,
+    )
+    rate_restarts: tuple = _setting(
+        (),
+        help="Epochs after which the learning rate rises again (warm restarts).",
+        check=lambda epochs, config: (
+            all(type(epoch) is int for epoch in epochs)
+            and all(a < b for a, b in pairwise((0, *epochs, config.epochs)))
+        ),
+        rule=lambda config: (
+            f"increasing epochs from 1 to {config.epochs - 1}, as in [{max(1, config.epochs // 2)}]"
+        ),
+    )
+    weight_decay: float = _setting(
+        1e-4,
+        help="Weight decay of AdamW (Loshchilov and Hutter 2019).",
+        changeable=True,
+        **_below_one(),
+    )
+    averaging: float = _setting(
+        0.99,
+        help="Momentum of the moving average of the weights, which is saved; 0 turns it off.",
+        **_below_one(),
+    )
+    patience: int = _setting(
+        12,
+        help="Epochs without a better validation Dice before training stops.",
+        changeable=True,
+        **_at_least(1),
+    )
+    augmentation: float = _setting(
+        1.0, help="Strength of augmentation; 0 turns it off.", **_between(0, 3)
+    )
+    synthetic_cases: int = _setting(
+        0, help="Number of synthetic cases added to the training cases.", **_between(0, 500)
+    )
+    precision: str = _setting(
+        AUTO,
+        help="Floating-point precision; auto picks the fastest of this machine.",
+        choices=PRECISIONS,
+        changeable=True,
+    )
+    devices: str = _setting(
+        "one",
+        help="One device, or all accelerators of this machine, which share each batch.",
+        choices=DEVICES,
+        changeable=True,
+    )
+    workers: int = _setting(
+        0,
+        help="Threads that prepare batches; 0 is one per core, at most eight.",
+        changeable=True,
+        **_between(0, 64),
+    )
+    size: int = _setting(
+        256,
+        help="Side of the network's grid, px.",
+        check=lambda size, config: size > 0 and size % config._coarsest_px == 0,
+        rule=lambda config: f"a multiple of {config._coarsest_px}",
+    )
+    window: int = _setting(
+        0,
+        help="Side of the random crop of each training slice, px; 0 uses the whole slice.",
+        check=lambda side, config: 0 <= side <= config.size and side % config._coarsest_px == 0,
+        rule=lambda config: f"0, or a multiple of {config._coarsest_px} up to the size",
+    )
+    context_slices: int = _setting(
+        1, help="Neighbouring slices on each side that add their FLAIR.", **_between(0, 8)
+    )
+    network: str = _setting("unet", help="Architecture of the network.", choices=(*ENCODERS_OF,))
+    base_features: int = _setting(
+        16, help="Features of the first level of unet.", **_between(1, 128)
+    )
+    levels: int = _setting(5, help="Levels of unet, including the bottleneck.", **_between(2, 6))
+    encoder: str = _setting(
+        "",
+        help="Pretrained encoder of lite_unet: efficientnet-lite0 (ImageNet), or empty for none.",
+        check=lambda encoder, config: encoder in ENCODERS_OF[config.network],
+        rule=lambda config: f"one of {ENCODERS_OF[config.network]} for {config.network}",
+    )
+    mirrored: int = _setting(
+        0,
+        help="1 makes the published model average each slice with its mirror image; 0 does not.",
+        check=lambda value, _: value in (0, 1),
+        rule="0 or 1",
+        changeable=True,
+    )
+    smallest_share: float = _setting(
+        0.0,
+        help="The published model removes components below this fraction of the largest, 0 to 1.",
+        changeable=True,
+        **_between(0, 1),
+    )
 
     def __post_init__(self) -> None:
         for setting in fields(self):
+            object.__setattr__(self, setting.name, _typed(setting, getattr(self, setting.name)))
+        # Rules that depend on other settings come last, when those are known to be valid.
+        for setting in sorted(fields(self), key=lambda setting: callable(setting.metadata["rule"])):
+            check, rule = setting.metadata["check"], setting.metadata["rule"]
             value = getattr(self, setting.name)
-            if setting.type is float and isinstance(value, int) and not isinstance(value, bool):
-                object.__setattr__(self, setting.name, float(value))
-            elif setting.type is tuple and isinstance(value, list):
-                object.__setattr__(self, setting.name, tuple(value))
-            elif not isinstance(value, setting.type) or isinstance(value, bool):
-                kind, example = setting.type.__name__, "VALUE"
-                if setting.type is tuple:
-                    kind, example = "list", "[1, 2]"
-                raise RunError(
-                    f"{setting.name} is {value!r}, but must be of type {kind}: set it as "
-                    f"{setting.name}={example}."
-                )
-        # A network or depth that is none is refused below; until then, any will do.
-        coarsest = 2 ** (5 if self.network == "lite_unet" else max(0, min(self.levels, 6)))
-        encoders = ENCODERS_OF.get(self.network, ("",))
-        for name, holds, rule in (
-            ("name", re.fullmatch(r"[\w.-]{1,60}", self.name), "1 to 60 letters, digits or . - _"),
-            ("folds", self.folds >= 2, "2 or more"),
-            ("fold", 0 <= self.fold < self.folds, f"0 to {self.folds - 1}"),
-            ("seed", self.seed >= 0, "0 or more"),
-            ("epochs", self.epochs >= 1, "1 or more"),
-            ("steps_per_epoch", self.steps_per_epoch >= 1, "1 or more"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("tumour_share", 0 <= self.tumour_share <= 1, "0 to 1"),
-            ("learning_rate", 0 < self.learning_rate < 1, "above 0 and below 1"),
-            (
-                "rate_restarts",
-                all(type(epoch) is int for epoch in self.rate_restarts)
-                and all(a < b for a, b in pairwise((0, *self.rate_restarts, self.epochs))),
-                f"epochs that rise, from 1 to {self.epochs - 1}, as in [{max(1, self.epochs // 2)}]",
-            ),
-            ("weight_decay", 0 <= self.weight_decay < 1, "0 or more and below 1"),
-            ("averaging", 0 <= self.averaging < 1, "0 or more and below 1"),
-            ("patience", self.patience >= 1, "1 or more"),
-            ("augmentation", 0 <= self.augmentation <= 3, "0 to 3"),
-            ("synthetic_cases", 0 <= self.synthetic_cases <= 500, "0 to 500"),
-            ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
-            ("devices", self.devices in DEVICES, f"one of {', '.join(DEVICES)}"),
-            ("workers", 0 <= self.workers <= 64, "0 to 64"),
-            ("context_slices", 0 <= self.context_slices <= 8, "0 to 8"),
-            ("levels", 2 <= self.levels <= 6, "2 to 6"),
-            ("network", self.network in ENCODERS_OF, f"one of {', '.join(ENCODERS_OF)}"),
-            ("encoder", self.encoder in encoders, f"one of {encoders} for {self.network}"),
-            ("mirrored", self.mirrored in (0, 1), "0 or 1"),
-            ("smallest_share", 0 <= self.smallest_share <= 1, "0 to 1"),
-            ("base_features", 1 <= self.base_features <= 128, "1 to 128"),
-            (
-                "window",
-                0 <= self.window <= self.size and self.window % coarsest == 0,
-                f"0, or a multiple of {coarsest} up to the size",
-            ),
-            (
-                "size",
-                self.size > 0 and self.size % coarsest == 0,
-                f"a multiple of {coarsest}",
-            ),
-        ):
-            if not holds:
-                raise RunError(f"{name} is {getattr(self, name)!r}, but must be {rule}.")
+            if check and not check(value, self):
+                text = rule(self) if callable(rule) else rule
+                raise RunError(f"{setting.name} is {value!r}, but must be {text}.")
 
     @classmethod
     def from_settings(cls, settings: dict) -> "TrainingConfig":
@@ -174,30 +212,30 @@ class TrainingConfig:
         return cls(**settings)
 
     @classmethod
-    def meanings(cls) -> dict[str, str]:
-        """Return what each setting means, a line each, in their order."""
-        return dict(re.findall(r"^ {8}(\w+): (.+)$", cls.__doc__ or "", re.MULTILINE))
+    def help_texts(cls) -> dict[str, str]:
+        """Return the help text of each setting, by name."""
+        return {setting.name: setting.metadata["help"] for setting in fields(cls)}
 
     @classmethod
-    def described(cls) -> list[str]:
-        """Return a line a setting: its name, its default as ``--set`` takes it, and what it means."""
-        meanings = cls.meanings()
+    def help_lines(cls) -> list[str]:
+        """Return one line per setting: name, default as ``--set`` takes it, help and choices."""
         lines = []
         for setting in fields(cls):
             default = "" if setting.default is MISSING else setting.default
-            if setting.type is tuple:
-                default = list(setting.default)
-            lines.append(f"{setting.name}={default}  {meanings[setting.name]}")
+            default = list(default) if isinstance(default, tuple) else default
+            choices = setting.metadata["choices"]
+            allowed = f" Choices: {', '.join(choices)}." if choices else ""
+            lines.append(f"{setting.name}={default}  {setting.metadata['help']}{allowed}")
         return lines
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """Return what the network is fed with."""
+        """Return the preprocessing of the network's input."""
         return Preprocessing(size=self.size, context_slices=self.context_slices)
 
     @property
     def inference(self) -> Inference:
-        """Return how the published networks are asked."""
+        """Return how the published model predicts."""
         return Inference(bool(self.mirrored), self.smallest_share)
 
     @property
@@ -211,9 +249,20 @@ class TrainingConfig:
             "levels": self.levels,
         }
 
+    @property
+    def _coarsest_px(self) -> int:
+        """Return the pixels of the grid under one value of the coarsest level."""
+        return 2 ** (5 if self.network == "lite_unet" else max(0, min(self.levels, 6)))
+
+
+CHANGEABLE = tuple(
+    setting.name for setting in fields(TrainingConfig) if setting.metadata["changeable"]
+)
+"""The settings that a resumed run may change."""
+
 
 def changed(config: TrainingConfig, changes: dict) -> TrainingConfig:
-    """Return the settings that a run goes on with.
+    """Return a configuration with some settings changed, for a run that is resumed.
 
     Raises:
         RunError: a change is not one of :data:`CHANGEABLE`, or breaks its rule.
@@ -227,7 +276,23 @@ def changed(config: TrainingConfig, changes: dict) -> TrainingConfig:
     )
     if fixed:
         raise RunError(
-            f"a run cannot go on with another {', '.join(fixed)}: change only "
-            f"{', '.join(CHANGEABLE)}, or start a new run."
+            f"a resumed run cannot change {', '.join(fixed)}: change only {', '.join(CHANGEABLE)}, "
+            "or start a new run."
         )
     return TrainingConfig.from_settings(settings | changes)
+
+
+def _typed(setting: Field, value: Any) -> Any:
+    """Return a value in the type of its setting: an int as a float, a list as a tuple."""
+    kind = cast(type, setting.type)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is tuple and isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, kind) and not isinstance(value, bool):
+        return value
+    name, example = ("list", "[1, 2]") if kind is tuple else (kind.__name__, "VALUE")
+    raise RunError(
+        f"{setting.name} is {value!r}, but must be of type {name}: set it as "
+        f"{setting.name}={example}."
+    )

@@ -15,8 +15,16 @@ from keras import ops
 from brainseg.errors import RunError
 from brainseg.training.config import AUTO, TrainingConfig
 
+EAGER_ENVIRONMENT = "BRAINSEG_TEST_EAGER"
+"""For tests only: 1 runs networks operation by operation, as tracing dominates a tiny training."""
+
 WORTH_IT = 1.1
 """Half the bits are taken where they are at least this much faster: near 1 it would be a toss-up."""
+
+
+def runs_eagerly() -> bool:
+    """Return whether :data:`EAGER_ENVIRONMENT` asks for networks that are not compiled."""
+    return os.environ.get(EAGER_ENVIRONMENT) == "1"
 
 
 @contextmanager
@@ -37,11 +45,11 @@ def precision_of(config: TrainingConfig) -> str:
     """
     if config.precision != AUTO:
         return config.precision
-    whole, half = (_convolution_s(dtype) for dtype in ("float32", "bfloat16"))
+    whole, half = (seconds_per_convolution(dtype) for dtype in ("float32", "bfloat16"))
     return "mixed_bfloat16" if whole > WORTH_IT * half else "float32"
 
 
-def _convolution_s(dtype: str) -> float:
+def seconds_per_convolution(dtype: str) -> float:
     """Return how long a convolution of the network's middle takes, in seconds, the best of five."""
     rng = np.random.default_rng(0)
     images = ops.cast(rng.standard_normal((16, 64, 64, 32), np.float32), dtype)

@@ -19,7 +19,7 @@ from brainseg.training.callbacks import Pulse, event_files
 from brainseg.training.checkpoints import Checkpoints
 from brainseg.training.config import TrainingConfig
 from brainseg.training.data import draw_batch, make_feed, prepare_case, prepare_phantom
-from brainseg.training.devices import Devices, precision, precision_of, repeatable
+from brainseg.training.devices import Devices, precision, precision_of, repeatable, runs_eagerly
 from brainseg.training.optimisation import (
     build_network,
     copy_averages,
@@ -83,6 +83,7 @@ class Fitting:
                 self._load_encoder()
             build = ARCHITECTURES[self.config.network]
             self.scored = build(**self.config.architecture_arguments)
+            self.scored.run_eagerly = runs_eagerly()
             self._train()
             self.stop.obey()
             self._finish()

@@ -5,6 +5,7 @@ from keras import ops
 
 from brainseg.models.networks import ARCHITECTURES, compiles_by_xla
 from brainseg.training.config import TrainingConfig
+from brainseg.training.devices import runs_eagerly
 
 LONG_AFTER = 10_000
 """Steps after which a ramp has come to its end, whatever that is."""
@@ -27,7 +28,13 @@ def compile_network(network: keras.Model, config: TrainingConfig) -> None:
         use_ema=config.averaging > 0,
         ema_momentum=config.averaging or 0.99,
     )
-    network.compile(optimizer, loss=cross_entropy_and_soft_dice, jit_compile=compiles_by_xla())
+    eager = runs_eagerly()
+    network.compile(
+        optimizer,
+        loss=cross_entropy_and_soft_dice,
+        jit_compile=False if eager else compiles_by_xla(),
+        run_eagerly=eager,
+    )
 
 
 def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.CosineDecay:

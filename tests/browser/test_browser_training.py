@@ -93,7 +93,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def a_run_with(runs: Path, root: Path, **settings: object) -> Run:
     """Write a run that was stopped before its first epoch: its settings can be used again."""
     config = TrainingConfig(data=str(root), name="settings", **(SMALL | settings))
-    written = {name: getattr(config, name) for name in TrainingConfig.meanings()}
+    written = {name: getattr(config, name) for name in TrainingConfig.help_texts()}
     run = Run.create(runs, "settings", written, FOLD)
     run.set_status("stopped")
     return run

@@ -96,7 +96,7 @@ def test_every_setting_has_its_field_and_its_meaning(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
     fields = [*app.text_input, *app.number_input, *app.selectbox]
     told = {one.key.removeprefix("setting_"): one.help for one in fields if "setting_" in one.key}
-    meanings = TrainingConfig.meanings()
+    meanings = TrainingConfig.help_texts()
     assert told == {
         name: meaning for name, meaning in meanings.items() if name not in ("data", "rate_restarts")
     }

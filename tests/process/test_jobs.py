@@ -16,8 +16,11 @@ from support.trainings import kept, tiny_training, wait_for_epoch
 from brainseg.errors import RunError
 from brainseg.storage import locking
 from brainseg.training import jobs, processes
+from brainseg.training.devices import EAGER_ENVIRONMENT
 from brainseg.training.runs import KILLED, Run
 from brainseg.training.session import lock_path
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 LONG = {"epochs": 5000, "patience": 5000}
 
@@ -45,8 +48,10 @@ def wait_until_gone(run: Run) -> None:
         time.sleep(0.02)
 
 
-def test_a_training_is_started_stopped_resumed_killed_and_resumed(started):
-    run = started()
+def test_a_training_is_started_stopped_resumed_killed_and_resumed(started, monkeypatch):
+    with monkeypatch.context() as environment:
+        environment.delenv(EAGER_ENVIRONMENT)
+        run = started()
     runs = run.path.parent
     assert jobs.running(runs) == run
     assert jobs.running(runs / "elsewhere") is None
@@ -79,7 +84,7 @@ def test_a_training_is_started_stopped_resumed_killed_and_resumed(started):
 
 
 def test_a_training_outlives_the_process_that_started_it_and_is_found_again(
-    started, taught_root, tmp_path
+    started, taught_root, tmp_path, compiled
 ):
     code = (
         "import sys; from pathlib import Path; from support.trainings import tiny_training;"

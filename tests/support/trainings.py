@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from brainseg.training import TrainingConfig
 from brainseg.training.runs import Run
 
@@ -98,3 +100,11 @@ def assert_nothing_is_torn(run: Run) -> None:
     if scored_but_not_kept:
         # Its state is kept, and only its score is not: the resume scores it again.
         assert step == run.config()["steps_per_epoch"]
+
+
+def assert_same_history(run: Run, other: Run) -> None:
+    """Check that two histories agree in all that the seed decides."""
+    for column in FOLLOWED:
+        np.testing.assert_allclose(
+            run.history()[column], other.history()[column], rtol=1e-5, err_msg=column
+        )

@@ -46,7 +46,7 @@ def test_each_fold_is_trained_once_and_each_case_held_out_once(runs, taught_root
     assert sorted(held) == sorted(Cohort.open(taught_root).cases)
 
 
-def test_the_cases_of_a_fold_are_let_go_before_the_next(settings, tmp_path, monkeypatch):
+def test_the_cases_of_a_fold_are_let_go_before_the_next(settings, tmp_path, monkeypatch, compiled):
     monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
 
     def kept() -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.make_tiny_model import MODEL
 
 from brainseg.errors import ModelError
 from brainseg.models import open_model
@@ -14,6 +15,21 @@ from brainseg.models.engines.exporting import export_network
 from brainseg.models.training_images import FILE
 from brainseg.training.publishing import export_engines, publish, publish_all
 from brainseg.training.runs import Run
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model published now: the one that other tests open was published before."""
+    return publish(Run.open(tiny_run), tmp_path_factory.mktemp("models") / "tiny").folder
+
+
+def test_a_model_published_today_is_the_one_that_all_tests_open(tiny_model):
+    fresh, committed = (open_model(str(folder)) for folder in (tiny_model, MODEL))
+    assert contents(tiny_model).keys() == contents(MODEL).keys()
+    assert fresh.folds[0].held_out == committed.folds[0].held_out
+    assert fresh.folds[0].threshold == committed.folds[0].threshold
+    assert (fresh.preprocessing, fresh.inference) == (committed.preprocessing, committed.inference)
+    assert fresh.training_images.cases == committed.training_images.cases
 
 
 def test_a_published_model_names_the_runs_cases_threshold_and_input(tiny_run, tiny_model):

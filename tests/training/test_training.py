@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.make_tiny_model import train_tiny_run
 from support.trainings import FOLLOWED, kept, tiny_training
 
 from brainseg.errors import CohortError, RunError
@@ -14,23 +15,8 @@ from brainseg.training import TrainingConfig, new_run, train
 from brainseg.training.data import make_feed
 from brainseg.training.previews import WATCHED_SLICES, epochs_of, probability_of, watched_of
 from brainseg.training.provenance import git_state
-from brainseg.training.runs import HISTORY_KEYS, Run
+from brainseg.training.runs import HISTORY_KEYS
 from brainseg.training.session import lock_path
-
-
-@pytest.fixture(scope="module")
-def told() -> list[dict]:
-    """Return what ``whole`` reported, an epoch each."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def whole(taught_root: Path, tmp_path_factory: pytest.TempPathFactory, told: list) -> Run:
-    """Return a finished training of three epochs: do not change it."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("home")))
-        run = new_run(tiny_training(taught_root), tmp_path_factory.mktemp("runs"))
-        return train(run, told.append)
 
 
 def test_a_run_holds_every_setting_and_the_cases_of_its_fold(whole, taught_root):
@@ -104,9 +90,9 @@ def test_what_a_run_was_made_with_names_versions_and_data_and_no_path(whole, tau
     assert about["data"]["slices"] == 50
     assert {"keras", "numpy", "tensorflow"} <= set(about["packages"])
     assert (about["backend"], about["precision"]) == ("tensorflow", "float32")
-    told = json.dumps(about)
-    assert str(taught_root) not in told
-    assert str(Path.home()) not in told
+    written = json.dumps(about)
+    assert str(taught_root) not in written
+    assert str(Path.home()) not in written
 
 
 def test_git_is_missing_where_there_is_no_checkout(tmp_path):
@@ -133,10 +119,10 @@ def test_git_is_told_as_a_commit_and_whether_files_were_changed(tmp_path):
     assert git_state(tmp_path)["changed"] is True
 
 
-def test_a_report_comes_after_each_epoch_with_the_time_left(whole, told):
-    assert [report["epoch"] for report in told] == [1, 2, 3]
-    assert told[0]["seconds_left"] > 0
-    assert told[-1]["seconds_left"] == 0
+def test_a_report_comes_after_each_epoch_with_the_time_left(whole, reports):
+    assert [report["epoch"] for report in reports] == [1, 2, 3]
+    assert reports[0]["seconds_left"] > 0
+    assert reports[-1]["seconds_left"] == 0
 
 
 def test_event_files_hold_the_curves_for_tensorboard(whole):
@@ -160,8 +146,10 @@ def test_the_same_seed_gives_exactly_the_same_history(whole, taught_root, tmp_pa
         assert again[column].tolist() == whole.history()[column].tolist(), column
 
 
-def test_a_short_training_finds_the_squares_with_the_default_averaging(tiny_run):
-    run = Run.open(tiny_run)
+def test_a_short_training_finds_the_squares_with_the_default_averaging(
+    taught_root, tmp_path, compiled
+):
+    run = train_tiny_run(taught_root, tmp_path)
     assert run.config()["averaging"] == 0.99
     assert run.status()["best_dice"] > 0.8
 

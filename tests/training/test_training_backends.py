@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.trainings import FOLLOWED, copied, kept, tiny_training
+from support.trainings import FOLLOWED, kept
 
 from brainseg.cohort import Cohort
 from brainseg.models.engines import run_network
 from brainseg.models.networks import build_unet
-from brainseg.training import TrainingConfig, new_run, train
+from brainseg.training import TrainingConfig
 from brainseg.training.data import prepare_case
 from brainseg.training.previews import probability_of, watched_of
 from brainseg.training.runs import Run
-from brainseg.training.stopping import ask_to_stop
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -37,32 +36,14 @@ def interpreter(backend: str) -> str:
     return named or sys.executable
 
 
-@pytest.fixture(scope="module")
-def half(taught_root, tmp_path_factory) -> Run:
-    """Return a run that TensorFlow has trained for an epoch and a part of the next one."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("home")))
-        run = new_run(tiny_training(taught_root), tmp_path_factory.mktemp("half"))
-        return train(run, lambda _: ask_to_stop(run))
-
-
-@pytest.fixture(scope="module")
-def whole(half, tmp_path_factory) -> Run:
-    """Return the same run, ended by TensorFlow."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("home")))
-        return train(copied(half, tmp_path_factory.mktemp("whole")))
-
-
 def test_a_stop_keeps_the_part_of_an_epoch_that_was_done(half):
     assert half.status()["state"] == "stopped"
     assert kept(half) == (1, 1)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_goes_on_with_a_training_as_tensorflow_does(half, whole, tmp_path, backend):
-    python = interpreter(backend)
-    run = copied(half, tmp_path)
+def test_another_backend_goes_on_with_a_training_as_tensorflow_does(half, whole, backend):
+    python, run = interpreter(backend), half
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(CHECKOUT)}
     subprocess.run(
         [python, "-m", "brainseg", "train", "--resume", str(run.path)],
@@ -96,20 +77,14 @@ def outputs_agree(run: Run) -> bool:
 
 def test_the_network_its_loss_and_what_feeds_it_know_no_backend():
     modules = [
-        "networks/blocks.py",
-        "networks/unet.py",
-        "networks/lite_unet.py",
-        "networks/scaled_convolution.py",
-        "networks/encoders.py",
-        "feeding.py",
-        "augmentation.py",
-        "checkpoints.py",
-        "training/optimisation.py",
-        "training/fitting.py",
-        "training/callbacks.py",
+        *(CHECKOUT / "brainseg/models/networks").glob("*.py"),
+        *(
+            CHECKOUT / "brainseg/training" / f"{name}.py"
+            for name in ("augmentation", "callbacks", "checkpoints", "data", "loop", "optimisation")
+        ),
     ]
     for module in modules:
-        tree = ast.parse((CHECKOUT / "brainseg" / module).read_text(encoding="utf-8"))
+        tree = ast.parse(module.read_text(encoding="utf-8"))
         imported = {
             name.split(".")[0]
             for node in ast.walk(tree)

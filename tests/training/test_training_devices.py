@@ -10,7 +10,7 @@ from support.trainings import kept, tiny_training
 
 from brainseg.errors import RunError
 from brainseg.training import TrainingConfig, new_run
-from brainseg.training.devices import Devices, precision_of
+from brainseg.training.devices import Devices, precision_of, seconds_per_convolution
 from brainseg.training.runs import Run
 
 TWO_DEVICES = """
@@ -35,7 +35,7 @@ train(run)
 """
 
 
-def test_a_training_on_two_devices_is_stopped_resumed_and_ended(taught_root, tmp_path):
+def test_a_training_on_two_devices_is_stopped_resumed_and_ended(taught_root, tmp_path, compiled):
     config = tiny_training(taught_root, devices="all", epochs=2)
     run = new_run(config, tmp_path)
     done = subprocess.run(
@@ -57,9 +57,26 @@ def test_a_training_on_two_devices_is_stopped_resumed_and_ended(taught_root, tmp
     assert Run.open(run.path).status()["best_dice"] is not None
 
 
-def test_the_precision_is_measured_unless_it_is_named(taught_root):
-    chosen = {precision_of(TrainingConfig(data="")) for _ in range(2)}
-    assert chosen <= {"float32", "mixed_bfloat16"}
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({"float32": 1.0, "bfloat16": 0.5}, "mixed_bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.95}, "float32"),
+        ({"float32": 1.0, "bfloat16": 4.0}, "float32"),
+    ],
+)
+def test_half_precision_is_chosen_where_it_is_clearly_faster(monkeypatch, seconds, chosen):
+    monkeypatch.setattr("brainseg.training.devices.seconds_per_convolution", seconds.get)
+    assert precision_of(TrainingConfig(data="")) == chosen
+
+
+def test_the_time_of_a_convolution_is_measured_in_both_precisions():
+    for dtype in ("float32", "bfloat16"):
+        assert 0 < seconds_per_convolution(dtype) < 60
+
+
+def test_a_precision_that_is_named_is_not_measured(taught_root, monkeypatch):
+    monkeypatch.setattr("brainseg.training.devices.seconds_per_convolution", None)
     assert precision_of(tiny_training(taught_root, precision="mixed_float16")) == "mixed_float16"
 
 

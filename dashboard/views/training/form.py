@@ -9,7 +9,7 @@ from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, MissingPackageError
 from brainseg.training import jobs
-from brainseg.training.config import DEVICES, PRECISIONS, TrainingConfig
+from brainseg.training.config import TrainingConfig
 from brainseg.training.runs import Run
 from dashboard.shared import keys, url_state, widgets
 
@@ -30,8 +30,6 @@ MATTER = (
 
 NOT_ASKED = ("data", "rate_restarts")
 """The page's own cohort, and a list, which a file of settings holds."""
-
-CHOICES = {"precision": PRECISIONS, "devices": DEVICES}
 
 QUICK_LOOK = {
     "name": "quick-look",
@@ -147,9 +145,9 @@ def _field(setting: dataclasses.Field) -> object:
     name, key = setting.name, _key(setting.name)
     st.session_state.setdefault(key, setting.default)
     label = name.replace("_", " ").capitalize()
-    more = {"key": key, "help": TrainingConfig.meanings()[name], "persist_state": "session"}
-    if name in CHOICES:
-        return st.selectbox(label, CHOICES[name], **more)
+    more = {"key": key, "help": setting.metadata["help"], "persist_state": "session"}
+    if choices := setting.metadata["choices"]:
+        return st.selectbox(label, choices, **more)
     if setting.type is int:
         return st.number_input(label, step=1, **more)
     if setting.type is float:

@@ -1,8 +1,12 @@
 """Settings: each has a rule and a sentence, from a file, from words, or from the page's form."""
 
 import json
+import re
+import subprocess
+import sys
 from argparse import Namespace
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +21,7 @@ from brainseg.training.command import settings_of
         ("epochs", 0, "1 or more"),
         ("fold", 9, "0 to 4"),
         ("folds", 1, "2 or more"),
+        ("folds", 0, "2 or more"),
         ("size", 100, "a multiple of 32"),
         ("size", 0, "a multiple of 32"),
         ("name", "../x", "letters"),
@@ -26,13 +31,17 @@ from brainseg.training.command import settings_of
         ("tumour_share", 2, "0 to 1"),
         ("patience", 0, "1 or more"),
         ("precision", "float128", "float32"),
+        ("network", "resnet", "one of unet, lite_unet"),
+        ("encoder", "resnet", "for unet"),
+        ("levels", 9, "2 to 6"),
+        ("window", 40, "0, or a multiple of 32 up to the size"),
         ("devices", "some", "one of one, all"),
         ("base_features", 0, "1 to 128"),
         ("context_slices", -1, "0 to 8"),
         ("rate_restarts", 12, r"of type list: set it as rate_restarts=\[1, 2\]"),
-        ("rate_restarts", [12, 12], "epochs that rise, from 1 to 35"),
-        ("rate_restarts", [12, 36], "epochs that rise"),
-        ("rate_restarts", ["12"], "epochs that rise"),
+        ("rate_restarts", [12, 12], "increasing epochs from 1 to 35"),
+        ("rate_restarts", [12, 36], "increasing epochs"),
+        ("rate_restarts", ["12"], "increasing epochs"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_with_its_rule(setting, value, rule):
@@ -55,18 +64,31 @@ def test_a_run_of_an_older_version_gets_the_defaults_of_what_it_lacks():
     assert TrainingConfig.from_settings(settings) == TrainingConfig(data="x")
 
 
-def test_every_setting_is_described_on_a_line_of_its_own():
-    lines = TrainingConfig.described()
+def test_every_setting_has_its_default_and_a_sentence_of_help():
+    lines = TrainingConfig.help_lines()
     assert [line.split("=")[0] for line in lines] == list(asdict(TrainingConfig(data="x")))
-    assert "epochs=36  at the most." in lines
+    assert "epochs=36  Maximum number of epochs." in lines
     assert any(line.startswith("rate_restarts=[]  ") for line in lines)
-    assert all(len(line.split("  ")[1]) > 5 for line in lines)
+    assert any(line.endswith("Choices: one, all.") for line in lines)
+    for text in TrainingConfig.help_texts().values():
+        assert re.fullmatch(r"[A-Z0-9].+[A-Za-z0-9)]\.", text), text
+
+
+def test_the_settings_are_listed_when_docstrings_are_stripped():
+    listed = subprocess.run(
+        [sys.executable, "-OO", "-m", "brainseg", "train", "--settings"],
+        cwd=Path(__file__).resolve().parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert listed.stdout.splitlines() == TrainingConfig.help_lines()
 
 
 def test_a_run_goes_on_with_what_may_change_and_with_nothing_else():
     config = TrainingConfig(data="x")
     assert changed(config, {"epochs": 50, "learning_rate": 1e-4, "seed": 0}).epochs == 50
-    with pytest.raises(RunError, match="cannot go on with another base_features, seed"):
+    with pytest.raises(RunError, match="cannot change base_features, seed"):
         changed(config, {"seed": 1, "base_features": 8, "epochs": 50})
     with pytest.raises(RunError, match="epochs is 0"):
         changed(config, {"epochs": 0})
