@@ -1,7 +1,7 @@
-"""Bars of a cohort: how many slices and cases there are of each kind, of all and of the chosen.
+"""Bar charts of counts: slices and cases by kind, for the chosen cases and for all.
 
-What a person chose stands in full colour, and all there is stands pale behind it. A bar carries in its
-``customdata`` what a selection of it means.
+The chosen cases are in colour, all cases pale behind them. The ``customdata`` of a bar is the value or
+range that a selection of it means.
 """
 
 import html
@@ -28,7 +28,7 @@ MOST_MARKED_INSTITUTIONS = 12
 
 
 def tumour_share(table: pd.DataFrame) -> go.Figure:
-    """Return one bar that is cut into slices with, without, and of unknown tumour.
+    """Return one stacked bar of slices with, without and with unknown tumour.
 
     Args:
         table: from :func:`brainseg.statistics.tumour_shares`.
@@ -42,7 +42,7 @@ def tumour_share(table: pd.DataFrame) -> go.Figure:
             orientation="h",
             name=row.what,
             marker=_marker_of(row.what),
-            # A narrow part has no room: the page and the hover say its number.
+            # A narrow part has no room for text: the page and the hover text show its number.
             text=[text if row.of_all >= NARROWEST_WITH_TEXT else ""],
             textposition="inside",
             insidetextanchor="middle",
@@ -55,13 +55,13 @@ def tumour_share(table: pd.DataFrame) -> go.Figure:
 
 
 def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
-    """Return a bar a case, cut into slices with, without, and of unknown tumour.
+    """Return one stacked bar per case: slices with, without and with unknown tumour.
 
     Args:
-        cases: from :func:`brainseg.statistics.case_table`; its order is kept.
+        cases: from :func:`brainseg.statistics.case_table`; in this order.
         chosen: bool on the same rows; the others are pale.
     """
-    place = np.arange(len(cases))
+    positions = np.arange(len(cases))
     parts = {
         "with tumour": cases["slices_with_tumour"],
         "without tumour": cases["masks"] - cases["slices_with_tumour"],
@@ -73,7 +73,7 @@ def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
             if not number[rows].any():
                 continue
             figure.add_bar(
-                x=place[rows],
+                x=positions[rows],
                 y=number[rows],
                 name=what,
                 legendgroup=what,
@@ -89,7 +89,7 @@ def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
     figure.update_yaxes(title="Slices")
     if len(cases) <= MOST_NAMED_BARS:
         figure.update_xaxes(
-            tickvals=place,
+            tickvals=positions,
             ticktext=cases["case"].map(html.escape),
             tickangle=-40,
             ticklabeloverflow="allow",
@@ -103,22 +103,22 @@ def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
 def categories(
     counts: pd.DataFrame, title: str, of: str, missing: str = "missing", tumour: bool = False
 ) -> go.Figure:
-    """Return a bar a value: all there is pale, the chosen in colour; a missing value is hatched.
+    """Return one bar per value: all cases pale, the chosen in colour; a missing value is hatched.
 
     Args:
         counts: from :func:`brainseg.statistics.category_counts`, with ``label`` where values have names.
-        title: of the values' axis.
+        title: of the axis of values.
         of: what is counted, such as "patients".
-        missing: what a missing value is called.
-        tumour: whether the bars are of tumour, and drawn in its colour.
+        missing: the label of missing values.
+        tumour: use the colour of tumours.
     """
     gap = counts["value"].isna()
     names = counts["value"].fillna(missing)
     if "label" in counts:
         names = counts["label"].fillna(names)
-    place, colour = list(range(len(counts))), MASK_RGB if tumour else SERIES_COLOUR
+    positions, colour = list(range(len(counts))), MASK_RGB if tumour else SERIES_COLOUR
     hatch = ["/" if one else "" for one in gap]
-    held = {
+    shared = {
         "customdata": [[None if pd.isna(value) else value] for value in counts["value"]],
         "hovertext": [
             f"{html.escape(name)}<br>{row.chosen:,} of {row.all:,} {of}"
@@ -129,22 +129,22 @@ def categories(
     colours = [QUIET if one else colour for one in gap]
     figure = go.Figure(
         [
-            go.Bar(x=place, y=counts["all"], marker={"color": PALE}, **held),
+            go.Bar(x=positions, y=counts["all"], marker={"color": PALE}, **shared),
             go.Bar(
-                x=place,
+                x=positions,
                 y=counts["chosen"],
                 marker={"color": colours, "pattern": {"shape": hatch}},
                 text=[f"{number:,}" for number in counts["chosen"]],
                 textposition="outside",
                 cliponaxis=False,
-                **held,
+                **shared,
             ),
         ]
     )
     quiet(figure, height=300, top=24, bargap=0.25, barmode="overlay", showlegend=False)
     figure.update_xaxes(
         title=html.escape(title),
-        tickvals=place,
+        tickvals=positions,
         ticktext=names.map(html.escape),
         type="linear",
         range=[-0.6, max(0.6, len(counts) - 0.4)],
@@ -155,19 +155,19 @@ def categories(
 
 
 def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.Figure:
-    """Return a histogram: all there is pale, the chosen in colour.
+    """Return a histogram: all cases pale, the chosen in colour.
 
     Args:
         table: from :func:`brainseg.statistics.histogram`.
         title: of the horizontal axis, with the unit.
         of: what is counted.
-        tumour: whether it is of tumour, and drawn in its colour.
+        tumour: use the colour of tumours.
     """
     whole = pd.api.types.is_integer_dtype(table["from"])
-    # Whole numbers lie in a bin up to the last before its end; the last bin holds its end too.
+    # A bin of whole numbers excludes its upper limit, except the last bin.
     highest = table["to"] - (1 if whole else 0)
     highest = highest.where(table.index < len(table) - 1, table["to"])
-    held = {
+    shared = {
         "x": (table["from"] + table["to"]) / 2,
         "width": table["to"] - table["from"],
         "customdata": pd.DataFrame({"from": table["from"], "to": highest}),
@@ -180,8 +180,8 @@ def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.F
     colour = MASK_RGB if tumour else SERIES_COLOUR
     figure = go.Figure(
         [
-            go.Bar(y=table["all"], marker={"color": PALE, "line": {"width": 0}}, **held),
-            go.Bar(y=table["chosen"], marker={"color": colour, "line": {"width": 0}}, **held),
+            go.Bar(y=table["all"], marker={"color": PALE, "line": {"width": 0}}, **shared),
+            go.Bar(y=table["chosen"], marker={"color": colour, "line": {"width": 0}}, **shared),
         ]
     )
     quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
@@ -191,34 +191,34 @@ def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.F
 
 
 def along(table: pd.DataFrame) -> go.Figure:
-    """Return which share of the slices shows a tumour, from the first slice of the cases to the last.
+    """Return the share of slices with tumour, from the first slice of a case to the last.
 
     Args:
         table: from :func:`brainseg.statistics.along_the_case`.
     """
     middle = (table["from"] + table["to"]) / 2
-    told = [
+    hover = [
         f"{row.from_:.0%} to {row.to:.0%} of the way<br>{row.chosen_with_tumour:,} of "
         f"{row.chosen_slices:,} slices with tumour<br>of all cases {row.with_tumour:,} of "
         f"{row.slices:,}"
         for row in table.rename(columns={"from": "from_"}).itertuples()
     ]
-    held = {
+    shared = {
         "x": middle,
         "width": table["to"] - table["from"],
         "customdata": table[["from", "to"]],
-        "hovertext": told,
+        "hovertext": hover,
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
     figure = go.Figure(
         [
-            go.Bar(y=table["share"], marker={"color": PALE}, name="all cases", **held),
-            go.Bar(y=table["chosen_share"], marker={"color": MASK_RGB}, name="chosen", **held),
+            go.Bar(y=table["share"], marker={"color": PALE}, name="all cases", **shared),
+            go.Bar(y=table["chosen_share"], marker={"color": MASK_RGB}, name="chosen", **shared),
         ]
     )
     quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
     figure.update_xaxes(
-        title="Place along the case (last slice: 100 %)",
+        title="Position along the case (last slice: 100 %)",
         tickformat=".0%",
         range=[0, 1.005],
         dtick=0.2,
@@ -233,7 +233,7 @@ def _number(value: float) -> str:
 
 
 def _marker_of(what: str) -> dict:
-    """Return the look of one part: the mask's orange for tumour, hatched where nothing is known."""
+    """Return the marker of one part: orange for tumour, hatched for unknown."""
     if what == "with tumour":
         return {"color": MASK_RGB}
     if what == "without tumour":
@@ -242,7 +242,7 @@ def _marker_of(what: str) -> dict:
 
 
 def _mark_institutions(figure: go.Figure, institutions: list[str]) -> None:
-    """Write each institution over its cases, with a line between two."""
+    """Label each institution above its cases, with lines between them."""
     runs = [(name, len(list(run))) for name, run in itertools.groupby(institutions)]
     if not 1 < len(runs) <= MOST_MARKED_INSTITUTIONS:
         return

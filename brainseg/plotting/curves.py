@@ -1,4 +1,4 @@
-"""Charts of trainings while they run and side by side; as :mod:`style`, no Streamlit."""
+"""Charts of training runs, alone and compared."""
 
 import base64
 import html
@@ -22,15 +22,15 @@ from brainseg.plotting.style import QUIET
 
 TRAINING_COLOUR, VALIDATION_COLOUR = "#0072b2", "#e69f00"
 BEST_COLOUR, RESTART_COLOUR, WRONG_COLOUR = "#009e73", "#56b4e9", "#d55e00"
-"""Of the palette of Okabe and Ito (2008), as :mod:`brainseg.plotting.style`."""
+"""Colours of the palette of Okabe and Ito (2008), as in :mod:`brainseg.plotting.style`."""
 
 RESULT_COLOURS = ((0.0, "#0072b2"), (0.5, "#cc79a7"), (1.0, "#e69f00"))
-"""From the worst result to the best; thin lines in these are seen on white and on near-black."""
+"""From the worst result to the best; thin lines are visible on white and on near-black."""
 
 RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 RUN_DASHES = ("solid", "dash", "dot", "dashdot")
 MOST_RUNS = len(RUN_COLOURS) * len(RUN_DASHES)
-"""So many runs are told apart in one chart by colour and dash."""
+"""Number of runs that one chart can distinguish by colour and dash."""
 
 MOST_POINTS = 1200
 """More than a chart has pixels across; see :func:`brainseg.monitoring.curves.thinned`."""
@@ -41,14 +41,14 @@ LINEAR, LOG = "linear", "log"
 
 @dataclass(frozen=True)
 class Drawing:
-    """How a person wants curves drawn.
+    """Settings of the curves.
 
     Attributes:
         smoothing: strength, 0 (none) to below 1; see :func:`brainseg.monitoring.curves.smoothed`.
         scale: of the vertical axis, :data:`LINEAR` or :data:`LOG`.
         by: :data:`EPOCHS` or :data:`TIME`, along the horizontal axis.
-        last: so many of the newest epochs, 0 for all.
-        epochs: first and last of those shown; None for all, and then ``last`` counts.
+        last: number of the newest epochs, 0 for all.
+        epochs: first and last epoch shown; None uses ``last``.
     """
 
     smoothing: float = 0.0
@@ -67,11 +67,11 @@ class Drawing:
 def epochs_between(
     snapshots: Sequence[Snapshot], drawing: Drawing, left: float, right: float
 ) -> tuple[int, int] | None:
-    """Return the first and the last epoch drawn between two places along a chart, or None.
+    """Return the first and last epoch between two positions on the horizontal axis, or None.
 
     Args:
-        snapshots: that the chart shows.
-        drawing: how it is drawn.
+        snapshots: the runs of the chart.
+        drawing: the settings of the chart.
         left: in the unit of its horizontal axis.
         right: in the same unit.
     """
@@ -79,18 +79,18 @@ def epochs_between(
     found: list[int] = []
     for snapshot in snapshots:
         rows = drawing.part(snapshot.history)
-        places = across.of(rows)
-        found += rows["epoch"][(places >= left) & (places <= right)].tolist()
+        positions = across.of(rows)
+        found += rows["epoch"][(positions >= left) & (positions <= right)].tolist()
     return (min(found), max(found)) if found else None
 
 
 def curve(snapshot: Snapshot, group: Group, drawing: Drawing, height_px: int = 270) -> go.Figure:
-    """Return the curves of one metric: raw pale, smoothed over it, and what happened as marks.
+    """Return the curves of one metric: pale raw values, smoothed values, and marks for events.
 
     Args:
-        snapshot: of one training.
-        group: the columns that the chart shows.
-        drawing: how.
+        snapshot: of one run.
+        group: the columns of the chart.
+        drawing: the settings.
         height_px: of the figure.
     """
     figure = go.Figure()
@@ -105,7 +105,7 @@ def curve(snapshot: Snapshot, group: Group, drawing: Drawing, height_px: int = 2
     if group.stem == "learning_rate":
         figure.update_yaxes(tickformat=".1e")
         if drawing.scale == LINEAR:
-            figure.update_yaxes(rangemode="tozero")  # a rate that never changes has no range
+            figure.update_yaxes(rangemode="tozero")  # a constant rate has no range
     several = len(group.columns) > 1
     return figure.update_layout(showlegend=several)
 
@@ -113,20 +113,20 @@ def curve(snapshot: Snapshot, group: Group, drawing: Drawing, height_px: int = 2
 def overlay(
     snapshots: Sequence[Snapshot], column: str, drawing: Drawing, height_px: int = 340
 ) -> go.Figure:
-    """Return one metric of several trainings in one chart; a training keeps its colour in all charts.
+    """Return one metric of several runs; a run has the same colour in all charts.
 
     Args:
-        snapshots: at most :data:`MOST_RUNS`, in the order that gives them their colours.
-        column: the metric; a training without it has no line.
-        drawing: how.
+        snapshots: at most :data:`MOST_RUNS`, in the order of their colours.
+        column: the metric; a run without it has no line.
+        drawing: the settings.
         height_px: of the figure.
     """
     figure = go.Figure()
     x, unit = _across(snapshots, drawing)
-    for place, snapshot in enumerate(snapshots):
+    for index, snapshot in enumerate(snapshots):
         if column in snapshot.history:
             name = html.escape(snapshot.name)
-            _add_line(figure, snapshot, column, drawing, x, run_line(place), name, hover=name)
+            _add_line(figure, snapshot, column, drawing, x, run_line(index), name, hover=name)
     units = {snapshot.unit for snapshot in snapshots}
     words = in_words(column)
     title = words[:1].upper() + words[1:]
@@ -134,20 +134,20 @@ def overlay(
     return figure.update_layout(showlegend=False)
 
 
-def run_line(place: int) -> dict:
-    """Return the look of the n-th training of a comparison."""
-    colour = RUN_COLOURS[place % len(RUN_COLOURS)]
-    dash = RUN_DASHES[place // len(RUN_COLOURS) % len(RUN_DASHES)]
+def run_line(index: int) -> dict:
+    """Return the line style of the n-th run of a comparison."""
+    colour = RUN_COLOURS[index % len(RUN_COLOURS)]
+    dash = RUN_DASHES[index // len(RUN_COLOURS) % len(RUN_DASHES)]
     return {"color": colour, "dash": dash, "width": 2}
 
 
 def data_url(png: bytes) -> str:
-    """Return a picture as text that a table's cell can show."""
+    """Return an image as a data URL for a table cell."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def parallel(table: pd.DataFrame, height_px: int = 380) -> go.Figure:
-    """Return a line a run across its settings and its result, coloured by the result.
+    """Return one line per run across its settings and its result, coloured by the result.
 
     Args:
         table: from :func:`brainseg.monitoring.comparison.coordinates`, with a column ``best``.
@@ -183,17 +183,17 @@ def parallel(table: pd.DataFrame, height_px: int = 380) -> go.Figure:
 def dice_by_case_and_epoch(
     scores: pd.DataFrame, chosen: int | None, height_px: int | None = None
 ) -> go.Figure:
-    """Return validation Dice as a heat map, a row a case, a column an epoch; a gap is missing.
+    """Return validation Dice as a heat map, one row per case and one column per epoch; gaps are missing.
 
     Args:
-        scores: a row a case, a column an epoch (ascending), 0..1, NaN where missing; see
+        scores: one row per case, one column per epoch (ascending), 0..1, NaN where missing; see
             :meth:`brainseg.monitoring.readers.RunFollower.case_scores`.
-        chosen: an epoch that is marked, or None.
-        height_px: of the figure; None gives each case its line.
+        chosen: an epoch to mark, or None.
+        height_px: of the figure; None fits one line per case.
     """
     places = np.unique(np.linspace(0, scores.shape[1] - 1, 400).round().astype(int))
     part = scores.iloc[:, places]
-    # The hardest case stands on top, where the eye begins.
+    # The hardest case is on top.
     part = part.loc[part.iloc[:, -1].sort_values(ascending=False, na_position="first").index]
     names = part.index.map(html.escape)
     figure = go.Figure(
@@ -229,7 +229,7 @@ def dice_by_case_and_epoch(
 
 
 class _Across:
-    """Turns rows of a history into places along the horizontal axis."""
+    """Converts rows of a history to positions on the horizontal axis."""
 
     def __init__(self, column: str, factor: float) -> None:
         self.column, self.factor = column, factor
@@ -239,12 +239,12 @@ class _Across:
 
     def of_epoch(self, snapshot: Snapshot, epoch: int) -> float | None:
         rows = snapshot.history[snapshot.history["epoch"] == epoch]
-        place = self.of(rows)
-        return float(place[0]) if len(place) and np.isfinite(place[0]) else None
+        position = self.of(rows)
+        return float(position[0]) if len(position) and np.isfinite(position[0]) else None
 
 
 def _across(snapshots: Sequence[Snapshot], drawing: Drawing) -> tuple[_Across, str | None]:
-    """Return the horizontal axis and the unit of its time, None where it counts epochs."""
+    """Return the horizontal axis and its unit of time, None if it counts epochs."""
     if drawing.by != TIME:
         return _Across("epoch", 1), None
     longest = max((snapshot.history["hours"].max() for snapshot in snapshots), default=0)
@@ -302,16 +302,16 @@ def _add_line(
 def _mark_best(
     figure: go.Figure, snapshot: Snapshot, group: Group, across: _Across, drawing: Drawing
 ) -> None:
-    """Put a star on the best epoch: on the validation curve, or on the only one."""
+    """Mark the best epoch with a star, on the validation curve or the only one."""
     column = list(group.columns)[-1]
     if higher_is_better(column) is None:
-        return  # of the machine, or of the schedule: no epoch is its best
+        return  # a metric of the machine or the schedule has no best epoch
     rows = drawing.part(snapshot.history)
     best = rows[(rows["epoch"] == snapshot.best_epoch) & np.isfinite(rows[column])]
-    place = across.of(best)
-    if len(best) and np.isfinite(place).all():
+    position = across.of(best)
+    if len(best) and np.isfinite(position).all():
         figure.add_scatter(
-            x=place,
+            x=position,
             y=best[column],
             mode="markers",
             marker={"symbol": "star", "size": 14, "color": BEST_COLOUR, "line": {"width": 0}},
@@ -331,11 +331,11 @@ def _mark_events(
     marks += [(epoch, "not a number", WRONG_COLOUR, "solid") for epoch in wrong[:1]]
     shown = drawing.part(snapshot.history)["epoch"]
     for epoch, what, colour, dash in marks:
-        place = across.of_epoch(snapshot, epoch)
-        if place is None or shown.empty or not shown.iloc[0] <= epoch <= shown.iloc[-1]:
+        position = across.of_epoch(snapshot, epoch)
+        if position is None or shown.empty or not shown.iloc[0] <= epoch <= shown.iloc[-1]:
             continue
         figure.add_vline(
-            place,
+            position,
             line={"color": colour, "width": 1.5, "dash": dash},
             annotation={
                 "text": what,
@@ -368,14 +368,14 @@ def _layout(
         height=height_px,
         margin={"l": 0, "r": 8, "t": 44, "b": 0},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-        # A drag chooses epochs, see monitoring: the browser's own zoom would go with each update.
+        # A drag selects epochs: the browser's own zoom would be lost at each update.
         dragmode="select",
         selectdirection="h",
     )
 
 
 def _log_ticks(figure: go.Figure) -> str | None:
-    """Return ticks at 1, 2 and 5 where the curves span many others; None leaves them to plotly."""
+    """Return ticks at 1, 2 and 5 where the curves span a wide range, else None (plotly's default)."""
     values = np.concatenate([np.asarray(trace.y, float) for trace in figure.data] or [np.empty(0)])
     values = values[np.isfinite(values) & (values > 0)]
     return "D2" if len(values) and values.max() > 4 * values.min() else None

@@ -1,6 +1,6 @@
-"""Maps: where in the head the tumours lie, and which slices look alike.
+"""Maps: where in the head the tumours are, and which slices are similar.
 
-A point carries in its ``customdata`` what a selection of it means.
+The ``customdata`` of a point is what a selection of it means.
 """
 
 import html
@@ -10,33 +10,33 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from brainseg.plotting.measures import group_looks
+from brainseg.plotting.measures import group_styles
 from brainseg.plotting.style import PALE, QUIET, quiet, selectable
 from brainseg.statistics.atlas import COLUMNS, ROWS, Overlap
 
 COARSE_ROWS, COARSE_COLUMNS = 20, 16
-"""A click in the heat map means a cell of this grid."""
+"""A click in the heat map selects a cell of this grid."""
 
-SEEN_ON_BOTH = (
+COLOUR_SCALE = (
     (0, "#414487"),
     (0.4, "#2a788e"),
     (0.65, "#22a884"),
     (0.85, "#7ad151"),
     (1, "#fde725"),
 )
-"""Viridis without its darkest part, which is lost on near-black."""
+"""Viridis without its darkest part, which is invisible on near-black."""
 
 MOST_CATEGORIES = 12
-"""A column of numbers with more values than these is drawn on a scale."""
+"""A numeric column with more distinct values than this gets a colour scale."""
 
 MOST_AS_SVG = 6000
-"""More points than these are drawn by WebGL, which not every browser has."""
+"""More points than this are drawn with WebGL, which not every browser supports."""
 
 _EDGES = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
 
 
 def overlap_map(found: Overlap) -> go.Figure:
-    """Return a heat map of the head: how many of the cases have tumour in which place.
+    """Return a heat map of the head: the share of cases with tumour at each position.
 
     Args:
         found: from :func:`brainseg.statistics.atlas.overlap`.
@@ -49,7 +49,7 @@ def overlap_map(found: Overlap) -> go.Figure:
             y=rows,
             z=shown,
             customdata=np.round(found.share * found.cases),
-            colorscale=SEEN_ON_BOTH,
+            colorscale=COLOUR_SCALE,
             zmin=0,
             zmax=max(float(found.share.max()), 0.01),
             colorbar={"title": {"text": "of cases"}, "tickformat": ".0%", "thickness": 14},
@@ -69,7 +69,7 @@ def overlap_map(found: Overlap) -> go.Figure:
         (np.arange(COARSE_COLUMNS) + 0.5) / COARSE_COLUMNS,
         (np.arange(COARSE_ROWS) + 0.5) / COARSE_ROWS,
     )
-    # A heat map answers to no selection: points that nobody sees do.
+    # A heat map cannot be selected, so invisible points are added.
     figure.add_scatter(
         x=across.ravel(),
         y=down.ravel(),
@@ -109,10 +109,10 @@ def overlap_table(found: Overlap) -> pd.DataFrame:
 
 
 def regions(chosen: Mapping) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return what is selected in the map, as rectangles of rows and columns, 0..1 in the head's box.
+    """Return the selection in the map as rectangles of rows and columns, 0..1 in the head's box.
 
     Args:
-        chosen: what Streamlit returns of the chart: a box as it was drawn, or cells that were clicked.
+        chosen: the selection from Streamlit: a box, or cells that were clicked.
     """
     if boxes := chosen.get("box"):
         return [(tuple(sorted(box["y"])), tuple(sorted(box["x"]))) for box in boxes]
@@ -127,17 +127,19 @@ def regions(chosen: Mapping) -> list[tuple[tuple[float, float], tuple[float, flo
 
 
 def colour_name(column: str) -> str:
-    """Return what the map calls a column that colours it."""
-    return {"position": "place along the case", "area_px": "tumour area (px)"}.get(column, column)
+    """Return the label of a column that colours the map."""
+    return {"position": "position along the case", "area_px": "tumour area (px)"}.get(
+        column, column
+    )
 
 
 def slice_colour(table: pd.DataFrame, cases: pd.DataFrame, column: str) -> pd.Series:
-    """Return what colours each slice of the map, named as the map calls it.
+    """Return the value that colours each slice of the map; its name is the label.
 
     Args:
-        table: a row a slice, with what is measured on it.
-        cases: ``case`` and the columns of ``data.csv``, a row a case.
-        column: of one of them; "tumour" says with and without.
+        table: one row per slice with its measures.
+        cases: ``case`` and the columns of ``data.csv``, one row per case.
+        column: of one of the tables; "tumour" means with and without tumour.
     """
     if column == "tumour":
         words = {True: "with tumour", False: "without tumour"}
@@ -154,15 +156,15 @@ def slice_map(
     mark: tuple[str, int] | None = None,
     drag: str = "pan",
 ) -> go.Figure:
-    """Return the map of slices: a point a slice, near where they look alike.
+    """Return the map of slices: one point per slice; similar slices are close together.
 
     Args:
-        table: ``x``, ``y``, ``case``, ``slice_number`` and ``area_px``, a row a slice.
-        colour: of the same rows: text or few numbers make groups, more numbers a scale; the cases have
-            a hue each. Missing ones are grey.
+        table: ``x``, ``y``, ``case``, ``slice_number`` and ``area_px``, one row per slice.
+        colour: of the same rows: text or few distinct numbers make groups, more numbers a scale; each
+            case has its own hue. Missing values are grey.
         chosen: bool on the same rows; the others are pale.
-        mark: case and slice number of a slice to put a ring around.
-        drag: "pan" lets a click choose a point, "lasso" draws around them.
+        mark: case and slice number of a slice that gets a ring.
+        drag: "pan" (a click selects a point) or "lasso".
     """
     figure = go.Figure()
     _add_slices(figure, table[~chosen], "not chosen", {"color": PALE, "size": 5}, legend=False)
@@ -173,7 +175,7 @@ def slice_map(
         _add_slices(figure, here[~known], "missing", grey)
         scale = {
             "color": values[known].astype("float64"),
-            "colorscale": SEEN_ON_BOTH,
+            "colorscale": COLOUR_SCALE,
             "colorbar": {"title": {"text": html.escape(str(colour.name))}, "thickness": 14},
             "size": 6,
         }
@@ -183,9 +185,9 @@ def slice_map(
         shades = [f"hsl({hues[name]:.0f}, 65%, 50%)" for name in values]
         _add_slices(figure, here, "case", {"color": shades, "size": 6}, legend=False)
     else:
-        looks = group_looks(values)
-        for name, rows in here.groupby(looks["name"]):
-            marker = {"color": looks.loc[rows.index[0], "colour"], "size": 6}
+        styles = group_styles(values)
+        for name, rows in here.groupby(styles["name"]):
+            marker = {"color": styles.loc[rows.index[0], "colour"], "size": 6}
             _add_slices(figure, rows, name, marker)
     if mark is not None:
         here = table[(table["case"] == mark[0]) & (table["slice_number"] == mark[1])]

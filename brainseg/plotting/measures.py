@@ -1,6 +1,6 @@
-"""Points and curves of a cohort's measures, the chosen cases in colour before all there are.
+"""Points and curves of the measures of a cohort; the chosen cases are in colour, all cases pale.
 
-A point carries in its ``customdata`` the name of its case.
+The ``customdata`` of a point is the name of its case.
 """
 
 import html
@@ -30,7 +30,7 @@ _OF_TUMOUR = {
 
 
 def intensities(table: pd.DataFrame) -> go.Figure:
-    """Return how bright the voxels inside and outside of the tumour are, a panel a sequence.
+    """Return the distribution of intensities inside and outside the tumour, one panel per sequence.
 
     Args:
         table: from :func:`brainseg.statistics.atlas.intensity_table`.
@@ -42,16 +42,16 @@ def intensities(table: pd.DataFrame) -> go.Figure:
     ]
     figure = make_subplots(1, len(sequences), subplot_titles=titles, shared_yaxes=True)
     for panel, sequence in enumerate(sequences, start=1):
-        for place, rows in table[table["sequence"] == sequence].groupby("place", sort=False):
-            inside = place == INSIDE
+        for region, rows in table[table["sequence"] == sequence].groupby("place", sort=False):
+            inside = region == INSIDE
             figure.add_scatter(
                 x=(rows["from_level"] + rows["to_level"]) / 2,
                 y=rows["share"],
-                name=place,
-                legendgroup=place,
+                name=region,
+                legendgroup=region,
                 showlegend=panel == 1,
                 mode="lines",
-                # Told apart by the dash too, for who sees no colours.
+                # The dash also distinguishes them without colour.
                 line={
                     "color": MASK_RGB if inside else NO_TUMOUR_COLOUR,
                     "width": 2.5,
@@ -72,28 +72,28 @@ def intensities(table: pd.DataFrame) -> go.Figure:
 def strips(
     cases: pd.DataFrame, measure: str, group: pd.Series, chosen: pd.Series, title: str
 ) -> go.Figure:
-    """Return a point a case, side by side by group, with the median of the chosen in each.
+    """Return one point per case, side by side by group, with the median of the chosen cases.
 
     Args:
-        cases: ``case`` and the measure, a row a case; those without a value are not drawn.
+        cases: ``case`` and the measure, one row per case; cases without a value are not drawn.
         measure: the column on the vertical axis.
-        group: of the same rows; missing ones are a group of their own.
+        group: of the same rows; missing values are a group of their own.
         chosen: bool on the same rows; the others are pale.
         title: of the vertical axis, with the unit.
     """
     names = group.astype("str").fillna("missing")
     order = sorted(names.unique(), key=_last)
     known = cases[measure].notna()
-    spread = pd.Series(0.0, index=cases.index)
+    offsets = pd.Series(0.0, index=cases.index)
     figure, ticks = go.Figure(), []
-    for place, name in enumerate(order):
+    for index, name in enumerate(order):
         here = known & (names == name)
         colour = QUIET if name == "missing" else SERIES_COLOUR
-        # Before the chosen are told apart, so that a point stays where it is.
-        spread[here] = place + _spread(int(here.sum()))
+        # For all cases at once, so that a point does not move when the choice changes.
+        offsets[here] = index + _offsets(int(here.sum()))
         for front, rows in ((False, cases[here & ~chosen]), (True, cases[here & chosen])):
             figure.add_scatter(
-                x=spread[rows.index],
+                x=offsets[rows.index],
                 y=rows[measure].astype("float64"),
                 mode="markers",
                 marker={"size": 8, "color": colour if front else PALE},
@@ -104,7 +104,7 @@ def strips(
         picked = cases.loc[here & chosen, measure].astype("float64")
         if len(picked):
             figure.add_scatter(
-                x=[place - 0.32, place + 0.32],
+                x=[index - 0.32, index + 0.32],
                 y=[picked.median()] * 2,
                 mode="lines",
                 line={"color": MASK_RGB, "width": 3},
@@ -127,19 +127,19 @@ def strips(
 def scatter(
     cases: pd.DataFrame, x: tuple[str, str], y: tuple[str, str], chosen: pd.Series, group: pd.Series
 ) -> go.Figure:
-    """Return a point a case by two measures, coloured by group.
+    """Return one point per case by two measures, coloured by group.
 
     Args:
-        cases: ``case`` and both measures, a row a case; those without both are not drawn.
+        cases: ``case`` and both measures, one row per case; cases without both are not drawn.
         x: column and title of the horizontal axis.
         y: column and title of the vertical axis.
         chosen: bool on the same rows; the others are pale.
-        group: of the same rows; missing ones are a group of their own.
+        group: of the same rows; missing values are a group of their own.
     """
     known = cases[x[0]].notna() & cases[y[0]].notna()
     figure = go.Figure()
-    looks = group_looks(group)
-    names = looks["name"]
+    styles = group_styles(group)
+    names = styles["name"]
     parts = [(None, known & ~chosen)]
     parts += [
         (name, known & chosen & (names == name)) for name in sorted(names.unique(), key=_last)
@@ -154,8 +154,8 @@ def scatter(
             showlegend=name is not None and bool(len(rows)),
             marker={
                 "size": 9,
-                "color": PALE if name is None else looks.loc[names == name, "colour"].iloc[0],
-                "symbol": "circle" if name is None else looks.loc[names == name, "symbol"].iloc[0],
+                "color": PALE if name is None else styles.loc[names == name, "colour"].iloc[0],
+                "symbol": "circle" if name is None else styles.loc[names == name, "symbol"].iloc[0],
             },
             customdata=rows[["case"]],
             text=rows["case"].map(html.escape),
@@ -170,7 +170,7 @@ def scatter(
 def inside_and_outside(
     cases: pd.DataFrame, inside: str, outside: str, chosen: pd.Series, group: pd.Series
 ) -> go.Figure:
-    """Return a point a case: mean intensity of the tumour against that of the rest of the head.
+    """Return one point per case: mean intensity of the tumour against the rest of the head.
 
     Args:
         cases: ``case`` and both columns (0..255).
@@ -195,32 +195,32 @@ def inside_and_outside(
     return figure.update_yaxes(range=[0, 1.05 * ends[1]])
 
 
-def group_looks(group: pd.Series) -> pd.DataFrame:
-    """Return ``name``, ``colour`` and ``symbol`` of each row: the commonest groups have their own.
+def group_styles(group: pd.Series) -> pd.DataFrame:
+    """Return ``name``, ``colour`` and ``symbol`` of each row; only the largest groups have their own.
 
     Args:
-        group: missing ones are a group of their own, in grey.
+        group: missing values are a group of their own, in grey.
     """
     names = group.astype("str")
     common = names.value_counts().index[: len(GROUP_COLOURS) - 1].sort_values()
-    looks = {
-        name: (name, GROUP_COLOURS[place], _SYMBOLS[place]) for place, name in enumerate(common)
+    styles = {
+        name: (name, GROUP_COLOURS[index], _SYMBOLS[index]) for index, name in enumerate(common)
     } | _OF_TUMOUR
     rows = [
         ("missing", GROUP_COLOURS[-1], "x")
         if pd.isna(name)
-        else looks.get(name, ("other", GROUP_COLOURS[-1], "circle"))
+        else styles.get(name, ("other", GROUP_COLOURS[-1], "circle"))
         for name in names
     ]
     return pd.DataFrame(rows, columns=["name", "colour", "symbol"], index=group.index)
 
 
 def _last(name: str) -> tuple[bool, str]:
-    """Return what sorts groups: by name, those that are no group behind the others."""
+    """Return the sort key of a group: by name, "missing" and "other" last."""
     return name in ("missing", "other"), name
 
 
-def _spread(many: int) -> np.ndarray:
-    """Return places in -0.3..0.3 that keep points side by side apart, the same every time."""
+def _offsets(count: int) -> np.ndarray:
+    """Return fixed horizontal offsets, -0.3..0.3, that keep points from overlapping."""
     golden = (np.sqrt(5) - 1) / 2
-    return 0.6 * ((np.arange(many) * golden + 0.5) % 1) - 0.3
+    return 0.6 * ((np.arange(count) * golden + 0.5) % 1) - 0.3

@@ -1,4 +1,4 @@
-"""Charts of scores; as in :mod:`brainseg.plotting.style`, without Streamlit."""
+"""Charts of the scores of an evaluation."""
 
 import html
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ ROW_PX = 24
 def by_case(
     scores: pd.DataFrame, metric: str, label: str, mean: tuple[float, float, float] | None
 ) -> go.Figure:
-    """Return a bar a case, in the order given.
+    """Return one bar per case, in the order of the table.
 
     Args:
-        scores: ``case``, ``relation`` and the metric (0..1), a row a case.
-        metric: the column that is drawn.
-        label: what the metric is called.
-        mean: of the cases that count, with the bounds of its interval: a line in a band; or None.
+        scores: ``case``, ``relation`` and the metric (0..1), one row per case.
+        metric: the column to draw.
+        label: the name of the metric.
+        mean: the mean and the limits of its interval, drawn as a line in a band, or None.
     """
     figure = go.Figure()
     for relation, rows in scores.groupby("relation", sort=True):
@@ -53,7 +53,7 @@ def by_case(
             value,
             line={"color": MASK_RGB, "width": 2, "dash": "dot"},
         )
-    # Names of more cases than this would cover each other; hovering tells them.
+    # The names of more cases would overlap; the hover text shows them.
     named = len(scores) <= MOST_NAMED
     figure.update_xaxes(
         categoryorder="array",
@@ -67,12 +67,12 @@ def by_case(
 
 
 def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
-    """Return a metric against tumour volume, a point a case; the axis is logarithmic.
+    """Return a metric against tumour volume (log scale), one point per case.
 
     Args:
         scores: ``case``, ``relation``, ``institution``, ``tumour_vx`` (above 0) and the metric.
-        metric: the column that is drawn.
-        label: what the metric is called.
+        metric: the column to draw.
+        label: the name of the metric.
     """
     figure = go.Figure()
     for relation, rows in scores.groupby("relation", sort=True):
@@ -95,12 +95,12 @@ def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
 
 
 def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
-    """Return the mean of each group with its interval, a row a group, traits one below the other.
+    """Return the mean of each group with its interval, one row per group.
 
     Args:
         groups: of :func:`brainseg.evaluation.by_group`.
         overall: the mean over all cases, a line.
-        label: what the metric is called.
+        label: the name of the metric.
     """
     known = groups["low"].notna()
     names = pd.DataFrame(
@@ -117,20 +117,20 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
             marker={
                 "size": 10,
                 "color": SERIES_COLOUR,
-                "symbol": ["circle" if there else "circle-open" for there in known],
+                "symbol": ["circle" if has_interval else "circle-open" for has_interval in known],
             },
             customdata=[
-                f"95 % interval {row.low:.3f} to {row.high:.3f}" if there else "no interval"
-                for row, there in zip(groups.itertuples(), known, strict=True)
+                f"95 % interval {row.low:.3f} to {row.high:.3f}" if has_interval else "no interval"
+                for row, has_interval in zip(groups.itertuples(), known, strict=True)
             ],
             hovertemplate="%{x:.3f}, %{customdata}<extra></extra>",
         )
     )
-    # Error bars would be drawn for groups without an interval too, with a length of 0.
-    for row, place in zip(groups[known].itertuples(), names[known].itertuples(), strict=True):
+    # Error bars would also be drawn, with length 0, for groups without an interval.
+    for row, label_of in zip(groups[known].itertuples(), names[known].itertuples(), strict=True):
         figure.add_scatter(
             x=[row.low, row.high],
-            y=[[place.trait] * 2, [place.group] * 2],
+            y=[[label_of.trait] * 2, [label_of.group] * 2],
             mode="lines",
             line={"color": SERIES_COLOUR, "width": 2},
             hoverinfo="skip",
@@ -152,7 +152,7 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
 
 
 def reliability(curve: pd.DataFrame) -> go.Figure:
-    """Return how often voxels of each probability are tumour, over how many voxels there are.
+    """Return how often voxels of each probability are tumour, above the number of voxels.
 
     Args:
         curve: of :attr:`brainseg.evaluation.Calibration.curve`.
@@ -205,11 +205,11 @@ def reliability(curve: pd.DataFrame) -> go.Figure:
 
 
 def dice_at_thresholds(curve: pd.DataFrame, thresholds: Sequence[float]) -> go.Figure:
-    """Return the mean Dice by case at each threshold, with the model's own as lines.
+    """Return the mean Dice by case at each threshold; lines mark the thresholds of the model.
 
     Args:
         curve: of :func:`brainseg.evaluation.dice_at_thresholds`.
-        thresholds: those of the model's folds.
+        thresholds: of the folds of the model.
     """
     figure = go.Figure(
         go.Scatter(
@@ -237,13 +237,13 @@ def dice_at_thresholds(curve: pd.DataFrame, thresholds: Sequence[float]) -> go.F
 
 
 def comparison(cases: pd.DataFrame, first: str, second: str, label: str) -> go.Figure:
-    """Return both models on each case, joined by a line in the colour of who is better.
+    """Return the scores of two models on each case, joined by a line in the colour of the better.
 
     Args:
-        cases: of :attr:`brainseg.evaluation.Comparison.cases`; its order is kept.
-        first: the first model's name.
-        second: the second's.
-        label: what the metric is called.
+        cases: of :attr:`brainseg.evaluation.Comparison.cases`; in this order.
+        first: name of the first model.
+        second: name of the second model.
+        label: the name of the metric.
     """
     names = cases["case"].map(html.escape)
     figure = go.Figure()
@@ -287,11 +287,11 @@ def comparison(cases: pd.DataFrame, first: str, second: str, label: str) -> go.F
 
 
 def conventions(rules: pd.DataFrame, interval: tuple[float, float]) -> go.Figure:
-    """Return the mean Dice under each rule of counting, beside the first, which counts honestly.
+    """Return the mean Dice under each way of averaging; the first is the recommended one.
 
     Args:
         rules: of :func:`brainseg.evaluation.conventions`.
-        interval: 95 % interval of the first row's figure, a band.
+        interval: 95 % interval of the first row, drawn as a band.
     """
     rows = rules[rules["dice"].notna()].iloc[::-1]
     is_ours = rows["rule"] == rules["rule"].iloc[0]
@@ -327,14 +327,14 @@ def conventions(rules: pd.DataFrame, interval: tuple[float, float]) -> go.Figure
 
 
 def two_splits(rules: pd.DataFrame) -> go.Figure:
-    """Return the mean Dice of a split by patient and of a split by slice under each rule of counting.
+    """Return the mean Dice of a split by patient and a split by slice under each way of averaging.
 
     Args:
         rules: of :attr:`brainseg.evaluation.Leakage.table`.
     """
     rows = rules.iloc[::-1]
     figure = go.Figure()
-    # The last trace is drawn on top of its group.
+    # Plotly draws the last trace of a group on top.
     for column, name, colour, text_colour in (
         ("by_slice", BY_SLICE, SECOND_COLOUR, "#10151b"),
         ("by_patient", BY_PATIENT, SERIES_COLOUR, "#ffffff"),

@@ -1,4 +1,4 @@
-"""What the charts share, and pictures as figures; there is no Streamlit in it."""
+"""Colours and layout shared by all charts, and images as figures."""
 
 import base64
 
@@ -11,14 +11,14 @@ from brainseg.imaging import MASK_COLOUR
 
 MASK_RGB = f"rgb{MASK_COLOUR}"
 QUIET = "#7d8793"
-"""A grey that is read on white and on near-black: for what is not the point of a chart."""
+"""A grey with enough contrast on white and on near-black, for secondary marks."""
 
 SERIES_COLOUR = "#0072b2"
 NO_TUMOUR_COLOUR = "#56b4e9"
-"""Blues of the palette of Okabe and Ito (2008), whose orange is the mask's."""
+"""Blues of the palette of Okabe and Ito (2008); its orange is the colour of masks."""
 
 PALE = "rgba(125, 135, 147, 0.35)"
-"""Of all there is, behind what is chosen: :data:`QUIET` that lets the page through."""
+"""Colour of all cases, behind the chosen ones: a transparent :data:`QUIET`."""
 
 PALE_OPACITY = 0.25
 
@@ -28,7 +28,7 @@ LEGEND_ON_TOP = {
 }
 
 GROUP_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#e69f00", "#999999")
-"""All of that palette that is read on white and on near-black, the mask's orange late, then grey."""
+"""Colours of that palette with enough contrast on white and on near-black, then grey."""
 
 _VALUES = "row %{y}, column %{x}<br>value %{color[0]}<extra></extra>"
 _COLOURS = (
@@ -37,14 +37,14 @@ _COLOURS = (
 
 
 def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = True) -> go.Figure:
-    """Return pictures of one size side by side, zoomed and moved together, a pixel a square.
+    """Return images of one size side by side, with square pixels and a shared zoom.
 
-    Pixel [0, 0] is in the top left corner, as in the file. The zoom stays while the pictures change.
+    Pixel [0, 0] is in the top left corner, as in the file. The zoom is preserved when the images change.
 
     Args:
         panels: title -> (h, w, 3) uint8 RGB, from left to right.
         height_px: of the figure.
-        grey: whether hovering tells one value of the pixel, or its three.
+        grey: show one value of the pixel on hover instead of three.
     """
     shape = next(iter(panels.values())).shape
     figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.015)
@@ -60,7 +60,7 @@ def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = T
     )
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     for column, title in enumerate(figure.layout.annotations, start=1):
-        # To the left, where the buttons that appear above the pictures do not cover it.
+        # On the left, so that the buttons above the images do not cover it.
         left = figure.layout["xaxis" if column == 1 else f"xaxis{column}"].domain[0]
         title.update(x=left, xanchor="left")
     return figure.update_layout(
@@ -72,7 +72,7 @@ def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = T
 
 
 def clickable(figure: go.Figure, height_px: int, **layout: object) -> go.Figure:
-    """Make a figure's bars and points answer to clicks, and not to drags."""
+    """Make the bars and points of a figure clickable, and disable dragging."""
     return figure.update_layout(
         height=height_px,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
@@ -83,7 +83,7 @@ def clickable(figure: go.Figure, height_px: int, **layout: object) -> go.Figure:
 
 
 def quiet(figure: go.Figure, height: int, top: int = 12, **layout: object) -> go.Figure:
-    """Give a figure its height and small margins in px, the legend on top, and no drag."""
+    """Set the height (px), small margins and a legend on top, and disable dragging."""
     return figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": top, "b": 8},
@@ -101,11 +101,11 @@ def quiet(figure: go.Figure, height: int, top: int = 12, **layout: object) -> go
 
 
 def selectable(figure: go.Figure, drag: str | bool = False) -> go.Figure:
-    """Make a figure answer to clicks or to boxes, and leave its looks alone when it does.
+    """Make a figure selectable by clicks or boxes, without changing its colours when selected.
 
     Args:
         figure: is changed.
-        drag: False for clicks; "select" for boxes, for Streamlit gives a chart one or the other.
+        drag: False for clicks, "select" for boxes: Streamlit supports only one of them per chart.
     """
     figure.update_layout(dragmode=drag, clickmode="event+select", selectdirection="any")
     if not drag:
@@ -113,7 +113,7 @@ def selectable(figure: go.Figure, drag: str | bool = False) -> go.Figure:
     for trace in figure.data:
         answers = trace.type == "bar" or "markers" in (getattr(trace, "mode", None) or "")
         if answers and trace.selected.marker.opacity is None:
-            # The chart is drawn again with what was chosen in colour: that is enough.
-            look = {"marker": {"opacity": 1}}
-            trace.update(selected=look, unselected=look)
+            # The chart is drawn again with the chosen cases in colour.
+            style = {"marker": {"opacity": 1}}
+            trace.update(selected=style, unselected=style)
     return figure

@@ -1,4 +1,4 @@
-"""What a selection in a chart asks for, and what it leaves of the filter before."""
+"""Filters from selections in charts: a click or a box becomes conditions in the address."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ from brainseg.cohort.filters import Condition, Filter
 from brainseg.errors import FilterError
 from dashboard.shared import keys, selection
 
-_CASES_CHOSEN_IN = "_chart that the cases were chosen in"
+_LAST_CASE_CHART = "_chart of the last choice of cases"
 
 
 def digest() -> str:
-    """Return a few letters that differ from choice to choice."""
+    """Return a short hash of the current filter."""
     asked = st.query_params.get(keys.WHERE, "") + "\0" + st.query_params.get(keys.SEARCH, "")
     return hashlib.blake2b(asked.encode(), digest_size=4).hexdigest()
 
@@ -26,22 +26,22 @@ def follow(
     read: Callable[[Mapping], Iterable[Condition]],
     columns: Sequence[str],
 ) -> None:
-    """Set the filter to what is selected in a chart; for its ``on_select``.
+    """Update the filter after a selection in a chart; for its ``on_select``.
 
     Args:
-        key: of the chart.
-        name: of the chart, whatever is chosen.
+        key: key of the chart.
+        name: name of the chart, independent of the choice.
         every: the worklist of all cases.
-        read: what its selection asks for.
-        columns: the worklist's columns that it may ask for.
+        read: converts a selection to conditions.
+        columns: the worklist's columns that the chart may filter.
     """
     now, _ = selection.current()
     wanted = list(read(st.session_state[key].selection))
     if wanted:
-        same_chart = st.session_state.get(_CASES_CHOSEN_IN) == name
+        same_chart = st.session_state.get(_LAST_CASE_CHART) == name
         selection.put(narrowed(now, wanted, columns, every, same_chart))
         if any(condition.column == "case" for condition in wanted):
-            st.session_state[_CASES_CHOSEN_IN] = name
+            st.session_state[_LAST_CASE_CHART] = name
 
 
 def narrowed(
@@ -53,79 +53,79 @@ def narrowed(
 ) -> Filter:
     """Return a filter after a selection in a chart.
 
-    What other charts asked for stays, what this chart asked for before gives way, and what it asked for
-    already is taken back: a second click on a bar undoes the first.
+    Conditions of other charts stay, the previous selection of this chart is replaced, and selecting the
+    same again removes it: a second click on a bar undoes the first.
 
     Args:
         now: the filter before.
-        wanted: what the selection asks for, at least one condition.
-        columns: the columns that this chart may ask for.
+        wanted: the conditions of the selection, at least one.
+        columns: the columns that this chart may filter.
         every: the worklist of all cases.
-        same_chart: whether the cases that are chosen by name were chosen in this chart; if not, only
-            those that are in both stay.
+        same_chart: whether the cases in the filter were chosen in this chart; if not, the new filter is
+            the intersection.
     """
     after = now
     for column in columns:
         if column != "case" or same_chart:
             after = after.but(Condition(column))
-    fitting = _fitting(after, every)
+    matching = _matching(after, every)
     conditions = []
     for condition in wanted:
         if condition.column == "case":
-            both = tuple(name for name in condition.values if name in fitting)
+            both = tuple(name for name in condition.values if name in matching)
             condition = Condition("case", values=both or condition.values)
         conditions.append(condition)
     if all(now.of(condition.column) == condition for condition in conditions):
         return after.but(Condition("case")) if "case" in columns else after
     for condition in conditions:
         after = after.but(condition)
-    # Nothing in common leaves the new choice alone: an empty page would help nobody.
-    return after if _fitting(after, every) else Filter(tuple(conditions))
+    # Without a common case only the new selection remains: an empty page would not help.
+    return after if _matching(after, every) else Filter(tuple(conditions))
 
 
-def _fitting(asked: Filter, every: pd.DataFrame) -> set[str]:
+def _matching(asked: Filter, every: pd.DataFrame) -> set[str]:
     try:
         return set(every.loc[asked.rows(every), "case"])
     except FilterError:
-        # The page says what is wrong with it, and shows all cases.
+        # The page explains the error and shows all cases.
         return set(every["case"])
 
 
 def in_values(column: str) -> Callable[[Mapping], list[Condition]]:
-    """Return how a selection of bars reads whose customdata hold a value of a column, or None."""
+    """Return a reader of bars whose customdata is a value of a column, or None for missing."""
 
     def read(chosen: Mapping) -> list[Condition]:
-        held = [selection.custom(point)[0] for point in chosen["points"]]
-        values = tuple(dict.fromkeys(str(value) for value in held if value is not None))
-        return [Condition(column, values=values, missing=None in held)] if held else []
+        picked = [selection.custom(point)[0] for point in chosen["points"]]
+        values = tuple(dict.fromkeys(str(value) for value in picked if value is not None))
+        return [Condition(column, values=values, missing=None in picked)] if picked else []
 
     return read
 
 
 def in_ranges(column: str) -> Callable[[Mapping], Sequence[Condition]]:
-    """Return how a selection of bins of a column reads."""
+    """Return a reader of the bins of a column."""
     return lambda chosen: selection.chosen(chosen, bins=column).conditions
 
 
 def in_cases(chosen: Mapping) -> list[Condition]:
-    """Return the cases that selected points name in their customdata."""
+    """Return the condition for the cases in the customdata of the selected points."""
     return by_name(selection.custom(point)[0] for point in chosen["points"])
 
 
 def in_axes(**axes: str) -> Callable[[Mapping], Sequence[Condition]]:
-    """Return how a selection of points reads whose axes are columns of the worklist (x=, y=)."""
+    """Return a reader of points whose axes are columns of the worklist (x=, y=)."""
     return lambda chosen: selection.chosen(chosen, case="customdata", **axes).conditions
 
 
 def in_strips(rows: pd.DataFrame, group: str, value: str) -> Callable[[Mapping], list[Condition]]:
-    """Return how a selection of points side by side by group reads.
+    """Return a reader of points that are side by side by group.
 
-    As some groups and a range where that says the same: it is shorter than the cases by name.
+    The result is some groups and a range if that selects the same cases: it is shorter than their names.
 
     Args:
         rows: the worklist of all cases.
-        group: its column that the points stand apart by.
-        value: its column on the vertical axis.
+        group: the column that separates the points.
+        value: the column on the vertical axis.
     """
 
     def read(chosen: Mapping) -> list[Condition]:
@@ -140,18 +140,18 @@ def in_strips(rows: pd.DataFrame, group: str, value: str) -> Callable[[Mapping],
         wanted = [some, Condition(value, ranges=(ends,))]
         every_group = groups.nunique(dropna=False) == rows[group].nunique(dropna=False)
         wanted = wanted[1:] if every_group else wanted
-        same = _fitting(Filter(tuple(wanted)), rows) == names
+        same = _matching(Filter(tuple(wanted)), rows) == names
         return wanted if same else by_name(picked["case"])
 
     return read
 
 
 def in_bins_of(rows: pd.DataFrame, value: str) -> Callable[[Mapping], list[Condition]]:
-    """Return how a selection of bins reads: the cases with at least one row in one of them.
+    """Return a reader of bins: the cases with at least one row in a selected bin.
 
     Args:
-        rows: ``case`` and the value, several rows a case.
-        value: the column that the bins count; a bin's customdata hold its first and last value.
+        rows: ``case`` and the value, several rows per case.
+        value: the binned column; the customdata of a bin is its first and last value.
     """
 
     def read(chosen: Mapping) -> list[Condition]:
@@ -165,16 +165,16 @@ def in_bins_of(rows: pd.DataFrame, value: str) -> Callable[[Mapping], list[Condi
 
 
 def in_values_of(rows: pd.DataFrame, value: str) -> Callable[[Mapping], list[Condition]]:
-    """Return how a selection of bars reads: the cases with at least one row of one of their values."""
+    """Return a reader of bars: the cases with at least one row of a selected value."""
 
     def read(chosen: Mapping) -> list[Condition]:
-        held = {selection.custom(point)[0] for point in chosen["points"]}
-        return by_name(rows.loc[rows[value].astype("str").isin(held), "case"])
+        values = {selection.custom(point)[0] for point in chosen["points"]}
+        return by_name(rows.loc[rows[value].astype("str").isin(values), "case"])
 
     return read
 
 
 def by_name(names: Iterable[str]) -> list[Condition]:
-    """Return the condition that asks for some cases, none where there is no name."""
+    """Return the condition for some cases; an empty list for no names."""
     values = tuple(dict.fromkeys(names))
     return [Condition("case", values=values)] if values else []

@@ -33,7 +33,7 @@ T = TypeVar("T")
 PATIENCE_S = 0.3
 """How long a page waits for background work before it shows the progress instead."""
 
-LOOKS_AGAIN_S = 0.5
+REFRESH_S = 0.5
 
 MIN_CHART_WIDTH_PX = 340
 """Two charts are side by side where each has at least this width."""
@@ -46,7 +46,7 @@ class ShownCases(ChosenCases):
         every: the worklist's row of each case, in the cohort's order.
         code: the line of code that chooses the same cases.
         has_parts: whether the parts of the tumours have been counted when the page is drawn.
-        described: features that the page has read already.
+        loaded: features that the page has read already.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ShownCases(ChosenCases):
         self.every, self.code = every, code
         atlas = cache.atlas(cohort).result
         self.has_parts = atlas.done() and not atlas.exception()
-        self.described: Features | None = None
+        self.loaded: Features | None = None
 
     def slices(self) -> pd.DataFrame:
         """Return the cached table of slices."""
@@ -76,7 +76,7 @@ class ShownCases(ChosenCases):
 
     def features(self, source: str = IMAGE) -> Features:
         """Return the features that the page has read, or read them."""
-        return self.described or super().features(source)
+        return self.loaded or super().features(source)
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def wait_for_atlas(chosen: ShownCases, question: str, measures: Iterable[str] = 
     )
 
 
-@st.fragment(run_every=LOOKS_AGAIN_S)
+@st.fragment(run_every=REFRESH_S)
 def _show_progress(work: Work, doing: str) -> None:
     if work.result.done():
         url_state.draw_again()

@@ -32,7 +32,7 @@ MAP = "slice_map"
 ASKING = "Comparing the neighbours of every slice"
 
 
-def described(cohort: Cohort, model: Model | None) -> Features:
+def features_or_stop(cohort: Cohort, model: Model | None) -> Features:
     """Return the features of every slice, or explain how to compute them and stop the page."""
     found = embeddings.kept(cohort, model)
     if found is not None:
@@ -45,10 +45,10 @@ def described(cohort: Cohort, model: Model | None) -> Features:
         )
         st.code(f'brainseg features "{cohort.root}" --model {model.name}', language="bash")
         st.stop()
-    return described_by_images(cohort)
+    return image_features_or_stop(cohort)
 
 
-def described_by_images(cohort: Cohort) -> Features:
+def image_features_or_stop(cohort: Cohort) -> Features:
     """Return the features of the images, computed in the background after a click."""
     if not st.session_state.get("describing"):
         st.markdown(
@@ -132,8 +132,8 @@ def slice_in_address() -> tuple[str, int] | None:
 def clicked(key: str) -> list[tuple[str, int]]:
     """Return the slices that are selected in the map, without duplicates."""
     points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
-    held = (selection.custom(point) for point in points)
-    return list(dict.fromkeys((case, int(number)) for case, number in held))
+    picked = (selection.custom(point) for point in points)
+    return list(dict.fromkeys((case, int(number)) for case, number in picked))
 
 
 def show(points: list[tuple[str, int]]) -> None:
@@ -244,7 +244,7 @@ with controls:
     model = pick_source()
 source = IMAGE if model is None else model.name
 chosen = dataset_context.shown_cases(cohort)
-chosen.described = described(cohort, model)
+chosen.loaded = features_or_stop(cohort, model)
 with controls:
     codes = worklist.code_columns(chosen.worklist())
     by = dataset_context.pick("Colour", keys.BY, [*COLOURS, *codes], "tumour", maps.colour_name)
@@ -259,13 +259,13 @@ with st.grid(columns=5, min_column_width=110, gap="medium") as both:
 draw_neighbours(chosen, source, case, number)
 if mode == DRAWS:
     show_lassoed(cohort, lassoed)
-show_agreement(cohort, chosen.described)
+show_agreement(cohort, chosen.loaded)
 with st.expander("What makes slices similar here?", icon=":material/menu_book:"):
     st.markdown(
         "**image**: FLAIR in the box around the head, divided into 8 × 8 cells, and the difference "
         "between its left half and the mirrored right half; masks are not used.\n\n"
         "**a model's name**: the maximum of each feature at the coarsest resolution of its network. The "
         "model was trained with the masks of its training cases.\n\n"
-        f"The map was computed with {chosen.described.method}; its axes have no meaning."
+        f"The map was computed with {chosen.loaded.method}; its axes have no meaning."
     )
 widgets.tumour_means()

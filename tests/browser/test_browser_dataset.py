@@ -1,4 +1,4 @@
-"""The dataset pages as a person uses them, in a real browser: choose in a chart, save, open a slice."""
+"""The dataset pages in a real browser: choose in a chart, save it, open a slice."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def look(browser) -> Iterator[Callable]:
-    """Return look(address) -> a page of a session of its own, whose script has run to its end."""
+    """Return look(address) -> a page in its own session, whose script has finished."""
     with sessions(browser, viewport={"width": 1400, "height": 1300}) as look:
         yield look
 
@@ -44,7 +44,7 @@ def where(page) -> str | None:
 
 
 def chart(page, name: str):
-    """Return a chart once it is drawn and stands still; its key ends with what is chosen."""
+    """Return a chart once it is drawn and no longer moves; its key ends with a hash of the choice."""
     found = page.locator(f"[class*='st-key-{name}_chart'] .js-plotly-plot")
     found.locator(".main-svg").first.wait_for(timeout=WAIT_MS)
     still(page, found)
@@ -52,7 +52,7 @@ def chart(page, name: str):
 
 
 def click_bar(page, name: str, place: int, until: Callable[[], object]) -> None:
-    """Click near the foot of a bar; those of all cases come before those of the chosen."""
+    """Click near the foot of a bar; bars of all cases come before those of the chosen cases."""
 
     def click() -> None:
         box = chart(page, name).locator(".bars .point path").nth(place).bounding_box()
@@ -79,7 +79,7 @@ def drag_over_all(page, name: str, until: Callable[[], object]) -> None:
     settled(page)
 
 
-def test_a_bar_chooses_on_the_whole_page_and_a_second_click_takes_it_back(look, address):
+def test_a_bar_filters_the_whole_page_and_a_second_click_undoes_it(look, address):
     page = look(f"{address}/dataset")
     click_bar(page, "institutions", 0, lambda: where(page) == "institution~XX")
     page.get_by_text("2 of 3: Institution: XX").wait_for(timeout=WAIT_MS)
@@ -87,7 +87,7 @@ def test_a_bar_chooses_on_the_whole_page_and_a_second_click_takes_it_back(look, 
     assert comes(page, lambda: first.inner_text() == "2")
     page.get_by_text("Compare", exact=True).click()
     arrives(page, "/dataset", section="Compare", where="institution~XX")
-    page.get_by_text("of 2 cases with both").wait_for(timeout=WAIT_MS)
+    page.get_by_text("of 2 cases have both").wait_for(timeout=WAIT_MS)
     page.get_by_text("What is here", exact=True).click()
     arrives(page, "/dataset", section="What is here", where="institution~XX")
     click_bar(settled(page), "institutions", 0, lambda: where(page) is None)
@@ -103,7 +103,7 @@ def test_a_bin_of_slices_chooses_its_cases_on_this_page_and_in_the_worklist(look
     arrives(page, "/worklist", where=both)
     settled(page).go_back()
     arrives(page, "/dataset", where=both)
-    # A pale bar, of what the filter leaves out, is a choice of its own.
+    # A pale bar, of cases outside the filter, can be chosen too.
     other = f"case~{OTHER_SITE}"
     click_bar(settled(page), "tumour_area_px", 0, lambda: where(page) == other)
 
@@ -134,7 +134,7 @@ def test_a_box_over_all_of_a_chart_chooses_what_it_shows(look, address, section,
         ("Patients", "codes"),
     ],
 )
-def test_each_chart_of_bars_answers_to_a_click(look, address, section, name):
+def test_each_bar_chart_is_clickable(look, address, section, name):
     page = look(f"{address}/dataset?section={section.replace(' ', '+')}")
     click_bar(page, name, 0, lambda: where(page))
     assert page.get_by_test_id("stException").count() == 0
@@ -162,7 +162,7 @@ def test_a_chart_is_saved_as_png_on_the_pages_background_and_its_numbers_as_csv(
 
 
 def slice_map(page):
-    """Return the map of slices, which are described first where they are not yet."""
+    """Return the map of slices, after computing the similarity where it is missing."""
     found = page.locator("[class*='st-key-slice_map'] .js-plotly-plot")
     describe = page.locator(".st-key-describe button")
     found.or_(describe).first.wait_for(timeout=WAIT_MS)
@@ -173,7 +173,7 @@ def slice_map(page):
 
 
 def click_point(page, until: Callable[[], object]) -> tuple[str, str]:
-    """Click the first point of the map, and return the case and the slice number that it stands for."""
+    """Click the first point of the map, and return its case and slice number."""
     point = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace .point").first
     case, number = point.evaluate("element => Object.values(element.__data__.data)")
 
@@ -195,7 +195,7 @@ def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
     arrives(page, "/similar")
 
 
-def test_neighbours_are_shown_of_the_slice_that_is_clicked(look, address):
+def test_a_click_shows_the_neighbours_of_the_slice(look, address):
     page = look(f"{address}/similar?case={OTHER_SITE}&slice=1")
     slice_map(page)
     page.get_by_text("Click: show neighbours").click(timeout=WAIT_MS)

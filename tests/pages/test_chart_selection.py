@@ -1,4 +1,4 @@
-"""What a selection in a chart asks for, and what it leaves of the filter before."""
+"""Selections in charts become filters, together with the filter that was set before."""
 
 import pandas as pd
 import pytest
@@ -24,18 +24,18 @@ def after(now: str, wanted: str, columns: list[str], same_chart: bool = False) -
     return str(narrowed(asked(now), asked(wanted).conditions, columns, EVERY, same_chart))
 
 
-def test_a_selection_is_added_to_what_other_charts_asked_for():
+def test_a_selection_is_added_to_the_filters_of_other_charts():
     assert after("tumour_vx~15..", "institution~X", ["institution"]) == (
         "tumour_vx~15..~~institution~X"
     )
 
 
-def test_another_bar_of_the_same_chart_takes_the_place_of_the_first():
+def test_another_bar_of_the_same_chart_replaces_the_first():
     assert after("institution~X", "institution~Y", ["institution"]) == "institution~Y"
     assert after("case~A", "case~B", ["case"], same_chart=True) == "case~B"
 
 
-def test_the_same_bar_again_takes_the_choice_back():
+def test_the_same_bar_again_undoes_the_choice():
     assert after("institution~X", "institution~X", ["institution"]) == ""
     assert after("tumour_vx~15..~~case~B", "case~B", ["case"], True) == "tumour_vx~15.."
 
@@ -48,7 +48,7 @@ def test_cases_of_two_charts_are_those_in_both_and_never_none():
 
 
 def points(*customdata: list) -> dict:
-    return {"points": [{"customdata": held} for held in customdata]}
+    return {"points": [{"customdata": value} for value in customdata]}
 
 
 def conditions(found: list[Condition]) -> str:
@@ -97,6 +97,6 @@ def test_a_bar_of_slices_means_the_cases_with_such_a_slice():
     assert conditions(read(points(["1"]))) == "case~A~B"
 
 
-@pytest.mark.parametrize("held", [["A"], ("A",), {"0": "A"}, "A"])
-def test_what_a_point_carries_is_read_however_plotly_sends_it(held):
-    assert selection.custom({"customdata": held}) == ["A"]
+@pytest.mark.parametrize("sent", [["A"], ("A",), {"0": "A"}, "A"])
+def test_custom_data_is_read_in_each_form_that_plotly_sends(sent):
+    assert selection.custom({"customdata": sent}) == ["A"]

@@ -139,7 +139,7 @@ def test_a_code_without_a_name_stays_a_code_and_a_gap_is_missing(page):
     assert "no codebook.csv found" in texts(app)
     assert "Known in 2 of 3 cases, missing in 1." in texts(app)
     bars = charts_of(app)[0][1]
-    assert [held[0] for held in bars["customdata"]] == ["1", "2", None]
+    assert [value[0] for value in bars["customdata"]] == ["1", "2", None]
 
 
 def test_without_data_csv_the_page_says_so(page, tiny_cohort):

@@ -39,24 +39,24 @@ def test_similarity_is_computed_after_a_click_where_it_is_missing(page, tiny_coh
     assert embeddings.kept(Cohort.open(tiny_cohort)) is not None
 
 
-def test_every_described_slice_is_a_point_and_chosen_ones_have_colour(page, described):
+def test_every_slice_is_a_point_and_chosen_ones_are_coloured(page, described):
     app = page()
     assert not app.exception
     assert points(app) == 8
     assert {trace["name"] for trace in charts_of(app)[0]} == {"with tumour", "without tumour"}
     app = page(where="institution~YY")
-    many = {trace["name"]: len(trace["customdata"]) for trace in charts_of(app)[0]}
-    assert many["not chosen"] == 6
+    points_by = {trace["name"]: len(trace["customdata"]) for trace in charts_of(app)[0]}
+    assert points_by["not chosen"] == 6
 
 
 @pytest.mark.parametrize("by", ["case", "institution", "position", "neoplasm_histologic_grade"])
-def test_the_map_is_coloured_by_what_the_address_asks_for(page, described, by):
+def test_the_address_chooses_the_colour_of_the_map(page, described, by):
     app = page(by=by)
     assert not app.exception
     assert points(app) == 8
 
 
-def test_neighbours_are_the_cores_and_nearest_first(page, described):
+def test_neighbours_match_the_core_and_the_nearest_comes_first(page, described):
     app = page(case=OTHER_SITE, slice=2, others="other cases")
     near = neighbours(described, OTHER_SITE, 2, 10)
     captions = [caption.value for caption in app.caption if caption.value.startswith("**")]
@@ -73,7 +73,7 @@ def test_a_neighbour_leads_to_its_own_neighbours(page, described):
     assert app.select_slider("slice").value == nearest["slice_number"]
 
 
-def test_the_code_of_the_map_runs_and_that_of_the_neighbours_gives_them(page, described):
+def test_the_code_of_the_map_and_of_the_neighbours_gives_what_the_page_shows(page, described):
     app = page(case=FIRST, slice=2, by="position", where="institution~XX")
     pieces = [code.value for code in app.code]
     assert len(pieces) == 2
@@ -85,7 +85,7 @@ def test_the_code_of_the_map_runs_and_that_of_the_neighbours_gives_them(page, de
     assert space["table"].equals(near)
 
 
-def test_a_model_whose_features_are_not_kept_is_a_line_for_the_terminal(page, described):
+def test_a_model_without_saved_features_shows_the_command_that_computes_them(page, described):
     app = page(source="lgg-unet")
     assert not app.exception
     assert "--model lgg-unet" in app.code[0].value
@@ -99,7 +99,7 @@ def test_a_wrong_case_or_slice_in_the_address_is_one_sentence(page, described):
     assert "There is no slice “99”" in texts(app)
 
 
-def test_how_far_the_neighbours_can_be_trusted_is_said(page, described):
+def test_the_page_shows_how_reliable_the_neighbours_are(page, described):
     assert "agree with the slice on whether there is a tumour" in texts(page())
 
 

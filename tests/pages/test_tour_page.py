@@ -57,7 +57,7 @@ def test_the_code_of_each_step_gives_the_output_below_it(page, capsys, step):
         assert app.dataframe[0].value.astype(str).equals(value.astype(str))
 
 
-def test_peek_image_mask_and_overlay_look_at_the_same_slice(page, tiny_cohort):
+def test_peek_mask_and_overlay_show_the_same_slice(page, tiny_cohort):
     slices = Cohort.open(tiny_cohort).slices
     pair = statistics.random_pair(slices[slices["area_px"] > 0], seed=3)
     cohort = Cohort.open(tiny_cohort)
@@ -86,7 +86,7 @@ def test_a_wrong_step_or_seed_gets_a_sentence(page):
     assert "not a number from 0 to 999999" in texts(app)
 
 
-def test_without_a_tumour_the_steps_look_at_any_slice_with_a_mask(page, tiny_cohort):
+def test_without_a_tumour_the_steps_show_any_slice_with_a_mask(page, tiny_cohort):
     for mask in tiny_cohort.rglob("*_mask.tif"):
         mask.unlink()
     write_pair(
