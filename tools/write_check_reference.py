@@ -5,7 +5,7 @@ python tools/write_check_reference.py
 
 from pathlib import Path
 
-from brainseg.checks import KINDS
+from brainseg.checks import RULES
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
 
@@ -24,11 +24,11 @@ HEADER = ("| check | severity | rule | why | remedy |", "|---|---|---|---|---|")
 def check_reference() -> str:
     """Return the page that lists every check, as Markdown."""
     parts = [INTRODUCTION]
-    for group in dict.fromkeys(kind.group for kind in KINDS.values()):
+    for group in dict.fromkeys(rule.group for rule in RULES.values()):
         rows = [
-            f"| `{name}` | {kind.severity} | {kind.checks} | {kind.why} | {kind.remedy} |"
-            for name, kind in KINDS.items()
-            if kind.group == group
+            f"| `{name}` | {rule.severity} | {rule.rule} | {rule.why} | {rule.remedy} |"
+            for name, rule in RULES.items()
+            if rule.group == group
         ]
         heading = f"## {group.capitalize()}"
         parts.append("\n".join([heading, "", *HEADER, *rows]) + "\n")

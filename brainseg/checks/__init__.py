@@ -1,6 +1,6 @@
-"""Checks of a cohort: each looks at the index and returns findings; the caller decides what to do.
+"""Checks of a cohort: rules over its index that report findings; the caller decides what to do.
 
-No file is read again. What a check cannot decide is "not checked", never passed.
+No file is read again. A check that cannot decide anything is "not checked", never passed.
 """
 
 from collections.abc import Iterable
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-# Imported for what they enter into KINDS, in this order.
-from brainseg.checks import files, images, masks, slice_order, sequences  # noqa: F401 # isort: skip
-from brainseg.checks import pixels, tumours, duplicates  # noqa: F401 # isort: skip
-from brainseg.checks import patients, folds, readme_counts  # noqa: F401 # isort: skip
-from brainseg.checks.coverage import Scope
+from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
-from brainseg.checks.registry import KINDS, Kind
+from brainseg.checks.registry import RULES
+from brainseg.checks.rule import Rule
 from brainseg.cohort import Cohort
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
@@ -23,14 +20,14 @@ from brainseg.notebook import Shown
 
 __all__ = [
     "FINDINGS",
-    "KINDS",
     "NOT_CHECKED",
     "PASSED",
+    "RULES",
     "SEVERITIES",
     "Checked",
+    "Coverage",
     "Finding",
-    "Kind",
-    "Scope",
+    "Rule",
     "check_cohort",
     "counts",
     "findings_table",
@@ -42,14 +39,15 @@ PASSED, FINDINGS, NOT_CHECKED = "passed", "findings", "not checked"
 
 @dataclass(frozen=True, repr=False)
 class Checked(Shown):
-    """What came of one round of checks.
+    """The result of one round of checks.
 
     Attributes:
-        findings: errors first, then by kind, in the order of :data:`KINDS`, then by case and slice.
-        summary: a row a kind: ``kind``, ``group``, ``severity``, ``checks`` (the rule), ``items`` (what
-            is counted), ``checked`` and ``undecided`` (counts of them), ``findings`` (count),
-            ``outcome`` (:data:`PASSED`, :data:`FINDINGS` or :data:`NOT_CHECKED`) and ``reason`` (why
-            items are undecided, or empty). Passed means: no finding on the items that were checked.
+        findings: errors first, then by rule, in the order of :data:`RULES`, then by case and slice.
+        summary: one row per rule: ``kind`` (its name), ``group``, ``severity``, ``checks`` (the rule),
+            ``items`` (the noun for what is counted), ``checked`` and ``undecided`` (counts of them),
+            ``findings`` (count), ``outcome`` (:data:`PASSED`, :data:`FINDINGS` or :data:`NOT_CHECKED`)
+            and ``reason`` (why items are undecided, or empty). A rule passed if there is no finding on
+            the items that could be checked.
     """
 
     findings: list[Finding]
@@ -66,35 +64,35 @@ class Checked(Shown):
 def check_cohort(
     cohort: Cohort, only: Iterable[str] | None = None, progress: Progress | None = None
 ) -> Checked:
-    """Return all findings in a cohort, and what was looked at.
+    """Check a cohort and return the findings, with how much could be checked.
 
     Args:
         cohort: an opened cohort; its files are not read again.
-        only: the kinds to look for, or None for all.
-        progress: called with (kinds done, kinds to do).
+        only: names of the rules to check, or None for all.
+        progress: called with (rules done, rules to do).
 
     Raises:
-        BrainsegError: ``only`` names a kind that there is not.
+        BrainsegError: ``only`` names an unknown rule.
     """
     chosen, evidence = _chosen(only), Evidence(cohort)
-    found, rows = [], []
-    for done, name in enumerate(chosen, start=1):
-        kind = KINDS[name]
-        of_kind, scope = kind.check(evidence), kind.scope(evidence)
-        outcome = FINDINGS if of_kind else PASSED if scope.checked else NOT_CHECKED
-        found += of_kind
+    found: list[Finding] = []
+    rows = []
+    for done, rule in enumerate(chosen, start=1):
+        findings, coverage = rule.findings(evidence), rule.coverage(evidence)
+        outcome = FINDINGS if findings else PASSED if coverage.checked else NOT_CHECKED
+        found += findings
         rows.append(
             {
-                "kind": name,
-                "group": kind.group,
-                "severity": kind.severity,
-                "checks": kind.checks,
-                "items": scope.items,
-                "checked": scope.checked,
-                "undecided": scope.undecided,
-                "findings": len(of_kind),
+                "kind": rule.name,
+                "group": rule.group,
+                "severity": rule.severity,
+                "checks": rule.rule,
+                "items": coverage.items,
+                "checked": coverage.checked,
+                "undecided": coverage.undecided,
+                "findings": len(findings),
                 "outcome": outcome,
-                "reason": scope.reason,
+                "reason": coverage.reason,
             }
         )
         if progress:
@@ -108,11 +106,11 @@ def run_checks(cohort: Cohort, only: Iterable[str] | None = None) -> list[Findin
     return check_cohort(cohort, only).findings
 
 
-def _chosen(only: Iterable[str] | None) -> list[str]:
+def _chosen(only: Iterable[str] | None) -> list[Rule]:
     if only is None:
-        return list(KINDS)
+        return list(RULES.values())
     only = set(only)
-    unknown = sorted(only - KINDS.keys())
+    unknown = sorted(only - RULES.keys())
     if unknown:
-        raise BrainsegError(f"there is no check “{unknown[0]}”: choose among {', '.join(KINDS)}.")
-    return [kind for kind in KINDS if kind in only]
+        raise BrainsegError(f"there is no check “{unknown[0]}”: choose among {', '.join(RULES)}.")
+    return [rule for name, rule in RULES.items() if name in only]

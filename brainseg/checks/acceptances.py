@@ -1,12 +1,12 @@
-"""Acceptances: findings that a person looked at and lets stand, each with the reason.
+"""Acceptances: findings that a user reviewed and accepted, each with a reason.
 
-They are kept in the user's folder, in ``acceptances.jsonl``, which only grows: a line accepts a finding
-or takes that back, and of the lines on one finding the last one counts. A kill at any moment leaves
-whole lines, two pages may write at once, and it can be read what was let stand, when and why.
+They are saved in the user's folder, in ``acceptances.jsonl``, which only grows: each line accepts a
+finding or withdraws an acceptance, and the last line on a finding counts. A kill at any moment leaves
+whole lines, two pages may write at once, and the file shows what was accepted, when and why.
 
-An acceptance belongs to what was looked at: the kind, the place, and the pixels of the files there. So
-it holds for a copy of the cohort and for the rest of a cohort that changed, and lapses where the slice
-itself changed: such a finding is open again, and its former reason is told with it.
+An acceptance is bound to the rule, the place, and the pixels of the files there. It remains valid for a
+copy of the cohort and when other slices change; it lapses when the slice itself changes. The finding is
+then open again and shown with its former reason.
 """
 
 import hashlib
@@ -28,17 +28,17 @@ from brainseg.storage import state_dir
 LONGEST_REASON = 500
 
 _Place = tuple[str, str | None, int | None, str | None, str | None, str | None]
-"""Kind, case, slice_number, sequence, the file's name, and the message where no case is meant."""
+"""Rule, case, slice_number, sequence, file name, and the fact if the finding is about no case."""
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Why a finding is let stand.
+    """An accepted finding, with reason and date.
 
     Attributes:
-        reason: in a person's words.
-        at: when, ISO, UTC.
-        lapsed: whether the files have changed since, so that it holds no longer.
+        reason: in the user's words.
+        at: date and time, ISO, UTC.
+        lapsed: whether the files have changed since, so that it is no longer valid.
     """
 
     reason: str
@@ -47,22 +47,22 @@ class Acceptance:
 
 
 def open_acceptances(cohort: Cohort) -> "Acceptances":
-    """Return what is accepted of a cohort's findings; nothing is written before the first one."""
+    """Return the acceptances of a cohort's findings; nothing is written before the first one."""
     return Acceptances(state_dir() / "acceptances.jsonl", cohort.slices, cohort.identity)
 
 
 def as_reason(text: str) -> str:
-    """Return a reason as it is kept: one line of at most :data:`LONGEST_REASON` characters.
+    """Return a reason as it is saved: one line of at most :data:`LONGEST_REASON` characters.
 
     Raises:
         BrainsegError: it is empty or longer.
     """
     reason = " ".join(text.split())
     if not reason:
-        raise BrainsegError("no reason was given: say in a few words why the finding is let stand.")
+        raise BrainsegError("no reason was given: say in a few words why the finding is accepted.")
     if len(reason) > LONGEST_REASON:
         raise BrainsegError(
-            f"the reason has {len(reason)} characters, but at most {LONGEST_REASON} are kept: "
+            f"the reason has {len(reason)} characters, but at most {LONGEST_REASON} are allowed: "
             "shorten it."
         )
     return reason
@@ -70,12 +70,12 @@ def as_reason(text: str) -> str:
 
 @dataclass(frozen=True)
 class Acceptances:
-    """What is accepted of a cohort's findings.
+    """The accepted findings of a cohort.
 
     Attributes:
         path: the file of lines; its folder is made with the first line.
         slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
-        cohort: its identity, kept with each line for who reads the file.
+        cohort: its identity, written with each line for readers of the file.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class Acceptances:
     cohort: str
 
     def accept(self, findings: Iterable[Finding], reason: str) -> None:
-        """Let findings stand, from now on and with this reason.
+        """Accept findings with a reason.
 
         Raises:
             BrainsegError: the reason is empty or too long, or the file cannot be written.
@@ -91,14 +91,14 @@ class Acceptances:
         self._append(findings, {"accepted": True, "reason": as_reason(reason)})
 
     def withdraw(self, findings: Iterable[Finding]) -> None:
-        """Take back what was accepted; raises BrainsegError where the file cannot be written."""
+        """Withdraw acceptances; raises BrainsegError where the file cannot be written."""
         self._append(findings, {"accepted": False, "reason": ""})
 
     def of(self, findings: Iterable[Finding]) -> list[Acceptance | None]:
         """Return the acceptance of each finding, in their order: None where it is open.
 
         Raises:
-            BrainsegError: the file is there and cannot be read.
+            BrainsegError: the file exists and cannot be read.
         """
         lines = self._lines()
         if not lines:
@@ -106,7 +106,7 @@ class Acceptances:
         return [self._acceptance(finding, lines) for finding in findings]
 
     def stamp(self) -> tuple[int, int]:
-        """Return what changes with every line: when the file was written, and how long it is."""
+        """Return the time of the last change and the size of the file, which every line changes."""
         try:
             file = self.path.stat()
         except OSError:
@@ -136,7 +136,7 @@ class Acceptances:
         found: dict[_Place, dict[str, dict]] = {}
         for line in map(_parse, text.splitlines()):
             if line is not None:
-                place = tuple(line[key] for key in _PLACE_KEYS)
+                place = (*(line[key] for key in _PLACE_KEYS[:-1]), _saved_fact(line["message"]))
                 by_content = found.setdefault(place, {})
                 by_content.pop(line["content"], None)
                 by_content[line["content"]] = line
@@ -146,12 +146,13 @@ class Acceptances:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         lines = [
             dict(zip(_PLACE_KEYS, _place(finding), strict=True))
+            | {"message": finding.message if finding.case is None else None}
             | {"content": self._content(finding), **verdict, "at": at, "cohort": self.cohort}
             for finding in findings
         ]
         if not lines:
             return
-        # The first line feed ends what a full disk may have cut; an empty line says nothing.
+        # The leading line feed ends a line that a full disk may have cut; empty lines are skipped.
         content = "".join(f"\n{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +172,7 @@ class Acceptances:
             )
 
     def _content(self, finding: Finding) -> str:
-        """Return what the finding's files are known by: 32 hexadecimal digits of their pixels."""
+        """Return a hash of the pixels of the finding's files, 32 hexadecimal digits."""
         if finding.case is None:
             return ""
         pixels = self._pixels.get(finding.case, {})
@@ -198,12 +199,19 @@ _PLACE_KEYS = ("kind", "case", "slice_number", "sequence", "file", "message")
 def _place(finding: Finding) -> _Place:
     # The name alone: the same cohort may be opened from the folder above it.
     file = None if finding.file is None else PurePath(finding.file).name
-    message = finding.message if finding.case is None else None
-    return finding.kind, finding.case, finding.slice_number, finding.sequence, file, message
+    fact = finding.fact if finding.case is None else None
+    return finding.kind, finding.case, finding.slice_number, finding.sequence, file, fact
+
+
+def _saved_fact(message: object) -> str | None:
+    """Return the fact of a saved message; its remedy, and one phrase, may be of an older version."""
+    if not isinstance(message, str):
+        return None
+    return message.rpartition(": ")[0].replace(", here are ", ", this folder has ")
 
 
 def _parse(line: str) -> dict | None:
-    """Return a line of the file, or None where it is no whole one."""
+    """Return a line of the file, or None if it is incomplete."""
     try:
         content = json.loads(line)
         whole = {*_PLACE_KEYS, "content", "accepted", "reason", "at"} <= content.keys()

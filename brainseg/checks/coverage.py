@@ -1,4 +1,4 @@
-"""Scopes: how much of a cohort a check can decide on, so that nothing unread is called passed."""
+"""Coverages: how much of a cohort a check can decide on, so that nothing unread is called passed."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NO_BACKGROUND = "have no dark background around the head"
 
 
 @dataclass(frozen=True)
-class Scope:
+class Coverage:
     """How many items a check decided on, and how many it could not, with the reason.
 
     Attributes:
@@ -30,119 +30,119 @@ class Scope:
     reason: str = ""
 
 
-def slices(evidence: Evidence) -> Scope:
+def slices(evidence: Evidence) -> Coverage:
     """Return all slices: what a check can tell from names alone."""
-    return Scope("slices", len(evidence.slices))
+    return Coverage("slices", len(evidence.slices))
 
 
-def cases(evidence: Evidence) -> Scope:
+def cases(evidence: Evidence) -> Coverage:
     """Return all cases."""
-    return Scope("cases", evidence.slices["case"].nunique())
+    return Coverage("cases", evidence.slices["case"].nunique())
 
 
-def image_files(evidence: Evidence) -> Scope:
+def image_files(evidence: Evidence) -> Coverage:
     """Return all image files, readable or not."""
     there = evidence.slices["image_path"].notna()
     return counted("images", there, there, "")
 
 
-def mask_files(evidence: Evidence) -> Scope:
+def mask_files(evidence: Evidence) -> Coverage:
     """Return all mask files, readable or not."""
     there = evidence.slices["mask_path"].notna()
     return counted("masks", there, there, "")
 
 
-def files(evidence: Evidence) -> Scope:
+def files(evidence: Evidence) -> Coverage:
     """Return all image and mask files, readable or not."""
     number = int(evidence.slices[["image_path", "mask_path"]].notna().sum().sum())
-    return Scope("files", number)
+    return Coverage("files", number)
 
 
-def decoded_files(evidence: Evidence) -> Scope:
+def decoded_files(evidence: Evidence) -> Coverage:
     """Return the image and mask files that can be decoded, of all."""
     decoded = int(evidence.slices[["height", "mask_height"]].notna().sum().sum())
     left = files(evidence).checked - decoded
     reason = f"{left} of {decoded + left} files cannot be decoded" if left else ""
-    return Scope("files", decoded, left, reason)
+    return Coverage("files", decoded, left, reason)
 
 
-def images_of_annotated_cases(evidence: Evidence) -> Scope:
+def images_of_annotated_cases(evidence: Evidence) -> Coverage:
     """Return the images of the cases that have any mask, for the others are another finding."""
     there = evidence.slices["image_path"].notna() & has_masks(evidence.slices)
     return counted("images", there, there, "", "no case has a mask")
 
 
-def images(evidence: Evidence) -> Scope:
+def images(evidence: Evidence) -> Coverage:
     """Return the images that can be decoded, of all image files."""
     readable = evidence.slices["height"].notna()
     return counted("images", readable, evidence.slices["image_path"].notna(), "cannot be decoded")
 
 
-def masks(evidence: Evidence) -> Scope:
+def masks(evidence: Evidence) -> Coverage:
     """Return the masks that can be decoded, of all mask files."""
     readable = evidence.slices["mask_height"].notna()
     return counted("masks", readable, evidence.slices["mask_path"].notna(), "cannot be decoded")
 
 
-def pairs(evidence: Evidence) -> Scope:
+def pairs(evidence: Evidence) -> Coverage:
     """Return the pairs whose two files can be decoded, of all pairs."""
     there = evidence.slices[["image_path", "mask_path"]].notna().all(axis=1)
     readable = evidence.slices[["height", "mask_height"]].notna().all(axis=1)
     return counted("pairs", readable, there, "have a file that cannot be decoded")
 
 
-def comparable_cases(evidence: Evidence) -> Scope:
+def comparable_cases(evidence: Evidence) -> Coverage:
     """Return the cases with a readable image of three channels."""
     comparable = (evidence.slices["channels"] == len(SEQUENCES)).fillna(False)
     return _cases_with(evidence, comparable, "have no readable image of three channels")
 
 
-def cases_with_usable_masks(evidence: Evidence) -> Scope:
+def cases_with_usable_masks(evidence: Evidence) -> Coverage:
     """Return the cases with at least one mask that can be used."""
     return _cases_with(evidence, evidence.slices["area_px"].notna(), "have no usable mask")
 
 
-def cases_if_table(evidence: Evidence) -> Scope:
+def cases_if_table(evidence: Evidence) -> Coverage:
     """Return all cases, or none without ``data.csv``."""
     number = evidence.slices["case"].nunique()
-    return Scope("cases", 0, number, NO_TABLE) if evidence.patients is None else cases(evidence)
+    return Coverage("cases", 0, number, NO_TABLE) if evidence.patients is None else cases(evidence)
 
 
-def rows_of_table(evidence: Evidence) -> Scope:
+def rows_of_table(evidence: Evidence) -> Coverage:
     """Return the rows of ``data.csv``, where it is there."""
     if evidence.patients is None:
-        return Scope("rows", 0, 0, NO_TABLE)
-    return Scope("rows", len(evidence.patients))
+        return Coverage("rows", 0, 0, NO_TABLE)
+    return Coverage("rows", len(evidence.patients))
 
 
-def uint8_slices(evidence: Evidence) -> Scope:
+def uint8_slices(evidence: Evidence) -> Coverage:
     """Return the slices whose brightness can be judged, of all image files."""
     there = evidence.slices["image_path"].notna()
     lacking = "cannot be used, or are not stored as uint8"
     return counted("slices", brightness(evidence.slices).notna(), there, lacking)
 
 
-def heads(evidence: Evidence) -> Scope:
+def heads(evidence: Evidence) -> Coverage:
     """Return the slices that show the head in full size, of those that show it at all."""
     shows = evidence.shows_head
     large = evidence.slices["fingerprint"].notna()
     return counted("slices", large, shows | large, "show too little of the head", NO_HEAD)
 
 
-def tumours(evidence: Evidence) -> Scope:
+def tumours(evidence: Evidence) -> Coverage:
     """Return the slices with tumour: what is drawn, not how it is stored."""
     there = (evidence.slices["area_px"] > 0).fillna(False)
     return counted("slices with tumour", there, there, "")
 
 
-def tumours_in_heads(evidence: Evidence) -> Scope:
+def tumours_in_heads(evidence: Evidence) -> Coverage:
     """Return the slices with tumour whose head can be told from the air around it."""
     there = (evidence.slices["area_px"] > 0).fillna(False)
     told = evidence.slices["outside_head_px"].notna()
     return counted("slices with tumour", told, there, NO_BACKGROUND)
 
 
-def neighbouring_masks(evidence: Evidence) -> Scope:
+def neighbouring_masks(evidence: Evidence) -> Coverage:
     """Return the slices whose mask can be compared with that of a slice beside it."""
     there = evidence.slices["mask_path"].notna()
     lacking = "have no usable mask beside them, or none themselves"
@@ -163,7 +163,7 @@ def has_masks(slices: pd.DataFrame) -> pd.Series:
     return slices["mask_path"].notna().groupby(slices["case"]).transform("any")
 
 
-def _cases_with(evidence: Evidence, decided: pd.Series, lacking: str) -> Scope:
+def _cases_with(evidence: Evidence, decided: pd.Series, lacking: str) -> Coverage:
     """Return the cases for which at least one slice tells."""
     can_tell = decided.groupby(evidence.slices["case"]).any()
     return counted("cases", can_tell, pd.Series(True, can_tell.index), lacking)
@@ -171,7 +171,7 @@ def _cases_with(evidence: Evidence, decided: pd.Series, lacking: str) -> Scope:
 
 def counted(
     items: str, decided: pd.Series, there: pd.Series, lacking: str, none: str = ""
-) -> Scope:
+) -> Coverage:
     """Return a scope from two bool columns over the same items.
 
     Args:
@@ -183,6 +183,6 @@ def counted(
     """
     checked, total = int((decided & there).sum()), int(there.sum())
     if not total:
-        return Scope(items, 0, 0, none or f"there are no {items}")
+        return Coverage(items, 0, 0, none or f"there are no {items}")
     left = total - checked
-    return Scope(items, checked, left, f"{left} of {total} {items} {lacking}" if left else "")
+    return Coverage(items, checked, left, f"{left} of {total} {items} {lacking}" if left else "")

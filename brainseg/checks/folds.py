@@ -1,14 +1,16 @@
-"""Checks of folds: has a model, or a training run, seen whom it is scored on."""
+"""Rule on folds: no model or training run is scored on a patient that it has seen."""
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 
-from brainseg.checks.coverage import Scope
+import pandas as pd
+
+from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.finding import Finding
-from brainseg.checks.registry import finding, kind
+from brainseg.checks.rule import Rule
 from brainseg.cohort import Cohort
 from brainseg.cohort.discovery import patient_of
 from brainseg.errors import BrainsegError
@@ -16,48 +18,26 @@ from brainseg.models import MODELS, list_models, open_model
 from brainseg.training.runs import list_runs
 
 PARTS = {"trained_on": "trained on", "selected_on": "selected on", "held_out": "held out"}
-"""The parts of a fold, and what is said of a case in each."""
+"""The parts of a fold, with the words for a case in each."""
 
 
 @dataclass(frozen=True)
 class _Fold:
-    """Who stands in which part of a fold; ``owner`` is the model or run it belongs to."""
+    """The cases in each part of a fold; ``owner`` is the model or run that it belongs to."""
 
     name: str
     owner: str
     parts: dict[str, tuple[str, ...]]
 
 
-def folds_that_know(evidence: Evidence) -> Scope:
+def folds_of_cohort(evidence: Evidence) -> Coverage:
     """Return the folds of models and training runs that name a case of the cohort."""
     known, refused = _folds(evidence)
     if refused:
         reason = f"{len(refused)} of them could not be read: {refused[0]}"
-        return Scope("folds", len(known), len(refused), reason)
+        return Coverage("folds", len(known), len(refused), reason)
     none = "no model and no training run here knows a case of this cohort"
-    return Scope("folds", len(known), reason="" if known else none)
-
-
-@kind(
-    "error",
-    checks="No fold is scored on a patient that it has seen, and no patient is held out by two.",
-    why="A score on whom the model has seen is too good, and so is any choice made by it.",
-    remedy="make the folds by patient, then train and score again",
-    scope=folds_that_know,
-)
-def check_fold_leak(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each case whose patient stands in another part of the fold, or in two folds.
-
-    A patient is known by the case's name, and two cases that show the same pictures are one patient.
-    """
-    known, _ = _folds(evidence)
-    if not known:
-        return []
-    here = set(evidence.slices["case"])
-    return [
-        finding("fold_leak", case if case in here else None, fact)
-        for case, fact in _leaks(known, _patients(evidence))
-    ]
+    return Coverage("folds", len(known), reason="" if known else none)
 
 
 def stamp_of_folds(cohort: Cohort) -> tuple:
@@ -65,13 +45,22 @@ def stamp_of_folds(cohort: Cohort) -> tuple:
     files = [*MODELS.glob("*/manifest.json"), *(cohort.state_dir / "runs").glob("*/folds.json")]
     times = []
     for path in sorted(files):
-        with suppress(OSError):  # it went between the two looks
+        with suppress(OSError):  # removed in the meantime
             times.append((str(path), path.stat().st_mtime_ns))
     return os.environ.get("BRAINSEG_MODEL"), *times
 
 
+def _leaking_cases(evidence: Evidence) -> pd.DataFrame:
+    """Return the cases whose patient is in another part of the fold too, or held out by two folds."""
+    known, _ = _folds(evidence)
+    leaks = _leaks(known, _patients(evidence)) if known else ()
+    cases = set(evidence.slices["case"])
+    rows = [(case if case in cases else None, fact) for case, fact in leaks]
+    return pd.DataFrame(rows, columns=["case", "fact"])
+
+
 def _leaks(folds: list[_Fold], patients: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (case, what is wrong with where it stands)."""
+    """Yield each leaking case with a sentence that says why."""
     held_out: dict[tuple[str, str], _Fold] = {}
     for fold in folds:
         met: dict[str, tuple[str, str]] = {}
@@ -96,8 +85,8 @@ def _leaks(folds: list[_Fold], patients: dict[str, str]) -> Iterator[tuple[str, 
 
 
 def _folds(evidence: Evidence) -> tuple[list[_Fold], list[str]]:
-    """Return the folds that name a case of the cohort, and why others cannot be read."""
-    here, folds, refused = set(evidence.slices["case"]), [], []
+    """Return the folds that name a case of the cohort, and the reasons why others cannot be read."""
+    cases, folds, refused = set(evidence.slices["case"]), [], []
     named = os.environ.get("BRAINSEG_MODEL")
     for name in dict.fromkeys([*list_models(), *([named] if named else [])]):
         try:
@@ -116,15 +105,31 @@ def _folds(evidence: Evidence) -> tuple[list[_Fold], list[str]]:
             continue
         name = f"run {run.name}"
         folds.append(_Fold(name, name, {part: tuple(fold[part]) for part in PARTS}))
-    return [
-        fold for fold in folds if any(here.intersection(cases) for cases in fold.parts.values())
-    ], refused
+    return [fold for fold in folds if not cases.isdisjoint(chain(*fold.parts.values()))], refused
 
 
 def _patients(evidence: Evidence) -> dict[str, str]:
-    """Return the patient of each case; cases that show the same pictures are of one patient."""
+    """Return the patient of each case; cases with the same images belong to one patient.
+
+    Elsewhere the patient is known by the case's name.
+    """
     cases = evidence.slices.drop_duplicates("case")
     patients = dict(zip(cases["case"], cases["patient_id"], strict=True))
     for pair in evidence.repeated_cases.itertuples():
         patients[pair.later] = patients[pair.earlier]
     return patients
+
+
+RULES = [
+    Rule(
+        "fold_leak",
+        "folds",
+        "error",
+        rule="No fold is scored on a patient that it has seen, and no patient is held out twice.",
+        why="A score on patients that the model has seen is too good, and so is any choice based on it.",
+        remedy="make the folds by patient, then train and score again",
+        coverage=folds_of_cohort,
+        rows=_leaking_cases,
+        fact="{fact}",
+    )
+]

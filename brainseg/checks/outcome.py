@@ -1,53 +1,52 @@
-"""The outcome of checks, for people and programs: which findings are open, and which are let stand."""
+"""The outcome of checks, for display and export: open and accepted findings."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from brainseg.checks import KINDS, NOT_CHECKED, PASSED, Checked
+from brainseg.checks import NOT_CHECKED, PASSED, RULES, Checked
 from brainseg.checks.acceptances import Acceptance, Acceptances
 from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
 
-Judged = tuple[Finding, Acceptance | None]
+Reviewed = tuple[Finding, Acceptance | None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one round of checks, with what a person made of it.
+    """The result of one round of checks, with the acceptances of its findings.
 
     Attributes:
         summary: see :class:`brainseg.checks.Checked`.
-        judged: each finding with its acceptance, None where there is none, in the order found.
+        reviewed: each finding with its acceptance, or None, in the order found.
     """
 
     summary: pd.DataFrame
-    judged: tuple[Judged, ...]
+    reviewed: tuple[Reviewed, ...]
 
     @property
     def open(self) -> list[Finding]:
-        """Return the findings that nobody accepted, or whose slice changed since."""
-        return [finding for finding, acceptance in self.judged if not _stands(acceptance)]
+        """Return the findings that are not accepted, or whose slice changed since."""
+        return [finding for finding, acceptance in self.reviewed if not _is_accepted(acceptance)]
 
     @property
     def accepted(self) -> list[Finding]:
-        """Return the findings that are let stand."""
-        return [finding for finding, acceptance in self.judged if _stands(acceptance)]
+        """Return the accepted findings."""
+        return [finding for finding, acceptance in self.reviewed if _is_accepted(acceptance)]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return how many findings are open of each severity, 0 included."""
+        """Return the number of open findings by severity, including 0."""
         return counts(self.open)
 
     @property
     def open_kinds(self) -> dict[str, int]:
-        """Return how many findings are open by kind, errors first; kinds without any are left out."""
+        """Return the number of open findings by kind, errors first; kinds without any are omitted."""
         return dict(Counter(finding.kind for finding in self.open))
 
     @property
     def not_checked(self) -> dict[str, str]:
-        """Return why, by kind, nothing could be decided."""
+        """Return, by kind, why nothing could be checked."""
         rows = self.summary[self.summary["outcome"] == NOT_CHECKED]
         return dict(zip(rows["kind"], rows["reason"], strict=True))
 
@@ -56,12 +55,12 @@ class Outcome:
         return any(self.counts[level] for level in SEVERITIES[: SEVERITIES.index(severity) + 1])
 
     def groups(self) -> pd.DataFrame:
-        """Return what came of each group of checks, in their order.
+        """Return the results by group of checks, in their order.
 
         Returns:
-            ``group``; by severity the number of open findings; ``accepted``, findings let stand;
-            ``passed``, rules without any finding on what could be decided; ``not_checked``, rules of
-            which nothing could be; ``rules``, all of them.
+            ``group``; the number of open findings by severity; ``accepted``, the number of accepted
+            findings; ``passed`` and ``not_checked``, the numbers of rules with that outcome; ``rules``,
+            the number of all rules.
         """
         group_of = dict(zip(self.summary["kind"], self.summary["group"], strict=True))
         number = Counter((group_of[found.kind], found.severity) for found in self.open)
@@ -80,41 +79,41 @@ class Outcome:
         return pd.DataFrame(rows)
 
     def table(self) -> pd.DataFrame:
-        """Return a row a finding: :func:`findings_table` and what was made of it.
+        """Return one row per finding: :func:`findings_table` with the acceptances.
 
         Returns:
             A finding's attributes; ``accepted`` (bool), ``reason`` and ``accepted_at`` (str, missing
-            where there is none; of an acceptance that lapsed they stand with ``accepted`` False).
+            without an acceptance; a lapsed acceptance has them, with ``accepted`` False).
         """
-        table = findings_table([finding for finding, _ in self.judged])
-        acceptances = [acceptance for _, acceptance in self.judged]
+        table = findings_table([finding for finding, _ in self.reviewed])
+        acceptances = [acceptance for _, acceptance in self.reviewed]
         return table.assign(
-            accepted=[_stands(one) for one in acceptances],
-            reason=pd.Series([one and one.reason for one in acceptances], dtype="str"),
-            accepted_at=pd.Series([one and one.at for one in acceptances], dtype="str"),
+            accepted=[_is_accepted(one) for one in acceptances],
+            reason=pd.Series([one.reason if one else None for one in acceptances], dtype="str"),
+            accepted_at=pd.Series([one.at if one else None for one in acceptances], dtype="str"),
         )
 
     def as_json(self) -> dict:
-        """Return what JSON can carry.
+        """Return the outcome as values that JSON can represent.
 
         Returns:
             ``findings``, the open ones; ``counts`` of them by severity; ``accepted``, with ``reason``
-            and ``accepted_at``; ``not_checked``, why by kind; ``checks``, the summary, a row a kind.
+            and ``accepted_at``; ``not_checked``, why by kind; ``checks``, the summary, one row per rule.
         """
         return {
             "findings": [asdict(finding) for finding in self.open],
             "counts": self.counts,
             "accepted": [
                 asdict(finding) | {"reason": acceptance.reason, "accepted_at": acceptance.at}
-                for finding, acceptance in self.judged
-                if _stands(acceptance)
+                for finding, acceptance in self.reviewed
+                if acceptance is not None and not acceptance.lapsed
             ],
             "not_checked": self.not_checked,
             "checks": self.summary.to_dict(orient="records"),
         }
 
     def as_lines(self) -> list[str]:
-        """Return what a terminal shows: a line a finding, what was not checked, and the counts."""
+        """Return the lines for a terminal: one per finding, one per unchecked rule, and the counts."""
         number = ", ".join(f"{level} {count}" for level, count in self.counts.items())
         return [
             *(f"{finding.severity}: {finding.message}" for finding in self.open),
@@ -124,24 +123,23 @@ class Outcome:
 
 
 def outcome_of(checked: Checked, acceptances: Acceptances) -> Outcome:
-    """Return what came of checks, with what was accepted of it until now.
+    """Return the outcome of checks with the current acceptances.
 
     Raises:
         BrainsegError: the acceptances cannot be read.
     """
-    judged = zip(checked.findings, acceptances.of(checked.findings), strict=True)
-    return Outcome(checked.summary, tuple(judged))
+    reviewed = zip(checked.findings, acceptances.of(checked.findings), strict=True)
+    return Outcome(checked.summary, tuple(reviewed))
 
 
-def kinds_table(kinds: Iterable[str] = tuple(KINDS)) -> pd.DataFrame:
-    """Return ``kind``, ``group``, ``severity``, ``checks``, ``why`` and ``remedy``, a row a kind."""
-    columns = ["group", "severity", "checks", "why", "remedy"]
+def kinds_table() -> pd.DataFrame:
+    """Return one row per rule: ``kind``, ``group``, ``severity``, ``checks``, ``why``, ``remedy``."""
     rows = [
-        {"kind": kind} | {column: getattr(KINDS[kind], column) for column in columns}
-        for kind in kinds
+        (rule.name, rule.group, rule.severity, rule.rule, rule.why, rule.remedy)
+        for rule in RULES.values()
     ]
-    return pd.DataFrame(rows, columns=["kind", *columns])
+    return pd.DataFrame(rows, columns=["kind", "group", "severity", "checks", "why", "remedy"])
 
 
-def _stands(acceptance: Acceptance | None) -> bool:
+def _is_accepted(acceptance: Acceptance | None) -> bool:
     return acceptance is not None and not acceptance.lapsed

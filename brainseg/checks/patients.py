@@ -1,66 +1,70 @@
-"""Checks of patients: one case each, and the table beside the cases."""
+"""Rules on patients: one case each, and one row in the table of patients."""
+
+import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.finding import Finding
-from brainseg.checks.registry import finding, kind
+from brainseg.checks.rule import Rule
+
+_NONE = pd.DataFrame()
 
 
-@kind(
-    "warning",
-    checks="Each case has a row in data.csv.",
-    why="What data.csv tells of the others is missing for this case.",
-    remedy="add a row for the patient to data.csv",
-    scope=coverage.cases_if_table,
-)
-def check_case_without_row(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each case whose patient has no row in ``data.csv``."""
+def _cases(evidence: Evidence) -> pd.DataFrame:
+    return evidence.slices.drop_duplicates("case")[["case", "patient_id"]]
+
+
+def _cases_without_row(evidence: Evidence) -> pd.DataFrame:
     if evidence.patients is None:
-        return []
-    cases = evidence.slices.drop_duplicates("case")
-    rows = cases[~cases["patient_id"].isin(evidence.patients["patient_id"])]
-    return [
-        finding(
-            "case_without_row",
-            row.case,
-            f"{row.case} has no row in data.csv for its patient {row.patient_id}",
-        )
-        for row in rows.itertuples()
-    ]
+        return _NONE
+    cases = _cases(evidence)
+    return cases[~cases["patient_id"].isin(evidence.patients["patient_id"])]
 
 
-@kind(
-    "info",
-    checks="Each row of data.csv has a case.",
-    why="The patient is in no statistic here: the folder may be a part of the dataset.",
-    remedy="nothing is to be done if the folder is a part of a dataset, otherwise copy the case",
-    scope=coverage.rows_of_table,
-)
-def check_row_without_case(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each patient of ``data.csv`` without a case in the folder."""
+def _rows_without_case(evidence: Evidence) -> pd.DataFrame:
     if evidence.patients is None:
-        return []
-    patients = evidence.patients["patient_id"].drop_duplicates()
-    rows = patients[~patients.isin(evidence.slices["patient_id"].drop_duplicates())]
-    return [
-        finding("row_without_case", None, f"data.csv has a row for {patient}, who has no case here")
-        for patient in rows
-    ]
+        return _NONE
+    patients = evidence.patients[["patient_id"]].drop_duplicates()
+    return patients[~patients["patient_id"].isin(evidence.slices["patient_id"].drop_duplicates())]
 
 
-@kind(
-    "info",
-    checks="Each patient stands in one case.",
-    why="Slices of one patient are alike: all cases of a patient belong into the same part of a split.",
-    remedy="nothing is to be done, for folds are made by patient here; do so elsewhere too",
-    scope=coverage.cases,
-)
-def check_patient_repeat(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each further case of a patient."""
-    cases = evidence.slices.drop_duplicates("case")
+def _further_cases(evidence: Evidence) -> pd.DataFrame:
+    cases = _cases(evidence)
     first = cases.groupby("patient_id")["case"].transform("first")
-    rows = cases.assign(first=first)[cases["patient_id"].duplicated()]
-    return [
-        finding("patient_repeat", row.case, f"{row.case} is of the patient of {row.first}")
-        for row in rows.itertuples()
-    ]
+    return cases.assign(first=first)[cases["patient_id"].duplicated()]
+
+
+RULES = [
+    Rule(
+        "case_without_row",
+        "patients",
+        "warning",
+        rule="Each case has a row in data.csv.",
+        why="The clinical data of this case are unknown.",
+        remedy="add a row for the patient to data.csv",
+        coverage=coverage.cases_if_table,
+        rows=_cases_without_row,
+        fact="{case} has no row in data.csv for its patient {patient_id}",
+    ),
+    Rule(
+        "row_without_case",
+        "patients",
+        "info",
+        rule="Each row of data.csv has a case.",
+        why="The patient is in no statistic here; the folder may contain only part of the dataset.",
+        remedy="no action needed if the folder is only part of the dataset, otherwise copy the case",
+        coverage=coverage.rows_of_table,
+        rows=_rows_without_case,
+        fact="data.csv has a row for {patient_id}, who has no case here",
+    ),
+    Rule(
+        "patient_repeat",
+        "patients",
+        "info",
+        rule="Each patient has one case.",
+        why="Slices of one patient are alike, so all cases of a patient belong in the same split.",
+        remedy="no action needed here, where folds are made by patient; do the same elsewhere",
+        coverage=coverage.cases,
+        rows=_further_cases,
+        fact="{case} and {first} are of the same patient",
+    ),
+]

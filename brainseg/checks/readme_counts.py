@@ -1,16 +1,15 @@
-"""Checks against what the dataset says of itself: the counts in the README beside the cases."""
+"""Rule on the dataset's README: the counts that it states are the actual counts."""
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from brainseg.checks.coverage import Scope
+from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.finding import Finding
-from brainseg.checks.registry import finding, kind
+from brainseg.checks.rule import Rule
 from brainseg.volume import POST_CONTRAST, PRE_CONTRAST
 
 README = "README.md"
@@ -19,19 +18,19 @@ _MOST_FOLDERS = 100
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A count in a README, and the same counted here.
+class ReadmeCount:
+    """A count stated in a README, next to the actual count.
 
     Attributes:
-        says: what is counted, after the number.
-        claimed: in the README.
-        counted: in the folder, or None where nothing can be.
-        whole: whether a part of the dataset may hold less of it without contradiction.
+        noun: what is counted.
+        stated: the count in the README.
+        actual: the count in the folder.
+        whole: whether the two must be equal; False where the folder is only part of the dataset.
     """
 
-    says: str
-    claimed: int
-    counted: int | None
+    noun: str
+    stated: int
+    actual: int
     whole: bool
 
 
@@ -69,76 +68,60 @@ _KNOWN = {
     ),
     "# Synthetic sample cohort": (("patients", r"^(\d+) synthetic patients", _patients),),
 }
-"""By the heading of a README: what it counts, in which words, and how it is counted here."""
+"""By the heading of a README: the noun, the pattern and the function of each count."""
 
 
-def claims_of(evidence: Evidence) -> list[Claim]:
-    """Return the counts that a known README beside the cases claims; empty where there is none."""
+def readme_counts(evidence: Evidence) -> list[ReadmeCount]:
+    """Return the counts that the README of a known dataset states; empty without such a README."""
     text = _readme_of(evidence)
     patterns = next((known for title, known in _KNOWN.items() if text.startswith(title)), ())
-    claims = []
-    for says, pattern, count in patterns:
+    counts: dict[str, tuple[int, int]] = {}
+    for noun, pattern, count in patterns:
         found = re.search(pattern, text, re.MULTILINE)
         if found:
-            claims.append((says, int(found[1]), count(evidence)))
-    number = {says: (claimed, counted) for says, claimed, counted in claims}
-    claimed, counted = number.get("patients", (0, 0))
-    is_part = counted < claimed
+            counts[noun] = int(found[1]), count(evidence)
+    stated, actual = counts.get("patients", (0, 0))
+    is_part = actual < stated
     return [
-        Claim(says, claimed, counted, whole=not is_part or says in ("patients", "case folders"))
-        for says, claimed, counted in claims
+        ReadmeCount(noun, stated, actual, not is_part or noun in ("patients", "case folders"))
+        for noun, (stated, actual) in counts.items()
     ]
 
 
-def claims_table(evidence: Evidence) -> pd.DataFrame:
-    """Return a row a count of the README: ``counts``, ``readme``, ``here`` and ``outcome``."""
-    words = {True: "differs", False: "agrees", None: "a part of the dataset cannot tell"}
+def readme_counts_table(evidence: Evidence) -> pd.DataFrame:
+    """Return one row per count of the README: ``counts``, ``readme``, ``here`` and ``outcome``."""
+    words = {True: "differs", False: "agrees", None: "unknown: this is part of the dataset"}
     rows = [
-        (claim.says, claim.claimed, claim.counted, words[_differs(claim)])
-        for claim in claims_of(evidence)
+        (count.noun, count.stated, count.actual, words[_differs(count)])
+        for count in readme_counts(evidence)
     ]
     return pd.DataFrame(rows, columns=["counts", "readme", "here", "outcome"])
 
 
-def decided_claims(evidence: Evidence) -> Scope:
+def decided_counts(evidence: Evidence) -> Coverage:
     """Return the README's counts that the folder can confirm or contradict."""
-    claims = claims_of(evidence)
-    if not claims:
-        return Scope("counts", 0, reason="no README of a known dataset lies beside the cases")
-    open_ones = [claim for claim in claims if _differs(claim) is None]
-    reason = "this is a part of the dataset, whose rest may hold them" if open_ones else ""
-    return Scope("counts", len(claims) - len(open_ones), len(open_ones), reason)
+    counts = readme_counts(evidence)
+    if not counts:
+        return Coverage("counts", 0, reason="no README of a known dataset lies beside the cases")
+    unknown = sum(_differs(count) is None for count in counts)
+    reason = "this is only part of the dataset; the rest may account for them" if unknown else ""
+    return Coverage("counts", len(counts) - unknown, unknown, reason)
 
 
-@kind(
-    "info",
-    checks="The folder holds what the dataset's README counts.",
-    why="Cases are missing, or the README is wrong: numbers of others may not be comparable.",
-    remedy="nothing is to be done if the folder is a part of the dataset, but say so with every number",
-    scope=decided_claims,
-)
-def check_readme_count(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each count of the README that the folder contradicts."""
-    return [
-        finding(
-            "readme_count",
-            None,
-            f"{README} counts {claim.claimed} {claim.says}, here are {claim.counted}",
-        )
-        for claim in claims_of(evidence)
-        if _differs(claim)
-    ]
+def _contradicted_counts(evidence: Evidence) -> pd.DataFrame:
+    counts = [asdict(count) for count in readme_counts(evidence) if _differs(count)]
+    return pd.DataFrame(counts)
 
 
-def _differs(claim: Claim) -> bool | None:
-    """Return whether a count contradicts, or None where a part of the dataset cannot tell."""
-    if claim.whole or claim.counted > claim.claimed:
-        return claim.counted != claim.claimed
+def _differs(count: ReadmeCount) -> bool | None:
+    """Return whether a count is wrong, or None where part of a dataset cannot decide it."""
+    if count.whole or count.actual > count.stated:
+        return count.actual != count.stated
     return None
 
 
 def _readme_of(evidence: Evidence) -> str:
-    """Return the README in the cases' folder or in one above it, "" where there is none to read."""
+    """Return the README in the cases' folder or one above it, or "" if none can be read."""
     paths = evidence.slices["image_path"].fillna(evidence.slices["mask_path"])
     below = {Path(path).parent for path in paths.groupby(evidence.slices["case"]).first()}
     folders = {folder for path in below for folder in (path, *path.parents)}
@@ -153,3 +136,18 @@ def _readme_of(evidence: Evidence) -> str:
         if text.startswith(tuple(_KNOWN)):
             return text
     return ""
+
+
+RULES = [
+    Rule(
+        "readme_count",
+        "claims",
+        "info",
+        rule="The folder contains what the dataset's README counts.",
+        why="Cases are missing, or the README is wrong; published numbers may not be comparable.",
+        remedy="no action needed if the folder is part of the dataset, but say so with every number",
+        coverage=decided_counts,
+        rows=_contradicted_counts,
+        fact=f"{README} counts {{stated}} {{noun}}, this folder has {{actual}}",
+    )
+]

@@ -1,4 +1,4 @@
-"""The outcome of checks as a PDF of one page."""
+"""The outcome of checks as a one-page PDF."""
 
 from datetime import date
 
@@ -6,11 +6,11 @@ import pandas as pd
 
 from brainseg.checks.finding import SEVERITIES
 from brainseg.checks.outcome import Outcome
-from brainseg.checks.registry import KINDS
+from brainseg.checks.registry import RULES
 from brainseg.exports.report.page import Page
 
 _MOST = ((20, 28, 14), (18, 18, 14), (14, 10, 8), (10, 6, 4), (6, 3, 0))
-"""Rows of findings by kind, of findings, of what was not checked: the first that fit one page."""
+"""Rows by kind, of findings and of unchecked rules; the first that fit on one page are used."""
 
 
 def checks_report(outcome: Outcome, cohort: str, made_on: date | None = None) -> bytes:
@@ -18,8 +18,8 @@ def checks_report(outcome: Outcome, cohort: str, made_on: date | None = None) ->
 
     Args:
         outcome: see :func:`brainseg.checks.outcome.outcome_of`.
-        cohort: what is said of the cohort below the title, such as its name and size.
-        made_on: the day that stands on the page.
+        cohort: the line below the title, such as name and size of the cohort.
+        made_on: the date on the page.
     """
     for kinds, findings, not_checked in _MOST:
         page = _page(outcome, cohort, made_on, kinds, findings, not_checked)
@@ -41,13 +41,13 @@ def _page(
             "Open errors": number["error"],
             "Open warnings": number["warning"],
             "Open notes": number["info"],
-            "Accepted by a person": len(outcome.accepted),
+            "Accepted": len(outcome.accepted),
         }
     )
     right.facts(
         {
-            "Rules looked at": int(rules["rules"]),
-            "Passed on all that could be checked": int(rules["passed"]),
+            "Checks": int(rules["rules"]),
+            "Passed": int(rules["passed"]),
             "With findings": int(rules["rules"] - rules["passed"] - rules["not_checked"]),
             "Not checked": int(rules["not_checked"]),
         }
@@ -61,22 +61,22 @@ def _page(
         _first_rows(page, table, findings, "errors and warnings, in the CSV and JSON files")
     if outcome.not_checked:
         page.heading("Not checked")
-        rows = [(KINDS[kind].checks, why) for kind, why in outcome.not_checked.items()]
-        table = pd.DataFrame(rows, columns=["Rule", "Why nothing could be decided"])
-        _first_rows(page, table, not_checked, "rules that could not be decided")
+        rows = [(RULES[kind].rule, why) for kind, why in outcome.not_checked.items()]
+        table = pd.DataFrame(rows, columns=["Rule", "Why it was not checked"])
+        _first_rows(page, table, not_checked, "rules that were not checked")
     return page
 
 
 def _by_kind(outcome: Outcome) -> pd.DataFrame:
-    """Return a row a kind with open findings, errors first."""
+    """Return one row per kind with open findings, errors first."""
     rows = []
     for severity in SEVERITIES:
         of_severity = [finding for finding in outcome.open if finding.severity == severity]
         for kind in dict.fromkeys(finding.kind for finding in of_severity):
             of_kind = [finding for finding in of_severity if finding.kind == kind]
             cases = len({finding.case for finding in of_kind if finding.case is not None})
-            rows.append((severity, KINDS[kind].checks, len(of_kind), cases))
-    return pd.DataFrame(rows, columns=["Severity", "Rule that is broken", "Findings", "Cases"])
+            rows.append((severity, RULES[kind].rule, len(of_kind), cases))
+    return pd.DataFrame(rows, columns=["Severity", "Broken rule", "Findings", "Cases"])
 
 
 def _first_rows(page: Page, table: pd.DataFrame, most: int, what: str) -> None:

@@ -1,122 +1,143 @@
-"""Checks of the slices of a case: their numbers, and where in the stack the head stands."""
+"""Rules on the slices of a case: their numbers, and the position of the head in the stack."""
+
+from typing import Any
+
+import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.finding import Finding
 from brainseg.checks.foreground import brightness, within_head
-from brainseg.checks.registry import finding, kind, on_slices
+from brainseg.checks.rule import Rule, marked
 
 LEAST_BLANK, LEAST_BLANK_SHARE = 3, 0.1
-"""So many dark slices at an end of a stack, and this share of its slices, are worth a word."""
+"""Dark slices at one end of a stack are reported from this count and this share of its slices."""
 
 
-@kind(
-    "warning",
-    checks="The slice numbers of a case have no gap.",
-    why="The volume lacks slices: tumour volume is too small, "
-    "and slices stand side by side that are not neighbours.",
-    remedy="copy the missing slices again from their source",
-    scope=coverage.cases,
-)
-def check_slice_gap(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each run of slice numbers that a case lacks."""
+def numbered(first: int, last: int) -> str:
+    """Return "slice 3" or "slices 3-5"."""
+    return f"slice {first:.0f}" if first == last else f"slices {first:.0f}-{last:.0f}"
+
+
+def _gaps(evidence: Evidence) -> pd.DataFrame:
+    """Return one row per run of slice numbers that a case lacks."""
     numbers = evidence.slices[["case", "slice_number"]].drop_duplicates()
     before = numbers.groupby("case", sort=False)["slice_number"].shift()
     # Numbers may start at 0 or at 1; a case that starts later lacks its first slices.
     before = before.where(before.notna(), numbers["slice_number"].clip(upper=1) - 1)
-    missing = numbers["slice_number"] - before - 1
-    rows = numbers.assign(first=before + 1, last=numbers["slice_number"] - 1)[missing > 0]
-    found = []
-    for row in rows.itertuples():
-        first, last = int(row.first), int(row.last)
-        lacks = f"slice {first}" if first == last else f"slices {first} to {last}"
-        found.append(
-            finding("slice_gap", row.case, f"{row.case} has no {lacks}", slice_number=first)
-        )
-    return found
+    rows = numbers.assign(last=numbers["slice_number"] - 1, slice_number=before + 1)
+    return rows[rows["last"] >= rows["slice_number"]]
 
 
-@kind(
-    "error",
-    checks="Each slice number stands once in a case.",
-    why="Which file is the slice is unknown, and only the first is shown by its number.",
-    remedy="remove or renumber one of the two files",
-    scope=coverage.slices,
-)
-def check_slice_repeat(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each file that has the number of another slice of its case."""
+def _repeated_numbers(evidence: Evidence) -> pd.DataFrame:
+    """Return the slices that have the number of an earlier slice of their case."""
     slices = evidence.slices
     file = slices["image_path"].fillna(slices["mask_path"])
     first = file.groupby([slices["case"], slices["slice_number"]]).transform("first")
     repeated = slices.duplicated(["case", "slice_number"])
-    rows = slices.assign(first_file=first)[repeated]
-    return on_slices("slice_repeat", rows, "image", lambda r: f"has the number of {r.first_file}")
+    return marked(slices.assign(first_file=first)[repeated], "image")
 
 
-@kind(
-    "warning",
-    checks="No slice between others of its case is almost black.",
-    why="The picture is lost there: a model sees nothing, and a mask on it has nothing to stand on.",
-    remedy="export the slice again from its source",
-    scope=coverage.uint8_slices,
-)
-def check_black_slice(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each dark slice inside the head, and for each case without any head."""
+def _dark_slices(evidence: Evidence) -> pd.DataFrame:
+    """Return the dark slices inside the head, then the cases without any head."""
     slices = evidence.slices.assign(brightness=brightness(evidence.slices))
-    shows, judged = evidence.shows_head, slices["brightness"].notna()
-    dark = judged & ~shows & ~evidence.is_constant & within_head(slices, shows)
-    found = on_slices(
-        "black_slice",
-        slices[dark],
-        "image",
-        lambda r: (
-            f"is almost black ({r.brightness:.0f} of 255), slices before and after it are not"
-        ),
-    )
-    never = (judged.groupby(slices["case"], sort=False).sum() > 0) & ~shows.groupby(
+    shows, measured = evidence.shows_head, slices["brightness"].notna()
+    dark = measured & ~shows & ~evidence.is_constant & within_head(slices, shows)
+    by_case = pd.DataFrame({"measured": measured, "shows": shows}).groupby(
         slices["case"], sort=False
-    ).any()
-    return found + [
-        finding("black_slice", case, f"{case} shows a head on none of its slices")
-        for case in never.index[never]
-    ]
+    )
+    never = by_case["measured"].any() & ~by_case["shows"].any()
+    rows = marked(slices[dark], "image")
+    columns = ["case", "slice_number", "what", "file", "brightness"]
+    return pd.concat([rows[columns], pd.DataFrame({"case": never.index[never]})])
 
 
-@kind(
-    "warning",
-    checks="No slice between others of its case has one value alone.",
-    why="The picture is lost there: a model sees nothing, and a mask on it has nothing to stand on.",
-    remedy="export the slice again from its source",
-    scope=coverage.uint8_slices,
-)
-def check_constant_slice(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each slice inside the head whose sequences have one value each."""
-    slices = evidence.slices
-    rows = slices[evidence.is_constant & within_head(slices, evidence.shows_head)]
-    return on_slices(
-        "constant_slice", rows, "image", lambda r: "has one value alone in each sequence"
+def _darkness(row: dict[str, Any]) -> str:
+    if pd.isna(row["slice_number"]):
+        return f"{row['case']} shows a head on none of its slices"
+    return (
+        f"is almost black ({row['brightness']:.0f} of 255), unlike the slices before and after it"
     )
 
 
-@kind(
-    "info",
-    checks="A stack does not go on far beyond the head.",
-    why="Slices of air at its ends count as slices without tumour, and make a tumour's share smaller.",
-    remedy="nothing is to be done, or leave them out where slices are counted",
-    scope=coverage.uint8_slices,
-)
-def check_blank_end(evidence: Evidence) -> list[Finding]:
-    """Return a finding for each end of a case where a tenth of its slices, three or more, are dark."""
+def _constant_slices(evidence: Evidence) -> pd.DataFrame:
     slices = evidence.slices
-    shows, judged = evidence.shows_head, brightness(slices).notna()
+    return marked(slices[evidence.is_constant & within_head(slices, evidence.shows_head)], "image")
+
+
+def _blank_ends(evidence: Evidence) -> pd.DataFrame:
+    """Return one row per end of a case with many dark slices."""
+    slices = evidence.slices
+    shows, measured = evidence.shows_head, brightness(slices).notna()
     found = []
     for case, rows in slices[["slice_number"]].groupby(slices["case"], sort=False):
         lit = shows[rows.index].to_numpy().nonzero()[0]
-        if not len(lit) or not judged[rows.index].all():
+        if not len(lit) or not measured[rows.index].all():
             continue
         numbers = rows["slice_number"].to_numpy()
         for end in (numbers[: lit[0]], numbers[lit[-1] + 1 :]):
             if len(end) >= max(LEAST_BLANK, LEAST_BLANK_SHARE * len(rows)):
-                fact = f"{case} shows no head on {len(end)} of {len(rows)} slices, {end[0]} to {end[-1]}"
-                found.append(finding("blank_end", case, fact, slice_number=int(end[0])))
-    return found
+                found.append((case, end[0], end[-1], len(end), len(rows)))
+    return pd.DataFrame(found, columns=["case", "slice_number", "last", "blank", "slices"])
+
+
+RULES = [
+    Rule(
+        "slice_gap",
+        "stacks",
+        "warning",
+        rule="The slice numbers of a case have no gaps.",
+        why="The volume lacks slices: tumour volume is too small, and slices that are not neighbours "
+        "appear side by side.",
+        remedy="copy the missing slices again from their source",
+        coverage=coverage.cases,
+        rows=_gaps,
+        fact=lambda row: f"{row['case']} has no {numbered(row['slice_number'], row['last'])}",
+    ),
+    Rule(
+        "slice_repeat",
+        "stacks",
+        "error",
+        rule="Each slice number occurs once in a case.",
+        why="It is unknown which file is the slice, and only the first is shown under this number.",
+        remedy="remove or renumber one of the two files",
+        coverage=coverage.slices,
+        rows=_repeated_numbers,
+        fact="has the same number as {first_file}",
+    ),
+    Rule(
+        "black_slice",
+        "stacks",
+        "warning",
+        rule="No slice inside the stack is almost black.",
+        why="The image is lost there: a model sees nothing, and a mask on it cannot be verified.",
+        remedy="export the slice again from its source",
+        coverage=coverage.uint8_slices,
+        rows=_dark_slices,
+        fact=_darkness,
+    ),
+    Rule(
+        "constant_slice",
+        "stacks",
+        "warning",
+        rule="No slice inside the stack has a single value throughout.",
+        why="The image is lost there: a model sees nothing, and a mask on it cannot be verified.",
+        remedy="export the slice again from its source",
+        coverage=coverage.uint8_slices,
+        rows=_constant_slices,
+        fact="has a single value in each sequence",
+    ),
+    Rule(
+        "blank_end",
+        "stacks",
+        "info",
+        rule="A stack does not extend far beyond the head.",
+        why="Empty slices at the ends count as slices without tumour and lower the tumour's share.",
+        remedy="no action needed, or exclude them where slices are counted",
+        coverage=coverage.uint8_slices,
+        rows=_blank_ends,
+        fact=lambda row: (
+            f"{row['case']} shows no head on {row['blank']} of {row['slices']} slices "
+            f"({numbered(row['slice_number'], row['last'])})"
+        ),
+    ),
+]

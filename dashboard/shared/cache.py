@@ -23,7 +23,7 @@ from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.folds import stamp_of_folds
 from brainseg.checks.outcome import Outcome, outcome_of
-from brainseg.checks.readme_counts import claims_table
+from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.exports import payload
@@ -130,8 +130,8 @@ def outcome(cohort: Cohort, stamp: tuple) -> Outcome:
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
 def claims(cohort: Cohort) -> pd.DataFrame:
-    """Return the counts of the dataset's README; see :func:`claims_table`."""
-    return claims_table(Evidence(cohort))
+    """Return the counts of the dataset's README; see :func:`readme_counts_table`."""
+    return readme_counts_table(Evidence(cohort))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)

@@ -1,4 +1,4 @@
-"""The checks page as a person uses it, in a real browser: find, look, accept, take back, export."""
+"""The checks page in a real browser: find, open, accept, withdraw, export."""
 
 import json
 import re
@@ -79,7 +79,7 @@ def test_a_finding_leads_to_its_slice_from_a_case_that_showed_another(page, addr
 
 def test_a_selected_finding_says_why_and_links_to_the_nearest_slice(page, address):
     page.goto(f"{address}/checks?kind=missing_mask")
-    why = page.get_by_text("Nobody knows whether the slice shows a tumour")
+    why = page.get_by_text("It is unknown whether the slice shows a tumour")
     choose_first_row(page, why.is_visible)
     page.get_by_role("img", name=re.compile("slice 2; no usable mask")).wait_for(timeout=WAIT_MS)
     page.get_by_role("link", name="Open slice 2").click()
@@ -110,10 +110,10 @@ def test_a_finding_is_accepted_with_a_reason_exported_and_taken_back(page, addre
             assert RESEARCH_USE in sheet.extract_text()
 
     page.goto(f"{address}/checks?show=accepted")
-    choose_first_row(page, page.get_by_role("button", name="Take back").is_visible)
+    choose_first_row(page, page.get_by_role("button", name="Withdraw acceptance").is_visible)
     page.get_by_text("Accepted on").filter(has_text="a slip <b>of</b> the *hand*").wait_for(
         timeout=WAIT_MS
     )
-    page.get_by_role("button", name="Take back").click()
+    page.get_by_role("button", name="Withdraw acceptance").click()
     page.get_by_text("1 finding is open again").wait_for(timeout=WAIT_MS)
     assert comes(page, lambda: metric(page, "Accepted") == "0")

@@ -1,4 +1,4 @@
-"""The checks page: what was found, what was not checked, what is let stand, the way to the slice."""
+"""The checks page: what was found, what was not checked, what was accepted, links to slices."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from conftest import FIRST, FLAIR_REPEATED, head, write_pair
 from support.pages import open_page, texts
 
-from brainseg.checks import KINDS, run_checks
+from brainseg.checks import RULES, run_checks
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
@@ -44,7 +44,7 @@ def test_findings_are_counted_at_a_glance(monkeypatch, without_a_mask):
 
 def test_each_group_says_what_passed_and_what_was_not_checked(monkeypatch, without_a_mask):
     told = texts(open_page(monkeypatch, without_a_mask, "checks"))
-    of_files = sum(kind.group == "files" for kind in KINDS.values())
+    of_files = sum(kind.group == "files" for kind in RULES.values())
     assert f":red-badge[1 error] :green-badge[{of_files - 1} of {of_files} passed]" in told
     assert ":gray-badge[1 not checked]" in told
 
@@ -62,7 +62,7 @@ def test_what_cannot_be_decided_is_never_called_passed(monkeypatch, tiny_cohort)
     assert table.loc["case_without_row", "outcome"] == "not checked"
     assert "no data.csv" in table.loc["case_without_row", "reason"]
     assert metrics(app)["Not checked"] == str((table["outcome"] == "not checked").sum())
-    assert metrics(app)["Rules passed"] == str((table["outcome"] == "passed").sum())
+    assert metrics(app)["Checks passed"] == str((table["outcome"] == "passed").sum())
 
 
 def test_findings_are_filtered_in_the_address(monkeypatch, without_a_mask):
@@ -119,9 +119,9 @@ def test_a_slice_that_cannot_be_shown_leads_to_the_nearest(tiny_cohort):
 
 def test_the_readme_is_compared_where_there_is_one(monkeypatch, sample_root, tiny_cohort):
     headers = [header.value for header in open_page(monkeypatch, sample_root, "checks").header]
-    assert "What the dataset's README counts" in headers
+    assert "Dataset README: stated and actual counts" in headers
     headers = [header.value for header in open_page(monkeypatch, tiny_cohort, "checks").header]
-    assert "What the dataset's README counts" not in headers
+    assert "Dataset README: stated and actual counts" not in headers
 
 
 def test_shapes_and_pairs_are_counted_over_the_whole_cohort(monkeypatch, without_a_mask):

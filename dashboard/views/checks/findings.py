@@ -1,6 +1,6 @@
-"""The findings of the checks page: filtered, in a table that leads to each slice, accepted or not."""
+"""Findings on the checks page: filters, a table with links to the slices, and acceptances."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -25,36 +25,36 @@ FILTERS = (keys.SEVERITY, keys.SHOW, keys.KIND, keys.OF)
 CLICK_KEY = "open_finding"
 REASON_KEY = "reason"
 ROUND = "_number of the findings table"
-TOLD = "_what came of accepting"
+MESSAGE = "_what came of accepting"
 
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 460
 
 
 def kind_name(kind: str) -> str:
-    """Return a kind of finding as a person reads it."""
+    """Return the name of a rule for display."""
     words = kind.replace("_", " ").capitalize()
     return words.replace("Flair", "FLAIR").replace("Readme", "README")
 
 
 def draw(cohort: Cohort, outcome: Outcome) -> None:
-    """Draw the findings, with what can be done about those that are selected."""
+    """Draw the findings and the actions on the selected ones."""
     table = outcome.table().assign(
-        kind_name=[kind_name(finding.kind) for finding, _ in outcome.judged],
-        fact=[finding.fact for finding, _ in outcome.judged],
+        kind_name=[kind_name(finding.kind) for finding, _ in outcome.reviewed],
+        fact=[finding.fact for finding, _ in outcome.reviewed],
     )
     shown = filtered(table)
     _open_clicked(cohort, shown)
-    _say_what_came_of_it()
-    many = f"{len(shown):,} of {len(table):,} findings."
+    _show_message()
+    count = f"{len(shown):,} of {len(table):,} findings."
     if shown.empty:
-        st.info(f"{many} No finding fits these filters.", icon=":material/filter_alt_off:")
+        st.info(f"{count} No finding matches these filters.", icon=":material/filter_alt_off:")
         return
     st.caption(
-        f"{many} Click a case to open the slice; by keyboard, go to its cell and press Enter. Select "
-        "rows to see why they matter, and to accept them."
+        f"{count} Click a case to open its slice (keyboard: move to the cell and press Enter). Select "
+        "rows for details or to accept them."
     )
     rows = _draw_table(shown)
-    chosen = [outcome.judged[place] for place in shown.index[rows]]
+    chosen = [outcome.reviewed[index] for index in shown.index[rows]]
     if len(chosen) == 1:
         _one(cohort, *chosen[0])
     elif chosen:
@@ -62,7 +62,7 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
 
 
 def filtered(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings that the person asks for, here or in the address."""
+    """Return the findings that match the filters, set here or in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         severity = widgets.choice(
             "Severity",
@@ -71,7 +71,7 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
             ALL,
             format_func=lambda one: SEVERITY_NAMES.get(one, ALL.capitalize()),
         )
-        standing = widgets.choice(
+        state = widgets.choice(
             "State", keys.SHOW, (OPEN, ACCEPTED, ALL), OPEN, format_func=str.capitalize
         )
         kind = _pick("Kind", keys.KIND, table["kind"], 210, kind_name)
@@ -79,8 +79,8 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
     asked = pd.Series(True, table.index)
     if severity != ALL:
         asked &= table["severity"] == severity
-    if standing != ALL:
-        asked &= table["accepted"] == (standing == ACCEPTED)
+    if state != ALL:
+        asked &= table["accepted"] == (state == ACCEPTED)
     if kind != ALL:
         asked &= table["kind"] == kind
     if case != ALL:
@@ -88,12 +88,14 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
     return table[asked]
 
 
-def _pick(label: str, key: str, values: pd.Series, width: int, say: object) -> str:
+def _pick(
+    label: str, key: str, values: pd.Series, width: int, display: Callable[[str], str]
+) -> str:
     options = (ALL, *values.drop_duplicates())
     wrong = url_state.take(key, options, ALL)
     if wrong is not None:
         st.warning(
-            f"There is no finding of the {label.lower()} “{widgets.plain(wrong)}”: here are all.",
+            f"There is no finding of the {label.lower()} “{widgets.plain(wrong)}”; all are shown.",
             icon=":material/help:",
         )
     st.selectbox(
@@ -102,14 +104,14 @@ def _pick(label: str, key: str, values: pd.Series, width: int, say: object) -> s
         key=key,
         filter_mode="contains",
         width=width,
-        format_func=lambda one: ALL.capitalize() if one == ALL else say(one),
+        format_func=lambda one: ALL.capitalize() if one == ALL else display(one),
     )
     url_state.keep(key, options, ALL)
     return st.session_state[key]
 
 
 def _draw_table(shown: pd.DataFrame) -> list[int]:
-    """Draw the findings and return the places of the selected ones among them."""
+    """Draw the findings and return the row numbers of the selected ones."""
     asked = [st.session_state[key] for key in FILTERS]
     accepted = ["reason", "accepted_at"] if shown["reason"].notna().any() else []
     column = st.column_config
@@ -117,13 +119,13 @@ def _draw_table(shown: pd.DataFrame) -> list[int]:
         shown.assign(severity=shown["severity"].map(SEVERITY_NAMES)),
         hide_index=True,
         placeholder="–",
-        # Other findings, another table: a selection is kept by its place.
+        # Streamlit stores a selection by row number, so other findings need another key.
         key=f"findings {asked} {st.session_state.get(ROUND, 0)}",
         height=min(HEADER_PX + ROW_PX * len(shown), MOST_PX),
         on_select="rerun",
         selection_mode="multi-row",
         column_order=["severity", "kind_name", "case", "slice_number", "fact", *accepted, "file"],
-        alt="The findings: severity, kind, case, slice, what was found, file.",
+        alt="Findings: severity, kind, case, slice, finding, file.",
         column_config={
             "severity": column.TextColumn("Severity", width=80),
             "kind_name": column.TextColumn("Kind", width=150),
@@ -132,17 +134,17 @@ def _draw_table(shown: pd.DataFrame) -> list[int]:
             ),
             "slice_number": column.NumberColumn("Slice", width=60),
             "fact": column.TextColumn("Finding", width=480),
-            "reason": column.TextColumn("Accepted because", width=200),
+            "reason": column.TextColumn("Reason for accepting", width=200),
             "accepted_at": column.TextColumn("Accepted", width=90),
             "file": "File",
         },
     )
-    # A row that is gone since, such as one that was just accepted, is selected no longer.
+    # Rows that have disappeared, such as one just accepted, are no longer selected.
     return [row for row in drawn.selection.rows if row < len(shown)]
 
 
 def _open_clicked(cohort: Cohort, shown: pd.DataFrame) -> None:
-    """Go to the slice of the finding whose case was clicked."""
+    """Open the slice of the finding whose case was clicked."""
     click = st.session_state.get(CLICK_KEY)
     if not click or click["row"] >= len(shown):
         return
@@ -158,7 +160,7 @@ def _open_clicked(cohort: Cohort, shown: pd.DataFrame) -> None:
 def place_of(cohort: Cohort, case: str, slice_number: int | None) -> dict[str, str]:
     """Return the parameters of the case page that show a finding.
 
-    A slice that is missing, or cannot be shown, means the nearest one that can.
+    If its slice is missing or cannot be shown, the nearest one is used.
     """
     numbers = cohort.case(case).readable["slice_number"]
     if slice_number is None or numbers.empty:
@@ -173,17 +175,17 @@ def _one(cohort: Cohort, finding: Finding, acceptance: Acceptance | None) -> Non
         with words:
             st.badge(SEVERITY_NAMES[finding.severity], color=COLOURS[finding.severity])
             st.markdown(f"**{widgets.plain(finding.fact, longest=600)}.**")
-            st.markdown(f"{finding.why} To mend it, {widgets.plain(finding.remedy, longest=600)}.")
+            st.markdown(f"{finding.why} {widgets.plain(_sentence(finding.remedy), longest=600)}")
             if finding.file is not None:
                 st.caption(f"File: {widgets.plain(finding.file, longest=200)}")
             link(cohort, finding)
-            _verdict(cohort, [finding], acceptance)
+            _acceptance_of(cohort, [finding], acceptance)
         with picture:
             _picture(cohort, finding)
 
 
 def link(cohort: Cohort, finding: Finding) -> None:
-    """Draw the way to a finding's slice in the viewer; nothing where no case is meant."""
+    """Draw a link to a finding's slice in the viewer; nothing if the finding is about no case."""
     if finding.case is None:
         return
     place = place_of(cohort, finding.case, finding.slice_number)
@@ -193,7 +195,7 @@ def link(cohort: Cohort, finding: Finding) -> None:
     elif shown == str(finding.slice_number):
         label = f"Open slice {shown} of {widgets.plain(finding.case)}"
     else:
-        label = f"Slice {finding.slice_number} cannot be shown: open slice {shown}, the nearest"
+        label = f"Slice {finding.slice_number} cannot be shown; open the nearest, slice {shown}"
     st.page_link(keys.CASE_PAGE, label=label, icon=":material/open_in_full:", query_params=place)
 
 
@@ -218,8 +220,8 @@ def _picture(cohort: Cohort, finding: Finding) -> None:
 def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]) -> None:
     with st.container(border=True):
         number = pd.Series([finding.kind for finding, _ in chosen]).value_counts(sort=False)
-        told = ", ".join(f"{kind_name(kind)}: {many}" for kind, many in number.items())
-        st.markdown(f"**{len(chosen)} findings are selected.** {told}.")
+        kinds = ", ".join(f"{kind_name(kind)}: {count}" for kind, count in number.items())
+        st.markdown(f"**{len(chosen)} findings selected.** {kinds}.")
         accepted = [one for _, one in chosen if one is not None and not one.lapsed]
         findings = [finding for finding, _ in chosen]
         if len(accepted) == len(chosen):
@@ -228,15 +230,15 @@ def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]
             _acceptance(cohort, findings)
 
 
-def _verdict(cohort: Cohort, findings: list[Finding], acceptance: Acceptance | None) -> None:
+def _acceptance_of(cohort: Cohort, findings: list[Finding], acceptance: Acceptance | None) -> None:
     if acceptance is not None and not acceptance.lapsed:
         st.markdown(f"Accepted on {acceptance.at[:10]}: {widgets.plain(acceptance.reason, 500)}")
         _withdrawal(cohort, findings)
         return
     if acceptance is not None:
         st.warning(
-            f"It was accepted on {acceptance.at[:10]} ({widgets.plain(acceptance.reason, 500)}), but "
-            "its files have changed since: look again.",
+            f"Accepted on {acceptance.at[:10]} ({widgets.plain(acceptance.reason, 500)}), but its files "
+            "have changed since: review it again.",
             icon=":material/history:",
         )
     _acceptance(cohort, findings)
@@ -251,8 +253,8 @@ def _acceptance(cohort: Cohort, findings: list[Finding]) -> None:
             "Reason",
             key=REASON_KEY,
             max_chars=LONGEST_REASON,
-            placeholder="Why it may stand, such as: a cavity, left out on purpose",
-            help="Kept with the date in your own folder (BRAINSEG_HOME), never in the dataset.",
+            placeholder="Reason for accepting (e.g. a cavity, excluded on purpose)",
+            help="Saved with the date in your own folder (BRAINSEG_HOME), never in the dataset.",
         )
         st.form_submit_button(
             "Accept" if len(findings) == 1 else f"Accept {len(findings)} findings",
@@ -265,7 +267,7 @@ def _acceptance(cohort: Cohort, findings: list[Finding]) -> None:
 
 def _withdrawal(cohort: Cohort, findings: list[Finding]) -> None:
     st.button(
-        "Take back",
+        "Withdraw acceptance",
         on_click=_withdraw,
         args=(cohort, findings),
         icon=":material/undo:",
@@ -277,33 +279,37 @@ def _accept(cohort: Cohort, findings: list[Finding]) -> None:
     try:
         open_acceptances(cohort).accept(findings, st.session_state[REASON_KEY])
     except BrainsegError as error:
-        st.session_state[TOLD] = (f"Not accepted: {error}", True)
+        st.session_state[MESSAGE] = (f"Not accepted: {error}", True)
         return
-    _next_table(f"{_many(findings)} accepted: see them with State “Accepted”.")
+    _next_table(f"{_count(findings)} accepted. Set State to “Accepted” to see accepted findings.")
 
 
 def _withdraw(cohort: Cohort, findings: list[Finding]) -> None:
     try:
         open_acceptances(cohort).withdraw(findings)
     except BrainsegError as error:
-        st.session_state[TOLD] = (f"Not taken back: {error}", True)
+        st.session_state[MESSAGE] = (f"Not withdrawn: {error}", True)
         return
-    _next_table(f"{_many(findings)} open again.")
+    _next_table(f"{_count(findings)} open again.")
 
 
-def _next_table(told: str) -> None:
-    """Say what came of it, in a table without selection: the rows are others now."""
-    st.session_state[TOLD] = (told, False)
+def _next_table(message: str) -> None:
+    """Show a message, and the table without a selection, as its rows have changed."""
+    st.session_state[MESSAGE] = (message, False)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 
-def _many(findings: list[Finding]) -> str:
+def _count(findings: list[Finding]) -> str:
     return "1 finding is" if len(findings) == 1 else f"{len(findings)} findings are"
 
 
-def _say_what_came_of_it() -> None:
-    told, failed = st.session_state.pop(TOLD, (None, False))
-    if told and failed:
-        st.error(widgets.plain(told, longest=600), icon=":material/error:")
-    elif told:
-        st.success(widgets.plain(told, longest=600), icon=":material/check:")
+def _show_message() -> None:
+    message, failed = st.session_state.pop(MESSAGE, (None, False))
+    if message and failed:
+        st.error(widgets.plain(message, longest=600), icon=":material/error:")
+    elif message:
+        st.success(widgets.plain(message, longest=600), icon=":material/check:")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

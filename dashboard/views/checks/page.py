@@ -1,4 +1,4 @@
-"""Checks: what was looked at over the whole cohort, what was found, and the way to each slice."""
+"""Checks of the whole cohort: results by rule, findings with links to their slices, exports."""
 
 import json
 from datetime import date
@@ -15,19 +15,19 @@ from dashboard.shared import cache, keys, url_state, widgets
 from dashboard.views.checks import findings, pairs
 from dashboard.views.checks.findings import COLOURS
 
-# What each group of checks looks at, as a person reads it.
+# Display name and icon of each group of checks.
 GROUPS = {
     "files": ("Files", ":material/draft:"),
     "images": ("Images", ":material/image:"),
     "masks": ("Masks", ":material/contrast:"),
-    "stacks": ("Stacks of slices", ":material/stacks:"),
+    "stacks": ("Slice order", ":material/stacks:"),
     "sequences": ("Sequences", ":material/layers:"),
-    "pixels": ("Picture", ":material/blur_on:"),
+    "pixels": ("Image quality", ":material/blur_on:"),
     "tumours": ("Outlines", ":material/draw:"),
     "duplicates": ("Duplicates", ":material/content_copy:"),
     "patients": ("Patients", ":material/person:"),
     "folds": ("Folds", ":material/splitscreen:"),
-    "claims": ("Counts of the README", ":material/description:"),
+    "claims": ("Dataset README", ":material/description:"),
 }
 SUMMARY_PX = 420
 
@@ -41,20 +41,20 @@ from brainseg.cohort import Cohort
 
 cohort = Cohort.open(os.environ["BRAINSEG_DATA"])  # or the path of your folder
 
-checked = check_cohort(cohort)  # only=["mask_island"] looks for one kind
+checked = check_cohort(cohort)  # only=["mask_island"] runs one check
 table = outcome_of(checked, open_acceptances(cohort)).table()
 summary = checked.summary
 """
 
 
 def wait_for(cohort: Cohort) -> Outcome:
-    """Return what came of the checks, with a bar while they run."""
-    work, place = cache.checking(cohort), st.empty()
+    """Return the outcome of the checks, with a progress bar while they run."""
+    work, bar = cache.checking(cohort), st.empty()
     while not work.ready(0.1):
-        place.progress(work.share(), f"Checking: {work.done} of {len(checks.KINDS)} rules")
-    place.empty()
+        bar.progress(work.share(), f"Checking: {work.done} of {len(checks.RULES)} checks")
+    bar.empty()
     if work.result.exception() is not None:
-        # A failure is not kept: the next look at the page tries again.
+        # A failure is not cached: opening the page again retries.
         cache.checking.clear(cohort)
     try:
         work.result.result()
@@ -66,31 +66,32 @@ def wait_for(cohort: Cohort) -> Outcome:
 def at_a_glance(outcome: Outcome) -> None:
     number, groups = outcome.counts, outcome.groups()
     passed, not_checked = int(groups["passed"].sum()), int(groups["not_checked"].sum())
-    told = f"{passed} of {len(outcome.summary)} rules hold on all that could be checked"
+    summary = f"{passed} of {len(outcome.summary)} checks passed"
     if not_checked:
-        told += f", {not_checked} could not be checked"
+        summary += f", {not_checked} could not be run"
     if number["error"]:
-        st.error(f"Some files cannot be used as they stand. {told}.", icon=":material/error:")
+        st.error(f"Some files cannot be used. {summary}.", icon=":material/error:")
     elif number["warning"]:
-        st.warning(f"Usable, with warnings. {told}.", icon=":material/warning:")
+        warnings = "1 warning" if number["warning"] == 1 else f"{number['warning']:,} warnings"
+        st.warning(f"Usable, with {warnings}. {summary}.", icon=":material/warning:")
     else:
-        st.success(f"No open error or warning. {told}.", icon=":material/check_circle:")
+        st.success(f"No open error or warning. {summary}.", icon=":material/check_circle:")
     with st.grid(columns=6, min_column_width=110):
         for label, value, meaning in (
-            ("Errors", number["error"], "Cannot be used as it stands."),
+            ("Errors", number["error"], "Files or slices that cannot be used."),
             ("Warnings", number["warning"], "Used, but converted or suspicious."),
-            ("Notes", number["info"], "A fact to know; severity info."),
-            ("Accepted", len(outcome.accepted), "A person looked and lets them stand."),
-            ("Rules passed", passed, "No finding on all that could be checked."),
-            ("Not checked", not_checked, "Rules that had nothing to decide on."),
+            ("Notes", number["info"], "Facts that need no action (severity info in exports)."),
+            ("Accepted", len(outcome.accepted), "Reviewed and accepted, with a reason."),
+            ("Checks passed", passed, "No finding on the items that could be checked."),
+            ("Not checked", not_checked, "Checks without any item to decide on."),
         ):
             st.metric(label, value, format="localized", help=meaning)
 
 
 def by_group(outcome: Outcome) -> None:
-    """Draw a tile a group: how many of its rules passed, and its kinds with open findings."""
+    """Draw one tile per group: the number of checks passed, and the kinds of open findings."""
     open_kinds = outcome.open_kinds
-    kinds = checks.KINDS
+    kinds = checks.RULES
     with st.grid(columns=4, min_column_width=180, border=True):
         for row in outcome.groups().itertuples():
             name, icon = GROUPS[row.group]
@@ -105,24 +106,24 @@ def by_group(outcome: Outcome) -> None:
                             args=(kind,),
                             type="tertiary",
                             key=f"kind {kind}",
-                            help=kinds[kind].checks,
+                            help=kinds[kind].rule,
                         )
 
 
 def _badges(row) -> list[str]:
-    said = [
+    badges = [
         f":{COLOURS[severity]}-badge[{number:,} {findings.SEVERITY_NAMES[severity].lower()}"
         f"{'' if number == 1 else 's'}]"
         for severity in checks.SEVERITIES
         if (number := getattr(row, severity))
     ]
     if row.accepted:
-        said.append(f":violet-badge[{row.accepted:,} accepted]")
+        badges.append(f":violet-badge[{row.accepted:,} accepted]")
     if row.passed:
-        said.append(f":green-badge[{row.passed} of {row.rules} passed]")
+        badges.append(f":green-badge[{row.passed} of {row.rules} passed]")
     if row.not_checked:
-        said.append(f":gray-badge[{row.not_checked} not checked]")
-    return said
+        badges.append(f":gray-badge[{row.not_checked} not checked]")
+    return badges
 
 
 def _show_kind(kind: str) -> None:
@@ -163,10 +164,10 @@ def exports(cohort: Cohort, outcome: Outcome) -> None:
 def what_was_checked(summary: pd.DataFrame) -> None:
     st.header("What was checked", anchor="checked")
     st.caption(
-        "A rule passed where nothing was found on the items it was checked on. What could not be "
-        "decided is counted as undecided, and is not passed."
+        "A check passed if it found nothing on the items that could be checked. Items that could not "
+        "be checked are counted as undecided, never as passed."
     )
-    # What needs a look comes first.
+    # Rules with findings come first.
     order = {checks.FINDINGS: 0, checks.NOT_CHECKED: 1, checks.PASSED: 2}
     shown = summary.sort_values("outcome", key=lambda outcome: outcome.map(order), kind="stable")
     shown = shown.assign(
@@ -190,7 +191,7 @@ def what_was_checked(summary: pd.DataFrame) -> None:
             "reason",
             "severity",
         ],
-        alt="Each rule with its outcome, and on how many items it was decided.",
+        alt="Each rule with its outcome and the number of items checked.",
         column_config={
             "outcome": "Outcome",
             "kind_name": column.TextColumn("Kind", width=150),
@@ -199,7 +200,7 @@ def what_was_checked(summary: pd.DataFrame) -> None:
             "findings": column.NumberColumn("Findings", format="localized"),
             "undecided": column.NumberColumn("Undecided", format="localized"),
             "reason": column.TextColumn("Why undecided", width=300),
-            "severity": "A finding is",
+            "severity": "Severity",
         },
     )
     widgets.csv_button(summary, "checks", "All rules as CSV")
@@ -211,25 +212,25 @@ def readme(cohort: Cohort) -> None:
     claims = cache.claims(cohort)
     if claims.empty:
         return
-    st.header("What the dataset's README counts", anchor="readme")
-    labels = {"counts": "Counts", "readme": "In the README", "here": "Here", "outcome": "Outcome"}
+    st.header("Dataset README: stated and actual counts", anchor="readme")
+    labels = {"counts": "Count of", "readme": "Stated", "here": "Actual", "outcome": "Outcome"}
     st.dataframe(
         claims,
         hide_index=True,
         key="claims",
-        alt="The counts of the README beside the same counted here.",
+        alt="Counts stated in the README and actual counts.",
         column_config=labels,
     )
     st.caption(
-        "A sequence counts as missing where it repeats FLAIR on every slice of a case, pixel by pixel."
+        "A sequence counts as missing if it repeats FLAIR on every slice of a case, pixel by pixel."
     )
 
 
 def files(cohort: Cohort) -> None:
     st.header("Shapes, types and values", anchor="files")
-    there = cohort.slices[["image_path", "mask_path"]].notna()
-    complete = int(there.all(axis=1).sum())
-    alone = there.sum() - complete
+    has_file = cohort.slices[["image_path", "mask_path"]].notna()
+    complete = int(has_file.all(axis=1).sum())
+    alone = has_file.sum() - complete
     st.markdown(
         f"{complete:,} pairs of image and mask, {alone['image_path']:,} images without a mask and "
         f"{alone['mask_path']:,} masks without an image."
@@ -241,7 +242,7 @@ def random_pair(cohort: Cohort) -> None:
     st.header("One random pair", anchor="pair")
     pair = statistics.random_pair(cohort.slices, widgets.current_seed())
     if pair is None:
-        st.info("There is no pair of image and mask that can be read.", icon=":material/image:")
+        st.info("No pair of image and mask can be read.", icon=":material/image:")
         return
     st.markdown("The shapes as a notebook prints them (height, width, channels):")
     pairs.printed(pair)
@@ -255,10 +256,10 @@ outcome = wait_for(cohort)
 at_a_glance(outcome)
 by_group(outcome)
 st.header("Findings", anchor="findings")
-if outcome.judged:
+if outcome.reviewed:
     findings.draw(cohort, outcome)
 else:
-    st.info("There is no finding.", icon=":material/check:")
+    st.info("No findings.", icon=":material/check:")
 exports(cohort, outcome)
 what_was_checked(outcome.summary)
 readme(cohort)

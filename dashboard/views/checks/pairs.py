@@ -1,4 +1,4 @@
-"""What the dataset and the checks page share: a random pair by its seed, and the table of files."""
+"""Shared by the dataset and checks pages: a random pair by seed, and the table of files."""
 
 import secrets
 
@@ -11,18 +11,18 @@ from dashboard.shared import keys, url_state, widgets
 
 
 def controls(pair: Pair, again: str) -> None:
-    """Draw the seed, a button for another one, and the way to the pair's slice.
+    """Draw the seed, a button for another one, and a link to the pair's slice.
 
     Args:
         pair: the pair that is shown, for :func:`dashboard.shared.widgets.current_seed`.
-        again: what the button says.
+        again: label of the button.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         widgets.seed_picker()
         st.button(again, on_click=_draw_again, icon=":material/casino:", key="another_pair")
         st.page_link(
             keys.CASE_PAGE,
-            label="Open it in its case",
+            label="Open in its case",
             icon=":material/open_in_full:",
             query_params={keys.CASE: pair.case, keys.SLICE: str(pair.slice_number)},
         )
@@ -38,7 +38,7 @@ def printed(pair: Pair) -> None:
 
 
 def file_table(cohort: Cohort) -> None:
-    """Show which shapes, types and mask values there are, and how many files have each."""
+    """Show the shapes, types and mask values, with the number of files for each."""
     files = statistics.file_table(cohort.slices)
     st.dataframe(
         files,

@@ -1,4 +1,4 @@
-"""Acceptances: what a person lets stand, with the reason, and for how long it holds."""
+"""Acceptances: accepted findings with their reason, and when they lapse."""
 
 import json
 import os
@@ -52,8 +52,8 @@ def test_only_the_finding_that_was_meant_is_accepted(tiny_cohort) -> None:
     cohort, findings = found(tiny_cohort)
     acceptances = open_acceptances(cohort)
     acceptances.accept([findings["slice_gap"]], "known")
-    let_stand = dict(zip(findings, acceptances.of(findings.values()), strict=True))
-    assert let_stand["slice_gap"] is not None and let_stand["flair_copy"] is None
+    accepted = dict(zip(findings, acceptances.of(findings.values()), strict=True))
+    assert accepted["slice_gap"] is not None and accepted["flair_copy"] is None
 
 
 def test_an_acceptance_is_taken_back_and_may_be_given_again(gap) -> None:
@@ -63,7 +63,7 @@ def test_an_acceptance_is_taken_back_and_may_be_given_again(gap) -> None:
     assert acceptances.of([finding]) == [None]
     acceptances.accept([finding], "known after all")
     assert acceptances.of([finding])[0].reason == "known after all"
-    assert len(acceptances.path.read_text().split()) >= 3, "what was thought before can be read"
+    assert len(acceptances.path.read_text().split()) >= 3, "earlier acceptances can still be read"
 
 
 def test_an_acceptance_holds_for_a_copy_opened_from_the_folder_above(gap, tiny_cohort) -> None:
@@ -136,3 +136,31 @@ def test_a_file_that_cannot_be_used_is_said_in_a_sentence(gap) -> None:
         acceptances.of([finding])
     with pytest.raises(BrainsegError, match="cannot be written"):
         acceptances.accept([finding], "known")
+
+
+def test_an_acceptance_saved_in_the_words_of_an_older_version_still_counts(tiny_cohort) -> None:
+    (tiny_cohort / "README.md").write_text(
+        "# LGG Segmentation Dataset\n\nThey correspond to 9 patients.\n"
+    )
+    with (tiny_cohort / "data.csv").open("a") as table:
+        table.write("TCGA_ZZ_0008,3,30\n")
+    cohort, findings = found(tiny_cohort)
+    saved = {
+        "readme_count": "README.md counts 9 patients, here are 3: nothing is to be done if the folder "
+        "is a part of the dataset, but say so with every number",
+        "row_without_case": "data.csv has a row for TCGA_ZZ_0008, who has no case here: nothing is to "
+        "be done if the folder is a part of a dataset, otherwise copy the case",
+    }
+    acceptances = open_acceptances(cohort)
+    acceptances.path.parent.mkdir(parents=True, exist_ok=True)
+    place = dict.fromkeys(["case", "slice_number", "sequence", "file"])
+    verdict = {
+        "content": "",
+        "accepted": True,
+        "reason": "known",
+        "at": "2026-11-01T00:00:00+00:00",
+    }
+    lines = [{"kind": kind, "message": said} | place | verdict for kind, said in saved.items()]
+    acceptances.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for kind in saved:
+        assert acceptances.of([findings[kind]])[0] is not None, kind

@@ -24,7 +24,7 @@ from support.defects import FIRST as CLEAN_FIRST
 from support.defects import OTHER as CLEAN_OTHER
 
 from brainseg import checks
-from brainseg.checks import KINDS, check_cohort, run_checks
+from brainseg.checks import RULES, check_cohort, run_checks
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 
@@ -75,19 +75,19 @@ def test_in_the_clean_cohort_everything_is_checked_and_nothing_found(clean_cohor
     assert table["findings"].sum() == 0
     cannot = {"fold_leak", "readme_count"}
     assert set(table.index[table["outcome"] == "not checked"]) == cannot
-    assert set(table.index[table["outcome"] == "passed"]) == set(KINDS) - cannot
+    assert set(table.index[table["outcome"] == "passed"]) == set(RULES) - cannot
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RULES)
 def test_a_planted_defect_is_found_and_nothing_else(clean_cohort: Path, kind: str) -> None:
-    assert kind in PLANTS, f"no defect of the kind {kind} is planted: add one to tests/planting.py"
+    assert kind in PLANTS, f"nothing plants {kind}: add it to tests/support/defects.py"
     expected = PLANTS[kind](clean_cohort)
     assert any(found == kind for found, _, _ in expected)
     assert found_in(clean_cohort) == expected
 
 
 def test_no_plant_is_left_without_its_check() -> None:
-    assert set(PLANTS) == set(KINDS)
+    assert set(PLANTS) == set(RULES)
 
 
 def test_the_tiny_cohort_has_only_what_was_written_into_it(tiny_cohort: Path) -> None:
@@ -122,14 +122,14 @@ def test_mask_values_other_than_two_are_listed(clean_cohort: Path, values: tuple
     mask[0, : len(values)] = values
     tifffile.imwrite(mask_of(clean_cohort), mask)
     message = only("mask_values", clean_cohort).message
-    assert f"holds the values {', '.join(map(str, values))}, expected" in message
+    assert f"contains the values {', '.join(map(str, values))}, expected" in message
 
 
 def test_a_gap_names_the_first_slice_that_is_missing(tiny_cohort: Path) -> None:
     image_of(tiny_cohort, FLAIR_REPEATED, 1).unlink()
     mask_of(tiny_cohort, FLAIR_REPEATED, 1).unlink()
     messages = [f.message for f in run_checks(Cohort.open(tiny_cohort), only={"slice_gap"})]
-    assert messages[0].startswith(f"{FIRST} has no slices 3 to 9: ")
+    assert messages[0].startswith(f"{FIRST} has no slices 3-9: ")
     assert messages[1].startswith(f"{FLAIR_REPEATED} has no slice 1: ")
 
 
@@ -156,7 +156,7 @@ def test_without_masks_nothing_about_masks_is_called_passed(clean_cohort: Path) 
     for mask in clean_cohort.rglob("*_mask.tif"):
         mask.unlink()
     table = outcomes(clean_cohort)
-    of_masks = {kind for kind in KINDS if KINDS[kind].group in ("masks", "tumours")}
+    of_masks = {kind for kind in RULES if RULES[kind].group in ("masks", "tumours")}
     of_masks |= {"missing_mask", "orphan_mask", "unreadable_mask"}
     assert set(table.loc[sorted(of_masks), "outcome"]) == {"not checked"}
     assert table.loc["case_without_masks", "findings"] == len(CASES)
@@ -256,13 +256,13 @@ def test_counts_of_a_readme_are_compared_as_far_as_a_part_can_tell(clean_cohort:
     )
     (clean_cohort / "README.md").write_text(text.format(9))
     assert (
-        "counts 3 cases without post-contrast, here are 0"
+        "counts 3 cases without post-contrast, this folder has 0"
         in only("readme_count", clean_cohort).message
     )
     (clean_cohort / "README.md").write_text(text.format(20))
     row = outcomes(clean_cohort).loc["readme_count"]
     assert (row["checked"], row["undecided"], row["findings"]) == (1, 1, 1)
-    assert "counts 20 patients, here are 9" in only("readme_count", clean_cohort).message
+    assert "counts 20 patients, this folder has 9" in only("readme_count", clean_cohort).message
 
 
 def test_any_other_readme_claims_nothing(clean_cohort: Path) -> None:
@@ -276,10 +276,10 @@ def test_the_sample_cohort_is_compared_with_its_own_readme(sample_root: Path) ->
 
 
 def test_every_kind_says_what_it_checks_why_and_what_to_do() -> None:
-    for kind in KINDS.values():
+    for kind in RULES.values():
         assert kind.severity in checks.SEVERITIES
-        assert kind.checks.endswith(".") and kind.why.endswith(".")
-        assert not kind.remedy.endswith(".")
+        assert kind.rule.endswith(".") and kind.why.endswith(".")
+        assert not kind.remedy.endswith(".") and ": " not in kind.remedy
 
 
 def test_errors_come_first(tiny_cohort: Path) -> None:

@@ -1,4 +1,4 @@
-"""The outcome of checks: what is open, what a person let stand, and what leaves the application."""
+"""The outcome of checks: open findings, accepted findings, and exports."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from conftest import FIRST, FLAIR_REPEATED
 
 from brainseg import RESEARCH_USE
 from brainseg.__main__ import main
-from brainseg.checks import KINDS, check_cohort
+from brainseg.checks import RULES, check_cohort
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.outcome import Outcome, kinds_table, outcome_of
 from brainseg.checks.report import checks_report
@@ -19,7 +19,7 @@ from brainseg.cohort import Cohort
 
 
 def outcome(root: Path, accepted: str = "") -> Outcome:
-    """Return what comes of checks; ``accepted`` is a kind whose findings are let stand first."""
+    """Return what comes of checks; ``accepted`` is a kind whose findings are accepted first."""
     cohort = Cohort.open(root)
     checked, acceptances = check_cohort(cohort), open_acceptances(cohort)
     if accepted:
@@ -51,7 +51,7 @@ def test_accepted_findings_are_counted_apart_and_fail_nothing(tiny_cohort) -> No
 
 def test_each_group_counts_its_rules_and_its_findings(tiny_cohort) -> None:
     groups = outcome(tiny_cohort, accepted="slice_gap").groups().set_index("group")
-    assert groups["rules"].sum() == len(KINDS)
+    assert groups["rules"].sum() == len(RULES)
     stacks, sequences = groups.loc["stacks"], groups.loc["sequences"]
     assert (stacks["warning"], stacks["accepted"], stacks["passed"]) == (0, 1, stacks["rules"] - 1)
     assert (sequences["info"], sequences["accepted"]) == (1, 0)
@@ -72,7 +72,7 @@ def test_json_carries_findings_acceptances_and_what_was_not_checked(tiny_cohort)
     (accepted,) = facts["accepted"]
     assert (accepted["case"], accepted["slice_number"], accepted["reason"]) == (FIRST, 3, "known")
     assert "case_brightness" in facts["not_checked"]
-    assert {row["kind"] for row in facts["checks"]} == set(KINDS)
+    assert {row["kind"] for row in facts["checks"]} == set(RULES)
 
 
 def test_the_terminal_reads_a_line_a_finding_and_the_counts_last(tiny_cohort) -> None:
@@ -102,21 +102,21 @@ def test_the_report_of_many_findings_still_is_one_page_and_says_what_it_leaves_o
     for mask in tiny_cohort.rglob("*_mask.tif"):
         mask.write_bytes(b"")
     whole = outcome(tiny_cohort)
-    many = Outcome(whole.summary, whole.judged * 40)
+    many = Outcome(whole.summary, whole.reviewed * 40)
     pages, text = text_of(checks_report(many, "tiny"))
     assert pages == 1
     assert "more errors and warnings, in the CSV and JSON files" in text
 
 
 def test_the_kinds_are_listed_without_any_data() -> None:
-    assert set(kinds_table()["kind"]) == set(KINDS)
+    assert set(kinds_table()["kind"]) == set(RULES)
     told = subprocess.run(
         [sys.executable, "-m", "brainseg", "check", "--list", "--json"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert {row["kind"] for row in json.loads(told.stdout)["kinds"]} == set(KINDS)
+    assert {row["kind"] for row in json.loads(told.stdout)["kinds"]} == set(RULES)
 
 
 @pytest.mark.parametrize(

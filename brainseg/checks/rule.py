@@ -1,0 +1,95 @@
+"""Rule: what a check demands, why, and which rows of the cohort break it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from brainseg.checks.coverage import Coverage
+from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
+
+Rows = Callable[[Evidence], pd.DataFrame]
+
+_KEYS = ("what", "case", "slice_number", "sequence", "file")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that a cohort should obey; each row that breaks it becomes one finding.
+
+    Attributes:
+        name: also the ``kind`` of its findings.
+        group: the part of the cohort that it covers, such as "masks".
+        severity: one of :data:`brainseg.checks.finding.SEVERITIES`.
+        rule: a sentence that is true where there is no finding.
+        why: the consequence of breaking it, one or more sentences.
+        remedy: what to do, without capital letter and full stop.
+        coverage: returns how much of the cohort could be checked.
+        rows: returns one row per finding, with any of the columns ``case``, ``slice_number``,
+            ``sequence`` and ``file``; ``what`` ("image" or "mask") marks rows of the index.
+        fact: what is wrong, a format string over the columns or a function of the row. For rows with
+            ``what``, it continues the sentence "image of CASE slice 3 …".
+    """
+
+    name: str
+    group: str
+    severity: str
+    rule: str
+    why: str
+    remedy: str
+    coverage: Callable[[Evidence], Coverage]
+    rows: Rows
+    fact: str | Callable[[dict[str, Any]], str]
+
+    def findings(self, evidence: Evidence) -> list[Finding]:
+        """Return one finding per row that breaks the rule."""
+        rows = self.rows(evidence)
+        return [] if rows.empty else [self._finding(row) for row in rows.to_dict("records")]
+
+    def _finding(self, row: dict[Any, Any]) -> Finding:
+        fact = self.fact.format_map(row) if isinstance(self.fact, str) else self.fact(row)
+        known = {key: row[key] for key in _KEYS if key in row and not pd.isna(row[key])}
+        number = int(known["slice_number"]) if "slice_number" in known else None
+        if "what" in known:
+            fact = f"{known['what']} of {known['case']} slice {number} {fact}"
+        return Finding(
+            self.severity,
+            self.name,
+            known.get("case"),
+            number,
+            known.get("file"),
+            f"{fact}: {self.remedy}",
+            self.why,
+            self.remedy,
+            known.get("sequence"),
+        )
+
+
+def marked(slices: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return rows of the index as findings about their "image" or "mask" file."""
+    return slices.assign(what=what, file=slices[f"{what}_path"])
+
+
+def slices_where(what: str, condition: Callable[[pd.DataFrame], pd.Series]) -> Rows:
+    """Return a function that selects the rows of the index that meet a condition.
+
+    Args:
+        what: the file that the findings are about, "image" or "mask".
+        condition: of the index, bool by row; a missing value counts as False.
+    """
+
+    def rows(evidence: Evidence) -> pd.DataFrame:
+        chosen = condition(evidence.slices).fillna(False).astype(bool)
+        # Most rules select nothing: copying all columns would cost more than the check.
+        return marked(evidence.slices[chosen], what) if chosen.any() else pd.DataFrame()
+
+    return rows
+
+
+def files_where(condition: Callable[[pd.DataFrame, str], pd.Series]) -> Rows:
+    """Return a function that selects image files, then mask files, that meet a condition."""
+    images = slices_where("image", lambda slices: condition(slices, "image"))
+    masks = slices_where("mask", lambda slices: condition(slices, "mask"))
+    return lambda evidence: pd.concat([images(evidence), masks(evidence)])
