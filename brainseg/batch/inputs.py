@@ -1,14 +1,14 @@
-"""What a path holds that can be predicted: cases of slices, volumes, DICOM studies, single pictures.
+"""Find what can be predicted at a path: cases of slices, volumes, DICOM studies, single pictures.
 
 The rules, in order:
 
 1. A file is one input: a picture, a NIfTI volume, a DICOM file, or a zip of any of them.
 2. TIFF and PNG files below a folder are slices of cases, as :mod:`brainseg.cohort.discovery` finds
-   them, but not where a DICOMDIR lies above them: these belong to the disc.
-3. DICOM files, known by their content, of one patient's one study are one input, its series the
-   sequences.
-4. NIfTI files of one folder whose names tell one subject, at least two sequences and none twice are the
-   sequences of one case (``BraTS_001/BraTS_001_flair.nii.gz``); label maps beside them are left out.
+   them, except below a folder with a DICOMDIR: those belong to the disc.
+3. The DICOM files (recognised by their content) of one study of one patient are one input; its series
+   are the sequences.
+4. NIfTI files of one folder are the sequences of one case if their names give one subject and at least
+   two sequences, none twice (``BraTS_001/BraTS_001_flair.nii.gz``); label maps are left out.
 5. Any other NIfTI file, JPEG or zip is an input of its own.
 """
 
@@ -50,9 +50,9 @@ class Opened:
     Attributes:
         record: without a prediction.
         case: of a cohort, or None.
-        source: what an export on the input's own grid needs, or None.
-        left_out: a sentence on what of the input could not be used, or None.
-        sequences: which series is used for each sequence, and why; empty for a case of slices.
+        source: needed to export on the input's own grid, or None.
+        left_out: a sentence on the parts of the input that could not be used, or None.
+        sequences: the series used for each sequence, with the reason; empty for a case of slices.
     """
 
     record: CaseRecord
@@ -72,9 +72,9 @@ class CaseInput:
 
     Attributes:
         name: of the case.
-        path: what a person is told: the folder of cases, and the name in it.
-        cohort: it belongs to.
-        folder: of its outputs, no other input's.
+        path: the folder of cases and the case's name, as shown to users.
+        cohort: the cohort of the case.
+        folder: of its outputs, unique among the inputs.
     """
 
     name: str
@@ -83,14 +83,14 @@ class CaseInput:
     folder: str = ""
 
     def content(self) -> str:
-        """Return what tells these pixels from any others."""
+        """Return a hash of the pixels."""
         hashes = self.cohort.case(self.name).slices["image_hash"].tolist()
         return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
     def open(
         self, pool: "Pool | None" = None, sequences: Mapping[str, str] | None = None
     ) -> Opened:
-        """Read the case; raises CohortError where no slice can be used, or sequences are chosen."""
+        """Read the case; raises CohortError if no slice is usable, or if sequences are chosen."""
         if sequences:
             raise CohortError(
                 f"the sequences of {self.name} are the channels of its slices: predict it without "
@@ -107,10 +107,10 @@ class FilesInput:
 
     Attributes:
         name: of the file without its ending, or of the folder.
-        path: of the file, or of the folder that holds the files.
+        path: of the file, or of the folder that contains the files.
         files: in order.
-        folder: of its outputs, no other input's.
-        note: what to know of which files it holds, a sentence, or None.
+        folder: of its outputs, unique among the inputs.
+        note: one sentence on how the files were grouped, or None.
     """
 
     name: str
@@ -120,7 +120,7 @@ class FilesInput:
     note: str | None = None
 
     def content(self) -> str:
-        """Return what tells these files from any others; raises CohortError where one is closed."""
+        """Return a hash of the files; raises CohortError if one cannot be opened."""
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(f"{path.name}\0".encode(errors="replace"))
@@ -134,15 +134,15 @@ class FilesInput:
     def open(
         self, pool: "Pool | None" = None, sequences: Mapping[str, str] | None = None
     ) -> Opened:
-        """Read the files, each sequence as all evidence of it suggests; every page of a TIFF.
+        """Read the files, all pages of a TIFF, and assign the series to sequences.
 
         Args:
-            pool: decodes in processes of their own; in this one without.
-            sequences: the series for each sequence that a person chose; see
+            pool: worker processes that decode; without it, this process does.
+            sequences: the series that the user chose, by sequence; see
                 :func:`brainseg.io.sequence_choice.choose`.
 
         Raises:
-            DecodeError: nothing of them can be used, or it is not certain which series is FLAIR.
+            DecodeError: nothing is usable, or it is uncertain which series is FLAIR.
             CohortError: a file cannot be opened.
         """
         upload = self._upload(pool)
@@ -150,7 +150,7 @@ class FilesInput:
         if doubt := choice.question(FLAIR):
             raise DecodeError(ask(upload, doubt))
         assignment = choice.assignment
-        if not any(place is not None for place in assignment.values()):
+        if all(index is None for index in assignment.values()):
             raise DecodeError(
                 "No series looks like FLAIR, pre-contrast or post-contrast: choose with "
                 f"--sequences flair=SERIES, where SERIES is one of: {choices(upload)}."
@@ -163,7 +163,7 @@ class FilesInput:
             replace(record, warnings=(*record.warnings, *filter(None, [self.note]))),
             source=ruling_grid(upload, assignment).source,
             left_out=" ".join(lost) or None,
-            sequences=_told(upload, choice, sequences or {}),
+            sequences=_used_series(upload, choice, sequences or {}),
         )
 
     def _upload(self, pool: "Pool | None") -> "Upload":
@@ -181,7 +181,7 @@ class FilesInput:
                 pages[several.file_index] = ALL_PAGES
 
     def _label(self, path: Path) -> str:
-        """Return a file's name with the folders between, which may tell its sequence."""
+        """Return the path of a file below the input, because folder names may give the sequence."""
         inside = path.is_relative_to(self.path) and path != self.path
         return path.relative_to(self.path).as_posix() if inside else path.name
 
@@ -189,33 +189,33 @@ class FilesInput:
 Input = CaseInput | FilesInput
 
 
-def _told(upload: "Upload", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return for each sequence the series that is used, and why."""
-    told = {}
-    for sequence, place in choice.assignment.items():
-        if place is not None:
-            series = upload.series[place]
-            why = series.suggestion.reasons
-            why = ("chosen with --sequences",) if sequence in chosen else why
-            told[sequence] = f"{series.label} ({'; '.join(why or ('nothing says what it is',))})"
-    return told
+def _used_series(upload: "Upload", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the series used for each sequence, with the reason."""
+    used = {}
+    for sequence, index in choice.assignment.items():
+        if index is not None:
+            series = upload.series[index]
+            reasons = series.suggestion.reasons or ("the files do not say what it is",)
+            why = ("chosen with --sequences",) if sequence in chosen else reasons
+            used[sequence] = f"{series.label} ({'; '.join(why)})"
+    return used
 
 
 def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
-    """Return what a path holds that can be predicted, in order of name.
+    """Return the inputs that can be predicted at a path, in order of name.
 
     Args:
-        source: a file or a folder; nothing is decoded but what a cohort's index needs.
+        source: a file or a folder; pixels are read only for the index of a cohort.
         progress: called with (slices indexed, slices to index).
 
     Raises:
-        CohortError: it is missing or closed, or holds nothing of the kind.
+        CohortError: the path is missing, not readable, or contains no input.
     """
     if source.is_file():
         if not (is_input(source) or is_dicom(source)):
             raise CohortError(
-                f"{source} is no input: give a TIFF, PNG, JPEG, NIfTI, DICOM or zip file, or a folder "
-                "of them."
+                f"{source} is not an input: give a TIFF, PNG, JPEG, NIfTI, DICOM or zip file, or a "
+                "folder of them."
             )
         return _named_apart([FilesInput(single(source).name, source, (source,))])
     groups = find_groups(source) if source.is_dir() else FolderContent()
@@ -235,17 +235,17 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
 
 
 def _cases(cohort: Cohort, groups: FolderContent) -> list[Input]:
-    """Return the cases of a cohort but for those of pictures that lie on a disc of DICOM files."""
-    places = cohort.slices.groupby("case")["image_path"].first()
+    """Return the cases of a cohort except those whose pictures lie on a disc of DICOM files."""
+    first_images = cohort.slices.groupby("case")["image_path"].first()
     return [
         CaseInput(name, cohort.root / name, cohort)
         for name in cohort.cases
-        if not groups.on_disc(cohort.root / str(places.get(name, "")))
+        if not groups.on_disc(cohort.root / str(first_images.get(name, "")))
     ]
 
 
 def _named_apart(found: Iterable[Input]) -> list[Input]:
-    """Return inputs in order of name, each with a folder of its own, also where case does not count."""
+    """Return inputs in order of name, each with its own folder, also on case-insensitive systems."""
     taken: set[str] = set()
     named = []
     for one in sorted(found, key=lambda each: (each.name, str(each.path))):

@@ -1,4 +1,4 @@
-"""Prediction over folders, without a browser: what is done is kept, what is bad is passed over."""
+"""Predict whole folders without a browser: results are saved, unusable inputs are skipped."""
 
 import json
 import os
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
     from brainseg.io import Pool
 
 USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
-"""What is written where nobody says: what programs read on; pages for people take longest."""
+"""The formats written by default: those that programs read; reports take longest."""
 
 RESULT = "result.json"
 LOCK = ".predicting"
 
 FILES_VERSION = 3
-"""Changes when the same prediction gives other files: those of an older version are made anew."""
+"""Changes when the same prediction gives other files; those of an older version are rewritten."""
 
 STAMPED = "Every file is stamped with these warnings."
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How inputs are predicted, and what is written of each.
+    """How inputs are predicted, and which files are written.
 
     Attributes:
         mode: a key of :data:`brainseg.inference.prediction.MODES`.
         threshold: 0..1; without one, the model's own for the folds that predict.
         kinds: of :data:`brainseg.exports.prediction.KINDS`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
-        sequences: the series that a person chose, by sequence; see
+        sequences: the series that the user chose, by sequence; see
             :func:`brainseg.io.sequence_choice.choose`.
 
     Raises:
-        ModelError: one of them is none.
+        ModelError: one of the values is not valid.
     """
 
     mode: str = STANDARD
@@ -81,7 +81,7 @@ def predict_all(
     wanted: Wanted | None = None,
     pool: "Pool | None" = None,
 ) -> Iterator[dict]:
-    """Yield one result an input of a path; see :func:`predict_inputs`.
+    """Yield one result per input of a path; see :func:`predict_inputs`.
 
     Args:
         source: a file or a folder; see :mod:`brainseg.batch.inputs`.
@@ -89,8 +89,8 @@ def predict_all(
         model: and the others: as for :func:`predict_inputs`.
 
     Raises:
-        CohortError: the source is missing or holds no input, or ``out`` lies inside it, or another
-            process is writing there.
+        CohortError: the source is missing or contains no input, ``out`` lies inside it, or another
+            process is writing to ``out``.
         ModelError: the model cannot be opened.
     """
     refuse_inside(out, source)
@@ -105,20 +105,20 @@ def predict_inputs(
     wanted: Wanted | None = None,
     pool: "Pool | None" = None,
 ) -> Iterator[dict]:
-    """Yield one result an input: what was found, the files written, or the error.
+    """Yield one result per input: the findings, the files written, or the error.
 
-    Files lie in ``<out>/<case>/``, ``result.json`` the last of them: an input that has one, of the same
-    content, model and wishes, whose files are all there, is told again without running the network. So
-    whatever was stopped goes on where it was. An input that cannot be used has an error and no file;
-    where a part of it cannot be used, the rest is predicted, with an error that says so.
+    Files are written to ``<out>/<case>/``, ``result.json`` last. If an input has a ``result.json`` for
+    the same content, model and options and all its files exist, that result is yielded without running
+    the network, so a stopped run continues where it was. An input that cannot be used has an error and
+    no file; if only a part cannot be used, the rest is predicted, with an error that says so.
 
     Args:
         inputs: see :func:`brainseg.batch.inputs.find_inputs`.
-        out: made where it is missing.
+        out: created if it is missing.
         model: see :func:`brainseg.models.open_model`.
         progress: called with (inputs done, inputs).
         wanted: see :class:`Wanted`.
-        pool: decodes in processes of its own; in this one without.
+        pool: worker processes that decode; without it, this process does.
 
     Raises:
         CohortError: another process is writing to ``out``.
@@ -140,7 +140,7 @@ def predict_inputs(
 
 
 def in_words(result: dict) -> str:
-    """Return what a person is told of a result of :func:`predict_all`, in a line.
+    """Return a result of :func:`predict_all` as one line of text.
 
     The warnings come first where the images show no head or are not MR.
     """
@@ -149,13 +149,14 @@ def in_words(result: dict) -> str:
     millilitres = result["measures"]["volume_ml"]
     size = f"{result['area_px']:,} px" + ("" if millilitres is None else f", {millilitres:.1f} ml")
     size += f" in {result['slices']} slice{'s' if result['slices'] > 1 else ''}"
-    used = "; ".join(f"{sequence}: {told}" for sequence, told in result["sequences"].items())
+    used = "; ".join(f"{sequence}: {series}" for sequence, series in result["sequences"].items())
     used = used and f"{used}."
     if result["unsuitable"]:
-        remarks = filter(None, (*result["warnings"], STAMPED, used, result["error"]))
-        return f"{result['case']}: {' '.join(remarks)} Predicted all the same: {size}."
-    remarks = " ".join(filter(None, (used, *result["warnings"], result["error"])))
-    return f"{result['case']}: {size}{'. ' * bool(remarks)}{remarks}"
+        parts = (*result["warnings"], STAMPED, used, result["error"])
+        return f"{result['case']}: {' '.join(filter(None, parts))} Predicted all the same: {size}."
+    parts = (used, *result["warnings"], result["error"])
+    remarks = " ".join(filter(None, parts))
+    return f"{result['case']}: {size}. {remarks}" if remarks else f"{result['case']}: {size}"
 
 
 def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool | None") -> dict:
@@ -169,7 +170,7 @@ def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool 
         opened = one.open(pool, wanted.sequences)
     except BrainsegError as error:
         return result | {"error": str(error)}
-    # Outside, for a model that cannot be opened ends the whole: it is the same for all that follow.
+    # Not caught: a model that cannot be opened fails for every input, so it ends the run.
     warm_up(model, opened.exposure(model).folds)
     try:
         files, found = _predicted(opened, model, wanted)
@@ -183,7 +184,7 @@ def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool 
 
 
 def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
-    """Return all that decides about an input's files."""
+    """Return everything that determines the files of an input."""
     return {
         "content": one.content(),
         "model": model.digest,
@@ -196,12 +197,13 @@ def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
 
 
 def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, bytes], dict]:
-    """Return the files of an input by name, and what is told of it."""
+    """Return the files of an input by name, and the facts for its result."""
     exposure = opened.exposure(model)
     record = with_cautions(opened.record, model, exposure)
     prediction = predict_timed(record.volume, model, exposure, wanted.mode)
     record = with_prediction(record, model, prediction, wanted.threshold)
     predicted = record.predicted
+    assert predicted is not None  # with_prediction has just set it
     files = prediction_files(record, opened.source, wanted.kinds, wanted.keep_identity)
     measures = measure_case(
         predicted.mask, record.slice_numbers, spacing_mm=record.volume.spacing_mm
@@ -233,7 +235,7 @@ def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, 
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    # What a run that was killed had begun to write; nobody else writes here, for the folder is locked.
+    # Remove partial files of a killed run; the folder is locked, so no other process writes here.
     for begun in folder.glob(".*.part"):
         with suppress(OSError):
             begun.unlink()
@@ -242,9 +244,9 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
-    missing = ("slices", "area_px", "fold", "folds", "relation", "threshold", "members")
-    missing += ("min_component_fraction", "components_removed", "engine", "device", "seconds")
-    missing += ("measures", "dice", "agreement", "unsuitable")
+    missing = ["slices", "area_px", "fold", "folds", "relation", "threshold", "members"]
+    missing += ["min_component_fraction", "components_removed", "engine", "device", "seconds"]
+    missing += ["measures", "dice", "agreement", "unsuitable"]
     return {
         "input": str(one.path),
         "case": one.name,
@@ -261,7 +263,7 @@ def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
 
 
 def _done_before(record: Path, key: dict) -> dict | None:
-    """Return an earlier result of the same content and wishes whose files are all still there."""
+    """Return an earlier result of the same content and options if all its files still exist."""
     try:
         stored = json.loads(record.read_text())
         result = stored.pop("result")

@@ -1,11 +1,12 @@
 """One window for each case and sequence, so that slices of more than 8 bits stay comparable.
 
-The index finds the windows and keeps them with each slice; whoever reads the slice later uses them.
+The index finds the windows and saves them with each slice, for every later read of the slice.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from brainseg.volume import FLAIR, SEQUENCES
 
 LOW_COLUMNS = tuple(column_of("window_low", sequence) for sequence in SEQUENCES)
 HIGH_COLUMNS = tuple(column_of("window_high", sequence) for sequence in SEQUENCES)
-"""The stored values that become 0 and 255, by sequence; a grey image has those of FLAIR alone."""
+"""The stored values that become 0 and 255, by sequence; a grey image has only those of FLAIR."""
 
 
 def find_windows(
@@ -23,14 +24,14 @@ def find_windows(
 ) -> tuple[Window, ...]:
     """Return the window of each channel over all images of a case; one image is in memory at a time.
 
-    Whole numbers within 0..255 are kept as they are.
+    Whole numbers within 0..255 are not changed.
 
     Args:
-        paths: of images that all have one number of channels.
-        decode: returns one of them, or None where it can no longer be used.
+        paths: images with the same number of channels.
+        decode: returns one of them, or None if it can no longer be used.
 
     Raises:
-        DecodeError: a range that no float holds.
+        DecodeError: the range exceeds that of a float.
     """
     finders: list[WindowFinder] = []
     for path in paths:
@@ -47,22 +48,23 @@ def find_windows(
 
 
 def window_values(windows: tuple[Window, ...]) -> dict[str, float]:
-    """Return the columns of the index that hold the windows of a slice."""
-    row = {}
-    for place, window in zip(_places(len(windows)), windows, strict=True):
-        row |= {LOW_COLUMNS[place]: window.low, HIGH_COLUMNS[place]: window.high}
+    """Return the columns of the index for the windows of a slice."""
+    row: dict[str, float] = {}
+    for index, window in zip(_sequence_indices(len(windows)), windows, strict=True):
+        row |= {LOW_COLUMNS[index]: window.low, HIGH_COLUMNS[index]: window.high}
     return row
 
 
-def windows_of(row: Mapping[str, object], channels: int) -> tuple[Window, ...]:
-    """Return the windows of a slice of the index, none where its pixels need none.
+def windows_of(row: Mapping[str, Any], channels: int) -> tuple[Window, ...]:
+    """Return the windows of a slice of the index, empty if its pixels need none.
 
     Args:
         row: a row of the index.
         channels: of its image.
     """
     bounds = [
-        (float(row[LOW_COLUMNS[at]]), float(row[HIGH_COLUMNS[at]])) for at in _places(channels)
+        (float(row[LOW_COLUMNS[index]]), float(row[HIGH_COLUMNS[index]]))
+        for index in _sequence_indices(channels)
     ]
     return tuple(Window(*pair) for pair in bounds if not math.isnan(pair[0]))
 
@@ -73,7 +75,7 @@ def of_changed_windows(
     """Return which files belong to a case whose windows may change, because one of its files did.
 
     Args:
-        files: a row a slice.
+        files: one row per slice.
         known: the keys of those that have not changed.
         before: the keys of ``previous``.
         previous: an earlier index of the same folder.
@@ -85,18 +87,18 @@ def of_changed_windows(
 
 
 def stacks_to_window(cases: pd.Series, rows: list[dict]) -> list[list[int]]:
-    """Return the places of the rows that wait for a window, a list for each window.
+    """Return the indices of the rows that need a window, one list per window.
 
     Args:
         cases: of each row.
         rows: as :func:`read_rows` returns them.
     """
     stacks = defaultdict(list)
-    for place, (case, row) in enumerate(zip(cases, rows, strict=True)):
+    for index, (case, row) in enumerate(zip(cases, rows, strict=True)):
         if "height" in row and "constant" not in row and "image_use_error" not in row:
-            stacks[case, row["dtype"], row["channels"]].append(place)
+            stacks[case, row["dtype"], row["channels"]].append(index)
     return list(stacks.values())
 
 
-def _places(channels: int) -> tuple[int, ...]:
+def _sequence_indices(channels: int) -> tuple[int, ...]:
     return (SEQUENCES.index(FLAIR),) if channels == 1 else tuple(range(channels))

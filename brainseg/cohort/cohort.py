@@ -209,10 +209,10 @@ class Cohort(Shown):
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
         found = list_files(root)
         root = root.resolve()
-        slices, identity, notes = _index_of(root, found, progress)
+        slices, identity, of_index = _index_of(root, found, progress)
         patients, more = read_patients(found.tables.get("data.csv"))
         codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
-        notes = (*found.notes, *notes, *more, *still_more, *_notes_on(slices))
+        notes = (*found.notes, *of_index, *more, *still_more, *_notes_on(slices))
         return cls(root, slices, identity, patients, codebook, notes)
 
     def __getitem__(self, name: str) -> Case:
@@ -282,7 +282,7 @@ def _index_of(
     known = _read_pointer(pointer)
     previous = read_index(cohort_dir(known) / "index.parquet") if known else None
     slices = build_index(root, found.files, previous, progress)
-    if previous is not None and slices.equals(previous):
+    if known and previous is not None and slices.equals(previous):
         return slices, known, []
     identity = identity_of(slices)
     try:

@@ -246,21 +246,21 @@ def _condition(text: str) -> Condition:
         if written.startswith(NOT):
             without.append(word.removeprefix(NOT))
         elif limits := _RANGE.fullmatch(written):
-            ranges.append(_limits(*limits.groups(), column))
+            ranges.append(_limits(limits[1], limits[2], column))
         elif written != MISSING:
             values.append(word)
     return Condition(column, tuple(values), tuple(ranges), MISSING in raw, tuple(without))
 
 
 def _limits(low: str, high: str, column: str) -> tuple[float | None, float | None]:
-    numbers = tuple(_number(text) if text else None for text in (low, high))
-    unreadable = any(text and n is None for text, n in zip((low, high), numbers, strict=True))
-    if unreadable or (None not in numbers and numbers[0] > numbers[1]):
+    lowest, highest = (_number(text) if text else None for text in (low, high))
+    unreadable = (low and lowest is None) or (high and highest is None)
+    if unreadable or (lowest is not None and highest is not None and lowest > highest):
         raise FilterError(
             f"“{low[:30]}..{high[:30]}” is no range for the column “{column[:60]}”: write the lowest "
             "and the highest number with .. between them, or clear the filter."
         )
-    return numbers
+    return lowest, highest
 
 
 def _number(text: str) -> float | None:

@@ -1,7 +1,7 @@
-"""The index: one row a slice with all that a table or a check needs, so that files are read once.
+"""The index: one row per slice with everything that tables and checks need, so files are read once.
 
-Reading is a pure function from a part of the file list to a table, mapped over threads: OpenCV and
-the hash free the lock. A file whose size and time are unchanged is not read again.
+Reading is a pure function from a part of the file list to rows, mapped over threads: OpenCV and the
+hash release the lock. A file with unchanged size and time is not read again.
 """
 
 import hashlib
@@ -44,14 +44,13 @@ from brainseg.io.masks import are_binary, distinct_values, plain_mask, rim_share
 from brainseg.volume import SEQUENCES
 
 Progress = Callable[[int, int], None]
-"""Called with (done, total) while long work goes on."""
+"""Called with (done, total) during long work."""
 
 FLAIR_CHANNEL = 1
 PART_ROWS = 64
 
 INDEX_VERSION = 4
-"""Changes when the same files give other numbers, so that an index kept by an older version is built
-anew and not believed."""
+"""Changes when the same files give other numbers, so that the index of an older version is rebuilt."""
 
 _VERSION_KEY = b"brainseg index"
 
@@ -109,17 +108,16 @@ _READ_DTYPES = {
     "mask_error": "str",
 }
 """The columns that reading adds to the file list. ``area_px`` and ``components`` are missing where the
-mask is missing, of another size, or has other values than {0, 255} or {0, 1}. ``mask_values`` holds up
+mask is missing, of another size, or has other values than {0, 255} or {0, 1}. ``mask_values`` lists up
 to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the sequences whose
-pixels equal FLAIR's; ``contrast_copy`` says whether pre- and post-contrast are equal. From ``constant``
-to ``outside_head_px`` stands what :func:`brainseg.cohort.slice_features.describe_slice` tells of
-slices that can be used; what is about brightness is missing where the file does not hold uint8, for
-such pixels are rescaled case by case, over the windows that :mod:`brainseg.cohort.case_windows`
-names. ``mask_rim_share`` is how much of the outermost rows and columns the mask covers, 0..1.
-``image_notes`` and ``mask_notes`` say how a file was converted, separated by line breaks. The
-hashes are of pixels, so that another compression is the same slice. ``image_error`` says why a file
-gave no pixels, ``image_use_error`` why the pixels it gave cannot be a slice (five channels, too
-small, not numbers); such a slice has no ``area_px`` either."""
+pixels equal FLAIR's; ``contrast_copy`` is whether pre- and post-contrast are equal. The columns from
+``constant`` to ``outside_head_px`` come from :func:`brainseg.cohort.slice_features.describe_slice`, for
+usable slices only. Brightness is missing for files that are not uint8, because their pixels are rescaled
+case by case, over the windows of :mod:`brainseg.cohort.case_windows`. ``mask_rim_share`` is the fraction
+of the outermost rows and columns that the mask covers, 0..1. ``image_notes`` and ``mask_notes`` describe
+conversions, separated by line breaks. The hashes are of pixels, so the compression does not matter.
+``image_error`` is the reason why a file has no pixels, ``image_use_error`` why its pixels cannot be a
+slice (five channels, too small, not numbers); such a slice has no ``area_px`` either."""
 
 _OF_BRIGHTNESS = {
     name
@@ -137,7 +135,7 @@ def build_index(
 
     Args:
         root: the folder that the paths are relative to.
-        files: a row a slice; see :data:`brainseg.cohort.discovery.FILE_COLUMNS`.
+        files: one row per slice; see :data:`brainseg.cohort.discovery.FILE_COLUMNS`.
         previous: an earlier index of the same folder, or None.
         progress: called with (slices read, slices to read).
     """
@@ -150,32 +148,32 @@ def build_index(
     stale = files.index[~known]
     parts = [files.loc[stale[i : i + PART_ROWS]] for i in range(0, len(stale), PART_ROWS)]
     rows: list[dict] = []
-    with _one_thread_a_picture(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _one_opencv_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for of_part in pool.map(lambda part: read_rows(root, part), parts):
             rows += of_part
             if progress:
                 progress(len(rows), len(stale))
         stacks = stacks_to_window(files.loc[stale, "case"], rows)
-        parts = [files.loc[stale[places]] for places in stacks]
-        for places, of_stack in zip(
+        parts = [files.loc[stale[indices]] for indices in stacks]
+        for indices, of_stack in zip(
             stacks, pool.map(lambda part: _read_stack(root, part), parts), strict=True
         ):
-            for place, row in zip(places, of_stack, strict=True):
-                rows[place] = row
-    # One table for all: a table a part takes ten times as long, and holds the lock of the threads.
+            for index_of_row, row in zip(indices, of_stack, strict=True):
+                rows[index_of_row] = row
+    # One table for all rows: a table per part takes ten times as long and blocks the threads.
     read = [pd.DataFrame(rows, index=stale, columns=list(_READ_DTYPES)).astype(_READ_DTYPES)]
-    if known.any():
-        kept = previous.set_index(before).loc[keys[known]]
-        kept.index = files.index[known]
-        read.append(kept[list(_READ_DTYPES)])
+    if previous is not None and known.any():
+        unchanged = previous.set_index(before).loc[keys[known]]
+        unchanged.index = files.index[known]
+        read.append(unchanged[list(_READ_DTYPES)])
     index = pd.concat([files, pd.concat(read).sort_index()], axis=1)
     index.insert(4, "slice_index", index.groupby("case").cumcount())
     return index
 
 
 @contextmanager
-def _one_thread_a_picture() -> Iterator[None]:
-    """Let OpenCV work in the thread that asks: pictures this small are not worth sharing out."""
+def _one_opencv_thread() -> Iterator[None]:
+    """Let OpenCV use the calling thread only: the pictures are too small to divide among threads."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -185,7 +183,7 @@ def _one_thread_a_picture() -> Iterator[None]:
 
 
 def _read_stack(root: Path, part: pd.DataFrame) -> list[dict]:
-    """Return the rows of images that share windows; one image is in memory at a time."""
+    """Return the rows of images that share windows, with one image in memory at a time."""
     paths = part["image_path"].tolist()
     pairs = list(zip(paths, part["mask_path"], strict=True))
     try:
@@ -206,7 +204,7 @@ def _usable(root: Path, path: str) -> Decoded | None:
 
 
 def read_rows(root: Path, part: pd.DataFrame) -> list[dict]:
-    """Return what the files of a part of the list hold: by slice, the columns that are known of it."""
+    """Return one row per slice of a part of the file list, with the columns that its files give."""
     return [
         _read_pair(root, image, mask)
         for image, mask in zip(part["image_path"], part["mask_path"], strict=True)
@@ -214,7 +212,7 @@ def read_rows(root: Path, part: pd.DataFrame) -> list[dict]:
 
 
 def read_index(path: Path) -> pd.DataFrame | None:
-    """Return an index kept as Parquet, or None where there is none that this version can use."""
+    """Return an index saved as Parquet, or None if there is none that this version can use."""
     if not path.exists():
         return None
     try:
@@ -227,7 +225,7 @@ def read_index(path: Path) -> pd.DataFrame | None:
 
 
 def index_as_bytes(index: pd.DataFrame) -> bytes:
-    """Return an index as the Parquet file that :func:`read_index` reads, with checksums in it."""
+    """Return an index as a Parquet file with checksums, for :func:`read_index`."""
     table = pa.Table.from_pandas(index)
     version = {_VERSION_KEY: str(INDEX_VERSION).encode()}
     content = io.BytesIO()
@@ -249,15 +247,15 @@ def identity_of(index: pd.DataFrame) -> str:
 
 
 def _unchanged(keys: pd.Series, before: pd.Series, previous: pd.DataFrame) -> pd.Series:
-    """Return which files, by their keys, stand in an earlier index with its keys."""
-    # A file that could not be opened may be opened by now: rights change no size and no time.
+    """Return which files, by their keys, are in an earlier index and could be opened then."""
+    # A file that could not be opened may be readable now: rights change neither size nor time.
     opened = previous["image_path"].isna() | previous["image_hash"].notna()
     opened &= previous["mask_path"].isna() | previous["mask_hash"].notna()
     return keys.isin(before[opened])
 
 
 def _keys(files: pd.DataFrame) -> pd.Series:
-    """Return what a row's files are known by: their paths, sizes and times."""
+    """Return the key of each row: paths, sizes and times of its files."""
     columns = ["image_path", "image_bytes", "image_mtime_ns"]
     columns += ["mask_path", "mask_bytes", "mask_mtime_ns"]
     values = zip(*(files[column].tolist() for column in columns), strict=True)
@@ -273,7 +271,7 @@ def _read_pair(
         root: the folder that the paths are relative to.
         image_path: or missing.
         mask_path: or missing.
-        windows: of the image's case; without them, an image of more than 8 bits is not described.
+        windows: of the image's case; without them an image with more than 8 bits is not described.
     """
     image, row = _read(root, image_path, "image")
     mask, of_mask = _read(root, mask_path, "mask")
@@ -292,7 +290,7 @@ def _read_pair(
         row |= _describe_mask(plane, values, mask) | {"mask_notes": "\n".join(notes)}
         if pixels is not None and plane.shape == pixels.shape[:2] and are_binary(values):
             tumour = (plane > 0).view(np.uint8)
-    if pixels is not None:
+    if image is not None and pixels is not None:
         row |= describe_slice(pixels, tumour)
         if image.pixels.dtype != np.uint8:
             row = {name: value for name, value in row.items() if name not in _OF_BRIGHTNESS}
@@ -301,7 +299,7 @@ def _read_pair(
 
 
 def _as_uint8(image: Decoded, windows: tuple[Window, ...]) -> np.ndarray | None:
-    """Return (h, w, 3) or (h, w) uint8, or None where windows are needed to make it.
+    """Return (h, w, 3) or (h, w) uint8, or None if windows are needed but missing.
 
     Raises:
         DecodeError: the pixels cannot be a slice.
@@ -318,7 +316,7 @@ def _as_uint8(image: Decoded, windows: tuple[Window, ...]) -> np.ndarray | None:
 
 
 def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
-    """Return one file decoded, or None, and the columns that every file has."""
+    """Return one decoded file, or None, and the columns that every file has."""
     if pd.isna(path):
         return None, {f"{kind}_error": f"{kind} is missing"}
     try:
@@ -340,7 +338,7 @@ def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
 
 
 def hash_of_pixels(pixels: np.ndarray) -> str:
-    """Return the hash of decoded pixels, 32 hexadecimal digits: another compression has the same.
+    """Return the hash of decoded pixels, 32 hexadecimal digits, which does not depend on compression.
 
     Args:
         pixels: of any shape and dtype, C-contiguous; both are part of the hash.
@@ -350,7 +348,7 @@ def hash_of_pixels(pixels: np.ndarray) -> str:
 
 @lru_cache(maxsize=16)
 def _hash_of_zeros(shape: tuple[int, ...]) -> str:
-    """Return the hash of an empty mask: most masks are, and all of one size are the same."""
+    """Return the hash of an empty mask, cached because most masks are empty and of one size."""
     return hash_of_pixels(np.zeros(shape, np.uint8))
 
 
@@ -378,7 +376,7 @@ def _describe_image(image: np.ndarray) -> dict:
 
 
 def _are_equal(image: np.ndarray, one: int, other: int) -> bool:
-    # One row tells most sequences apart, so the whole slice is compared only for the rest.
+    # One row is enough to distinguish most sequences; the whole slice is compared only for the rest.
     middle = image[len(image) // 2]
     return bool(
         (middle[:, one] == middle[:, other]).all() and (image[..., one] == image[..., other]).all()

@@ -223,7 +223,7 @@ def _outline(
     bright = cv2.threshold(merged, HEAD_SHARE * brightest, 1, cv2.THRESH_BINARY)[1]
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.fillConvexPoly(outline, cv2.convexHull(max(contours, key=cv2.contourArea)), 1)
-    return bright & outline, outline
+    return cv2.bitwise_and(bright, outline), outline
 
 
 def _of_head(image: np.ndarray, head: _Head) -> dict:
@@ -282,7 +282,7 @@ def _size_and_shape(tumour: np.ndarray, cells: np.ndarray) -> dict:
     }
 
 
-def _by_sequence(quantity: str, sequences: Iterable[str], values: Iterable[float]) -> dict:
+def _by_sequence(quantity: str, sequences: Iterable[str], values: Iterable[float | None]) -> dict:
     # cv2.mean gives four values, whatever the image has.
     pairs = zip(sequences, values, strict=False)
     return {column_of(quantity, sequence): value for sequence, value in pairs}
@@ -304,7 +304,7 @@ def _cells_with(mask: np.ndarray) -> np.ndarray:
     """Return (GRID, GRID) bool: which cells of a grid over a mask of 0 and 1 hold any 1."""
     # As floats: one pixel in a cell of hundreds is not to be rounded away.
     mean = cv2.resize(mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
-    return mean > 0
+    return np.asarray(mean > 0)
 
 
 def _coarse_cells(cells: np.ndarray) -> np.ndarray:

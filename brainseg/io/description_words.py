@@ -144,12 +144,15 @@ def is_known(token: str) -> bool:
     )
 
 
+_NOT_DECOMPOSED = {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss", "ä": "a"}
+"""Letters whose accents Unicode normalization does not separate, and a letter that it need not."""
+
+
 def _tokens(text: str) -> list[str]:
     for pattern, replacement in _FOREIGN:
         text = pattern.sub(replacement, text.lower()) if pattern.search(text.lower()) else text
-    text = text.translate(
-        str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss", "ä": "a"})
-    )
+    for letter, plain in _NOT_DECOMPOSED.items():
+        text = text.replace(letter, plain)
     text = unicodedata.normalize("NFKD", text)
     text = "".join(one for one in text if not unicodedata.combining(one))
     text = re.sub(

@@ -9,7 +9,7 @@ T.4 in two dimensions leaves some; for it, a second decoder must find the same p
 import io
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -53,18 +53,17 @@ def check_fax(data: bytes, leaf: "TiffPage", stored: np.ndarray, orientation: in
 
 def _encodes_to_itself(data: bytes, leaf: "TiffPage", stored: np.ndarray) -> bool:
     rows = min(leaf.rowsperstrip, leaf.imagelength)
-    order = "little" if leaf.fillorder == _LOWEST_BIT_FIRST else "big"
+    order: Literal["big", "little"] = "little" if leaf.fillorder == _LOWEST_BIT_FIRST else "big"
     for strip in range(math.ceil(leaf.imagelength / rows)):
         start, count = leaf.dataoffsets[strip], leaf.databytecounts[strip]
-        there = _codes(data[start : start + count], order)
-        if not there.startswith(
-            _encoded(stored[strip * rows : (strip + 1) * rows], leaf.compression)
-        ):
+        codes = _codes(data[start : start + count], order)
+        pixels = stored[strip * rows : (strip + 1) * rows]
+        if not codes.startswith(_encoded(pixels, leaf.compression)):
             return False
     return True
 
 
-def _codes(strip: bytes, order: str = "big") -> str:
+def _codes(strip: bytes, order: Literal["big", "little"] = "big") -> str:
     """Return the bits of a strip as text, with E for each end of a line, without those around it."""
     bits = np.unpackbits(np.frombuffer(strip, np.uint8), bitorder=order)
     text = (bits + ord("0")).tobytes().decode("ascii")

@@ -1,8 +1,8 @@
-"""NIfTI: the header is believed only where all it says fits together, before any voxel is read.
+"""Read NIfTI files; a header is used only if all its values agree, before any voxel is read.
 
-The stack is made of the planes nearest to axial where the file holds an orientation. Where it does not,
-slices run along the axis with the widest spacing, or with the fewest voxels where no spacing is known,
-the last of equals; nothing is flipped, and left and right are unknown.
+The slices are the planes nearest to axial if the file has an orientation. Without one, slices are taken
+along the axis with the widest spacing, or with the fewest voxels if the spacing is unknown (the last
+axis among equals); nothing is flipped, and left and right are unknown.
 """
 
 import math
@@ -29,12 +29,12 @@ from brainseg.io.orientation import (
 from brainseg.io.upload import NiftiSource
 
 MOST_VOLUMES = 16
-"""Of a 4D file: more is a time series, no set of sequences."""
+"""A 4D file with more volumes is a time series, not a set of sequences."""
 
 _LARGEST_HEADER = 544
 _LARGEST_OFFSET = 2**20
 _FIRST_TEMPLATE = 3
-"""Codes of sform and qform: from here on the space is a template's, below it the patient's."""
+"""The first code of sform and qform that names a template's space; lower codes name the patient's."""
 
 _MAGIC_1, _MAGIC_1_PAIR = (b"n+1\0", b"ni1\0")
 _MAGIC_2, _MAGIC_2_PAIR = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
@@ -84,15 +84,15 @@ class NiftiFile:
     """A NIfTI file as stored, with its geometry.
 
     Attributes:
-        volumes: (sequence, slice, row, column) in the file's own data type, turned as shown.
-        slope: and
-        intercept: what a stored value means.
-        spacing_mm: (slice, row, column), where the file says.
-        affine: of (slice, row, column), where the file holds an orientation.
-        space: names the coordinate system of the affine.
+        volumes: (sequence, slice, row, column) in the file's own data type, oriented as shown.
+        slope: a stored value means ``slope * value + intercept``.
+        intercept: see ``slope``.
+        spacing_mm: (slice, row, column), None if unknown.
+        affine: of (slice, row, column), None if the file has no orientation.
+        space: the name of the affine's coordinate system.
         source: the file's own grid.
-        notes: what was done, one sentence each.
-        warnings: what a person should know, one sentence each.
+        notes: one sentence for each conversion.
+        warnings: one sentence for each problem that users should know.
     """
 
     volumes: np.ndarray = field(repr=False)
@@ -107,18 +107,18 @@ class NiftiFile:
 
 
 def looks_like_nifti(data: bytes) -> bool:
-    """Return whether a file's first bytes, not those of a gzip, are a NIfTI header's."""
+    """Return whether the first bytes of an uncompressed file are a NIfTI header."""
     return _magic_of(data) is not None
 
 
 def read_nifti(data: bytes) -> NiftiFile:
-    """Return a NIfTI file's voxels as stored, turned to axial, or the reason why not.
+    """Return the stored voxels of a NIfTI file, turned to axial.
 
     Args:
         data: the whole file, gzip or not.
 
     Raises:
-        DecodeError: not NIfTI, damaged, too large, or of a kind that is no picture; the reason alone.
+        DecodeError: not NIfTI, damaged, too large, or not a picture; the reason alone.
     """
     return or_damaged(lambda: _read(data))
 
@@ -140,13 +140,14 @@ def _read(data: bytes) -> NiftiFile:
     if is_gzip:
         data, behind = inflate_exactly(data, offset + wanted)
         if behind:
-            notes += (f"{behind:,} bytes behind the compressed data belong to nothing, left out",)
+            notes += (f"{behind:,} bytes behind the compressed data were ignored",)
     if len(data) < offset + wanted:
         raise DecodeError(DAMAGED)
     voxels = np.frombuffer(data, dtype, math.prod(dims), offset).reshape(dims, order="F")
     slope, intercept = _scaling(header)
     if spacing is not None:
-        spacing = tuple(spacing[axis] for axis in orientation.axes)
+        between, row, column = orientation.axes
+        spacing = spacing[between], spacing[row], spacing[column]
     if affine is None:
         warnings += (NO_ORIENTATION,)
     else:
@@ -156,7 +157,7 @@ def _read(data: bytes) -> NiftiFile:
         notes += shown
         warnings += more
     return NiftiFile(
-        np.stack([orientation.shown(voxels[..., place]) for place in range(dims[3])]),
+        np.stack([orientation.shown(voxels[..., index]) for index in range(dims[3])]),
         slope,
         intercept,
         spacing,
@@ -169,7 +170,7 @@ def _read(data: bytes) -> NiftiFile:
 
 
 def _magic_of(data: bytes) -> tuple[str, int, bytes] | None:
-    """Return byte order, header size and magic of a NIfTI header, None where it is none."""
+    """Return byte order, header size and magic of a NIfTI header, None for other data."""
     for order in "<>":
         size = int(np.frombuffer(data[:4], f"{order}i4")[0]) if len(data) >= 4 else 0
         magic = {348: data[344:348], 540: data[4:12]}.get(size)
@@ -187,7 +188,7 @@ def _header_of(start: bytes):
         raise DecodeError("it is half of a .hdr and .img pair; expected one .nii")
     if len(start) < size:
         raise DecodeError(DAMAGED)
-    # Not above: a cohort of pictures opens without it.
+    # Imported here because a cohort of pictures opens without it.
     import nibabel as nib
 
     kind = nib.Nifti1Header if size == 348 else nib.Nifti2Header
@@ -195,22 +196,22 @@ def _header_of(start: bytes):
 
 
 def _dimensions(header) -> tuple[int, int, int, int]:
-    """Return (x, y, z, sequences); the last stands in the fourth axis, or the fifth as in ITK's."""
+    """Return (x, y, z, sequences); sequences are the fourth axis, or the fifth in files of ITK."""
     dims = [int(size) for size in header["dim"]]
     if not 2 <= dims[0] <= 7:
         raise DecodeError(f"its header counts {dims[0]} dimensions; expected 3 or 4")
     sizes = dims[1 : dims[0] + 1]
-    told = " x ".join(map(str, sizes))
+    size = " x ".join(map(str, sizes))
     if min(sizes) < 1:
-        raise DecodeError(f"its header says {told} voxels; each dimension needs at least 1")
+        raise DecodeError(f"its header says {size} voxels; each dimension needs at least 1")
     sizes += [1] * (3 - len(sizes))
     several = [size for size in sizes[3:] if size > 1]
     if len(several) > 1:
-        raise DecodeError(f"{told} voxels; expected 3 dimensions, or 4 with the sequences last")
+        raise DecodeError(f"{size} voxels; expected 3 dimensions, or 4 with the sequences last")
     volumes = several[0] if several else 1
     if volumes > MOST_VOLUMES:
         raise DecodeError(f"{volumes} volumes exceed {MOST_VOLUMES}; it looks like a time series")
-    return (*sizes[:3], volumes)
+    return sizes[0], sizes[1], sizes[2], volumes
 
 
 def _data_type(header) -> np.dtype:
@@ -224,7 +225,7 @@ def _data_type(header) -> np.dtype:
 
 
 def _offset(header) -> int:
-    """Return where the voxels begin; 0 is what some writers say for right behind the header."""
+    """Return the offset of the voxels; some writers store 0 for "directly behind the header"."""
     offset, least = float(header["vox_offset"]), 352 if header.sizeof_hdr == 348 else 544
     if offset == 0:
         return least
@@ -243,7 +244,7 @@ def _scaling(header) -> tuple[float, float]:
 
 
 def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
-    """Return the affine of the file's axes in mm, its space, and a warning of an unusable one."""
+    """Return the affine of the file's axes in mm, its space, and a warning if it is not usable."""
     unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     stored = []
     if header["sform_code"] > 0:
@@ -252,8 +253,7 @@ def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
         stored.append((_quaternion_form(header), int(header["qform_code"])))
     usable = [(one, code) for one, code in stored if one is not None and is_usable(one)]
     if not usable:
-        told = "its orientation cannot be read, so it is not used" if stored else None
-        return None, "", (told,) if told else ()
+        return None, "", ("its orientation cannot be read, so it is not used",) if stored else ()
     affine, code = usable[0]
     space = f"template {code}" if code >= _FIRST_TEMPLATE else "patient"
     return np.diag([unit, unit, unit, 1.0]) @ affine, space, ()
@@ -262,21 +262,22 @@ def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
 def _quaternion_form(header) -> np.ndarray | None:
     try:
         return header.get_qform()
-    except (ValueError, ArithmeticError):  # a quaternion that is no rotation
+    except (ValueError, ArithmeticError):  # the quaternion is not a rotation
         return None
 
 
 def _spacing(header) -> tuple[float, float, float] | None:
-    """Return mm along the file's axes, where the header names their unit."""
+    """Return mm along the file's axes, None if the header names no unit."""
     unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7)
     widths = [abs(float(width)) for width in header["pixdim"][1:4]]
     if unit is None or not all(math.isfinite(width) and 1e-6 < width < 1e4 for width in widths):
         return None
-    return tuple(round(width * unit, 6) for width in widths)
+    first, second, third = (round(width * unit, 6) for width in widths)
+    return first, second, third
 
 
 def _assumed(shape: tuple[int, ...], spacing: tuple[float, ...] | None) -> Orientation:
-    """Return the orientation taken where the file holds none; see the module."""
+    """Return the orientation assumed for a file without one; see the module."""
     if spacing is not None and max(spacing) > 1.01 * min(spacing):
         along = max(range(3), key=lambda axis: (spacing[axis], axis))
     else:
@@ -286,7 +287,7 @@ def _assumed(shape: tuple[int, ...], spacing: tuple[float, ...] | None) -> Orien
 
 
 def _geometry(header, shape: tuple[int, ...]) -> bytes:
-    """Return a header with the geometry alone: free text may hold a name."""
+    """Return a header with only the geometry, because free text may contain a name."""
     clean = np.zeros((), header.structarr.dtype)
     for name in _GEOMETRY:
         clean[name] = header[name]

@@ -1,4 +1,4 @@
-"""All that a person gave at once -> one upload: unpacked, sorted by kind, each kind by its own rules."""
+"""Turn uploaded files into one upload: unpack archives, sort files by kind, read one kind."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -28,18 +28,19 @@ def open_inputs(
     pages: Mapping[int, int] | None = None,
     pool: "Pool | None" = None,
 ) -> Upload:
-    """Return what is readable of pictures, of NIfTI volumes or of DICOM series.
+    """Return the readable pictures, NIfTI volumes or DICOM series of an upload.
 
-    Of several kinds in one upload the one with most files is used, and each other file refused by name.
+    If an upload has files of several kinds, the kind with most files is used and all other files are
+    refused by name.
 
     Args:
-        files: one or many, and zip archives of them.
-        pages: the page, from 0, of each multipage TIFF by its place in ``files``, or
+        files: one or more files, or zip archives of them.
+        pages: the page, from 0, of each multipage TIFF by its index in ``files``, or
             :data:`ALL_PAGES`, which makes its pages the slices of a stack.
-        pool: worker processes that decode; in this process without.
+        pool: worker processes that decode; without it, this process does.
 
     Raises:
-        PagesError: a TIFF holds several pages, and ``pages`` does not say which.
+        PagesError: a TIFF has several pages, and ``pages`` does not choose one.
         DecodeError: nothing is usable; one sentence.
     """
     if pool is not None:
@@ -56,7 +57,7 @@ def open_inputs(
             if not on_disc:
                 refusals.add(item.name, str(reason))
         else:
-            # What a disc holds beside its images, its directory too, is no input.
+            # Of a disc only the images are inputs, not its directory or other files.
             if not on_disc or (kind == "DICOM" and item not in directories):
                 by_kind[kind].append(item)
     kind = max(by_kind, key=lambda kind: len(by_kind[kind]))
@@ -77,7 +78,7 @@ def _unpacked(
             given.append(UploadFile(file.name, file.data, index, pages.get(index)))
             continue
         try:
-            _check_name(file, "zip" if file.data[:4] in ZIP_MAGIC else None)
+            _checked(file, "zip" if file.data[:4] in ZIP_MAGIC else None)
             for entry in unzip(file):
                 if not isinstance(entry, InputFile):
                     refusals.add(*entry)
@@ -98,15 +99,15 @@ def _is_disc_directory(item: UploadFile) -> bool:
 
 
 def _kind_of(item: UploadFile) -> str:
-    """Return which of the three kinds a file is, by its content, which its name must not gainsay."""
+    """Return the kind of a file by its content; the file name must agree with the content."""
     data = item.data
     if data[:4] in ZIP_MAGIC:
         raise DecodeError("an archive inside an archive is not opened")
-    # First, for the 128 bytes before may be anything, a TIFF's first ones too.
+    # DICOM is tested first: its first 128 bytes are arbitrary and may look like a TIFF.
     kind = "DICOM" if looks_like_dicom(data[:PEEKED_BYTES]) else sniff_picture(data)
     if kind is None and (looks_like_nifti(data) or _is_named_gzip(item)):
         kind = "NIfTI"
-    _check_name(item, kind)
+    kind = _checked(item, kind)
     return "images" if kind in _PICTURES else kind
 
 
@@ -114,17 +115,18 @@ def _is_named_gzip(item: UploadFile) -> bool:
     return item.data[:2] == GZIP_MAGIC and suffix_of(item.name) in (".gz", ".nii", ".nii.gz")
 
 
-def _check_name(file: InputFile | UploadFile, kind: str | None) -> None:
-    """Raise unless a file is what its name says; DICOM files may have any name that says nothing."""
+def _checked(file: InputFile | UploadFile, kind: str | None) -> str:
+    """Return the kind of a file, or raise if its name says another; DICOM files need no suffix."""
     suffix = suffix_of(file.name)
     named = KIND_OF_SUFFIX.get(suffix, "NIfTI" if suffix == ".gz" else None)
     if not file.data:
         raise DecodeError("file is empty")
     if kind == "DICOM" and named in (None, "DICOM"):
-        return
+        return kind
     if named is None:
         raise DecodeError(f"its name ends in none of {', '.join(INPUT_SUFFIXES)}")
     if kind is None:
         raise DecodeError(f"not a readable {named}")
     if kind != named:
         raise DecodeError(f"content is {kind}, name says {named}")
+    return kind

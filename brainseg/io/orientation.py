@@ -136,7 +136,7 @@ def sides_of(
     edges = (("first", "last"), ("top", "bottom"), ("left", "right"))
     for (low, high), (ras, rises) in zip(edges, _followed(affine), strict=True):
         letters = ("LR", "PA", "IS")[ras]
-        sides[low], sides[high] = letters if rises else reversed(letters)
+        sides[low], sides[high] = tuple(letters if rises else letters[::-1])
     return sides
 
 
@@ -159,8 +159,8 @@ def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
     _, tall, wide = affine[:3, :3].T
     row, pixel = np.linalg.norm(tall), np.linalg.norm(np.cross(tall, wide))
     apart = abs(np.linalg.det(affine[:3, :3])) / pixel
-    lengths = (apart, row, pixel / row)
-    return tuple(round(float(length), 6) for length in lengths)
+    lengths = [round(float(length), 6) for length in (apart, row, pixel / row)]
+    return lengths[0], lengths[1], lengths[2]
 
 
 def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:

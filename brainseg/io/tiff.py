@@ -1,9 +1,10 @@
-"""TIFF, page by page: whole and as stored, or refused."""
+"""Decode a page of a TIFF as stored; a damaged file is refused."""
 
 import io
 import logging
 import math
 import struct
+from typing import cast
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from brainseg.io.limits import DAMAGED, check_size, or_damaged
 from brainseg.io.plain_tiff import decode_plain
 from brainseg.io.upright import ORIENTATION, upright
 
-# What it thinks of a damaged file goes to the person as one sentence, not to standard error too.
+# Users get one sentence about a damaged file; the library must not log to standard error too.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _TIFF_SEPARATE_PLANES = 2
@@ -23,8 +24,8 @@ _TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
 _TIFF_COLOURS = (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE)
 _TIFF_YCBCR, _TIFF_JPEG = 6, (7,)
 _TIFF_COMPRESSIONS = (_TIFF_UNCOMPRESSED, *FAX, 5, 7, 8, 32773, 32946, 34925, 50000)
-"""None, CCITT fax (three numbers), LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. A file
-that names another reaches decoders that a damaged one can crash, which mutated files showed."""
+"""None, CCITT fax (three numbers), LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. Other
+compressions have decoders that mutated files crashed."""
 
 
 def decode_tiff(data: bytes, page: int) -> Decoded:
@@ -35,7 +36,7 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
         page: from 0.
 
     Raises:
-        DecodeError: damaged, too large, no such page, or a colour model that is not understood.
+        DecodeError: damaged, too large, no such page, or an unsupported colour model.
     """
     plain = decode_plain(data) if page == 0 else None
     if plain is not None:
@@ -49,7 +50,7 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
                 raise DecodeError(DAMAGED)
             if not 0 <= page < len(tiff.pages):
                 raise DecodeError(f"page {page + 1} of {len(tiff.pages)} does not exist")
-            leaf = tiff.pages[page]
+            leaf = cast("tifffile.TiffPage", tiff.pages[page])
             _check_directory(tiff, leaf, data)
             check_size(leaf.imagewidth, leaf.imagelength, leaf.samplesperpixel)
             if leaf.compression not in _TIFF_COMPRESSIONS:
@@ -68,7 +69,7 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
 
 
 def _check_directory(tiff, leaf, data: bytes) -> None:
-    """Raise where tifffile passed over a tag, or over pages, that lie beyond the file's end."""
+    """Raise if tifffile skipped a tag or a page that lies beyond the end of the file."""
     form, last = tiff.tiff, tiff.pages[-1]
     for wanted in (leaf, last):
         if struct.unpack_from(form.tagnoformat, data, wanted.offset)[0] != len(wanted.tags):
@@ -79,7 +80,7 @@ def _check_directory(tiff, leaf, data: bytes) -> None:
 
 
 def _check_segments(leaf, file_bytes: int) -> None:
-    """Raise where a TIFF page's strips or tiles are not all there: tifffile would fill the gaps."""
+    """Raise if strips or tiles of a page are missing: tifffile would fill the gaps."""
     if leaf.is_tiled:
         check_size(leaf.tilewidth, leaf.tilelength)
         down = math.ceil(leaf.imagelength / leaf.tilelength)
@@ -91,7 +92,7 @@ def _check_segments(leaf, file_bytes: int) -> None:
     offsets, counts = leaf.dataoffsets, leaf.databytecounts
     if len(offsets) != len(counts) or len(offsets) < needed:
         raise DecodeError(DAMAGED)
-    # An empty segment is legal TIFF and decodes to zeros: pixels that nobody stored.
+    # An empty segment is legal TIFF and decodes to zeros, which are not stored pixels.
     ends = zip(offsets, counts, strict=True)
     if any(count == 0 or offset + count > file_bytes for offset, count in ends):
         raise DecodeError(DAMAGED)
@@ -101,7 +102,7 @@ def _check_segments(leaf, file_bytes: int) -> None:
 
 
 def _check_colours(leaf) -> None:
-    """Raise where a TIFF page's samples mean colours that would be taken for something else."""
+    """Raise if the colour model of a page is not supported."""
     decodes_to_rgb = leaf.photometric == _TIFF_YCBCR and leaf.compression in _TIFF_JPEG
     if leaf.photometric not in _TIFF_COLOURS and not decodes_to_rgb:
         model = getattr(leaf.photometric, "name", leaf.photometric)
@@ -114,14 +115,14 @@ def _orientation(leaf) -> int:
 
 
 def _maximum(leaf) -> int | None:
-    """Return the largest value of a grey page with fewer bits than its dtype, None for any other."""
+    """Return the largest value of a grey page with fewer bits than its dtype, None for other pages."""
     bits = leaf.bitspersample
     is_grey = leaf.photometric in (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO)
     return 2**bits - 1 if is_grey and 1 < bits < 8 * leaf.dtype.itemsize else None
 
 
 def _in_rgb_order(leaf, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a TIFF page's pixels as (h, w[, c]) with its photometric meaning resolved."""
+    """Return the pixels of a page as (h, w[, c]) in grey or RGB, with notes on conversions."""
     if pixels.size == 0:
         raise DecodeError(DAMAGED)
     if leaf.axes not in ("YX", "YXS", "SYX"):
@@ -134,17 +135,17 @@ def _in_rgb_order(leaf, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]
         pixels = pixels[..., :3] if colours == 3 else pixels[..., 0]
         notes.append("transparency channel left out")
     if leaf.photometric == _TIFF_PALETTE:
-        # A TIFF palette is 16-bit by definition, also where the image has 256 colours of 8 bits;
-        # some writers store 8 bits all the same. Of 16 bits some repeat the 8, some append zeros.
+        # A TIFF palette has 16 bits by definition, but some writers store 8. To make 16 bits of 8,
+        # some writers repeat the byte and some append zeros.
         palette = leaf.colormap.T // (256 if leaf.colormap.max() > 255 else 1)
-        # One bit a pixel is decoded as truth values, which would select rows of the palette.
+        # One bit per pixel is decoded as booleans, which would be a mask over the palette.
         pixels = palette.astype(np.uint8)[pixels.astype(np.intp)]
         notes.append("palette colours, converted to RGB")
     if leaf.photometric == _TIFF_WHITE_IS_ZERO:
         if pixels.dtype.kind == "f":
             raise DecodeError("minimum-is-white floats have no known white; expected whole numbers")
-        # For whole numbers and for truth values alike, all bits turned is maximum minus value; fewer
-        # bits than the array's own have a smaller maximum.
+        # Inverting all bits is maximum minus value for integers and booleans; with fewer bits than the
+        # dtype the maximum is smaller.
         most = _maximum(leaf)
         pixels = ~pixels if most is None else (most - pixels).astype(pixels.dtype)
         notes.append("minimum-is-white grey, inverted")

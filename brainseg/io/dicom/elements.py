@@ -35,8 +35,7 @@ _TRANSFER_SYNTAX = 0x00020010
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-_SHORT = (b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN")
-_SHORT += (b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US")
+_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _FIRST_GROUPS = range(2, 0x20)
 """Groups that a dataset begins with: nearly always 8."""
 
@@ -297,7 +296,7 @@ class _Walker:
         return tag, Element(value, end, kind, length == _UNDEFINED, fragments)
 
     def _fragments(self, at: int) -> tuple[tuple[tuple[int, int], ...], int]:
-        fragments = []
+        fragments: list[tuple[int, int]] = []
         while True:
             tag, _, length, value = self.header(at, True)
             if tag == _SEQUENCE_END:

@@ -309,15 +309,14 @@ def _scaling(header: "pydicom.Dataset") -> tuple[float, float]:
 def _geometry(
     header: "pydicom.Dataset",
 ) -> tuple[np.ndarray | None, np.ndarray | None, tuple[float, float] | None, tuple[str, ...]]:
-    """Return position, directions, spacing, and warnings; what is not usable is unknown."""
+    """Return position, directions, spacing, and warnings; unusable values are None."""
     warnings = []
-    spacing = _numbers(header, "PixelSpacing", 2)
-    is_given = "PixelSpacing" in header
-    if spacing is not None and not ((spacing > 1e-6) & (spacing < 1e4)).all():
-        spacing = None
-    if spacing is None and is_given:
+    spacing: tuple[float, float] | None = None
+    stored = _numbers(header, "PixelSpacing", 2)
+    if stored is not None and ((stored > 1e-6) & (stored < 1e4)).all():
+        spacing = float(stored[0]), float(stored[1])
+    elif "PixelSpacing" in header:
         warnings.append(NO_SPACING)
-    spacing = None if spacing is None else (float(spacing[0]), float(spacing[1]))
     position = _numbers(header, "ImagePositionPatient", 3)
     directions = _numbers(header, "ImageOrientationPatient", 6)
     if directions is None or position is None:

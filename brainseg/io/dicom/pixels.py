@@ -110,7 +110,7 @@ def _native(image: DicomImage, value: memoryview) -> tuple[np.ndarray, tuple[str
     if image.elements.is_big_endian and image.bits[0] == 8 and is_word:
         # Two pixels are one word, with the second pixel first (PS3.5, retired annex).
         words = np.frombuffer(bytes(value) + b"\0" * (len(value) % 2), "u2")
-        value = memoryview(words.byteswap()).cast("B")
+        value = words.byteswap().data.cast("B")
     dtype = np.dtype(f"{'>' if image.elements.is_big_endian else '<'}u{image.bits[0] // 8}")
     start = image.frame * image.stored_bytes
     pixels = np.frombuffer(value, dtype, rows * columns, start).reshape(rows, columns)

@@ -170,7 +170,7 @@ def _without_copies(series: list[Plane]) -> list[Plane]:
     kept: list[Plane] = []
     by_content: dict[bytes, list[Plane]] = defaultdict(list)
     for plane in series:
-        alike = by_content[hashlib.sha256(np.ascontiguousarray(plane.pixels)).digest()]
+        alike = by_content[hashlib.sha256(np.ascontiguousarray(plane.pixels).data).digest()]
         if not any(_repeats(plane, other) for other in alike):
             alike.append(plane)
             kept.append(plane)
@@ -232,7 +232,9 @@ def _geometries(series: list[Plane], refusals: Refusals) -> tuple[list[list[Plan
     if len(kept) > MOST_PLANES:
         refusals.add_series(len(series), f"{MIXED}: {len(parts)} of them")
         return [], 0
-    scouts, usual = 0, most[0].image if most else None
+    if not most:
+        return [], 0
+    scouts, usual = 0, most[0].image
     for plane in (plane for part in parts if 2 * len(part) < len(most) for plane in part):
         if _same_directions(plane.image, usual):
             refusals.add(plane.name, OTHER_PICTURE)
@@ -266,9 +268,13 @@ def _by_place(series: list[Plane]) -> list[list[Plane]]:
 
     Places are the same within a hundredth of the usual distance between slices.
     """
-    normal = np.cross(*series[0].image.directions)
-    along = sorted(series, key=lambda plane: float(plane.image.position @ normal))
-    steps = np.diff([float(plane.image.position @ normal) for plane in along])
+    normal = np.cross(*np.asarray(series[0].image.directions))
+
+    def height(plane: Plane) -> float:
+        return float(np.asarray(plane.image.position) @ normal)
+
+    along = sorted(series, key=height)
+    steps = np.diff([height(plane) for plane in along])
     apart = steps[steps > _SAME_MM]
     same = max(_SAME_MM, SAME_VOXEL * float(np.median(apart))) if apart.size else _SAME_MM
     places = [[along[0]]]

@@ -1,13 +1,14 @@
-"""What a server and its decoding workers say to each other: plain values, never a pickle.
+"""Messages between the server and its decoding workers: plain values, never a pickle.
 
-A worker reads files of strangers, so what it answers is read as such a file is: a text of known names
-and values, and after it the bytes and arrays that it mentions. Nothing in it can name code to be run.
+A worker decodes untrusted files, so its answers are untrusted too. A message is a text of known names
+and values, followed by the bytes and arrays that the text refers to; it cannot make the server run code.
 """
 
+import io
 import json
 import struct
 from dataclasses import fields
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from brainseg.io.upload_file import InputFile
 
 READY = "ready"
 
-_KNOWN = {
+_KNOWN: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         InputFile,
@@ -54,33 +55,33 @@ def write_message(stream: BinaryIO, message: object) -> None:
     stream.flush()
 
 
-def read_message(stream: BinaryIO, most_bytes: int | None = None) -> object:
+def read_message(stream: BinaryIO, most_bytes: int | None = None) -> Any:
     """Return the next message; lists come as tuples.
 
     Args:
         stream: from the other side.
-        most_bytes: a message that says it is longer is not read.
+        most_bytes: a message with a larger stated length is not read.
 
     Raises:
         EOFError: the other side has closed.
-        ValueError: it is no message; nothing that comes after it can be read either.
+        ValueError: it is not a message; nothing after it can be read either.
     """
     of_text, of_rest = _LENGTHS.unpack(_exactly(stream, _LENGTHS.size))
     if most_bytes is not None and of_text + of_rest > most_bytes:
-        raise ValueError("a message that is longer than allowed")
+        raise ValueError("the message is longer than allowed")
     text, rest = _exactly(stream, of_text), _exactly(stream, of_rest)
     try:
-        return _meant(json.loads(bytes(text)), rest)
+        return _restored(json.loads(bytes(text)), rest)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("no message of an upload") from error
+        raise ValueError("the message is not part of an upload") from error
 
 
 def _exactly(stream: BinaryIO, length: int) -> bytearray:
-    """Return the next bytes, which a pipe may hand out in pieces, in memory that arrays can share."""
+    """Return the next bytes, which a pipe may deliver in pieces, in memory that arrays can share."""
     content = bytearray(length)
     rest = memoryview(content)
     while rest:
-        count = stream.readinto(rest)
+        count = cast(io.BufferedIOBase, stream).readinto(rest)
         if not count:
             raise EOFError
         rest = rest[count:]
@@ -88,7 +89,7 @@ def _exactly(stream: BinaryIO, length: int) -> bytearray:
 
 
 def _plain(value: object, parts: list[bytes | memoryview]) -> object:
-    """Return a value as JSON has it; bytes and arrays go into the parts."""
+    """Return a value as JSON values; bytes and arrays are added to the parts."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
@@ -98,11 +99,11 @@ def _plain(value: object, parts: list[bytes | memoryview]) -> object:
     if isinstance(value, dict):
         return {"dict": {key: _plain(item, parts) for key, item in value.items()}}
     if isinstance(value, bytes):
-        return {"bytes": _place(value, parts)}
+        return {"bytes": _append(value, parts)}
     if isinstance(value, np.ndarray):
-        content = memoryview(np.ascontiguousarray(value)).cast("B") if value.size else b""
+        content = np.ascontiguousarray(value).data.cast("B") if value.size else b""
         return {
-            "array": _place(content, parts),
+            "array": _append(content, parts),
             "dtype": value.dtype.str,
             "shape": list(value.shape),
         }
@@ -112,25 +113,28 @@ def _plain(value: object, parts: list[bytes | memoryview]) -> object:
         return {"refusal": str(value)}
     name = type(value).__name__
     if _KNOWN.get(name) is not type(value):
-        raise TypeError(f"a message cannot hold a {name}")
-    known = {field.name: _plain(getattr(value, field.name), parts) for field in fields(value)}
+        raise TypeError(f"a message cannot contain a {name}")
+    known = {
+        field.name: _plain(getattr(value, field.name), parts) for field in fields(_KNOWN[name])
+    }
     return {"kind": name, "fields": known}
 
 
-def _place(content: bytes | memoryview, parts: list[bytes | memoryview]) -> list[int]:
-    """Add a part and return where it lies: its first byte and its length."""
+def _append(content: bytes | memoryview, parts: list[bytes | memoryview]) -> list[int]:
+    """Add a part and return its first byte and its length."""
     first = sum(len(part) for part in parts)
     parts.append(content)
     return [first, len(content)]
 
 
-def _meant(plain: object, rest: bytearray) -> object:
+def _restored(plain: object, rest: bytearray) -> Any:
+    """Return the value that :func:`_plain` made JSON of."""
     if isinstance(plain, list):
-        return tuple(_meant(item, rest) for item in plain)
+        return tuple(_restored(item, rest) for item in plain)
     if not isinstance(plain, dict):
         return plain
     if "dict" in plain:
-        return {key: _meant(item, rest) for key, item in plain["dict"].items()}
+        return {key: _restored(item, rest) for key, item in plain["dict"].items()}
     if "bytes" in plain:
         return bytes(_part(plain["bytes"], rest))
     if "array" in plain:
@@ -142,12 +146,12 @@ def _meant(plain: object, rest: bytearray) -> object:
         return PagesError(*plain["pages"])
     if "refusal" in plain:
         return DecodeError(plain["refusal"])
-    known = {name: _meant(value, rest) for name, value in plain["fields"].items()}
+    known = {name: _restored(value, rest) for name, value in plain["fields"].items()}
     return _KNOWN[plain["kind"]](**known)
 
 
-def _part(place: list[int], rest: bytearray) -> memoryview:
-    first, length = place
+def _part(span: list[int], rest: bytearray) -> memoryview:
+    first, length = span
     if not 0 <= first <= first + length <= len(rest):
-        raise ValueError("a part that is not there")
+        raise ValueError("the message refers to bytes that it does not contain")
     return memoryview(rest)[first : first + length]

@@ -1,12 +1,12 @@
-"""Decoding in warm worker processes, so that what a file does to its decoder stays there.
+"""Decode uploads in warm worker processes, so that a bad file cannot harm the server.
 
 A worker is a fresh interpreter, started and never forked, so it shares no thread, lock or memory with
-TensorFlow or the server. One that takes too long or too much memory, or ends, costs the person one
-sentence, and the next upload gets a new one.
+TensorFlow or the server. If a worker takes too long or too much memory, or crashes, the user gets one
+sentence and the next upload gets a new worker.
 
-What holds where: the time limit and the separate process hold on every system. Memory is forbidden
-beyond the limit on Linux (RLIMIT_DATA); elsewhere, Windows and macOS, the worker's memory is looked at
-five times a second and the worker ended above the limit, so it may pass it for that long.
+The time limit and the separate process apply on every system. On Linux, memory beyond the limit is
+refused (RLIMIT_DATA). On Windows and macOS the worker's memory is measured five times a second and the
+worker is ended above the limit, so it can exceed the limit for that long.
 """
 
 import atexit
@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import psutil
 
@@ -36,26 +37,26 @@ from brainseg.io.upload_file import InputFile
 
 WORKERS = 2
 LONGEST_S = 60.0
-"""For one upload; the largest that the limits let pass takes some seconds."""
+"""For one upload; the largest upload within the limits takes some seconds."""
 
 MOST_MEMORY_BYTES = 3 * 2**30
-"""For one worker; the largest upload that the limits let pass takes two thirds of it."""
+"""For one worker; the largest upload within the limits takes two thirds of it."""
 
 _LOOK_EVERY_S = 0.2
 _SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkerLost(Exception):
-    """A worker ended, or was ended, before it answered."""
+    """A worker crashed or was ended before it answered."""
 
 
 class Pool:
     """Worker processes that decode uploads, each with a time and a memory limit.
 
     Args:
-        workers: how many uploads are decoded at once; more wait.
-        longest_s: for one upload, in seconds; also how long one waits for a worker.
-        most_memory_bytes: for one worker.
+        workers: number of uploads decoded at once; others wait.
+        longest_s: time limit for one upload, and for waiting for a worker, in seconds.
+        most_memory_bytes: memory limit of one worker.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Pool:
         most_memory_bytes: int = MOST_MEMORY_BYTES,
     ) -> None:
         self._longest_s, self._most_memory_bytes = longest_s, most_memory_bytes
-        # None stands for a worker that is not started yet.
+        # None is a worker that has not been started.
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         self._workers = workers
         for _ in range(workers):
@@ -76,7 +77,7 @@ class Pool:
 
         Raises:
             PagesError: as there.
-            DecodeError: as there, or the decoding took too long, too much memory, or ended its worker.
+            DecodeError: as there, or decoding took too long, took too much memory, or ended its worker.
         """
         try:
             worker = self._idle.get(timeout=self._longest_s)
@@ -87,7 +88,8 @@ class Pool:
                 worker = _Worker(self._most_memory_bytes)
             answer = worker.ask((tuple(files), tuple((pages or {}).items())), self._longest_s)
         except WorkerLost as lost:
-            worker.end()
+            if worker is not None:
+                worker.end()
             worker = None
             raise DecodeError(f"{_named(files)} not used: {lost}.") from None
         finally:
@@ -97,8 +99,8 @@ class Pool:
         return answer
 
     def warm(self) -> None:
-        """Start the workers, which import their decoders by themselves; returns at once."""
-        taken = []
+        """Start the workers in the background, where they import their decoders."""
+        taken: list[_Worker | None] = []
         with contextlib.suppress(queue.Empty):
             while len(taken) < self._workers:
                 taken.append(self._idle.get_nowait())
@@ -107,7 +109,7 @@ class Pool:
             self._idle.put(worker if alive else _Worker(self._most_memory_bytes))
 
     def close(self) -> None:
-        """End the workers that are idle; the pool can be used again."""
+        """End the idle workers; the pool can be used again."""
         with contextlib.suppress(queue.Empty):
             for _ in range(self._workers):
                 worker = self._idle.get_nowait()
@@ -122,7 +124,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_pool() -> Pool:
-    """Return the pool of this process; its workers start with the first upload, or :meth:`Pool.warm`."""
+    """Return the pool of this process; workers start at the first upload or with :meth:`Pool.warm`."""
     global _shared
     with _shared_lock:
         if _shared is None:
@@ -132,7 +134,7 @@ def shared_pool() -> Pool:
 
 
 class _Worker:
-    """One worker process; a thread reads what it sends, for not every system can wait on a pipe."""
+    """One worker process; a thread reads its answers, because not every system can wait on a pipe."""
 
     def __init__(self, most_memory_bytes: int) -> None:
         self._most_memory_bytes = most_memory_bytes
@@ -145,6 +147,8 @@ class _Worker:
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": path} | dict.fromkeys(_SINGLE_THREADED, "1"),
         )
+        self._requests = cast(BinaryIO, self._process.stdin)
+        self._sent = cast(BinaryIO, self._process.stdout)
         self._answers: queue.Queue = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -154,7 +158,7 @@ class _Worker:
     def ask(self, request: object, longest_s: float) -> Upload | DecodeError:
         """Return a worker's answer; raises WorkerLost with the reason."""
         deadline = time.monotonic() + longest_s
-        # In a thread: a worker that hangs does not read either.
+        # In a thread, because a worker that hangs does not read either.
         threading.Thread(target=self._write, args=(request,), daemon=True).start()
         while time.monotonic() < deadline:
             try:
@@ -172,7 +176,7 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._requests.close()
 
     def _look_at_memory(self) -> None:
         with contextlib.suppress(psutil.Error):
@@ -180,15 +184,15 @@ class _Worker:
                 raise WorkerLost("decoding it takes more memory than is allowed")
 
     def _write(self, request: object) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the worker has ended; its reader says so
-            write_message(self._process.stdin, request)
+        with contextlib.suppress(OSError, ValueError):  # the reading thread reports the end
+            write_message(self._requests, request)
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, EOFError, ValueError):
             while True:
-                self._answers.put(read_message(self._process.stdout, LONGEST_ANSWER_BYTES))
+                self._answers.put(read_message(self._sent, LONGEST_ANSWER_BYTES))
         self._answers.put(None)
-        self._process.stdout.close()
+        self._sent.close()
 
 
 def _named(files: Sequence[InputFile]) -> str:

@@ -1,6 +1,6 @@
-"""A worker's side of :mod:`pool`: reads uploads, writes uploads, until its input ends.
+"""The worker process of :mod:`pool`: it reads requests and writes uploads until its input ends.
 
-Standard output carries the answers alone: it is moved aside before a library could print there.
+Standard output carries only the answers: it is redirected before a library can print to it.
 """
 
 import importlib
@@ -16,7 +16,7 @@ _READERS = ("nibabel", "pydicom", "pydicom.filereader")
 
 
 def limit_memory(most_bytes: int) -> bool:
-    """Forbid this process more memory than that, and return whether the system does so."""
+    """Limit the memory of this process, and return whether the system supports that."""
     try:
         import resource
     except ImportError:  # Windows
@@ -29,7 +29,7 @@ def limit_memory(most_bytes: int) -> bool:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until there are no more; what is no :class:`DecodeError` ends the process."""
+    """Answer requests until there are no more; any error but a :class:`DecodeError` ends the process."""
     from brainseg.io.opening import open_inputs
 
     while True:

@@ -146,7 +146,7 @@ def test_a_bad_file_is_one_sentence(tmp_path):
 
 def test_a_path_without_any_input_says_what_could_be_one(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(BrainsegError, match="is no input"):
+    with pytest.raises(BrainsegError, match="is not an input"):
         find_inputs(tmp_path / "notes.txt")
     with pytest.raises(BrainsegError, match="contains no"):
         find_inputs(tmp_path)

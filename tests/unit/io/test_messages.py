@@ -58,7 +58,7 @@ def test_values_names_and_refusals_arrive_as_they_were_sent():
 
 def test_what_is_no_part_of_an_upload_is_not_sent():
     for stranger in (object(), DecodeError, Series, {1, 2}):
-        with pytest.raises(TypeError, match="a message cannot hold"):
+        with pytest.raises(TypeError, match="a message cannot contain"):
             write_message(io.BytesIO(), stranger)
 
 
