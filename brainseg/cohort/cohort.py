@@ -1,4 +1,4 @@
-"""Cohort and Case: a folder of cases, found, indexed once, and read slice by slice."""
+"""Cohort and Case: a folder of cases that is indexed once and read slice by slice."""
 
 import hashlib
 import os
@@ -39,7 +39,7 @@ class Case(Shown):
         name: the case's name, as in its folder.
         root: the cohort's folder, that the paths are relative to.
         slices: this case's rows of the index, sorted by slice number; its own index from 0.
-        synthetic: whether ``data.csv`` says that this patient was made, not scanned.
+        synthetic: whether ``data.csv`` marks this patient as synthetic.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Case(Shown):
 
     @property
     def readable(self) -> pd.DataFrame:
-        """Return the rows that can be stacked: usable, and of the size most slices have."""
+        """Return the rows that can be stacked: usable slices of the most common size."""
         usable = self.slices["height"].notna() & self.slices["image_use_error"].isna()
         decoded = self.slices[usable]
         sizes = decoded.groupby(["height", "width"]).size()
@@ -74,7 +74,7 @@ class Case(Shown):
         return decoded[(decoded["height"] == height) & (decoded["width"] == width)]
 
     def volume(self) -> Volume:
-        """Return the readable slices as one volume of (n, h, w, 3) uint8; notes name those left out.
+        """Return the readable slices as one volume of (n, h, w, 3) uint8; notes name the other slices.
 
         Raises:
             CohortError: no slice of the case can be read.
@@ -82,7 +82,7 @@ class Case(Shown):
         rows = self.readable
         if rows.empty:
             raise CohortError(
-                f"{self.name} has no slice that can be read: `brainseg check` says why for each."
+                f"{self.name} has no slice that can be read: `brainseg check` gives the reasons."
             )
         notes: dict[str, None] = {}
         left_out = sorted(set(self.slices["slice_number"]) - set(rows["slice_number"]))
@@ -97,20 +97,20 @@ class Case(Shown):
         return Volume(np.stack(pixels), notes=tuple(notes))
 
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the masks of the readable slices, and which of them there are.
+        """Return the masks of the readable slices, and which slices have one.
 
         Returns:
-            (n, h, w) bool, in the order of :meth:`volume`, and (n,) bool: False where a slice has no
-            mask that can be used (its plane is then all False, and means nothing).
+            (n, h, w) bool, in the order of :meth:`volume`, and (n,) bool: False for a slice without a
+            usable mask, whose plane is all False and has no meaning.
         """
         rows = self.readable
-        there = rows["area_px"].notna().to_numpy()
+        has_mask = rows["area_px"].notna().to_numpy()
         shape = (len(rows), int(rows["height"].iloc[0]), int(rows["width"].iloc[0]))
         masks = np.zeros(shape, bool)
-        for place, row in enumerate(rows.itertuples()):
-            if there[place] and row.area_px:
-                masks[place] = self._mask(row)
-        return masks, there
+        for index, row in enumerate(rows.itertuples()):
+            if has_mask[index] and row.area_px:
+                masks[index] = self._mask(row)
+        return masks, has_mask
 
     def slice_pixels(self, slice_number: int) -> np.ndarray:
         """Return one slice as (h, w, 3) uint8, without reading the others.
@@ -121,7 +121,7 @@ class Case(Shown):
         return self._image(self._row(slice_number))[0]
 
     def slice_mask(self, slice_number: int) -> np.ndarray | None:
-        """Return one slice's mask as (h, w) bool, or None where there is none that can be used."""
+        """Return the mask of one slice as (h, w) bool, or None without a usable mask."""
         row = self._row(slice_number)
         if pd.isna(row.area_px):
             return None
@@ -178,13 +178,13 @@ class Cohort(Shown):
     """All cases of a folder, indexed.
 
     Attributes:
-        root: the folder that was opened; it is never written.
-        slices: the index, a row a slice, sorted by institution, case and slice; see
+        root: the folder that was opened; it is never written to.
+        slices: the index, one row per slice, sorted by institution, case and slice; see
             :mod:`brainseg.cohort.index` for the columns.
         identity: a fingerprint of the content: the same folder elsewhere is the same cohort.
-        patients: ``data.csv`` as it stands with a column ``patient_id`` in front, or None.
+        patients: ``data.csv`` with a column ``patient_id`` in front, or None.
         codebook: columns ``column``, ``code``, ``label`` of ``codebook.csv``, or None.
-        notes: what a person should know of how the folder was read, a sentence each.
+        notes: one sentence for each fact about how the folder was read.
     """
 
     root: Path
@@ -196,7 +196,7 @@ class Cohort(Shown):
 
     @classmethod
     def open(cls, root: Path | str, progress: Progress | None = None) -> "Cohort":
-        """Return the cohort in a folder; the first time its files are read, later only changed ones.
+        """Return the cohort in a folder; all files are read the first time, later only changed files.
 
         Args:
             root: the folder of cases, or one a few levels above them; see
@@ -204,7 +204,7 @@ class Cohort(Shown):
             progress: called with (slices read, slices to read).
 
         Raises:
-            CohortError: the folder is missing, closed, or holds no image.
+            CohortError: the folder is missing, not readable, or contains no image.
         """
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
         found = list_files(root)
@@ -244,7 +244,7 @@ class Cohort(Shown):
 
     @property
     def is_synthetic(self) -> bool:
-        """Return whether ``data.csv`` says of every patient with slices that it is synthetic."""
+        """Return whether ``data.csv`` marks every patient with slices as synthetic."""
         return bool(self.slices["patient_id"].isin(self._synthetic_patients()).all())
 
     def _synthetic_patients(self) -> set[str]:
@@ -254,7 +254,7 @@ class Cohort(Shown):
 
     @property
     def state_dir(self) -> Path:
-        """Return the folder that keeps the user's state of this cohort, outside the dataset."""
+        """Return the folder of the user's state for this cohort, outside the dataset."""
         return cohort_dir(self.identity)
 
     def case(self, name: str) -> Case:
@@ -275,7 +275,7 @@ class Cohort(Shown):
 def _index_of(
     root: Path, found: FileList, progress: Progress | None
 ) -> tuple[pd.DataFrame, str, list[str]]:
-    """Return the index of a folder, its identity, and a note where the index could not be kept."""
+    """Return the index of a folder, its identity, and a note if the index could not be saved."""
     pointer = (
         state_dir() / "roots" / hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()
     )
@@ -289,12 +289,16 @@ def _index_of(
         write_atomically(cohort_dir(identity) / "index.parquet", index_as_bytes(slices))
         write_atomically(pointer, identity.encode())
     except BrainsegError as error:
-        return slices, identity, [f"The index was not kept, so each start reads all files: {error}"]
+        return (
+            slices,
+            identity,
+            [f"The index was not saved, so each start reads all files: {error}"],
+        )
     return slices, identity, []
 
 
 def _read_pointer(path: Path) -> str | None:
-    """Return the identity that a folder was indexed under, or None where none is known."""
+    """Return the identity under which a folder was indexed, or None if unknown."""
     try:
         known = path.read_text(errors="replace")
     except OSError:
@@ -308,8 +312,8 @@ def _notes_on(slices: pd.DataFrame) -> list[str]:
     if slices["mask_path"].isna().all():
         return [
             *notes,
-            "No mask was found, so there is nothing to count or to score against: a mask stands "
-            "beside its image as <stem>_mask.tif.",
+            "No mask was found, so tumours cannot be counted or predictions scored: a mask is next to "
+            "its image as <stem>_mask.tif.",
         ]
     unusable = int(slices["area_px"].isna().sum())
     if unusable:
@@ -321,7 +325,7 @@ def _notes_on(slices: pd.DataFrame) -> list[str]:
 
 
 def _conversions(slices: pd.DataFrame) -> list[str]:
-    """Return a sentence for each way in which images or masks were converted, with their number."""
+    """Return a sentence for each kind of conversion of images or masks, with the number of files."""
     counts = Counter(
         (what, note)
         for what in ("image", "mask")

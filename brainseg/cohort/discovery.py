@@ -1,4 +1,4 @@
-"""Find the files of a cohort: which folder holds cases, which image goes with which mask.
+"""Find the files of a cohort: the folders with cases, and the mask of each image.
 
 The layout is that of the LGG dataset, ``<case>/<case>_<number>.tif`` with ``<case>_<number>_mask.tif``,
 or any other with such pairs. The rules, in order:

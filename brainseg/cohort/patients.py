@@ -1,4 +1,4 @@
-"""The dataset's own tables: what they say of one patient, with names of codes only from a code book.
+"""Read the dataset's tables of patients and of codes.
 
 Spreadsheets save tables in several ways: with commas, semicolons or tabs, decimal points or commas, with
 or without a byte order mark, in UTF-8, UTF-16 or Windows-1252. All are read.
@@ -19,10 +19,10 @@ _NUMBER = re.compile(r"[-+]?\d+(?:,\d+)?")
 
 
 def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return ``data.csv`` with ``patient_id`` in front, a row a patient, and notes on what is wrong.
+    """Return ``data.csv`` with ``patient_id`` in front, one row per patient, and notes on problems.
 
     Args:
-        path: of the file; without one, there is no table and nothing to say.
+        path: of the file, or None if there is no table.
     """
     table, notes = _read_table(path, ("patient",))
     if table is None:
@@ -35,17 +35,17 @@ def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
     left_out = len(table) - len(patients)
     if left_out:
         notes.append(
-            f"{left_out} row(s) of data.csv were left out: they name no patient, or one that stands "
-            "above them."
+            f"{left_out} row(s) of data.csv were left out: they name no patient, or one of an earlier "
+            "row."
         )
     return patients, notes
 
 
 def read_codebook(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return ``codebook.csv`` with ``column``, ``code`` and ``label``, and notes on what is wrong.
+    """Return ``codebook.csv`` with ``column``, ``code`` and ``label``, and notes on problems.
 
     Args:
-        path: of the file; without one, there is no table and nothing to say.
+        path: of the file, or None if there is no table.
     """
     return _read_table(path, ("column", "code", "label"))
 
@@ -53,16 +53,16 @@ def read_codebook(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
 def patient_facts(
     patients: pd.DataFrame, codebook: pd.DataFrame | None, patient_id: str
 ) -> pd.DataFrame:
-    """Return the row of ``data.csv`` of one patient as a table, a row a column of the file.
+    """Return the row of one patient in ``data.csv`` as a table, one row per column of the file.
 
     Args:
         patients: see :attr:`brainseg.cohort.Cohort.patients`.
         codebook: see :attr:`brainseg.cohort.Cohort.codebook`; without one, codes stay codes.
-        patient_id: the patient; where the file holds it twice, the first row counts.
+        patient_id: the patient; if the file has it twice, the first row counts.
 
     Returns:
         ``column`` and ``code`` (str, missing where the file has a gap) and ``label`` (str, missing
-        where no code book names the code); empty where the file does not hold the patient.
+        where no code book names the code); empty if the patient is not in the file.
     """
     rows = patients[patients["patient_id"] == patient_id].drop(columns="patient_id")
     if rows.empty:
@@ -92,7 +92,7 @@ def code_labels(codebook: pd.DataFrame) -> dict[tuple[str, str | None], str]:
 
 
 def code_text(code: object) -> str | None:
-    """Return a code as it stands in the file: a gap elsewhere in its column made 2 a 2.0."""
+    """Return a code as in the file: pandas reads 2 as 2.0 if the column has gaps."""
     if pd.isna(code):
         return None
     return f"{code:.15g}" if isinstance(code, float) else str(code)
@@ -101,7 +101,7 @@ def code_text(code: object) -> str | None:
 def _read_table(
     path: Path | None, needed: tuple[str, ...]
 ) -> tuple[pd.DataFrame | None, list[str]]:
-    """Return a CSV table with the needed columns in lower case, or None, and notes on what is wrong."""
+    """Return a CSV table with the needed columns in lower case, or None, and notes on problems."""
     if path is None:
         return None, []
     try:

@@ -1,4 +1,4 @@
-"""Random slices that a seed brings back: what the browser shows and an address can reopen."""
+"""Random slices drawn with a seed, so that an address can reopen them."""
 
 from typing import Literal
 
@@ -18,8 +18,8 @@ def random_slices(
 
     Args:
         slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
-        count: how many; fewer come back where there are not so many.
-        seed: 0 or more; the same seed and slices give the same draw, in whatever order they stand.
+        count: number of slices; fewer are returned if there are fewer.
+        seed: 0 or more; the same seed and slices give the same draw, in any order of the slices.
         tumour: draw from all slices, or only those whose mask shows a tumour, or shows none.
         case: draw from this case alone.
 

@@ -30,10 +30,10 @@ FINGERPRINT_BITS = 256
 """Length of the perceptual hash."""
 
 LEAST_HEAD = 0.1
-"""Where the head takes less of the image, texture and likeness say nothing: the top of the skull."""
+"""With a smaller head (the top of the skull) texture and similarity are meaningless."""
 
 WHOLE_IMAGE = 0.98
-"""Where the head seems to take more of the image, it cannot be told from a bright background."""
+"""A larger head cannot be distinguished from a bright background."""
 
 LEAST_FLAIR = 10
 """Less bright than this, 0..255, FLAIR shows nothing that could be compared."""
@@ -61,7 +61,7 @@ class _Head:
         tissue: (GRID, GRID) uint8 of 0 and 1; bright, and within the outline.
         outline: likewise; the convex outline of the largest bright region.
         grey: the sequences whose air is as bright as tissue; the head is found on the others.
-        told: whether it leaves some of the image to the background.
+        is_distinct: whether the head leaves some of the image to the background.
     """
 
     planes: dict[str, np.ndarray]
@@ -75,15 +75,15 @@ class _Head:
         return cv2.countNonZero(self.outline) / GRID**2
 
     @property
-    def told(self) -> bool:
+    def is_distinct(self) -> bool:
         return self.share < WHOLE_IMAGE
 
 
 def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
-    """Return what the pixels of a slice tell of its head, its texture and its tumour.
+    """Measure the head, the texture and the tumour of a slice.
 
     Args:
-        image: (h, w, 3) uint8, or (h, w) for a grey image, which stands in for FLAIR alone.
+        image: (h, w, 3) uint8, or (h, w) for a grey image, which is treated as FLAIR only.
         tumour: (h, w) uint8 of 0 and 1, or None where no mask can be used.
 
     Returns:
@@ -107,7 +107,9 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
     row = {
         "constant": " ".join(_constant(image, head.planes)),
         **_by_sequence("brightness", head.planes, head.brightness.values()),
-        "head_px": round(head.share * image.shape[0] * image.shape[1]) if head.told else None,
+        "head_px": round(head.share * image.shape[0] * image.shape[1])
+        if head.is_distinct
+        else None,
         "grey_background": " ".join(head.grey),
     }
     if tumour is None:
@@ -122,7 +124,7 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
         | _of_head(image, replace(head, tissue=head.tissue & ~cells))
         | _size_and_shape(tumour, cells)
         | _by_sequence("tumour_mean", head.planes, cv2.mean(image[box], tumour[box]))
-        | {"outside_head_px": _px_outside(tumour, cells, head) if head.told else None}
+        | {"outside_head_px": _px_outside(tumour, cells, head) if head.is_distinct else None}
     )
 
 
@@ -179,15 +181,15 @@ def packed_cells(grids: Iterable[str]) -> np.ndarray:
 def _find_head(image: np.ndarray) -> _Head:
     thumbnail = cv2.split(_thumbnail(image))
     planes = dict(zip(SEQUENCES if len(thumbnail) > 1 else (FLAIR,), thumbnail, strict=True))
-    place = GRID**2 * 99 // 100
+    rank = GRID**2 * 99 // 100
     brightness = {
         # A stable sort of bytes is a radix sort: half the time of a partition.
-        sequence: int(np.sort(plane, axis=None, kind="stable")[place])
+        sequence: int(np.sort(plane, axis=None, kind="stable")[rank])
         for sequence, plane in planes.items()
     }
     tissue, outline = _outline(planes, brightness)
     head = _Head(planes, brightness, tissue, outline)
-    if head.told:
+    if head.is_distinct:
         return head
     level = HEAD_SHARE * max(brightness.values())
     grey = tuple(name for name, plane in planes.items() if np.median(plane[_RIM]) > level)
@@ -229,7 +231,7 @@ def _outline(
 def _of_head(image: np.ndarray, head: _Head) -> dict:
     """Return brightness of the head's tissue, and textures and fingerprint where the head is large."""
     row = {}
-    if head.told and cv2.countNonZero(head.tissue):
+    if head.is_distinct and cv2.countNonZero(head.tissue):
         means = [cv2.mean(plane, head.tissue)[0] for plane in head.planes.values()]
         row = _by_sequence("head_mean", head.planes, means)
     if head.share < LEAST_HEAD:
@@ -243,11 +245,11 @@ def _of_head(image: np.ndarray, head: _Head) -> dict:
 
 
 def _size_and_shape(tumour: np.ndarray, cells: np.ndarray) -> dict:
-    """Return size, place and shape of the tumour in one slice.
+    """Return size, position and shape of the tumour in one slice.
 
     Args:
         tumour: (h, w) uint8 of 0 and 1, not all 0.
-        cells: (GRID, GRID) bool, the cells that hold any of it.
+        cells: (GRID, GRID) bool, the cells with any tumour.
 
     Returns:
         ``area_px``; ``components``, whose pixels touch at least at a corner;
@@ -258,7 +260,7 @@ def _size_and_shape(tumour: np.ndarray, cells: np.ndarray) -> dict:
         ``tumour_grid``, see :func:`tumour_cells`.
     """
     left, top, width, height = cv2.boundingRect(tumour)
-    # With a rim of nothing, so that what surrounds the tumour is one region.
+    # With an empty rim, so that the surroundings of the tumour are one region.
     part = np.zeros((height + 2, width + 2), np.uint8)
     part[1:-1, 1:-1] = tumour[top : top + height, left : left + width]
     _, _, parts, centres = cv2.connectedComponentsWithStats(part, connectivity=8)
@@ -301,16 +303,16 @@ def _constant(image: np.ndarray, planes: dict[str, np.ndarray]) -> list[str]:
 
 
 def _cells_with(mask: np.ndarray) -> np.ndarray:
-    """Return (GRID, GRID) bool: which cells of a grid over a mask of 0 and 1 hold any 1."""
-    # As floats: one pixel in a cell of hundreds is not to be rounded away.
+    """Return (GRID, GRID) bool: the cells of a grid over a mask of 0 and 1 that contain any 1."""
+    # As floats, so that one pixel in a cell of hundreds is not rounded away.
     mean = cv2.resize(mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
     return np.asarray(mean > 0)
 
 
 def _coarse_cells(cells: np.ndarray) -> np.ndarray:
-    """Return (TUMOUR_GRID, TUMOUR_GRID) bool from (GRID, GRID): which larger cells hold any."""
+    """Return (TUMOUR_GRID, TUMOUR_GRID) bool from (GRID, GRID): the larger cells with any tumour."""
     parts = GRID // TUMOUR_GRID
-    return cells.reshape(TUMOUR_GRID, parts, TUMOUR_GRID, parts).any(axis=(1, 3))
+    return np.asarray(cells.reshape(TUMOUR_GRID, parts, TUMOUR_GRID, parts).any(axis=(1, 3)))
 
 
 def _middle(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -324,7 +326,7 @@ def _middle(image: np.ndarray, outline: np.ndarray) -> np.ndarray:
 
 
 def _half(side: int, middle: float) -> slice:
-    """Return half of a side around a place of 0..1 on it, moved where it would leave the side."""
+    """Return half of a side around a position of 0..1 on it, moved to stay within the side."""
     start = min(max(round(middle * side - side / 4), 0), side - side // 2)
     return slice(start, start + side // 2)
 
@@ -348,7 +350,7 @@ def _textures(window: np.ndarray) -> tuple[list[float | None], list[float]]:
 
 
 def _px_outside(tumour: np.ndarray, cells: np.ndarray, head: _Head) -> int:
-    """Return how many pixels of the tumour lie farther than a cell outside of the head's outline."""
+    """Return the number of tumour pixels more than one cell outside of the head's outline."""
     # A cell to spare: the outline on a thumbnail is no finer.
     wide = cv2.dilate(head.outline, np.ones((3, 3), np.uint8))
     if not (cells & (wide == 0)).any():

@@ -1,4 +1,4 @@
-"""Folds by patient, never by slice: what a model trains on, is selected on, and never sees."""
+"""Split a cohort into folds by patient, never by slice: training, validation and held-out cases."""
 
 import warnings
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class Fold:
     """Three parts of a cohort's cases that share no patient.
 
     Attributes:
-        number: which fold, from 0.
+        number: of the fold, from 0.
         trained_on: cases whose slices the network learns from.
-        selected_on: cases that choose epoch and threshold.
-        held_out: cases that score it, and decide nothing.
+        selected_on: cases on which epoch and threshold are chosen.
+        held_out: cases on which the model is scored; they choose nothing.
     """
 
     number: int
@@ -37,11 +37,11 @@ class Fold:
 
 
 def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold]:
-    """Return folds of a cohort by patient, alike in institution and tumour size.
+    """Return folds of a cohort by patient, stratified by institution and tumour size.
 
     Args:
         slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
-        count: how many folds; every case with a mask is held out by exactly one.
+        count: number of folds; every case with a mask is held out by exactly one.
         seed: the same seed and cases give the same folds.
 
     Raises:
@@ -72,7 +72,7 @@ def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold
                 f"fold {number} of {count} leaves one patient to train and to select on, because most "
                 "cases are one patient's: add patients."
             )
-        # One of eight selects: enough to rank epochs, and most cases still teach.
+        # One eighth for validation: enough to rank epochs, while most cases remain for training.
         part_of = _stratified(rest, min(8, rest["patient_id"].nunique()), seed + 1)
         folds.append(
             Fold(
@@ -87,18 +87,18 @@ def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold
 
 def _stratified(cases: pd.DataFrame, count: int, seed: int) -> pd.Series:
     """Return the part, from 0, that each case falls in."""
-    # Slow to import, and only a new training needs it: pages that look at a model do not.
+    # Imported here because it is slow and only a new training needs it.
     from sklearn.model_selection import StratifiedGroupKFold
 
     thirds = pd.qcut(cases["tumour_vx"].rank(method="first"), 3, labels=False)
     strata = cases["institution"].fillna("unknown") + "-" + thirds.astype(str)
     if strata.value_counts().max() < count:
-        # Too few cases to be alike in both; the splitter refuses, and one stratum still splits.
+        # Too few cases to stratify: the splitter would refuse, but it accepts a single stratum.
         strata = pd.Series("all", index=cases.index)
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     part_of = pd.Series(0, index=cases.index)
     with warnings.catch_warnings():
-        # It warns where an institution has fewer cases than folds, which is so in this field.
+        # It warns if an institution has fewer cases than folds, which is common in this field.
         warnings.simplefilter("ignore", UserWarning)
         for part, (_, chosen) in enumerate(splitter.split(cases, strata, cases["patient_id"])):
             part_of.iloc[chosen] = part

@@ -1,8 +1,8 @@
-"""The one door for files: a stranger's pictures, NIfTI or DICOM become checked pixels, or one sentence.
+"""Read pictures, NIfTI and DICOM files from any source: the result is checked pixels or one sentence.
 
-Limits are looked at before anything is decoded, and a damaged file is refused as a whole: the
-decoders here raise where others return an image with wrong pixels. :func:`open_inputs` takes all that
-a person gave at once; :func:`decode` is one picture file, as the index of a cohort reads thousands.
+Limits are checked before anything is decoded, and a damaged file is refused as a whole: the decoders
+here raise where others return an image with wrong pixels. :func:`open_inputs` reads all files of an
+upload; :func:`decode` reads one picture file, as the index of a cohort does thousands of times.
 """
 
 from brainseg.io.decoded import (

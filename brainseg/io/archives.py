@@ -1,4 +1,4 @@
-"""Archives and compressed files, inflated only as far as the limit: a bomb costs its limit at most."""
+"""Inflate archives and compressed files up to the limit, so that a zip bomb does no harm."""
 
 import gzip
 import io
@@ -15,11 +15,11 @@ from brainseg.io.upload_file import InputFile
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_ENTRIES = 4096
-"""Of an archive; a series of :data:`brainseg.io.MAX_SLICES` slices in eight sequences."""
+"""Files in an archive: enough for :data:`brainseg.io.MAX_SLICES` slices in eight sequences."""
 
 _MIB = 2**20
 _LARGEST_SLICE_BYTES = MAX_MEGAPIXELS * 4 * 10**6 + 16 * _MIB
-"""Of 32 bits a pixel, with room for a header."""
+"""A slice with 32 bits per pixel, plus room for a header."""
 
 _STEP = 4 * _MIB
 _STEP_IN = _MIB // 4
@@ -28,16 +28,16 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def too_large(inflated: int) -> DecodeError:
-    """Return the refusal of what inflates to so many bytes, beyond the limit."""
-    told = f"{-(-inflated // _MIB):,} MiB inflated exceed {MAX_INFLATED_BYTES // _MIB} MiB"
-    return DecodeError(told)
+    """Return the refusal of content that inflates to more bytes than the limit."""
+    size, limit = -(-inflated // _MIB), MAX_INFLATED_BYTES // _MIB
+    return DecodeError(f"{size:,} MiB inflated exceed {limit} MiB")
 
 
 def inflate_start(data: bytes, wanted: int) -> bytes:
-    """Return the first bytes of a gzip file's content, fewer where it ends before.
+    """Return the first bytes of a gzip file's content, or fewer if it ends before.
 
     Raises:
-        DecodeError: it is damaged before them.
+        DecodeError: it is damaged before their end.
     """
     try:
         return gzip.GzipFile(fileobj=io.BytesIO(data)).read(wanted)
@@ -46,14 +46,14 @@ def inflate_start(data: bytes, wanted: int) -> bytes:
 
 
 def inflate_exactly(data: bytes, expected: int) -> tuple[bytes, int]:
-    """Return a gzip file's content of a known length, its checksum compared, and what lies behind it.
+    """Return a gzip file's content of a known length, with its checksum verified.
 
     Args:
-        data: one or more gzip members, and perhaps bytes that belong to none.
-        expected: bytes of the content.
+        data: one or more gzip members, possibly followed by other bytes.
+        expected: size of the content in bytes.
 
     Returns:
-        The content, and how many bytes of the file behind it are no gzip member.
+        The content, and the number of bytes behind it that are not a gzip member.
 
     Raises:
         DecodeError: damaged, or of another length.
@@ -74,9 +74,9 @@ def inflate_exactly(data: bytes, expected: int) -> tuple[bytes, int]:
 
 
 def _member(data: bytes, at: int, most: int) -> tuple[bytes, int]:
-    """Return the content of the gzip member that begins at a byte, and where it ends.
+    """Return the content of the gzip member at an offset, and the offset of its end.
 
-    Of a content that is longer than ``most``, one byte more is returned, and an end that means nothing.
+    If the content is longer than ``most``, ``most + 1`` bytes are returned and the end is meaningless.
     """
     inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
     parts, taken = [], 0
@@ -93,7 +93,7 @@ def _member(data: bytes, at: int, most: int) -> tuple[bytes, int]:
 
 
 def inflate_raw(data: bytes) -> bytes:
-    """Return a raw deflate stream's content, as in a deflated DICOM file, which is one slice.
+    """Return the content of a raw deflate stream, as in a deflated DICOM file of one slice.
 
     Raises:
         DecodeError: damaged, or beyond the limit.
@@ -113,18 +113,18 @@ def inflate_raw(data: bytes) -> bytes:
 
 
 def unzip(archive: InputFile) -> Iterator[InputFile | tuple[str, str]]:
-    """Yield each file of a zip, or its name and the reason why it is none.
+    """Yield each file of a zip, or its name and the reason why it cannot be read.
 
-    Folders and what macOS adds (``__MACOSX``, ``.DS_Store``) are passed over. A name in an archive is
-    text, whatever path it spells: nothing is written anywhere.
+    Folders and the files that macOS adds (``__MACOSX``, ``.DS_Store``) are skipped. A name in an archive
+    is only text, even if it looks like a path: nothing is written to disk.
 
     Raises:
-        DecodeError: no zip, damaged, or beyond the limits as its directory says, before any inflating.
+        DecodeError: not a zip, damaged, or too large by its directory, before anything is inflated.
     """
     opened = or_damaged(lambda: zipfile.ZipFile(io.BytesIO(archive.data)))
     if not all(entry.filename for entry in opened.infolist()):
         raise DecodeError(DAMAGED)
-    entries = [entry for entry in opened.infolist() if not _is_passed_over(entry)]
+    entries = [entry for entry in opened.infolist() if not _is_skipped(entry)]
     if len(entries) > MOST_ENTRIES:
         raise DecodeError(f"{len(entries):,} files in an archive exceed {MOST_ENTRIES:,}")
     promised = sum(entry.file_size for entry in entries)
@@ -141,14 +141,14 @@ def unzip(archive: InputFile) -> Iterator[InputFile | tuple[str, str]]:
 
 def _entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise DecodeError("it is a link, no file")
+        raise DecodeError("it is a link, not a file")
     if entry.flag_bits & _ENCRYPTED:
         raise DecodeError("it is encrypted")
     if entry.compress_type not in _METHODS:
         raise DecodeError("its compression in the archive is not supported; expected deflate")
     try:
         with opened.open(entry) as file:
-            # zipfile stops at the size that the directory promises, and compares the checksum.
+            # zipfile stops at the size in the directory and verifies the checksum.
             content = b"".join(iter(lambda: file.read(_STEP), b""))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error) as error:
         raise DecodeError(DAMAGED) from error
@@ -159,7 +159,7 @@ def _entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def _is_passed_over(entry: zipfile.ZipInfo) -> bool:
+def _is_skipped(entry: zipfile.ZipInfo) -> bool:
     parts = entry.filename.split("/")
     is_folder = not parts[-1]
     return is_folder or parts[0] == "__MACOSX" or parts[-1] in (".DS_Store", "Thumbs.db")

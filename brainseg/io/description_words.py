@@ -227,17 +227,17 @@ def _split(token: str) -> list[str]:
 def _without_target(tokens: list[str]) -> list[str]:
     """Return the words before “to T1”, which names what an image was registered to."""
     weighted = {"t1", "t2", "flair", "mprage"}
-    for place, token in enumerate(tokens[1:-1], start=1):
-        if token in _TOWARDS and tokens[place + 1] in weighted and weighted & {*tokens[:place]}:
-            return tokens[:place]
+    for index, token in enumerate(tokens[1:-1], start=1):
+        if token in _TOWARDS and tokens[index + 1] in weighted and weighted & {*tokens[:index]}:
+            return tokens[:index]
     return tokens
 
 
 def _kind(tokens: list[str], is_name: bool, shown: list[str]) -> str | None:
     b_value = _B_VALUE_IN_NAME if is_name else _B_VALUE
-    for place, token in enumerate(tokens):
-        of_weighting = place > 0 and tokens[place - 1] in ("t1", "t2", "t2*")
-        if token == "sub" and is_name and place < len(tokens) - 1:
+    for index, token in enumerate(tokens):
+        of_weighting = index > 0 and tokens[index - 1] in ("t1", "t2", "t2*")
+        if token == "sub" and is_name and index < len(tokens) - 1:
             continue  # A subject's number follows.
         if is_name and token in _ONLY_IN_DESCRIPTIONS and not of_weighting:
             continue
@@ -266,27 +266,27 @@ def _weightings(tokens: list[str], shown: list[str]) -> frozenset[str]:
 
 def _contrast(tokens: list[str], shown: list[str]) -> frozenset[bool]:
     said = set()
-    for place, token in enumerate(tokens):
-        answer = _contrast_at(tokens, place)
+    for index, token in enumerate(tokens):
+        answer = _contrast_at(tokens, index)
         if answer is None:
             continue
         said.add(answer)
-        linked = [word for word in tokens[max(0, place - 3) : place] if word in _WITHOUT | _WITH]
+        linked = [word for word in tokens[max(0, index - 3) : index] if word in _WITHOUT | _WITH]
         shown.append(" ".join((*linked[-1:], _shown_agent(token))))
     return frozenset(said)
 
 
-def _contrast_at(tokens: list[str], place: int) -> bool | None:
+def _contrast_at(tokens: list[str], index: int) -> bool | None:
     """Return whether a word says that agent was given (True) or not (False); None where neither."""
-    token = tokens[place]
-    before = tokens[place - 1] if place else ""
-    after = tokens[place + 1] if place + 1 < len(tokens) else ""
+    token = tokens[index]
+    before = tokens[index - 1] if index else ""
+    after = tokens[index + 1] if index + 1 < len(tokens) else ""
     is_agent = _is_agent(token)
     if token in ("c", "k"):
         is_agent = before in {"+", *_WITH, *_WITHOUT} or (token == "c" and before == "t1")
         is_agent = is_agent or after == "+"
     if is_agent:
-        return _is_given(tokens, place)
+        return _is_given(tokens, index)
     if token == "+":
         return True if before == "t1" and not after else None
     if _NOT_OF_AGENT.match(after):
@@ -298,18 +298,18 @@ def _contrast_at(tokens: list[str], place: int) -> bool | None:
     return None
 
 
-def _is_given(tokens: list[str], place: int) -> bool:
-    if tokens[place + 1 : place + 2] and tokens[place + 1] in ("no", "none", "nein", "minus"):
+def _is_given(tokens: list[str], index: int) -> bool:
+    if tokens[index + 1 : index + 2] and tokens[index + 1] in ("no", "none", "nein", "minus"):
         return False
-    for away in range(1, min(place, _REACH) + 1):
-        word = tokens[place - away]
+    for away in range(1, min(index, _REACH) + 1):
+        word = tokens[index - away]
         if word in _WITHOUT and (away == 1 or word not in _ADJACENT_ONLY):
             return False
         if word in _WITH or word == "+":
             return True
         if _is_agent(word):
             # “Avant injection du produit de contraste” says one thing.
-            return _is_given(tokens, place - away)
+            return _is_given(tokens, index - away)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Whether values are Hounsfield units: a CT in a file format that does not name its modality."""
+"""Detect Hounsfield units: a CT in a file format that does not name its modality."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ AIR_HU = -900.0
 """Air is -1000; no part of a body is below this."""
 
 LEAST_HU = -3100.0
-"""Scanners write down to -3024 outside of their field of view."""
+"""Scanners write values down to -3024 outside of their field of view."""
 
 LEAST_SHARE = 0.02
-"""Of the voxels that must be air: a head in its field of view leaves more, noise in MR leaves none."""
+"""The fraction of air voxels that a CT has at least; MR with noise has none."""
 
 LOOKS_LIKE_CT = (
     "The values look like CT (Hounsfield units, air near -1000), not MR. The model was trained on MR "
@@ -18,12 +18,12 @@ LOOKS_LIKE_CT = (
 
 
 def looks_like_ct(values: np.ndarray, slope: float = 1.0, intercept: float = 0.0) -> bool:
-    """Return whether an array holds Hounsfield units.
+    """Return whether an array contains Hounsfield units.
 
     Args:
-        values: of any shape, as stored; NaN counts as nothing.
-        slope: and
-        intercept: what a stored value means; a slope above or below 0.
+        values: of any shape, as stored; NaN is ignored.
+        slope: a stored value means ``slope * value + intercept``; not 0.
+        intercept: see ``slope``.
     """
     if values.dtype == np.uint8 and slope == 1 and intercept >= 0:
         return False

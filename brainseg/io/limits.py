@@ -1,4 +1,4 @@
-"""What is refused before anything is decoded, and the sentence for each refusal."""
+"""Limits that are checked before anything is decoded, with the sentence for each refusal."""
 
 import math
 from collections.abc import Callable
@@ -9,20 +9,20 @@ from brainseg.errors import DecodeError
 MAX_MEGAPIXELS = 16
 MAX_SLICES = 512
 MAX_INFLATED_BYTES = 256 * 2**20
-"""Of one upload: what its archives and compressed files may inflate to, and its pixels as stored."""
+"""The limit for one upload: its inflated archives and compressed files, and its stored pixels."""
 
 MIN_SIDE_PX = 32
 MOST_CHANNELS = 16
-"""More than any picture has: such a header is a mistake, or asks for memory."""
+"""No picture has more; such a header is a mistake or an attack on memory."""
 
 DAMAGED = "file is incomplete or damaged"
-"""The reason given for a file that is not whole."""
+"""The reason for refusing a damaged file."""
 
 T = TypeVar("T")
 
 
 def check_size(width: int, height: int, channels: int = 1) -> None:
-    """Raise where a header's size, in px, is none that will be decoded.
+    """Raise if the size in a header, in px, is beyond the limits.
 
     Raises:
         DecodeError: no pixels, more than :data:`MAX_MEGAPIXELS`, or more channels than any picture.
@@ -39,7 +39,7 @@ def check_size(width: int, height: int, channels: int = 1) -> None:
 
 
 def check_planes(slices: int, height: int, width: int) -> None:
-    """Raise where a stack's size, as a header tells it, is none that will be decoded.
+    """Raise if the size of a stack in a header is beyond the limits.
 
     Raises:
         DecodeError: too large or too small a slice, or more than :data:`MAX_SLICES`.
@@ -54,7 +54,7 @@ def check_planes(slices: int, height: int, width: int) -> None:
 
 
 def or_damaged(read: Callable[[], T]) -> T:
-    """Run a decoder; whatever it raises on a mutated file, the person gets one sentence.
+    """Run a decoder, and turn whatever it raises on a damaged file into one sentence.
 
     Raises:
         DecodeError: the decoder's own, or :data:`DAMAGED`.

@@ -1,4 +1,4 @@
-"""File names: what their endings promise, and how they are shown. A name is never a path here."""
+"""File names: the kinds of their suffixes, and how names are shown. A name is never used as a path."""
 
 from pathlib import Path, PurePath
 
@@ -20,22 +20,22 @@ KIND_OF_SUFFIX = PICTURE_SUFFIXES | {
 INPUT_SUFFIXES = tuple(KIND_OF_SUFFIX)
 
 DISC_DIRECTORY = "DICOMDIR"
-"""The list of the files of a CD; what else lies there is the disc's, not the patient's."""
+"""The directory of a CD; other files than its images belong to the disc, not to the patient."""
 
 
 def suffix_of(name: str) -> str:
-    """Return a name's ending in lower case; ``.nii.gz`` is one ending."""
+    """Return the suffix of a name in lower case; ``.nii.gz`` is one suffix."""
     lower = name.lower()
     return ".nii.gz" if lower.endswith(".nii.gz") else PurePath(lower).suffix
 
 
 def is_input(path: Path) -> bool:
-    """Return whether a file's name promises an input; DICOM files without an ending are none."""
+    """Return whether a file has the suffix of an input; DICOM files without a suffix have not."""
     return suffix_of(path.name) in KIND_OF_SUFFIX
 
 
 def shown_name(name: str, longest: int = 60) -> str:
-    """Return a file's name as printable text of at most ``longest`` characters, its end kept."""
+    """Return a file name as printable text of at most ``longest`` characters, cut in the middle."""
     printable = "".join(c if c.isprintable() else "·" for c in name) or "(no name)"
     if len(printable) <= longest:
         return printable
@@ -43,6 +43,6 @@ def shown_name(name: str, longest: int = 60) -> str:
 
 
 def base_of(name: str) -> str:
-    """Return the last part of a name without its ending, for words and numbers in it to be read."""
+    """Return the last part of a name without its suffix."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return PurePath(last).stem.removesuffix(".nii")

@@ -1,4 +1,4 @@
-"""NIfTI files -> an upload: their volumes, each on its own grid, are the sequences."""
+"""Read NIfTI files as one upload, in which each volume on its own grid is a sequence."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
 _MOST_LABELS = 64
 OTHER_SUBJECT = (
-    "its name tells another subject or session than that of the files used: give one at a time"
+    "its name gives another subject or session than that of the files used: give one at a time"
 )
 _LABELS = "it is a mask, not a picture"
 _OF_VOLUMES = {3: SEQUENCES, 4: (FLAIR, PRE_CONTRAST, POST_CONTRAST, None)}
-"""The order of 4D files: of three ours, of four that of the Medical Segmentation Decathlon."""
+"""The order in 4D files: of three volumes ours, of four that of the Medical Segmentation Decathlon."""
 
 _FEWEST_LEVELS = 6
-"""A picture has more; a mask of labels has fewer."""
+"""A picture has at least as many grey levels; a label map has fewer."""
 
 
 def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
@@ -67,11 +67,11 @@ def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
     if not series:
         raise refusals.as_error()
     ordered = most_common_grid_first(series)
-    mask, told = _mask_of(label_maps, ordered)
+    mask, of_mask = _mask_of(label_maps, ordered)
     return Upload(
         "NIfTI",
         ordered,
-        (*dict.fromkeys(note for file in used for note in file.notes), *told),
+        (*dict.fromkeys(note for file in used for note in file.notes), *of_mask),
         refused=refusals.messages(),
         masks=mask,
         has_mask=None if mask is None else np.ones(len(mask), bool),
@@ -79,19 +79,19 @@ def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
 
 
 def _of_one_subject(items: list[UploadFile], refusals: Refusals) -> list[UploadFile]:
-    """Return the files of the subject that most names tell, those that tell none with them."""
+    """Return the files of the most frequent subject and those whose names give no subject."""
     subjects = [identifier_of(item.name) for item in items]
-    told = Counter(filter(None, subjects))
-    if len(told) < 2:
+    counts = Counter(filter(None, subjects))
+    if len(counts) < 2:
         return items
-    most, _ = told.most_common(1)[0]
-    kept = []
+    most, _ = counts.most_common(1)[0]
+    used = []
     for item, subject in zip(items, subjects, strict=True):
         if subject in (most, ""):
-            kept.append(item)
+            used.append(item)
         else:
             refusals.add(item.name, OTHER_SUBJECT)
-    return kept
+    return used
 
 
 def _without_label_maps(items: list[UploadFile]) -> tuple[list[UploadFile], list[UploadFile]]:
@@ -105,7 +105,7 @@ def _without_label_maps(items: list[UploadFile]) -> tuple[list[UploadFile], list
 def _mask_of(
     items: list[UploadFile], series: Sequence[Series]
 ) -> tuple[np.ndarray | None, list[str]]:
-    """Return the mask to compare with, where one came on the one grid of all series, and notes.
+    """Return the mask to compare with, if one is on the grid of all series, and notes.
 
     Every label above 0 counts, as in the whole tumour of BraTS.
     """
@@ -143,24 +143,24 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     is_ct = looks_like_ct(file.volumes, file.slope, file.intercept)
     warnings = (*(LOOKS_LIKE_CT,) * is_ct, *file.warnings)
     not_mr = "CT" * is_ct
-    for place, volume in enumerate(file.volumes):
+    for index, volume in enumerate(file.volumes):
         filled, background = fill_background(volume, -file.intercept / file.slope)
         eight = to_eight_bits(filled, file.slope, file.intercept)
-        label = f"volume {place + 1} of {count}" if count > 1 else "volume"
+        label = f"volume {index + 1} of {count}" if count > 1 else "volume"
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
         levels = np.count_nonzero(np.bincount(eight.pixels.ravel(), minlength=256))
-        suggestion = suggestions[place]
+        suggestion = suggestions[index]
         if levels < _FEWEST_LEVELS:
             suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
         pixels = np.ascontiguousarray(eight.pixels)
-        told = (*background, *eight.notes)
+        notes = (*background, *eight.notes)
         made.append(
             Series(
                 label,
                 pixels,
                 suggestion,
-                told,
+                notes,
                 grid,
                 names=(name,),
                 warnings=warnings,
@@ -171,11 +171,11 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
 
 
 def _of_volumes(count: int) -> tuple[SequenceGuess, ...]:
-    """Return what the volumes of a 4D file are by their number and order."""
+    """Return the sequences of a 4D file by the number and order of its volumes."""
     order = _OF_VOLUMES.get(count)
     if order is None:
         return (UNKNOWN,) * count
     return tuple(
-        SequenceGuess(name, (), None if name else "T2", (f"volume {place} of {count}",))
-        for place, name in enumerate(order, start=1)
+        SequenceGuess(name, (), None if name else "T2", (f"volume {index} of {count}",))
+        for index, name in enumerate(order, start=1)
     )

@@ -1,4 +1,4 @@
-"""Pictures -> an upload: the slices of one stack, or of a stack for each sequence their names tell."""
+"""Read pictures as one stack of slices, or as one stack per sequence if their names give sequences."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -28,11 +28,11 @@ GREY_IN_COLOUR = "three equal channels, read as one grey picture"
 def gather_pictures(items: list[UploadFile], refusals: Refusals) -> Upload:
     """Return the upload of TIFF, PNG and JPEG files.
 
-    Slices stand in the order of the numbers at the end of their names, or of the names where these hold
-    none or repeat one. Masks are never slices: see :mod:`brainseg.io.mask_upload`.
+    Slices are sorted by the numbers at the end of their names, or by name if numbers are missing or
+    repeated. Masks are never slices: see :mod:`brainseg.io.mask_upload`.
 
     Raises:
-        PagesError: a TIFF holds several pages and none was chosen.
+        PagesError: a TIFF has several pages and none was chosen.
         DecodeError: nothing is usable.
     """
     items = _of_one_case(items, refusals)
@@ -58,21 +58,21 @@ def gather_pictures(items: list[UploadFile], refusals: Refusals) -> Upload:
 
 
 def _of_one_case(items: list[UploadFile], refusals: Refusals) -> list[UploadFile]:
-    """Return the files of the case that most names tell, where two cases have slices of one number."""
+    """Return the files of the most frequent case if slices of two cases have the same number."""
     cases: dict[str, list[UploadFile]] = defaultdict(list)
     for item in items:
         cases[case_of_slice(item.name)].append(item)
-    told = {case: held for case, held in cases.items() if case}
-    most = max(told, key=lambda case: len(told[case]), default="")
-    if len(told) < 2 or len(told[most]) < 2:
+    named = {case: held for case, held in cases.items() if case}
+    most = max(named, key=lambda case: len(named[case]), default="")
+    if len(named) < 2 or len(named[most]) < 2:
         return items
-    numbers = {number_in(item.name) for item in told[most]}
+    numbers = {number_in(item.name) for item in named[most]}
     lost = {
         case
-        for case, held in told.items()
+        for case, held in named.items()
         if case != most and numbers & {number_in(item.name) for item in held}
     }
-    for item in (item for case in lost for item in told[case]):
+    for item in (item for case in lost for item in named[case]):
         refusals.add(item.name, OTHER_CASE)
     return [item for item in items if case_of_slice(item.name) not in lost]
 
@@ -95,7 +95,7 @@ def _decoded(items: list[UploadFile], refusals: Refusals) -> list[Slice]:
 
 
 def _pages(item: UploadFile) -> list[tuple[int | None, Decoded]]:
-    """Return the pages of a file that are meant."""
+    """Return the chosen pages of a file."""
     wanted = item.page if item.page is not None else 0
     first = decode(item.data, item.name, max(wanted, 0))
     if first.pages == 1 or (item.page is not None and item.page != ALL_PAGES):
@@ -106,7 +106,7 @@ def _pages(item: UploadFile) -> list[tuple[int | None, Decoded]]:
         rest = [decode(item.data, item.name, page) for page in range(1, first.pages)]
         return list(enumerate([first, *rest], start=1))
     if item.index is None:
-        raise DecodeError(f"it holds {first.pages} pages; give it by itself to choose one")
+        raise DecodeError(f"it has {first.pages} pages; give it by itself to choose one")
     raise PagesError(item.name, item.index, first.pages)
 
 
@@ -132,25 +132,28 @@ def _alike(slices: list[Slice], refusals: Refusals) -> list[Slice]:
 
 
 def _by_sequence(slices: list[Slice]) -> list[list[Slice]]:
-    """Return the slices as one stack, or as one a sequence where every name tells which it is."""
+    """Return the slices as one stack, or as one stack per sequence if every name gives its sequence."""
     if slices[0][2].channels == 1 and all(page is None for _, page, _ in slices):
-        told = defaultdict(list)
+        named = defaultdict(list)
         for one in slices:
-            told[guess_from_words(base_of(one[0]))].append(one)
-        if len(told) > 1 and None not in told and len(set(map(len, told.values()))) == 1:
-            return [in_order(stack) for stack in told.values()]
+            named[guess_from_words(base_of(one[0]))].append(one)
+        if len(named) > 1 and None not in named and len(set(map(len, named.values()))) == 1:
+            return [in_order(stack) for stack in named.values()]
     return [in_order(slices)]
 
 
 def _series(slices: list[Slice], stacks: int) -> list[Series]:
-    told = tuple(dict.fromkeys(note for _, _, decoded in slices for note in decoded.notes))
+    notes = tuple(dict.fromkeys(note for _, _, decoded in slices for note in decoded.notes))
     pixels = np.stack([decoded.pixels for _, _, decoded in slices])
     if pixels.ndim == 4 and pixels.shape[3] == 1:
         pixels = pixels[..., 0]
     if pixels.dtype == bool:
-        pixels, told = pixels.astype(np.uint8) * 255, (*told, "black and white, read as 0 and 255")
+        pixels, notes = (
+            pixels.astype(np.uint8) * 255,
+            (*notes, "black and white, read as 0 and 255"),
+        )
     if pixels.ndim == 4 and (pixels == pixels[..., :1]).all():
-        pixels, told = pixels[..., 0], (*told, GREY_IN_COLOUR)
+        pixels, notes = pixels[..., 0], (*notes, GREY_IN_COLOUR)
     if pixels.ndim == 3:
         eight = to_eight_bits(pixels)
         suggestion = UNKNOWN
@@ -159,14 +162,14 @@ def _series(slices: list[Slice], stacks: int) -> list[Series]:
         label = suggestion.sequence or (
             "grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices"
         )
-        return [Series(label, eight.pixels, suggestion, (*told, *eight.notes))]
+        return [Series(label, eight.pixels, suggestion, (*notes, *eight.notes))]
     channels = [to_eight_bits(pixels[..., channel]) for channel in range(3)]
     return [
         Series(
-            f"channel {place + 1} of 3",
+            f"channel {index + 1} of 3",
             np.ascontiguousarray(eight.pixels),
-            SequenceGuess(SEQUENCES[place], reasons=(f"channel {place + 1} of 3",)),
-            (*told, *eight.notes),
+            SequenceGuess(SEQUENCES[index], reasons=(f"channel {index + 1} of 3",)),
+            (*notes, *eight.notes),
         )
-        for place, eight in enumerate(channels)
+        for index, eight in enumerate(channels)
     ]

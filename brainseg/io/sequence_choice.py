@@ -1,4 +1,4 @@
-"""Which series is used for which sequence: the best of the guesses, a question, or the user's choice."""
+"""Choose the series for each sequence: the best guess, a question to the user, or the user's choice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from brainseg.io.upload import Series, Upload
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
 NOT_GIVEN = "none"
-"""In place of a series: the sequence is not given."""
+"""Used instead of a series for a sequence that is missing."""
 
 WITHOUT_FLAIR = (
     "No series is FLAIR, and the model has never seen a case without it: "
@@ -26,43 +26,43 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class Question:
-    """A sequence that several series may be, or that one series may not be.
+    """An undecided sequence: several series fit equally, or one fits doubtfully.
 
     Attributes:
         sequence: one of :data:`brainseg.volume.SEQUENCES`.
-        places: of the candidates in ``Upload.series``.
-        reason: why it is not decided, the middle of a sentence.
+        indices: of the candidates in ``Upload.series``.
+        reason: why it is undecided, the middle of a sentence.
     """
 
     sequence: str
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     reason: str
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which series is which sequence.
+    """The series chosen for each sequence.
 
     Attributes:
-        assignment: the place of a series in ``Upload.series`` for each sequence, or None.
-        questions: what only a person can decide; these sequences are None in ``assignment``.
+        assignment: the index of a series in ``Upload.series`` for each sequence, or None.
+        questions: for the user to decide; these sequences are None in ``assignment``.
     """
 
     assignment: dict[str, int | None]
     questions: tuple[Question, ...] = ()
 
     def question(self, sequence: str) -> Question | None:
-        """Return what is to be asked of a sequence, or None."""
+        """Return the question about a sequence, or None."""
         return next((one for one in self.questions if one.sequence == sequence), None)
 
 
 def propose(upload: Upload) -> Choice:
-    """Return the best series for each sequence; equals and contradictions become questions."""
+    """Return the best series for each sequence; ties and contradictions become questions."""
     return _complete(upload, {})
 
 
 def choose(upload: Upload, wanted: Mapping[str, str]) -> Choice:
-    """Return the series that a person named, and for the other sequences what :func:`propose` has.
+    """Return the series that the user named, and the proposal of :func:`propose` for other sequences.
 
     Args:
         upload: see :func:`brainseg.io.open_inputs`.
@@ -72,15 +72,15 @@ def choose(upload: Upload, wanted: Mapping[str, str]) -> Choice:
     Raises:
         DecodeError: a name fits no series, or several.
     """
-    fixed = {sequence: _place_of(upload, sequence, name) for sequence, name in wanted.items()}
+    fixed = {sequence: _index_of(upload, sequence, name) for sequence, name in wanted.items()}
     return _complete(upload, fixed)
 
 
 def parse_sequences(text: str) -> dict[str, str]:
-    """Return the series by sequence of a text such as "flair=5,post-contrast=7".
+    """Parse a text such as "flair=5,post-contrast=7" into series by sequence.
 
     Raises:
-        DecodeError: it is not of that form, or names an unknown sequence or one twice.
+        DecodeError: it has another form, or names an unknown sequence or one sequence twice.
     """
     wanted: dict[str, str] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):
@@ -97,10 +97,10 @@ def parse_sequences(text: str) -> dict[str, str]:
 
 
 def choices(upload: Upload) -> str:
-    """Return what each series is called and what it seems to be, for a person to choose from."""
+    """Return the name and the guess of each series, for the user to choose from."""
     return "; ".join(
-        f"{_handle(upload, place)} = {series.suggestion.in_words()}"
-        for place, series in enumerate(upload.series)
+        f"{_handle(upload, index)} = {series.suggestion.in_words()}"
+        for index, series in enumerate(upload.series)
     )
 
 
@@ -120,8 +120,8 @@ def _complete(upload: Upload, fixed: Mapping[str, int | None]) -> Choice:
     for sequence in (FLAIR, POST_CONTRAST, PRE_CONTRAST):
         if sequence in fixed:
             continue
-        used = {place for place in assignment.values() if place is not None}
-        free = [place for place in range(len(upload.series)) if place not in used]
+        used = {index for index in assignment.values() if index is not None}
+        free = [index for index in range(len(upload.series)) if index not in used]
         found = _best(upload, sequence, free, assignment[FLAIR])
         if isinstance(found, Question):
             questions.append(found)
@@ -134,21 +134,21 @@ def _best(
     upload: Upload, sequence: str, free: Sequence[int], flair: int | None
 ) -> int | Question | None:
     series = upload.series
-    certain = [place for place in free if series[place].guess == sequence]
+    certain = [index for index in free if series[index].guess == sequence]
     if certain:
-        worth = {place: _worth(upload, place, certain, flair) for place in certain}
-        best = [place for place in certain if worth[place] == max(worth.values())]
+        worth = {index: _worth(upload, index, certain, flair) for index in certain}
+        best = [index for index in certain if worth[index] == max(worth.values())]
         if len(best) == 1:
             return best[0]
-        labels = " and ".join(series[place].label for place in best)
+        labels = " and ".join(series[index].label for index in best)
         return Question(sequence, tuple(best), f"{labels} look equally like it")
-    doubtful = [place for place in free if sequence in series[place].suggestion.candidates]
+    doubtful = [index for index in free if sequence in series[index].suggestion.candidates]
     if doubtful:
-        told = ", ".join(
-            f"{series[place].label} is {series[place].suggestion.in_words()}" for place in doubtful
+        guesses = ", ".join(
+            f"{series[index].label} is {series[index].suggestion.in_words()}" for index in doubtful
         )
-        return Question(sequence, tuple(doubtful), told)
-    unknown = [place for place in free if series[place].suggestion.is_unknown]
+        return Question(sequence, tuple(doubtful), guesses)
+    unknown = [index for index in free if series[index].suggestion.is_unknown]
     if sequence != FLAIR or not unknown:
         return None
     if len(series) == 1:
@@ -157,10 +157,10 @@ def _best(
 
 
 def _worth(
-    upload: Upload, place: int, rivals: Sequence[int], flair: int | None
+    upload: Upload, index: int, rivals: Sequence[int], flair: int | None
 ) -> tuple[bool, ...]:
-    """Return how well a series suits, the weightiest reason first; equal ones are for a person."""
-    one = upload.series[place]
+    """Return how well a series fits, the most important criterion first; ties are left to the user."""
+    one = upload.series[index]
     most = max(len(upload.series[rival].pixels) for rival in rivals)
     return (
         one.suggestion.is_explicit,
@@ -172,23 +172,23 @@ def _worth(
 
 
 def _is_axial(series: Series) -> bool:
-    """Return whether a series was acquired in axial slices, as far as its files say."""
+    """Return whether a series was acquired in axial slices, as far as its files state it."""
     source, affine = series.grid.source, series.grid.affine
     if affine is not None and not is_axial(affine):
         return False
     return source is None or source.orientation.axes[0] == 0
 
 
-def _handle(upload: Upload, place: int) -> str:
+def _handle(upload: Upload, index: int) -> str:
     """Return the shortest name by which a series can be chosen."""
-    one = upload.series[place]
+    one = upload.series[index]
     if one.number is not None:
         alike = sum(other.number == one.number for other in upload.series)
         return str(one.number) if alike == 1 else one.label
-    return one.label if upload.kind == "NIfTI" and one.names else str(place + 1)
+    return one.label if upload.kind == "NIfTI" and one.names else str(index + 1)
 
 
-def _place_of(upload: Upload, sequence: str, name: str) -> int | None:
+def _index_of(upload: Upload, sequence: str, name: str) -> int | None:
     plain = name.strip().casefold()
     if plain == NOT_GIVEN:
         return None
@@ -196,21 +196,21 @@ def _place_of(upload: Upload, sequence: str, name: str) -> int | None:
     numbered = any(one.number is not None for one in series)
 
     def fits(test) -> list[int]:
-        return [place for place, one in enumerate(series) if test(place, one)]
+        return [index for index, one in enumerate(series) if test(index, one)]
 
     for test in (
-        lambda place, one: plain.isdecimal() and numbered and one.number == int(plain),
-        lambda place, one: plain.isdecimal() and not numbered and place + 1 == int(plain),
-        lambda place, one: plain == one.label.casefold(),
-        lambda place, one: any(plain == known.casefold() for known in one.names),
-        lambda place, one: len(plain) > 2 and one.uid.endswith(plain),
-        lambda place, one: any(plain in known.casefold() for known in one.names),
+        lambda index, one: plain.isdecimal() and numbered and one.number == int(plain),
+        lambda index, one: plain.isdecimal() and not numbered and index + 1 == int(plain),
+        lambda index, one: plain == one.label.casefold(),
+        lambda index, one: any(plain == known.casefold() for known in one.names),
+        lambda index, one: len(plain) > 2 and one.uid.endswith(plain),
+        lambda index, one: any(plain in known.casefold() for known in one.names),
     ):
         found = fits(test)
         if len(found) == 1:
             return found[0]
         if found:
-            labels = " and ".join(series[place].label for place in found)
+            labels = " and ".join(series[index].label for index in found)
             raise DecodeError(
                 f"--sequences {sequence.lower()}={name[:40]} fits {labels}: name one of "
                 f"{choices(upload)}."

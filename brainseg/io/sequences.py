@@ -1,4 +1,4 @@
-"""Which series is which sequence: a guess for the person to correct, then the volume."""
+"""Assign series to sequences, and assemble the volume from them."""
 
 from collections.abc import Mapping
 
@@ -13,21 +13,21 @@ from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volum
 
 
 def guess_from_words(text: str, with_agent: bool = False) -> str | None:
-    """Return the sequence that a file's name or a series' description suggests, None where it does not.
+    """Return the sequence that a file name or series description suggests, or None.
 
     Args:
-        text: in which words such as "flair", "t1ce" or "pre" are looked for.
-        with_agent: whether the file says that a contrast agent was given.
+        text: may contain words such as "flair", "t1ce" or "pre".
+        with_agent: whether the file states that contrast agent was given.
     """
     agents = frozenset({True}) if with_agent else frozenset()
     return guess_sequence(Evidence(file_name=text, agents=agents)).sequence
 
 
 def guess_assignment(upload: Upload) -> dict[str, int | None]:
-    """Return the series taken for each sequence, by its place in ``upload.series``; None for none.
+    """Return the index in ``upload.series`` of the series used for each sequence, or None.
 
-    Where equals or contradictions leave it open, it is None: :func:`propose` has the question. A single
-    series of which nothing is known is FLAIR.
+    It is None where several series fit equally or the evidence is contradictory; :func:`propose` returns
+    the question. A single series without any evidence is FLAIR.
     """
     return propose(upload).assignment
 
@@ -36,27 +36,27 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
     """Return the volume of the series that were assigned, on FLAIR's own grid.
 
     A sequence on another grid of the same space is resampled; see :mod:`brainseg.io.grids`. One
-    that is missing, or for which that is impossible (:func:`left_out` says why), is filled with FLAIR.
-    Buda et al. (2019) filled the sequences that their patients lacked in the same way, so the model has
-    learned it. Without FLAIR, what is there stands in for it, and the notes say so.
+    that is missing or cannot be resampled (:func:`left_out` gives the reason) is filled with FLAIR. Buda
+    et al. (2019) filled missing sequences in the same way, so the model was trained on such cases.
+    Without FLAIR another sequence replaces it, and a note says so.
 
     Args:
         upload: see :func:`brainseg.io.open_inputs`.
-        assignment: the place of a series in ``upload.series`` for each of
-            :data:`brainseg.volume.SEQUENCES`; None, or left out, where it was not given.
+        assignment: the index of a series in ``upload.series`` for each of
+            :data:`brainseg.volume.SEQUENCES`; None or omitted if there is none.
 
     Raises:
         DecodeError: no series is assigned, or one that does not exist.
     """
-    places = _places(upload, assignment)
-    stand_in = _stand_in(places)
-    ruling = upload.series[places[stand_in]]
-    lost = _lost(upload, places)
-    used = {name: place for name, place in places.items() if name not in lost}
-    laid = {place: lay_on(upload.series[place], ruling) for place in set(used.values())}
+    indices = _indices(upload, assignment)
+    stand_in = _stand_in(indices)
+    ruling = upload.series[indices[stand_in]]
+    lost = _lost(upload, indices)
+    used = {name: index for name, index in indices.items() if name not in lost}
+    laid = {index: lay_on(upload.series[index], ruling) for index in set(used.values())}
     notes = [] if upload.kind == "DICOM" else list(upload.notes)
-    for name, place in used.items():
-        of_series = [*upload.series[place].notes, *_resampled(name, upload.series[place], ruling)]
+    for name, index in used.items():
+        of_series = [*upload.series[index].notes, *_resampled(name, upload.series[index], ruling)]
         notes += [note for note in of_series if note not in notes]
     notes += [*lost.values(), *_filled(list(used), stand_in)]
     # The note on all DICOM files concerns privacy, so it comes last.
@@ -76,17 +76,17 @@ def ruling_grid(upload: Upload, assignment: Mapping[str, int | None]) -> Grid:
     Raises:
         DecodeError: as for :func:`assemble`.
     """
-    places = _places(upload, assignment)
-    return upload.series[places[_stand_in(places)]].grid
+    indices = _indices(upload, assignment)
+    return upload.series[indices[_stand_in(indices)]].grid
 
 
 def left_out(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
-    """Return a sentence for each assigned sequence that cannot be laid on FLAIR's grid.
+    """Return a sentence for each assigned sequence that cannot be resampled onto FLAIR's grid.
 
     Raises:
         DecodeError: as for :func:`assemble`.
     """
-    return tuple(_lost(upload, _places(upload, assignment)).values())
+    return tuple(_lost(upload, _indices(upload, assignment)).values())
 
 
 def series_warnings(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
@@ -95,46 +95,46 @@ def series_warnings(upload: Upload, assignment: Mapping[str, int | None]) -> tup
     Raises:
         DecodeError: as for :func:`assemble`.
     """
-    places = _places(upload, assignment)
-    first = places[_stand_in(places)]
-    used = dict.fromkeys((first, *places.values()))
-    return tuple(dict.fromkeys(told for place in used for told in upload.series[place].warnings))
+    indices = _indices(upload, assignment)
+    first = indices[_stand_in(indices)]
+    used = dict.fromkeys((first, *indices.values()))
+    return tuple(dict.fromkeys(text for index in used for text in upload.series[index].warnings))
 
 
-def _places(upload: Upload, assignment: Mapping[str, int | None]) -> dict[str, int]:
-    """Return the place of each sequence that was assigned."""
+def _indices(upload: Upload, assignment: Mapping[str, int | None]) -> dict[str, int]:
+    """Return the index of each sequence that was assigned."""
     wrong = [name for name in assignment if name not in SEQUENCES]
     if wrong:
         raise DecodeError(
-            f"“{wrong[0]}” is no sequence: assign {', '.join(SEQUENCES[:-1])} or {SEQUENCES[-1]}."
+            f"“{wrong[0]}” is not a sequence: assign {', '.join(SEQUENCES[:-1])} or {SEQUENCES[-1]}."
         )
     chosen = {name: assignment.get(name) for name in SEQUENCES}
-    places = {name: place for name, place in chosen.items() if place is not None}
-    if not places:
+    indices = {name: index for name, index in chosen.items() if index is not None}
+    if not indices:
         raise DecodeError(
             "No sequence was assigned: choose at least the one that is FLAIR, for the others can be "
             "filled with it."
         )
-    beyond = [place for place in places.values() if not 0 <= place < len(upload.series)]
+    beyond = [index for index in indices.values() if not 0 <= index < len(upload.series)]
     if beyond:
         raise DecodeError(
             f"Series {beyond[0] + 1} of {len(upload.series)} does not exist: assign another."
         )
-    return places
+    return indices
 
 
-def _stand_in(places: Mapping[str, int]) -> str:
-    """Return the sequence that rules the grid and fills what is missing."""
-    return next(name for name in (FLAIR, POST_CONTRAST, PRE_CONTRAST) if name in places)
+def _stand_in(indices: Mapping[str, int]) -> str:
+    """Return the sequence that defines the grid and fills missing sequences."""
+    return next(name for name in (FLAIR, POST_CONTRAST, PRE_CONTRAST) if name in indices)
 
 
-def _lost(upload: Upload, places: Mapping[str, int]) -> dict[str, str]:
-    """Return the sequences that cannot be laid on the ruling grid, each with a sentence."""
-    stand_in = _stand_in(places)
-    ruling = upload.series[places[stand_in]]
+def _lost(upload: Upload, indices: Mapping[str, int]) -> dict[str, str]:
+    """Return the sequences that cannot be resampled onto the ruling grid, each with a sentence."""
+    stand_in = _stand_in(indices)
+    ruling = upload.series[indices[stand_in]]
     lost = {}
-    for name, place in places.items():
-        series = upload.series[place]
+    for name, index in indices.items():
+        series = upload.series[index]
         if reason := why_not(series, ruling, stand_in):
             lost[name] = f"{name} ({series.label}) was not used: {reason}."
     return lost

@@ -1,4 +1,4 @@
-"""Whose volume a file is, as far as its name tells: two subjects never make one volume."""
+"""The subject in a file name, so that files of two subjects never make one volume."""
 
 import re
 
@@ -14,41 +14,41 @@ tfe gre fs fatsat brain head hirn kopf cerveau mri mr irm rm
 
 
 def subject_of(name: str, with_numbers: bool = False) -> str:
-    """Return what stands before the first word of a sequence in a file's name; empty where nothing does.
+    """Return the part of a file name before the first sequence word, empty if there is none.
 
-    ``sub-01_ses-1`` of BIDS, ``BraTS_001`` of ``BraTS_001_flair.nii.gz``.
+    Examples are ``sub-01_ses-1`` in BIDS, and ``BraTS_001`` in ``BraTS_001_flair.nii.gz``.
 
     Args:
         name: of the file.
-        with_numbers: whether to keep a number of one or two digits that stands by itself; programs that
-            convert DICOM number the series of one subject so.
+        with_numbers: whether to include separate numbers of one or two digits, with which DICOM
+            converters number the series of one subject.
     """
     stem = base_of(name)
     if bids := _BIDS.search(stem):
         return "_".join(filter(None, bids.groups()))
     parts = re.split(r"([_\-. ]+)", stem)
-    kept: list[str] = []
-    for place, part in enumerate(parts):
-        if not place % 2 and part and _is_of_sequence(part):
+    before: list[str] = []
+    for index, part in enumerate(parts):
+        if not index % 2 and part and _is_of_sequence(part):
             break
-        kept.append(part)
-    words = "".join(kept).strip("_-. ")
+        before.append(part)
+    words = "".join(before).strip("_-. ")
     if not with_numbers:
         words = re.sub(r"(?:^|(?<=[_\-. ]))\d{1,2}(?=$|[_\-. ])", "", words)
     return words.strip("_-. ")
 
 
 def identifier_of(name: str) -> str:
-    """Return what looks like a subject's identifier in a name that tells a sequence, too; or empty."""
+    """Return the subject's identifier in a name that also gives a sequence, else an empty text."""
     subject = subject_of(name)
-    is_told = bool(read_words(base_of(name), is_name=True)) and any(map(str.isdigit, subject))
-    return subject if is_told else ""
+    has_sequence = bool(read_words(base_of(name), is_name=True))
+    return subject if has_sequence and any(map(str.isdigit, subject)) else ""
 
 
 def case_of_slice(name: str) -> str:
-    """Return the case of a slice by its name or folder: what stands before the slice's number.
+    """Return the case of a slice by its name or folder: the part before the slice number.
 
-    Empty where it does not look like an identifier, as in ``flair_1.png`` and ``img_1.png``.
+    It is empty if it does not look like an identifier, as in ``flair_1.png`` and ``img_1.png``.
     """
     *folders, _ = name.replace("\\", "/").split("/")
     stem = re.sub(r"(?i)(?<![a-z0-9])t[12]\w?(?![a-z0-9])", "", base_of(name))
@@ -59,14 +59,14 @@ def case_of_slice(name: str) -> str:
 
 
 def is_label_map(name: str) -> bool:
-    """Return whether a file's name says that it holds a mask, such as ``BraTS_001_seg.nii.gz``."""
+    """Return whether a file name is that of a mask, such as ``BraTS_001_seg.nii.gz``."""
     return read_words(base_of(name), is_name=True).kind == LABEL_MAP
 
 
 def label_map_word(name: str) -> str:
-    """Return what a label map is called in notes, which reports repeat: never by its file's name."""
-    said = read_words(base_of(name), is_name=True).recognised
-    return f"the label map “{said[0]}”" if said else "a label map"
+    """Return the name of a label map for notes, which reports repeat: never its file name."""
+    words = read_words(base_of(name), is_name=True).recognised
+    return f"the label map “{words[0]}”" if words else "a label map"
 
 
 def _is_of_sequence(part: str) -> bool:

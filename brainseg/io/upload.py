@@ -1,4 +1,4 @@
-"""What came in: the stacks that were readable of one upload, each on its own grid."""
+"""The readable content of an upload: stacks of slices, each on its own grid."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     import pydicom
 
 ALL_PAGES = -1
-"""In place of a page's number: every page of a multipage TIFF, as the slices of a stack."""
+"""Used instead of a page number: all pages of a multipage TIFF are the slices of a stack."""
 
 
 class PagesError(DecodeError):
-    """A TIFF holds several pages, and nobody said which is meant.
+    """A TIFF has several pages, and none was chosen.
 
     Attributes:
-        name: of the file, as it is shown.
-        file_index: of the file, among those given.
-        pages: how many it holds.
+        name: of the file, as shown.
+        file_index: of the file among the uploaded files.
+        pages: number of pages.
     """
 
     def __init__(self, name: str, file_index: int, pages: int) -> None:
         self.name, self.file_index, self.pages = shown_name(name), file_index, pages
         super().__init__(
-            f"{self.name} was not used: it holds {pages} pages; choose one, or all of them as "
+            f"{self.name} was not used: it has {pages} pages; choose one, or all of them as "
             "the slices of a stack."
         )
 
@@ -42,8 +42,8 @@ class NiftiSource:
     Attributes:
         shape: of the file's first three axes.
         orientation: from the file's axes to those of the pixels.
-        geometry: the 348 or 540 bytes of a header that holds the file's dimensions, spacing, units,
-            qform and sform as they were, and nothing else of it: no text fields.
+        geometry: the 348 or 540 bytes of a header with the file's dimensions, spacing, units, qform and
+            sform, and nothing else: no text fields.
         is_little_endian: how ``geometry`` is stored.
     """
 
@@ -68,8 +68,8 @@ class NiftiSource:
 class DicomSource:
     """The image headers of one DICOM series, for exports that refer to them.
 
-    They identify the patient, so neither this object's text nor any message shows them; they live in
-    memory alone, as long as the upload does.
+    They identify the patient, so neither this object's repr nor any message shows them; they are only
+    in memory, as long as the upload.
 
     Attributes:
         orientation: from (file, row, column) to the axes of the pixels.
@@ -87,7 +87,7 @@ class DicomSource:
     def datasets(self) -> "list[pydicom.Dataset]":
         """Return the headers in the order of :meth:`back`.
 
-        Their text shows the patient's name: never print, log or keep them.
+        Their text shows the patient's name: never print, log or save them.
         """
         from brainseg.io.dicom.dataset import read_header
 
@@ -96,18 +96,18 @@ class DicomSource:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where the voxels of a series lie, as the series is shown.
+    """The positions of the voxels of a series, as the series is shown.
 
     Attributes:
-        slice_numbers: (n,), from the files where they say, else 1..n.
-        spacing_mm: as :class:`brainseg.volume.Volume` has it.
-        affine: (4, 4), as :class:`brainseg.volume.Volume` has it, where the files hold it.
-        directions: (3, 3), where only the directions of the axes are known; as in ``affine``.
+        slice_numbers: (n,), from the files if given, else 1..n.
+        spacing_mm: as in :class:`brainseg.volume.Volume`.
+        affine: (4, 4), as in :class:`brainseg.volume.Volume`, None if unknown.
+        directions: (3, 3) as in ``affine``, if only the directions of the axes are known.
         corners: (n, 3, 3) mm, the first pixel of each slice and the ends of its first row and column,
-            where there is no affine but the files say where the slices lie.
-        space: names the coordinate system of ``affine``; two affines can be compared only within one.
-            Empty where the files do not say; never shown.
-        source: what an export on this grid needs; None for pictures.
+            if there is no affine but the positions of the slices are known.
+        space: the name of the coordinate system of ``affine``; only affines of one space can be
+            compared. Empty if unknown; never shown.
+        source: needed to export on this grid; None for pictures.
     """
 
     slice_numbers: tuple[int, ...] = ()
@@ -124,17 +124,17 @@ class Series:
     """A stack of grey planes that may be one of the sequences.
 
     Attributes:
-        label: what a picker shows, such as "channel 1 of 3"; from the file's structure or its name as
-            :func:`shown_name` gives it, never from a patient's tags.
+        label: shown to choose from, such as "channel 1 of 3"; from the file's structure or its name as
+            :func:`shown_name` returns it, never from a patient's tags.
         pixels: (n, h, w) uint8.
-        suggestion: what it seems to be, and why.
-        notes: what was done to the pixels, one sentence each.
-        grid: where the pixels lie.
-        number: Series Number of DICOM; None where it is not given.
+        suggestion: the guess of its sequence, with reasons.
+        notes: one sentence for each conversion of the pixels.
+        grid: the positions of the pixels.
+        number: Series Number of DICOM, or None.
         uid: Series Instance UID of DICOM, never shown.
-        names: of its file or folder, by which a person may choose it.
-        warnings: what a person should know who uses it, one sentence each, the worst first.
-        not_mr: the modality in a person's words where it is not MR, else empty.
+        names: of its file or folder, by which the user may choose it.
+        warnings: one sentence for each problem of this series, the worst first.
+        not_mr: the modality in words if it is not MR, else empty.
     """
 
     label: str
@@ -150,23 +150,23 @@ class Series:
 
     @property
     def guess(self) -> str | None:
-        """Return one of :data:`brainseg.volume.SEQUENCES` where nothing contradicts it, else None."""
+        """Return one of :data:`brainseg.volume.SEQUENCES` if nothing contradicts it, else None."""
         return self.suggestion.sequence
 
 
 @dataclass(frozen=True, eq=False)
 class Upload:
-    """All that was readable of one upload.
+    """Everything readable in one upload.
 
     Attributes:
         kind: "images", "NIfTI" or "DICOM".
         series: the stacks, those of the most common grid first.
-        notes: what was done on the way, one sentence each.
-        warnings: what a person should know of all files before trusting a prediction, one sentence
-            each; those of a series are its own.
-        refused: "<name> was not used: <reason>." of each file left out while others were used.
-        masks: (n, h, w) bool, the manual masks that came with pictures; None without any.
-        has_mask: (n,) bool, which slices have one; None without any.
+        notes: one sentence for each conversion or fact that concerns all files.
+        warnings: one sentence for each problem of all files that affects a prediction; a series has
+            warnings of its own.
+        refused: "<name> was not used: <reason>." for each file that was left out.
+        masks: (n, h, w) bool, the manual masks uploaded with the pictures, or None.
+        has_mask: (n,) bool, True for slices with a mask, or None.
     """
 
     kind: str
@@ -183,12 +183,12 @@ class Upload:
         return self.series[0].grid
 
     def truth(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the masks (n, h, w) and which slices have one (n,), both bool, also without any mask.
+        """Return masks (n, h, w) and which slices have one (n,), both bool, also if there is no mask.
 
         Args:
             shape: of the assembled volume, from (n, h, w) on.
         """
         if self.masks is not None and self.has_mask is not None:
             return self.masks, self.has_mask
-        # A view of one zero: a mask that nobody drew needs no memory.
+        # A view of a single zero: absent masks need no memory.
         return np.broadcast_to(np.False_, shape[:3]), np.zeros(shape[0], bool)

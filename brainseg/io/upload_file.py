@@ -1,19 +1,19 @@
-"""What was given, file by file, and the sentences for what was left out."""
+"""The uploaded files, and the sentences for files that were left out."""
 
 from dataclasses import dataclass, field
 
 from brainseg.errors import DecodeError
 from brainseg.io.names import shown_name
 
-_MOST_TOLD = 50
+_MOST_SENTENCES = 50
 
 
 @dataclass(frozen=True, eq=False)
 class InputFile:
-    """What a person gave. Its name is a label, never a path, and its content is never shown.
+    """A file from the user. Its name is a label, never a path, and its content is never shown.
 
     Attributes:
-        name: as the person's computer has it.
+        name: on the user's computer.
         data: the whole file.
     """
 
@@ -26,13 +26,13 @@ class InputFile:
 
 @dataclass(frozen=True, eq=False)
 class UploadFile:
-    """One file of an upload, out of its archive where it was in one.
+    """One file of an upload, extracted if it was in an archive.
 
     Attributes:
         name: a label.
         data: the whole file.
-        index: its place among the files given; None where it was in an archive.
-        page: which page of a TIFF the person chose.
+        index: of the file in the upload; None if it was in an archive.
+        page: the chosen page of a TIFF.
     """
 
     name: str
@@ -55,24 +55,24 @@ class Refusals:
         self.sentences.append(f"{shown_name(name)} was not used: {reason}.")
 
     def add_series(self, slices: int, reason: str) -> None:
-        """Add a series, which has no name that could be shown."""
+        """Add a series, whose name is never shown."""
         what = "One slice" if slices == 1 else f"A series of {slices} slices"
         self.sentences.append(f"{what} was not used: {reason}.")
 
     def add_study(self, slices: int, reason: str) -> None:
-        """Add a study, which has no name that could be shown."""
+        """Add a study, whose name is never shown."""
         what = "one slice" if slices == 1 else f"{slices} slices"
         self.sentences.append(f"A study of {what} was left out: {reason}.")
 
     def messages(self) -> tuple[str, ...]:
-        """Return the sentences; of very many the first, and how many more there are."""
-        if len(self.sentences) <= _MOST_TOLD:
+        """Return the sentences, at most :data:`_MOST_SENTENCES` and the number of the others."""
+        if len(self.sentences) <= _MOST_SENTENCES:
             return tuple(self.sentences)
-        left = len(self.sentences) - _MOST_TOLD
-        return (*self.sentences[:_MOST_TOLD], f"{left} more files were not used.")
+        left = len(self.sentences) - _MOST_SENTENCES
+        return (*self.sentences[:_MOST_SENTENCES], f"{left} more files were not used.")
 
     def as_error(self) -> DecodeError:
-        """Return the refusal of an upload of which nothing is usable, as one sentence."""
+        """Return the refusal of an upload without any usable file, as one sentence."""
         if not self.sentences:
             return DecodeError("No file was given: choose at least one.")
         if len(self.sentences) == 1:

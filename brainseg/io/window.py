@@ -149,10 +149,10 @@ def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0)
     start = low if slope > 0 else high
     pixels = np.empty(stack.shape, np.uint8)
     cut = 0
-    for place, plane in enumerate(stack):
+    for index, plane in enumerate(stack):
         values = plane.astype(np.float64)
         cut += int(np.count_nonzero((values < low) | (values > high)))
-        pixels[place] = np.rint((values.clip(low, high) - start) * scale)
+        pixels[index] = np.rint((values.clip(low, high) - start) * scale)
     note = f"{depth} rescaled, range {ends[0]:g} to {ends[1]:g}"
     if cut:
         note += f"; {cut:,} of {stack.size:,} pixels beyond it are set to its ends"

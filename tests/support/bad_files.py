@@ -120,7 +120,7 @@ def pictures() -> list[Bad]:
         (
             "pages.tif",
             tiff(np.stack([GREY] * 3), photometric="minisblack"),
-            "it holds 3 pages; choose one, or all of them as the slices of a stack",
+            "it has 3 pages; choose one, or all of them as the slices of a stack",
         ),
         ("opencv.tif", cv2.imencode(".tif", head(1))[1].tobytes()[:-1], DAMAGED),
         (
@@ -268,7 +268,7 @@ def inside() -> list[Bad]:
     pages = tiff(np.stack([GREY] * 2), photometric="minisblack")
     no_method = "its compression in the archive is not supported; expected deflate"
     return [
-        ("link.tif", link("link.tif"), "it is a link, no file"),
+        ("link.tif", link("link.tif"), "it is a link, not a file"),
         (
             "a.zip",
             zipped({"a.zip": zipped({"x": b""})}),
@@ -278,6 +278,6 @@ def inside() -> list[Bad]:
         (html, zipped({html: b""}), "file is empty"),
         ("../../etc/passwd", zipped({"../../etc/passwd": b"root"}), NO_SUFFIX),
         ("/etc/x.tif", zipped({"/etc/x.tif": b""}), "file is empty"),
-        ("p.tif", zipped({"p.tif": pages}), "it holds 2 pages; give it by itself to choose one"),
+        ("p.tif", zipped({"p.tif": pages}), "it has 2 pages; give it by itself to choose one"),
         ("a.tif", zipped({"a.tif": tiff(GREY)}, zipfile.ZIP_LZMA), no_method),
     ]

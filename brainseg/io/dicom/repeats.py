@@ -66,9 +66,9 @@ def echoes(series: list[Plane]) -> list[list[Plane]]:
 
 def by_repeat(series: list[Plane], most: int) -> Iterator[list[list[Plane]]]:
     """Yield the images by each tag that tells repeats apart, where it makes at most ``most`` groups."""
-    for place in range(len(series[0].image.belonging.repeats)):
+    for index in range(len(series[0].image.belonging.repeats)):
         groups: dict[str, list[Plane]] = defaultdict(list)
         for plane in series:
-            groups[str(plane.image.belonging.repeats[place])].append(plane)
+            groups[str(plane.image.belonging.repeats[index])].append(plane)
         if 1 < len(groups) <= most:
             yield [*groups.values()]

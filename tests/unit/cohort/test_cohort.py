@@ -259,7 +259,7 @@ def test_a_home_that_cannot_be_written_costs_only_the_index(
     monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "file"))
     cohort = Cohort.open(tiny_cohort)
     assert len(cohort.slices) == 8
-    assert cohort.notes[0].startswith("The index was not kept, so each start reads all files")
+    assert cohort.notes[0].startswith("The index was not saved, so each start reads all files")
 
 
 def test_the_user_s_own_folder_may_be_written_as_a_tilde(

@@ -49,7 +49,7 @@ def test_refusals_come_back_as_they_are(pool: Pool) -> None:
     with pytest.raises(DecodeError, match=r"x\.tif was not used: file is empty"):
         open_inputs([InputFile("x.tif", b"")], pool=pool)
     pages = InputFile("p.tif", tiff(np.stack([head(1)] * 2), photometric="rgb"))
-    with pytest.raises(PagesError, match="it holds 2 pages") as which:
+    with pytest.raises(PagesError, match="it has 2 pages") as which:
         open_inputs([FILES[0], pages], pool=pool)
     assert (which.value.file_index, which.value.pages) == (1, 2)
     assert len(open_inputs([pages], {0: 1}, pool).series[0].pixels) == 1

@@ -87,7 +87,7 @@ def test_a_contradiction_is_a_question_and_never_a_guess():
     upload = study({"SeriesDescription": "AX T1"} | FLAIR_TIMING, {"SeriesDescription": "AX T2"})
     assert labels(upload) == dict.fromkeys((PRE_CONTRAST, FLAIR, POST_CONTRAST))
     question = propose(upload).question(FLAIR)
-    assert question.places == (0,)
+    assert question.indices == (0,)
     assert "TI 2500 ms, as of FLAIR" in question.reason
     sentence = ask(upload, question)
     assert "--sequences flair=SERIES" in sentence
@@ -135,11 +135,11 @@ def test_series_of_which_nothing_is_known_are_asked_and_one_alone_is_flair():
     assert labels(open_inputs(dicom_series(STACK)))[FLAIR] == "series"
     several = study({}, {})
     assert labels(several)[FLAIR] is None
-    assert propose(several).question(FLAIR).places == (0, 1)
+    assert propose(several).question(FLAIR).indices == (0, 1)
     beside_t1 = described("AX T1", "Serie 7")
-    assert propose(beside_t1).question(FLAIR).places == (1,)
+    assert propose(beside_t1).question(FLAIR).indices == (1,)
     volumes = open_inputs([InputFile("x.nii", nifti(voxels((40, 48, 6, 2))))])
-    assert propose(volumes).question(FLAIR).places == (0, 1)
+    assert propose(volumes).question(FLAIR).indices == (0, 1)
 
 
 def test_the_user_names_a_series_by_number_label_name_or_uid():

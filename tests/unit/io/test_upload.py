@@ -163,7 +163,7 @@ def test_a_missing_sequence_is_filled_with_flair_and_said() -> None:
         ({}, "No sequence was assigned"),
         (dict.fromkeys(SEQUENCES), "No sequence was assigned"),
         ({FLAIR: 3}, "Series 4 of 3 does not exist"),
-        ({"T2": 0}, "“T2” is no sequence"),
+        ({"T2": 0}, "“T2” is not a sequence"),
     ],
 )
 def test_an_assignment_that_cannot_be_is_refused(assignment: dict, told: str) -> None:
