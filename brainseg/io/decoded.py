@@ -1,4 +1,4 @@
-"""Decoded: one page of an image file as stored, and how it becomes a slice of 8 bits."""
+"""One page of an image file as stored, and its conversion to a slice of 8 bits."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ class Decoded:
 
     Attributes:
         pixels: (h, w) or (h, w, c) in the file's own dtype and range; may be read-only.
-        pages: how many pages the file holds.
-        notes: what the file's colour model and orientation asked for, one sentence each.
-        maximum: the largest value that the file can store, where that is less than its dtype can.
+        pages: number of pages in the file.
+        notes: one sentence for each conversion of colours or orientation.
+        maximum: the largest value that the file can store, if it is less than that of the dtype.
         white_is_zero: whether the file stores its pixels inverted; ``pixels`` has white as maximum.
     """
 
@@ -61,7 +61,7 @@ def to_three_channels(
 
 
 def spread_few_bits(decoded: Decoded) -> Decoded:
-    """Return an image of 2 to 7 bits a pixel as one of 8 bits, with a note; any other as it is."""
+    """Return an image of 2 to 7 bits per pixel as one of 8 bits, with a note; others unchanged."""
     most = decoded.maximum
     if most is None or most >= 255:
         return decoded
@@ -71,7 +71,7 @@ def spread_few_bits(decoded: Decoded) -> Decoded:
 
 
 def check_usable(decoded: Decoded) -> None:
-    """Raise where a decoded image cannot become a slice.
+    """Raise if a decoded image cannot become a slice.
 
     Raises:
         DecodeError: too small, not one or three channels, or pixels that are not numbers.
@@ -120,7 +120,7 @@ def _windowed(pixels: np.ndarray, windows: Sequence[Window]) -> tuple[np.ndarray
         return eight.reshape(pixels.shape), [f"{depth_of(pixels)}, values kept as they are"]
     ranges = [f"{window.low:g} to {window.high:g}" for window in windows]
     if len(ranges) > 1:
-        ranges = [f"{name} {told}" for name, told in zip(SEQUENCES, ranges, strict=True)]
+        ranges = [f"{name} {values}" for name, values in zip(SEQUENCES, ranges, strict=True)]
     note = (
         f"{depth_of(pixels)} rescaled, range {', '.join(ranges)} for the whole case; "
         "values beyond it are set to its ends"

@@ -1,7 +1,7 @@
-"""What the words of a series description or a file name say: weighting, contrast agent, kind.
+"""Read weighting, contrast agent and kind from the words of a series description or a file name.
 
 Descriptions are free text in the language of the hospital. Only words of the vocabularies below are
-recognised and only these are ever shown, for a description may hold a patient's name.
+recognised and only these are ever shown, because a description may contain a patient's name.
 """
 
 import re
@@ -50,7 +50,7 @@ _ONLY_IN_DESCRIPTIONS = {
     "arm",
     "trace",
 }
-"""In a file's name these mean too many other things."""
+"""Words with too many other meanings in file names."""
 
 _T1 = _set("t1 mprage spgr fspgr bravo mp2rage thrive lava vibe tfl3d fspgr3d")
 _FLAIR = _set("flair tirm darkfluid")
@@ -101,13 +101,13 @@ _SHORT = {"f": "flair", "n": "native", "c": "c", "g": "gd", "gdce": "gd"}
 
 @dataclass(frozen=True)
 class Words:
-    """What a text says.
+    """The meaning of a text.
 
     Attributes:
         weightings: of :data:`T1`, :data:`T2`, :data:`T2_STAR`, :data:`PD` and
             :data:`FLAIR_WEIGHTING`; several where the text is ambiguous. “T1 FLAIR” is T1.
-        contrast: each of True (after contrast agent) and False (without) that is said.
-        kind: what it shows instead of an anatomical sequence, such as "diffusion"; or None.
+        contrast: True (after contrast agent) and False (without), as far as the text states each.
+        kind: if it is not an anatomical sequence, its kind such as "diffusion"; or None.
         recognised: the words this rests on, as they are shown.
     """
 
@@ -121,7 +121,7 @@ class Words:
 
 
 def read_words(text: str, is_name: bool = False) -> Words:
-    """Return what a description says, or a file's name where ``is_name``."""
+    """Return the meaning of a description, or of a file name if ``is_name``."""
     tokens = _without_target(_tokens(text))
     shown: list[str] = []
     kind = _kind(tokens, is_name, shown)

@@ -1,6 +1,6 @@
-"""NaN around the head, as SPM and ANTs leave it outside of a mask or of the field of view, becomes 0.
+"""Replace NaN around the head by 0; SPM and ANTs store it outside of a mask or the field of view.
 
-NaN inside the head is a hole in the data, which no value may fill, and the volume is refused.
+NaN inside the head is missing data that must not be filled, so such a volume is refused.
 """
 
 import numpy as np
@@ -8,19 +8,19 @@ import numpy as np
 from brainseg.errors import DecodeError
 
 _HEAD_SHARE = 0.1
-"""A voxel above this share of the bright end belongs to the head."""
+"""A voxel above this fraction of the bright end belongs to the head."""
 
 _BRIGHT_END = 0.99
 
 
 def fill_background(volume: np.ndarray, zero: float = 0.0) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return a volume with 0 for NaN around the head, and a note where there was any.
+    """Return a volume with 0 for NaN around the head, and a note if there was any.
 
-    NaN is around the head where it is connected to an edge of a slice, through any slices, or lies
-    outside of the head's outline. A volume with infinite values is returned as it is.
+    NaN is around the head if it is connected to an edge of a slice, through any slices, or lies outside
+    of the head's outline. A volume with infinite values is returned unchanged.
 
     Args:
-        volume: (n, h, w) as stored; whole numbers hold no NaN.
+        volume: (n, h, w) as stored; integers have no NaN.
         zero: the stored value that means 0. A darker one of the volume takes its place.
 
     Raises:
@@ -56,7 +56,7 @@ def fill_background(volume: np.ndarray, zero: float = 0.0) -> tuple[np.ndarray, 
 
 
 def _empty_slices_between(missing: np.ndarray) -> int:
-    """Return how many slices hold nothing but NaN between slices that hold numbers."""
+    """Return the number of slices with only NaN between slices with numbers."""
     known = np.flatnonzero(~missing.all(axis=(1, 2)))
     return int(known[-1] - known[0] + 1 - len(known))
 
@@ -74,7 +74,7 @@ def _enclosed(missing: np.ndarray) -> np.ndarray:
 
 
 def _head(volume: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Return (n, h, w) bool, the bright voxels of each slice and all that they enclose."""
+    """Return (n, h, w) bool, the bright voxels of each slice and everything they enclose."""
     from scipy import ndimage
 
     numbers = volume[~missing]

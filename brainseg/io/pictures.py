@@ -1,4 +1,4 @@
-"""One picture file, TIFF, PNG or JPEG: its first bytes and its name must agree, then it is decoded."""
+"""Decode one TIFF, PNG or JPEG file, whose name must agree with its content."""
 
 from pathlib import PurePath
 
@@ -16,12 +16,12 @@ def decode(data: bytes, name: str, page: int = 0) -> Decoded:
 
     Args:
         data: the whole file.
-        name: its name, only to compare the suffix with the content.
+        name: of the file; its suffix is compared with the content.
         page: which page of a multipage TIFF, from 0.
 
     Raises:
-        DecodeError: empty, damaged, too large, or not what its name says; the message is the reason
-            alone, for the caller knows how the file is to be named.
+        DecodeError: empty, damaged, too large, or of another kind than its name; the message is only
+            the reason, because the caller knows how to name the file.
     """
     if not data:
         raise DecodeError("file is empty")
@@ -37,7 +37,7 @@ def decode(data: bytes, name: str, page: int = 0) -> Decoded:
 
 
 def sniff_picture(data: bytes) -> str | None:
-    """Return "TIFF", "PNG" or "JPEG" as a file's first bytes say, None where they say neither."""
+    """Return "TIFF", "PNG" or "JPEG" by the first bytes of a file, or None."""
     if data[:4] in _TIFF_MAGIC:
         return "TIFF"
     if data[:8] == PNG_MAGIC:

@@ -1,7 +1,7 @@
-"""The plain kind of TIFF, read in a tenth of the time: one uncompressed page of 8-bit grey or RGB.
+"""Read plain TIFFs in a tenth of the time: one uncompressed page of 8-bit grey or RGB.
 
-Most cohorts consist of thousands of such files. Any other file, damaged ones included, is left to the
-careful decoder in :mod:`brainseg.io.tiff`, which says what is wrong with it.
+Most cohorts consist of thousands of such files. All other files, damaged ones included, are left to the
+decoder in :mod:`brainseg.io.tiff`, which reports what is wrong with them.
 
 Measured per image of the LGG dataset as distributed, on one thread: this module 0.003 ms,
 ``imagecodecs.tiff_decode`` 0.031 ms, tifffile 0.12 ms. imagecodecs does not say whether all strips are

@@ -1,4 +1,4 @@
-"""What one series is: a guess from all that its files say, with reasons, or the doubt that remains.
+"""Guess the sequence of a series from everything in its files, with reasons or remaining doubts.
 
 The timing ranges are those of clinical protocols at 0.5 to 3 T (Bernstein, King and Zhou, Handbook of
 MRI Pulse Sequences, 2004): FLAIR inverts 1.5 to 2.8 s before a long echo, T1 FLAIR 0.4 to 1.3 s before a
@@ -45,7 +45,7 @@ _IMAGE_KINDS = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the files of a series say that bears on its sequence; None or empty where they do not.
+    """The values in the files of a series that bear on its sequence; None or empty if unknown.
 
     Attributes:
         description: of the series. Free text, never shown.
@@ -57,7 +57,7 @@ class Evidence:
         repetition_ms: TR.
         echo_ms: TE.
         inversion_ms: TI.
-        agents: each of True and False that the contrast tags say.
+        agents: True and False, as far as the contrast tags state each.
         b_value: in s/mm2, the largest.
         is_angiography: whether the angio flag is set.
     """
@@ -78,13 +78,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class SequenceGuess:
-    """What a series seems to be.
+    """The guess of a series' sequence.
 
     Attributes:
-        sequence: one of :data:`brainseg.volume.SEQUENCES` where nothing contradicts it, else None.
-        candidates: the sequences it may be, the likeliest first, where the evidence is contradictory.
-        kind: what it is instead of one of the three, such as "T2"; None where that is unknown.
-        reasons: what the guess rests on, in the order of weight; words come from a fixed vocabulary.
+        sequence: one of :data:`brainseg.volume.SEQUENCES` if nothing contradicts it, else None.
+        candidates: the possible sequences, the likeliest first, if the evidence is contradictory.
+        kind: if it is none of the three, its kind such as "T2"; None if unknown.
+        reasons: for the guess, in order of weight; words come from a fixed vocabulary.
         is_derived: whether the files call it a derived image.
         is_explicit: whether contrast agent, or its absence, is stated; always True but for a T1.
     """
@@ -119,7 +119,7 @@ UNKNOWN = SequenceGuess()
 
 
 def guess_sequence(evidence: Evidence) -> SequenceGuess:
-    """Return what a series is by all of its evidence; a contradiction leaves it open."""
+    """Return the guess from all evidence of a series; a contradiction leaves the sequence open."""
     words, reasons = _words(evidence)
     timing = _by_timing(evidence)
     if timing or evidence.inversion_ms:
@@ -141,7 +141,7 @@ def guess_sequence(evidence: Evidence) -> SequenceGuess:
     candidates = _candidates(weightings, contrast)
     other = words.kind or kind or _other_weighting(weightings)
     if words.kind or (kind and (kind != REFORMATTED or not candidates)):
-        # Diffusion, a localizer and so on, whatever weighting is said of it beside.
+        # Diffusion, a localizer and so on, whatever weighting the words also name.
         return SequenceGuess(None, (), words.kind or kind, tuple(reasons), derived)
     if other and candidates:
         return SequenceGuess(None, candidates, other, tuple(reasons), derived)
@@ -164,7 +164,7 @@ def _other_weighting(weightings: frozenset[str]) -> str | None:
 
 
 def _words(evidence: Evidence) -> tuple[Words, list[str]]:
-    """Return what is said in words: the description's, then the other texts', where they say more."""
+    """Return the meaning of the description, and of the other texts where they add something."""
     texts = (
         ("description", read_words(evidence.description)),
         ("protocol", _of_one_series(read_words(evidence.protocol))),
@@ -178,25 +178,25 @@ def _words(evidence: Evidence) -> tuple[Words, list[str]]:
             continue
         kind = kind or words.kind
         weightings |= words.weightings
-        # What stands nearer to the series wins; a protocol may be that of several.
+        # The text closer to the series wins; a protocol may be that of several series.
         contrast = contrast or words.contrast
         reasons.append(f"{source}: {', '.join(words.recognised)}")
     return Words(weightings, contrast, kind), reasons
 
 
 def _file_name(evidence: Evidence) -> Words:
-    """Return a file's words; beside a description, those of a whole examination do not count."""
+    """Return the words of a file name; with a description, those of a whole examination are ignored."""
     words = read_words(evidence.file_name, is_name=True)
     return _of_one_series(words) if evidence.description or evidence.protocol else words
 
 
 def _of_one_series(words: Words) -> Words:
-    """Return a protocol's words where they name one weighting: others are of the whole examination."""
+    """Return the words of a protocol if they name one weighting; others describe the examination."""
     return words if len(words.weightings) == 1 or words.kind else Words()
 
 
 def _by_timing(evidence: Evidence) -> str | None:
-    """Return the weighting that TR, TE and TI make, None where they do not decide it."""
+    """Return the weighting that TR, TE and TI determine, or None."""
     tr, te, ti = evidence.repetition_ms, evidence.echo_ms, evidence.inversion_ms
     if ti and ti > 50:
         if ti <= 260 and (tr is None or tr > 1500):
@@ -215,18 +215,18 @@ def _by_timing(evidence: Evidence) -> str | None:
     return PD if tr >= 1800 and te < 40 else None
 
 
-def _agreed(said: frozenset[str], timing: str | None, evidence: Evidence) -> frozenset[str]:
-    """Return the weightings that words and timing leave: several where they contradict each other."""
-    if timing is None or timing in said:
-        return frozenset({timing}) if timing and T2 not in said and len(said) > 1 else said
-    if not said:
+def _agreed(words: frozenset[str], timing: str | None, evidence: Evidence) -> frozenset[str]:
+    """Return the weightings possible by words and timing, several if they contradict each other."""
+    if timing is None or timing in words:
+        return frozenset({timing}) if timing and T2 not in words and len(words) > 1 else words
+    if not words:
         return frozenset({timing})
     if timing in (T2, PD):
         # Without a TI, FLAIR has the timing of a T2, and T1 FLAIR that of a proton density.
-        return said | {timing} if timing == T2 and said == {T1} else said
-    if timing == T1 and not said & {FLAIR_WEIGHTING, T1}:
-        return said
-    return said | {timing}
+        return words | {timing} if timing == T2 and words == {T1} else words
+    if timing == T1 and not words & {FLAIR_WEIGHTING, T1}:
+        return words
+    return words | {timing}
 
 
 def _timing_in_words(evidence: Evidence, timing: str | None) -> str:
@@ -235,12 +235,12 @@ def _timing_in_words(evidence: Evidence, timing: str | None) -> str:
         ("TE", evidence.echo_ms),
         ("TI", evidence.inversion_ms),
     )
-    told = ", ".join(f"{name} {value:.4g}" for name, value in values if value)
-    return f"{told} ms" + (f", as of {timing}" if timing else "")
+    known = ", ".join(f"{name} {value:.4g}" for name, value in values if value)
+    return f"{known} ms" + (f", as of {timing}" if timing else "")
 
 
 def _kind(evidence: Evidence) -> tuple[str | None, str | None]:
-    """Return what the tags make of it instead of an anatomical sequence, and why."""
+    """Return the kind and the reason if the tags show that it is not an anatomical sequence."""
     for value in evidence.image_type:
         plain = value.replace(" ", "")
         if kind := _IMAGE_KINDS.get(plain) or _IMAGE_KINDS.get(plain.split("_")[0]):

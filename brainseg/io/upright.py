@@ -1,4 +1,4 @@
-"""Orientation tag of TIFF and EXIF -> pixels as a person should see them.
+"""Turn pixels upright by the orientation tag of TIFF and EXIF.
 
 The tag says where the stored rows and columns belong: TIFF 6.0, section 8, and Exif 2.32, tag 0x0112.
 """
@@ -22,13 +22,13 @@ _STEPS: dict[int, tuple[bool, int]] = {
     7: (True, 3),
     8: (False, 1),
 }
-"""For each tag whether the picture is mirrored, and after that by how many quarter turns to the left."""
+"""By tag: whether the picture is mirrored, and the number of quarter turns to the left after that."""
 
 _WORDS = {1: "turned left by 90°", 2: "turned by 180°", 3: "turned right by 90°"}
 
 
 def upright(pixels: np.ndarray, tag: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return pixels as an orientation tag asks for, with a note where that changes them.
+    """Return pixels oriented by an orientation tag, with a note if that changes them.
 
     Args:
         pixels: (h, w) or (h, w, c) as stored.
@@ -49,5 +49,5 @@ def orientation_of(image: "Image") -> int:
     try:
         tag = image.getexif().get(ORIENTATION, 1)
     except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
-        return 1  # metadata that nobody can read do not make the pixels worse
+        return 1  # unreadable metadata does not affect the pixels
     return tag if isinstance(tag, int) else 1

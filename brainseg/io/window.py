@@ -1,8 +1,8 @@
-"""Deeper pixels to 8 bits: one window for a whole stack, so that its slices stay comparable.
+"""Convert deeper pixels to 8 bits, with one window for a whole stack so that slices stay comparable.
 
-Sequences that share the pixels of a picture have a window each: their scales have nothing in common.
+Sequences in the channels of one picture have separate windows, because their scales are unrelated.
 
-The window reaches from the darkest to the brightest pixel, but no farther than :data:`REACH` times the
+The window extends from the darkest to the brightest pixel, but no farther than :data:`REACH` times the
 range in which 99 % of the pixels lie: a few bright vessels or broken pixels would otherwise leave the
 brain a handful of levels. On FLAIR of 11 cases of the LGG cohort, made 12-bit with 0 to 1 in 1,000
 pixels 2 to 10 times as bright as the brightest, the network's input differed from that of the clean
@@ -19,7 +19,7 @@ from brainseg.errors import DecodeError
 REACH = 1.5
 _QUANTILES = (0.005, 0.995)
 _MOST_SAMPLED = 2_000_000
-"""Of a larger stack every second, fourth, … pixel counts for the quantiles; the ends are exact."""
+"""In a larger stack the quantiles use every second, fourth, … pixel; the ends are exact."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class EightBit:
 
     Attributes:
         pixels: of the stack's shape, uint8.
-        notes: what was done, one sentence each; none where the pixels are as stored.
+        notes: one sentence for each conversion; empty if the pixels are as stored.
     """
 
     pixels: np.ndarray
@@ -56,7 +56,7 @@ class Window:
 
 
 class WindowFinder:
-    """Find the window of a stack plane by plane, so that it need not be in memory as a whole."""
+    """Find the window of a stack plane by plane, without the whole stack in memory."""
 
     def __init__(self) -> None:
         self._step, self._seen = 1, 0
@@ -65,7 +65,7 @@ class WindowFinder:
         self._sampled_size = 0
 
     def add(self, plane: np.ndarray) -> None:
-        """Take account of one plane of finite pixels as stored."""
+        """Add one plane of finite pixels as stored."""
         values = plane.ravel()
         self._least = min(self._least, float(values.min()))
         self._most = max(self._most, float(values.max()))
@@ -91,7 +91,7 @@ class WindowFinder:
         """Return the window of all planes; there must be one.
 
         Raises:
-            DecodeError: a range that no float holds.
+            DecodeError: the range exceeds that of a float.
         """
         low, high = _window_of(np.concatenate(self._sampled), *self.range)
         if not np.isfinite([low, high, high - low]).all():
@@ -101,12 +101,12 @@ class WindowFinder:
 
 
 def depth_of(pixels: np.ndarray) -> str:
-    """Return how deep pixels are, for a note: “16-bit”, or “32-bit float”."""
+    """Return the depth of pixels for a note: “16-bit”, or “32-bit float”."""
     return f"{pixels.dtype.itemsize * 8}-bit" + (" float" if pixels.dtype.kind == "f" else "")
 
 
 def count_invalid(stack: np.ndarray) -> int:
-    """Return how many pixels are not a number, or infinite."""
+    """Return the number of pixels that are not a number, or infinite."""
     if stack.dtype.kind != "f":
         return 0
     return int(sum(plane.size - np.isfinite(plane).sum() for plane in stack))
@@ -115,16 +115,16 @@ def count_invalid(stack: np.ndarray) -> int:
 def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0) -> EightBit:
     """Return a stack in 8 bits, over one window.
 
-    Whole numbers within 0..255 are kept as they are, whatever their depth.
+    Whole numbers within 0..255 are not changed, whatever their depth.
 
     Args:
         stack: (n, h, w) as stored, of whole numbers or floats.
-        slope: and
-        intercept: what a stored value means is ``slope * value + intercept``. Only its sign changes the
-            picture, for the window is as wide in either.
+        slope: a stored value means ``slope * value + intercept``. Only the sign of the slope changes
+            the picture, because the window scales with it.
+        intercept: see ``slope``.
 
     Raises:
-        DecodeError: pixels that are not a number or infinite, or a range that no float holds.
+        DecodeError: pixels that are not a number or infinite, or a range beyond that of a float.
     """
     invalid = count_invalid(stack)
     if invalid:
@@ -165,7 +165,7 @@ def _is_whole(values: np.ndarray) -> bool:
 
 def _window_of(values: np.ndarray, least: float, most: float) -> tuple[float, float]:
     """Return the window in stored values, from a sample of them; see the module."""
-    # Background is of one value and would pull the quantiles of a small head in a large picture.
+    # Background has one value and would shift the quantiles of a small head in a large picture.
     inside = values[(values > least)]
     if not inside.size:
         return least, most

@@ -1,4 +1,4 @@
-"""Smooth random fields and steps: what makes one head unlike another."""
+"""Smooth random fields and steps, which make synthetic heads differ."""
 
 import numpy as np
 from scipy.interpolate import BSpline

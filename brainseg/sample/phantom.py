@@ -58,7 +58,7 @@ class SyntheticCase:
         name: case name, `SYNTH_<site>_<4 digits>_<yyyymmdd>`.
         site: the invented hospital, `S1` to `S3`.
         has_rim: whether the tumour enhances in a ring on the post-contrast sequence.
-        missing_sequence: `pre-contrast`, `post-contrast` or None; FLAIR stands in its place.
+        missing_sequence: `pre-contrast`, `post-contrast` or None; FLAIR takes its place.
         pixels: (n, 256, 256, 3) uint8, 0 to 255; pre-contrast, FLAIR, post-contrast.
         masks: (n, 256, 256) bool, True in the tumour.
     """
@@ -78,7 +78,7 @@ class _Tissue:
     grey: np.ndarray
     white: np.ndarray
     fluid: np.ndarray
-    detail: np.ndarray  # what the template's T1 shows beyond its tissue maps, -0.1 to 0.1
+    detail: np.ndarray  # the difference of the template's T1 and its tissue maps, -0.1 to 0.1
     marrow: np.ndarray
     fat: np.ndarray
     muscle: np.ndarray

@@ -29,7 +29,7 @@ Research and education only. Not a medical device.
 - Picture: tissue contrasts, bias field, blur and Rician noise of three invented sites, S1 to S3.
 - Layout: that of the LGG cohort (Buda, Saha, Mazurowski 2019): `<case>/<case>_<n>.tif` with
   channels pre-contrast, FLAIR, post-contrast, and `<case>/<case>_<n>_mask.tif` with 0 and 255.
-  About one case in six lacks a contrast sequence, and FLAIR stands in its place.
+  About one case in six lacks a contrast sequence, and FLAIR takes its place.
 - `data.csv`: one row a patient; `synthetic` is 1 in all of them.
 """
 
@@ -55,7 +55,7 @@ def write_sample(
         `dest`.
 
     Raises:
-        SampleError: if `cases` or `seed` is out of range, `dest` holds other files.
+        SampleError: if `cases` or `seed` is out of range, or `dest` contains other files.
         BrainsegError: a file could not be written.
     """
     dest = Path(dest)
@@ -81,10 +81,10 @@ def write_sample(
 
 
 def _refuse_foreign(dest: Path, readme: bytes) -> None:
-    """Raise unless `dest` is new, empty or holds this very sample, whole or in part."""
+    """Raise unless `dest` is new, empty or contains this sample, whole or in part."""
     if dest.exists() and not dest.is_dir():
         raise SampleError(f"a sample is written to a folder, {dest} is a file: choose another name")
-    # Hidden entries are an operating system's, or what a killed run left half written.
+    # Hidden entries belong to the operating system, or are partial files of a killed run.
     found = sorted(p.name for p in dest.glob("*") if not p.name.startswith("."))
     if not found:
         return
@@ -114,7 +114,7 @@ def _is_ours(inside: Path) -> bool:
 
 def _write_case(folder: Path, case: SyntheticCase) -> None:
     for number, (pixels, mask) in enumerate(zip(case.pixels, case.masks, strict=True), start=1):
-        # OpenCV writes what it takes for BGR, and the file is to hold the order as it is here.
+        # OpenCV writes BGR, so the channels are reversed to keep their order in the file.
         write_atomically(folder / f"{case.name}_{number}.tif", _tiff(pixels[..., ::-1]))
         mask_file = folder / f"{case.name}_{number}_mask.tif"
         write_atomically(mask_file, _tiff(mask.astype(np.uint8) * 255))

@@ -1,6 +1,6 @@
-"""The tags of a DICOM file that bear on its sequence, on whose it is, and on which repeat it belongs to.
+"""The tags of a DICOM file that give its sequence, its patient and study, and its repeat.
 
-They are read beside the header that exports keep, so none of them leaves the program.
+They are read separately from the header that exports use, so none of them leaves the program.
 """
 
 import hashlib
@@ -58,16 +58,16 @@ _UNKNOWN_AGENT = re.compile(r"\?+|unknown|unbekannt|inconnu|x+")
 
 @dataclass(frozen=True)
 class Belonging:
-    """Whose a DICOM image is and where in its series it stands; nothing of it is ever shown.
+    """The patient, study and series of a DICOM image, and its position in them; never shown.
 
     Attributes:
-        patient: stands for Patient ID, empty where that is not given.
-        study: stands for Study Instance UID, empty where that is not given.
+        patient: a hash of Patient ID, empty if unknown.
+        study: a hash of Study Instance UID, empty if unknown.
         series_uid: Series Instance UID.
-        series_number: which scanners and viewers show; None where it is not given.
+        series_number: as scanners and viewers show it, or None.
         echo_ms: TE.
-        repeats: what tells repeats of one place apart, the strongest first; NaN where it is not given.
-        moment: acquisition time, content time and number of the image, which put repeats in order.
+        repeats: values that distinguish repeats at one position, the strongest first; NaN if unknown.
+        moment: acquisition time, content time and number of the image, which sort repeats.
     """
 
     patient: str = field(default="", repr=False)
@@ -80,16 +80,16 @@ class Belonging:
 
     @property
     def whose(self) -> tuple[str, str]:
-        """Return what stands for the patient and for the study."""
+        """Return the hashes of patient and study."""
         return self.patient, self.study
 
 
 def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidence, Belonging]:
-    """Return what an image says of its sequence, and whose it is; unusable values count as none.
+    """Return the evidence for an image's sequence, and its patient and study; unusable values are None.
 
     Args:
         elements: of the file.
-        frame: the header of the image, which in an enhanced file is one of many.
+        frame: the header of the image, which in an enhanced file is one frame.
     """
     from brainseg.io.dicom.dataset import read_header
 
@@ -100,14 +100,14 @@ def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidenc
 
 
 def whose(elements: Elements) -> tuple[str, str]:
-    """Return what stands for the patient and for the study of a DICOM file, each empty where unknown."""
+    """Return the hashes of the patient and the study of a DICOM file, each empty if unknown."""
     from brainseg.io.dicom.dataset import read_header
 
     return belonging_of(read_header(elements.only(TAGS))).whose
 
 
 def belonging_of(header: "pydicom.Dataset") -> Belonging:
-    """Return whose an image is, by the tags of :data:`TAGS`."""
+    """Return the patient, study and series of an image, by the tags of :data:`TAGS`."""
     number = _number(header, "SeriesNumber")
     return Belonging(
         _stand_in(_text(header, "PatientID")),
@@ -151,7 +151,7 @@ def _repeats(header: "pydicom.Dataset") -> tuple[float | str, ...]:
 
 
 def _agents(header: "pydicom.Dataset", elements: Elements) -> frozenset[bool]:
-    """Return what the contrast tags say: nothing, given (True), not given (False), or both."""
+    """Return whether the contrast tags state agent (True), no agent (False), both or nothing."""
     said = set()
     for name in ("ContrastBolusAgent", "ContrastBolusIngredient"):
         if name in header:
@@ -162,7 +162,7 @@ def _agents(header: "pydicom.Dataset", elements: Elements) -> frozenset[bool]:
         if (amount := _number(header, name)) is not None and amount > 0:
             said.add(True)
     sequence = elements.found.get(_AGENT_SEQUENCE)
-    # An empty sequence is 8 bytes or, of undefined length, 16 more; an item holds at least 8 more.
+    # An empty sequence has 8 bytes or, with undefined length, 16 more; an item has at least 8 more.
     if sequence and sequence.end - sequence.value > 16:
         said.add(True)
     if said == {True, False} and not _plain(_text(header, "ContrastBolusAgent")):
@@ -202,7 +202,7 @@ def _plain(text: str) -> str:
 
 
 def _value(header: "pydicom.Dataset", name: str) -> object:
-    """Return a tag's value, None where it cannot be read."""
+    """Return the value of a tag, or None if it cannot be read."""
     try:
         return or_damaged(lambda: header.get(name))
     except DecodeError:

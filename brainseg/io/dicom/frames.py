@@ -1,8 +1,8 @@
-"""The frames of an enhanced (multi-frame) MR image, each as a classic image describes itself.
+"""The frames of an enhanced (multi-frame) MR image, each with a header like that of a classic image.
 
-An enhanced image tells what its frames share, and what each has of its own, in sequences of functional
-groups. The few elements that matter here are lifted out of them, so that a frame reads like a file of
-its own. What they mean is in PS3.3 C.7.6.16 and C.8.13.
+An enhanced image describes what its frames share, and what each frame has of its own, in sequences of
+functional groups. The elements needed here are lifted out of them, so that a frame reads like a separate
+file. They are defined in PS3.3 C.7.6.16 and C.8.13.
 """
 
 import math
@@ -32,7 +32,7 @@ _LIFTED = {
     0x00289110: (0x00180050, 0x00180088, 0x00280030),  # thickness, distance, pixel spacing
     0x00289145: (0x00281052, 0x00281053),  # intercept, slope
 }
-"""By functional group: what is lifted out of its one item."""
+"""By functional group: the elements that are lifted out of its item."""
 
 
 def frame_headers(elements: Elements, kept: Collection[int], frame_bytes: int) -> Iterator[bytes]:
@@ -41,7 +41,7 @@ def frame_headers(elements: Elements, kept: Collection[int], frame_bytes: int) -
     Args:
         elements: of an enhanced MR image.
         kept: tags of the top level that go into each header.
-        frame_bytes: what the pixels of one frame take.
+        frame_bytes: size of the pixels of one frame.
 
     Raises:
         DecodeError: damaged, or with more frames than the limits allow; before any pixel is read.
@@ -67,7 +67,7 @@ def frame_headers(elements: Elements, kept: Collection[int], frame_bytes: int) -
 
 
 def _lifted(elements: Elements, groups: dict[int, Element]) -> dict[int, Element]:
-    """Return what is lifted out of one frame's functional groups, by tag."""
+    """Return the elements lifted out of the functional groups of one frame, by tag."""
     lifted: dict[int, Element] = {}
     for group, tags in _LIFTED.items():
         if group not in groups:

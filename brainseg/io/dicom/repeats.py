@@ -1,4 +1,4 @@
-"""Which DICOM images belong together: those of one study, of one echo, of one time point."""
+"""Group DICOM images by study, by echo and by time point."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from brainseg.io.upload_file import Refusals
 
 _SAME_ECHO = 0.05
-"""The echo times of one echo differ by less than this share, for scanners adjust them by slice."""
+"""Echo times of one echo differ by less than this fraction, because scanners adjust them by slice."""
 
 
 def of_one_study(planes: list[Plane], refusals: Refusals) -> list[Plane]:
-    """Return the images of one patient's one study: with a FLAIR where there is one, then the largest.
+    """Return the images of one study: one with FLAIR if there is one, otherwise the largest.
 
-    The others are left out with a sentence that names nobody. Images without a patient's id go with
-    those of the same study that have one.
+    The others are left out with a sentence without names. Images without a patient id are added to those
+    of the same study that have one.
     """
     studies: dict[tuple[str, str], list[Plane]] = defaultdict(list)
     for plane in planes:
@@ -51,7 +51,7 @@ def of_one_study(planes: list[Plane], refusals: Refusals) -> list[Plane]:
 
 
 def echoes(series: list[Plane]) -> list[list[Plane]]:
-    """Return the images of a series by echo time; those that do not say are one group."""
+    """Return the images of a series by echo time; images without one are one group."""
     timed = sorted(series, key=lambda plane: plane.image.belonging.echo_ms or 0.0)
     groups: list[list[Plane]] = []
     last = None
@@ -65,7 +65,7 @@ def echoes(series: list[Plane]) -> list[list[Plane]]:
 
 
 def by_repeat(series: list[Plane], most: int) -> Iterator[list[list[Plane]]]:
-    """Yield the images by each tag that tells repeats apart, where it makes at most ``most`` groups."""
+    """Yield the images grouped by each tag that distinguishes repeats in at most ``most`` groups."""
     for index in range(len(series[0].image.belonging.repeats)):
         groups: dict[str, list[Plane]] = defaultdict(list)
         for plane in series:
