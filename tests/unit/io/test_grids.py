@@ -127,7 +127,7 @@ def test_what_a_sequence_does_not_cover_is_black_and_half_of_it_must_be_covered(
 @pytest.mark.parametrize(
     ("tags", "told"),
     [
-        ({"FrameOfReferenceUID": "1.9"}, "its frame of reference is another, too"),
+        ({"FrameOfReferenceUID": "1.9"}, "its frame of reference differs, too"),
         ({"FrameOfReferenceUID": None}, "its files name no frame of reference"),
         (
             {"ImagePositionPatient": None, "ImageOrientationPatient": None},
