@@ -33,6 +33,7 @@ demo: $(VENV)/runtime
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "$(QUICK)" tests/unit tests/pages tests/js tests/browser

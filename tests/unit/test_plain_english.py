@@ -11,26 +11,26 @@ import pytest
 from conftest import CHECKOUT
 
 IDIOMS = {
-    "told": 39,
+    "told": 35,
     "let stand": 6,
     "gainsay": 1,
     "looked at": 23,
-    "so many": 18,
-    "nobody": 24,
-    "whoever": 12,
-    "a person": 79,
-    "of which": 13,
+    "so many": 15,
+    "nobody": 21,
+    "whoever": 10,
+    "a person": 76,
+    "of which": 12,
     "is at(?! (?:most|least))": 3,
-    "stands?": 188,
-    "holds": 184,
-    "goes on": 33,
-    "looks(?! like)": 30,
+    "stands?": 173,
+    "holds": 173,
+    "goes on": 32,
+    "looks(?! like)": 29,
     "the more so": 1,
     "all the same": 7,
     "by itself": 9,
     "has come to": 1,
     "what becomes of": 0,
-    "how many": 87,
+    "how many": 82,
 }
 """Pattern -> the most lines with it. Lower a number when you rewrite a line; never raise one."""
 
