@@ -21,10 +21,10 @@ from playwright.sync_api import sync_playwright
 from server import CHECKOUT, start
 
 from brainseg.cohort import Cohort
-from brainseg.monitoring.readers import RunFollower
+from brainseg.monitoring.readers import RunReader
 from brainseg.sample import write_sample
 from brainseg.training import TrainingConfig
-from brainseg.training.previews import Watched, keep_probability, keep_slices
+from brainseg.training.previews import PreviewSlices, save_probability, save_slices
 from brainseg.training.runs import Run
 
 EPOCHS, FEW_EPOCHS = 10_000, 50
@@ -68,8 +68,10 @@ def write_run(folder: Path, data: Path, epochs: int) -> Run:
     chance = np.random.default_rng(SEED)
     truth = chance.random((SLICES, SIDE_PX, SIDE_PX)) > 0.9
     image = np.full(truth.shape, 90, np.uint8)
-    keep_slices(run, Watched(image, truth, tuple(cases[:SLICES]), tuple(range(1, SLICES + 1))))
-    keep_probability(run, 1, truth * 0.9)
+    save_slices(
+        run, PreviewSlices(image, truth, tuple(cases[:SLICES]), tuple(range(1, SLICES + 1)))
+    )
+    save_probability(run, 1, truth * 0.9)
     first = run.path / "samples" / "epoch-0001.npz"
     for epoch in range(2, epochs + 1):
         os.link(first, first.with_name(f"epoch-{epoch:04d}.npz"))
@@ -154,7 +156,7 @@ def main() -> None:
             )
         chromium.close()
         started = time.perf_counter()
-        follower = RunFollower(run)
+        follower = RunReader(run)
         assert len(follower.read().history) == epochs
         print(f"first look of the core: {time.perf_counter() - started:.2f} s")
         ours = milliseconds_beside_appending(run, follower.read, LOOKS)

@@ -55,10 +55,10 @@ def measure(which: str) -> dict:
 
     from brainseg.models.networks import build_unet
     from brainseg.training import TrainingConfig
-    from brainseg.training.devices import precision, precision_of, repeatable
+    from brainseg.training.devices import make_deterministic, precision, precision_of
     from brainseg.training.optimisation import compile_network
 
-    repeatable()
+    make_deterministic()
     config = TrainingConfig(data="", precision="float32" if "float32" in which else "auto")
     rng = np.random.default_rng(0)
     shape = (config.batch_size, config.size, config.size, config.preprocessing.channels)

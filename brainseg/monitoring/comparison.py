@@ -1,4 +1,4 @@
-"""Runs side by side: their results, and only those settings in which they differ."""
+"""Compare runs: their results and the settings in which they differ."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,40 +9,40 @@ import pandas as pd
 from brainseg.monitoring.snapshot import Snapshot
 
 RESULTS = ("run", "state", "epochs_done", "measured", "best", "best_epoch", "hours")
-"""The columns of every comparison; the settings that differ follow them."""
+"""First columns of every comparison; the differing settings follow."""
 
 NOT_COMPARED = ("name",)
-"""Settings that say nothing of how a network was trained."""
+"""Settings that do not affect the training."""
 
 FEWEST_PARALLEL = 5
-"""So many runs are told apart better by parallel coordinates than by reading a table."""
+"""Number of runs from which parallel coordinates are easier to read than a table."""
 
 
 def differences(configs: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
-    """Return a row a run and a column a setting in which they differ; None where a run lacks it.
+    """Return one row per run and one column per differing setting; None where a run lacks it.
 
     Args:
-        configs: run -> its settings; a run without any (a log) differs in nothing.
+        configs: run -> its settings; runs without settings (logs) are not compared.
     """
-    told = {run: config for run, config in configs.items() if config}
-    names = dict.fromkeys(name for config in told.values() for name in config)
+    known = {run: config for run, config in configs.items() if config}
+    names = dict.fromkeys(name for config in known.values() for name in config)
     differing = [
         name
         for name in names
         if name not in NOT_COMPARED
-        and len({repr(config.get(name)) for config in told.values()}) > 1
+        and len({repr(config.get(name)) for config in known.values()}) > 1
     ]
     rows = [[config.get(name) for name in differing] for config in configs.values()]
     return pd.DataFrame(rows, index=list(configs), columns=differing, dtype="object")
 
 
 def comparison(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
-    """Return a row a run: its result, and the settings in which the runs differ.
+    """Return one row per run: its result, and the settings in which the runs differ.
 
     Returns:
-        :data:`RESULTS`: ``run``; ``state`` (None for a log); ``epochs_done``, how many epochs (or
-        steps) were read; ``measured``, the metric that ``best`` is of; ``best_epoch``; ``hours`` of
-        training (NaN where nothing tells). Then a column a setting that differs.
+        :data:`RESULTS`: ``run``; ``state`` (None for a log); ``epochs_done``, number of epochs (or
+        steps) read; ``measured``, the metric of ``best``; ``best_epoch``; ``hours`` of training (NaN if
+        unknown). Then one column per differing setting.
     """
     rows = [_result(snapshot) for snapshot in snapshots]
     table = pd.DataFrame(rows, columns=list(RESULTS))
@@ -52,17 +52,17 @@ def comparison(snapshots: Sequence[Snapshot]) -> pd.DataFrame:
 
 
 def coordinates(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what parallel coordinates draw of a comparison: a number or a category a column.
+    """Return the columns of a comparison for parallel coordinates: numbers or categories.
 
-    Settings that a run lacks, and columns that hold one value for all, are left out; ``best`` is the
-    last column, and runs without one are left out.
+    Settings that a run lacks, constant columns, and runs without a ``best`` are excluded; ``best`` is
+    the last column.
 
     Args:
         table: from :func:`comparison`.
 
     Returns:
-        A row a run with ``run`` as the index; float64 columns, and ``category`` ones for what is no
-        number.
+        One row per run, indexed by ``run``; float64 columns, and ``category`` columns where values are
+        not numbers.
     """
     known = table.dropna(subset=["best"]).set_index("run")
     settings = [name for name in known.columns if name not in RESULTS]
@@ -79,7 +79,7 @@ def coordinates(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def common_metrics(snapshots: Iterable[Snapshot], every: Sequence[str]) -> list[str]:
-    """Return the metrics that two runs or more have, in the order given; all where there is one run."""
+    """Return the metrics that at least two runs have, in the given order; all if there is one run."""
     histories = [set(snapshot.history) for snapshot in snapshots]
     needed = min(2, len(histories))
     return [name for name in every if sum(name in columns for columns in histories) >= needed]
@@ -88,7 +88,11 @@ def common_metrics(snapshots: Iterable[Snapshot], every: Sequence[str]) -> list[
 def _result(snapshot: Snapshot) -> dict:
     history, best_epoch = snapshot.history, snapshot.best_epoch
     column = snapshot.score_column
-    row = {"run": snapshot.name, "state": snapshot.state, "epochs_done": len(history)}
+    row: dict[str, object] = {
+        "run": snapshot.name,
+        "state": snapshot.state,
+        "epochs_done": len(history),
+    }
     if "best_dice" in snapshot.status:
         row |= {"measured": "validation_dice", "best": snapshot.status["best_dice"]}
     elif column is not None and best_epoch is not None:

@@ -1,7 +1,7 @@
-"""Lines of a training log with comma-separated values -> rows, one at a time.
+"""Parse the lines of a CSV training log, one at a time.
 
-Read are files of Keras's CSVLogger and what resembles them: headers in quotes or padded with blanks
-(Ultralytics), several rows an epoch with gaps (Lightning), several trainings in one file.
+Supports Keras's CSVLogger and similar files: headers in quotes or padded with blanks (Ultralytics),
+several rows per epoch with gaps (Lightning), several trainings in one file.
 """
 
 import csv
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from brainseg.monitoring import curves
 
 SEPARATORS = (",", ";", "\t")
-"""Between the columns; a person can choose another than the comma."""
+"""Column separators that a log may use."""
 
 EPOCH, STEP = "epoch", "step"
 _MOST_DIGITS = 12
@@ -18,12 +18,12 @@ _MOST_DIGITS = 12
 
 @dataclass(frozen=True)
 class EpochRow:
-    """All that a training has logged of one epoch so far.
+    """The values of one epoch logged so far.
 
     Attributes:
-        epoch: as the file counts.
-        values: by column; None where a cell is empty, or holds a list or a text.
-        begins: whether another training begins with this row.
+        epoch: number in the file.
+        values: column -> value; None where a cell is empty or not a number.
+        begins: True if another training starts with this row.
     """
 
     epoch: int
@@ -32,14 +32,13 @@ class EpochRow:
 
 
 class CsvRows:
-    """Reads the lines of one file, in order.
+    """Parser for the lines of one file, in order.
 
-    An epoch that comes again is completed where its new cells were empty before, or where the file
-    counts steps and these go on. Otherwise the training was resumed there, or, at its first epoch or
-    before, another training begins.
+    A repeated epoch is merged if its new cells were empty before, or if the step column increases.
+    Otherwise the training was resumed there; at the first epoch or before, another training starts.
 
     Attributes:
-        damaged: lines that are neither a header nor a row.
+        damaged: number of lines that are neither a header nor a row.
     """
 
     def __init__(self) -> None:
@@ -51,11 +50,11 @@ class CsvRows:
         self._values: dict[str, float | None] = {}
         self._before_an_epoch: dict[str, float | None] = {}
 
-    def take(self, line: str) -> EpochRow | None:
-        """Return what is known of a line's epoch, None of a line that is no row of one.
+    def parse(self, line: str) -> EpochRow | None:
+        """Return all known values of a line's epoch, or None if the line is not a row.
 
         Args:
-            line: without its end.
+            line: without its line ending.
         """
         if not line.strip():
             return None
@@ -112,25 +111,25 @@ class CsvRows:
 
 
 def separator_of(header: str) -> str:
-    """Return what separates the columns of a file, from its first line."""
+    """Return the column separator of a file, from its first line."""
     return max(SEPARATORS, key=header.count)
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """Return the cells of a line without quotes and the blanks around them; none where it is no row."""
+    """Return the cells of a line without quotes and padding; an empty list if it is not a row."""
     try:
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    except csv.Error:  # a byte 0, or a cell beyond all measure
+    except csv.Error:  # a NUL byte, or an oversized cell
         return []
     return [cell.strip() for cell in cells]
 
 
 def is_csv_log(beginning: bytes, needs_a_row: bool = False) -> bool:
-    """Return whether a file begins as a training log: a header with ``epoch`` and a metric.
+    """Return True if a file starts like a training log: a header with ``epoch`` and a metric.
 
     Args:
-        beginning: its first bytes.
-        needs_a_row: whether a row must follow, as in a file whose name says nothing.
+        beginning: the file's first bytes.
+        needs_a_row: True if a row must follow, for files without the suffix .csv.
     """
     lines = beginning.decode("utf-8", errors="replace").strip("\ufeff").splitlines()
     separator = separator_of(lines[0]) if lines else ","
@@ -138,8 +137,8 @@ def is_csv_log(beginning: bytes, needs_a_row: bool = False) -> bool:
     header = _in_lower_case(rows[0]) if rows else []
     if EPOCH not in header or len([*filter(None, header)]) < 2:
         return False
-    at = header.index(EPOCH)
-    followed = (len(row) == len(header) and _epoch_in(row[at]) is not None for row in rows[1:])
+    column = header.index(EPOCH)
+    followed = (len(row) == len(header) and _epoch_in(row[column]) is not None for row in rows[1:])
     return not needs_a_row or any(followed)
 
 
@@ -152,7 +151,7 @@ def _known(values: dict[str, float | None]) -> dict[str, float | None]:
 
 
 def _epoch_in(cell: str) -> int | None:
-    """Return an epoch, also one that a table of floats holds; None of anything else."""
+    """Return an epoch, also from a whole float such as 3.0; None for anything else."""
     whole, _, fraction = cell.partition(".")
     is_epoch = whole.isdecimal() and len(whole) <= _MOST_DIGITS and not fraction.strip("0")
     return int(whole) if is_epoch else None

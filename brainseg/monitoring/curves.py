@@ -1,4 +1,4 @@
-"""Curves of a training: which belong together, smoothed, and thinned to what a screen can show."""
+"""Curves of a training: grouping, smoothing and downsampling."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 NOT_CURVES = ("epoch", "hours", "finished_at", "seconds", "epoch_seconds")
-"""Columns of a history that are an axis, or that another curve says better."""
+"""Columns of a history that are axes or duplicate another curve."""
 
 TITLES = {
     "loss": "Loss",
@@ -17,7 +17,7 @@ TITLES = {
     "memory_mb": "Memory (MiB)",
     "cpu_percent": "Processor (%, 100 is one core)",
 }
-"""What is known by a longer name; any other metric has its own."""
+"""Display names of metrics; any other metric keeps its own name."""
 
 VALIDATION, TRAINING = "validation", "training"
 
@@ -36,11 +36,11 @@ _LEARNING_RATE = re.compile(r"(^|[_/ .-])(lr|learning[_ ]?rate)([_/ .-]|$)", re.
 
 @dataclass(frozen=True)
 class Group:
-    """Metrics that one chart shows: of the training cases, of the validation cases, or both.
+    """The metrics of one chart: of the training cases, the validation cases, or both.
 
     Attributes:
-        stem: what they share, such as "loss".
-        columns: column of the history -> whose it is, "training" or "validation".
+        stem: their common name, such as "loss".
+        columns: column of the history -> "training" or "validation".
     """
 
     stem: str
@@ -48,17 +48,17 @@ class Group:
 
     @property
     def title(self) -> str:
-        """Return how the chart is headed."""
+        """Return the chart's title."""
         title = TITLES.get(self.stem, self.stem)
         of_validation = set(self.columns.values()) == {VALIDATION}
         return f"{VALIDATION.capitalize()} {title}" if of_validation else title
 
 
 def groups(columns: list[str]) -> list[Group]:
-    """Return the charts of a history, scores and losses first, what describes the machine last.
+    """Return the charts of a history: losses and scores first, machine metrics last.
 
     Args:
-        columns: of the history; those that are no curve are passed over.
+        columns: columns of the history; those that are not curves are ignored.
     """
     found: dict[str, dict[str, str]] = {}
     for column in columns:
@@ -73,16 +73,16 @@ def groups(columns: list[str]) -> list[Group]:
 
 
 def stem(column: str) -> str:
-    """Return a metric's name without what says whose it is: "val_loss" and "loss" are both "loss"."""
+    """Return a metric's name without its prefix or suffix: "val_loss" and "loss" are both "loss"."""
     if is_learning_rate(column):
         return "learning_rate"
     return _OF_TRAINING.sub("", _OF_VALIDATION.sub("", column)) or column
 
 
 def canonical(columns: list[str]) -> dict[str, str]:
-    """Return how the columns of another program are called here: "val_loss" is "validation_loss".
+    """Map the column names of other programs to those used here: "val_loss" -> "validation_loss".
 
-    What stays ambiguous keeps its own name, so that no two columns become one.
+    Ambiguous columns keep their own name, so that no two columns become one.
     """
     names: dict[str, str] = {}
     for column in columns:
@@ -94,7 +94,7 @@ def canonical(columns: list[str]) -> dict[str, str]:
 
 
 def in_words(column: str) -> str:
-    """Return how a sentence calls a metric: "validation Dice" for ``validation_dice``."""
+    """Return a metric's name for sentences: "validation Dice" for ``validation_dice``."""
     base = stem(column)
     title = TITLES.get(base, base)
     title = title if title == "Dice" else title[:1].lower() + title[1:] if base in TITLES else title
@@ -104,12 +104,12 @@ def in_words(column: str) -> str:
 
 
 def is_learning_rate(column: str) -> bool:
-    """Return whether a column holds the learning rate, as it is named here or elsewhere."""
+    """Return True if a column is a learning rate, under any of its usual names."""
     return bool(_LEARNING_RATE.search(column))
 
 
 def higher_is_better(column: str) -> bool | None:
-    """Return whether more is better; None where the name does not tell."""
+    """Return True if higher values are better; None if the name does not tell."""
     if _LOWER_IS_BETTER.search(column):
         return False
     return True if _HIGHER_IS_BETTER.search(column) else None
@@ -126,14 +126,14 @@ def validation_loss(columns: list[str]) -> str | None:
 
 
 def score(columns: list[str]) -> str | None:
-    """Return the column that says best how good a network is, or None.
+    """Return the column that best measures the network's quality, or None.
 
-    Of the validation cases before the training cases; a Dice before another score; a score, of which
-    more is better, before a loss.
+    Validation metrics are preferred to training metrics, then Dice to other scores, then scores to
+    losses.
     """
     ranked = [
-        (not _OF_VALIDATION.search(column), "dice" not in column.lower(), not better, place, column)
-        for place, column in enumerate(columns)
+        (not _OF_VALIDATION.search(column), "dice" not in column.lower(), not better, index, column)
+        for index, column in enumerate(columns)
         if column not in NOT_CURVES
         and not is_learning_rate(column)
         and (better := higher_is_better(column)) is not None
@@ -142,54 +142,54 @@ def score(columns: list[str]) -> str | None:
 
 
 def best_epoch(history: pd.DataFrame, column: str) -> int | None:
-    """Return the first epoch with the best value of a metric; None where it has none."""
+    """Return the first epoch with the best value of a metric, or None if it has no values."""
     values = history[column].where(np.isfinite(history[column]))
     if values.notna().sum() == 0:
         return None
-    place = values.idxmax() if higher_is_better(column) else values.idxmin()
-    return int(history.loc[place, "epoch"])
+    row = values.idxmax() if higher_is_better(column) else values.idxmin()
+    return int(history.loc[row, "epoch"])
 
 
 def smoothed(values: pd.Series, strength: float) -> pd.Series:
-    """Return an exponential moving average without the pull of its start, as TensorBoard draws it.
+    """Return a bias-corrected exponential moving average, as TensorBoard draws it.
 
-    A value that is missing or not finite stays missing and pulls nothing with it.
+    Missing or non-finite values stay missing and do not affect the others.
 
     Args:
-        values: of one metric, an epoch each.
-        strength: 0 (as it is) to below 1; the weight of what came before.
+        values: values of one metric, one per epoch.
+        strength: weight of earlier values, 0 (no smoothing) to below 1.
     """
     known = values.where(np.isfinite(values))
     if strength <= 0:
         return known
-    # The weights are divided by their sum, which is what takes the pull of the start away.
+    # adjust=True divides by the sum of weights, which corrects the bias at the start.
     return known.ewm(alpha=1 - strength, adjust=True, ignore_na=True).mean().where(known.notna())
 
 
-def thinned(values: np.ndarray, most: int) -> np.ndarray:
-    """Return the points that draw a curve as all would: first, last, lowest, highest of each stretch.
+def downsample(values: np.ndarray, most: int) -> np.ndarray:
+    """Choose points of a curve for drawing: first, last, lowest and highest of each section.
 
-    Every point that is drawn is a real one, and no spike is lost (M4: Jugel et al. 2014). Where a
-    stretch holds a gap, its first missing point stays too, so that the line breaks there.
+    All points are original values, and no spike is lost (M4: Jugel et al. 2014). In a section with a
+    gap, the first missing point is included, so that the line breaks there.
 
     Args:
-        values: (n,) float, NaN where there is none.
-        most: about how many points to keep, 8 at the least.
+        values: (n,) float, NaN where missing.
+        most: approximate number of points, at least 8.
 
     Returns:
-        (m,) ascending indexes; all of them where n is not more than ``most``.
+        (m,) ascending indices; all n if n <= ``most``.
     """
     if len(values) <= most:
         return np.arange(len(values))
-    kept: set[int] = set()
+    chosen: set[int] = set()
     for part in np.array_split(np.arange(len(values)), max(1, most // 4)):
-        kept |= {int(part[0]), int(part[-1])}
+        chosen |= {int(part[0]), int(part[-1])}
         known = part[np.isfinite(values[part])]
         if len(known):
-            kept |= {int(known[np.argmin(values[known])]), int(known[np.argmax(values[known])])}
+            chosen |= {int(known[np.argmin(values[known])]), int(known[np.argmax(values[known])])}
         if len(known) < len(part):
-            kept.add(int(part[~np.isfinite(values[part])][0]))
-    return np.array(sorted(kept))
+            chosen.add(int(part[~np.isfinite(values[part])][0]))
+    return np.array(sorted(chosen))
 
 
 def _first(columns: list[str], stem_sought: str, whose: str) -> str | None:

@@ -1,10 +1,10 @@
-"""A TensorBoard log folder, read with the tensorboard package's own reader, in a process of its own.
+"""Read a TensorBoard log folder with the tensorboard package's own reader, in a separate process.
 
     python -m brainseg.monitoring.event_files FOLDER RESULT.json
 
-The reader comes in two kinds: one in Python, ready at once, and TensorFlow's, which takes 700 MB and
-some seconds to import and is then far faster by the byte; a log's size chooses. Either way the pages
-do without it, and whatever a damaged file does to it ends this process alone.
+There are two readers: one in pure Python, ready at once, and TensorFlow's, which needs 700 MB and some
+seconds to import but then reads much faster. The log's size decides. In a separate process neither
+slows the pages down, and a damaged file can crash this process only.
 :mod:`brainseg.monitoring.tensorboard` starts it.
 """
 
@@ -16,6 +16,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from brainseg.storage import write_atomically
 
@@ -24,30 +25,30 @@ PARTS = {"train": "", "training": "", "validation": "validation_", "val": "valid
     "eval": "validation_",
     "test": "validation_",
 }
-"""Folders below a log that hold one part of it -> what its metrics begin with."""
+"""Subfolder of a log -> prefix of its metrics."""
 
 MOST_TAGS, MOST_STEPS = 200, 200_000
-"""What one log may hold; more is thinned, and said."""
+"""Limits of one log; more is downsampled, with a note."""
 
 MOST_PROCESSOR_S = 600
 
 MOST_BYTES_IN_PYTHON = 12_000_000
-"""At about 5 MB/s this takes what importing TensorFlow takes."""
+"""At about 5 MB/s this takes as long as importing TensorFlow."""
 
 RECORD_FRAME = 16
-"""Bytes around each record of an event file: its length, and two checksums."""
+"""Bytes around each record of an event file: its length and two checksums."""
 
 _OF_AN_EPOCH, _OF_BATCHES = "epoch_", ("batch_", "evaluation_")
-"""What tags of Keras's callback begin with."""
+"""Prefixes of the tags that Keras's callback writes."""
 
 Scalars = dict[str, dict[int, tuple[float, float]]]
 """Tag -> step -> value and wall time (s since 1970)."""
 
 
 def event_files(folder: Path) -> list[Path]:
-    """Return the event files of a log, those of its parts included, oldest first.
+    """Return the event files of a log, including its subfolders, oldest first.
 
-    The time at which a file was begun is in its name.
+    A file's name contains its start time.
     """
     found = [path for path in folder.glob("*tfevents*") if path.is_file()]
     for part in folder.iterdir():
@@ -57,26 +58,25 @@ def event_files(folder: Path) -> list[Path]:
 
 
 def is_event_file(beginning: bytes) -> bool:
-    """Return whether a file begins as event files do, with the version that wrote it.
+    """Return True if a file starts like an event file, with its version record.
 
     Args:
-        beginning: its first 64 bytes, or all where it is shorter.
+        beginning: the file's first 64 bytes, or fewer if it is shorter.
     """
     return b"brain.Event:" in beginning[:64]
 
 
 def is_long(folder: Path) -> bool:
-    """Return whether TensorFlow reads a log sooner than Python does."""
+    """Return True if TensorFlow reads a log faster than pure Python, import included."""
     return sum(path.stat().st_size for path in event_files(folder)) > MOST_BYTES_IN_PYTHON
 
 
 def read(folder: Path) -> dict:
-    """Return what a log holds: ``unit``, ``steps``, ``wall_time``, ``tags`` and ``notes``.
+    """Return the content of a log: ``unit``, ``steps``, ``wall_time``, ``tags`` and ``notes``.
 
-    Keras's callback writes ``epoch_*`` once an epoch, from 0, beside values of each batch. In its logs
-    the latter are left out, and epochs count from 1. In any other log all scalars count by their step. A
-    step that comes again in a later file, as after a restart, takes the place of all from there on, as
-    in TensorBoard.
+    Keras's callback writes ``epoch_*`` once per epoch, from 0, and also values of each batch. The latter
+    are ignored, and epochs count from 1. In other logs all scalars are indexed by step. A step repeated
+    in a later file, as after a restart, replaces everything from there on, as in TensorBoard.
     """
     notes: list[str] = []
     parts: dict[str, Scalars] = {}
@@ -92,17 +92,17 @@ def read(folder: Path) -> dict:
     }
     if len(tags) > MOST_TAGS:
         notes.append(
-            f"{len(tags)} curves are in this log; the first {MOST_TAGS} by name are shown."
+            f"{len(tags)} curves are in this log; only the first {MOST_TAGS} by name are shown."
         )
         tags = {tag: tags[tag] for tag in sorted(tags)[:MOST_TAGS]}
     return _as_table(tags, unit, notes)
 
 
 def _by_epoch(parts: dict[str, Scalars]) -> dict[str, Scalars] | None:
-    """Return the curves of a log of Keras's callback without those of batches; None for another log.
+    """Return the epoch curves of a log of Keras's callback; None for any other log.
 
-    A single tag such as ``epoch_seconds`` does not make it one of Keras's: the other tags must have
-    Keras's names too, or stand beside Keras's values of batches and count by the same epochs.
+    A single tag such as ``epoch_seconds`` is not enough: the other tags must have Keras's names too, or
+    the log must contain Keras's batch values and the other tags must count the same epochs.
     """
     tags = {tag for part in parts.values() for tag in part}
     of_epochs = {tag for tag in tags if tag.startswith(_OF_AN_EPOCH)}
@@ -135,7 +135,7 @@ def _as_table(tags: Scalars, unit: str, notes: list[str]) -> dict:
         "unit": unit,
         "steps": [step + 1 for step in steps] if unit == "epoch" else steps,
         "wall_time": walls,
-        # None is a step without this value; NaN is a value that is no number.
+        # None: no value at this step. NaN: the logged value was not a number.
         "tags": {tag: [of.get(step, (None,))[0] for step in steps] for tag, of in tags.items()},
         "notes": notes,
     }
@@ -149,7 +149,7 @@ def _merge(known: Scalars, newer: Scalars) -> None:
 
 
 def _scalars(path: Path, notes: list[str]) -> Scalars:
-    """Return the scalars of one file up to where it is damaged, and say where that is."""
+    """Return the scalars of one file up to any damage, and add a note about the damage."""
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto import event_pb2
 
@@ -167,8 +167,8 @@ def _scalars(path: Path, notes: list[str]) -> Scalars:
             found.setdefault(tag, {})[event.step] = (number, event.wall_time)
     if broken or read_bytes < size:
         notes.append(
-            f"{path.name} ends in half a record or is damaged after {read_bytes} of {size} bytes: "
-            "what stands before is shown."
+            f"{path.name} is incomplete or damaged after {read_bytes} of {size} bytes: the values "
+            "before are shown."
         )
     return found
 
@@ -180,15 +180,15 @@ def _records(path: Path) -> Iterator[bytes]:
     try:
         yield from RawEventFileLoader(str(path)).Load()
     except (tf.errors.OpError, OSError):
-        return  # no right to read it, or it is gone: it counts as damaged from its beginning
+        return  # unreadable or deleted: counts as damaged from the start
 
 
-def _numbers(event: object, scalar_tags: set[str]) -> Iterator[tuple[str, float]]:
-    """Return the scalars of an event, as TensorFlow 1 and PyTorch or as TensorFlow 2 write them.
+def _numbers(event: Any, scalar_tags: set[str]) -> Iterator[tuple[str, float]]:
+    """Return the scalars of an event, in the format of TensorFlow 1 and PyTorch or of TensorFlow 2.
 
     Args:
-        event: the protocol buffer.
-        scalar_tags: grows by each tag whose first value says that it is one of scalars.
+        event: a protocol buffer.
+        scalar_tags: tags known to be scalars; new ones are added.
     """
     from tensorboard.util import tensor_util
 
@@ -204,16 +204,16 @@ def _numbers(event: object, scalar_tags: set[str]) -> Iterator[tuple[str, float]
 
 
 def _do_without_tensorflow() -> None:
-    # The switch that the package looks for: with a module of this name it takes its reader in Python.
+    # The package's own switch: if a module of this name exists, it uses its pure-Python reader.
     sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
 
 
 def main() -> None:
-    """Read the folder named first and write what it holds into the file named second."""
+    """Read the folder of the first argument and write its content to the file of the second."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource  # not on Windows
 
-        # So that none is left at work for ever where whoever started it was killed.
+        # Limits this process if the one that started it was killed.
         resource.setrlimit(resource.RLIMIT_CPU, (MOST_PROCESSOR_S, MOST_PROCESSOR_S))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder, result = Path(sys.argv[1]), Path(sys.argv[2])

@@ -1,6 +1,6 @@
-"""Trainings that another program wrote: TensorBoard log folders and files of Keras's CSVLogger.
+"""Training logs of other programs: TensorBoard log folders and Keras CSVLogger files.
 
-They are found in the folders that ``BRAINSEG_LOGS`` names and among those a person added.
+They come from the folders in ``BRAINSEG_LOGS`` and from uploads.
 """
 
 import hashlib
@@ -14,27 +14,27 @@ from pathlib import Path
 from brainseg.errors import RunError
 from brainseg.monitoring.csv_rows import is_csv_log
 from brainseg.monitoring.event_files import PARTS, is_event_file
-from brainseg.monitoring.readers import CsvFollower
+from brainseg.monitoring.readers import CsvReader
 from brainseg.monitoring.snapshot import CSV, TENSORBOARD
-from brainseg.monitoring.tensorboard import EventsFollower
+from brainseg.monitoring.tensorboard import TensorBoardReader
 from brainseg.storage import write_atomically
 
 LOGS_ENVIRONMENT = "BRAINSEG_LOGS"
-"""Names folders of logs, with the system's separator of paths between them."""
+"""Lists folders of logs, separated by the system's path separator."""
 
 DEEPEST, MOST_LOGS = 4, 200
-"""How far below a folder logs are looked for, and how many are listed."""
+"""Depth of the search below a folder, and maximum number of logs listed."""
 
 _HEADER_BYTES = 16_384
 
 
 @dataclass(frozen=True)
 class Log:
-    """A training that another program wrote.
+    """A training log of another program.
 
     Attributes:
-        name: what the page calls it and its address says; unlike any run's.
-        path: the folder of event files, or the file of CSVLogger.
+        name: name on the page and in its address; never equal to a run's name.
+        path: the folder of event files, or the CSV file.
         kind: :data:`brainseg.monitoring.snapshot.TENSORBOARD` or
             :data:`brainseg.monitoring.snapshot.CSV`.
     """
@@ -44,18 +44,18 @@ class Log:
     kind: str
 
 
-def folders_named() -> list[Path]:
-    """Return the folders that ``BRAINSEG_LOGS`` names."""
+def configured_folders() -> list[Path]:
+    """Return the folders listed in ``BRAINSEG_LOGS``."""
     named = os.environ.get(LOGS_ENVIRONMENT, "")
     return [Path(folder).expanduser() for folder in named.split(os.pathsep) if folder]
 
 
-def logs_in(folders: Iterable[Path]) -> list[Log]:
-    """Return the logs in some folders, by name; what is no log is passed over.
+def find_logs(folders: Iterable[Path]) -> list[Log]:
+    """Return the logs in some folders, sorted by name; other files are ignored.
 
-    A folder with event files is one log, together with its folders ``train`` and ``validation``; so is
-    a text file of any name whose first line has a column ``epoch``, with a row unless the name ends in
-    ``.csv``. A folder that cannot be read holds none.
+    A folder with event files is one log, together with its subfolders ``train`` and ``validation``. A
+    text file whose first line has a column ``epoch`` is a log, too; without the suffix ``.csv`` it also
+    needs a row. Unreadable folders are skipped.
     """
     found: dict[str, Log] = {}
     for root in folders:
@@ -88,7 +88,7 @@ def _logs_below(root: Path) -> list[tuple[Path, str]]:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return the first bytes of a regular file; none of any other, such as a pipe, which would block."""
+    """Return the first bytes of a regular file; none of others, as reading a pipe would block."""
     try:
         if not path.is_file():
             return b""
@@ -99,46 +99,46 @@ def _beginning(path: Path) -> bytes:
 
 
 def add_log(folder: Path, file_name: str, content: bytes) -> Log:
-    """Keep a log that a person hands over, and return it.
+    """Save an uploaded log and return it.
 
     Args:
-        folder: the logs of a cohort.
-        file_name: what the person calls it; never used as a path.
-        content: of one event file or one file of CSVLogger.
+        folder: the cohort's folder of logs.
+        file_name: the uploaded file's name; never used as a path.
+        content: of one event file or one CSV file.
 
     Raises:
         RunError: it is neither.
-        BrainsegError: it cannot be kept.
+        BrainsegError: it cannot be saved.
     """
     if is_csv_log(content[:_HEADER_BYTES]):
-        kept_as = "log.csv"
+        file_type = "log.csv"
     elif is_event_file(content[:64]):
-        kept_as = "events.out.tfevents"
+        file_type = "events.out.tfevents"
     else:
         raise RunError(
-            f"{file_name[:60]} was not used: it is neither an event file of TensorBoard nor a file of "
-            "CSVLogger, whose first line names its columns, “epoch” among them."
+            f"{file_name[:60]} was not used: it is neither a TensorBoard event file nor a CSV file "
+            "whose first line names its columns, including “epoch”."
         )
     words = re.sub(r"[^A-Za-z0-9]+", "-", Path(file_name).stem).strip("-")[:40] or "log"
-    place = folder / f"{words}-{hashlib.sha256(content).hexdigest()[:8]}"
-    write_atomically(place / kept_as, content)
-    return next(log for log in logs_in([folder]) if log.path in (place, place / kept_as))
+    target = folder / f"{words}-{hashlib.sha256(content).hexdigest()[:8]}"
+    write_atomically(target / file_type, content)
+    return next(log for log in find_logs([folder]) if log.path in (target, target / file_type))
 
 
 def remove_log(folder: Path, log: Log) -> None:
-    """Delete a log that was added by :func:`add_log`; any other is refused.
+    """Delete an uploaded log; any other is refused.
 
     Raises:
-        RunError: the log is not one of the folder's.
+        RunError: the log is not in this folder.
     """
-    place = log.path if log.path.is_dir() else log.path.parent
-    if place.parent != folder:
+    target = log.path if log.path.is_dir() else log.path.parent
+    if target.parent != folder:
         raise RunError(
-            f"{log.name} is not removed: it lies in a folder of yours, not in the state."
+            f"{log.name} is not an uploaded log, so it is not removed: delete it in its own folder."
         )
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(target, ignore_errors=True)
 
 
-def follow(log: Log) -> CsvFollower | EventsFollower:
-    """Return what reads a log as it grows."""
-    return (CsvFollower if log.kind == CSV else EventsFollower)(log.path, log.name)
+def open_log(log: Log) -> CsvReader | TensorBoardReader:
+    """Return a reader that follows a log as it grows."""
+    return (CsvReader if log.kind == CSV else TensorBoardReader)(log.path, log.name)

@@ -1,27 +1,27 @@
-"""A file that grows by lines, read while another process writes it: each whole line once."""
+"""Follow a file that another process appends to, and return each complete line once."""
 
 import os
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_BYTES_A_LINE = 1 << 20
-"""A longer line is no line of a log: it is passed over, so that no reader fills its memory with it."""
+MOST_LINE_BYTES = 1 << 20
+"""Longer lines are skipped, so that no reader fills its memory with them."""
 
-_REMEMBERED = 256
-"""So many bytes, of the beginning and before the place reached, tell whether a file is the same."""
+_COMPARED_BYTES = 256
+"""Bytes at the start and before the current offset that identify an unchanged file."""
 
 _TRIES = 3
 
 
-class AppendedLines:
-    """Reads what a file gained since the last look, and notices when it is another file.
+class LogTail:
+    """Reads the lines appended since the last call, and detects when a file was replaced.
 
-    A line counts once its line feed is there, so half of a line is never handed out. A file that was
-    replaced, cut or rewritten, also while it was being read, is read again from its beginning.
+    A line is returned once its line feed is written, so never half of one. A file that was replaced,
+    truncated or rewritten, also during a read, is read again from its start.
 
     Attributes:
-        path: the file; it need not exist yet.
-        passed_over: how many lines were longer than :data:`MOST_BYTES_A_LINE`.
+        path: the file; it may not exist yet.
+        skipped: number of lines longer than :data:`MOST_LINE_BYTES`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,37 +29,38 @@ class AppendedLines:
         self._forget()
 
     def read(self) -> tuple[list[bytes], bool]:
-        """Return the lines that are new, and whether the file began anew.
+        """Return the new lines, and whether the file was replaced.
 
         Returns:
-            The lines without their ends, oldest first; True where all that was handed out before
-            no longer holds, for the file was replaced, cut, rewritten or deleted.
+            The lines without line endings, oldest first; True if all earlier lines are obsolete because
+            the file was replaced, truncated, rewritten or deleted.
 
         Raises:
-            OSError: the file is there and cannot be read; the next look goes on from the same place.
+            OSError: the file exists but cannot be read; the next call continues at the same offset.
         """
         try:
-            # Without a buffer, for what is compared is what the file holds now.
+            # Unbuffered, so that the comparison sees the file's current content.
             with self.path.open("rb", buffering=0) as file:
-                anew = not self._goes_on(file)
+                replaced = not self._is_unchanged(file)
                 for _ in range(_TRIES):
-                    if anew:
+                    if replaced:
                         self._forget()
                     lines = self._new_lines(file)
-                    # Written anew in the middle of the reading, it would be half old and half new.
-                    if not lines or self._goes_on(file):
-                        return lines, anew
-                    anew = True
+                    # If it was rewritten during the read, the lines would be half old and half new.
+                    if not lines or self._is_unchanged(file):
+                        return lines, replaced
+                    replaced = True
         except FileNotFoundError:
-            anew = self._offset > 0
+            replaced = self._offset > 0
         self._forget()
-        return [], anew
+        return [], replaced
 
     def _forget(self) -> None:
-        self._offset, self._begins, self._before, self._file = 0, b"", b"", None
-        self._in_long_line, self.passed_over = False, 0
+        self._offset, self._begins, self._before = 0, b"", b""
+        self._file: tuple[int, int] | None = None
+        self._in_long_line, self.skipped = False, 0
 
-    def _goes_on(self, file: BinaryIO) -> bool:
+    def _is_unchanged(self, file: BinaryIO) -> bool:
         stat = os.fstat(file.fileno())
         known, self._file = self._file, (stat.st_dev, stat.st_ino)
         if known is None or not self._offset:
@@ -75,11 +76,11 @@ class AppendedLines:
         lines: list[bytes] = []
         file.seek(self._offset)
         rest = b""
-        while block := file.read(MOST_BYTES_A_LINE):
+        while block := file.read(MOST_LINE_BYTES):
             *whole, rest = (rest + block).split(b"\n")
             lines += self._usable(whole)
             self._advance(b"\n".join([*whole, b""]))
-            if len(rest) > MOST_BYTES_A_LINE:
+            if len(rest) > MOST_LINE_BYTES:
                 self._in_long_line = True
                 self._advance(rest)
                 rest = b""
@@ -88,19 +89,19 @@ class AppendedLines:
     def _usable(self, whole: list[bytes]) -> list[bytes]:
         if whole and self._in_long_line:
             self._in_long_line = False
-            self.passed_over += 1
+            self.skipped += 1
             whole = whole[1:]
-        short = [line for line in whole if len(line) <= MOST_BYTES_A_LINE]
-        self.passed_over += len(whole) - len(short)
+        short = [line for line in whole if len(line) <= MOST_LINE_BYTES]
+        self.skipped += len(whole) - len(short)
         return short
 
     def _advance(self, read: bytes) -> None:
-        if len(self._begins) < _REMEMBERED:
-            self._begins = (self._begins + read)[:_REMEMBERED]
+        if len(self._begins) < _COMPARED_BYTES:
+            self._begins = (self._begins + read)[:_COMPARED_BYTES]
         self._offset += len(read)
-        self._before = (self._before + read[-_REMEMBERED:])[-_REMEMBERED:]
+        self._before = (self._before + read[-_COMPARED_BYTES:])[-_COMPARED_BYTES:]
 
 
-def _bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
-    file.seek(place)
+def _bytes_at(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
     return file.read(count)

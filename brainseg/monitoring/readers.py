@@ -1,6 +1,6 @@
-"""Followers of trainings that are being written: each look reads only what the files gained.
+"""Readers of trainings in progress: each call reads only what was appended.
 
-What is damaged leaves the last good state standing, and a sentence.
+After damage the last valid state is returned, with a note.
 """
 
 import math
@@ -14,62 +14,62 @@ import pandas as pd
 
 from brainseg.errors import RunError
 from brainseg.monitoring.csv_rows import CsvRows
-from brainseg.monitoring.log_tail import AppendedLines
+from brainseg.monitoring.log_tail import LogTail
 from brainseg.monitoring.snapshot import CSV, EVENT_COLUMNS, RUN, Snapshot, new_version
-from brainseg.monitoring.warnings import warnings_of
+from brainseg.monitoring.warnings import find_warnings
 from brainseg.training.runs import (
     ACTIVE,
     DAMAGED,
     Run,
-    case_scores_of,
-    epoch_of,
-    event_of,
+    parse_case_scores,
+    parse_epoch,
+    parse_event,
     silent_for,
 )
 
 _AXES = {name: f"{name} (logged)" for name in ("epoch", "hours")}
-"""What metrics are called that another program names as an axis is named here."""
+"""New names of logged metrics that would collide with the axes."""
 
 
 class Columns:
-    """A history that grows by rows and is kept by columns; an epoch that comes again counts anew."""
+    """A history stored by columns; a repeated epoch replaces the earlier one."""
 
     def __init__(self) -> None:
-        self._place: dict[int, int] = {}
+        self._row_of: dict[int, int] = {}
         self._values: dict[str, list[float]] = {}
         self._invalid: dict[str, set[int]] = {}
 
     def add(self, epoch: int, values: Mapping[str, float | None]) -> None:
-        """Add or replace one epoch; None is a value that is missing, NaN one that is no number."""
-        rows = len(self._place)
-        place = self._place.setdefault(epoch, rows)
+        """Add or replace one epoch; None is a missing value, NaN an invalid one."""
+        rows = len(self._row_of)
+        row = self._row_of.setdefault(epoch, rows)
         for name in [name for name in values if name not in self._values]:
             self._values[name] = [math.nan] * rows
         for name, column in self._values.items():
             value = values.get(name)
             number = math.nan if value is None else _as_float(value)
-            if place == rows:
+            if row == rows:
                 column.append(number)
             else:
-                column[place] = number
+                column[row] = number
             self._mark(name, epoch, value is not None and not math.isfinite(number))
 
     def cut(self, epoch: int) -> None:
-        """Forget the newest rows as far as they are of this epoch or a later one."""
-        while self._place and (newest := next(reversed(self._place))) >= epoch:
-            del self._place[newest]
+        """Remove the newest rows of this epoch or later ones."""
+        while self._row_of and (newest := next(reversed(self._row_of))) >= epoch:
+            del self._row_of[newest]
             for column in self._values.values():
                 column.pop()
             for epochs in self._invalid.values():
                 epochs.discard(newest)
 
     def history(self, hours: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
-        """Return a row an epoch, ascending; see :class:`brainseg.monitoring.snapshot.Snapshot`.
+        """Return one row per epoch, ascending; see :class:`brainseg.monitoring.snapshot.Snapshot`.
 
         Args:
-            hours: what gives the hours of training from the other columns.
+            hours: computes the hours of training from the other columns.
         """
-        columns = {"epoch": np.fromiter(self._place, np.int64, len(self._place))}
+        columns = {"epoch": np.fromiter(self._row_of, np.int64, len(self._row_of))}
         for name, column in self._values.items():
             columns[_AXES.get(name, name)] = np.array(column, np.float64)
         frame = pd.DataFrame(columns)
@@ -79,7 +79,7 @@ class Columns:
         return frame
 
     def invalid(self) -> dict[str, int]:
-        """Return column -> the first epoch whose value was no number."""
+        """Return column -> first epoch with an invalid value."""
         return {name: min(epochs) for name, epochs in self._invalid.items() if epochs}
 
     def _mark(self, name: str, epoch: int, is_invalid: bool) -> None:
@@ -89,14 +89,14 @@ class Columns:
             self._invalid[name].discard(epoch)
 
 
-class RunFollower:
-    """Follows one run folder; any number of pages may ask it at once."""
+class RunReader:
+    """Reads one run folder; safe for several pages at once."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self._lock = threading.Lock()
         self._files = {
-            name: AppendedLines(run.path / name)
+            name: LogTail(run.path / name)
             for name in ("history.jsonl", "events.jsonl", "cases.jsonl")
         }
         self._damaged = dict.fromkeys(self._files, 0)
@@ -109,36 +109,34 @@ class RunFollower:
         self._last: Snapshot | None = None
 
     def read(self) -> Snapshot:
-        """Return what is known now; reads what was appended, and the small files whole."""
+        """Return the current snapshot; reads appended lines, and the small files entirely."""
         with self._lock:
             notes: list[str] = []
             grown = self._read_history(notes) | self._read_events(notes)
             state = self._read_state(notes)
-            before = self._last
-            if before is None or grown or (before.state, before.notes) != (state, tuple(notes)):
-                self._last = self._fresh(state, tuple(notes))
+            last = self._last
+            if last is None or grown or (last.state, last.notes) != (state, tuple(notes)):
+                last = self._fresh(state, tuple(notes))
+            silence_s = self._silence_s(state, last.history)
             self._last = replace(
-                self._last,
-                status=self._status,
-                config=self._config,
-                silence_s=self._silence_s(state),
+                last, status=self._status, config=self._config, silence_s=silence_s
             )
             return self._last
 
     def case_scores(self) -> pd.DataFrame:
-        """Return Dice by case after each epoch: a row a case, a column an epoch, NaN where missing.
+        """Return Dice by case and epoch: one row per case, one column per epoch, NaN where missing.
 
-        Shared by pages, so never to be changed.
+        The table is shared between pages: do not modify it.
         """
         with self._lock:
-            lines, anew = self._new_lines("cases.jsonl", [])
-            if anew:
+            lines, replaced = self._new_lines("cases.jsonl", [])
+            if replaced:
                 self._scores = {}
             for line in lines:
-                row = case_scores_of(line)
+                row = parse_case_scores(line)
                 if row is not None and _is_epoch(row["epoch"]):
                     self._scores[row["epoch"]] = row["dice"]
-            if lines or anew or self._score_table is None:
+            if lines or replaced or self._score_table is None:
                 self._score_table = _by_case_and_epoch(self._scores)
             return self._score_table
 
@@ -153,59 +151,58 @@ class RunFollower:
             notes=notes,
             invalid=invalid,
             version=new_version(),
-            warnings=tuple(warnings_of(history, self._config, state in ACTIVE, invalid)),
+            warnings=tuple(find_warnings(history, self._config, state in ACTIVE, invalid)),
         )
 
     def _read_history(self, notes: list[str]) -> bool:
-        lines, anew = self._new_lines("history.jsonl", notes)
-        if anew:
+        lines, replaced = self._new_lines("history.jsonl", notes)
+        if replaced:
             self._columns = Columns()
         for line in lines:
-            row = epoch_of(line)
+            row = parse_epoch(line)
             if row is None or not _is_epoch(row["epoch"]):
-                self._pass_over("history.jsonl", line)
+                self._count_damage("history.jsonl", line)
                 continue
             numbers = {key: value for key, value in row.items() if _is_number(value)}
             self._columns.add(numbers.pop("epoch"), numbers)
-        self._say_damage("history.jsonl", notes)
-        return anew or bool(lines)
+        self._note_damage("history.jsonl", notes)
+        return replaced or bool(lines)
 
     def _read_events(self, notes: list[str]) -> bool:
-        lines, anew = self._new_lines("events.jsonl", notes)
-        if anew:
+        lines, replaced = self._new_lines("events.jsonl", notes)
+        if replaced:
             self._events = []
         for line in lines:
-            row = event_of(line)
+            row = parse_event(line)
             if row is None:
-                self._pass_over("events.jsonl", line)
+                self._count_damage("events.jsonl", line)
             else:
                 self._events.append(row)
-        self._say_damage("events.jsonl", notes)
-        return anew or bool(lines)
+        self._note_damage("events.jsonl", notes)
+        return replaced or bool(lines)
 
     def _new_lines(self, name: str, notes: list[str]) -> tuple[list[str], bool]:
         try:
-            lines, anew = self._files[name].read()
+            lines, replaced = self._files[name].read()
         except OSError as error:
             notes.append(
-                f"{name} of run {self.run.name} cannot be read ({error.strerror}): what was read "
-                "before is shown; give this user the right to read the file."
+                f"{name} of run {self.run.name} cannot be read ({error.strerror}): earlier "
+                "values are shown; give this user permission to read the file."
             )
             return [], False
-        if anew:
+        if replaced:
             self._damaged[name] = 0
-        return [line.decode("utf-8", errors="replace") for line in lines], anew
+        return [line.decode("utf-8", errors="replace") for line in lines], replaced
 
-    def _pass_over(self, name: str, line: str) -> None:
+    def _count_damage(self, name: str, line: str) -> None:
         if line.strip():
             self._damaged[name] += 1
 
-    def _say_damage(self, name: str, notes: list[str]) -> None:
-        if count := self._damaged[name] + self._files[name].passed_over:
+    def _note_damage(self, name: str, notes: list[str]) -> None:
+        if count := self._damaged[name] + self._files[name].skipped:
             notes.append(
-                f"{lines_were(count)} passed over in {name} of run {self.run.name}, half written or "
-                "damaged: a training that is killed can leave half a line, and repeats that epoch "
-                "when it goes on."
+                f"{lines_were(count)} skipped in {name} of run {self.run.name}, incomplete or damaged: "
+                "a killed training can leave half a line, and repeats that epoch when it is resumed."
             )
 
     def _read_state(self, notes: list[str]) -> str:
@@ -220,11 +217,11 @@ class RunFollower:
             notes.append(str(error))
             return DAMAGED
 
-    def _silence_s(self, state: str) -> float | None:
-        # Where the process is known to live, a slow epoch is no silence.
+    def _silence_s(self, state: str, history: pd.DataFrame) -> float | None:
+        # If the process is known to run, a slow epoch is not suspicious.
         if state not in ACTIVE or self.run.is_alive():
             return None
-        seconds = self._last.history.get("seconds", pd.Series(dtype="float64")).fillna(0)
+        seconds = history.get("seconds", pd.Series(dtype="float64")).fillna(0)
         silence = silent_for(self._status, pd.DataFrame({"seconds": seconds}))
         return None if silence is None else silence.total_seconds()
 
@@ -240,43 +237,40 @@ def _by_case_and_epoch(scores: Mapping[int, Mapping[str, float]]) -> pd.DataFram
     return pd.DataFrame(table, pd.Index(cases, name="case", dtype="str"), epochs)
 
 
-class CsvFollower:
-    """Follows a file of Keras's CSVLogger or the like, whose epochs count from 0; here from 1."""
+class CsvReader:
+    """Reads a CSV log; epochs are numbered from 0 in the file and from 1 here."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         self._lock = threading.Lock()
-        self._file = AppendedLines(path)
+        self._file = LogTail(path)
         self._forget()
         self._last: Snapshot | None = None
 
     def read(self) -> Snapshot:
-        """Return what is known now; reads what was appended."""
+        """Return the current snapshot; reads appended lines."""
         with self._lock:
-            before, notes = self._last, []
+            last, notes = self._last, list[str]()
             try:
-                lines, anew = self._file.read()
+                lines, replaced = self._file.read()
             except OSError as error:
-                lines, anew = [], False
+                lines, replaced = [], False
                 notes.append(
-                    f"{self.name} cannot be read ({error.strerror}): what was read before is shown."
+                    f"{self.name} cannot be read ({error.strerror}): earlier values are shown."
                 )
-            if anew:
+            if replaced:
                 self._forget()
             for line in lines:
-                self._take(line.decode("utf-8", errors="replace").strip("\r\ufeff"))
-            if damaged := self._rows.damaged + self._file.passed_over:
-                notes.append(
-                    f"{lines_were(damaged)} passed over in {self.name}: no row of this file."
-                )
+                self._parse(line.decode("utf-8", errors="replace").strip("\r\ufeff"))
+            if damaged := self._rows.damaged + self._file.skipped:
+                notes.append(f"{lines_were(damaged)} skipped in {self.name}: not a valid row.")
             if self._trainings > 1:
                 notes.append(
-                    f"{self.name} holds {self._trainings} trainings, one after the other: the last is "
-                    "shown."
+                    f"{self.name} contains {self._trainings} trainings in sequence: the last is shown."
                 )
-            if before is None or lines or anew or before.notes != tuple(notes):
-                self._last = self._fresh(tuple(notes))
-            return self._last
+            if last is None or lines or replaced or last.notes != tuple(notes):
+                last = self._last = self._fresh(tuple(notes))
+            return last
 
     def _fresh(self, notes: tuple[str, ...]) -> Snapshot:
         history = self._columns.history(
@@ -290,14 +284,14 @@ class CsvFollower:
             notes=notes,
             invalid=invalid,
             version=new_version(),
-            warnings=tuple(warnings_of(history, invalid=invalid)),
+            warnings=tuple(find_warnings(history, invalid=invalid)),
         )
 
     def _forget(self) -> None:
         self._columns, self._rows, self._trainings = Columns(), CsvRows(), 1
 
-    def _take(self, line: str) -> None:
-        row = self._rows.take(line)
+    def _parse(self, line: str) -> None:
+        row = self._rows.parse(line)
         if row is None:
             return
         if row.begins:
@@ -312,10 +306,10 @@ def lines_were(count: int) -> str:
 
 
 def _hours(history: pd.DataFrame) -> pd.Series:
-    """Return the hours of training up to the end of each epoch; pauses between two starts are out."""
+    """Return the hours of training up to the end of each epoch, without pauses."""
     missing = pd.Series(math.nan, history.index, dtype="float64")
-    took = history.get("epoch_seconds", missing).fillna(history.get("seconds", missing))
-    return took.cumsum() / 3600
+    durations = history.get("epoch_seconds", missing).fillna(history.get("seconds", missing))
+    return durations.cumsum() / 3600
 
 
 def _is_epoch(value: object) -> bool:
@@ -329,5 +323,5 @@ def _is_number(value: object) -> bool:
 def _as_float(value: float) -> float:
     try:
         return float(value)
-    except OverflowError:  # an integer beyond all measure
+    except OverflowError:  # an integer too large for a float
         return math.inf

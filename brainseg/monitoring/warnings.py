@@ -1,26 +1,27 @@
-"""What can be seen to go wrong in a training while it runs: five rules on its curves.
+"""Warnings about a running training: five rules on its curves.
 
-A rule looks at what there is up to the last epoch, so that a warning stands as soon as it holds and
-goes when it no longer does. Medians of some epochs are compared, never two single ones.
+Each rule uses the epochs so far, so a warning appears and disappears with its condition. Rules compare
+medians over several epochs, not single epochs.
 
 ==================== ==============================================================================
 not a number         a loss or a score is NaN or infinite in any epoch
-divergence           the training loss has climbed back half of all it had gained, and a quarter of
-                     where it began, measured in medians of :data:`SHORT` epochs
-overfitting          a validation metric got worse than its best by a tenth of all it had gained, and
-                     by three times its usual step, a score also by :data:`LEAST_DROP`, in medians
-                     of :data:`LONG` epochs, while the training loss fell
+divergence           the training loss has risen again by half of its total decrease and by a quarter of
+                     its first value, in medians of :data:`SHORT` epochs
+overfitting          a validation metric is worse than its best by a tenth of its total improvement, by
+                     three times its usual step, and a score by :data:`LEAST_DROP`, in medians of
+                     :data:`LONG` epochs, while the training loss fell
 plateau              no better validation score for three quarters of the patience
-dead learning rate   below a thousandth of its highest for a tenth of all epochs; or, after
-                     :data:`UNMOVED_AFTER` epochs, a loss within two percent of where it began
+dead learning rate   below a thousandth of its peak for a tenth of all epochs; or, after
+                     :data:`UNMOVED_AFTER` epochs, a loss within two percent of its first value
 ==================== ==============================================================================
 
-The last two are said only while a training can still go on.
+The last two apply only while a training can continue.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,20 +37,20 @@ DEAD_LEARNING_RATE = "dead learning rate"
 SHORT, LONG = 3, 5
 UNMOVED_AFTER = 10
 LEAST_DROP = 0.02
-"""Of a score from 0 to 1: a network that finds next to nothing yet goes up and down by less."""
+"""For scores from 0 to 1: smaller drops are noise of a network that finds almost nothing yet."""
 
 PATIENCE_OF_OTHERS = 20
-"""Epochs, for a log that does not tell the patience it was trained with."""
+"""Assumed patience of a log, in epochs."""
 
 
 @dataclass(frozen=True)
 class TrainingWarning:
-    """One thing that goes wrong.
+    """One warning about a training.
 
     Attributes:
-        kind: one of the five.
-        epoch: since when it can be seen.
-        message: a sentence with the values and what can be done.
+        kind: name of the rule.
+        epoch: first epoch of the condition.
+        message: a sentence with the values and a remedy.
     """
 
     kind: str
@@ -57,25 +58,25 @@ class TrainingWarning:
     message: str
 
 
-def warnings_of(
+def find_warnings(
     history: pd.DataFrame,
-    config: Mapping[str, object] | None = None,
-    going_on: bool = True,
+    config: Mapping[str, Any] | None = None,
+    is_active: bool = True,
     invalid: Mapping[str, int] | None = None,
 ) -> list[TrainingWarning]:
-    """Return what goes wrong, the worst first; nothing for a training that is well.
+    """Return the warnings about a training, worst first.
 
     Args:
-        history: a row an epoch, ``epoch`` ascending, a column a metric (float, NaN where missing).
-        config: of the training; its ``patience`` counts, where it is known.
-        going_on: whether more epochs may come.
-        invalid: column -> first epoch with a value that is no number; see
+        history: one row per epoch, ``epoch`` ascending, one column per metric (float, NaN if missing).
+        config: the training's settings; ``patience`` is used if present.
+        is_active: True if more epochs may follow.
+        invalid: column -> first epoch with an invalid value; see
             :class:`brainseg.monitoring.snapshot.Snapshot`.
     """
     found = [_not_a_number(invalid or {}), _divergence(history)]
     if found[1] is None:
         found.append(_overfitting(history))
-    if going_on:
+    if is_active:
         found.append(_dead_learning_rate(history))
         if not any(found):
             found.append(_plateau(history, config or {}))
@@ -83,22 +84,22 @@ def warnings_of(
 
 
 def _not_a_number(invalid: Mapping[str, int]) -> TrainingWarning | None:
-    judged = {c: e for c, e in invalid.items() if curves.higher_is_better(c) is not None}
-    if not judged:
+    scored = {c: e for c, e in invalid.items() if curves.higher_is_better(c) is not None}
+    if not scored:
         return None
-    column = min(judged, key=lambda name: (judged[name], name))
+    column = min(scored, key=lambda name: (scored[name], name))
     return TrainingWarning(
         NOT_A_NUMBER,
-        judged[column],
-        f"{_named(column)} was not a number at epoch {judged[column]}: lower learning_rate or set "
-        "precision=float32, and go on from the best weights.",
+        scored[column],
+        f"{_named(column)} was not a number at epoch {scored[column]}: lower learning_rate or set "
+        "precision=float32, and resume from the best weights.",
     )
 
 
 def _divergence(history: pd.DataFrame) -> TrainingWarning | None:
     column = curves.training_loss(list(history))
     known = _known(history, column)
-    if len(known) < 2 * SHORT:
+    if column is None or len(known) < 2 * SHORT:
         return None
     first, medians = known.iloc[0], known.rolling(SHORT).median()
     lowest = min(medians.min(), first)
@@ -109,8 +110,8 @@ def _divergence(history: pd.DataFrame) -> TrainingWarning | None:
     return TrainingWarning(
         DIVERGENCE,
         _since(history, medians >= limit),
-        f"{_named(column)} rises: {recent:.3g} over the last {SHORT} epochs, after it had been down "
-        f"to {lowest:.3g}: lower learning_rate, and go on from the best weights.",
+        f"{_named(column)} rises: {recent:.3g} over the last {SHORT} epochs, after a minimum of "
+        f"{lowest:.3g}: lower learning_rate, and resume from the best weights.",
     )
 
 
@@ -119,46 +120,46 @@ def _overfitting(history: pd.DataFrame) -> TrainingWarning | None:
     best_of = curves.score(list(history))
     for column in dict.fromkeys((best_of, curves.validation_loss(list(history)))):
         if column is None or loss is None or curves.stem(column) == column:
-            continue  # what is not of validation cases tells nothing of others
+            continue  # training metrics do not show overfitting
         known = _worse_is_more(history, column)
         if len(known) < 2 * LONG:
             continue
         medians = known.rolling(LONG).median()
-        best, place = medians.min(), medians.idxmin()
+        best, best_row = medians.min(), medians.idxmin()
         usual_step = known.diff().abs().tail(4 * LONG).median()
         least = LEAST_DROP if curves.higher_is_better(column) else 0
         limit = best + max((known.iloc[0] - best) / 10, 3 * usual_step, least)
         fell = history[loss].rolling(LONG).median()
-        if medians.iloc[-1] > limit and fell.iloc[-1] < fell[place]:
+        if medians.iloc[-1] > limit and fell.iloc[-1] < fell[best_row]:
             sign = -1 if curves.higher_is_better(column) else 1
             return TrainingWarning(
                 OVERFITTING,
                 _since(history, medians > limit),
                 f"{_named(column)} got worse, from {sign * best:.3g} around epoch "
-                f"{history['epoch'][place]} to {sign * medians.iloc[-1]:.3g}, while the training loss "
-                "fell: it learns its cases by heart. More augmentation, more cases or fewer epochs; "
-                "the weights kept are those of the best epoch.",
+                f"{history['epoch'][best_row]} to {sign * medians.iloc[-1]:.3g}, while the training "
+                "loss fell: overfitting. Use more augmentation, more cases or fewer epochs; the saved "
+                "weights are those of the best epoch.",
             )
     return None
 
 
-def _plateau(history: pd.DataFrame, config: Mapping[str, object]) -> TrainingWarning | None:
+def _plateau(history: pd.DataFrame, config: Mapping[str, Any]) -> TrainingWarning | None:
     column = curves.score(list(history))
     best = None if column is None else curves.best_epoch(history, column)
-    if best is None:
+    if column is None or best is None:
         return None
     patience = config.get("patience")
-    told = isinstance(patience, int) and patience > 0
-    wait = max(LONG, math.ceil(0.75 * (patience if told else PATIENCE_OF_OTHERS)))
+    known = patience if isinstance(patience, int) and patience > 0 else None
+    wait = max(LONG, math.ceil(0.75 * (known or PATIENCE_OF_OTHERS)))
     waited = int(history["epoch"].iloc[-1]) - best
     if waited < wait:
         return None
-    ends = f" The training stops after {patience} such epochs." if told else ""
+    ends = f" The training stops after {known} such epochs." if known else ""
     return TrainingWarning(
         PLATEAU,
         best + wait,
-        f"{_named(column)} has not got better since epoch {best}, {waited} epochs ago: a plateau. "
-        f"A lower learning_rate may leave it.{ends}",
+        f"{_named(column)} has not improved since epoch {best}, {waited} epochs ago: a plateau. "
+        f"A lower learning_rate may help.{ends}",
     )
 
 
@@ -172,8 +173,8 @@ def _dead_learning_rate(history: pd.DataFrame) -> TrainingWarning | None:
             return TrainingWarning(
                 DEAD_LEARNING_RATE,
                 _since(history, low),
-                f"The learning rate is {rates.iloc[-1]:.2g}, of {rates.max():.2g} at its highest: "
-                "nothing more is learned. Stop, or start again with a slower decay.",
+                f"The learning rate is {rates.iloc[-1]:.2g}, its peak was {rates.max():.2g}: training "
+                "no longer makes progress. Stop, or start again with a slower decay.",
             )
     return _unmoved(history, rates)
 
@@ -181,18 +182,18 @@ def _dead_learning_rate(history: pd.DataFrame) -> TrainingWarning | None:
 def _unmoved(history: pd.DataFrame, rates: pd.Series) -> TrainingWarning | None:
     column = curves.training_loss(list(history))
     loss = _known(history, column)
-    if len(loss) < UNMOVED_AFTER:
+    if column is None or len(loss) < UNMOVED_AFTER:
         return None
     first, recent = loss.iloc[:SHORT].median(), loss.iloc[-SHORT:].median()
-    moved = np.abs(loss.rolling(SHORT).median() - first).max() > 0.02 * abs(first)
-    if moved:
+    changed = np.abs(loss.rolling(SHORT).median() - first).max() > 0.02 * abs(first)
+    if changed:
         return None
     rate = f" (now {rates.iloc[-1]:.2g})" if len(rates) else ""
     return TrainingWarning(
         DEAD_LEARNING_RATE,
         int(history["epoch"].iloc[UNMOVED_AFTER - 1]),
-        f"{_named(column)} is {recent:.3g} after {len(loss)} epochs, as at the start: nothing is "
-        f"learned. Raise learning_rate{rate}.",
+        f"{_named(column)} is {recent:.3g} after {len(loss)} epochs, as at the start: training makes "
+        f"no progress. Raise learning_rate{rate}.",
     )
 
 
@@ -213,6 +214,6 @@ def _worse_is_more(history: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _since(history: pd.DataFrame, holds: pd.Series) -> int:
-    """Return the epoch since when something holds without a break up to the last."""
+    """Return the first epoch of the last uninterrupted True series."""
     failing = np.flatnonzero(~holds.to_numpy(bool))
     return int(history["epoch"][holds.index[failing[-1] + 1 if len(failing) else 0]])

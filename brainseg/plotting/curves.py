@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 from brainseg.monitoring.curves import (
     VALIDATION,
     Group,
+    downsample,
     higher_is_better,
     in_words,
     smoothed,
-    thinned,
 )
 from brainseg.monitoring.snapshot import Snapshot
 from brainseg.plotting.style import QUIET
@@ -33,7 +33,7 @@ MOST_RUNS = len(RUN_COLOURS) * len(RUN_DASHES)
 """Number of runs that one chart can distinguish by colour and dash."""
 
 MOST_POINTS = 1200
-"""More than a chart has pixels across; see :func:`brainseg.monitoring.curves.thinned`."""
+"""More than a chart has pixels across; see :func:`brainseg.monitoring.curves.downsample`."""
 
 EPOCHS, TIME = "epochs", "time"
 LINEAR, LOG = "linear", "log"
@@ -187,7 +187,7 @@ def dice_by_case_and_epoch(
 
     Args:
         scores: one row per case, one column per epoch (ascending), 0..1, NaN where missing; see
-            :meth:`brainseg.monitoring.readers.RunFollower.case_scores`.
+            :meth:`brainseg.monitoring.readers.RunReader.case_scores`.
         chosen: an epoch to mark, or None.
         height_px: of the figure; None fits one line per case.
     """
@@ -266,7 +266,7 @@ def _add_line(
     history = snapshot.history
     rows = history.assign(_smooth=smoothed(history[column], drawing.smoothing))
     rows = drawing.part(rows[[*dict.fromkeys(("epoch", "hours", column)), "_smooth"]])
-    rows = rows.iloc[thinned(rows[column].to_numpy(), MOST_POINTS)]
+    rows = rows.iloc[downsample(rows[column].to_numpy(), MOST_POINTS)]
     where = f"{snapshot.unit} %{{customdata}}"
     smooth = drawing.smoothing > 0
     finite = rows[column].where(np.isfinite(rows[column]))

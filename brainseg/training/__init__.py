@@ -1,6 +1,7 @@
-"""Train a network on one fold of a cohort: settings, one loop, and a run that survives anything.
+"""Train a network on one fold of a cohort.
 
-Keras is imported when a training begins, not with this package, so that a page can offer the settings.
+Keras is imported when a training starts, not with this package, so that pages can show the settings
+without it.
 """
 
 from brainseg.training.config import TrainingConfig, changed

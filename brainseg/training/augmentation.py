@@ -1,4 +1,4 @@
-"""Variations of a training slice: what another head, scanner or protocol might have shown."""
+"""Random augmentation of training slices: geometry, missing sequences, intensities."""
 
 import cv2
 import numpy as np
@@ -15,11 +15,11 @@ def augment(
     Args:
         slice_: (h, w, c) float32 as :func:`brainseg.preprocessing.prepare` makes it.
         mask: (h, w) float32, 0 or 1.
-        rng: decides everything, so that the same generator gives the same variation.
-        strength: scales how far each variation goes; 0 leaves the slice as it is.
+        rng: the only source of randomness: the same generator state gives the same result.
+        strength: scales each variation; 0 returns the slice unchanged.
 
     Returns:
-        Arrays of the same shapes; the mask stays 0 or 1.
+        Arrays of the same shapes; the mask contains only 0 and 1.
     """
     if strength == 0:
         return slice_, mask
@@ -32,11 +32,11 @@ def augment(
 def _bend(
     slice_: np.ndarray, mask: np.ndarray, rng: np.random.Generator, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mirror, turn, scale, shift and at times deform, in one resampling."""
+    """Flip, rotate, scale, shift and sometimes deform the slice, in one resampling."""
     height, width = mask.shape
     angle = rng.uniform(-15, 15) * strength
     scale = np.exp(rng.uniform(-0.18, 0.18) * strength)
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix = np.array(cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale), np.float64)
     matrix[:, 2] += rng.uniform(-12, 12, 2) * strength
     if rng.random() < 0.5:
         matrix = matrix @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], float)
@@ -49,7 +49,7 @@ def _bend(
     if rng.random() < 0.3:
         map_x += _smooth_field(rng, (height, width), 6) * 5 * strength
         map_y += _smooth_field(rng, (height, width), 6) * 5 * strength
-    # OpenCV resamples at most four channels at a time.
+    # OpenCV resamples at most four channels per call.
     parts = [
         cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         for part in np.array_split(slice_, (slice_.shape[-1] + 3) // 4, axis=-1)
@@ -60,7 +60,7 @@ def _bend(
 
 
 def _drop_sequences(slice_: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """At times replace a sequence by FLAIR, as in the cohort, and neighbours by the slice itself."""
+    """Sometimes replace a sequence by FLAIR, as in the cohort, or the neighbours by the slice itself."""
     slice_ = slice_.copy()
     flair = SEQUENCES.index(FLAIR)
     for name in (PRE_CONTRAST, POST_CONTRAST):
@@ -71,7 +71,7 @@ def _drop_sequences(slice_: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < 0.1:
             slice_[..., neighbours] = slice_[..., flair : flair + 1]
         elif rng.random() < 0.5:
-            # Nothing in the files says whether numbers rise towards the feet or the crown.
+            # The files do not record whether slice numbers increase towards the feet or the crown.
             slice_[..., neighbours] = slice_[..., neighbours][..., ::-1]
     return slice_
 
@@ -85,7 +85,7 @@ def _disturb_intensities(
     gain = np.exp(rng.uniform(-0.25, 0.25, len(SEQUENCES)) * strength)
     shift = rng.uniform(-0.25, 0.25, len(SEQUENCES)) * strength
     power = np.exp(rng.uniform(-0.3, 0.3, len(SEQUENCES)) * strength)
-    # The neighbours are FLAIR of the same scan, so FLAIR's change is theirs.
+    # The neighbours are FLAIR of the same scan, so they change as FLAIR does.
     of = [*range(len(SEQUENCES)), *[SEQUENCES.index(FLAIR)] * (channels - len(SEQUENCES))]
     slice_ = slice_ * gain[of].astype(np.float32) + shift[of].astype(np.float32)
     if rng.random() < 0.3:
@@ -109,6 +109,6 @@ def _disturb_intensities(
 
 
 def _smooth_field(rng: np.random.Generator, shape: tuple[int, int], knots: int) -> np.ndarray:
-    """Return a smooth random field of (h, w) float32 with knots of unit deviation."""
+    """Return a smooth random field of (h, w) float32 interpolated from knots of unit variance."""
     coarse = rng.standard_normal((knots, knots), np.float32)
     return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)

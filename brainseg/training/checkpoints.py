@@ -1,4 +1,4 @@
-"""The files that let a stopped or killed training go on, and the weights that are kept."""
+"""Checkpoints: the state that lets a stopped or killed training resume, and the best weights."""
 
 import io
 import json
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """How far a training is; with the state that it names, all that is needed to go on.
+    """Progress of a training; together with the state file it names, enough to resume.
 
     Attributes:
-        epoch: whole epochs done, each with its score.
-        step: batches done of the epoch to come; all of them where only its score is missing.
+        epoch: number of finished and scored epochs.
+        step: batches done of the current epoch; all of them if only its score is missing.
         loss: mean over these batches.
-        seconds: that these batches took.
-        best_epoch: whose weights are kept, or None.
-        best_dice: its score, 0..1.
-        stopped_early: whether patience has ended it.
-        state: name of the file with weights and optimizer.
+        seconds: training time of these batches.
+        best_epoch: epoch of the best weights, or None.
+        best_dice: its mean validation Dice, 0..1.
+        stopped_early: True if the patience ran out.
+        state: name of the file with weights and optimizer state.
     """
 
     epoch: int = 0
@@ -39,15 +39,15 @@ class Progress:
 
 
 class Checkpoints:
-    """The last two states to go on from, and the best weights.
+    """The last two states of a training, and its best weights.
 
-    ``progress.json`` names the state that it belongs to and is replaced last, so that a kill between
-    two writes leaves what was before. It holds the progress of the state before as well, for a file
-    that turns out to be damaged.
+    ``progress.json`` names its state file and is replaced last, so a kill between two writes leaves the
+    previous checkpoint valid. It also contains the progress of the previous state, in case the newest
+    file is damaged.
 
     Args:
-        folder: of the run; the files lie in ``checkpoints`` below it.
-        network: compiled, with an optimizer whose state is kept, too.
+        folder: the run's folder; the files are in its subfolder ``checkpoints``.
+        network: compiled, so that the optimizer's state is saved, too.
     """
 
     def __init__(self, folder: Path, network: "keras.Model") -> None:
@@ -58,20 +58,20 @@ class Checkpoints:
         self._before: dict | None = None
 
     def restore(self) -> Progress:
-        """Load the newest state that can be read into the network, and return how far it was.
+        """Load the newest readable state into the network and return its progress.
 
         Raises:
-            RunError: there are states, and none can be read.
+            RunError: no state of an existing checkpoint can be read.
         """
         if not self.progress_path.exists():
             return Progress()
         try:
-            kept = json.loads(self.progress_path.read_text())
-            before = kept.pop("before", None)
+            newest = json.loads(self.progress_path.read_text())
+            before = newest.pop("before", None)
         except (OSError, ValueError, AttributeError) as error:
             raise self._unreadable(error) from error
         failure: Exception | None = None
-        for facts in filter(None, (kept, before)):
+        for facts in filter(None, (newest, before)):
             try:
                 progress = _progress_of(facts)
                 self.network.optimizer.build(self.network.trainable_variables)
@@ -79,37 +79,37 @@ class Checkpoints:
             except (OSError, ValueError, KeyError, TypeError) as error:
                 failure = error
                 continue
-            self._newest, self._before = asdict(progress), before if facts is kept else None
+            self._newest, self._before = asdict(progress), before if facts is newest else None
             return progress
         raise self._unreadable(failure) from failure
 
-    def keep(self, progress: Progress, name: str) -> None:
-        """Keep weights and optimizer, its moving averages included, with how far they are.
+    def save_state(self, progress: Progress, name: str) -> None:
+        """Save weights, optimizer state and moving averages, with their progress.
 
         Args:
-            progress: gets the name of the state.
-            name: of the state, another than that of the one before.
+            progress: its ``state`` is set to the file's name.
+            name: of the state; must differ from the previous one.
 
         Raises:
-            RunError: the disk is full, or the folder cannot be written; what was kept before stands.
+            RunError: the disk is full or the folder is not writable; earlier checkpoints stay valid.
         """
         progress.state = f"{name}.weights.h5"
         self._save(self.network, self.folder / progress.state)
         self._before = self._newest
-        self.keep_progress(progress)
-        kept = {progress.state, (self._before or {}).get("state")}
-        left_over = (old for old in self.folder.glob("state-*") if old.name not in kept)
-        for old in (*left_over, *self.folder.glob(".*.part")):
+        self.save_progress(progress)
+        current = {progress.state, (self._before or {}).get("state")}
+        outdated = (old for old in self.folder.glob("state-*") if old.name not in current)
+        for old in (*outdated, *self.folder.glob(".*.part")):
             old.unlink(missing_ok=True)
 
-    def keep_progress(self, progress: Progress) -> None:
-        """Keep how far a training is where its state has not changed, but its score is known."""
+    def save_progress(self, progress: Progress) -> None:
+        """Save the progress alone, when the score of an unchanged state becomes known."""
         self._newest = asdict(progress)
         content = json.dumps(self._newest | {"before": self._before})
         write_atomically(self.progress_path, content.encode())
 
-    def keep_best(self, network: "keras.Model") -> None:
-        """Keep the weights of a network without its optimizer: a third of the size."""
+    def save_best(self, network: "keras.Model") -> None:
+        """Save the best weights, without the optimizer state: a third of the size."""
         self._save(network, self.best)
 
     def _save(self, network: "keras.Model", path: Path) -> None:
@@ -121,7 +121,7 @@ class Checkpoints:
             reason = getattr(error.__cause__, "strerror", None) or str(error)
             raise RunError(
                 f"checkpoint {path.name} could not be written ({reason}): free some space, then "
-                "resume; the checkpoints before it stand."
+                "resume; earlier checkpoints are intact."
             ) from error
 
     def _unreadable(self, error: Exception | None) -> BrainsegError:
@@ -131,21 +131,21 @@ class Checkpoints:
 
 
 def weights_of(network: "keras.Model") -> bytes:
-    """Return the content of a ``.weights.h5`` of a network."""
+    """Return the bytes of a network's ``.weights.h5`` file."""
     whole = _InMemory()
     network.save_weights(whole)
     return whole.getvalue()
 
 
 class _InMemory(io.BytesIO):
-    """A file that Keras takes for one of weights, which it tells by the end of a name."""
+    """A file in memory whose name has the suffix that Keras requires of a weights file."""
 
     def __str__(self) -> str:
         return "memory.weights.h5"
 
 
 def _progress_of(facts: dict) -> Progress:
-    """Return what a file holds; one of an older version lacks what was not known then."""
+    """Return the progress in a file; fields that an older version did not write get their defaults."""
     known = {field.name for field in fields(Progress)}
     progress = Progress(**{key: value for key, value in facts.items() if key in known})
     if not progress.state:

@@ -1,4 +1,4 @@
-"""What `brainseg train` does: the settings from a file and from words, then the same as the page."""
+"""The command ``brainseg train``: read the settings, then train as the page does."""
 
 import json
 import tomllib
@@ -17,19 +17,18 @@ from brainseg.training.session import new_run, train
 
 
 def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[str], None]) -> dict:
-    """Train as the options say and return the run's status, with ``run`` and, where asked, ``model``.
+    """Train as the options say and return the run's status, with ``run`` and, if published, ``model``.
 
-    With ``all_folds`` it is the status of the last, ``runs`` are all of them.
-
-    The process that the page starts is this one with ``--resume``, for its run is made already.
+    With ``all_folds`` it is the status of the last run, and ``runs`` lists all of them. The page starts
+    this command with ``--resume``, as it has already created the run.
 
     Args:
         options: ``data``, ``config``, ``set``, ``resume``, ``all_folds``, ``runs`` and ``publish``.
-        data: asked for the cohort's folder where neither the options nor the settings name it.
-        say: gets a line an epoch.
+        data: called for the cohort's folder if neither options nor settings name it.
+        say: called with one line per epoch.
 
     Raises:
-        BrainsegError: as for :func:`brainseg.training.train`, and where a setting is refused.
+        BrainsegError: as for :func:`brainseg.training.train`, or a setting is refused.
     """
     if options.all_folds:
         return _train_all_folds(options, data, say)
@@ -48,15 +47,13 @@ def _train_all_folds(
     options: Namespace, data: Callable[[], Path], say: Callable[[str], None]
 ) -> dict:
     if options.resume:
-        raise RunError(
-            "--all-folds goes on by itself: give the same command again, without --resume."
-        )
+        raise RunError("--all-folds resumes automatically: repeat the command without --resume.")
     config = _config(options, data)
 
-    def tell(fold: int, epoch: dict) -> None:
+    def report(fold: int, epoch: dict) -> None:
         say(f"fold {fold + 1} of {config.folds}: {_line(epoch, config.epochs)}")
 
-    finished = cross_validate(config, _runs(options, config), tell)
+    finished = cross_validate(config, _runs(options, config), report)
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
     facts |= finished[-1].status()
     if options.publish:
@@ -79,7 +76,7 @@ def _config(options: Namespace, data: Callable[[], Path]) -> TrainingConfig:
 
 
 def _runs(options: Namespace, config: TrainingConfig) -> Path:
-    """Return the folder that gets the runs."""
+    """Return the parent folder of the runs."""
     return options.runs or Cohort.open(config.data).state_dir / "runs"
 
 
@@ -90,17 +87,17 @@ def _resumed(options: Namespace) -> Run:
         changes |= {"data": str(Path(options.data).resolve())}
     if changes:
         if run.is_alive():
-            raise RunError(f"run {run.name} is being trained: stop it before it is changed.")
+            raise RunError(f"run {run.name} is being trained: stop it before changing it.")
         before = TrainingConfig.from_settings(run.config())
         after = changed(before, changes)
         if after.precision != before.precision:
-            run.add_about(precision=None)  # what "auto" had come to
+            run.add_about(precision=None)  # what "auto" had chosen
         run.set_config(asdict(after))
     return run
 
 
 def settings_of(options: Namespace) -> dict:
-    """Return the settings of ``--config``, JSON or TOML, and over them those of ``--set``."""
+    """Return the settings of ``--config`` (JSON or TOML), overridden by those of ``--set``."""
     settings = _read(options.config) if options.config else {}
     for pair in options.set:
         key, equals, value = pair.partition("=")
@@ -109,7 +106,7 @@ def settings_of(options: Namespace) -> dict:
         try:
             settings[key] = json.loads(value)
         except ValueError:
-            settings[key] = value  # text needs no quotes
+            settings[key] = value  # strings need no quotes
     return settings
 
 
@@ -120,10 +117,10 @@ def _read(path: Path) -> dict:
         settings = tomllib.loads(text) if kind == "TOML" else json.loads(text)
     except (OSError, ValueError) as error:
         raise CohortError(
-            f"{path} cannot be read as {kind} ({error}): correct it or leave it out."
+            f"{path} cannot be read as {kind} ({error}): correct the file or omit it."
         ) from error
     if not isinstance(settings, dict):
-        raise CohortError(f"{path} holds no names with values: write {{}} around its settings.")
+        raise CohortError(f"{path} is not a JSON object: write {{}} around its settings.")
     return settings
 
 

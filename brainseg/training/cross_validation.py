@@ -1,7 +1,8 @@
-"""Cross-validation: every fold trained once, one after the other, so that each case is held out once."""
+"""Cross-validation: train every fold once, so that each case is held out once."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from brainseg.cohort import Cohort
@@ -11,46 +12,46 @@ from brainseg.training.runs import Run, list_runs
 from brainseg.training.session import new_run, train
 
 Report = Callable[[int, dict], None]
-"""Called after each epoch with the fold's number and what :data:`Report` gets."""
+"""Called after each epoch with the fold's number and the values of :data:`session.Report`."""
 
 
 def cross_validate(config: TrainingConfig, runs: Path, report: Report | None = None) -> list[Run]:
     """Train every fold of a cohort with the same settings, and return the finished runs in order.
 
-    What was trained before stands: a finished run of these settings is taken as it is, and one that was
-    stopped or killed is gone on with. So the same call, given again, goes on where the last one ended.
+    Finished runs of these settings are reused, and stopped or killed ones are resumed. The same call,
+    repeated, therefore continues where the last one ended.
 
     Args:
-        config: the settings; its ``fold`` does not matter, for each has its turn.
-        runs: the folder of the runs; a fold's is named ``<name>-fold<number>``.
+        config: the settings; ``fold`` is ignored, as every fold is trained.
+        runs: parent folder of the runs; each is named ``<name>-fold<number>``.
         report: called after each epoch.
 
     Raises:
-        CohortError: the data cannot be used, or holds too few patients.
-        RunError: another training is running, or one of these failed; its status says why.
+        CohortError: the data cannot be used, or has too few patients.
+        RunError: another training is running, or one of these failed; its status shows the reason.
     """
     root = str(Cohort.open(config.data).root)
     finished = []
     for number in range(config.folds):
         fold = replace(config, data=root, fold=number, name=f"{config.name}-fold{number}")
-        run = _begun(fold, runs)
+        run = _newest_run(fold, runs)
         if run is None:
             run = new_run(fold, runs)
         elif run.config() != asdict(fold):
-            # What may change counts as it is told now: workers, say, or how a model is asked.
+            # Changeable settings, such as workers, take their new values.
             run.set_config(asdict(fold))
         if run.status()["state"] != "finished":
-            train(run, (lambda epoch, number=number: report(number, epoch)) if report else None)
+            train(run, partial(report, number) if report else None)
         if run.status()["state"] != "finished":
             raise RunError(
                 f"fold {number} was stopped, and {config.folds - number} of {config.folds} are left: "
-                "give the same command again to go on."
+                "repeat the command to continue."
             )
         finished.append(run)
     return finished
 
 
-def _begun(config: TrainingConfig, runs: Path) -> Run | None:
+def _newest_run(config: TrainingConfig, runs: Path) -> Run | None:
     """Return the newest run of these settings, or None."""
     wanted = _fixed(asdict(config))
     for run in list_runs(runs):
@@ -58,12 +59,12 @@ def _begun(config: TrainingConfig, runs: Path) -> Run | None:
             if _fixed(run.config()) == wanted:
                 return run
         except RunError:
-            continue  # a damaged one is no obstacle to a new one
+            continue  # a damaged run does not block a new one
     return None
 
 
 def _fixed(settings: dict) -> dict:
-    """Return the settings that make a training what it is; those left out may change as it goes on."""
+    """Return the settings that identify a training; the others may change between two calls."""
     known = asdict(TrainingConfig.from_settings(settings))
     changeable = set(CHANGEABLE) - {"data", "epochs", "learning_rate", "weight_decay"}
     return {name: value for name, value in known.items() if name not in changeable}

@@ -1,6 +1,6 @@
-"""What a training runs on: one device or all of them, and the precision that is fast there.
+"""Devices and precision of a training.
 
-The only module of a training that knows one backend from another.
+The only training module with code for particular Keras backends.
 """
 
 import os
@@ -18,8 +18,8 @@ from brainseg.training.config import AUTO, TrainingConfig
 EAGER_ENVIRONMENT = "BRAINSEG_TEST_EAGER"
 """For tests only: 1 runs networks operation by operation, as tracing dominates a tiny training."""
 
-WORTH_IT = 1.1
-"""Half the bits are taken where they are at least this much faster: near 1 it would be a toss-up."""
+LEAST_SPEED_UP = 1.1
+"""Half precision is used if it is at least this much faster; near 1 the choice would be random."""
 
 
 def runs_eagerly() -> bool:
@@ -29,7 +29,7 @@ def runs_eagerly() -> bool:
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Build and run in a precision of Keras, and leave the process as it was."""
+    """Build and run networks in a Keras precision, and restore the previous one afterwards."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -39,18 +39,18 @@ def precision(name: str) -> Iterator[None]:
 
 
 def precision_of(config: TrainingConfig) -> str:
-    """Return the precision to train in; ``auto`` is measured, in a second or two.
+    """Return the precision to train in; ``auto`` measures it in a second or two.
 
-    A processor or accelerator without bfloat16 arithmetic emulates it, at several times the time.
+    Hardware without bfloat16 arithmetic emulates it and is several times slower.
     """
     if config.precision != AUTO:
         return config.precision
-    whole, half = (seconds_per_convolution(dtype) for dtype in ("float32", "bfloat16"))
-    return "mixed_bfloat16" if whole > WORTH_IT * half else "float32"
+    single, half = (seconds_per_convolution(dtype) for dtype in ("float32", "bfloat16"))
+    return "mixed_bfloat16" if single > LEAST_SPEED_UP * half else "float32"
 
 
 def seconds_per_convolution(dtype: str) -> float:
-    """Return how long a convolution of the network's middle takes, in seconds, the best of five."""
+    """Return the time of a convolution typical of the network, in seconds: the best of five."""
     rng = np.random.default_rng(0)
     images = ops.cast(rng.standard_normal((16, 64, 64, 32), np.float32), dtype)
     kernel = ops.cast(rng.standard_normal((3, 3, 32, 64), np.float32), dtype)
@@ -58,15 +58,15 @@ def seconds_per_convolution(dtype: str) -> float:
     for _ in range(6):
         started = time.perf_counter()
         result = ops.mean(ops.conv(images, kernel, padding="same"))
-        ops.convert_to_numpy(ops.cast(result, "float32"))  # waits until it is there
+        ops.convert_to_numpy(ops.cast(result, "float32"))  # waits for the result
         took.append(time.perf_counter() - started)
     return min(took[1:])  # the first one compiles
 
 
-def repeatable() -> None:
-    """Let the same seed come to the same numbers on the same machine, at some cost on accelerators.
+def make_deterministic() -> None:
+    """Make the same seed give the same result on the same machine; accelerators become slower.
 
-    It is for the whole process, and for a process in which nothing has been computed yet.
+    This applies to the whole process and must be called before the first computation.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -84,13 +84,13 @@ def repeatable() -> None:
 
 
 class Devices:
-    """Where the network is built and trained.
+    """The devices on which the network is built and trained.
 
     Args:
-        config: ``devices`` is "one" or "all"; all need Keras's TensorFlow backend.
+        config: its ``devices`` is "one" or "all"; "all" needs Keras's TensorFlow backend.
 
     Raises:
-        RunError: the backend is another, or a batch cannot be divided between the devices.
+        RunError: the backend is not TensorFlow, or the batch size is not a multiple of the devices.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -107,11 +107,11 @@ class Devices:
 
         found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         self.names = [device.name for device in found]
-        # A replica with fewer slices than the others, or none, breaks batch normalisation.
+        # A replica with fewer slices than the others breaks batch normalisation.
         if config.batch_size % len(found):
             raise RunError(
                 f"batch_size is {config.batch_size}, but must be a multiple of the {len(found)} devices "
-                "of this machine, for each gets a part of every batch: change it, or set devices=one."
+                "of this machine, which share each batch equally: change it, or set devices=one."
             )
         self._strategy = tf.distribute.MirroredStrategy(self.names)
 
@@ -120,5 +120,5 @@ class Devices:
         return nullcontext() if self._strategy is None else self._strategy.scope()
 
     def facts(self) -> dict:
-        """Return ``backend``, and ``devices``: the names of those that share each batch."""
+        """Return ``backend``, and ``devices``, the names of the devices in use."""
         return {"backend": keras.backend.backend(), "devices": self.names}

@@ -1,7 +1,7 @@
-"""Start, stop, go on with and find again a training in a process of its own.
+"""Start, stop, resume and find a training in its own process.
 
-The process outlives whoever started it, a server above all, and is found again by the lock that it
-holds and by who it says it is in its run.
+The process outlives the one that started it, such as a server, and is found by its lock and by the
+process identity in its run.
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -22,20 +23,20 @@ from brainseg.training.session import lock_path
 from brainseg.training.stopping import ask_to_stop
 
 STOPS_WITHIN_S = 10.0
-"""After that a training that was asked to stop is ended; what it has kept stands."""
+"""A training that does not stop within this time is killed; its checkpoints stay valid."""
 
-BEGINS_WITHIN_S = 120.0
-"""A process that has not said by then who it is has hung while it was starting."""
+STARTS_WITHIN_S = 120.0
+"""A process that has not written its identity by then counts as hung."""
 
 LOG = "log.txt"
 
 
 def start(config: TrainingConfig, runs: Path) -> Run:
-    """Start a training in the background and return its run; it outlives whoever started it.
+    """Start a training in the background and return its run.
 
     Raises:
-        RunError: a training is running, or this one could not be started.
-        CohortError: the data cannot be used, or holds too few patients.
+        RunError: another training is running, or this one could not be started.
+        CohortError: the data cannot be used, or has too few patients.
     """
     _refuse_a_second()
     run = new_run(config, runs)
@@ -43,16 +44,15 @@ def start(config: TrainingConfig, runs: Path) -> Run:
         return _spawn(run)
     except RunError:
         if run.events().empty:
-            shutil.rmtree(run.path, ignore_errors=True)  # it never began
+            shutil.rmtree(run.path, ignore_errors=True)  # it never started
         raise
 
 
 def resume(run: Run) -> Run:
-    """Go on with a stopped, failed or killed run in the background, and return it.
+    """Resume a stopped, failed or killed run in the background, and return it.
 
     Raises:
-        RunError: it is finished and its settings ask for no more, a training is running, or this one
-            could not be started.
+        RunError: the run is finished, another training is running, or this one could not be started.
     """
     refuse_finished(run)
     _refuse_a_second()
@@ -62,16 +62,15 @@ def resume(run: Run) -> Run:
 def stop(run: Run, within_s: float = STOPS_WITHIN_S) -> dict:
     """Ask a training to stop, wait until it has, and return its status.
 
-    It ends its batch and keeps what it has, so that nothing is lost. One that does not answer, for
-    instance while its network is being compiled, is ended, and goes on from what it kept before: after
-    its last whole epoch.
+    It finishes its batch and saves its state, so that nothing is lost. One that does not respond, for
+    instance while its network is being compiled, is killed, and resumes from its last checkpoint.
 
     Args:
-        run: a training of this machine, whoever started it.
-        within_s: how long it is waited for.
+        run: a training on this machine, whichever process started it.
+        within_s: how long to wait, in seconds.
 
     Raises:
-        RunError: nobody trains it, or another machine does.
+        RunError: it is not being trained on this machine.
     """
     who = run.process()
     if not run.is_alive() or run.status()["state"] not in ACTIVE:
@@ -89,20 +88,20 @@ def stop(run: Run, within_s: float = STOPS_WITHIN_S) -> dict:
 
 
 def running(runs: Path) -> Run | None:
-    """Return the run in this folder that is trained now, whoever started it; None where none is."""
+    """Return the run in this folder that is being trained, or None."""
     now = _running_anywhere()
     return now if now is not None and now.path.parent == runs.resolve() else None
 
 
 def _is_busy_with(run: Run) -> bool:
-    """Return whether a run is still trained, or its training has not let go of the lock yet."""
-    holds = locking.read(lock_path()) == str(run.path.resolve())
-    return holds or run.status()["state"] in ACTIVE
+    """Return True if a run is being trained, or its training has not released the lock yet."""
+    has_lock = locking.read(lock_path()) == str(run.path.resolve())
+    return has_lock or run.status()["state"] in ACTIVE
 
 
 def _running_anywhere() -> Run | None:
     named = locking.read(lock_path())
-    # The text outlives a killed process; who it was does not.
+    # The lock's text remains after a kill, so check that the process is running.
     run = Run(Path(named))
     return run if named and run.is_alive() else None
 
@@ -111,20 +110,22 @@ def _refuse_a_second() -> None:
     now = _running_anywhere()
     if now is not None:
         raise RunError(
-            f"{now.name} is being trained, and one training at a time has the machine: wait until it "
-            "has ended, or stop it."
+            f"{now.name} is being trained, and one training at a time can run: wait until it has "
+            "ended, or stop it."
         )
 
 
 def _spawn(run: Run) -> Run:
-    """Train a run in a process of its own, and return once it holds the lock and says so."""
-    before = _last_sign(run)
+    """Train a run in its own process, and return when it has the lock and has written its status."""
+    before = _identity_and_time(run)
     environment = os.environ | {"BRAINSEG_HOME": str(state_dir().resolve())}
-    detached = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-        if os.name == "nt"
-        else {"start_new_session": True}  # Ctrl+C at the server's terminal is not meant for it
-    )
+    # Ctrl+C at the server's terminal must not reach it.
+    detached: dict[str, Any]
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        detached = {"creationflags": flags}
+    else:
+        detached = {"start_new_session": True}
     with (run.path / LOG).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "brainseg", "train", "--resume", str(run.path.resolve())],
@@ -135,52 +136,55 @@ def _spawn(run: Run) -> Run:
             stderr=subprocess.STDOUT,
             **detached,
         )
-    # A child that ended stays in the list of processes until its parent takes notice.
+    # A child that ended stays listed as a process until its parent waits for it.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
-    deadline = time.monotonic() + BEGINS_WITHIN_S
-    # Both: who trains it is written before the status, and whoever looks in between sees it at rest.
-    while any(now == then for now, then in zip(_last_sign(run), before, strict=True)):
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    # Wait for both, as the identity is written before the status.
+    while any(now == then for now, then in zip(_identity_and_time(run), before, strict=True)):
         if process.poll() is not None:
             raise RunError(f"the training could not be started: {_last_line(run)}")
         if time.monotonic() > deadline:
             process.kill()
             raise RunError(
-                f"the training did not begin within {BEGINS_WITHIN_S:.0f} s and was ended: try again "
+                f"the training did not start within {STARTS_WITHIN_S:.0f} s and was ended: try again "
                 "when the machine is less busy."
             )
         time.sleep(0.05)
     return run
 
 
-def _last_sign(run: Run) -> tuple[dict, str | None]:
-    """Return who trains or trained a run, and when its status was written."""
+def _identity_and_time(run: Run) -> tuple[dict, str | None]:
+    """Return the identity of a run's last training process, and when its status was written."""
     return run.process(), run.status().get("updated_at")
 
 
 def _last_line(run: Run) -> str:
     lines = (run.path / LOG).read_text(errors="replace").splitlines()
-    last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    last = next((line for line in reversed(lines) if line.strip()), "it wrote no message")
     return last.removeprefix("brainseg: ")
 
 
 def _end(run: Run, who: dict) -> None:
-    """Kill a training with all that it started, and write down that it was."""
+    """Kill a training and its child processes, and record that."""
     process = processes.find(who)
     if process is None:
         return
     if process.pid == os.getpid():
-        raise RunError(f"run {run.name} is trained by this process, and has not stopped yet.")
+        raise RunError(f"run {run.name} is being trained by this process and has not stopped yet.")
     family = [process, *process.children(recursive=True)]
     for one in family:
         try:
             one.kill()
         except psutil.NoSuchProcess:
-            continue  # it ended by itself in between
+            continue  # it has just ended
     psutil.wait_procs(family, timeout=5)
     status = run.status()
     if status["state"] not in ACTIVE:
-        return  # it came to its end by itself in between, and wrote down how
-    message = "ended, because it did not stop in time: resume goes on from what was kept before"
+        return  # it has just ended and recorded how
+    message = (
+        f"did not stop in time ({STOPS_WITHIN_S:.0f} s) and was ended: resume continues from the last "
+        "saved state"
+    )
     facts = {key: status[key] for key in ("epoch", "best_epoch", "best_dice")}
     run.set_status("stopped", **facts, message=message)
     run.add_event("stopped", status["epoch"], message)

@@ -1,4 +1,6 @@
-"""What a network learns by: its loss, its optimizer, and averages that do not remember the beginning."""
+"""Loss, optimizer and moving averages of a training."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -7,8 +9,8 @@ from brainseg.models.networks import ARCHITECTURES, compiles_by_xla
 from brainseg.training.config import TrainingConfig
 from brainseg.training.devices import runs_eagerly
 
-LONG_AFTER = 10_000
-"""Steps after which a ramp has come to its end, whatever that is."""
+RAMP_STEPS = 10_000
+"""Steps after which :func:`ramped` has reached its maximum."""
 
 
 def build_network(config: TrainingConfig) -> keras.Model:
@@ -20,9 +22,9 @@ def build_network(config: TrainingConfig) -> keras.Model:
 
 
 def compile_network(network: keras.Model, config: TrainingConfig) -> None:
-    """Give a network its loss, and an optimizer whose rate warms up and falls as the settings say."""
+    """Compile a network with the loss, and the optimizer and learning-rate schedule of the settings."""
     optimizer = AveragingAdamW(
-        FallingRate(config),
+        RestartedCosine(config),
         weight_decay=config.weight_decay,
         clipnorm=1.0,
         use_ema=config.averaging > 0,
@@ -38,7 +40,7 @@ def compile_network(network: keras.Model, config: TrainingConfig) -> None:
 
 
 def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.CosineDecay:
-    """Return a rate that warms up for an epoch and has fallen to a hundredth after some epochs."""
+    """Return a rate with one warm-up epoch and a cosine decay to a hundredth over ``epochs``."""
     total = epochs * config.steps_per_epoch
     warm_up = min(config.steps_per_epoch, total // 2)
     return keras.optimizers.schedules.CosineDecay(
@@ -50,31 +52,30 @@ def _cosine(config: TrainingConfig, epochs: int) -> keras.optimizers.schedules.C
     )
 
 
-class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A rate that falls to each of the epochs that it restarts after, and then to the last.
+class RestartedCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Cosine decay with warm restarts (Loshchilov and Hutter 2017), though not back to the peak rate.
 
-    Every fall counts from the first step, so that a training in one go has the rates of one that had
-    ended and goes on with more epochs: warm restarts (Loshchilov and Hutter 2017), though not to the
-    highest rate.
+    Every decay is computed from the first step, so that an uninterrupted training has the same rates as
+    one that ended and was resumed with more epochs.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
         self._ends = [epoch * config.steps_per_epoch for epoch in config.rate_restarts]
-        self._falls = [_cosine(config, epoch) for epoch in (*config.rate_restarts, config.epochs)]
+        self._decays = [_cosine(config, epoch) for epoch in (*config.rate_restarts, config.epochs)]
 
     def __call__(self, step: object) -> object:
-        """Return the rate of a step, counted from 0."""
-        rate = self._falls[-1](step)
-        for end, fall in zip(reversed(self._ends), reversed(self._falls[:-1]), strict=True):
-            rate = ops.where(step < end, fall(step), rate)
+        """Return the learning rate of a step, counted from 0."""
+        rate = self._decays[-1](step)
+        for end, decay in zip(reversed(self._ends), reversed(self._decays[:-1]), strict=True):
+            rate = ops.where(step < end, decay(step), rate)
         return rate
 
 
 def cross_entropy_and_soft_dice(truth: object, logits: object) -> object:
     """Return binary cross-entropy plus soft Dice over the batch, a scalar tensor.
 
-    Dice is taken over the whole batch as one volume, so that slices without tumour need no rule of
-    their own (Milletari et al. 2016; Isensee et al. 2021 call it batch Dice).
+    Dice is computed over the whole batch as one volume, so that slices without tumour need no special
+    case (Milletari et al. 2016; Isensee et al. 2021 call it batch Dice).
 
     Args:
         truth: (n, h, w, 1), 0 or 1.
@@ -88,59 +89,59 @@ def cross_entropy_and_soft_dice(truth: object, logits: object) -> object:
     return entropy + 1 - overlap / (ops.sum(probability) + ops.sum(truth) + 1)
 
 
-def ramped(most: float, steps: object) -> object:
-    """Return the momentum of a moving average after some steps: min(most, (1 + t) / (10 + t)).
+def ramped(maximum: float, steps: Any) -> Any:
+    """Return the momentum of a moving average after some steps: min(maximum, (1 + t) / (10 + t)).
 
-    A constant 0.99 still holds a third of the random beginning after a hundred steps; this lets go of
-    it at once and comes to the same in the end (Tarvainen and Valpola 2017).
+    A constant 0.99 gives the random initial weights a third of the weight after a hundred steps; a ramp
+    forgets them at once and ends at the same momentum (Tarvainen and Valpola 2017).
 
     Args:
-        most: the momentum that it comes to, 0..1.
-        steps: how many averages were taken before, a scalar tensor.
+        maximum: the final momentum, 0..1.
+        steps: number of earlier averages, a scalar tensor.
     """
     steps = ops.cast(steps, "float32")
-    return ops.minimum(most, (1 + steps) / (10 + steps))
+    return ops.minimum(maximum, (1 + steps) / (10 + steps))
 
 
 class AveragingAdamW(keras.optimizers.AdamW):
-    """AdamW that keeps a moving average of the weights, its momentum :func:`ramped`.
+    """AdamW with a moving average of the weights whose momentum is :func:`ramped`.
 
-    ``fit`` puts the average in place of the weights when it ends; this one leaves them, so that a
-    training that was stopped goes on from what it had, and hands the average out instead.
+    Keras overwrites the weights with their average when ``fit`` ends. This class leaves them alone, so
+    that a stopped training can be resumed, and returns the average from :meth:`averages`.
     """
 
     @property
     def ema_momentum(self) -> object:
-        """Return the momentum of the next step; the base class reads it there."""
-        return ramped(self._most, self.iterations)
+        """Return the momentum of the next step, as the base class expects."""
+        return ramped(self._maximum, self.iterations)
 
     @ema_momentum.setter
-    def ema_momentum(self, most: float) -> None:
-        """Set what it comes to."""
-        self._most = most
+    def ema_momentum(self, maximum: float) -> None:
+        """Set the final momentum."""
+        self._maximum = maximum
 
     def finalize_variable_values(self, var_list: list) -> None:
-        """Leave the weights as they are."""
+        """Do not overwrite the weights with their average."""
 
     def averages(self) -> list:
-        """Return the average of each trainable variable in their order, or the variables themselves."""
+        """Return the averages of the trainable variables, or the variables if averaging is off."""
         return self._model_variables_moving_average if self.use_ema else self._trainable_variables
 
 
-def copy_averages(network: keras.Model, bare: keras.Model) -> None:
-    """Give a network without optimizer the averaged weights of one that is being trained.
+def copy_averages(network: keras.Model, averaged: keras.Model) -> None:
+    """Copy the averaged weights of a network in training into one for inference.
 
     Args:
-        network: as :func:`build_network` made it.
-        bare: the same architecture with ordinary layers; it is what is scored and kept.
+        network: from :func:`build_network`.
+        averaged: the same architecture with ordinary layers; it is scored and saved.
     """
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
     average_of = {
         variable.path: average
         for variable, average in zip(network.trainable_variables, optimizer.averages(), strict=True)
     }
-    for layer in (layer for layer in bare.layers if layer.variables):
-        # The training's own layers may have more, behind those of the ordinary ones.
+    for layer in (layer for layer in averaged.layers if layer.variables):
+        # Layers for training may have additional variables after those of the ordinary layer.
         pairs = zip(layer.variables, network.get_layer(layer.name).variables, strict=False)
         for target, source in pairs:
             target.assign(ops.convert_to_numpy(average_of.get(source.path, source)))
@@ -149,12 +150,12 @@ def copy_averages(network: keras.Model, bare: keras.Model) -> None:
 class RampedBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation (Ioffe and Szegedy 2015) whose statistics have a :func:`ramped` momentum.
 
-    It counts its steps in a weight of its own, so it is for training alone: what is kept for use has
-    the ordinary layer, which takes the other four weights as they are.
+    An additional weight counts the steps, so it is used in training only: the saved network has the
+    ordinary layer, which takes the other four weights unchanged.
     """
 
     def build(self, input_shape: tuple) -> None:
-        """Add the count of steps."""
+        """Add the step counter."""
         super().build(input_shape)
         self.steps = self.add_weight(
             name="steps", shape=(), initializer="zeros", trainable=False, dtype="float32"
@@ -162,13 +163,13 @@ class RampedBatchNormalization(keras.layers.BatchNormalization):
 
     @property
     def momentum(self) -> object:
-        """Return the momentum of the next step; the base class reads it there."""
-        return ramped(self._most, self.steps)
+        """Return the momentum of the next step, as the base class expects."""
+        return ramped(self._maximum, self.steps)
 
     @momentum.setter
-    def momentum(self, most: float) -> None:
-        """Set what it comes to."""
-        self._most = most
+    def momentum(self, maximum: float) -> None:
+        """Set the final momentum."""
+        self._maximum = maximum
 
     def call(self, inputs: object, training: bool | None = None, mask: object = None) -> object:
         """Normalise as the base class does, and count a step of training."""
@@ -178,10 +179,10 @@ class RampedBatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
     def load_own_variables(self, store: dict) -> None:
-        """Load the weights; those of a run without the count have long left their beginning."""
+        """Load the weights; without a stored step counter the ramp counts as finished."""
         if str(len(self.variables) - 1) in store:
             super().load_own_variables(store)
             return
-        for place, variable in enumerate(self.variables[:-1]):
-            variable.assign(store[str(place)])
-        self.steps.assign(LONG_AFTER)
+        for index, variable in enumerate(self.variables[:-1]):
+            variable.assign(store[str(index)])
+        self.steps.assign(RAMP_STEPS)

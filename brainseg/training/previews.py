@@ -1,4 +1,4 @@
-"""The slices that a training is watched by: chosen once, predicted after each epoch, kept in the run."""
+"""Preview slices of a training: chosen once, predicted after each epoch, saved in the run."""
 
 import io
 import re
@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +18,17 @@ from brainseg.training.data import PreparedCase
 from brainseg.training.runs import Run
 from brainseg.volume import FLAIR, SEQUENCES
 
-WATCHED_SLICES = 8
+PREVIEW_SLICES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
-    """Slices of the cases that select, k of them, on the network's grid.
+class PreviewSlices:
+    """Slices of validation cases, k of them, on the network's grid.
 
     Attributes:
-        image: (k, h, w) uint8, FLAIR as shown.
+        image: (k, h, w) uint8, FLAIR as displayed.
         truth: (k, h, w) bool, the manual mask.
-        cases: k names.
+        cases: names of the k cases.
         slice_numbers: k numbers, as in the files.
     """
 
@@ -38,64 +39,63 @@ class Watched:
 
 
 def choose(cases: Sequence[PreparedCase], seed: int) -> list[tuple[int, int]]:
-    """Return which slices to watch: one without tumour, the others from the smallest tumour up.
+    """Choose the preview slices: one without tumour, the others evenly by tumour size.
 
     Args:
-        cases: the cases that select.
+        cases: the validation cases.
         seed: the same seed and cases give the same slices.
 
     Returns:
-        :data:`WATCHED_SLICES` pairs of a place in ``cases`` and a place in that case, or fewer where
-        there are not so many.
+        Pairs of an index in ``cases`` and a slice index in that case, at most :data:`PREVIEW_SLICES`.
     """
     rng = np.random.default_rng(seed)
     every = [(i, j) for i, case in enumerate(cases) for j in range(len(case.masks))]
-    every = [every[place] for place in rng.permutation(len(every))]
+    every = [every[index] for index in rng.permutation(len(every))]
     area = {(i, j): int(np.count_nonzero(cases[i].masks[j])) for i, j in every}
-    with_tumour = sorted((place for place in every if area[place]), key=area.get)
-    without = [place for place in every if not area[place]][:1]
-    count = min(WATCHED_SLICES - len(without), len(with_tumour))
-    steps = np.linspace(0, len(with_tumour) - 1, count).round().astype(int) if count else []
-    return [with_tumour[step] for step in steps] + without
+    with_tumour = sorted((pair for pair in every if area[pair]), key=area.__getitem__)
+    without = [pair for pair in every if not area[pair]][:1]
+    count = min(PREVIEW_SLICES - len(without), len(with_tumour))
+    chosen = np.linspace(0, len(with_tumour) - 1, count).round().astype(int)
+    return [with_tumour[index] for index in chosen] + without
 
 
-def slices_at(
-    places: list[tuple[int, int]], cases: Sequence[PreparedCase], cohort: Cohort
-) -> Watched:
-    """Return the slices at these places, their FLAIR read again as it is shown."""
+def read_slices(
+    indices: list[tuple[int, int]], cases: Sequence[PreparedCase], cohort: Cohort
+) -> PreviewSlices:
+    """Return the slices at pairs of case and slice index, with FLAIR as displayed."""
     flair = SEQUENCES.index(FLAIR)
     images, truths, names, numbers = [], [], [], []
-    for i, j in places:
+    for i, j in indices:
         case = cases[i]
-        shown = cohort.case(case.name).slice_pixels(case.slice_numbers[j])[..., [flair]]
+        displayed = cohort.case(case.name).slice_pixels(case.slice_numbers[j])[..., [flair]]
         size = case.masks.shape[1]
-        fitted = fit_to_grid(shown[np.newaxis].astype(np.float32), size)[0, ..., 0]
+        fitted = fit_to_grid(displayed[np.newaxis].astype(np.float32), size)[0, ..., 0]
         images.append(np.clip(np.round(fitted), 0, 255).astype(np.uint8))
         truths.append(case.masks[j])
         names.append(case.name)
         numbers.append(case.slice_numbers[j])
-    return Watched(np.stack(images), np.stack(truths), tuple(names), tuple(numbers))
+    return PreviewSlices(np.stack(images), np.stack(truths), tuple(names), tuple(numbers))
 
 
-def keep_slices(run: Run, watched: Watched) -> None:
-    """Write the slices into the run, once."""
+def save_slices(run: Run, slices: PreviewSlices) -> None:
+    """Save the preview slices in the run."""
     _write(
         run.path / "samples" / "slices.npz",
-        image=watched.image,
-        truth=watched.truth,
-        case=np.array(watched.cases, dtype=np.str_),
-        slice_number=np.array(watched.slice_numbers, dtype=np.int64),
+        image=slices.image,
+        truth=slices.truth,
+        case=np.array(slices.cases, dtype=np.str_),
+        slice_number=np.array(slices.slice_numbers, dtype=np.int64),
     )
 
 
-def keep_probability(run: Run, epoch: int, probability: np.ndarray) -> None:
-    """Write what the network says of the slices after an epoch: (k, h, w), 0..1, kept as uint8."""
-    steps = np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8)
-    _write(run.path / "samples" / f"epoch-{epoch:04d}.npz", probability=steps)
+def save_probability(run: Run, epoch: int, probability: np.ndarray) -> None:
+    """Save the predictions after an epoch: (k, h, w) probabilities 0..1, stored as uint8."""
+    stored = np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+    _write(run.path / "samples" / f"epoch-{epoch:04d}.npz", probability=stored)
 
 
-def watched_of(run: Run) -> Watched | None:
-    """Return the slices of a run, or None where it has none (yet, or it is of an older version).
+def load_slices(run: Run) -> PreviewSlices | None:
+    """Return the preview slices of a run, or None if it has none (yet).
 
     Raises:
         RunError: the file is damaged.
@@ -104,7 +104,7 @@ def watched_of(run: Run) -> Watched | None:
     if not path.exists():
         return None
     stored = _read(run, path, ("image", "truth", "case", "slice_number"))
-    return Watched(
+    return PreviewSlices(
         stored["image"],
         stored["truth"],
         tuple(str(name) for name in stored["case"]),
@@ -112,29 +112,29 @@ def watched_of(run: Run) -> Watched | None:
     )
 
 
-def epochs_of(run: Run) -> list[int]:
-    """Return the epochs after which the slices were predicted, in their order."""
+def preview_epochs(run: Run) -> list[int]:
+    """Return the epochs with predicted preview slices, ascending."""
     names = (path.name for path in (run.path / "samples").glob("epoch-*.npz"))
     found = (re.fullmatch(r"epoch-(\d+)\.npz", name) for name in names)
     return sorted(int(match[1]) for match in found if match)
 
 
-def probability_of(run: Run, epoch: int) -> np.ndarray:
-    """Return what the network said after an epoch, (k, h, w) uint8: 255 is a probability of 1.
+def load_probability(run: Run, epoch: int) -> np.ndarray:
+    """Return the predictions after an epoch, (k, h, w) uint8: 255 is a probability of 1.
 
     Raises:
-        RunError: the slices were not predicted after that epoch, or the file is damaged.
+        RunError: there is no prediction of that epoch, or the file is damaged.
     """
     path = run.path / "samples" / f"epoch-{epoch:04d}.npz"
     if not path.exists():
         raise RunError(
-            f"run {run.name} holds no prediction after epoch {epoch}: choose one of "
-            f"{', '.join(map(str, epochs_of(run))) or 'none, for it has not ended an epoch'}."
+            f"run {run.name} has no prediction of epoch {epoch}: choose one of "
+            f"{', '.join(map(str, preview_epochs(run))) or 'none, as no epoch has ended'}."
         )
     return _read(run, path, ("probability",))["probability"]
 
 
-def _write(path: Path, **arrays: np.ndarray) -> None:
+def _write(path: Path, **arrays: Any) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     write_atomically(path, file.getvalue())
@@ -147,5 +147,5 @@ def _read(run: Run, path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(
             f"samples/{path.name} of run {run.name} cannot be read ({error}): delete it; the next "
-            "epoch writes its own."
+            "epoch writes a new one."
         ) from error

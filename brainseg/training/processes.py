@@ -1,17 +1,17 @@
-"""Which process did something, whether it still lives, and what it takes of the machine."""
+"""Identify a process, check whether it is running, and measure its use of the machine."""
 
 import socket
 
 import psutil
 
 CLOCKS_DIFFER_S = 5.0
-"""A start time is counted from the boot, and the boot's time moves when the clock is set."""
+"""Tolerance of start times: they are relative to boot, which shifts when the clock is set."""
 
 
 def identity() -> dict:
-    """Return what tells this process from every other: ``pid``, ``created`` (s), ``host``.
+    """Return a unique identity of this process: ``pid``, ``created`` (s), ``host``.
 
-    The number alone does not: systems give it to another process after a while.
+    The process id alone is not unique: systems reuse it.
     """
     process = psutil.Process()
     return {
@@ -22,10 +22,10 @@ def identity() -> dict:
 
 
 def is_running(who: dict) -> bool | None:
-    """Return whether a process still lives, or None where this machine cannot know.
+    """Return True if a process is running, or None if this machine cannot tell.
 
     Args:
-        who: see :func:`identity`; of another host, or damaged, it tells nothing.
+        who: see :func:`identity`; None is returned if it is damaged or from another host.
     """
     if who.get("host") != socket.gethostname() or not isinstance(who.get("pid"), int):
         return None
@@ -33,27 +33,27 @@ def is_running(who: dict) -> bool | None:
 
 
 def find(who: dict) -> psutil.Process | None:
-    """Return a process of this machine, or None where it has ended."""
+    """Return a running process of this machine, or None if it has ended."""
     try:
         process = psutil.Process(who["pid"])
         same = abs(process.create_time() - float(who["created"])) < CLOCKS_DIFFER_S
-        # What has ended stays in the list until its parent takes notice.
+        # A process that ended stays listed until its parent waits for it.
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 class Meter:
-    """Memory and processor time of this process, since it was last asked."""
+    """Memory and processor use of this process since the last reading."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
-        self._process.cpu_percent()  # the first call counts from nothing and gives 0
+        self._process.cpu_percent()  # the first call always returns 0
 
     def memory_mb(self) -> float:
-        """Return what this process holds of the memory (resident, MiB)."""
+        """Return the resident memory of this process, MiB."""
         return self._process.memory_info().rss / 2**20
 
     def read(self) -> dict[str, float]:
-        """Return ``memory_mb`` and ``cpu_percent`` (100 is one core, wholly busy)."""
+        """Return ``memory_mb`` and ``cpu_percent`` (100 is one fully used core)."""
         return {"memory_mb": self.memory_mb(), "cpu_percent": self._process.cpu_percent()}

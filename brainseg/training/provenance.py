@@ -1,4 +1,4 @@
-"""What a run was made with, so that it can be made again: code, data, packages, machine."""
+"""Provenance of a run, for reproducing it: code, data, packages, machine."""
 
 import os
 import platform
@@ -20,16 +20,16 @@ PACKAGES = (
     "scikit-learn",
     "tifffile",
 )
-"""Whose version can change what a training comes to."""
+"""Packages whose version can change the result of a training."""
 
 GIT_ANSWERS_WITHIN_S = 10
 
 
 def about(cohort: Cohort) -> dict:
-    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no path is in it.
+    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no paths.
 
     Args:
-        cohort: what is trained on; its ``identity`` is a fingerprint of the content.
+        cohort: the training data; its ``identity`` is a fingerprint of the content.
     """
     slices = cohort.slices
     return {
@@ -49,9 +49,9 @@ def about(cohort: Cohort) -> dict:
 
 
 def git_state(folder: Path) -> dict | None:
-    """Return the ``commit`` of a checkout and whether files were ``changed`` since, or None.
+    """Return the ``commit`` of a checkout and whether files have ``changed`` since.
 
-    None where the folder is no checkout, or git is not there to ask.
+    None if the folder is not a checkout or git is not installed.
     """
     if not (folder / ".git").exists():
         return None
@@ -63,7 +63,7 @@ def git_state(folder: Path) -> dict | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    # Without locks, for a training that only looks must not stand in the way of a commit.
+    # Without locks, so that reading the state never blocks a commit.
     environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
         asked = subprocess.run(

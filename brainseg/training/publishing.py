@@ -1,4 +1,4 @@
-"""A finished run becomes a model that others can open, with what proves it."""
+"""Publish finished runs as a model that others can open and verify."""
 
 import hashlib
 import io
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
 
 
 def publish(run: Run, folder: Path) -> Model:
-    """Write the best weights of a finished run as a fold of a model, and as a graph where that works.
+    """Write the best weights of a finished run as a fold of a model, with an OpenVINO graph if possible.
 
-    A model that is there keeps its other folds, if they are of the same architecture and input. Nothing
-    is written before all of it was checked. Without OpenVINO, or on PyTorch, the graph is left out:
-    :func:`export_engines` adds it elsewhere. The hashes of the training images are written where the
-    images that the run began with can still be read.
+    An existing model keeps its other folds if they have the same architecture and input. Nothing is
+    written before everything is checked. Without OpenVINO, or on PyTorch, the graph is omitted, and
+    :func:`export_engines` can add it elsewhere. Hashes of the training images are added if the images
+    that the run started with can still be read.
 
     Args:
         run: a finished training.
-        folder: ``models/<name>``; made where it is missing.
+        folder: ``models/<name>``; created if missing.
 
     Raises:
-        ModelError: the run is not finished, the model there is of another kind or holds out the same
-            cases, or the graph does not give what the network gives.
+        ModelError: the run is not finished, the existing model has another architecture or holds out the
+            same cases, or the graph's output differs from the network's.
         MissingPackageError: Keras is not installed.
     """
     require_keras("Publishing")
@@ -96,11 +96,11 @@ def publish(run: Run, folder: Path) -> Model:
 
 
 def publish_images(folder: Path, cohort: Cohort) -> Model:
-    """Write the hashes of a published model's images, so that it recognises them; nothing else changes.
+    """Add the hashes of the training images to a published model, so that it recognises them.
 
     Args:
-        folder: of the model.
-        cohort: that it was trained on.
+        folder: the model's folder.
+        cohort: the cohort it was trained on.
 
     Raises:
         ModelError: the model cannot be opened, or the cohort lacks one of its cases.
@@ -111,7 +111,7 @@ def publish_images(folder: Path, cohort: Cohort) -> Model:
     if missing := sorted(names - set(cohort.cases)):
         raise ModelError(
             f"{cohort.root} lacks {len(missing)} of the {len(names)} cases of {model.name}, such as "
-            f"{missing[0]}: name the folder that it was trained on."
+            f"{missing[0]}: name the folder it was trained on."
         )
     images, files = _as_files(training_images_of(cohort, sorted(names)))
     manifest = (model.folder / "manifest.json").read_bytes()
@@ -119,7 +119,7 @@ def publish_images(folder: Path, cohort: Cohort) -> Model:
 
 
 def _training_images(run: Run, folder: Path) -> tuple[dict[str, str] | None, dict[str, bytes]]:
-    """Return :attr:`brainseg.models.Model.images` with a run's cases added, and the file it names."""
+    """Return :attr:`brainseg.models.Model.images` including a run's cases, and its file."""
     before = None
     if (folder / "manifest.json").exists():
         before = open_model(str(folder.resolve())).training_images
@@ -131,7 +131,7 @@ def _training_images(run: Run, folder: Path) -> tuple[dict[str, str] | None, dic
         if run.about().get("data", {}).get("identity") == cohort.identity:
             known = known.with_cases(training_images_of(cohort, names))
     except BrainsegError:
-        pass  # A model without the hashes of images that are gone is a model all the same.
+        pass  # Without the images, the model is published without their hashes.
     return _as_files(known) if known.cases else (None, {})
 
 
@@ -141,15 +141,15 @@ def _as_files(images: TrainingImages) -> tuple[dict[str, str], dict[str, bytes]]
 
 
 def export_engines(folder: Path, progress: Callable[[int, int], None] | None = None) -> Model:
-    """Write every fold of a published model as a graph, too; nothing else of the model changes.
+    """Add an OpenVINO graph to every fold of a published model; nothing else changes.
 
     Args:
-        folder: of the model.
+        folder: the model's folder.
         progress: called with (folds done, folds).
 
     Raises:
-        ModelError: the model cannot be opened, networks cannot be exported here, or a graph does not
-            give what its network gives.
+        ModelError: the model cannot be opened, networks cannot be exported here, or a graph's output
+            differs from its network's.
         MissingPackageError: Keras is not installed.
     """
     require_keras("Exporting a graph")
@@ -159,7 +159,8 @@ def export_engines(folder: Path, progress: Callable[[int, int], None] | None = N
             "networks are exported by Keras on TensorFlow or JAX, to OpenVINO: install "
             "requirements.txt and set KERAS_BACKEND=tensorflow."
         )
-    engines, files = {}, {}
+    engines: dict[int, dict[str, str]] = {}
+    files: dict[str, bytes] = {}
     for record in model.folds:
         network = load_engine(model, record.number, KERAS).copy()
         engines[record.number], graph = _graph_of(network, record.number, model.preprocessing)
@@ -173,18 +174,18 @@ def export_engines(folder: Path, progress: Callable[[int, int], None] | None = N
 def publish_all(
     runs: Sequence[Path], folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> dict:
-    """Publish runs one after the other, or export what is published, and return what the model has.
+    """Publish runs, or add graphs to a published model, and return the model's content.
 
     Args:
-        runs: folders of finished runs; none of them calls :func:`export_engines`.
+        runs: folders of finished runs; if empty, :func:`export_engines` is called.
         folder: ``models/<name>``.
         progress: called with (folds done, folds).
 
     Returns:
-        ``model``, its name; ``folds``, their numbers; ``graphs``, those of them that have one.
+        ``model``, its name; ``folds``, their numbers; ``graphs``, the numbers of folds with a graph.
 
     Raises:
-        BrainsegError: as for :func:`publish` and :func:`export_engines`, or a folder is no run.
+        BrainsegError: as for :func:`publish` and :func:`export_engines`, or a folder is not a run.
     """
     for done, run in enumerate(runs, 1):
         model = publish(Run.open(run), folder)
@@ -202,24 +203,24 @@ def publish_all(
 def _other_folds(folder: Path, config: TrainingConfig) -> list[FoldRecord]:
     if not (folder / "manifest.json").exists():
         return []
-    there = open_model(str(folder.resolve()))
-    same = (there.architecture, there.arguments, there.preprocessing) == (
+    model = open_model(str(folder.resolve()))
+    same = (model.architecture, model.arguments, model.preprocessing) == (
         config.network,
         config.architecture_arguments,
         config.preprocessing,
     )
     if not same:
         raise ModelError(
-            f"{there.name} holds folds of another architecture or input: publish under another name."
+            f"{model.name} has folds of another architecture or input: publish under another name."
         )
-    return [record for record in there.folds if record.number != config.fold]
+    return [record for record in model.folds if record.number != config.fold]
 
 
 def _halved(network: "keras.Model", config: TrainingConfig) -> bytes:
-    """Round a network's weights to half precision, and return them as a file that Keras loads.
+    """Round a network's weights to half precision, and return them as a Keras weights file.
 
-    Half the size, and the same numbers as in the exported graph, which OpenVINO keeps in half precision,
-    too. Arithmetic stays what it was.
+    This halves the size and gives the same numbers as the exported graph, which OpenVINO also stores in
+    half precision. Computations still use single precision.
     """
     from brainseg.models.networks import ARCHITECTURES
     from brainseg.training.devices import precision
@@ -235,14 +236,14 @@ def _halved(network: "keras.Model", config: TrainingConfig) -> bytes:
 def _graph_of(
     network: "keras.Model", fold: int, how: Preprocessing
 ) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Return :attr:`brainseg.models.FoldRecord.engine` of a network, and the files it names."""
+    """Return :attr:`brainseg.models.FoldRecord.engine` of a network, and its files."""
     graph, weights = export_network(network)
     inputs = _golden_inputs(how).astype(np.float32)
-    made = OpenVinoGraph(graph, weights, FLOAT32)(inputs)
-    furthest = float(np.abs(made - run_network(network, inputs)).max())
-    if not furthest <= GOLDEN_TOLERANCE[FLOAT32]:
+    output = OpenVinoGraph(graph, weights, FLOAT32)(inputs)
+    difference = float(np.abs(output - run_network(network, inputs)).max())
+    if not difference <= GOLDEN_TOLERANCE[FLOAT32]:
         raise ModelError(
-            f"the exported graph of fold {fold} is off by {furthest:.3f} from its network, "
+            f"the exported graph of fold {fold} is off by {difference:.3f} from its network, "
             f"allowed {GOLDEN_TOLERANCE[FLOAT32]}: nothing was written; publish without OpenVINO."
         )
     name = f"fold{fold}.graph"
@@ -256,7 +257,7 @@ def _graph_of(
 
 
 def _golden_output(network: "keras.Model", how: Preprocessing) -> bytes:
-    """Return a drawn slice with what the network makes of it, both as float16, as an ``.npz``."""
+    """Return a synthetic slice with the network's output, both float16, as an ``.npz`` file."""
     inputs = _golden_inputs(how)
     probability = run_network(network, inputs.astype(np.float32)).astype(np.float16)
     file = io.BytesIO()
@@ -265,10 +266,10 @@ def _golden_output(network: "keras.Model", how: Preprocessing) -> bytes:
 
 
 def _golden_inputs(how: Preprocessing) -> np.ndarray:
-    """Return the middle one of three drawn slices, prepared: (1, size, size, channels) float16.
+    """Return the middle one of three synthetic slices, prepared: (1, size, size, channels) float16.
 
-    A head with a bright spot on FLAIR, for what a network makes of noise is next to nothing whatever its
-    weights: a stored output that cannot fail.
+    It shows a head with a spot that is bright on FLAIR. On noise any network's output is nearly zero, so
+    a stored output of noise would match any weights.
     """
     planes, rows, columns = np.mgrid[-1:1:3j, -1 : 1 : how.size * 1j, -1 : 1 : how.size * 1j]
     head = (rows / 0.9) ** 2 + (columns / 0.75) ** 2 < 1
@@ -282,7 +283,9 @@ def _golden_inputs(how: Preprocessing) -> np.ndarray:
 
 
 def _write(folder: Path, files: dict[str, bytes], manifest: bytes) -> Model:
-    model_of(manifest, folder.resolve())  # what would be refused is not written
+    model_of(
+        manifest, folder.resolve()
+    )  # raises before anything is written if the manifest is invalid
     for name, content in files.items():
         write_atomically(folder / name, content)
     write_atomically(folder / "manifest.json", manifest)

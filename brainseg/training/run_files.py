@@ -1,58 +1,59 @@
-"""What the small files of a run must hold: one that is damaged or foreign is refused by the value."""
+"""Validation of the small JSON files of a run; a damaged file is refused with the invalid value."""
 
 import json
 import math
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 Rule = Callable[[object], bool]
 
 STATES = ("starting", "training", "finished", "stopped", "failed")
-"""What a status says of itself."""
+"""States that a status file can contain."""
 
-MOST = 2**31
-"""No count in a file of a run comes near."""
+COUNT_LIMIT = 2**31
+"""Exclusive upper bound of every count in a run's files."""
 
 
 def is_count(value: object) -> bool:
-    """Return whether a value is 0, 1, 2 and so on."""
-    return type(value) is int and 0 <= value < MOST
+    """Return True if a value is a non-negative integer."""
+    return type(value) is int and 0 <= value < COUNT_LIMIT
 
 
 def is_number(value: object) -> bool:
-    """Return whether a value is a finite number."""
-    return type(value) in (int, float) and math.isfinite(value)
+    """Return True if a value is a finite number."""
+    return type(value) in (int, float) and math.isfinite(cast(float, value))
 
 
 def is_time(value: object) -> bool:
-    """Return whether a value is an ISO time with its zone."""
+    """Return True if a value is an ISO time with a time zone."""
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        return datetime.fromisoformat(cast(str, value)).tzinfo is not None
     except (TypeError, ValueError):
         return False
 
 
 def is_text(value: object) -> bool:
-    """Return whether a value is a text."""
+    """Return True if a value is a string."""
     return isinstance(value, str)
 
 
 def is_names(value: object) -> bool:
-    """Return whether a value is a list of texts."""
+    """Return True if a value is a list of strings."""
     return isinstance(value, list) and all(map(is_text, value))
 
 
 def or_none(rule: Rule) -> Rule:
-    """Return a rule that None keeps, too."""
+    """Return a rule that also accepts None."""
     return lambda value: value is None or rule(value)
 
 
 def _is_positive(value: object) -> bool:
-    return is_count(value) and value > 0
+    return is_count(value) and value != 0
 
 
-ALWAYS: dict[str, dict[str, Rule]] = {
+REQUIRED: dict[str, dict[str, Rule]] = {
     "config.json": {"epochs": _is_positive, "patience": is_count},
     "folds.json": dict.fromkeys(("trained_on", "selected_on", "held_out"), is_names),
     "status.json": {
@@ -65,9 +66,9 @@ ALWAYS: dict[str, dict[str, Rule]] = {
     },
     "process.json": {"pid": is_count, "created": is_number, "host": is_text},
 }
-"""File -> what it always has, of the oldest runs, too."""
+"""File -> required keys and their rules, also in the oldest runs."""
 
-WHERE_THERE: dict[str, dict[str, Rule]] = {
+OPTIONAL: dict[str, dict[str, Rule]] = {
     "config.json": {"steps_per_epoch": _is_positive},
     "status.json": {
         "step": or_none(is_count),
@@ -76,26 +77,26 @@ WHERE_THERE: dict[str, dict[str, Rule]] = {
         "threshold": or_none(is_number),
     },
 }
-"""File -> what some have."""
+"""File -> optional keys and their rules."""
 
 
 def read(path: Path) -> dict:
-    """Return what a file of a run holds.
+    """Return the content of a run's JSON file.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no JSON, lacks something, or holds what breaks its rule.
+        ValueError: it is not JSON, lacks a key, or contains an invalid value.
     """
     try:
         content = json.loads(path.read_text())
     except RecursionError:
-        raise ValueError("it is nested beyond all measure") from None
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(content, dict):
-        raise ValueError("it holds no names")
-    always = ALWAYS.get(path.name, {})
-    if missing := [key for key in always if key not in content]:
+        raise ValueError("it is not a JSON object")
+    required = REQUIRED.get(path.name, {})
+    if missing := [key for key in required if key not in content]:
         raise ValueError(f"it lacks {', '.join(missing)}")
-    for key, rule in (always | WHERE_THERE.get(path.name, {})).items():
+    for key, rule in (required | OPTIONAL.get(path.name, {})).items():
         if key in content and not rule(content[key]):
             raise ValueError(f"{key} is “{_short(content[key])}”")
     return content

@@ -1,11 +1,12 @@
-"""Run: one training on disk, readable at any moment, also while it is written."""
+"""Run: one training on disk, readable at any time, also while it is being written."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,44 +25,43 @@ FIRST_KEYS = (
     "seconds",
     "finished_at",
 )
-"""What each line of ``history.jsonl`` has, also of the oldest runs; ``epoch`` counts from 1."""
+"""Keys of every line of ``history.jsonl``, also in the oldest runs; ``epoch`` counts from 1."""
 
 LATER_KEYS = ("validation_loss", "epoch_seconds", "memory_mb", "cpu_percent")
-"""What newer runs have as well.
+"""Additional keys of newer runs.
 
-``seconds`` are those of training alone, ``epoch_seconds`` count scoring and saving, too;
-``memory_mb`` is what the process held at the end (resident, MiB); ``cpu_percent`` is of one core, so
-that two busy ones are 200.
+``seconds`` is the time of training alone, ``epoch_seconds`` includes scoring and saving;
+``memory_mb`` is the resident memory at the end (MiB); ``cpu_percent`` is 100 per busy core.
 """
 
 HISTORY_KEYS = (*FIRST_KEYS, *LATER_KEYS)
-"""The columns of a history; :data:`LATER_KEYS` are missing (NaN) where a run is older."""
+"""Columns of a history; :data:`LATER_KEYS` are missing (NaN) in older runs."""
 
 EVENTS = ("started", "resumed", "killed", "stopped", "failed", "early stop", "finished")
-"""What ``events.jsonl`` tells of; "killed" is written by the resume that found it so."""
+"""Events in ``events.jsonl``; "killed" is recorded when a killed run is resumed."""
 
 _NOT_IN_NAMES = '/\\:*?"<>|'
-"""What some system keeps out of the name of a folder."""
+"""Characters that some system forbids in folder names."""
 
 ACTIVE = ("starting", "training")
-"""The states of a run that is still being written."""
+"""States of a run that is still being written."""
 
 KILLED = "killed"
-"""What :meth:`Run.state` says where the status is active and its process has ended."""
+"""State in :meth:`Run.state` if the status is active but the process has ended."""
 
 DAMAGED = "damaged"
-"""What a table says of a run whose files cannot be read; a run itself is never in this state."""
+"""State in tables of a run whose files cannot be read; no status file contains it."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A folder of files that can each be read at any moment.
+    """A folder of files that can each be read at any time.
 
-    ``config.json`` holds every setting, ``folds.json`` the cases of each part, ``about.json`` what it
-    was made with, ``process.json`` who trains it, ``status.json`` how far it is; ``history.jsonl``,
-    ``cases.jsonl`` and ``events.jsonl`` grow by a line; ``samples/`` holds the slices that are watched
-    (:mod:`brainseg.training.previews`), ``checkpoints/`` the weights, ``tensorboard/`` its event
-    files, and ``log.txt`` what a training in the background said.
+    ``config.json`` contains the settings, ``folds.json`` the cases of each part, ``about.json`` the
+    provenance, ``process.json`` the training process, ``status.json`` the progress. ``history.jsonl``,
+    ``cases.jsonl`` and ``events.jsonl`` grow line by line. ``samples/`` contains preview slices
+    (:mod:`brainseg.training.previews`), ``checkpoints/`` the weights, ``tensorboard/`` event files, and
+    ``log.txt`` the output of a training in the background.
 
     Attributes:
         path: the folder, named ``<time>-<name>``.
@@ -76,15 +76,15 @@ class Run:
         """Return a new run with its configuration and its fold written.
 
         Args:
-            folder: where runs are kept.
-            name: what a person calls it.
+            folder: parent folder of the runs.
+            name: the user's name for it.
             config: every setting, defaults included.
             fold: the cases of each part; see :class:`brainseg.cohort.splits.Fold`.
-            about: what it is made with; see :func:`brainseg.training.provenance.about`.
+            about: its provenance; see :func:`brainseg.training.provenance.about`.
 
         Raises:
-            RunError: the name cannot name a folder, or a run of that name was started in the same
-                second.
+            RunError: the name cannot be used for a folder, or a run of that name was started in the
+                same second.
         """
         if not name.isprintable() or not name or set(name) & set(_NOT_IN_NAMES):
             raise RunError(
@@ -95,14 +95,14 @@ class Run:
             path.mkdir(parents=True)
         except OSError as error:
             raise RunError(
-                f"the run's folder {path} cannot be made ({error.strerror}): choose another folder "
+                f"the run's folder {path} cannot be created ({error.strerror}): choose another folder "
                 "or free some space."
             ) from error
         run = cls(path)
         write_atomically(path / "folds.json", _json(fold))
         write_atomically(path / "about.json", _json(about or {}))
         run.set_status("starting")
-        # Last, for it makes the folder a run: a list never meets half of one.
+        # Written last: a folder counts as a run once it has this file, so no list shows half of one.
         write_atomically(path / "config.json", _json(config))
         return run
 
@@ -111,10 +111,12 @@ class Run:
         """Return the run in a folder.
 
         Raises:
-            RunError: the folder holds no run.
+            RunError: the folder is not a run.
         """
         if not (path / "config.json").is_file():
-            raise RunError(f"{path} is no run: it has no config.json; name a folder of a training.")
+            raise RunError(
+                f"{path} is not a run, as it has no config.json: name the folder of a training."
+            )
         return cls(path)
 
     @property
@@ -124,7 +126,7 @@ class Run:
 
     @property
     def started(self) -> datetime | None:
-        """Return the local time in the folder's name, or None where a person renamed it."""
+        """Return the local time in the folder's name, or None if the folder was renamed."""
         try:
             return datetime.strptime(self.name[:15], "%Y%m%d-%H%M%S")
         except ValueError:
@@ -135,53 +137,53 @@ class Run:
         return self._read_json("config.json")
 
     def set_config(self, config: dict) -> None:
-        """Replace every setting, where a run goes on otherwise than it began."""
+        """Replace all settings, when a run is resumed with other ones."""
         write_atomically(self.path / "config.json", _json(config))
 
     def fold(self) -> dict:
-        """Return the cases trained on, selected on and held out."""
+        """Return the training, validation and held-out cases."""
         return self._read_json("folds.json")
 
     def about(self) -> dict:
-        """Return ``git``, ``data``, ``packages``, ``backend`` and more; {} of a run without them."""
+        """Return the provenance, such as ``git``, ``data`` and ``packages``; {} if none is recorded."""
         if not (self.path / "about.json").exists():
             return {}
         return self._read_json("about.json")
 
     def add_about(self, **facts: object) -> None:
-        """Add what only the process that trains can know, such as its devices."""
+        """Add facts that only the training process knows, such as its devices."""
         write_atomically(self.path / "about.json", _json(self.about() | facts))
 
     def status(self) -> dict:
         """Return ``state``, ``epoch``, ``best_epoch``, ``best_dice``, ``updated_at``, ``message``.
 
-        While it trains there are also ``step``, batches done of the epoch to come,
-        ``slices_per_second`` and ``memory_mb``; a finished run has its ``threshold``.
+        During training also ``step`` (batches done of the current epoch), ``slices_per_second`` and
+        ``memory_mb``; a finished run has a ``threshold``.
         """
         return self._read_json("status.json")
 
     def state(self) -> str:
-        """Return one of :data:`STATES`, or :data:`KILLED` where it is active and nobody trains it."""
+        """Return one of :data:`STATES`, or :data:`KILLED` if it is active but its process has ended."""
         state = self.status()["state"]
         return KILLED if state in ACTIVE and self.is_alive() is False else state
 
     def is_alive(self) -> bool | None:
-        """Return whether the process that trains it lives; None where this machine cannot know."""
+        """Return True if its training process is running; None if this machine cannot tell."""
         return processes.is_running(self.process())
 
     def process(self) -> dict:
-        """Return who trains it or last did, see :func:`identity`; {} if unknown."""
+        """Return the identity of its last training process, see :func:`identity`; {} if unknown."""
         try:
             return self._read_json("process.json")
         except RunError:
             return {}
 
     def set_process(self) -> None:
-        """Write down that this process trains it."""
+        """Record this process as its training process."""
         write_atomically(self.path / "process.json", _json(processes.identity()))
 
     def set_status(self, state: str, **facts: object) -> None:
-        """Replace the status as a whole, so that a reader never meets half of one."""
+        """Replace the whole status at once, so that no reader sees half of it."""
         if state not in STATES:
             raise ValueError(f"state is “{state}”; expected one of {', '.join(STATES)}")
         status = {"state": state, "epoch": 0, "best_epoch": None, "best_dice": None, "message": ""}
@@ -189,29 +191,31 @@ class Run:
         write_atomically(self.path / "status.json", _json(status))
 
     def add_epoch(self, **values: float) -> None:
-        """Append one epoch to the history: :data:`FIRST_KEYS` and what is known of the later ones."""
+        """Append an epoch to the history: :data:`FIRST_KEYS` and any of :data:`LATER_KEYS`."""
         row = values | {"finished_at": _now()}
         if not set(FIRST_KEYS) <= set(row) <= set(HISTORY_KEYS):
             raise ValueError(f"an epoch has the keys {HISTORY_KEYS}, not {tuple(row)}")
         self._append("history.jsonl", {key: row[key] for key in HISTORY_KEYS if key in row})
 
     def history(self) -> pd.DataFrame:
-        """Return a row an epoch with :data:`HISTORY_KEYS`, also while the last line is being written.
+        """Return one row per epoch with :data:`HISTORY_KEYS`, also while a line is being written.
 
-        An epoch that was repeated after a resume counts once, with its newest line.
+        Of an epoch that was repeated after a resume, the newest line counts.
         """
-        rows = self._lines("history.jsonl", epoch_of)
+        rows = self._lines("history.jsonl", parse_epoch)
         history = pd.DataFrame(rows, columns=list(HISTORY_KEYS))
         history = history.astype(dict.fromkeys(LATER_KEYS, "float64"))
         return history.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
 
     def add_case_scores(self, epoch: int, scores: dict[str, float]) -> None:
-        """Append Dice by case, 0..1, after an epoch."""
+        """Append the Dice by case, 0..1, of an epoch."""
         self._append("cases.jsonl", {"epoch": epoch, "dice": scores})
 
     def case_scores(self) -> pd.DataFrame:
-        """Return ``epoch``, ``case`` and ``dice`` (0..1) of the cases that select; a row each."""
-        found = {line["epoch"]: line["dice"] for line in self._lines("cases.jsonl", case_scores_of)}
+        """Return ``epoch``, ``case`` and ``dice`` (0..1), one row per epoch and validation case."""
+        found = {
+            line["epoch"]: line["dice"] for line in self._lines("cases.jsonl", parse_case_scores)
+        }
         rows = [
             (epoch, case, score)
             for epoch, scores in sorted(found.items())
@@ -220,15 +224,15 @@ class Run:
         return pd.DataFrame(rows, columns=["epoch", "case", "dice"])
 
     def add_event(self, event: str, epoch: int, message: str = "", at: str | None = None) -> None:
-        """Append what happened, one of :data:`EVENTS`, after how many whole epochs, now or then."""
+        """Append one of :data:`EVENTS` with the number of whole epochs before it, by default now."""
         if event not in EVENTS:
             raise ValueError(f"event is “{event}”; expected one of {', '.join(EVENTS)}")
         line = {"event": event, "epoch": epoch, "at": at or _now(), "message": message}
         self._append("events.jsonl", line)
 
     def events(self) -> pd.DataFrame:
-        """Return ``event``, ``epoch``, ``at`` (ISO, UTC) and ``message`` in the order they happened."""
-        rows = self._lines("events.jsonl", event_of)
+        """Return ``event``, ``epoch``, ``at`` (ISO, UTC) and ``message``, in order of time."""
+        rows = self._lines("events.jsonl", parse_event)
         return pd.DataFrame(rows, columns=["event", "epoch", "at", "message"])
 
     def _append(self, name: str, content: dict) -> None:
@@ -237,7 +241,7 @@ class Run:
             with (self.path / name).open("a+b") as file:
                 if file.tell():
                     file.seek(-1, os.SEEK_END)
-                    # A killed run leaves half a line, which must not swallow the next one.
+                    # After half a line, which a kill can leave, start a new one.
                     line = line if file.read(1) == b"\n" else b"\n" + line
                 file.write(line)
         except OSError as error:
@@ -253,7 +257,7 @@ class Run:
         except OSError as error:
             raise RunError(
                 f"{name} of run {self.name} cannot be read ({error.strerror}): give this user "
-                "the right to read its folder."
+                "permission to read its folder."
             ) from error
         return [row for row in map(parse, lines) if row is not None]
 
@@ -269,7 +273,7 @@ class Run:
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """Return the runs in a folder, newest first; other folders in it are passed over."""
+    """Return the runs in a folder, newest first; other folders in it are ignored."""
     if not folder.is_dir():
         return []
     paths = (path for path in folder.iterdir() if (path / "config.json").is_file())
@@ -277,12 +281,12 @@ def list_runs(folder: Path) -> list[Run]:
 
 
 def runs_table(runs: list[Run]) -> pd.DataFrame:
-    """Return a row a run in the order given, also for a run whose files cannot all be read.
+    """Return one row per run in the given order, also for runs with unreadable files.
 
     Returns:
-        ``run``, its folder's name; ``state``, see :meth:`Run.state`, or :data:`DAMAGED`; ``epoch``,
-        done so far, and ``epochs``, at the most; ``best_epoch`` (these three Int64); ``best_dice``,
-        0..1 (Float64); ``started``, the local time in the folder's name (missing where it holds none).
+        ``run``, the folder's name; ``state``, see :meth:`Run.state`, or :data:`DAMAGED`; ``epoch`` done
+        so far, the maximum ``epochs``, and ``best_epoch`` (Int64); ``best_dice``, 0..1 (Float64);
+        ``started``, the local time in the folder's name, or missing.
     """
     rows = [{"run": run.name, "started": run.started} | _facts(run) for run in runs]
     columns = ["run", "state", "epoch", "epochs", "best_epoch", "best_dice", "started"]
@@ -291,30 +295,30 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def seconds_left(history: pd.DataFrame, status: dict, config: dict) -> float | None:
-    """Return how long a run still trains at the most, in seconds; None before its first epoch ended.
+    """Return the longest remaining time of a run in seconds; None before its first epoch has ended.
 
-    Scoring and saving count, pauses between a stop and a resume do not.
+    It includes scoring and saving, but no pauses between a stop and a resume.
 
     Args:
         history: see :meth:`Run.history`.
         status: see :meth:`Run.status`.
         config: see :meth:`Run.config`.
     """
-    took = history["epoch_seconds"].fillna(history["seconds"])
-    begun = (status.get("step") or 0) / config.get("steps_per_epoch", 1)
-    return timing.seconds_left(took.tolist(), config["epochs"] - status["epoch"] - begun)
+    durations = history["epoch_seconds"].fillna(history["seconds"])
+    done = (status.get("step") or 0) / config.get("steps_per_epoch", 1)
+    return timing.seconds_left(durations.tolist(), config["epochs"] - status["epoch"] - done)
 
 
-def stopped_early(status: dict, config: dict) -> bool:
-    """Return whether a run ended before its last epoch because validation got no better."""
+def stopped_early(status: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Return True if a run ended before its last epoch because validation did not improve."""
     return status["state"] == "finished" and status["epoch"] < config["epochs"]
 
 
 def refuse_finished(run: Run) -> None:
-    """Refuse to go on with a finished run, unless its settings ask for more than it has done.
+    """Refuse to resume a finished run, unless its settings now allow more epochs.
 
     Raises:
-        RunError: its epochs are done, or its patience has ended it.
+        RunError: all epochs are done, or the patience has run out.
     """
     status, config = run.status(), run.config()
     if status["state"] != "finished":
@@ -323,7 +327,7 @@ def refuse_finished(run: Run) -> None:
     if status["epoch"] >= config["epochs"] or waited >= config["patience"]:
         setting = "epochs" if status["epoch"] >= config["epochs"] else "patience"
         raise RunError(
-            f"run {run.name} is finished, so there is nothing to go on with: to train it further, "
+            f"run {run.name} is finished: to train it further, "
             f"resume it with {setting} above {config[setting]} (--set {setting}=NUMBER)."
         )
 
@@ -331,10 +335,10 @@ def refuse_finished(run: Run) -> None:
 def silent_for(
     status: dict, history: pd.DataFrame, now: datetime | None = None
 ) -> timedelta | None:
-    """Return for how long a run that says it trains has not been heard of, or None where it is well.
+    """Return the time since an active run's last sign of life if it is suspiciously long, else None.
 
-    For what :meth:`Run.is_alive` cannot know, a run of another machine or of an older version: without
-    a sign for five times its slowest epoch, and ten minutes at the least, it is taken for dead.
+    For runs whose process cannot be checked (on another machine, or of an older version): they count as
+    dead after five times their slowest epoch, and at least ten minutes.
 
     Args:
         status: see :meth:`Run.status`.
@@ -359,37 +363,37 @@ def _facts(run: Run) -> dict:
         return {"state": DAMAGED}
 
 
-def epoch_of(line: str) -> dict | None:
-    """Return a line of ``history.jsonl``, or None of half a line or of something else."""
+def parse_epoch(line: str) -> dict | None:
+    """Parse a line of ``history.jsonl``; None if it is incomplete or invalid."""
     try:
         row = json.loads(line)
         datetime.fromisoformat(row["finished_at"])
         numbers = [row[key] for key in FIRST_KEYS if key != "finished_at"]
         numbers += [row.get(key) for key in LATER_KEYS if row.get(key) is not None]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # the last line of a run that was killed, or is writing it now
+        return None  # an incomplete line of a run that was killed or is writing it now
     return row if all(isinstance(number, int | float) for number in numbers) else None
 
 
-def case_scores_of(line: str) -> dict | None:
-    """Return a line of ``cases.jsonl``, or None of half a line or of something else."""
+def parse_case_scores(line: str) -> dict | None:
+    """Parse a line of ``cases.jsonl``; None if it is incomplete or invalid."""
     try:
         row = json.loads(line)
-        whole = isinstance(row["epoch"], int) and all(
+        valid = isinstance(row["epoch"], int) and all(
             isinstance(score, int | float) for score in row["dice"].values()
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return row if whole else None
+    return row if valid else None
 
 
-def event_of(line: str) -> dict | None:
-    """Return a line of ``events.jsonl``, or None of half a line or of something else."""
+def parse_event(line: str) -> dict | None:
+    """Parse a line of ``events.jsonl``; None if it is incomplete or invalid."""
     try:
         row = json.loads(line)
         datetime.fromisoformat(row["at"])
-        whole = row["event"] in EVENTS and is_count(row["epoch"]) and is_text(row["message"])
-        return row if whole else None
+        valid = row["event"] in EVENTS and is_count(row["epoch"]) and is_text(row["message"])
+        return row if valid else None
     except (ValueError, KeyError, TypeError):
         return None
 

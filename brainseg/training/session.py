@@ -1,10 +1,11 @@
-"""A training's life: one at a time, begun or gone on with, and its end written down, whatever it is."""
+"""Create, start and resume runs; one training at a time, and each end is recorded."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
@@ -17,20 +18,20 @@ from brainseg.training.runs import ACTIVE, Run, refuse_finished
 from brainseg.training.stopping import Stopped, StopRequest
 
 Report = Callable[[dict], None]
-"""Called after each epoch with the run's status, the epoch's line of the history, ``seconds_left``."""
+"""Called after each epoch with the run's status, the epoch's history and ``seconds_left``."""
 
 LONGEST_MESSAGE = 600
 
 
 def new_run(config: TrainingConfig, runs: Path) -> Run:
-    """Return a run that is ready to be trained: its settings, its fold, and what it is made with.
+    """Return a run that is ready for training, with its settings, fold and provenance.
 
     Args:
         config: the settings.
-        runs: the folder that gets the run.
+        runs: parent folder of the run.
 
     Raises:
-        CohortError: the data cannot be used, or holds too few patients.
+        CohortError: the data cannot be used, or has too few patients.
         RunError: the run's folder cannot be made.
         MissingPackageError: Keras is not installed.
     """
@@ -42,10 +43,10 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
 
 
 def train(run: Run, report: Report | None = None) -> Run:
-    """Train a new run, or go on with one after what it has kept, and return it.
+    """Train a new run, or resume one from its last checkpoint, and return it.
 
-    The weights kept are those of the epoch with the best mean Dice by case on the cases that select;
-    the held-out cases are not even read. One training at a time has the machine.
+    The best weights are those of the epoch with the highest mean Dice of the validation cases; the
+    held-out cases are not read. One training runs at a time.
 
     Args:
         run: see :func:`new_run`.
@@ -54,7 +55,7 @@ def train(run: Run, report: Report | None = None) -> Run:
     Raises:
         CohortError: the data cannot be used.
         RunError: another training is running, the loss became invalid, the disk is full, or the run
-            cannot be gone on with. The status says so, and what was kept before stands.
+            cannot be resumed. The status shows the reason; earlier checkpoints are intact.
         MissingPackageError: Keras is not installed.
     """
     require_keras("Training")
@@ -63,11 +64,11 @@ def train(run: Run, report: Report | None = None) -> Run:
         before = run.status()
         run.set_process()
         try:
-            _tell_beginning(run, before)
+            _record_start(run, before)
             with stop.listening():
                 _fit(run, stop, report)
         except BaseException as error:
-            _tell_end(run, error)
+            _record_end(run, error)
             if not isinstance(error, Stopped):
                 raise
     return run
@@ -75,36 +76,36 @@ def train(run: Run, report: Report | None = None) -> Run:
 
 @contextmanager
 def _only_one(run: Run) -> Iterator[None]:
-    """Hold the lock of this user's trainings."""
+    """Take the lock of this user's trainings."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locking.held(lock_path(), str(run.path.resolve())))
         except locking.Taken as taken:
             raise RunError(
                 f"{Path(str(taken)).name or 'another run'} is being trained, and one training at a "
-                "time has the machine: wait until it has ended, or stop it."
+                "time can run: wait until it has ended, or stop it."
             ) from taken
         yield
 
 
 def lock_path() -> Path:
-    """Return the file whose lock a training holds; its text is the run's folder."""
+    """Return the lock file of a training; its text is the run's folder."""
     return state_dir() / "training.lock"
 
 
-def _tell_beginning(run: Run, before: dict) -> None:
+def _record_start(run: Run, before: dict) -> None:
     refuse_finished(run)
-    begun = not run.events().empty or not run.history().empty
-    if begun and before["state"] in ACTIVE:
+    resumed = not run.events().empty or not run.history().empty
+    if resumed and before["state"] in ACTIVE:
         run.add_event("killed", before["epoch"], at=before["updated_at"])
-    run.add_event("resumed" if begun else "started", before["epoch"])
+    run.add_event("resumed" if resumed else "started", before["epoch"])
     run.set_status("starting", **_facts_of(before))
 
 
-def _tell_end(run: Run, error: BaseException) -> None:
-    """Write down why a training ended before its time; on a full disk that may not be possible."""
+def _record_end(run: Run, error: BaseException) -> None:
+    """Record why a training ended early, unless the disk is full."""
     stopped = isinstance(error, Stopped | KeyboardInterrupt)
-    message = "stopped: resume to go on" if stopped else str(error) or type(error).__name__
+    message = "stopped: resume to continue" if stopped else str(error) or type(error).__name__
     with contextlib.suppress(BrainsegError):
         status = run.status()
         if status["state"] in ACTIVE:
@@ -115,13 +116,16 @@ def _tell_end(run: Run, error: BaseException) -> None:
 
 def _fit(run: Run, stop: StopRequest, report: Report | None) -> None:
     config = TrainingConfig.from_settings(run.config())
-    fold = Fold(**{k: tuple(v) if isinstance(v, list) else v for k, v in run.fold().items()})
+    parts: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in run.fold().items()
+    }
+    fold = Fold(**parts)
     cohort = Cohort.open(config.data)
     _refuse_other_data(run, fold, cohort)
-    # Keras comes with it, and pages that only start a training open without.
-    from brainseg.training.loop import Fitting
+    # This imports Keras, which pages that only start a training do not need.
+    from brainseg.training.loop import TrainingLoop
 
-    Fitting(run, config, stop, report).go(cohort, fold)
+    TrainingLoop(run, config, stop, report).train(cohort, fold)
 
 
 def _facts_of(status: dict) -> dict:
@@ -133,6 +137,6 @@ def _refuse_other_data(run: Run, fold: Fold, cohort: Cohort) -> None:
     missing = {*fold.trained_on, *fold.selected_on} - set(cohort.cases)
     if known != cohort.identity or missing:
         raise RunError(
-            f"{cohort.root} does not hold the images that run {run.name} began with: restore them, "
-            "name their folder, or start a new run."
+            f"{cohort.root} does not contain the images that run {run.name} started with: restore "
+            "them, name their folder, or start a new run."
         )

@@ -1,46 +1,47 @@
-"""How a training is asked to stop: by a file in its run, or by a signal."""
+"""Requests to stop a training: by a file in its run, or by a signal."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from brainseg.storage import write_atomically
 from brainseg.training.runs import Run
 
-ASKED = "stop"
-"""The file's name: what every system has, while Windows has no signal that could be caught."""
+STOP_FILE = "stop"
+"""Name of the file; it works on every system, while Windows has no signal to catch."""
 
 
 class Stopped(Exception):
-    """The training was asked to stop, and has kept what it had."""
+    """The training stopped on request and saved its state."""
 
 
 class StopRequest:
-    """Whether a training was asked to stop since it began.
+    """A request to stop a training, by file or signal.
 
     Args:
-        run: what is trained; what was asked of it before is forgotten.
+        run: the run being trained; an earlier request is discarded.
     """
 
     def __init__(self, run: Run) -> None:
-        self._path = run.path / ASKED
+        self._path = run.path / STOP_FILE
         self._path.unlink(missing_ok=True)
         self._signalled = False
 
     @property
-    def asked(self) -> bool:
-        """Return whether it was; looks at the disk, which takes microseconds."""
+    def is_set(self) -> bool:
+        """Return True if a stop was requested; checks the disk, which takes microseconds."""
         return self._signalled or self._path.exists()
 
-    def obey(self) -> None:
-        """Raise :class:`Stopped` where it was asked."""
-        if self.asked:
+    def raise_if_set(self) -> None:
+        """Raise :class:`Stopped` if a stop was requested."""
+        if self.is_set:
             raise Stopped
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """While it lasts, Ctrl+C and SIGTERM ask to stop; a second one ends at once, as ever."""
-        before = {}
+        """Turn Ctrl+C and SIGTERM into stop requests; a second signal ends the process as usual."""
+        before: dict[int, Any] = {}
 
         def note(number: int, _frame: object) -> None:
             self._signalled = True
@@ -49,16 +50,16 @@ class StopRequest:
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 before[number] = signal.signal(number, note)
-        except ValueError:  # not in the main thread, where signals cannot be caught
+        except ValueError:  # signals can be caught in the main thread only
             before = {}
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for caught, handler in before.items():
+                signal.signal(caught, handler)
             self._path.unlink(missing_ok=True)
 
 
 def ask_to_stop(run: Run) -> None:
-    """Ask the training of a run to stop, whichever process it is in."""
-    write_atomically(run.path / ASKED, b"")
+    """Ask the training of a run to stop, in whichever process it runs."""
+    write_atomically(run.path / STOP_FILE, b"")

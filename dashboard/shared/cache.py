@@ -32,9 +32,9 @@ from brainseg.inference.prediction import Prediction, predict_timed
 from brainseg.inference.prediction import warm_up as warm_up_model
 from brainseg.inference.record import CaseRecord, record_of_case, with_prediction
 from brainseg.models import CaseExposure, Model
-from brainseg.monitoring.external_logs import Log, follow
-from brainseg.monitoring.readers import CsvFollower, RunFollower
-from brainseg.monitoring.tensorboard import EventsFollower
+from brainseg.monitoring.external_logs import Log, open_log
+from brainseg.monitoring.readers import CsvReader, RunReader
+from brainseg.monitoring.tensorboard import TensorBoardReader
 from brainseg.reviews import open_reviews
 from brainseg.statistics import embeddings, neighbours
 from brainseg.statistics.atlas import Atlas, open_atlas
@@ -292,15 +292,15 @@ def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def run_follower(folder: str) -> RunFollower:
+def run_follower(folder: str) -> RunReader:
     """Return the one follower of a run, for all visitors; see :mod:`brainseg.monitoring.readers`."""
-    return RunFollower(Run(Path(folder)))
+    return RunReader(Run(Path(folder)))
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def log_follower(name: str, path: str, kind: str) -> CsvFollower | EventsFollower:
-    """Return the one follower of a log; see :func:`brainseg.monitoring.external_logs.follow`."""
-    return follow(Log(name, Path(path), kind))
+def log_follower(name: str, path: str, kind: str) -> CsvReader | TensorBoardReader:
+    """Return the shared reader of a log; see :func:`brainseg.monitoring.external_logs.open_log`."""
+    return open_log(Log(name, Path(path), kind))
 
 
 class WarmUp(Thread):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainseg.monitoring.readers import RunFollower
+from brainseg.monitoring.readers import RunReader
 from brainseg.monitoring.snapshot import Snapshot, sentence
 from brainseg.training.runs import Run
 
@@ -86,7 +86,7 @@ def written(tmp_path: Path) -> Iterator[Run]:
 
 
 def watch(run: Run, reads: int) -> None:
-    follower, version, versions, longest = RunFollower(run), None, 0, 0
+    follower, version, versions, longest = RunReader(run), None, 0, 0
     for look in range(reads):
         snapshot = follower.read()
         if snapshot.version != version:

@@ -9,8 +9,8 @@ import pytest
 from support.trainings import (
     FOLLOWED,
     assert_nothing_is_torn,
-    kept,
     kill,
+    saved_progress,
     spawn,
     tiny_training,
     wait_for_epoch,
@@ -28,7 +28,7 @@ STARTS_WITHIN_S = 12
 AN_EPOCH_OR_TWO_S = 0.5
 
 
-def test_a_training_killed_fifty_times_goes_on_as_if_nothing_had_happened(taught_root, tmp_path):
+def test_a_training_killed_fifty_times_continues_as_if_nothing_had_happened(taught_root, tmp_path):
     config = tiny_training(taught_root, epochs=2000, patience=2000, steps_per_epoch=2)
     run = new_run(config, tmp_path / "killed")
     chance = random.Random(0)
@@ -42,8 +42,8 @@ def test_a_training_killed_fifty_times_goes_on_as_if_nothing_had_happened(taught
             _kill_at_any_moment(run, chance, known)
         assert run.state() in (KILLED, "starting")
         assert_nothing_is_torn(run)
-        assert kept(run)[0] >= known, "what was kept before stands"
-        known = kept(run)[0]
+        assert saved_progress(run)[0] >= known, "an earlier checkpoint was lost"
+        known = saved_progress(run)[0]
     assert told_of_a_save == IN_A_SAVE
     assert known > KILLS / 2
 

@@ -21,7 +21,7 @@ from support.runs import (
 
 from brainseg.cohort import Cohort
 from brainseg.errors import RunError
-from brainseg.monitoring.readers import RunFollower
+from brainseg.monitoring.readers import RunReader
 from brainseg.plotting.curves import TIME, Drawing, epochs_between
 from brainseg.training import TrainingConfig, jobs
 from brainseg.training.runs import Run
@@ -73,7 +73,7 @@ def test_an_early_stop_is_said_and_marked(monkeypatch, tiny_cohort, run):
     run.set_status("finished", epoch=4, best_epoch=2, best_dice=0.7, threshold=0.5)
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert "Stopped early at epoch 4 of 10" in said(app)
-    assert "2 epochs after it brought nothing better" in said(app)
+    assert "no improvement for 2 epochs" in said(app)
     assert "stopped early" in [note["text"] for note in layout(app)["annotations"]]
 
 
@@ -117,7 +117,7 @@ def test_a_killed_training_is_not_shown_as_if_it_went_on(monkeypatch, tiny_cohor
     path = run.path / "process.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1}))
     app = open_page(monkeypatch, tiny_cohort, "training")
-    assert "The process that trained it is gone" in said(app)
+    assert "The training process ended unexpectedly" in said(app)
     assert button(app, "Resume")
     assert "Stop" not in [one.label for one in app.button]
 
@@ -230,7 +230,7 @@ def test_the_address_chooses_epochs_and_a_button_shows_all(monkeypatch, tiny_coh
     ],
 )
 def test_a_drag_chooses_the_epochs_that_are_drawn_under_it(run, drawing, left, right, epochs):
-    snapshot = RunFollower(run).read()
+    snapshot = RunReader(run).read()
     assert epochs_between([snapshot, snapshot], drawing, left, right) == epochs
 
 

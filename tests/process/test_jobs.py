@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.trainings import kept, tiny_training, wait_for_epoch
+from support.trainings import saved_progress, tiny_training, wait_for_epoch
 
 from brainseg.errors import RunError
 from brainseg.storage import locking
@@ -62,7 +62,7 @@ def test_a_training_is_started_stopped_resumed_killed_and_resumed(started, monke
 
     status = jobs.stop(run)
     assert status["state"] == "stopped"
-    assert (status["epoch"], status["step"]) == kept(run)
+    assert (status["epoch"], status["step"]) == saved_progress(run)
     assert jobs.running(runs) is None
     with pytest.raises(RunError, match="nothing to stop"):
         jobs.stop(run)
@@ -76,10 +76,10 @@ def test_a_training_is_started_stopped_resumed_killed_and_resumed(started, monke
     assert jobs.running(runs) is None
 
     jobs.resume(run)
-    wait_for_epoch(run, kept(run)[0] + 1)
+    wait_for_epoch(run, saved_progress(run)[0] + 1)
     assert jobs.stop(run)["state"] == "stopped"
-    told = run.events()["event"].tolist()
-    assert told == ["started", "stopped", "resumed", "killed", "resumed", "stopped"]
+    reported = run.events()["event"].tolist()
+    assert reported == ["started", "stopped", "resumed", "killed", "resumed", "stopped"]
     assert (run.path / jobs.LOG).read_text().count("epoch") >= 2
 
 
@@ -189,21 +189,21 @@ def test_a_lock_is_held_once_and_let_go_by_a_kill(tmp_path):
 
 
 def test_two_that_start_at_once_become_one(started, taught_root, tmp_path):
-    told: list[object] = []
+    reported: list[object] = []
 
     def start(name: str) -> None:
         try:
-            told.append(started(name=name))
+            reported.append(started(name=name))
         except RunError as error:
-            told.append(str(error))
+            reported.append(str(error))
 
     both = [threading.Thread(target=start, args=(name,)) for name in ("one", "two")]
     for thread in both:
         thread.start()
     for thread in both:
         thread.join()
-    runs = [one for one in told if isinstance(one, Run)]
-    assert len(runs) == 1, told
-    assert "one training at a time" in next(one for one in told if isinstance(one, str))
+    runs = [one for one in reported if isinstance(one, Run)]
+    assert len(runs) == 1, reported
+    assert "one training at a time" in next(one for one in reported if isinstance(one, str))
     assert jobs.running(tmp_path / "runs") == runs[0]
     assert jobs.stop(runs[0])["state"] == "stopped"

@@ -42,8 +42,8 @@ os._exit(0)  # a thread may still be opening a network, which aborts at a normal
 READS_A_LOG = """
 import sys
 from pathlib import Path
-from brainseg.monitoring.tensorboard import EventsFollower
-print(*EventsFollower(Path(sys.argv[1]), "log").read(wait=True).notes)
+from brainseg.monitoring.tensorboard import TensorBoardReader
+print(*TensorBoardReader(Path(sys.argv[1]), "log").read(wait=True).notes)
 """
 
 

@@ -87,7 +87,7 @@ whole_sync, os.fsync = os.fsync, sync
 whole_append, Run._append = Run._append, append
 Path.replace = between("a file is replaced", Path.replace)
 Path.unlink = between("a file is removed", Path.unlink)
-for method in ("keep", "keep_progress", "keep_best"):
+for method in ("save_state", "save_progress", "save_best"):
     setattr(Checkpoints, method, counted_as_a_save(getattr(Checkpoints, method)))
 
 train(run)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from brainseg.training.previews import Watched, keep_probability, keep_slices
+from brainseg.training.previews import PreviewSlices, save_probability, save_slices
 from brainseg.training.runs import Run
 from support.pages import texts
 
@@ -34,9 +34,9 @@ def watch_slices(run: Run, *epochs: int) -> None:
     truth = np.zeros((2, 32, 32), bool)
     truth[0, 4:12, 4:12] = True
     image = np.full((2, 32, 32), 90, np.uint8)
-    keep_slices(run, Watched(image, truth, ("c", "c"), (3, 9)))
+    save_slices(run, PreviewSlices(image, truth, ("c", "c"), (3, 9)))
     for epoch in epochs:
-        keep_probability(run, epoch, truth * (epoch / 10))
+        save_probability(run, epoch, truth * (epoch / 10))
         run.add_case_scores(epoch, {"c": epoch / 10})
 
 

@@ -1,4 +1,4 @@
-"""Trainings of seconds for tests: one place for their settings, and one that kills itself."""
+"""Tiny trainings for tests, and one that kills itself."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def as_words(**changes: object) -> list[str]:
 
 
 def copied(run: Run, folder: Path) -> Run:
-    """Return a copy of a run in a folder, to go on with while the run itself stays as it is."""
+    """Return a copy of a run in a folder, to resume while the run itself stays unchanged."""
     return Run(Path(shutil.copytree(run.path, folder / run.name)))
 
 
@@ -64,7 +64,7 @@ def spawn(run: Run, kill_at: int = -1, *words: str) -> subprocess.Popen:
 
 
 def wait_for_epoch(run: Run, epoch: int, process: subprocess.Popen | None = None) -> None:
-    """Wait until so many epochs were scored."""
+    """Wait until ``epoch`` epochs are scored."""
     deadline = time.monotonic() + A_TRAINING_BEGINS_WITHIN_S
     while run.status()["epoch"] < epoch:
         if process is not None and process.poll() is not None:
@@ -82,8 +82,8 @@ def kill(process: subprocess.Popen) -> None:
     process.stderr.close()
 
 
-def kept(run: Run) -> tuple[int, int]:
-    """Return what a resume goes on from: whole epochs, and batches of the next one."""
+def saved_progress(run: Run) -> tuple[int, int]:
+    """Return the progress that a resume starts from: whole epochs, and batches of the next one."""
     path = run.path / "checkpoints" / "progress.json"
     progress = json.loads(path.read_text()) if path.exists() else {"epoch": 0, "step": 0}
     return progress["epoch"], progress["step"]
@@ -94,11 +94,11 @@ def assert_nothing_is_torn(run: Run) -> None:
     run.status(), run.config(), run.fold(), run.about(), run.case_scores(), run.events()
     history = run.history()
     assert history["epoch"].tolist() == list(range(1, len(history) + 1))
-    epoch, step = kept(run)
-    scored_but_not_kept = len(history) - epoch
-    assert scored_but_not_kept in (0, 1)
-    if scored_but_not_kept:
-        # Its state is kept, and only its score is not: the resume scores it again.
+    epoch, step = saved_progress(run)
+    scored_but_not_saved = len(history) - epoch
+    assert scored_but_not_saved in (0, 1)
+    if scored_but_not_saved:
+        # Its state is saved and only its score is not: the resumed run scores it again.
         assert step == run.config()["steps_per_epoch"]
 
 

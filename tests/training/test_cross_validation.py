@@ -29,18 +29,18 @@ def settings(taught_root):
 @pytest.fixture(scope="module")
 def runs(settings, tmp_path_factory) -> tuple[Path, list[Run], list[tuple[int, int]]]:
     """Return a folder of runs, those of each fold, and the epochs that were reported."""
-    folder, told = tmp_path_factory.mktemp("cv") / "runs", []
+    folder, reported = tmp_path_factory.mktemp("cv") / "runs", []
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("cv_home")))
         found = cross_validate(
-            settings, folder, lambda fold, epoch: told.append((fold, epoch["epoch"]))
+            settings, folder, lambda fold, epoch: reported.append((fold, epoch["epoch"]))
         )
-    return folder, found, told
+    return folder, found, reported
 
 
 def test_each_fold_is_trained_once_and_each_case_held_out_once(runs, taught_root):
-    _, found, told = runs
-    assert told == [(0, 1), (1, 1)]
+    _, found, reported = runs
+    assert reported == [(0, 1), (1, 1)]
     assert [run.config()["name"] for run in found] == ["cv-fold0", "cv-fold1"]
     held = [case for run in found for case in run.fold()["held_out"]]
     assert sorted(held) == sorted(Cohort.open(taught_root).cases)
@@ -49,24 +49,26 @@ def test_each_fold_is_trained_once_and_each_case_held_out_once(runs, taught_root
 def test_the_cases_of_a_fold_are_let_go_before_the_next(settings, tmp_path, monkeypatch, compiled):
     monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
 
-    def kept() -> int:
+    def cases_in_memory() -> int:
         gc.collect()
         return sum(isinstance(one, PreparedCase) for one in gc.get_objects())
 
-    before, during = kept(), []
-    cross_validate(settings, tmp_path / "runs", lambda fold, _: during.append(kept() - before))
+    before, during = cases_in_memory(), []
+    cross_validate(
+        settings, tmp_path / "runs", lambda fold, _: during.append(cases_in_memory() - before)
+    )
     # Five of ten cases are held out by each fold and not read; the first one's are gone in the second.
     assert during == [5, 5]
-    assert kept() == before
+    assert cases_in_memory() == before
 
 
-def test_the_same_call_takes_what_is_finished_and_goes_on_with_what_is_not(
+def test_the_same_call_takes_what_is_finished_and_continues_with_what_is_not(
     runs, settings, tmp_path
 ):
     folder, found, _ = runs
-    told: list[int] = []
-    again = cross_validate(settings, folder, lambda fold, _: told.append(fold))
-    assert (again, told) == (found, [])
+    reported: list[int] = []
+    again = cross_validate(settings, folder, lambda fold, _: reported.append(fold))
+    assert (again, reported) == (found, [])
     begun = new_run(replace(settings, fold=0, name="cv-fold0"), tmp_path)
     assert cross_validate(settings, tmp_path)[0].path == begun.path
     assert len(list_runs(tmp_path)) == 2
@@ -80,7 +82,7 @@ def test_other_settings_are_another_training(runs, settings):
     assert len(list_runs(folder)) == before + 2
 
 
-def test_what_may_change_counts_as_it_is_told_last(runs, settings):
+def test_what_may_change_counts_as_given_last(runs, settings):
     folder, found, _ = runs
     assert cross_validate(replace(settings, mirrored=1), folder) == found
     assert [run.config()["mirrored"] for run in found] == [1, 1]
@@ -90,8 +92,8 @@ def test_what_may_change_counts_as_it_is_told_last(runs, settings):
 
 def test_the_command_trains_all_folds_and_publishes_one_model(runs, settings, tmp_path):
     folder, found, _ = runs
-    kept = json.loads(json.dumps(asdict(settings)))
-    words = [f"{key}={value}" for key, value in kept.items() if key != "data"]
+    stored = json.loads(json.dumps(asdict(settings)))
+    words = [f"{key}={value}" for key, value in stored.items() if key != "data"]
     options = Namespace(
         data=Path(settings.data),
         config=None,

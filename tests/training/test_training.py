@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.make_tiny_model import train_tiny_run
-from support.trainings import FOLLOWED, kept, tiny_training
+from support.trainings import FOLLOWED, saved_progress, tiny_training
 
 from brainseg.errors import CohortError, RunError
 from brainseg.storage import locking
 from brainseg.training import TrainingConfig, new_run, train
 from brainseg.training.data import make_feed
-from brainseg.training.previews import WATCHED_SLICES, epochs_of, probability_of, watched_of
+from brainseg.training.previews import PREVIEW_SLICES, load_probability, load_slices, preview_epochs
 from brainseg.training.provenance import git_state
 from brainseg.training.runs import HISTORY_KEYS
 from brainseg.training.session import lock_path
@@ -66,10 +66,10 @@ def test_the_best_weights_and_two_states_are_kept(whole):
 def test_the_same_slices_are_predicted_after_each_epoch(whole, taught_root):
     from brainseg.cohort import Cohort
 
-    watched = watched_of(whole)
-    assert epochs_of(whole) == [1, 2, 3]
+    watched = load_slices(whole)
+    assert preview_epochs(whole) == [1, 2, 3]
     # One case selects here, with three slices of tumour and two without.
-    assert len(watched.cases) == 4 <= WATCHED_SLICES
+    assert len(watched.cases) == 4 <= PREVIEW_SLICES
     assert [bool(truth.any()) for truth in watched.truth] == [True, True, True, False]
     case = Cohort.open(taught_root).case(watched.cases[0])
     np.testing.assert_array_equal(
@@ -77,11 +77,11 @@ def test_the_same_slices_are_predicted_after_each_epoch(whole, taught_root):
     )
     np.testing.assert_array_equal(watched.truth[0], case.slice_mask(watched.slice_numbers[0]))
     for epoch in (1, 2, 3):
-        probability = probability_of(whole, epoch)
+        probability = load_probability(whole, epoch)
         assert (probability.shape, probability.dtype) == (watched.image.shape, np.uint8)
-    assert (probability_of(whole, 1) != probability_of(whole, 3)).any()
+    assert (load_probability(whole, 1) != load_probability(whole, 3)).any()
     with pytest.raises(RunError, match="choose one of 1, 2, 3"):
-        probability_of(whole, 4)
+        load_probability(whole, 4)
 
 
 def test_what_a_run_was_made_with_names_versions_and_data_and_no_path(whole, taught_root):
@@ -101,7 +101,7 @@ def test_git_is_missing_where_there_is_no_checkout(tmp_path):
     assert git_state(tmp_path) is None
 
 
-def test_git_is_told_as_a_commit_and_whether_files_were_changed(tmp_path):
+def test_git_is_recorded_as_a_commit_and_whether_files_were_changed(tmp_path):
     import subprocess
 
     def git(*words):
@@ -217,4 +217,4 @@ def test_a_finished_run_is_not_trained_again(whole):
     with pytest.raises(RunError, match="is finished"):
         train(whole)
     assert whole.status()["state"] == "finished"
-    assert kept(whole) == (3, 0)
+    assert saved_progress(whole) == (3, 0)

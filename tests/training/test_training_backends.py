@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.trainings import FOLLOWED, kept
+from support.trainings import FOLLOWED, saved_progress
 
 from brainseg.cohort import Cohort
 from brainseg.models.engines import run_network
 from brainseg.models.networks import build_unet
 from brainseg.training import TrainingConfig
 from brainseg.training.data import prepare_case
-from brainseg.training.previews import probability_of, watched_of
+from brainseg.training.previews import load_probability, load_slices
 from brainseg.training.runs import Run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -38,11 +38,11 @@ def interpreter(backend: str) -> str:
 
 def test_a_stop_keeps_the_part_of_an_epoch_that_was_done(half):
     assert half.status()["state"] == "stopped"
-    assert kept(half) == (1, 1)
+    assert saved_progress(half) == (1, 1)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_goes_on_with_a_training_as_tensorflow_does(half, whole, backend):
+def test_another_backend_continues_with_a_training_as_tensorflow_does(half, whole, backend):
     python, run = interpreter(backend), half
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(CHECKOUT)}
     subprocess.run(
@@ -65,8 +65,8 @@ def outputs_agree(run: Run) -> bool:
     config = TrainingConfig.from_settings(run.config())
     network = build_unet(**config.architecture_arguments)
     network.load_weights(run.path / "checkpoints" / "best.weights.h5")
-    cohort, watched = Cohort.open(config.data), watched_of(run)
-    there = probability_of(run, run.status()["best_epoch"]).astype(np.float32) / 255
+    cohort, watched = Cohort.open(config.data), load_slices(run)
+    there = load_probability(run, run.status()["best_epoch"]).astype(np.float32) / 255
     for place, (name, number) in enumerate(zip(watched.cases, watched.slice_numbers, strict=True)):
         case = prepare_case(cohort.case(name), config.size)
         here = run_network(network, case.inputs(config.context_slices))
@@ -94,6 +94,6 @@ def test_the_network_its_loss_and_what_feeds_it_know_no_backend():
         assert not imported & {"tensorflow", "jax", "torch"}, module
 
 
-def test_a_run_that_another_backend_trained_is_told_so(whole):
+def test_a_run_that_another_backend_trained_records_it(whole):
     assert whole.about()["backend"] == "tensorflow"
     assert "tensorflow" in whole.about()["packages"]

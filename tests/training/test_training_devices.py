@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from support.trainings import kept, tiny_training
+from support.trainings import saved_progress, tiny_training
 
 from brainseg.errors import RunError
 from brainseg.training import TrainingConfig, new_run
@@ -53,7 +53,7 @@ def test_a_training_on_two_devices_is_stopped_resumed_and_ended(taught_root, tmp
     assert run.state() == "finished"
     history = run.history()
     assert history["loss"].is_monotonic_decreasing
-    assert kept(run) == (2, 0)
+    assert saved_progress(run) == (2, 0)
     assert Run.open(run.path).status()["best_dice"] is not None
 
 

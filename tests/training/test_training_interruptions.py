@@ -9,8 +9,8 @@ import pytest
 from support.trainings import (
     assert_nothing_is_torn,
     assert_same_history,
-    kept,
     kill,
+    saved_progress,
     spawn,
     tiny_training,
     wait_for_epoch,
@@ -36,12 +36,12 @@ def test_a_kill_between_a_state_and_its_score_loses_nothing(
         raise PowerCut
 
     with monkeypatch.context() as broken:
-        broken.setattr(Checkpoints, "keep_best", cut)
+        broken.setattr(Checkpoints, "save_best", cut)
         broken.setattr(Run, "set_status", _only("starting", "training"))
         with pytest.raises(PowerCut):
             train(run)
     assert run.history().empty
-    assert kept(run) == (0, 3)
+    assert saved_progress(run) == (0, 3)
     train(run)
     assert_same_history(run, whole)
 
@@ -65,7 +65,7 @@ def test_a_damaged_newest_state_costs_one_epoch_and_no_more(whole, taught_root, 
     assert_same_history(run, whole)
 
 
-def test_a_checkpoint_of_which_nothing_can_be_read_is_told(taught_root, tmp_path):
+def test_a_checkpoint_of_which_nothing_can_be_read_is_reported(taught_root, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     folder = run.path / "checkpoints"
     folder.mkdir()
@@ -75,10 +75,10 @@ def test_a_checkpoint_of_which_nothing_can_be_read_is_told(taught_root, tmp_path
     assert run.state() == "failed"
 
 
-def test_a_full_disk_fails_with_a_sentence_and_goes_on_when_there_is_room(whole, half):
+def test_a_full_disk_fails_with_a_sentence_and_continues_when_there_is_room(whole, half):
     resource = pytest.importorskip("resource")
     run = half
-    before = kept(run)
+    before = saved_progress(run)
     state = run.path / "checkpoints" / "state-0001+0001.weights.h5"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The system itself refuses to write a checkpoint to its end; small files still fit.
@@ -90,7 +90,7 @@ def test_a_full_disk_fails_with_a_sentence_and_goes_on_when_there_is_room(whole,
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert run.state() == "failed"
     assert "free some space" in run.status()["message"]
-    assert kept(run) == before
+    assert saved_progress(run) == before
     assert not list((run.path / "checkpoints").glob("*.part"))
     train(run)
     assert_same_history(run, whole)
@@ -112,18 +112,18 @@ def test_a_disk_without_a_byte_left_still_ends_with_the_first_reason(
     monkeypatch.undo()
     # Not even the status could be written, so it stands as it was; nobody trains it.
     assert run.status()["epoch"] == 1
-    assert kept(run) == (1, 0)
+    assert saved_progress(run) == (1, 0)
     assert_nothing_is_torn(run)
 
 
 # At half of the first state, at half of the best weights, and before the second state is replaced.
 @pytest.mark.parametrize("kill_at", [0, 6, 13])
-def test_a_kill_inside_a_save_goes_on_to_the_same_history(whole, taught_root, tmp_path, kill_at):
+def test_a_kill_inside_a_save_continues_to_the_same_history(whole, taught_root, tmp_path, kill_at):
     run = new_run(tiny_training(taught_root), tmp_path)
     process = spawn(run, kill_at, "saves")
-    told = process.communicate(timeout=240)[1]
-    assert process.returncode == -signal.SIGKILL, told
-    assert "in a save" in told
+    reported = process.communicate(timeout=240)[1]
+    assert process.returncode == -signal.SIGKILL, reported
+    assert "in a save" in reported
     assert run.state() == KILLED
     assert_nothing_is_torn(run)
     train(run)
@@ -145,5 +145,5 @@ def test_sigterm_keeps_the_part_of_an_epoch_and_says_so(taught_root, tmp_path, c
         kill(process)
     assert run.state() == "stopped"
     assert "resume" in run.status()["message"]
-    assert (run.status()["epoch"], run.status()["step"]) == kept(run)
+    assert (run.status()["epoch"], run.status()["step"]) == saved_progress(run)
     assert not (run.path / "stop").exists()

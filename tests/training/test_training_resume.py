@@ -6,7 +6,7 @@ from dataclasses import asdict
 import h5py
 import numpy as np
 import pytest
-from support.trainings import assert_same_history, copied, kept, tiny_training
+from support.trainings import assert_same_history, copied, saved_progress, tiny_training
 
 from brainseg.errors import RunError
 from brainseg.training import changed, new_run, train
@@ -14,23 +14,25 @@ from brainseg.training.runs import Run
 from brainseg.training.stopping import ask_to_stop
 
 
-def test_a_stop_inside_an_epoch_goes_on_to_the_same_history(whole, half, compiled):
+def test_a_stop_inside_an_epoch_continues_to_the_same_history(whole, half, compiled):
     # Begun eagerly and ended by a graph, which must make no difference either.
     run = half
     assert run.state() == "stopped"
-    assert (run.status()["epoch"], run.status()["step"]) == kept(run) == (1, 1)
+    assert (run.status()["epoch"], run.status()["step"]) == saved_progress(run) == (1, 1)
     assert train(run).state() == "finished"
     assert_same_history(run, whole)
     assert run.events()["event"].tolist() == ["started", "stopped", "resumed", "finished"]
     assert run.status()["best_dice"] == pytest.approx(whole.status()["best_dice"], rel=1e-5)
 
 
-def test_an_invalid_loss_fails_with_a_sentence_and_what_was_kept_stands(whole, half, monkeypatch):
+def test_an_invalid_loss_fails_with_a_sentence_and_checkpoints_stay_intact(
+    whole, half, monkeypatch
+):
     from brainseg.training import loop
 
     run = half
     best = (run.path / "checkpoints" / "best.weights.h5").read_bytes()
-    before = kept(run)
+    before = saved_progress(run)
 
     def poisoned(*arguments, **more):
         feed = make_feed(*arguments, **more)
@@ -46,26 +48,26 @@ def test_an_invalid_loss_fails_with_a_sentence_and_what_was_kept_stands(whole, h
     assert run.state() == "failed"
     assert "NaN" in run.status()["message"]
     assert run.events()["event"].tolist()[-1] == "failed"
-    assert kept(run) == before
+    assert saved_progress(run) == before
     assert (run.path / "checkpoints" / "best.weights.h5").read_bytes() == best
 
-    end_of_batches = loop.Fitting._end_of_batches
+    end_of_batches = loop.TrainingLoop._end_of_batches
 
-    def spoilt(fit, *arguments):
-        fit.network.trainable_variables[-1].assign([np.nan])
-        return end_of_batches(fit, *arguments)
+    def spoilt(training, *arguments):
+        training.network.trainable_variables[-1].assign([np.nan])
+        return end_of_batches(training, *arguments)
 
     # The last step of an epoch spoils the weights, and its loss was still a number.
     with monkeypatch.context() as broken:
-        broken.setattr(loop.Fitting, "_end_of_batches", spoilt)
+        broken.setattr(loop.TrainingLoop, "_end_of_batches", spoilt)
         with pytest.raises(RunError, match="lower learning_rate"):
             train(run)
-    assert kept(run) == before
+    assert saved_progress(run) == before
     train(run)
     assert_same_history(run, whole)
 
 
-def test_a_run_goes_on_with_other_settings_where_they_may_change(whole, half):
+def test_a_run_continues_with_other_settings_where_they_may_change(whole, half):
     run = half
     config = tiny_training(run.config()["data"])
     run.set_config(asdict(changed(config, {"epochs": 2, "learning_rate": 1e-4})))
@@ -74,7 +76,7 @@ def test_a_run_goes_on_with_other_settings_where_they_may_change(whole, half):
     assert run.history()["learning_rate"].iloc[1] < whole.history()["learning_rate"].iloc[1]
 
 
-def test_a_finished_run_goes_on_where_it_is_given_more_epochs(whole, tmp_path):
+def test_a_finished_run_continues_where_it_is_given_more_epochs(whole, tmp_path):
     run = copied(whole, tmp_path)
     epochs = run.config()["epochs"]
     with pytest.raises(RunError, match=rf"is finished.*resume it with epochs above {epochs}"):
@@ -106,11 +108,11 @@ def test_a_restart_is_what_comes_of_going_on_with_more_epochs(taught_root, tmp_p
 def test_other_images_than_those_it_began_with_are_refused(taught_root, tiny_cohort, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     run.set_config(run.config() | {"data": str(tiny_cohort)})
-    with pytest.raises(RunError, match="does not hold the images"):
+    with pytest.raises(RunError, match="does not contain the images"):
         train(run)
 
 
-def test_a_run_of_the_first_version_still_opens_and_goes_on(whole, taught_root, tmp_path):
+def test_a_run_of_the_first_version_still_opens_and_continues(whole, taught_root, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     train(run, lambda epoch: ask_to_stop(run) if epoch["epoch"] == 2 else None)
     _make_older(run)

@@ -9,7 +9,7 @@ import streamlit as st
 from brainseg.errors import BrainsegError
 from brainseg.monitoring.curves import groups, in_words
 from brainseg.monitoring.external_logs import Log
-from brainseg.monitoring.readers import RunFollower
+from brainseg.monitoring.readers import RunReader
 from brainseg.monitoring.snapshot import Snapshot, sentence
 from brainseg.plotting import curves
 from brainseg.plotting.curves import EPOCHS, LINEAR, LOG, TIME, Drawing
@@ -56,7 +56,7 @@ def read(shown: Shown) -> Snapshot:
     return cache.log_follower(shown.name, str(shown.path), shown.kind).read()
 
 
-def follower_of(run: Run) -> RunFollower:
+def follower_of(run: Run) -> RunReader:
     """Return the follower of a run that all visitors share."""
     return cache.run_follower(str(run.path))
 

@@ -4,9 +4,9 @@ import streamlit as st
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, RunError
-from brainseg.monitoring.curves import smoothed, thinned
-from brainseg.monitoring.external_logs import folders_named, logs_in
-from brainseg.monitoring.warnings import warnings_of
+from brainseg.monitoring.curves import downsample, smoothed
+from brainseg.monitoring.external_logs import configured_folders, find_logs
+from brainseg.monitoring.warnings import find_warnings
 from brainseg.training import jobs
 from brainseg.training.runs import Run, list_runs, runs_table
 from dashboard.shared import keys, url_state, widgets
@@ -67,7 +67,7 @@ def show_monitor(shown: monitor.Shown) -> None:
 st.title("Training")
 cohort = widgets.open_cohort()
 runs = list_runs(cohort.state_dir / "runs")
-logs = logs_in([monitor.logs_folder(cohort.state_dir), *folders_named()])
+logs = find_logs([monitor.logs_folder(cohort.state_dir), *configured_folders()])
 choices: dict[str, monitor.Shown] = {run.name: run for run in runs}
 choices |= {log.name: log for log in logs}
 table = runs_table(runs)
@@ -106,4 +106,4 @@ if running is not None and (shown is None or shown.name != running.name):
 if runs and view in (MONITOR, COMPARE):
     facts.draw_all(table)
 widgets.tumour_means()
-widgets.code(warnings_of, smoothed, thinned)
+widgets.code(find_warnings, smoothed, downsample)

@@ -10,7 +10,7 @@ from brainseg.exports import png_bytes
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour
 from brainseg.metrics import dice
 from brainseg.plotting import curves
-from brainseg.training.previews import Watched, epochs_of, probability_of, watched_of
+from brainseg.training.previews import PreviewSlices, load_probability, load_slices, preview_epochs
 from brainseg.training.runs import Run
 from dashboard.shared import keys, overlays, url_state, widgets
 from dashboard.views.training import monitor
@@ -30,7 +30,7 @@ def draw(run: Run, best_epoch: int | None) -> None:
         best_epoch: is marked on the slider's caption; None before there is one.
     """
     try:
-        watched, epochs = watched_of(run), epochs_of(run)
+        watched, epochs = load_slices(run), preview_epochs(run)
         scores = monitor.follower_of(run).case_scores()
     except RunError as error:
         st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
@@ -97,9 +97,9 @@ def _step(epochs: Sequence[int], by: int) -> None:
     url_state.put(**{keys.EPOCH: epochs[min(max(place, 0), len(epochs) - 1)]})
 
 
-def _draw_slices(run: Run, watched: Watched, epoch: int) -> None:
+def _draw_slices(run: Run, watched: PreviewSlices, epoch: int) -> None:
     try:
-        probability = probability_of(run, epoch)
+        probability = load_probability(run, epoch)
     except RunError as error:
         st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
         return

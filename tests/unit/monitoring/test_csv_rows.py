@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from brainseg.monitoring.csv_rows import is_csv_log
-from brainseg.monitoring.readers import CsvFollower
+from brainseg.monitoring.readers import CsvReader
 from brainseg.monitoring.snapshot import Snapshot
 
 FIRST = "epoch,loss,val_loss\n0,0.9,0.8\n1,0.8,0.7\n2,0.7,0.6\n"
@@ -16,7 +16,7 @@ FIRST = "epoch,loss,val_loss\n0,0.9,0.8\n1,0.8,0.7\n2,0.7,0.6\n"
 def shown(folder: Path, text: str) -> Snapshot:
     path = folder / "log.csv"
     path.write_text(text)
-    return CsvFollower(path, "log.csv").read()
+    return CsvReader(path, "log.csv").read()
 
 
 def column(snapshot: Snapshot, name: str = "loss") -> dict[int, float]:
@@ -70,13 +70,13 @@ def test_a_second_training_in_one_file_is_shown_alone_with_a_note(
     rows = "".join(f"{epoch - 1},{loss},1\n" for epoch, loss in second.items())
     snapshot = shown(tmp_path, FIRST + between + rows)
     assert column(snapshot) == second
-    assert snapshot.notes == ("log.csv holds 2 trainings, one after the other: the last is shown.",)
+    assert snapshot.notes == ("log.csv contains 2 trainings in sequence: the last is shown.",)
 
 
 def test_three_trainings_of_one_epoch_are_three(tmp_path: Path) -> None:
     snapshot = shown(tmp_path, "epoch,loss\n0,3\n0,2\n0,1\n")
     assert column(snapshot) == {1: 1}
-    assert "holds 3 trainings" in snapshot.notes[0]
+    assert "contains 3 trainings" in snapshot.notes[0]
 
 
 def test_a_second_training_with_other_metrics_has_its_own_columns(tmp_path: Path) -> None:
@@ -89,12 +89,12 @@ def test_a_second_training_with_other_metrics_has_its_own_columns(tmp_path: Path
 def test_a_second_training_is_noticed_while_the_file_grows(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(FIRST)
-    follower = CsvFollower(path, "log.csv")
+    follower = CsvReader(path, "log.csv")
     assert len(follower.read().history) == 3
     with path.open("a") as file:
         file.write("0,5,4\n")
     snapshot = follower.read()
-    assert column(snapshot) == {1: 5} and "holds 2 trainings" in snapshot.notes[0]
+    assert column(snapshot) == {1: 5} and "contains 2 trainings" in snapshot.notes[0]
 
 
 @pytest.mark.parametrize("between", ["", "epoch,loss,val_loss\n"])
@@ -151,7 +151,7 @@ def test_a_second_training_of_lightning_is_shown_alone(tmp_path: Path) -> None:
     second = [{"epoch": 0, "step": 4, "train_loss": 8}, {"epoch": 0, "step": 4, "val_loss": 7}]
     snapshot = shown(tmp_path, lightning(*first, *second))
     assert column(snapshot) == {1: 8} and column(snapshot, "validation_loss") == {1: 7}
-    assert "holds 2 trainings" in snapshot.notes[0]
+    assert "contains 2 trainings" in snapshot.notes[0]
 
 
 def test_a_metric_that_is_called_as_an_axis_is_a_curve_of_its_own(tmp_path: Path) -> None:

@@ -107,17 +107,17 @@ def test_thinning_keeps_ends_spikes_and_gaps_and_invents_nothing() -> None:
     values = rng.normal(size=10_000)
     values[4_321], values[8_765] = 50.0, -50.0
     values[5_000:5_003] = math.nan
-    kept = curves.thinned(values, 1200)
+    kept = curves.downsample(values, 1200)
     assert len(kept) < 1500
     assert kept[0] == 0
     assert kept[-1] == 9_999
     assert {4_321, 8_765} <= set(kept)
     assert np.isnan(values[kept]).any()
     assert (np.diff(kept) > 0).all()
-    assert curves.thinned(values[:1200], 1200).tolist() == list(range(1200))
+    assert curves.downsample(values[:1200], 1200).tolist() == list(range(1200))
 
 
 def test_thinning_a_curve_that_is_nowhere_known_keeps_its_shape() -> None:
-    kept = curves.thinned(np.full(5_000, math.nan), 100)
+    kept = curves.downsample(np.full(5_000, math.nan), 100)
     assert kept[0] == 0
     assert kept[-1] == 4_999

@@ -17,13 +17,13 @@ from brainseg.monitoring.csv_rows import is_csv_log
 from brainseg.monitoring.external_logs import (
     Log,
     add_log,
-    folders_named,
-    follow,
-    logs_in,
+    configured_folders,
+    find_logs,
+    open_log,
     remove_log,
 )
 from brainseg.monitoring.snapshot import CSV, TENSORBOARD, Snapshot, sentence
-from brainseg.monitoring.tensorboard import EventsFollower
+from brainseg.monitoring.tensorboard import TensorBoardReader
 
 CSV_TEXT = "epoch,loss,val_loss\n0,1.5,2.5\n1,1.25,2.25\n"
 
@@ -80,7 +80,7 @@ def steps(count: int, first: int = 0) -> list[tuple[int, dict[str, float]]]:
 
 def read(folder: Path) -> Snapshot:
     """Return what a follower shows of a log."""
-    return EventsFollower(folder, "logs/x").read(wait=True)
+    return TensorBoardReader(folder, "logs/x").read(wait=True)
 
 
 def held_by(folder: Path, most_bytes_in_python: int) -> dict:
@@ -92,8 +92,8 @@ def held_by(folder: Path, most_bytes_in_python: int) -> dict:
     )
     result = folder.parent / f"{folder.name}.json"
     command = [sys.executable, "-c", program, str(folder), str(result), str(most_bytes_in_python)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told.strip() == str(most_bytes_in_python == 0)
+    reported = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert reported.strip() == str(most_bytes_in_python == 0)
     return json.loads(result.read_text())
 
 
@@ -108,45 +108,45 @@ def test_logs_are_found_with_their_parts_and_nothing_else_is(tmp_path: Path) -> 
     (tmp_path / "model.bin").write_bytes(bytes(range(256)) * 40)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.csv")
-    found = [(log.name, log.kind) for log in logs_in([tmp_path])]
+    found = [(log.name, log.kind) for log in find_logs([tmp_path])]
     assert found == [
         ("logs/a", TENSORBOARD),
         ("logs/b", TENSORBOARD),
         ("logs/deep/1/2", TENSORBOARD),
         ("logs/log.csv", CSV),
     ]
-    (alone,) = logs_in([tmp_path / "b"])
+    (alone,) = find_logs([tmp_path / "b"])
     assert alone == Log("logs/b", tmp_path / "b", TENSORBOARD)
 
 
 @pytest.mark.parametrize("name", ["training.log", "history.txt", "LOG", "metrics.tsv", "x.csv.1"])
 def test_a_log_of_csvlogger_is_found_under_any_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(CSV_TEXT)
-    (log,) = logs_in([tmp_path])
+    (log,) = find_logs([tmp_path])
     assert (log.name, log.kind) == (f"logs/{name}", CSV)
-    assert follow(log).read().history["loss"].tolist() == [1.5, 1.25]
+    assert open_log(log).read().history["loss"].tolist() == [1.5, 1.25]
 
 
 def test_logs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
     for root in ("one", "two"):
         (tmp_path / root).mkdir()
         (tmp_path / root / "log.csv").write_text(CSV_TEXT)
-    names = [log.name for log in logs_in([tmp_path / "one", tmp_path / "two"])]
+    names = [log.name for log in find_logs([tmp_path / "one", tmp_path / "two"])]
     assert names == ["logs/log.csv", "logs/log.csv (two)"]
 
 
 def test_a_folder_that_is_not_there_holds_none(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("BRAINSEG_LOGS", os.pathsep.join([str(tmp_path / "no"), "", str(tmp_path)]))
-    assert folders_named() == [tmp_path / "no", tmp_path]
-    assert logs_in(folders_named()) == []
+    assert configured_folders() == [tmp_path / "no", tmp_path]
+    assert find_logs(configured_folders()) == []
     monkeypatch.delenv("BRAINSEG_LOGS")
-    assert folders_named() == []
+    assert configured_folders() == []
 
 
 def test_what_keras_wrote_is_read_the_same_from_both_its_logs(written: Path) -> None:
-    logs = {log.kind: log for log in logs_in([written])}
-    events = follow(logs[TENSORBOARD]).read(wait=True)
-    lines = follow(logs[CSV]).read()
+    logs = {log.kind: log for log in find_logs([written])}
+    events = open_log(logs[TENSORBOARD]).read(wait=True)
+    lines = open_log(logs[CSV]).read()
     assert events.notes == ()
     assert events.unit == "epoch"
     assert events.history["epoch"].tolist() == lines.history["epoch"].tolist() == [1, 2, 3, 4]
@@ -158,28 +158,28 @@ def test_what_keras_wrote_is_read_the_same_from_both_its_logs(written: Path) -> 
 
 
 def test_the_reader_works_elsewhere_and_its_result_is_kept(written: Path, home: Path) -> None:
-    follower = EventsFollower(written / "keras", "logs/keras")
+    follower = TensorBoardReader(written / "keras", "logs/keras")
     first = follower.read()
     assert first.history.empty
-    assert first.notes == ("logs/keras is being read; this takes some seconds.",)
+    assert first.notes == ("logs/keras is being read; this takes a few seconds.",)
     assert follower.read(wait=True).history["epoch"].tolist() == [1, 2, 3, 4]
     (kept,) = (home / "logs-read").iterdir()
-    again = EventsFollower(written / "keras", "logs/keras").read()
+    again = TensorBoardReader(written / "keras", "logs/keras").read()
     assert again.history["epoch"].tolist() == [1, 2, 3, 4], "nothing is read a second time"
     kept.write_text("{")
-    assert EventsFollower(written / "keras", "k").read().history.empty
+    assert TensorBoardReader(written / "keras", "k").read().history.empty
 
 
 def test_reading_a_log_imports_no_tensorflow_here(written: Path, home: Path) -> None:
     program = (
         "import sys; from pathlib import Path;"
-        "from brainseg.monitoring.tensorboard import EventsFollower;"
-        "print(len(EventsFollower(Path(sys.argv[1]), 'x').read(wait=True).history));"
+        "from brainseg.monitoring.tensorboard import TensorBoardReader;"
+        "print(len(TensorBoardReader(Path(sys.argv[1]), 'x').read(wait=True).history));"
         "print({'tensorflow', 'tensorboard', 'keras'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", program, str(written / "keras")]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told.splitlines() == ["4", "set()"]
+    reported = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert reported.splitlines() == ["4", "set()"]
 
 
 def test_plain_scalars_count_by_their_step_with_their_time(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_damaged_files_give_what_stands_before_the_damage_and_one_sentence_each(
     (tmp_path / "log" / "events.out.tfevents.empty").touch()
     held = held_by(tmp_path / "log", most_bytes_in_python)
     assert len(held["notes"]) == 4
-    assert all("is damaged after" in note for note in held["notes"])
+    assert all("damaged after" in note for note in held["notes"])
     assert {
         tag: len([v for v in values if v is not None]) for tag, values in held["tags"].items()
     } == {"loss": 4, "validation_loss": 5}
@@ -264,7 +264,7 @@ def test_damaged_files_give_what_stands_before_the_damage_and_one_sentence_each(
 def test_an_empty_event_file_is_a_log_without_a_curve_yet(tmp_path: Path) -> None:
     (tmp_path / "events.out.tfevents.1").touch()
     snapshot = read(tmp_path)
-    assert sentence(snapshot) == "This TensorBoard log holds no curve yet."
+    assert sentence(snapshot) == "This TensorBoard log has no curves yet."
     assert snapshot.notes == ()
 
 
@@ -282,9 +282,9 @@ def test_a_reader_that_fails_or_never_ends_leaves_a_sentence_and_is_not_tried_ag
             return _popen([sys.executable, "-c", _program], **more)
 
         monkeypatch.setattr(tensorboard.subprocess, "Popen", instead)
-        follower = EventsFollower(tmp_path, "logs/x")
+        follower = TensorBoardReader(tmp_path, "logs/x")
         snapshot = follower.read(wait=True)
-        assert "could not be read by TensorBoard's own reader" in snapshot.notes[0]
+        assert "could not be read by TensorBoard's reader" in snapshot.notes[0]
         assert follower.read().version == snapshot.version
         assert len(started) == 1
         monkeypatch.setattr(tensorboard.subprocess, "Popen", popen)
@@ -293,10 +293,10 @@ def test_a_reader_that_fails_or_never_ends_leaves_a_sentence_and_is_not_tried_ag
 def test_one_log_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b"):
         event_file(tmp_path / name / "events.out.tfevents.1", *steps(2))
-    first = EventsFollower(tmp_path / "a", "logs/a")
-    second = EventsFollower(tmp_path / "b", "logs/b")
+    first = TensorBoardReader(tmp_path / "a", "logs/a")
+    second = TensorBoardReader(tmp_path / "b", "logs/b")
     first.read()
-    assert "waits to be read" in second.read().notes[0]
+    assert "is waiting" in second.read().notes[0]
     assert len(second.read(wait=True).history) == 2
     assert len(first.read(wait=True).history) == 2
 
@@ -307,14 +307,14 @@ def test_a_file_that_a_person_hands_over_becomes_a_log(tmp_path: Path, written: 
     assert added.kind == CSV
     assert added.path.is_relative_to(folder)
     assert added.name.startswith("logs/my-run-1-")
-    assert follow(added).read().history["epoch"].tolist() == [1, 2]
+    assert open_log(added).read().history["epoch"].tolist() == [1, 2]
     assert add_log(folder, "../../my <run> 1.csv", CSV_TEXT.encode()) == added
     events = next((written / "keras" / "train").glob("*tfevents*"))
     log = add_log(folder, events.name, events.read_bytes())
     assert log.kind == TENSORBOARD
-    assert len(logs_in([folder])) == 2
+    assert len(find_logs([folder])) == 2
     remove_log(folder, added)
-    assert [one.name for one in logs_in([folder])] == [log.name]
+    assert [one.name for one in find_logs([folder])] == [log.name]
     with pytest.raises(RunError, match="is not removed"):
         remove_log(folder, Log("logs/keras", written / "keras", TENSORBOARD))
 
@@ -323,7 +323,9 @@ def test_a_file_that_a_person_hands_over_becomes_a_log(tmp_path: Path, written: 
     "content", [b"", b"Patient,age\nx,1\n", b"\x89PNG\r\n\x1a\n", b"epoch\n1\n", b"\x00" * 100]
 )
 def test_a_file_that_is_no_log_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(RunError, match=r"x\.csv was not used: it is neither an event file"):
+    with pytest.raises(
+        RunError, match=r"x\.csv was not used: it is neither a TensorBoard event file"
+    ):
         add_log(tmp_path / "logs", "x.csv", content)
     assert not (tmp_path / "logs").exists()
 
@@ -345,7 +347,7 @@ def test_a_log_that_grows_is_read_again_after_a_pause_and_says_nothing_of_it(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = event_file(tmp_path / "events.out.tfevents.1", *steps(2))
-    follower = EventsFollower(tmp_path, "logs/x")
+    follower = TensorBoardReader(tmp_path, "logs/x")
     before = follower.read(wait=True)
     event_file(path, *steps(5))
     assert follower.read().version == before.version, "so soon it is not read again"
@@ -360,10 +362,10 @@ def test_a_log_that_grows_is_read_again_after_a_pause_and_says_nothing_of_it(
 
 def test_what_was_kept_of_a_log_that_grew_is_replaced(tmp_path: Path, home: Path) -> None:
     path = event_file(tmp_path / "events.out.tfevents.1", *steps(2))
-    follower = EventsFollower(tmp_path, "logs/x")
+    follower = TensorBoardReader(tmp_path, "logs/x")
     assert len(follower.read(wait=True).history) == 2
     event_file(path, *steps(5))
-    grown = EventsFollower(tmp_path, "logs/x").read(wait=True)
+    grown = TensorBoardReader(tmp_path, "logs/x").read(wait=True)
     assert len(grown.history) == 5
     (kept,) = (home / "logs-read").iterdir()
     assert json.loads(kept.read_text())["unit"] == "step"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainseg.monitoring import log_tail
-from brainseg.monitoring.log_tail import AppendedLines
+from brainseg.monitoring.log_tail import LogTail
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def append(path: Path, content: bytes) -> None:
 
 
 def test_each_line_is_handed_out_once(path: Path) -> None:
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     append(path, b"one\ntwo\n")
     assert lines.read() == ([b"one", b"two"], False)
     assert lines.read() == ([], False)
@@ -28,7 +28,7 @@ def test_each_line_is_handed_out_once(path: Path) -> None:
 
 
 def test_half_a_line_waits_until_it_is_whole(path: Path) -> None:
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     append(path, b"one\nhal")
     assert lines.read() == ([b"one"], False)
     append(path, b"f\n")
@@ -36,7 +36,7 @@ def test_half_a_line_waits_until_it_is_whole(path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_yet_is_no_error(path: Path) -> None:
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     assert lines.read() == ([], False)
     append(path, b"one\n")
     assert lines.read() == ([b"one"], False)
@@ -44,7 +44,7 @@ def test_a_file_that_is_not_there_yet_is_no_error(path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"x\n", b"uno\ndos\ntres\n", b"one\ntwO\nthree\n"])
 def test_a_file_that_was_rewritten_in_place_is_read_again(path: Path, content: bytes) -> None:
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     append(path, b"one\ntwo\n")
     lines.read()
     with path.open("r+b") as file:
@@ -54,7 +54,7 @@ def test_a_file_that_was_rewritten_in_place_is_read_again(path: Path, content: b
 
 
 def test_a_file_that_was_replaced_is_read_again_also_where_it_begins_the_same(path: Path) -> None:
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     append(path, b"one\n")
     lines.read()
     other = path.with_name("other")
@@ -64,7 +64,7 @@ def test_a_file_that_was_replaced_is_read_again_also_where_it_begins_the_same(pa
 
 
 def test_a_file_that_was_deleted_holds_nothing_any_more(path: Path) -> None:
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     append(path, b"one\n")
     lines.read()
     path.unlink()
@@ -72,8 +72,8 @@ def test_a_file_that_was_deleted_holds_nothing_any_more(path: Path) -> None:
     assert lines.read() == ([], False)
 
 
-def test_a_file_that_cannot_be_read_goes_on_from_the_same_place(path: Path) -> None:
-    lines = AppendedLines(path)
+def test_a_file_that_cannot_be_read_continues_from_the_same_place(path: Path) -> None:
+    lines = LogTail(path)
     append(path, b"one\n")
     lines.read()
     path.rename(path.with_name("aside"))
@@ -86,22 +86,22 @@ def test_a_file_that_cannot_be_read_goes_on_from_the_same_place(path: Path) -> N
     assert lines.read() == ([b"two"], False)
 
 
-def test_a_line_beyond_all_measure_is_passed_over_and_the_next_one_is_not(
+def test_a_line_beyond_all_measure_is_skipped_and_the_next_one_is_not(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_tail, "MOST_BYTES_A_LINE", 10)
-    lines = AppendedLines(path)
+    monkeypatch.setattr(log_tail, "MOST_LINE_BYTES", 10)
+    lines = LogTail(path)
     append(path, b"one\n" + b"x" * 35 + b"\ntwo\n" + b"y" * 25)
     assert lines.read() == ([b"one", b"two"], False)
-    assert lines.passed_over == 1
+    assert lines.skipped == 1
     append(path, b"y\nthree\n")
     assert lines.read() == ([b"three"], False)
-    assert lines.passed_over == 2
+    assert lines.skipped == 2
 
 
 def test_only_what_was_appended_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(path, b"0123456789\n" * 10_000)
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     assert len(lines.read()[0]) == 10_000
     append(path, b"new\n")
     read_bytes = []
@@ -137,7 +137,7 @@ def test_a_file_that_is_written_anew_while_it_is_read_is_never_half_old(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(path, b"old\n" * 4)
-    lines = AppendedLines(path)
+    lines = LogTail(path)
     lines.read()
     append(path, b"old\n")
     look = lines._new_lines

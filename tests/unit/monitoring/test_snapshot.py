@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainseg.monitoring.readers import Columns, CsvFollower, RunFollower
+from brainseg.monitoring.readers import Columns, CsvReader, RunReader
 from brainseg.monitoring.snapshot import seconds_to_go, sentence
 from brainseg.training.runs import HISTORY_KEYS, Run, runs_table
 
@@ -23,8 +23,8 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def follower(run: Run) -> RunFollower:
-    return RunFollower(run)
+def follower(run: Run) -> RunReader:
+    return RunReader(run)
 
 
 def add(run: Run, *epochs: int, **values: float) -> None:
@@ -39,7 +39,7 @@ def append(run: Run, name: str, text: str) -> None:
         file.write(text)
 
 
-def test_a_new_run_has_no_curve_and_a_sentence(follower: RunFollower) -> None:
+def test_a_new_run_has_no_curve_and_a_sentence(follower: RunReader) -> None:
     snapshot = follower.read()
     assert snapshot.history.empty
     assert snapshot.warnings == ()
@@ -47,9 +47,7 @@ def test_a_new_run_has_no_curve_and_a_sentence(follower: RunFollower) -> None:
     assert "cases are being read" in sentence(snapshot)
 
 
-def test_each_look_adds_what_came_and_says_so_by_its_version(
-    run: Run, follower: RunFollower
-) -> None:
+def test_each_look_adds_what_came_and_says_so_by_its_version(run: Run, follower: RunReader) -> None:
     add(run, 1, 2)
     run.set_status("training", epoch=2, best_epoch=2, best_dice=0.1)
     first = follower.read()
@@ -63,7 +61,7 @@ def test_each_look_adds_what_came_and_says_so_by_its_version(
 
 
 def test_the_history_agrees_with_that_of_the_run_after_kills_and_resumes(
-    run: Run, follower: RunFollower
+    run: Run, follower: RunReader
 ) -> None:
     add(run, 1, 2, 3)
     follower.read()
@@ -77,15 +75,15 @@ def test_the_history_agrees_with_that_of_the_run_after_kills_and_resumes(
         np.testing.assert_array_equal(snapshot.history[column], whole[column])
     assert snapshot.history["loss"].iloc[2] == 0.25
     assert len(snapshot.notes) == 1
-    assert "1 line was passed over in history.jsonl" in snapshot.notes[0]
+    assert "1 line was skipped in history.jsonl" in snapshot.notes[0]
 
 
-def test_time_is_that_of_training_without_the_pauses(run: Run, follower: RunFollower) -> None:
+def test_time_is_that_of_training_without_the_pauses(run: Run, follower: RunReader) -> None:
     add(run, 1, 2, 3)
     assert follower.read().history["hours"].tolist() == pytest.approx([0.01, 0.02, 0.03])
 
 
-def test_an_older_run_without_later_keys_has_its_curves(run: Run, follower: RunFollower) -> None:
+def test_an_older_run_without_later_keys_has_its_curves(run: Run, follower: RunReader) -> None:
     line = {"epoch": 1, "loss": 1.0, "validation_dice": 0.5, "learning_rate": 0.1}
     line |= {"slices_per_second": 9.0, "seconds": 36.0, "finished_at": "2026-01-01T00:00:00+00:00"}
     append(run, "history.jsonl", json.dumps(line) + "\n")
@@ -108,7 +106,7 @@ def test_an_older_run_without_later_keys_has_its_curves(run: Run, follower: RunF
     ],
 )
 def test_a_damaged_line_leaves_the_last_good_point_and_one_sentence(
-    run: Run, follower: RunFollower, damage: str
+    run: Run, follower: RunReader, damage: str
 ) -> None:
     add(run, 1, 2)
     append(run, "history.jsonl", damage)
@@ -116,10 +114,10 @@ def test_a_damaged_line_leaves_the_last_good_point_and_one_sentence(
     snapshot = follower.read()
     assert snapshot.history["epoch"].tolist() == [1, 2]
     assert len(snapshot.notes) == 2
-    assert all("1 line was passed over" in note for note in snapshot.notes)
+    assert all("1 line was skipped" in note for note in snapshot.notes)
 
 
-def test_a_history_that_was_cut_or_replaced_is_read_again(run: Run, follower: RunFollower) -> None:
+def test_a_history_that_was_cut_or_replaced_is_read_again(run: Run, follower: RunReader) -> None:
     add(run, 1, 2, 3)
     follower.read()
     path = run.path / "history.jsonl"
@@ -132,7 +130,7 @@ def test_a_history_that_was_cut_or_replaced_is_read_again(run: Run, follower: Ru
 @pytest.mark.parametrize("name", ["status.json", "config.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"{}"])
 def test_a_damaged_small_file_leaves_what_it_said_last_and_one_sentence(
-    run: Run, follower: RunFollower, name: str, content: bytes
+    run: Run, follower: RunReader, name: str, content: bytes
 ) -> None:
     add(run, 1)
     run.set_status("training", epoch=1, best_epoch=1, best_dice=0.5)
@@ -143,7 +141,7 @@ def test_a_damaged_small_file_leaves_what_it_said_last_and_one_sentence(
     assert name in snapshot.notes[0]
     assert snapshot.history["epoch"].tolist() == [1]
     assert snapshot.status["best_dice"] == 0.5
-    fresh = RunFollower(run).read()
+    fresh = RunReader(run).read()
     assert fresh.history["epoch"].tolist() == [1]
     assert sentence(fresh)
 
@@ -155,7 +153,7 @@ def test_a_damaged_small_file_leaves_what_it_said_last_and_one_sentence(
 )
 @pytest.mark.parametrize("value", ["x", -1.5, [], {}, True, 1e308, "2026-01-01"])
 def test_a_value_of_another_kind_in_a_small_file_is_one_sentence(
-    run: Run, follower: RunFollower, name: str, key: str, value: object
+    run: Run, follower: RunReader, name: str, key: str, value: object
 ) -> None:
     add(run, 1, 2)
     run.set_status("training", epoch=2, best_epoch=2, best_dice=0.1, step=1)
@@ -172,7 +170,7 @@ def test_a_value_of_another_kind_in_a_small_file_is_one_sentence(
     seconds_to_go(snapshot)
 
 
-def test_a_history_that_cannot_be_opened_is_one_sentence(run: Run, follower: RunFollower) -> None:
+def test_a_history_that_cannot_be_opened_is_one_sentence(run: Run, follower: RunReader) -> None:
     add(run, 1)
     follower.read()
     path = run.path / "history.jsonl"
@@ -184,18 +182,18 @@ def test_a_history_that_cannot_be_opened_is_one_sentence(run: Run, follower: Run
     assert snapshot.history["epoch"].tolist() == [1]
 
 
-def test_a_folder_that_is_gone_leaves_sentences(run: Run, follower: RunFollower) -> None:
+def test_a_folder_that_is_gone_leaves_sentences(run: Run, follower: RunReader) -> None:
     for path in run.path.iterdir():
         path.unlink()
     run.path.rmdir()
     snapshot = follower.read()
     assert snapshot.state == "damaged"
     assert len(snapshot.notes) == 2
-    assert sentence(snapshot) == ("0 epochs could be read; how the training stands is not known.")
+    assert sentence(snapshot) == ("0 epochs could be read; the state of the training is unknown.")
 
 
 def test_a_value_that_is_no_number_is_told_from_one_that_is_missing(
-    run: Run, follower: RunFollower
+    run: Run, follower: RunReader
 ) -> None:
     add(run, 1)
     add(run, 2, loss=math.nan, validation_loss=math.inf)
@@ -207,7 +205,7 @@ def test_a_value_that_is_no_number_is_told_from_one_that_is_missing(
 
 
 def test_scores_by_case_are_a_table_with_gaps_where_one_is_missing(
-    run: Run, follower: RunFollower
+    run: Run, follower: RunReader
 ) -> None:
     assert follower.case_scores().empty
     run.add_case_scores(1, {"b": 0.5, "a": 0.25})
@@ -223,7 +221,7 @@ def test_scores_by_case_are_a_table_with_gaps_where_one_is_missing(
     assert math.isnan(table.loc["b", 2])
 
 
-def test_events_are_marks_and_a_resume_is_a_restart(run: Run, follower: RunFollower) -> None:
+def test_events_are_marks_and_a_resume_is_a_restart(run: Run, follower: RunReader) -> None:
     add(run, 1, 2)
     run.add_event("started", 0)
     run.add_event("resumed", 1, "by hand")
@@ -233,7 +231,7 @@ def test_events_are_marks_and_a_resume_is_a_restart(run: Run, follower: RunFollo
 
 
 def test_the_sentence_says_state_epoch_best_score_and_time_left(
-    run: Run, follower: RunFollower
+    run: Run, follower: RunReader
 ) -> None:
     run.set_process()
     add(run, 1, 2)
@@ -246,9 +244,9 @@ def test_the_sentence_says_state_epoch_best_score_and_time_left(
     )
 
 
-def test_the_sentence_of_a_run_that_ended_says_how(run: Run, follower: RunFollower) -> None:
+def test_the_sentence_of_a_run_that_ended_says_how(run: Run, follower: RunReader) -> None:
     add(run, 1)
-    for state, facts, told in (
+    for state, facts, expected in (
         ("finished", {"epoch": 10, "best_epoch": 9}, "All 10 epochs are done: best"),
         ("finished", {"epoch": 6, "best_epoch": 2}, "Stopped early at epoch 6 of 10: best"),
         ("stopped", {"epoch": 3, "best_epoch": 2}, "Ended after epoch 3 of 10: best"),
@@ -256,17 +254,17 @@ def test_the_sentence_of_a_run_that_ended_says_how(run: Run, follower: RunFollow
         ("failed", {"epoch": 0}, "no epoch has been scored yet"),
     ):
         run.set_status(state, best_dice=0.5, **facts)
-        assert told in sentence(follower.read())
-    assert "4 epochs after it brought nothing better" in _early(run, follower)
+        assert expected in sentence(follower.read())
+    assert "no improvement for 4 epochs" in _early(run, follower)
 
 
-def _early(run: Run, follower: RunFollower) -> str:
+def _early(run: Run, follower: RunReader) -> str:
     run.set_status("finished", epoch=6, best_epoch=2, best_dice=0.5)
     return sentence(follower.read())
 
 
 def test_a_run_whose_process_is_gone_is_not_shown_as_if_it_went_on(
-    run: Run, follower: RunFollower
+    run: Run, follower: RunReader
 ) -> None:
     run.set_process()
     path = run.path / "process.json"
@@ -275,11 +273,11 @@ def test_a_run_whose_process_is_gone_is_not_shown_as_if_it_went_on(
     snapshot = follower.read()
     assert snapshot.state == "killed"
     assert not snapshot.is_active
-    assert "The process that trained it is gone, after epoch 3 of 10" in sentence(snapshot)
+    assert "The training process ended unexpectedly after epoch 3 of 10" in sentence(snapshot)
 
 
 def test_a_run_of_another_machine_that_fell_silent_is_known_by_its_silence(
-    run: Run, follower: RunFollower
+    run: Run, follower: RunReader
 ) -> None:
     add(run, 1)
     run.set_status("training", epoch=1, best_epoch=1, best_dice=0.5)
@@ -314,7 +312,7 @@ def csv_path(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_csvlogger_is_followed_with_epochs_from_one(csv_path: Path) -> None:
-    follower = CsvFollower(csv_path, "logs/log.csv")
+    follower = CsvReader(csv_path, "logs/log.csv")
     first = follower.read()
     assert first.history["epoch"].tolist() == [1, 2]
     assert first.history["validation_loss"].iloc[0] == 2.5
@@ -332,13 +330,13 @@ def test_a_file_of_csvlogger_is_followed_with_epochs_from_one(csv_path: Path) ->
 @pytest.mark.parametrize(
     "line", ["x,1,2,3", "2,1", "2,1,2,3,4", "-1,1,2,3", "\x00,,", "1" * 40 + ",1,1,1"]
 )
-def test_a_row_that_is_none_is_passed_over_in_one_sentence(csv_path: Path, line: str) -> None:
+def test_a_row_that_is_none_is_skipped_in_one_sentence(csv_path: Path, line: str) -> None:
     with csv_path.open("a") as file:
         file.write(line + "\n2,1.0,2.0,0.05\n")
-    snapshot = CsvFollower(csv_path, "logs/log.csv").read()
+    snapshot = CsvReader(csv_path, "logs/log.csv").read()
     assert snapshot.history["epoch"].tolist() == [1, 2, 3]
     assert len(snapshot.notes) == 1
-    assert "1 line was passed over" in snapshot.notes[0]
+    assert "1 line was skipped" in snapshot.notes[0]
 
 
 def test_missing_cells_lists_and_a_second_header_are_no_numbers_and_no_error(
@@ -346,7 +344,7 @@ def test_missing_cells_lists_and_a_second_header_are_no_numbers_and_no_error(
 ) -> None:
     with csv_path.open("a") as file:
         file.write('epoch,loss,val_loss,lr\n2,"[0.1, 0.2]",NA,\r\n')
-    snapshot = CsvFollower(csv_path, "logs/log.csv").read()
+    snapshot = CsvReader(csv_path, "logs/log.csv").read()
     assert snapshot.notes == ()
     assert np.isnan(snapshot.history.iloc[2][["loss", "validation_loss", "learning_rate"]]).all()
     assert snapshot.invalid == {"validation_loss": 2}
@@ -355,12 +353,12 @@ def test_missing_cells_lists_and_a_second_header_are_no_numbers_and_no_error(
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_another_separator_is_found_in_the_header(csv_path: Path, separator: str) -> None:
     csv_path.write_text(CSV.replace(",", separator))
-    assert CsvFollower(csv_path, "log").read().history["loss"].tolist() == [1.5, 1.25]
+    assert CsvReader(csv_path, "log").read().history["loss"].tolist() == [1.5, 1.25]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"epoch", b"\xff\xfe\x00", b"epoch,loss\n"])
 def test_an_empty_or_foreign_file_is_a_log_without_a_curve(csv_path: Path, content: bytes) -> None:
     csv_path.write_bytes(content)
-    snapshot = CsvFollower(csv_path, "log").read()
+    snapshot = CsvReader(csv_path, "log").read()
     assert snapshot.history.empty
-    assert sentence(snapshot) == "This CSVLogger file holds no curve yet."
+    assert sentence(snapshot) == "This CSVLogger file has no curves yet."

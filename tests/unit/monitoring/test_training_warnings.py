@@ -13,7 +13,7 @@ from brainseg.monitoring.warnings import (
     NOT_A_NUMBER,
     OVERFITTING,
     PLATEAU,
-    warnings_of,
+    find_warnings,
 )
 
 EPOCHS = 60
@@ -36,7 +36,7 @@ def well(epochs: int = EPOCHS, seed: int = 0) -> pd.DataFrame:
 
 
 def kinds(history: pd.DataFrame, **more: object) -> list[str]:
-    return [warning.kind for warning in warnings_of(history, CONFIG, **more)]
+    return [warning.kind for warning in find_warnings(history, CONFIG, **more)]
 
 
 def first_fired(history: pd.DataFrame, kind: str) -> int | None:
@@ -70,7 +70,7 @@ def test_the_first_training_of_our_own_network_is_never_warned_of() -> None:
         {"epoch": range(1, 51), "loss": loss, "validation_dice": dice, "learning_rate": rate}
     )
     for row in range(1, 51):
-        assert warnings_of(history.iloc[:row], {"patience": 20, "epochs": 50}) == []
+        assert find_warnings(history.iloc[:row], {"patience": 20, "epochs": 50}) == []
 
 
 def not_a_number(history: pd.DataFrame) -> pd.DataFrame:
@@ -143,14 +143,14 @@ def test_each_rule_fires_soon_after_its_cause_and_no_other_does(
     assert fired is not None
     assert earliest <= fired <= latest
     assert kinds(history.iloc[:fired]) == [kind]
-    (warning,) = warnings_of(history.iloc[:fired], CONFIG)
+    (warning,) = find_warnings(history.iloc[:fired], CONFIG)
     assert 1 <= warning.epoch <= fired
     assert warning.message.endswith(".")
 
 
 def test_a_value_that_is_no_number_is_named_with_its_epoch() -> None:
     history = not_a_number(well())
-    (warning, *_) = warnings_of(history, CONFIG, invalid={"loss": 30, "validation_dice": 31})
+    (warning, *_) = find_warnings(history, CONFIG, invalid={"loss": 30, "validation_dice": 31})
     assert warning.kind == NOT_A_NUMBER
     assert warning.epoch == 30
     assert "Training loss was not a number at epoch 30" in warning.message
@@ -169,9 +169,9 @@ def test_what_is_wrong_with_the_machine_is_no_warning_of_the_training() -> None:
 
 
 def test_a_training_that_has_ended_is_not_told_what_to_do_while_it_lasts() -> None:
-    assert kinds(on_a_plateau(well()), going_on=False) == []
-    assert kinds(rate_gone(well()), going_on=False) == []
-    assert kinds(diverging(well()), going_on=False) == [DIVERGENCE]
+    assert kinds(on_a_plateau(well()), is_active=False) == []
+    assert kinds(rate_gone(well()), is_active=False) == []
+    assert kinds(diverging(well()), is_active=False) == [DIVERGENCE]
 
 
 def test_a_warning_goes_when_what_it_warned_of_goes() -> None:
@@ -196,7 +196,7 @@ def test_a_score_that_has_not_left_the_ground_is_no_overfitting() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 9])
 def test_few_epochs_are_judged_by_nothing_but_invalid_values(rows: int) -> None:
     assert kinds(well().iloc[:rows]) == []
-    assert warnings_of(pd.DataFrame({"epoch": [1, 2], "something": [1.0, 2.0]})) == []
+    assert find_warnings(pd.DataFrame({"epoch": [1, 2], "something": [1.0, 2.0]})) == []
 
 
 def test_a_loss_that_falls_below_zero_is_judged_by_its_range() -> None:

@@ -39,7 +39,9 @@ def test_without_a_checkpoint_a_training_begins_at_the_beginning(checkpoints):
 def test_the_newest_state_comes_back_with_its_progress(checkpoints, network, tmp_path):
     for epoch in (1, 2, 3):
         fill(network, epoch)
-        checkpoints.keep(Progress(epoch=epoch, best_dice=0.5, best_epoch=1), f"state-{epoch:04d}")
+        checkpoints.save_state(
+            Progress(epoch=epoch, best_dice=0.5, best_epoch=1), f"state-{epoch:04d}"
+        )
     fill(network, 0)
     progress = Checkpoints(tmp_path, network).restore()
     assert (progress.epoch, progress.best_dice, progress.best_epoch) == (3, 0.5, 1)
@@ -52,7 +54,7 @@ def test_the_newest_state_comes_back_with_its_progress(checkpoints, network, tmp
 def test_a_damaged_state_gives_way_to_the_one_before(checkpoints, network, tmp_path, damage):
     for epoch in (1, 2):
         fill(network, epoch)
-        checkpoints.keep(Progress(epoch=epoch), f"state-{epoch:04d}")
+        checkpoints.save_state(Progress(epoch=epoch), f"state-{epoch:04d}")
     newest = tmp_path / "checkpoints" / "state-0002.weights.h5"
     if damage is None:
         newest.unlink()
@@ -68,7 +70,7 @@ def test_what_a_kill_left_of_a_save_is_cleared_by_the_next_one(checkpoints, netw
     (folder / ".state-0001.weights.h5.123-456.part").write_bytes(b"half")
     (folder / ".best.weights.h5.123-456.part").write_bytes(b"half")
     (folder / "state-0009.weights.h5").write_bytes(b"never named")
-    checkpoints.keep(Progress(epoch=1), "state-0001")
+    checkpoints.save_state(Progress(epoch=1), "state-0001")
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["progress.json", "state-0001.weights.h5"]
 
@@ -76,7 +78,7 @@ def test_what_a_kill_left_of_a_save_is_cleared_by_the_next_one(checkpoints, netw
 def test_a_state_that_cannot_be_written_leaves_the_one_before(
     checkpoints, network, tmp_path, monkeypatch
 ):
-    checkpoints.keep(Progress(epoch=1), "state-0001")
+    checkpoints.save_state(Progress(epoch=1), "state-0001")
     before = json.loads(checkpoints.progress_path.read_text())
 
     def refuse(_: int) -> None:
@@ -85,7 +87,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", refuse)
         with pytest.raises(RunError, match=r"could not be written \(No space left on device\)"):
-            checkpoints.keep(Progress(epoch=2), "state-0002")
+            checkpoints.save_state(Progress(epoch=2), "state-0002")
     assert list((tmp_path / "checkpoints").glob("*0002*")) == []
     assert json.loads(checkpoints.progress_path.read_text()) == before
     assert Checkpoints(tmp_path, network).restore().epoch == 1
@@ -93,11 +95,11 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(
 
 def test_a_score_is_added_without_writing_the_state_again(checkpoints, network, tmp_path):
     progress = Progress(epoch=0, step=3)
-    checkpoints.keep(progress, "state-0001")
+    checkpoints.save_state(progress, "state-0001")
     state = tmp_path / "checkpoints" / "state-0001.weights.h5"
     written = state.stat().st_mtime_ns
     progress.epoch, progress.step, progress.best_dice = 1, 0, 0.7
-    checkpoints.keep_progress(progress)
+    checkpoints.save_progress(progress)
     restored = Checkpoints(tmp_path, network).restore()
     assert (restored.epoch, restored.step, restored.best_dice) == (1, 0, 0.7)
     assert state.stat().st_mtime_ns == written

@@ -57,7 +57,7 @@ def test_the_history_is_what_was_added(run: Run) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 30, 80])
-def test_a_torn_last_line_is_passed_over(run: Run, cut: int) -> None:
+def test_a_torn_last_line_is_skipped(run: Run, cut: int) -> None:
     for number in (1, 2):
         run.add_epoch(**epoch(number))
     path = run.path / "history.jsonl"
@@ -85,7 +85,7 @@ def test_an_epoch_repeated_after_a_resume_counts_once_with_its_newest_line(run: 
     assert history["loss"].tolist() == [0.9, 0.6, 0.7]
 
 
-def test_lines_of_something_else_are_passed_over(run: Run) -> None:
+def test_lines_of_something_else_are_skipped(run: Run) -> None:
     run.add_epoch(**epoch(1))
     with (run.path / "history.jsonl").open("ab") as file:
         file.write(b"[1, 2]\n\nnull\n{}\n\xff\xfe\n" + b'{"epoch": 9}\n')
@@ -100,7 +100,7 @@ def test_an_epoch_with_other_keys_is_refused(run: Run) -> None:
     assert not (run.path / "history.jsonl").exists()
 
 
-def test_a_history_that_cannot_be_written_or_read_is_told(run: Run) -> None:
+def test_a_history_that_cannot_be_written_or_read_is_reported(run: Run) -> None:
     (run.path / "history.jsonl").mkdir()
     with pytest.raises(RunError, match="could not be written"):
         run.add_epoch(**epoch(1))
@@ -139,9 +139,9 @@ def test_a_status_has_all_its_keys_and_only_a_known_state(run: Run) -> None:
 
 def test_a_foreign_folder_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    with pytest.raises(RunError, match=r"is no run: it has no config\.json"):
+    with pytest.raises(RunError, match=r"is not a run, as it has no config\.json"):
         Run.open(tmp_path / "photos")
-    with pytest.raises(RunError, match="is no run"):
+    with pytest.raises(RunError, match="is not a run"):
         Run.open(tmp_path / "nowhere")
 
 
@@ -164,13 +164,13 @@ def test_a_name_that_cannot_name_a_folder_is_refused(tmp_path: Path, name: str) 
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RunError, match="cannot be made"):
+    with pytest.raises(RunError, match="cannot be created"):
         Run.create(tmp_path / "file", "first", CONFIG, FOLD)
 
 
-def test_runs_are_listed_newest_first_and_other_folders_are_passed_over(tmp_path: Path) -> None:
+def test_runs_are_listed_newest_first_and_other_folders_are_skipped(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nowhere") == []
     for name in ("20260101-090000-b", "20251231-235959-z", "20260101-090001-a"):
         (tmp_path / name).mkdir()

@@ -85,7 +85,7 @@ def test_the_settings_are_listed_when_docstrings_are_stripped():
     assert listed.stdout.splitlines() == TrainingConfig.help_lines()
 
 
-def test_a_run_goes_on_with_what_may_change_and_with_nothing_else():
+def test_a_run_continues_with_what_may_change_and_with_nothing_else():
     config = TrainingConfig(data="x")
     assert changed(config, {"epochs": 50, "learning_rate": 1e-4, "seed": 0}).epochs == 50
     with pytest.raises(RunError, match="cannot change base_features, seed"):
@@ -107,12 +107,12 @@ def test_words_overrule_a_file_of_json_or_toml(tmp_path):
     ("name", "content", "sentence"),
     [
         ("a.json", "{", "cannot be read as JSON"),
-        ("a.json", "[1]", "no names with values"),
+        ("a.json", "[1]", "not a JSON object"),
         ("a.toml", "epochs: 7", "cannot be read as TOML"),
         ("a.toml", None, "cannot be read as TOML"),
     ],
 )
-def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path, name, content, sentence):
+def test_a_file_of_settings_that_cannot_be_read_is_reported(tmp_path, name, content, sentence):
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(CohortError, match=sentence):
