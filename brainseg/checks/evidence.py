@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -36,13 +36,13 @@ class Evidence:
     """
 
     cohort: Cohort
-    _kept: dict[tuple[str, ...], object] = field(default_factory=dict, repr=False)
+    _cached: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
         """Return what ``compute`` gives, computed the first time that the key is asked for."""
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return self._kept[key]
+        if key not in self._cached:
+            self._cached[key] = compute()
+        return self._cached[key]
 
     @property
     def slices(self) -> pd.DataFrame:

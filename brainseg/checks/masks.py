@@ -85,7 +85,7 @@ RULES = [
         remedy="check the slice, and save the mask with 0 outside and 255 inside",
         coverage=coverage.masks,
         rows=_inverted_masks,
-        fact="covers {share:.0%} of the slice and {mask_rim_share:.0%} of its border",
+        fact="covers {share:.0%} of the slice and {mask_rim_share:.0%} of its rim: inverted?",
     ),
     Rule(
         "mask_of_ones",
