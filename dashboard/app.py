@@ -1,15 +1,15 @@
-"""The shell of the dashboard: the pages, their order, and what stands on all of them."""
+"""Entry script of the dashboard: the pages, their order, and the notice at the bottom of each."""
 
 import sys
 from pathlib import Path
 
 import streamlit as st
 
-# Pages import ``dashboard`` by name. An installation keeps it out of site-packages, where another
-# product may have a package of that name, so the folder that holds it is put first on the path here.
-HOLDS_DASHBOARD = str(Path(__file__).resolve().parents[1])
-if HOLDS_DASHBOARD not in sys.path:
-    sys.path.insert(0, HOLDS_DASHBOARD)
+# Pages import ``dashboard`` by name. It is installed outside site-packages, where another product may
+# have a package of that name, so its parent folder goes first on the path.
+PARENT = str(Path(__file__).resolve().parents[1])
+if PARENT not in sys.path:
+    sys.path.insert(0, PARENT)
 
 from brainseg import RESEARCH_USE  # noqa: E402
 from dashboard.shared import keys  # noqa: E402

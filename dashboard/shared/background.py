@@ -1,4 +1,4 @@
-"""Long work beside the pages: a page opens before it is done, and leaving one loses none of it."""
+"""Background jobs: pages open before a job is done, and leaving a page does not stop it."""
 
 import time
 from collections.abc import Callable
@@ -11,36 +11,36 @@ T = TypeVar("T")
 
 
 class Work(Generic[T]):
-    """Something that is being computed in a thread of its own, started when this is made.
+    """A job in a thread of its own, started when this is created.
 
     Attributes:
         result: the future result.
-        done: how much has been done.
-        total: how much there is to do; 0 until that is known.
+        done: number of finished units.
+        total: number of units; 0 until it is known.
     """
 
     def __init__(self, name: str, do: Callable[[Progress], T]) -> None:
         self.done, self.total = 0, 0
         self._started = time.monotonic()
-        with_one_thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self.result: Future[T] = with_one_thread.submit(do, self._progress)
-        with_one_thread.shutdown(wait=False)
+        executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self.result: Future[T] = executor.submit(do, self._progress)
+        executor.shutdown(wait=False)
 
     def ready(self, patience_s: float) -> bool:
-        """Return whether it is done, after waiting for that at the most so many seconds."""
+        """Wait at most this many seconds, and return whether the job is done."""
         wait([self.result], timeout=patience_s)
         return self.result.done()
 
     def share(self) -> float:
-        """Return how much of it is done, 0..1."""
+        """Return the finished share, 0..1."""
         return self.done / self.total if self.total else 0.0
 
-    def told(self, doing: str) -> str:
-        """Return a line for a person: what is done, of how much, and how long the rest may take."""
+    def message(self, doing: str) -> str:
+        """Return the progress in words, with an estimate of the remaining time."""
         if not self.total:
             return f"{doing} …"
         if self.done >= self.total:
-            return f"{doing}: all {self.total:,} slices read, nearly done …"
+            return f"{doing}: all {self.total:,} slices done, finishing …"
         line = f"{doing}: {self.done:,} of {self.total:,} slices"
         seconds = time.monotonic() - self._started
         if not self.done or seconds < 1:

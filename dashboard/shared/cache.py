@@ -1,12 +1,11 @@
-"""The only cached wrappers around brainseg: a line each, bounded, and keyed by all that matters.
+"""All cached calls of brainseg, bounded and keyed by everything the result depends on.
 
-A cohort is keyed by its content and its folder, so that a changed file is another key. What
-`cache_resource` returns is shared by all visitors: copy it before you change it.
+A cohort is keyed by its content and folder, so that a changed file gives another key. Results of
+`cache_resource` are shared by all visitors: copy them before you change them.
 """
 
 import gc
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -58,9 +57,9 @@ _CHECKED = {
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def opening(root: str, changed: float) -> "Opening":
-    """Start to open the cohort in a folder; `changed` is :func:`last_change`, and only a key."""
-    return Opening(root)
+def opening(root: str, changed: float) -> Work[Cohort]:
+    """Open the cohort of a folder in the background; `changed` is :func:`last_change`, a key only."""
+    return Work("opening", partial(Cohort.open, root))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -71,7 +70,7 @@ def volume(cohort: Cohort, case: str) -> Volume:
 
 @st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
 def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a case's masks, and which there are; see :meth:`brainseg.cohort.Case.masks`."""
+    """Return a case's masks and which slices have one; see :meth:`brainseg.cohort.Case.masks`."""
     return cohort.case(case).masks()
 
 
@@ -83,27 +82,27 @@ def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
 def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
-    """Return one slice's mask as (h, w) bool, or None where there is none that can be used."""
+    """Return one slice's mask as (h, w) bool, or None without a usable mask."""
     return cohort.case(case).slice_mask(slice_number)
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def case_table(cohort: Cohort) -> pd.DataFrame:
-    """Return a row a case; see :func:`brainseg.statistics.case_table`."""
+    """Return one row per case; see :func:`brainseg.statistics.case_table`."""
     return statistics.case_table(cohort.slices)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
 def case_rows(cohort: Cohort) -> pd.DataFrame:
-    """Return what the files alone give of the worklist; see :func:`brainseg.worklist.case_rows`."""
+    """Return the worklist columns from the files alone; see :func:`brainseg.worklist.case_rows`."""
     return worklist.case_rows(cohort)
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
-    """Return all reviews, and how many are of other images; `stamp` is a key, of the file's content."""
-    kept = open_reviews(cohort)
-    return kept.table(), len(kept.of_other_images())
+    """Return all reviews and the number of those on other images; `stamp` is a key only."""
+    saved = open_reviews(cohort)
+    return saved.table(), len(saved.of_other_images())
 
 
 @st.cache_data(
@@ -118,44 +117,44 @@ def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
 def checking(cohort: Cohort) -> Work[checks.Checked]:
-    """Start the checks beside the pages; see :func:`brainseg.checks.check_cohort`."""
+    """Run the checks in the background; see :func:`brainseg.checks.check_cohort`."""
     return Work("checking", lambda progress: checks.check_cohort(cohort, progress=progress))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
 def outcome(cohort: Cohort, stamp: tuple) -> Outcome:
-    """Return what came of the checks, and of that was accepted; `stamp` is a key, of that file."""
+    """Return the outcome of the checks with accepted findings marked; `stamp` is a key only."""
     return outcome_of(checking(cohort).result.result(), open_acceptances(cohort))
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
 def claims(cohort: Cohort) -> pd.DataFrame:
-    """Return the counts of the dataset's README; see :func:`readme_counts_table`."""
+    """Return the stated and actual counts of the dataset's README; see :func:`readme_counts_table`."""
     return readme_counts_table(Evidence(cohort))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def atlas(cohort: Cohort) -> Work[Atlas]:
-    """Start to open the atlas of a cohort; see :func:`brainseg.statistics.atlas.open_atlas`."""
+    """Open the atlas of a cohort in the background; see :func:`brainseg.statistics.atlas.open_atlas`."""
     return Work("atlas", partial(open_atlas, cohort))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def slice_measures(cohort: Cohort) -> pd.DataFrame:
-    """Return a row a slice; see :func:`brainseg.statistics.slice_measures`."""
+    """Return one row per slice; see :func:`brainseg.statistics.slice_measures`."""
     return statistics.slice_measures(cohort.slices)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def case_measures(cohort: Cohort, with_atlas: bool) -> pd.DataFrame:
-    """Return a row a case; see :func:`brainseg.statistics.case_measures`. Its atlas must be ready."""
+    """Return one row per case; its atlas must be ready. See :func:`statistics.case_measures`."""
     whole = atlas(cohort).result.result() if with_atlas else None
     return statistics.case_measures(cohort.slices, whole)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def describing(cohort: Cohort) -> Work[Features]:
-    """Start to describe the slices of a cohort by their images, and keep that."""
+    """Compute and save the embeddings of a cohort's slices in the background."""
     return Work("describing", partial(embeddings.describe_and_keep, cohort))
 
 
@@ -165,38 +164,19 @@ def describing(cohort: Cohort) -> Work[Features]:
     hash_funcs=_BY_CONTENT | {Features: lambda one: (one.source, float(one.vectors.sum()))},
 )
 def agreement(cohort: Cohort, described: Features) -> Work[neighbours.Agreement | None]:
-    """Start to ask how well neighbours agree; see :func:`brainseg.statistics.neighbours.agreement`."""
+    """Measure the agreement of neighbours in the background; see :func:`neighbours.agreement`."""
     return Work("agreement", lambda _: neighbours.agreement(described, cohort.slices))
 
 
-class Opening:
-    """A cohort that is being opened beside the pages, so that leaving a page loses no work.
-
-    Attributes:
-        cohort: the future cohort.
-        done: how many slices have been read.
-        total: how many there are to read; 0 until that is known, and where none is to be read.
-    """
-
-    def __init__(self, root: str) -> None:
-        self.done, self.total = 0, 0
-        with_one_thread = ThreadPoolExecutor(1, thread_name_prefix="opening")
-        self.cohort: Future[Cohort] = with_one_thread.submit(Cohort.open, root, self._progress)
-        with_one_thread.shutdown(wait=False)
-
-    def _progress(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
-
-
 def _patients(cohort: Cohort) -> str | None:
-    """Return ``data.csv`` as text: it is no part of a cohort's identity."""
+    """Return ``data.csv`` as text, because a cohort's identity does not include it."""
     return None if cohort.patients is None else cohort.patients.to_csv()
 
 
 def last_change(root: str) -> float:
-    """Return when a folder or one of its folders last gained or lost a file, in seconds; 0 if never.
+    """Return when a file was last added to or removed from a folder or its folders, in seconds.
 
-    A file that was rewritten in place does not show here: the Reload button is for that.
+    A file rewritten in place goes unnoticed; the Reload button rescans the folder.
     """
     try:
         below = [entry.path for entry in os.scandir(root) if entry.is_dir()]
@@ -206,7 +186,7 @@ def last_change(root: str) -> float:
 
 
 def last_scored(cohort: Cohort) -> tuple[str, int]:
-    """Return what changes when scores are kept: their folder, and when a file in it was replaced."""
+    """Return a key that changes when scores are saved: their folder and its time of change."""
     folder = cohort.state_dir / "scores"
     try:
         return str(folder), folder.stat().st_mtime_ns
@@ -215,7 +195,7 @@ def last_scored(cohort: Cohort) -> tuple[str, int]:
 
 
 def reload() -> None:
-    """Forget all that was kept, so that the folder is looked at again."""
+    """Clear all caches, so that the folder is read again."""
     st.cache_data.clear()
     st.cache_resource.clear()
 
@@ -224,7 +204,7 @@ def reload() -> None:
     max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
 )
 def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
-    """Return a case's probability; the digest stands for the model's folds, weights and input."""
+    """Return a case's prediction; the digest identifies the model's folds, weights and input."""
     return predict_timed(volume(cohort, case), model, model.exposure(cohort.case(case)))
 
 
@@ -234,7 +214,7 @@ def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
 def predicting(
     cohort: Cohort, case: str, model: Model, exposure: CaseExposure, mode: str
 ) -> Work[Prediction]:
-    """Start to predict a case beside the page; see :func:`predict_timed`."""
+    """Predict a case in the background; see :func:`predict_timed`."""
     pixels = volume(cohort, case)
     return Work(
         "predicting", lambda progress: predict_timed(pixels, model, exposure, mode, progress)
@@ -243,8 +223,8 @@ def predicting(
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def example() -> "SyntheticCase":
-    """Return a case of the synthetic sample, for who has no file at hand."""
-    # Not above: it brings the templates' library, which no other page needs.
+    """Return a case of the synthetic sample."""
+    # Imported here: it loads the library of templates, which no other page needs.
     from brainseg.sample.phantom import synthesize_case
 
     return synthesize_case(seed=0, case_number=2)
@@ -254,12 +234,12 @@ def example() -> "SyntheticCase":
     max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
 )
 def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
-    """Return the cases to score, and the refused; see :func:`brainseg.evaluation.scorable`."""
+    """Return the cases to score and the refused ones; see :func:`brainseg.evaluation.scorable`."""
     return evaluation.scorable(cohort, model)
 
 
 def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRecord:
-    """Return what leaves the application of a case, with a model's prediction where one is named."""
+    """Return the record of a case for exports, with the prediction of a model if one is given."""
     facts = cohort.case(case)
     if model is None:
         return record_of_case(facts, volume(cohort, case), masks(cohort, case))
@@ -287,7 +267,7 @@ def _cautions(
     max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
 )
 def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
-    """Return a case as the viewer takes it, with a model's prediction; see :mod:`payload`."""
+    """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`."""
     return payload.case_payload(case_record(cohort, case, model))
 
 
@@ -304,7 +284,7 @@ def log_follower(name: str, path: str, kind: str) -> CsvReader | TensorBoardRead
 
 
 class WarmUp(Thread):
-    """Opens the networks of a model in the background, started when it is made."""
+    """A thread that opens the networks of a model, started when this is created."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(name=f"warm-up-{model.name}", daemon=True)
@@ -312,11 +292,11 @@ class WarmUp(Thread):
         self.start()
 
     def run(self) -> None:
-        # A model that cannot be opened says so where it is asked to predict.
+        # A model that cannot be opened reports its error when it predicts.
         with suppress(BrainsegError):
             warm_up_model(self._model)
-        # Streamlit collects garbage after every run of a page, and what TensorFlow brings, which is
-        # never garbage, makes that take 0.2 s instead of 0.05 s: benchmarks/rerun.py.
+        # Streamlit collects garbage after every page run. TensorFlow's objects, never garbage, make
+        # that take 0.2 s instead of 0.05 s: benchmarks/rerun.py.
         gc.collect()
         gc.freeze()
 
@@ -325,5 +305,5 @@ class WarmUp(Thread):
     max_entries=6, show_spinner=False, hash_funcs={Model: lambda model: model.digest}
 )
 def warm_up(model: Model) -> WarmUp:
-    """Return the one thread that opens a model ahead of its first prediction."""
+    """Return the thread that opens a model ahead of its first prediction."""
     return WarmUp(model)

@@ -1,4 +1,4 @@
-"""The columns of the worklist as a person reads them: label, help, and how a cell is drawn."""
+"""The columns of the worklist: labels, help texts, and how cells are drawn."""
 
 from collections.abc import Iterable
 
@@ -13,14 +13,14 @@ LABELS = {
     "institution": "Institution",
     "area_by_slice": "Tumour by slice",
     "slices": "Slices",
-    "slices_with_tumour": "With tumour",
+    "slices_with_tumour": "Slices with tumour",
     "tumour_share": "Share with tumour",
     "tumour_vx": "Tumour (voxels)",
     "missing_sequences": "Missing sequences",
-    "unusable": "Slices left out",
+    "unusable": "Unusable slices",
     "errors": "Errors",
     "warnings": "Warnings",
-    "infos": "Infos",
+    "infos": "Notes",
     "dice": "Dice",
     "review": "Mask review",
     "prediction_review": "Prediction review",
@@ -31,25 +31,25 @@ LABELS = {
 }
 
 HELP = {
-    "area_by_slice": "The tumour's area on each slice, first to last; each row to its own height",
-    "slices_with_tumour": "Slices with tumour",
-    "tumour_share": "Slices with tumour of those with a usable mask",
-    "tumour_vx": "Voxels of the manual mask, over all slices with a usable one",
-    "missing_sequences": "Sequences that are not there: on every slice they repeat FLAIR",
-    "unusable": "Slices without an image and a mask that can be used",
-    "errors": "Findings that keep a file from being used as it stands; not those that were accepted",
-    "warnings": "Used, but converted or suspicious; not the findings that were accepted",
-    "infos": "Facts to know",
-    "dice": "Of the model's prediction with the manual mask, for cases that it never saw",
-    "review": f"Verdict on the manual mask; “{READERS_DIFFER}” where readers disagree",
+    "area_by_slice": "Tumour area on each slice, first to last; each row has its own scale",
+    "slices_with_tumour": "Number of slices whose mask shows tumour",
+    "tumour_share": "Slices with tumour, as a share of those with a usable mask",
+    "tumour_vx": "Voxels of the manual mask on all slices with a usable mask",
+    "missing_sequences": "Missing sequences; their channels repeat FLAIR",
+    "unusable": "Slices without a usable image and mask",
+    "errors": "Findings that prevent the use of a file; accepted findings are not counted",
+    "warnings": "Files that were converted or are suspicious; accepted findings are not counted",
+    "infos": "Facts worth knowing; no action needed",
+    "dice": "Dice of prediction and manual mask, for cases that the model was not trained on",
+    "review": f"Verdict on the manual mask; “{READERS_DIFFER}” if readers disagree",
     "prediction_review": (
         "Verdict on the predictions of this case, of any model and threshold; "
-        f"“{REVIEWS_DIFFER}” where there are several verdicts"
+        f"“{REVIEWS_DIFFER}” if there are different verdicts"
     ),
     "readers": "Number of readers who reviewed the mask or a prediction",
-    "reviewed_by": "Initials of the readers of the mask",
-    "prediction_reviewed_by": "Initials of the readers of a prediction",
-    "comments": "Each reader's comment; of a prediction with model and threshold",
+    "reviewed_by": "Initials of readers who reviewed the mask",
+    "prediction_reviewed_by": "Initials of readers who reviewed a prediction",
+    "comments": "Comments of all readers; those on predictions with model and threshold",
 }
 
 DEFAULT = (
@@ -66,18 +66,18 @@ DEFAULT = (
     "dice",
     "readers",
 )
-"""The columns that are shown without a choice."""
+"""The columns shown by default."""
 
 MOST_NAMED = 3
 
 
 def label(column: str) -> str:
-    """Return what a column is called; one of ``data.csv`` as it stands there."""
+    """Return the label of a column; columns of ``data.csv`` keep their names."""
     return LABELS.get(column, column)
 
 
 def words(condition: Condition) -> str:
-    """Return a condition as a person says it: “Tumour (voxels) 1,000 to 5,000”."""
+    """Return a condition in words: “Tumour (voxels): 1,000 to 5,000”."""
     parts = [_range_words(low, high) for low, high in condition.ranges]
     values = [
         "none" if value == NONE and condition.column == "missing_sequences" else value
@@ -109,7 +109,7 @@ def _figure(number: float) -> str:
 
 
 def missing(column: str) -> str:
-    """Return what a cell without a value is called."""
+    """Return the word for a cell without a value."""
     if column in REVIEW_COLUMNS:
         return "not reviewed"
     return "not scored" if column == "dice" else MISSING
@@ -120,8 +120,7 @@ def configuration(names: Iterable[str], sort: str, open_key: str) -> dict[str, o
 
     Args:
         names: of the columns.
-        sort: the order, as :func:`brainseg.cohort.filters.sort_rows` takes it; its column's label
-            shows it.
+        sort: the order, as for :func:`brainseg.cohort.filters.sort_rows`; an arrow marks its column.
         open_key: the key of the click on a case's name.
     """
     arrows = {sort.removeprefix("-"): " ↓" if sort.startswith("-") else " ↑"} if sort else {}

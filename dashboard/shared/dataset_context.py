@@ -271,4 +271,4 @@ def wait_for_atlas(chosen: ShownCases, question: str, measures: Iterable[str] = 
 def _show_progress(work: Work, doing: str) -> None:
     if work.result.done():
         url_state.draw_again()
-    st.progress(work.share(), work.told(doing))
+    st.progress(work.share(), work.message(doing))

@@ -1,7 +1,7 @@
-"""The worklist's controls: each shows what the address asks for, and changes the address.
+"""Filter controls of the worklist; each shows and changes the filter in the address.
 
-The address alone holds the filter: a control takes its value from it before it is drawn and writes
-what a person picks back into it, so that the two never differ.
+Only the address contains the filter: a control reads its value from there before it is drawn, and
+writes each choice back, so that the two never differ.
 """
 
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from dashboard.shared import columns, selection, url_state, widgets
 from dashboard.shared import keys as state
 
 _MISSING = "\0"
-"""Stands for a cell without a value among a picker's options; no file can hold it as a code."""
+"""Option of a picker for cells without a value; no file can contain it as a code."""
 
 ANY = "any"
 _FINDINGS = {
@@ -30,7 +30,7 @@ _FINDINGS = {
 FINDINGS_KEY = "findings"
 
 MOST_CODES = 12
-"""A column of ``data.csv`` with more values than these is asked for by a range where it can be."""
+"""A numeric column of ``data.csv`` with more values than this gets a range instead of a picker."""
 
 MOST_VALUES = 200
 
@@ -48,8 +48,8 @@ def search() -> None:
         type="search",
         placeholder="name, code, column=code",
         help=(
-            "Part of a case's name, of a comment or of a code's name, a whole code, or `column=code` "
-            "with part of the column's name, such as `grade=2`. Several words must all be found."
+            "Part of a case name, comment or code label, a whole code, or `column=code` with part of "
+            "the column name, such as `grade=2`. All words must match."
         ),
         icon=":material/search:",
         max_chars=100,
@@ -64,13 +64,13 @@ def values(
     width: int | str = "stretch",
     names: dict[str, str] | None = None,
 ) -> None:
-    """Draw a picker of the values that a column holds.
+    """Draw a picker of the values of a column.
 
     Args:
         column: of the worklist.
         every: the worklist of all cases.
         width: of the picker.
-        names: what a value is called, where it has a name.
+        names: value -> its label, if it has one.
     """
     called = {_MISSING: columns.missing(column)} | (names or {})
     options, known = _options(column, every[column]), selection.current()[0].of(column)
@@ -101,13 +101,13 @@ def findings() -> None:
         key=key,
         on_change=_pick_findings,
         args=(key,),
-        placeholder="chosen below",
+        placeholder="see below",
         width=150,
     )
 
 
 def more(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
-    """Draw, for one column of choice, what may be asked of it."""
+    """Draw the filter of one chosen column."""
     names = [name for name in every.columns if name not in (*PICKED_ABOVE, *NO_FILTER)]
     first = names.index("tumour_vx")
     column = st.selectbox("Column", names, first, key="filtered", format_func=columns.label)
@@ -124,9 +124,9 @@ def more(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
 
 
 def not_yet_by_me(every: pd.DataFrame) -> None:
-    """Draw filters for the cases left to a reader, once the reader's initials are known.
+    """Draw filters for cases not yet reviewed by this reader, once the initials are known.
 
-    The one of predictions is drawn once any prediction was reviewed.
+    The filter of predictions appears once any prediction has been reviewed.
     """
     initials = st.session_state.get(state.READER, "").strip().upper()
     if not initials:
@@ -146,7 +146,7 @@ def not_yet_by_me(every: pd.DataFrame) -> None:
 
 
 def chips(every: pd.DataFrame) -> None:
-    """Draw what is asked for and no picker shows, each with a click to ask it no more."""
+    """Draw a button that removes a filter, for each filter that no picker shows."""
     asked = selection.current()[0]
     if not asked and not st.query_params.get(state.SEARCH):
         return
@@ -164,7 +164,7 @@ def chips(every: pd.DataFrame) -> None:
 
 
 def order(every: pd.DataFrame) -> None:
-    """Draw what the rows are sorted by; the next and the previous case follow it."""
+    """Draw the choice of the order, which the previous and next case follow."""
     names = ["", *(name for name in every.columns if name not in NO_ORDER)]
     sort = st.query_params.get(state.SORT, "")
     known = sort.removeprefix("-") in names
@@ -177,13 +177,13 @@ def order(every: pd.DataFrame) -> None:
         format_func=lambda name: columns.label(name) if name else "cohort",
         on_change=_sort,
         width=190,
-        help="A click on a column's header does the same; the next and previous case follow.",
+        help="You can also click a column header. Previous and next case follow this order.",
     )
     st.toggle("Highest first", key="highest first", on_change=_sort, disabled=not sort)
 
 
 def sort_by(column: str) -> None:
-    """Sort by a column, from a callback: the lowest first, then the highest, then not at all."""
+    """Cycle the order of a column, from a callback: ascending, descending, none."""
     now = st.query_params.get(state.SORT, "")
     after = {column: f"-{column}", f"-{column}": None}.get(now, column)
     if column not in NO_ORDER:
@@ -191,7 +191,7 @@ def sort_by(column: str) -> None:
 
 
 def chooser(every: pd.DataFrame) -> None:
-    """Draw the choice of the columns that are shown."""
+    """Draw the choice of the shown columns."""
     key = "shown columns"
     st.session_state[key] = shown(every)[0]
     st.multiselect(
@@ -206,16 +206,16 @@ def chooser(every: pd.DataFrame) -> None:
     codes = worklist.code_columns(every)
     with st.container(horizontal=True):
         usual = {state.COLUMNS: None}
-        st.button("Usual columns", on_click=url_state.put, kwargs=usual, key="usual_columns")
+        st.button("Default columns", on_click=url_state.put, kwargs=usual, key="usual_columns")
         if codes:
             all_codes = {state.COLUMNS: _joined([*columns.DEFAULT, *codes])}
             st.button("With data.csv", on_click=url_state.put, kwargs=all_codes, key="all_codes")
 
 
 def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
-    """Return the columns to show, and a sentence where the address names one that there is not.
+    """Return the columns to show, and a message if the address names an unknown one.
 
-    Without a choice, scores, readers and reviews of predictions are left out where there are none.
+    By default, scores, readers and reviews of predictions are shown only if there are any.
     """
     asked = st.query_params.get(state.COLUMNS)
     if not asked:
@@ -223,13 +223,11 @@ def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
         unused["readers"] = not every["readers"].sum()
         return [name for name in columns.DEFAULT if not unused.get(name)], None
     names = list(dict.fromkeys(map(unquote, asked.split("~"))))
-    there = [name for name in names if name in every]
-    if len(there) == len(names):
-        return ["case", *(name for name in there if name != "case")], None
-    wrong = next(name for name in names if name not in every)
-    return ["case", *(name for name in there if name != "case")], (
-        f"There is no column “{wrong[:60]}” to show: choose others under Columns."
-    )
+    known = ["case", *(name for name in names if name in every and name != "case")]
+    wrong = next((name for name in names if name not in every), None)
+    if wrong is None:
+        return known, None
+    return known, f"Unknown column “{wrong[:60]}”: choose others under Columns."
 
 
 def _options(column: str, cells: pd.Series) -> list[str]:
@@ -237,8 +235,8 @@ def _options(column: str, cells: pd.Series) -> list[str]:
     if several := worklist.REVIEW_COLUMNS.get(column):
         return [*STATES, several, _MISSING]
     if is_list(cells):
-        held = {value for cell in cells if isinstance(cell, list) for value in cell}
-        return ["none", *sorted(held), *gap]
+        found = {value for cell in cells if isinstance(cell, list) for value in cell}
+        return ["none", *sorted(found), *gap]
     known = cells.dropna().drop_duplicates().sort_values()
     return [*known.astype("str").tolist()[:MOST_VALUES], *gap]
 
@@ -296,7 +294,7 @@ def _pick_range(column: str) -> None:
 
 
 def _is_picked_above(condition: Condition, every: pd.DataFrame) -> bool:
-    """Return whether a picker above the table shows all that is asked of a column."""
+    """Return whether a picker above the table shows the whole condition."""
     if condition.column in ("errors", "warnings"):
         return st.session_state[FINDINGS_KEY] is not None
     if condition.column not in PICKED_ABOVE or condition.ranges or condition.without:
@@ -316,7 +314,7 @@ def _chip(text: str, nothing: Condition) -> None:
         icon=":material/close:",
         icon_position="right",
         key=f"no more {text}",
-        help="Click to ask for it no more",
+        help="Remove this filter",
     )
 
 

@@ -1,6 +1,6 @@
-"""The names of query parameters and widget keys, and the pages: each written once.
+"""Names of query parameters, widget keys and pages.
 
-A parameter of the address and the widget that shows it have the same name.
+A query parameter and the widget that shows it have the same name.
 """
 
 CASE = "case"
@@ -50,7 +50,7 @@ LEFT = "left"
 RIGHT = "right"
 
 PAGE = "_page"
-"""Not a widget: the address of the page that is open, set by app.py before the page runs."""
+"""Session key of the open page's address, set by app.py before the page runs; not a widget."""
 
 OVERVIEW = "views/overview.py"
 WORKLIST = "views/worklist.py"

@@ -1,4 +1,4 @@
-"""Parts that the pages of a model share: which model, what it knows of a case, how long things take."""
+"""Parts that pages share about models: pickers, training-data badge, warnings, durations."""
 
 import os
 import shlex
@@ -27,27 +27,27 @@ RELATION_ICONS = {
 }
 
 RELATION_MEANS = (
-    f"“{HELD_OUT}”: the fold that predicts was not trained on the patient; “{NEW}”: no fold was; "
-    f"“{SEEN}”: every fold was, so the score does not show how the model does on new patients."
+    f"“{HELD_OUT}”: the predicting fold was not trained on the patient; “{NEW}”: no fold was; "
+    f"“{SEEN}”: every fold was, so the score does not tell how the model does on new patients."
 )
 
 
 _SHOWN_ANYWAY = "_shown_anyway"
-"""Of which images the result is shown although it is not to be relied on; not a widget."""
+"""Session key: the images whose hidden prediction the user chose to show."""
 
 NO_PREDICTION = "none"
-"""The choice of a page that can do without a model."""
+"""Option of the picker for no prediction."""
 
 
 def model_choices() -> dict[str, str]:
-    """Return the models a page can show, what each is called to what opens it; the default first."""
+    """Return the available models, name -> argument of :func:`open_model`; the default first."""
     named = os.environ.get("BRAINSEG_MODEL")
     choices = {name: name for name in list_models()}
     return {Path(named).name: named} | choices if named else choices
 
 
 def model_picker() -> Model:
-    """Return the chosen model, with a picker where there are several; stop where there is none."""
+    """Return the chosen model, with a picker if there are several; stop the page if there is none."""
     choices = model_choices()
     try:
         if len(choices) < 2:
@@ -56,7 +56,7 @@ def model_picker() -> Model:
         wrong = url_state.take(keys.MODEL, names, names[0])
         if wrong is not None:
             st.warning(
-                f"There is no model “{widgets.plain(wrong)}”: here is {widgets.plain(names[0])}.",
+                f"Unknown model “{widgets.plain(wrong)}”: showing {widgets.plain(names[0])}.",
                 icon=":material/help:",
             )
         st.selectbox("Model", names, key=keys.MODEL, on_change=_forget_threshold, width=220)
@@ -67,13 +67,13 @@ def model_picker() -> Model:
 
 
 def optional_picker() -> Model | None:
-    """Return the model whose prediction a person wants to see, or None; see :data:`NO_PREDICTION`."""
+    """Return the model whose prediction the user chose, or None for :data:`NO_PREDICTION`."""
     choices = {NO_PREDICTION: None} | model_choices()
     names = list(choices)
     wrong = url_state.take(keys.MODEL, names, NO_PREDICTION)
     if wrong is not None:
         st.warning(
-            f"There is no model “{widgets.plain(wrong)}”: here is the case without a prediction.",
+            f"Unknown model “{widgets.plain(wrong)}”: showing the case without a prediction.",
             icon=":material/help:",
         )
     st.selectbox("Prediction", names, key=keys.MODEL, width=200)
@@ -86,14 +86,14 @@ def optional_picker() -> Model | None:
 
 
 def exposure_badge(exposure: CaseExposure, side: str = "") -> None:
-    """Say whether the model was trained on the patient, which is what a Dice beside it is worth.
+    """Show whether the model was trained on the patient, on which the meaning of a Dice depends.
 
     Args:
         exposure: of the patient.
-        side: what stands in front, where two predictions are compared: “Left: ”.
+        side: prefix if two predictions are compared: “Left: ”.
     """
     if exposure.seen and not side:
-        return  # It is among the warnings.
+        return  # The warnings say so.
     st.badge(
         f"{side}{exposure.in_words().removesuffix('.')}",
         icon=RELATION_ICONS[exposure.relation],
@@ -102,27 +102,27 @@ def exposure_badge(exposure: CaseExposure, side: str = "") -> None:
 
 
 def warn(sentences: tuple[str, ...], unsuitable: bool = False) -> None:
-    """Show the warnings of a prediction, which its files carry, too; the worst first, maybe in red."""
-    for place, sentence in enumerate(sentences):
-        said = widgets.plain(sentence, longest=600)
-        if unsuitable and place == 0:
-            st.error(said, icon=":material/report:")
+    """Show the warnings of a prediction; the first in red if the images are unsuitable."""
+    for index, sentence in enumerate(sentences):
+        text = widgets.plain(sentence, longest=600)
+        if unsuitable and index == 0:
+            st.error(text, icon=":material/report:")
         else:
-            st.warning(said, icon=":material/warning:")
+            st.warning(text, icon=":material/warning:")
 
 
 def held_back(key: tuple, unsuitable: bool) -> bool:
-    """Return whether a result is to stay hidden, with the button that shows it.
+    """Return whether a result stays hidden; if so, draw the button that shows it.
 
     Args:
-        key: what stands for the images in this session; another's result is hidden again.
+        key: identifies the images in this session; the result of other images is hidden again.
         unsuitable: see :class:`brainseg.inference.record.CaseRecord`.
     """
     if not unsuitable or st.session_state.get(_SHOWN_ANYWAY) == key:
         return False
     st.info(
-        "The prediction is hidden, because these do not seem to be MR images of a head. If you show it "
-        "anyway, every file made from it carries the warnings above.",
+        "The prediction is hidden because the images do not look like head MRI. If you show it anyway, "
+        "all files exported from it carry the warnings above.",
         icon=":material/visibility_off:",
     )
     st.button(
@@ -136,7 +136,7 @@ def held_back(key: tuple, unsuitable: bool) -> bool:
 
 
 def option_for(model: Model) -> str:
-    """Return what a command adds to name this model; nothing where it is the default."""
+    """Return the command-line option for this model; empty for the default."""
     if model.folder == MODELS / DEFAULT_MODEL:
         return ""
     named = model.name if model.folder.parent == MODELS else str(model.folder)
@@ -144,7 +144,7 @@ def option_for(model: Model) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as a person says it: “40 s”, “12 min”, “1 h 5 min”."""
+    """Return a duration in words: “40 s”, “12 min”, “1 h 5 min”."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -152,6 +152,6 @@ def duration(seconds: float) -> str:
 
 
 def _forget_threshold() -> None:
-    # Each model has a threshold of its own; one that was set for another means nothing.
+    # Each model has its own threshold; one set for another model is meaningless.
     st.session_state.pop(keys.THRESHOLD, None)
     url_state.put(**{keys.THRESHOLD: None})

@@ -1,4 +1,4 @@
-"""How a slice is looked at, on each page that shows one: sequence, and the mask drawn over it."""
+"""Slices with their mask: the style that the user chose, pictures, captions and legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ PERCENT = range(10, 101, 10)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a person chose to see.
+class OverlayStyle:
+    """How a slice and its mask are drawn.
 
     Attributes:
         sequence: one of :data:`brainseg.volume.SEQUENCES`, or all three as colours.
@@ -33,11 +33,11 @@ class Look:
     opacity: float = 1.0
 
     def image(self, pixels: np.ndarray) -> np.ndarray:
-        """Return a slice, (h, w, 3) uint8, as it is shown without a mask."""
+        """Return a slice, (h, w, 3) uint8, without its mask."""
         return shown(pixels, self.sequence)
 
     def overlay(self, pixels: np.ndarray, mask: np.ndarray | None, **colour) -> np.ndarray:
-        """Return a slice as it is shown with its mask, (h, w) bool, where there is one."""
+        """Return a slice with its mask, (h, w) bool, drawn over it."""
         picture = self.image(pixels)
         if mask is None or self.mask == OFF:
             return picture
@@ -45,13 +45,13 @@ class Look:
         return draw(picture, mask, opacity=self.opacity, **colour)
 
 
-def controls() -> Look:
-    """Return the look that the person chose, here or in the address."""
+def controls() -> OverlayStyle:
+    """Draw the controls and return the chosen style."""
     with st.container(horizontal=True, gap="medium"):
         sequence = widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
         mask = widgets.choice("Mask", keys.MASK, (CONTOUR, FILL, OFF), CONTOUR)
         if mask == OFF:
-            return Look(sequence, OFF)
+            return OverlayStyle(sequence, OFF)
         default = 40 if mask == FILL else 100
         url_state.take(keys.OPACITY, PERCENT, default)
         st.slider(
@@ -64,47 +64,49 @@ def controls() -> Look:
             width=150,
         )
         url_state.keep(keys.OPACITY, PERCENT, default)
-    return Look(sequence, mask, st.session_state[keys.OPACITY] / 100)
+    return OverlayStyle(sequence, mask, st.session_state[keys.OPACITY] / 100)
 
 
-def panels(pixels: np.ndarray, mask: np.ndarray | None, look: Look) -> dict[str, np.ndarray]:
-    """Return the pictures of one slice by title: image, mask and overlay, the image alone without one.
+def panels(
+    pixels: np.ndarray, mask: np.ndarray | None, style: OverlayStyle
+) -> dict[str, np.ndarray]:
+    """Return the pictures of a slice by title: image, mask and overlay, or the image alone.
 
     Args:
         pixels: (h, w, 3) uint8.
-        mask: (h, w) bool, or None where there is none that can be used.
-        look: how they are drawn; an overlay is a contour where the mask is switched off.
+        mask: (h, w) bool, or None without a usable mask.
+        style: how they are drawn.
     """
-    image = {f"Image: {look.sequence}": look.image(pixels)}
+    image = {f"Image: {style.sequence}": style.image(pixels)}
     if mask is None:
         return image
     black_and_white = np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2)
-    return image | {"Mask": black_and_white, "Overlay": look.overlay(pixels, mask)}
+    return image | {"Mask": black_and_white, "Overlay": style.overlay(pixels, mask)}
 
 
-def describe(case: str, slice_number: int, mask: np.ndarray | None, look: Look) -> str:
-    """Return in a sentence what a picture of a slice shows, for who does not see it."""
+def describe(case: str, slice_number: int, mask: np.ndarray | None, style: OverlayStyle) -> str:
+    """Return a description of a picture of a slice for screen readers."""
     if mask is None:
-        return f"{look.sequence} of {case}, slice {slice_number}; no usable mask"
+        return f"{style.sequence} of {case}, slice {slice_number}; no usable mask"
     area_px = int(mask.sum())
     what = f"manual mask of {area_px} pixels" if area_px else "manual mask without tumour"
-    return f"{look.sequence} of {case}, slice {slice_number}, with the {what}"
+    return f"{style.sequence} of {case}, slice {slice_number}, with the {what}"
 
 
-def thumbnail(cohort: Cohort, case: str, slice_number: int, look: Look) -> None:
-    """Draw one slice with its mask, as wide as its place; where it cannot be read, say so."""
+def thumbnail(cohort: Cohort, case: str, slice_number: int, style: OverlayStyle) -> None:
+    """Draw a slice with its mask in the full width, or the error if it cannot be read."""
     try:
         pixels = cache.slice_pixels(cohort, case, slice_number)
         mask = cache.slice_mask(cohort, case, slice_number)
     except CohortError as error:
         st.caption(widgets.plain(str(error), longest=300))
         return
-    picture = png_bytes(look.overlay(pixels, mask))
-    st.image(picture, width="stretch", alt=describe(case, slice_number, mask, look))
+    picture = png_bytes(style.overlay(pixels, mask))
+    st.image(picture, width="stretch", alt=describe(case, slice_number, mask, style))
 
 
 def opening_slice(cohort: Cohort, case: Case) -> int:
-    """Return the slice that a case opens at: the largest tumour area, else the middle one.
+    """Return the slice that a case opens at: the one with the largest tumour area, else the middle one.
 
     Raises:
         CohortError: no slice of the case can be read.
@@ -119,7 +121,7 @@ def opening_slice(cohort: Cohort, case: Case) -> int:
 
 
 def slice_with_steps(case: Case, default: int) -> int:
-    """Return the chosen slice number, from a slider between a button back and a button forward."""
+    """Draw a slice slider between previous and next buttons; return the slice number."""
     numbers: Sequence[int] = case.readable["slice_number"].tolist()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         widgets.step_button("Previous slice", "K", widgets.step_slice, numbers, -1)
@@ -130,42 +132,42 @@ def slice_with_steps(case: Case, default: int) -> int:
 
 
 ZOOM_CONFIG = {"scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
-HOW_TO_ZOOM = "Scroll to zoom, drag to move, double-click to see all; hover for a pixel's value."
+HOW_TO_ZOOM = "Scroll to zoom, drag to move, double-click to reset; hover to see pixel values."
 
 
-def say_copies(cohort: Cohort, case: Case) -> None:
-    """Say which sequences are not there, where FLAIR is repeated in their place."""
+def show_missing_sequences(cohort: Cohort, case: Case) -> None:
+    """Show which sequences are missing and repeat FLAIR."""
     copies = cache.case_table(cohort).set_index("case").loc[case.name, "flair_copies"]
     if copies:
-        names = copies.replace(", ", " and ")
-        st.info(
-            f"On every slice of this case FLAIR is repeated in place of {names}.",
-            icon=":material/content_copy:",
-        )
+        for name in copies.split(", "):
+            st.info(
+                f"{name[0].upper()}{name[1:]} is missing: this channel repeats FLAIR.",
+                icon=":material/content_copy:",
+            )
 
 
-def say_mask(mask: np.ndarray | None) -> None:
-    """Say in words what the mask of a slice holds, or that there is none."""
+def describe_mask(mask: np.ndarray | None) -> None:
+    """Describe the mask of a slice in words."""
     if mask is None:
-        st.warning("This slice has no usable mask: nothing is known of its tumour.")
+        st.warning("This slice has no usable mask: it is unknown whether it shows tumour.")
     elif not mask.any():
-        st.caption("The mask of this slice is empty: it shows no tumour.")
+        st.caption("The mask of this slice is empty: no tumour.")
     else:
         share = mask.mean()
         st.caption(f"Tumour area {int(mask.sum())} px, {share:.1%} of the slice.")
 
 
-def legend(look: Look) -> None:
-    """Say which colour means what."""
-    if look.mask == OFF:
+def legend(style: OverlayStyle) -> None:
+    """Draw the legend of the mask."""
+    if style.mask == OFF:
         return
-    swatches({f"manual mask, drawn as {look.mask}": MASK_COLOUR})
+    swatches({f"manual mask ({style.mask})": MASK_COLOUR})
 
 
 def swatches(colours: dict[str, tuple[int, int, int]]) -> None:
-    """Say what each colour means, in the colour itself: text colours differ with the theme."""
+    """Draw a legend with a colour sample per entry."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         for meaning, colour in colours.items():
             swatch = np.full((14, 14, 3), colour, np.uint8)
-            st.image(png_bytes(swatch), width=14, alt=f"the colour of: {meaning}")
+            st.image(png_bytes(swatch), width=14, alt=f"colour of {meaning}")
             st.caption(meaning, width="content")

@@ -1,7 +1,7 @@
-"""Which cases the address asks for, in which order: one selection that several pages follow.
+"""The cases that the address selects and their order, shared by several pages.
 
-The worklist shows it, the case page steps through it, a chart makes one. It stands in the parameters
-of :func:`parameters`; a link that passes them on leads to the same cases.
+The worklist shows the selection, the case page steps through it, charts create it. A link with
+:func:`parameters` leads to the same cases.
 """
 
 import random
@@ -24,9 +24,7 @@ from dashboard.shared import cache, columns, keys, model_picker, url_state, view
 
 PASSED_ON = (keys.WHERE, keys.SEARCH, keys.SORT, keys.COLUMNS)
 
-CHECKS_FAILED = (
-    "The checks of the files did not end, so no findings are counted: see the page Checks."
-)
+CHECKS_FAILED = "The checks failed, so findings are not counted: see the Checks page."
 
 NEEDS_THE_CHECKS = frozenset(worklist.FINDING_COLUMNS.values())
 

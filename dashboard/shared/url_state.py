@@ -11,7 +11,7 @@ and the browser's back button is never caught by an entry that a page adds by it
 import math
 import time
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import streamlit as st
 
@@ -159,7 +159,7 @@ def _read(asked: str | None, allowed: Sequence[T]) -> T | None:
         return None
     if isinstance(allowed, range):
         digits = asked.isascii() and asked.isdecimal() and len(asked) < 12
-        return int(asked) if digits and int(asked) in allowed else None
+        return cast("T", int(asked)) if digits and int(asked) in allowed else None
     return next((value for value in allowed if str(value) == asked), None)
 
 

@@ -1,10 +1,9 @@
-"""Parts that several pages share: opening the data, the case picker, text that is not markup."""
+"""Parts that several pages share: opening the cohort, pickers, charts, plain text."""
 
 import inspect
 import os
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
 
 import pandas as pd
 import streamlit as st
@@ -21,7 +20,7 @@ MOST_LINKS = 200
 SEEDS = range(url_state.MOST_SEED)
 
 HOW_TO_START = """
-Name a folder of cases and start again:
+Name a folder of cases and restart:
 
 - `make demo` writes a synthetic sample cohort and opens it;
 - `make demo DATA=/path/to/kaggle_3m` opens your own folder;
@@ -37,7 +36,7 @@ def plain(text: str, longest: int = 60) -> str:
 
 
 def open_cohort() -> Cohort:
-    """Return the cohort in ``BRAINSEG_DATA``, or say in one sentence why there is none, and stop."""
+    """Return the cohort in ``BRAINSEG_DATA``, or show why there is none and stop the page."""
     root = os.environ.get(keys.DATA_ENVIRONMENT)
     if not root:
         st.info("No data is open yet.", icon=":material/folder_off:")
@@ -45,18 +44,16 @@ def open_cohort() -> Cohort:
         st.stop()
     changed = cache.last_change(root)
     opening = cache.opening(root, changed)
-    place = st.empty()
-    while not opening.cohort.done():
-        wait([opening.cohort], timeout=0.1)
+    bar = st.empty()
+    while not opening.ready(0.1):
         if opening.total:
-            text = f"Indexing the cohort, once: {opening.done} of {opening.total} slices"
-            place.progress(opening.done / opening.total, text)
-    place.empty()
-    if opening.cohort.exception():
-        # A failure is never kept: the next look at the page looks at the folder again.
+            bar.progress(opening.share(), opening.message("Indexing the cohort (first time only)"))
+    bar.empty()
+    if opening.result.exception():
+        # A failure is not cached: the next run of the page reads the folder again.
         cache.opening.clear(root, changed)
     try:
-        cohort = opening.cohort.result()
+        cohort = opening.result.result()
     except BrainsegError as error:
         refuse(error)
     if cohort.is_synthetic:
@@ -67,36 +64,48 @@ def open_cohort() -> Cohort:
 
 
 def refuse(error: BrainsegError) -> None:
-    """Show an error's sentence as plain text, offer to look again, and stop the page."""
+    """Show an error as plain text with a Retry button, and stop the page."""
     st.error(plain(str(error), longest=600), icon=":material/error:")
-    st.button("Look again", on_click=cache.reload, icon=":material/refresh:", key="look_again")
+    st.button("Retry", on_click=cache.reload, icon=":material/refresh:", key="retry")
     st.stop()
 
 
 def notes(cohort: Cohort) -> None:
-    """Show what a person should know of how the folder was read, where there is something."""
+    """Show the notes on how the folder was read, if there are any."""
     if not cohort.notes:
         return
-    many = len(cohort.notes)
-    label = "1 note on how this folder was read" if many == 1 else f"{many} notes on this folder"
+    count = len(cohort.notes)
+    label = "1 note on this folder" if count == 1 else f"{count} notes on this folder"
     with st.expander(label, icon=":material/info:"):
         for note in cohort.notes:
             st.markdown(f"- {plain(note, longest=600)}")
 
 
-def tumour_means() -> None:
-    """Say once on a page what its word “tumour” means."""
-    st.caption(TUMOUR_MEANS)
+def tumour_means(predicted: bool = False, outlined: bool = True) -> None:
+    """Show once on a page what its word “tumour” means.
+
+    Args:
+        predicted: whether the page shows a prediction.
+        outlined: whether it shows masks of the dataset.
+    """
+    if not predicted:
+        st.caption(TUMOUR_MEANS)
+    elif outlined:
+        st.caption(f"{TUMOUR_MEANS} In a prediction it means the predicted FLAIR abnormality.")
+    else:
+        st.caption(
+            "“Tumour” on this page means the predicted FLAIR abnormality; no one outlined it."
+        )
 
 
 def case_picker(cohort: Cohort, default: str | None = None) -> Case:
-    """Return the case that the person chose, here or in the address; see :mod:`url_state`.
+    """Draw the case picker and return the chosen case; see :mod:`url_state`.
 
-    An unknown case in the address gets one sentence and the list of cases, and stops the page.
+    An unknown case in the address shows the list of cases and stops the page.
 
     Args:
         cohort: the open cohort.
-        default: the case without a choice; the cohort's first where it is None.
+        default: the default case; None for the first of the cohort.
     """
     names = cohort.cases
     default = names[0] if default is None else default
@@ -115,7 +124,7 @@ def case_picker(cohort: Cohort, default: str | None = None) -> Case:
 
 
 def require_known_case(cohort: Cohort) -> None:
-    """Answer an unknown case in the address with one sentence and the list of cases, and stop."""
+    """For an unknown case in the address, show the list of cases and stop the page."""
     names = cohort.cases
     asked = st.query_params.get(keys.CASE)
     if asked is None or asked in names:
@@ -136,15 +145,15 @@ def require_known_case(cohort: Cohort) -> None:
 def step_button(
     label: str, shortcut: str, step: Callable, of: object, by: int, disabled: bool = False
 ) -> None:
-    """Draw a button that goes one back or one on, also by a key.
+    """Draw a button that goes one step back or forward, with a keyboard shortcut.
 
     Args:
-        label: such as "Next slice"; it makes the widget's key too.
+        label: such as "Next slice"; also the source of the widget's key.
         shortcut: one letter; arrows belong to the slider, and with Alt to the browser.
         step: called with ``of`` and ``by``, such as :func:`step_slice`.
-        of: what it steps through.
+        of: the values to step through.
         by: -1 or 1.
-        disabled: whether there is none to go to.
+        disabled: whether there is no value to go to.
     """
     st.button(
         label,
@@ -159,21 +168,21 @@ def step_button(
 
 
 def slice_picker(case: Case, default: int) -> int:
-    """Return the slice number that the person chose, here or in the address.
+    """Draw the slice picker and return the chosen slice number.
 
     Args:
-        case: the case; slices that cannot be read are not offered.
-        default: the slice without a choice.
+        case: the case; unreadable slices are not offered.
+        default: the default slice.
     """
     numbers = case.readable["slice_number"].tolist()
     wrong = url_state.take(keys.SLICE, numbers, default)
     if wrong is not None:
         st.warning(
-            f"There is no slice “{plain(wrong)}” to show in this case: here is slice {default}.",
+            f"This case has no slice “{plain(wrong)}”: showing slice {default}.",
             icon=":material/help:",
         )
     if len(numbers) == 1:
-        st.caption(f"Slice {numbers[0]}, the only one of this case")
+        st.caption(f"Slice {numbers[0]}, the only slice of this case")
         return numbers[0]
     st.select_slider("Slice", numbers, key=keys.SLICE)
     url_state.keep(keys.SLICE, numbers, default)
@@ -181,22 +190,22 @@ def slice_picker(case: Case, default: int) -> int:
 
 
 def current_seed() -> int:
-    """Return the seed in the address, 0 without one, and say where it is none."""
+    """Return the seed in the address, 0 without one; a wrong one shows a warning."""
     if url_state.take(keys.SEED, SEEDS, 0) is not None:
-        st.warning("The seed in the address is not a number from 0 to 999999: here is seed 0.")
+        st.warning("The seed in the address is not a number from 0 to 999999: using seed 0.")
     return st.session_state[keys.SEED]
 
 
 def seed_picker(on_change: Callable[[], None] | None = None) -> None:
-    """Draw the seed of :func:`current_seed`, which comes before it on the page."""
+    """Draw the field of the seed, after :func:`current_seed`."""
     st.number_input("Seed", SEEDS[0], SEEDS[-1], key=keys.SEED, width=150, on_change=on_change)
     url_state.keep(keys.SEED, SEEDS, 0)
 
 
 def step_slice(numbers: Sequence[int], step: int) -> None:
-    """Go to the slice before or after the chosen one, at most to the ends; for ``on_click``."""
-    place = list(numbers).index(st.session_state[keys.SLICE]) + step
-    url_state.put(**{keys.SLICE: numbers[min(max(place, 0), len(numbers) - 1)]})
+    """Go to the previous or next slice, if there is one; for ``on_click``."""
+    index = list(numbers).index(st.session_state[keys.SLICE]) + step
+    url_state.put(**{keys.SLICE: numbers[min(max(index, 0), len(numbers) - 1)]})
 
 
 def choice(label: str, key: str, options: Sequence[str], default: str, **more) -> str:
@@ -212,7 +221,7 @@ def choice(label: str, key: str, options: Sequence[str], default: str, **more) -
     wrong = url_state.take(key, options, default)
     if wrong is not None:
         st.warning(
-            f"“{plain(wrong)}” is no choice of {label.lower()}: here is {plain(default)}.",
+            f"Unknown {label.lower()} “{plain(wrong)}”: showing {plain(default)}.",
             icon=":material/help:",
         )
     st.segmented_control(label, options, key=key, required=True, **more)
@@ -223,12 +232,12 @@ def choice(label: str, key: str, options: Sequence[str], default: str, **more) -
 def figure(
     chart: object, name: str, alt: str, table: pd.DataFrame | None = None, **more: object
 ) -> object:
-    """Draw a chart that can be saved as PNG, with its numbers as CSV where they are given.
+    """Draw a chart that can be saved as PNG, with its table as CSV if it is given.
 
     Args:
         chart: a plotly figure.
         name: of the files without suffix; the chart's key is this and "_chart".
-        alt: what the chart shows, for who does not see it.
+        alt: description for screen readers.
         table: the numbers behind the chart.
         more: passed on to ``st.plotly_chart``.
     """
@@ -246,7 +255,7 @@ def figure(
 
 
 def csv_button(table: pd.DataFrame, name: str, label: str = "CSV") -> None:
-    """Offer a table as CSV, whose first line says what it may be used for."""
+    """Offer a table as CSV; its first line is the research-use notice."""
     st.download_button(
         label,
         lambda: csv_bytes(table),
@@ -260,7 +269,7 @@ def csv_button(table: pd.DataFrame, name: str, label: str = "CSV") -> None:
 
 
 def code(*functions: Callable) -> None:
-    """Offer the source of the core functions that a page stands on, for who wants to read it."""
+    """Show the source of the core functions behind a page."""
     with st.expander("Code", icon=":material/code:"):
         for function in functions:
             st.caption(f"`{function.__module__}.{function.__qualname__}`")
@@ -275,5 +284,5 @@ def _data_name(cohort: Cohort) -> None:
         icon=":material/refresh:",
         type="tertiary",
         key="reload",
-        help="Looks at the folder again, for files that changed in place.",
+        help="Rescan the folder for changed files",
     )

@@ -1,4 +1,4 @@
-"""Browser: random slices that the address brings back; image, mask and overlay side by side."""
+"""Browser: random slices, reproducible from the address; image, mask and overlay side by side."""
 
 import secrets
 
@@ -7,7 +7,7 @@ import streamlit as st
 from brainseg.cohort.random_slices import random_slices
 from brainseg.errors import CohortError
 from brainseg.imaging import ALL_SEQUENCES
-from brainseg.plotting import style
+from brainseg.plotting import style as figures
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 from dashboard.shared import cache, keys, overlays, url_state, widgets
 
@@ -33,20 +33,20 @@ GLOSSARY = {
 
 
 def new_seed() -> None:
-    """Draw again: what was chosen by hand gives way to what the seed draws."""
+    """Draw a new seed, and drop the case and slice that were chosen by hand."""
     url_state.put(**{keys.SEED: secrets.choice(widgets.SEEDS)})
     redraw()
 
 
 def redraw() -> None:
-    """Show what the seed draws, from the same case where the person asked for one case."""
+    """Show the slice that the seed draws; stay in the case if the user browses one case."""
     url_state.put(**{keys.SLICE: None})
     if st.session_state.get(keys.FROM) != THIS_CASE:
         url_state.put(**{keys.CASE: None})
 
 
 def stay() -> None:
-    """Keep the case that is shown when the person turns to this case alone."""
+    """Keep the case on screen when the user switches to this case."""
     url_state.put(**{name: st.session_state.get(name) for name in (keys.CASE, keys.SLICE)})
 
 
@@ -76,20 +76,20 @@ drawn = random_slices(
     cohort.slices, IN_GRID, seed, tumour, one_case if source == THIS_CASE else None
 )
 if drawn.empty:
-    where = "this case" if source == THIS_CASE else "this cohort"
+    where = "This case" if source == THIS_CASE else "This cohort"
     what = {"any": "that can be read", "with": "with tumour", "without": "without tumour"}[tumour]
-    st.info(f"There is no slice {what} in {where}: choose another filter.")
+    st.info(f"{where} has no slice {what}: choose another filter.")
 first = None if drawn.empty else drawn.iloc[0]
 
 if show == ONE or source == THIS_CASE:
     case = widgets.case_picker(cohort, default=one_case if first is None else first["case"])
-look = overlays.controls()
+style = overlays.controls()
 
 if show == GRID:
     with st.grid(columns=4, min_column_width=180):
         for row in drawn.itertuples():
             with st.container(gap="xxsmall"):
-                overlays.thumbnail(cohort, row.case, row.slice_number, look)
+                overlays.thumbnail(cohort, row.case, row.slice_number, style)
                 st.button(
                     f"{widgets.plain(row.case, 26)} · {row.slice_number}",
                     on_click=url_state.put,
@@ -107,16 +107,18 @@ else:
     except CohortError as error:
         widgets.refuse(error)
     widgets.figure(
-        style.pictures(overlays.panels(pixels, mask, look), grey=look.sequence != ALL_SEQUENCES),
+        figures.pictures(
+            overlays.panels(pixels, mask, style), grey=style.sequence != ALL_SEQUENCES
+        ),
         "browser",
-        alt=overlays.describe(case.name, number, mask, look),
+        alt=overlays.describe(case.name, number, mask, style),
         config=overlays.ZOOM_CONFIG,
     )
     st.caption(overlays.HOW_TO_ZOOM)
-    overlays.say_copies(cohort, case)
-    overlays.say_mask(mask)
+    overlays.show_missing_sequences(cohort, case)
+    overlays.describe_mask(mask)
 
-overlays.legend(look)
+overlays.legend(style)
 widgets.tumour_means()
 with st.expander("What the sequences show", icon=":material/menu_book:"):
     for name, meaning in GLOSSARY.items():

@@ -1,4 +1,4 @@
-"""Overview: what the cohort holds, a look at a few cases, and a way in for each kind of visitor."""
+"""Overview: counts of the cohort, a few example cases, and links to the other pages."""
 
 import streamlit as st
 
@@ -17,16 +17,16 @@ WAYS_IN = {
         ],
     ),
     "Explore the data": (
-        "Count, plot and check what the folder holds before anything is learned from it.",
+        "Count, plot and check the dataset before you train on it.",
         [
             (keys.DATASET, "Dataset in numbers", ":material/bar_chart:"),
             (keys.CHECKS, "Checks and findings", ":material/rule:"),
         ],
     ),
     "Train and predict": (
-        "Follow a training, see how well a model does on cases it never saw, and try it.",
+        "Follow a training, see how well a model does on unseen cases, and try it on your own.",
         [
-            (keys.PREDICTION, "Predict a slice", ":material/online_prediction:"),
+            (keys.PREDICTION, "Run a prediction", ":material/online_prediction:"),
             (keys.EVALUATION, "Scores by case", ":material/scoreboard:"),
             (keys.TRAINING, "Training runs", ":material/show_chart:"),
         ],
@@ -35,9 +35,9 @@ WAYS_IN = {
 
 st.title("Overview")
 st.markdown(
-    "brainseg shows brain MRI slices with the tumour masks that people drew on them, checks such a "
-    "dataset, trains a network on it and shows what the network predicts. "
-    "It counts in pixels and voxels, and it says where it does not know."
+    "brainseg shows brain MRI with manual tumour masks, checks the dataset, trains a network on it "
+    "and shows what the network predicts. "
+    "Sizes are in pixels and voxels; anything unknown is marked as unknown."
 )
 cohort = widgets.open_cohort()
 held = counts(cohort.slices)
@@ -61,20 +61,20 @@ with st.grid(columns=3, min_column_width=240, border=True):
 table = cache.case_table(cohort)
 table = table[table["largest_slice"].notna()]
 if len(table):
-    st.subheader("Where the tumour is largest")
-    # Cases from the whole list, evenly: the first ones would all be of one institution.
+    st.subheader("Example cases at their largest slice")
+    # Spread evenly over the list: the first cases would all come from one institution.
     places = sorted({round(i * (len(table) - 1) / (IN_GALLERY - 1)) for i in range(IN_GALLERY)})
     with st.grid(columns=4, min_column_width=160):
         for row in table.iloc[places].itertuples():
             with st.container(gap="xxsmall"):
-                overlays.thumbnail(cohort, row.case, row.largest_slice, overlays.Look())
+                overlays.thumbnail(cohort, row.case, row.largest_slice, overlays.OverlayStyle())
                 st.page_link(
                     keys.CASE_PAGE,
                     label=widgets.plain(row.case, 26),
                     query_params={keys.CASE: row.case, keys.SLICE: str(row.largest_slice)},
                 )
-                # On a line of its own: behind the name it was cut off where four stand in a row.
+                # On its own line: behind the name it was cut off in rows of four.
                 st.caption(f"slice {row.largest_slice}")
-    overlays.legend(overlays.Look())
+    overlays.legend(overlays.OverlayStyle())
 
 widgets.tumour_means()

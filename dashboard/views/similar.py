@@ -146,7 +146,7 @@ def show(points: list[tuple[str, int]]) -> None:
 def picture(cohort: Cohort, case: str, number: int, caption: str, near: bool = True) -> None:
     """Show a slice with a caption, a link to it, and a button for its neighbours."""
     with st.container(gap="xxsmall"):
-        overlays.thumbnail(cohort, case, number, overlays.Look())
+        overlays.thumbnail(cohort, case, number, overlays.OverlayStyle())
         st.caption(caption)
         st.page_link(
             keys.CASE_PAGE,

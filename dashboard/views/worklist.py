@@ -1,4 +1,4 @@
-"""Worklist: every case in one table that filters, sorts and searches, and leads to the case."""
+"""Worklist: all cases in one table to filter, sort and search; a click opens the case."""
 
 import pandas as pd
 import streamlit as st
@@ -13,11 +13,11 @@ TABLE = "_number of the table"
 DRAWN = "_cases in the table's order"
 CHOSEN = "_case of the chosen row"
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 640
-LOOKS_AGAIN_S = 1.0
+REFRESH_S = 1.0
 
 
 def open_clicked(cohort: Cohort) -> None:
-    """Go to the case that was clicked or chosen, with the filter that its neighbours follow."""
+    """Open the case that was clicked or chosen, and pass on the filter for its neighbours."""
     click = st.session_state.get(CLICK_KEY)
     name = st.session_state.pop(CHOSEN, None) or (click and click["label"])
     if name in cohort.cases:
@@ -26,12 +26,12 @@ def open_clicked(cohort: Cohort) -> None:
 
 
 def follow_table() -> None:
-    """Sort by the column whose header was clicked, or open the case whose row was chosen."""
+    """Sort by the clicked column header, or open the case of the chosen row."""
     chosen = st.session_state[table_key()].selection
     if chosen.columns:
         filters.sort_by(chosen.columns[0])
-        # Another table, in which no column is chosen: Streamlit 1.67 empties a selection from here
-        # once, and not the next time.
+        # A new key, so that no column is selected: Streamlit 1.67 lets a callback empty a selection
+        # only once.
         st.session_state[TABLE] = st.session_state.get(TABLE, 0) + 1
     if chosen.rows:
         st.session_state[CHOSEN] = st.session_state[DRAWN][chosen.rows[0]]
@@ -69,26 +69,28 @@ def draw(rows: pd.DataFrame, names: list[str]) -> None:
         selection_mode=("single-row", "single-column"),
         placeholder="–",
         column_config=columns.configuration(names, sort, CLICK_KEY),
-        alt="The cases that fit the filter, a row a case",
+        alt="Cases that match the filters, one row per case",
     )
 
 
-@st.fragment(run_every=LOOKS_AGAIN_S)
+@st.fragment(run_every=REFRESH_S)
 def wait_for_the_checks(cohort: Cohort) -> None:
-    """Say that findings are still to come, and show them when they are there."""
+    """Show that the checks are running, and redraw the page when they finish."""
     if cache.checking(cohort).result.done():
         url_state.draw_again()
-    st.caption(":material/hourglass_top: The checks still run: findings appear when they are done.")
+    st.caption(
+        ":material/hourglass_top: Checks are still running; findings appear when they finish."
+    )
 
 
-def say_how_many(cohort: Cohort, now: selection.Selected) -> None:
+def show_counts(cohort: Cohort, now: selection.Selected) -> None:
     masks, predictions = (int(now.rows[name].notna().sum()) for name in worklist.REVIEW_COLUMNS)
-    told = f"{len(now.rows):,} of {len(now.every):,} cases; masks reviewed: {masks:,}"
-    told += f"; predictions reviewed: {predictions:,}." if predictions else "."
-    how = "Click a case's name to open it; by keyboard go to its row and press Shift+Space."
+    message = f"{len(now.rows):,} of {len(now.every):,} cases; masks reviewed: {masks:,}"
+    message += f"; predictions reviewed: {predictions:,}." if predictions else "."
+    how = "Click a case name to open it, or go to its row by keyboard and press Shift+Space."
     model, _ = selection.scored(cohort)
-    scores = f" Dice: {widgets.plain(model)}, on cases that it never saw." if model else ""
-    st.caption(f"{told} {how}{scores}")
+    scores = f" Dice: {widgets.plain(model)}, on cases it was not trained on." if model else ""
+    st.caption(f"{message} {how}{scores}")
 
 
 def exports(cohort: Cohort, rows: pd.DataFrame) -> None:
@@ -101,10 +103,10 @@ def exports(cohort: Cohort, rows: pd.DataFrame) -> None:
             st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
             return
     if others:
-        many = "1 review was" if others == 1 else f"{others} reviews were"
+        count = "1 review is" if others == 1 else f"{others} reviews are"
         st.caption(
-            f"{many} given for other images of a case with the same name, and not counted here: an "
-            "image has changed since, or another cohort has a case of that name."
+            f"{count} not counted: the images have changed since, or the review belongs to a case of "
+            "the same name in another cohort."
         )
 
 
@@ -122,9 +124,9 @@ if wrong:
 if now.waiting:
     wait_for_the_checks(cohort)
 if now.rows.empty:
-    st.info("No case fits these filters: clear one of them.", icon=":material/filter_alt_off:")
+    st.info("No case matches these filters: clear one of them.", icon=":material/filter_alt_off:")
 else:
-    say_how_many(cohort, now)
+    show_counts(cohort, now)
     draw(worklist.with_labels(now.rows, cohort.codebook), names)
 exports(cohort, now.rows)
 widgets.tumour_means()

@@ -106,14 +106,14 @@ def test_a_case_opens_at_its_largest_area_and_the_address_reopens_a_slice(look, 
 
 def test_a_slice_that_is_not_there_is_answered(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}&slice=999")
-    assert "There is no slice “999”" in page.inner_text(".notes")
+    assert "This case has no slice “999”" in page.inner_text(".notes")
     assert drawn(page)["slice"] == "2"
 
 
 def test_arrows_lead_to_the_next_case_and_stay_at_the_end(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}&slice=10")
     go(page, "ArrowRight", drawn=FLAIR_REPEATED, slice=2)
-    assert "a copy of FLAIR" in page.inner_text(".panel") or "repeats FLAIR" in page.inner_text(
+    assert "copy of FLAIR" in page.inner_text(".panel") or "repeats FLAIR" in page.inner_text(
         ".notes"
     )
     assert f"case={FLAIR_REPEATED}" in page.url

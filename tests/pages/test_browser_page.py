@@ -133,7 +133,7 @@ def test_a_wrong_seed_is_said_and_means_0(monkeypatch, tiny_cohort, seed):
 def test_a_wrong_choice_is_said_and_means_the_default(monkeypatch, tiny_cohort, key):
     app = open_page(monkeypatch, tiny_cohort, "browser", **{key: "**x**"})
     assert not app.exception
-    assert r"“\*\*x\*\*” is no choice" in app.warning[0].value
+    assert r" “\*\*x\*\*”: showing" in app.warning[0].value
 
 
 def test_nothing_to_draw_from_is_said(monkeypatch, tiny_cohort):

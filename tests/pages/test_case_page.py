@@ -102,7 +102,7 @@ def test_a_model_adds_its_probability_and_what_it_knew(monkeypatch, tiny_cohort,
 
 def test_an_unknown_model_is_said_and_the_case_shown_without(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST, model="nobody")
-    assert "There is no model “nobody”" in app.warning[0].value
+    assert "Unknown model “nobody”" in app.warning[0].value
     assert "probability" not in viewed(app)[1]
 
 

@@ -123,7 +123,7 @@ def test_wrong_names_in_the_address_show_the_default(page):
     app = page(section="<b>", column="x", measure="x")
     assert not app.exception
     assert metrics(app)["Cases"] == "3"
-    assert "is no choice of question" in texts(app)
+    assert "Unknown question" in texts(app)
     assert not page(section="Compare", measure="x", against="y", group="z").exception
 
 

@@ -156,7 +156,7 @@ def test_seen_cases_are_marked_and_left_out_of_the_numbers(
     app = open_page(monkeypatch, taught_root, "evaluation")
     assert metrics(app)["Cases"] == "5"
     assert metrics(app)["Mean Dice"] == f"{everyone.unseen().mean_dice:.3f}"
-    assert "5 more cases were scored that the model learned from" in texts(app)
+    assert "5 cases in the training data were scored too" in texts(app)
     (bars,) = figure(app, "scores_by_case")["data"]
     assert set(bars["customdata"]) == set(everyone.unseen().scores["case"])
     table = app.dataframe[0].value
@@ -194,7 +194,7 @@ def test_another_metric_is_drawn_and_a_wrong_one_is_answered(monkeypatch, taught
     assert drawn.tolist() == pytest.approx(sorted(scored.scores["recall"]))
     assert METRICS["recall"].rule in texts(app)
     app = open_page(monkeypatch, taught_root, "evaluation", metric="magic")
-    assert "There is no metric “magic”" in texts(app)
+    assert "Unknown metric “magic”" in texts(app)
 
 
 def test_calibration_shows_the_error_with_its_interval_and_what_was_counted(
@@ -232,7 +232,7 @@ def test_one_model_alone_has_nothing_beside_it(monkeypatch, taught_root, scored,
         "dashboard.shared.model_picker.model_choices", lambda: {model.name: str(model.folder)}
     )
     app = open_page(monkeypatch, taught_root, "evaluation", view="Two models")
-    assert "There is one model" in texts(app)
+    assert "There is only one model" in texts(app)
 
 
 def test_rules_of_counting_are_told_with_their_figures(
@@ -252,7 +252,7 @@ def test_without_seen_cases_the_page_says_how_to_see_what_they_would_claim(
     monkeypatch, taught_root, scored
 ):
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
-    assert "cases that the model learned from would claim, score them too" in texts(app)
+    assert "To see the scores of cases in the training data, score them too" in texts(app)
     assert "on cases it learned from" not in texts(app)
 
 
@@ -296,12 +296,12 @@ def test_of_what_a_model_ships_it_is_told_whose_cases_it_is_of(
         "dashboard.views.evaluation.inflation.SHIPPED", str(tmp_path / "shipped.json")
     )
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
-    assert "on 5 cases that this model never saw; this cohort holds them" in texts(app)
+    assert "on 5 cases that this model was not trained on; this cohort contains them" in texts(app)
     elsewhere = leakage.by_patient.scores.assign(case=list("abcde"))
     others = dataclasses.replace(leakage.by_patient, scores=elsewhere)
     keep_leakage(dataclasses.replace(leakage, by_patient=others), tmp_path / "shipped.json")
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
-    assert "never saw (a to e), not on this cohort" in texts(app)
+    assert "was not trained on (a to e), not on this cohort" in texts(app)
 
 
 def test_a_cohort_without_masks_cannot_be_scored(monkeypatch, tiny_cohort, model):

@@ -143,14 +143,14 @@ def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taugh
     assert [one.label for one in app.metric][:2] == ["Dice between the two", "Voxels that differ"]
     assert facts(app, "Left")["Predicted by"] == "fold 0"
     assert facts(app, "Right")["Predicted by"] == "fold 1"
-    assert "the same network" not in said(app)
+    assert "are the same" not in said(app)
 
 
 def test_a_network_that_is_compared_with_itself_is_said_to_be(monkeypatch, taught_root, two_folds):
     monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
     case = open_model().folds[0].held_out[1]
     app = open_page(monkeypatch, taught_root, "prediction", case=case, right="two: fold 0")
-    assert "the same network here: two predicts this case by fold 0" in said(app)
+    assert "are the same: two predicts this case with fold 0" in said(app)
 
 
 def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
@@ -158,7 +158,7 @@ def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
 ):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out, right="<b>nobody</b>")
     assert not app.exception
-    assert "to compare with: here is nobody" in said(app)
+    assert "showing none" in said(app)
 
 
 def test_a_seen_patient_is_warned_of(monkeypatch, taught_root, model):
@@ -211,7 +211,7 @@ def test_each_kind_of_file_is_offered(monkeypatch, taught_root, model, held_out)
 def test_who_has_no_file_is_offered_an_example(monkeypatch, model):
     app = open_page(monkeypatch, None, "prediction", **UPLOAD)
     assert not app.exception
-    assert "stay in this session's memory" in said(app)
+    assert "stay in the memory of this session" in said(app)
     app.button("example").click().run()
     assert not app.exception
     header, arrays = viewed(app)

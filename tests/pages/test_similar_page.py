@@ -96,7 +96,7 @@ def test_a_wrong_case_or_slice_in_the_address_is_one_sentence(page, described):
     assert "Unknown case" in texts(page(case="nobody"))
     app = page(case=FIRST, slice=99)
     assert not app.exception
-    assert "There is no slice “99”" in texts(app)
+    assert "This case has no slice “99”" in texts(app)
 
 
 def test_the_page_shows_how_reliable_the_neighbours_are(page, described):

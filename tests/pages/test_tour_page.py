@@ -82,7 +82,7 @@ def test_the_seed_in_the_address_brings_the_slice_back(page):
 def test_a_wrong_step_or_seed_gets_a_sentence(page):
     app = page(step="x", seed="x")
     assert not app.exception
-    assert "is no choice of step" in texts(app)
+    assert "Unknown step" in texts(app)
     assert "not a number from 0 to 999999" in texts(app)
 
 

@@ -146,7 +146,7 @@ def test_validation_dice_is_told_apart_from_the_score_on_held_out_cases(
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert [(m.label, m.value) for m in app.metric] == [
         ("Trained on", "2"),
-        ("Selected on", "1"),
+        ("Validation", "1"),
         ("Held out", "3"),
     ]
     assert "those held out are not even read" in said(app)
@@ -185,7 +185,7 @@ def test_the_address_chooses_the_run_and_an_unknown_one_gets_a_sentence(
     assert app.selectbox("run").value == older.name
     assert "0.550" in said(app)
     app = open_page(monkeypatch, tiny_cohort, "training", run="../../etc")
-    assert "There is no run" in app.warning[0].value
+    assert "Unknown run" in app.warning[0].value
     assert app.selectbox("run").value == run.name
 
 

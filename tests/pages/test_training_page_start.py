@@ -35,7 +35,7 @@ def test_runs_are_compared_by_result_and_by_what_differs(monkeypatch, tiny_cohor
     assert table["seed"].tolist() == ["0", "7"]
     assert "batch_size" not in table
     assert set(traces(app, "Validation Dice")) == {run.name, "20200101-000000-older"}
-    assert "parallel coordinates show" in said(app)
+    assert "parallel-coordinates chart" in said(app)
 
 
 def test_five_runs_have_parallel_coordinates_and_the_address_chooses_them(
@@ -49,7 +49,7 @@ def test_five_runs_have_parallel_coordinates_and_the_address_chooses_them(
     app.query_params["runs"] = [*names, "nowhere"]
     app.run()
     assert app.multiselect("runs").value == names
-    assert "There is no run “nowhere” to compare" in said(app)
+    assert "Unknown run “nowhere”" in said(app)
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     (parallel,) = [s for s in specs if s["data"] and s["data"][0]["type"] == "parcoords"]
     labels = [dimension["label"] for dimension in parallel["data"][0]["dimensions"]]
@@ -67,7 +67,7 @@ def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, tiny_coho
 
     monkeypatch.setattr(jobs, "start", start)
     app = open_page(monkeypatch, tiny_cohort, "training")
-    button(app, "Fill in a quick look").click().run()
+    button(app, "Quick preset").click().run()
     assert app.text_input(key="setting_name").value == "quick-look"
     app.number_input(key="setting_epochs").set_value(3)
     app.number_input(key="setting_learning_rate").set_value(0.002)
@@ -107,7 +107,7 @@ def test_one_training_at_a_time_is_said_with_a_way_to_it(monkeypatch, tiny_cohor
     monkeypatch.setattr(jobs, "running", lambda _: run)
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
     assert button(app, "Start the training").disabled
-    assert "One training at a time" in said(app)
+    assert "Only one training can run at a time" in said(app)
     button(app, "Show").click().run()
     assert app.selectbox("run").value == run.name
     app = open_page(monkeypatch, tiny_cohort, "training", run=older.name)

@@ -18,8 +18,8 @@ export function frameOf(viewer) {
   const files = make(
     "div",
     { class: "row" },
-    button("Copy", "The table as text", () => viewer.copyTable()),
-    button("CSV of all slices", "A row a slice", () => saveTable(viewer)),
+    button("Copy", "Copy the table as text", () => viewer.copyTable()),
+    button("CSV of all slices", "One row per slice", () => saveTable(viewer)),
   );
   const keys = make("dl");
   const dialog = make(

@@ -1,12 +1,12 @@
 // The keys of the viewer. Streamlit itself binds R and C, so no key here is one of them.
 
 const BETWEEN_CASES = [
-  ["← →", "case before, case after, in the worklist's order"],
-  ["X", "a random case of the worklist"],
+  ["← →", "previous, next case of the worklist"],
+  ["X", "random case of the worklist"],
 ];
 
 export const KEYS = [
-  ["↑ ↓, wheel", "slice before, slice after"],
+  ["↑ ↓, wheel", "previous, next slice"],
   ["Page up, Page down", "ten slices"],
   ["Home, End", "first slice, last slice"],
   ...BETWEEN_CASES,
@@ -20,9 +20,9 @@ export const KEYS = [
   ["V", "next view"],
   ["W", "reset window"],
   ["+ − 0", "zoom in, zoom out, fit"],
-  ["Delete", "remove the last drawing of this slice"],
+  ["Delete", "delete the last drawing on this slice"],
   ["F", "full screen"],
-  ["?", "this list"],
+  ["?", "show this list"],
 ];
 
 /** Returns the keys where there is no other case to go to. */

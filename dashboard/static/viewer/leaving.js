@@ -9,9 +9,9 @@ import { cornersOf } from "./words.js";
 export async function copied(rows) {
   try {
     await navigator.clipboard.writeText(rows.map((row) => row.join("\t")).join("\n"));
-    return "The table was copied.";
+    return "Table copied.";
   } catch {
-    return "The browser does not let this page copy: use the CSV.";
+    return "The browser does not allow copying: use the CSV.";
   }
 }
 

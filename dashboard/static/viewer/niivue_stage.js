@@ -16,7 +16,7 @@ export class NiivueStage {
   constructor(host) {
     this.canvas = document.createElement("canvas");
     this.canvas.className = "picture";
-    this.canvas.setAttribute("aria-label", "3D: turn it with the mouse, or with H, J, K and L");
+    this.canvas.setAttribute("aria-label", "3D: rotate with the mouse, or with H, J, K and L");
     host.append(this.canvas);
     this.niivue = new Niivue({
       backColor: [0, 0, 0, 1],

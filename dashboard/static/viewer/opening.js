@@ -84,7 +84,7 @@ export function stateFrom(asked, data, measures, views) {
   const what = asked.slice.slice(0, 20);
   return {
     state,
-    wrong: `There is no slice “${what}” to show in this case: here is slice ${here}.`,
+    wrong: `This case has no slice “${what}”: showing slice ${here}.`,
   };
 }
 

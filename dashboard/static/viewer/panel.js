@@ -8,16 +8,16 @@ import { RemovedList } from "./removed.js";
 export const VIEWS = [
   ["slice", "Slice", "One plane"],
   ["planes", "Planes", "Three planes through one point"],
-  ["render", "3D", "Turn it with the mouse"],
+  ["render", "3D", "Drag to rotate"],
   ["pair", "Pair", "Two sequences side by side"],
   ["compare", "Compare", "Two predictions side by side, and where they differ"],
 ];
 export const TOOLS = [
-  ["scroll", "Scroll", "Drag up and down through the slices"],
+  ["scroll", "Scroll", "Drag up and down to change the slice"],
   ["window", "Window", "Drag sideways for width, up and down for level; so does the right button"],
   ["move", "Move", "Drag the picture; so does the middle button, or Shift"],
-  ["ruler", "Ruler", "Drag a distance"],
-  ["ellipse", "Ellipse", "Drag a region: mean and standard deviation"],
+  ["ruler", "Ruler", "Drag to measure a distance"],
+  ["ellipse", "Ellipse", "Drag a region to measure mean and standard deviation"],
 ];
 const STYLES = [
   ["contour", "Outline"],
@@ -122,7 +122,7 @@ export class Panel {
     const write = (step) => (step / steps).toFixed(2);
     return new Slider(
       title,
-      { min: low, max: high, step: by, write, hint: `The model's own is ${threshold}` },
+      { min: low, max: high, step: by, write, hint: `Model's own threshold: ${threshold}` },
       (step) => this.viewer.setThreshold(step, which),
     );
   }
@@ -133,7 +133,7 @@ export class Panel {
     this.spreadLegend = new Ramp(
       "Standard deviation of the probability",
       (share) => spreadOf(share * MOST_SPREAD, 0.85),
-      ["0", `${MOST_SPREAD} and more`],
+      ["0", `${MOST_SPREAD} or more`],
     );
     const means = "Standard deviation of the probability over the passes (folds, original and mirrored).";
     const hint = make("p", { class: "hint" }, means);
@@ -195,7 +195,7 @@ export class Panel {
     return make(
       "div",
       { class: "row" },
-      button("Save PNG", "The picture with its layers, as it is shown", () => savePicture(viewer)),
+      button("Save PNG", "The picture with its layers, as shown", () => savePicture(viewer)),
       button("Full screen", "F", () => viewer.fullScreen()),
       button("Keys", "?", () => viewer.showKeys()),
     );

@@ -80,7 +80,7 @@ export async function unpack(bytes) {
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   if (header.version !== VERSION) {
     throw new Error(
-      `This page is of another version than its server (${VERSION}, ${header.version}): reload it.`,
+      `Page and server have different versions (${VERSION}, ${header.version}): reload the page.`,
     );
   }
   const start = 4 + length;

@@ -81,7 +81,7 @@ export class Strip {
 
   described([first]) {
     const areas = first?.areas.map((area) => area ?? 0);
-    if (!areas) return "No mask and no prediction to draw by slice";
+    if (!areas) return "No mask and no prediction to show by slice";
     const largest = areas.indexOf(Math.max(...areas));
     return `Tumour area by slice; the largest is on slice ${this.numbers[largest]}`;
   }

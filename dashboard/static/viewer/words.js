@@ -1,12 +1,12 @@
-// What the viewer says: corners of the picture, descriptions for who does not see it, notes.
+// Texts of the viewer: corners of the picture, descriptions for screen readers, notes.
 
 import { REMOVED } from "./components.js";
 import { DIFFERENCE, OTHER, PREDICTION, foundBy } from "./layers.js";
 
 const NO_WEBGL =
-  "This browser offers no WebGL 2, so the case is shown as plain slices: 3D needs WebGL, all else is here.";
+  "This browser has no WebGL 2: 3D is not available; slices are shown without it.";
 
-/** Returns the words in the corners of a pane that shows a sequence and, compared, one of two predictions. */
+/** Returns the corner texts of a pane, which shows a sequence and, in a comparison, one prediction. */
 export function cornersOf(data, state, sequence, shows) {
   const [low, high] = state.window;
   const numbers = data.sliceNumbers;
@@ -16,7 +16,7 @@ export function cornersOf(data, state, sequence, shows) {
   const slice = gaps ? `slice ${numbers[z]} (${place})` : `slice ${place}`;
   const repeats = data.copies[sequence];
   const name = state.view === "render" ? data.name : `${data.name}\n${slice}`;
-  const shown = repeats ? `${sequence}: a copy of ${repeats}` : sequence;
+  const shown = repeats ? `${sequence} (copy of ${repeats})` : sequence;
   const window = `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}`;
   const orientation = orientationOf(data, state.view);
   if (state.view !== "compare") {
@@ -27,7 +27,7 @@ export function cornersOf(data, state, sequence, shows) {
       "bottom-right": orientation,
     };
   }
-  // Three narrow pictures have room for what is different, and once for what they share.
+  // Three narrow pictures: each shows what differs; common texts appear once.
   return {
     "top-left": sideOf(data, state.look, shows),
     "top-right": shows === DIFFERENCE ? shown : "",
@@ -44,7 +44,7 @@ function sideOf(data, look, shows) {
     : `Left: ${data.header.made_by}\n${at(look.step)}`;
 }
 
-/** Returns in a sentence that nothing is predicted on a slice, or on none; null where something is. */
+/** Returns a sentence if nothing is predicted on a slice or in the case; else null. */
 export function nothingFound(data, measures, z, { step, otherStep }, compared) {
   const told = [
     nothingIn(data, measures, z, step, PREDICTION),
@@ -76,7 +76,7 @@ function nothingIn(data, measures, z, step, shows) {
   );
 }
 
-/** Returns in a sentence what a pane shows. */
+/** Returns a description of a pane for screen readers. */
 export function descriptionOf(data, measures, sequence, z, look) {
   const area = measures.maskAreas?.[z] ?? null;
   const mask = area === null ? "no usable mask" : `mask of ${area} pixels`;
@@ -87,16 +87,16 @@ export function descriptionOf(data, measures, sequence, z, look) {
   return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}${removed}`;
 }
 
-/** Returns that the orientation is unknown, and what planes and 3D take it to be; nothing where it is known. */
+/** Returns a note if the orientation is unknown, with the assumption of planes and 3D; else "". */
 export function orientationOf(data, view) {
   if (data.anatomy.known) return "";
   const deep = view === "planes" || view === "render";
   return deep
-    ? "orientation unknown: drawn as axial slices,\nfeet to head, the patient's right on the left"
+    ? "orientation unknown: assumed axial slices,\nfeet to head, patient's right on the left"
     : "orientation unknown";
 }
 
-/** Returns what is under the mouse. */
+/** Returns the values under the mouse. */
 export function valueAt(data, sequence, voxel, look) {
   const place = data.place(...voxel);
   const share = (array) => data.written(array[place]);
@@ -113,7 +113,7 @@ export function valueAt(data, sequence, voxel, look) {
   return told.join("\n");
 }
 
-/** Returns what a person should know of a case before looking, a sentence each. */
+/** Returns the notes on a case, one sentence each. */
 export function notesOf(data, wrong, plain) {
   const copies = Object.entries(data.copies).map(
     ([name, of]) => `${name} is missing: this channel repeats ${of}.`,

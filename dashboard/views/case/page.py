@@ -1,4 +1,4 @@
-"""Case: one patient's study in the viewer, with its review, its facts and its files."""
+"""Case: one patient's study in the viewer, with its review, details and files."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ from dashboard.shared import cache, model_picker, review_form, selection, viewer
 
 
 def files() -> bytes:
-    """Return the case's files as one archive; made only when it is asked for."""
+    """Return the case's files as a ZIP archive, created on request."""
     from brainseg.exports.case import case_files, zip_bytes
 
     return zip_bytes(
@@ -30,7 +30,7 @@ def report() -> bytes:
 
 
 def reviews() -> pd.DataFrame | None:
-    """Return the case's reviews, or None where they cannot be read: the form says why."""
+    """Return the case's reviews, or None if they cannot be read; the form shows the error."""
     try:
         return open_reviews(cohort).of(case.name)
     except BrainsegError:
@@ -46,7 +46,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     case = widgets.case_picker(cohort)
     model = model_picker.optional_picker()
     here = selection.place(cohort, case.name)
-    for label, where, icon, there in (
+    for label, where, icon, neighbour in (
         ("Previous case", viewer.PREVIOUS, ":material/chevron_left:", here.before),
         ("Next case", viewer.NEXT, ":material/chevron_right:", here.after),
     ):
@@ -55,7 +55,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
             on_click=go,
             args=(where,),
             key=where,
-            disabled=there is None,
+            disabled=neighbour is None,
             icon=icon,
             icon_position="left" if where == viewer.PREVIOUS else "right",
         )
@@ -120,7 +120,7 @@ with parts.container():
 with parts.container():
     row = cache.case_table(cohort).set_index("case").loc[case.name]
     known = row.notna()
-    st.subheader("Case", anchor=False)
+    st.subheader("Case details", anchor=False)
     st.table(
         {
             "Patient": widgets.plain(row["patient_id"]),
@@ -129,7 +129,7 @@ with parts.container():
             "Slices with tumour": str(row["slices_with_tumour"]) if row["masks"] else "unknown",
             "Usable masks": str(row["masks"]),
             "Tumour volume": f"{row['tumour_vx']:,} voxels" if known["tumour_vx"] else "unknown",
-            "Spacing, orientation": "unknown: the files hold neither",
+            "Spacing, orientation": "unknown (not in the files)",
         },
         hide_header=True,
         border="horizontal",
@@ -137,15 +137,15 @@ with parts.container():
     )
     st.subheader("Patient", anchor=False)
     if cohort.patients is None:
-        st.caption("There is no data.csv beside the cases, so nothing is known of the patient.")
+        st.caption("No patient data: this cohort has no data.csv.")
     else:
-        told = patient_facts(cohort.patients, cohort.codebook, row["patient_id"])
-        if told.empty:
-            st.caption("data.csv does not hold this patient.")
+        facts = patient_facts(cohort.patients, cohort.codebook, row["patient_id"])
+        if facts.empty:
+            st.caption("data.csv has no row for this patient.")
         else:
-            columns = ["column", "code"] + ["label"] * bool(told["label"].notna().any())
-            st.dataframe(told[columns], hide_index=True, placeholder="missing")
+            columns = ["column", "code"] + (["label"] if facts["label"].notna().any() else [])
+            st.dataframe(facts[columns], hide_index=True, placeholder="missing")
             if "label" not in columns:
-                st.caption("Codes as in data.csv; a codebook.csv beside it would name them.")
+                st.caption("Codes as in data.csv (no codebook.csv found).")
 
 widgets.tumour_means()

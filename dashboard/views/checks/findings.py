@@ -212,7 +212,7 @@ def _picture(cohort: Cohort, finding: Finding) -> None:
     if number not in case.readable["slice_number"].to_numpy():
         st.caption(f"Slice {number} cannot be shown.")
         return
-    look = overlays.Look(sequence=finding.sequence or FLAIR)
+    look = overlays.OverlayStyle(sequence=finding.sequence or FLAIR)
     overlays.thumbnail(cohort, finding.case, number, look)
     st.caption(f"{look.sequence}, slice {number}, with the mask's outline")
 

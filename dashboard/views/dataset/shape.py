@@ -70,7 +70,9 @@ def examples(chosen: ShownCases) -> None:
         for index in dict.fromkeys((0, last // 4, last // 2, last * 3 // 4, last)):
             row = ordered.iloc[index]
             with st.container(gap="xxsmall"):
-                overlays.thumbnail(chosen.cohort, row["case"], row["slice_number"], overlays.Look())
+                overlays.thumbnail(
+                    chosen.cohort, row["case"], row["slice_number"], overlays.OverlayStyle()
+                )
                 st.page_link(
                     keys.CASE_PAGE,
                     label=f"{row['compactness']:.2f} · slice {row['slice_number']}",

@@ -1,4 +1,4 @@
-"""How scores inflate: what a split by slice claims, and the same predictions counted otherwise."""
+"""Ways to get a flattering score: a split by slice, and other ways of averaging."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ from dashboard.views.evaluation import scoring
 
 
 def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
-    """Draw both, for who reads published scores."""
+    """Draw the effect of a split by slice, and of other ways of averaging."""
     st.subheader("Split by slice, split by patient")
     here = kept_leakage(leakage_path(cohort, model), model)
     shown = here or kept_leakage(model.folder / SHIPPED, model)
@@ -27,27 +27,27 @@ def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
         _show_leakage(shown, cohort, is_of_here=here is not None)
     else:
         st.markdown(
-            "A split by slice puts slices of one patient into the training and into the test: the "
-            "network is then scored on patients that it knows. How much that claims can be measured."
+            "A split by slice puts slices of one patient into both training and test, so the network is "
+            "scored on patients it was trained on. The effect on the score can be measured."
         )
-    label = "Measure it on this cohort" if here is None else "Measure it again"
+    label = "Measure on this cohort" if here is None else "Measure again"
     with st.expander(label, expanded=shown is None, icon=":material/model_training:"):
         scoring.offer_leakage(cohort, model)
-    st.subheader("The same predictions, counted otherwise")
+    st.subheader("Other ways of averaging")
     _show_conventions(evaluation)
 
 
 def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
-    """Draw both splits under each rule of counting, and what the leakage alone adds."""
+    """Draw the scores of both splits by averaging rule, and the effect of the leakage alone."""
     rules, found = leakage.table, leakage.comparison
     cases, slices = len(leakage.by_patient.scores), len(leakage.by_patient.slices)
     if not is_of_here:
         _say_whose(leakage, cohort)
     st.markdown(
-        f"Four copies of this model’s network learned further, {leakage.recipe.passes} times over half "
-        "of the data: two on half of the patients, two on half of the slices of all patients. Each was "
-        "scored on the half that it did not learn from. Start, batches, threshold, and the "
-        f"{slices:,} slices of {cases} cases that score are the same: **only the split differs**."
+        f"Four copies of this model’s network were trained further, for {leakage.recipe.passes} passes "
+        "over half of the data: two on half of the patients, two on half of the slices of all patients. "
+        "Each was scored on the other half. Initial weights, batches, threshold and the "
+        f"{slices:,} scored slices of {cases} cases are the same: **only the split differs**."
     )
     widgets.figure(
         scores.two_splits(rules),
@@ -62,39 +62,38 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
         ends = f"{found.low:+.3f} to {found.high:+.3f}"
         honest, claimed = rules["by_patient"].iloc[0], rules["by_slice"].iloc[-1]
         st.markdown(
-            f"The split alone, by case: **{found.mean:+.3f}** (95 % interval {ends}, bootstrap by "
-            f"patient, {len(found.cases)} cases). Split and counting together, from by case and by "
-            f"patient to all slices and by slice: {honest:.3f} becomes **{claimed:.3f}**.".replace(
-                "-", "−"
-            )
+            f"Effect of the split alone, averaged by case: **{found.mean:+.3f}** (95 % interval {ends}, "
+            f"bootstrap by patient, {len(found.cases)} cases). Split and averaging together, from split "
+            f"by patient and mean by case to split by slice and all slices: {honest:.3f} becomes "
+            f"**{claimed:.3f}**.".replace("-", "−")
         )
 
 
 def _say_whose(leakage: Leakage, cohort: Cohort) -> None:
-    """Say of which cases a measurement is that was not made here."""
+    """Show which cases a measurement used that was not made here."""
     names = leakage.by_patient.scores["case"]
-    told = f"Measured beforehand on {len(names)} cases that this model never saw"
+    source = f"Measured beforehand on {len(names)} cases that this model was not trained on"
     if set(names) <= set(cohort.cases):
-        told += "; this cohort holds them."
+        source += "; this cohort contains them."
     else:
         first, last = widgets.plain(names.iloc[0]), widgets.plain(names.iloc[-1])
-        told += f" ({first} to {last}), not on this cohort."
-    st.info(told, icon=":material/science:")
+        source += f" ({first} to {last}), not on this cohort."
+    st.info(source, icon=":material/science:")
 
 
 def _show_conventions(evaluation: Evaluation) -> None:
-    """Draw the same predictions under other rules of counting."""
+    """Draw the score of the same predictions under other averaging rules."""
     rules = conventions(evaluation)
     if rules.empty:
         st.info(
-            "No case is left that the model never saw, so there is no honest figure to compare."
+            "Every case was in the training data, so there is no unbiased score to compare with."
         )
         return
     unseen = evaluation.unseen() or evaluation
     st.markdown(
-        "One network, one set of predictions, other rules of counting. The first bar is how this page "
-        "counts; the band is its 95 % interval. Not every rule flatters every network, but a figure "
-        "without its rule says nothing."
+        "The same network and predictions under other averaging rules. The first bar is the rule of "
+        "this page; the band is its 95 % interval. Not every rule flatters every network, but a score "
+        "without its rule is meaningless."
     )
     widgets.figure(
         scores.conventions(rules, unseen.ci95),
@@ -109,7 +108,7 @@ def _show_conventions(evaluation: Evaluation) -> None:
     widgets.csv_button(rules, "conventions")
     if not evaluation.seen_cases:
         st.info(
-            "To see what cases that the model learned from would claim, score them too: tick the box "
-            "under “Score again”.",
+            "To see the scores of cases in the training data, score them too: tick the box under “Score "
+            "again”.",
             icon=":material/school:",
         )

@@ -1,4 +1,4 @@
-"""Evaluation: how good the model is on cases it never saw, and what each figure is worth."""
+"""Evaluation: scores of a model on unseen cases, with intervals and their rules."""
 
 import pandas as pd
 import streamlit as st
@@ -31,13 +31,16 @@ from dashboard.shared import keys, model_picker, url_state, widgets
 from dashboard.views.evaluation import inflation, panels, scoring
 
 CASES = "Cases"
-VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", "How scores inflate")
+INFLATION = "How scores inflate"
+"""Part of saved addresses; the page shows “Flattering scores”."""
+
+VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", INFLATION)
 CHART, TABLE = "scores_by_case", "scores_table"
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
 def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
-    """Draw the figures of the cases that count, each with its interval, and the rule beside them."""
+    """Draw the summary figures of the counted cases, each with its interval and its rule."""
     table = summary(counted).set_index("metric")
     low, high = counted.ci95
     with st.grid(columns="auto", min_column_width=150):
@@ -58,61 +61,62 @@ def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
             row, metric = table.loc[name], METRICS[name]
             ends = [figure_text(end, row["unit"]) for end in (row["low"], row["high"])]
             label = metric.label if row["how"] != "median" else f"{metric.label}, median"
-            told = f"{metric.meaning}. Empty masks: {metric.rule}."
-            tile(label, figure_text(row["value"], row["unit"]), " to ".join(ends), told)
+            meaning = f"{metric.meaning}. Empty masks: {metric.rule}."
+            tile(label, figure_text(row["value"], row["unit"]), " to ".join(ends), meaning)
         st.metric("Cases", len(counted.scores), help=what_counts(counted, evaluation))
     rules = "; ".join(
         f"{METRICS[name].label} {' / '.join(METRICS[name].empty_masks)}"
         for name in ("dice", *HEADLINES)
     )
     st.caption(
-        f"{EMPTY_MASK_RULE} Both empty / tumour missed / false alarm: {rules}. Below each figure its "
-        f"95 % interval: bootstrap by patient, over {len(counted.scores)} cases."
+        f"{EMPTY_MASK_RULE} Both empty / tumour missed / false alarm: {rules}. Below each figure: its "
+        f"95 % interval, bootstrap by patient over {len(counted.scores)} cases."
     )
     if distance_unit(counted) is None:
-        st.caption("Distances are missing: some of the cases have a spacing, and others none.")
+        st.caption("Distances are missing because only some of the cases have a known spacing.")
 
 
-def tile(label: str, value: str, interval: str, told: str) -> None:
+def tile(label: str, value: str, interval: str, meaning: str) -> None:
     """Draw one figure over its interval."""
-    st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=told)
+    st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=meaning)
 
 
 def what_counts(counted: Evaluation, evaluation: Evaluation) -> str:
-    """Return which cases the figures are of."""
+    """Return which cases the figures count."""
     if counted is evaluation and not evaluation.seen_cases:
-        return "Every scored case is one that the model never saw."
-    return "Only cases that the model never saw enter the figures, where there are some."
+        return "No scored case was in the training data."
+    return "The figures count only cases that the model was not trained on, if there are any."
 
 
 def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
-    """Say where scores are of patients that the model learned from, and where they are too few."""
+    """Warn of scores on patients that the model was trained on, and of too few cases."""
     if not evaluation.seen_cases:
         pass
     elif counted is evaluation:
         st.warning(
-            "The model learned from all of these patients: the scores say nothing of new ones.",
+            "The model was trained on all of these patients: the scores do not tell how it does on new "
+            "patients.",
             icon=":material/visibility:",
         )
     else:
         st.caption(
-            f":material/visibility: {evaluation.seen_cases} more cases were scored that the model "
-            "learned from: they are marked as seen, and left out of these figures."
+            f":material/visibility: {evaluation.seen_cases} cases in the training data were scored too; "
+            "they are marked as seen and not counted in these figures."
         )
     if len(counted.scores) < FEWEST_CASES:
         st.warning(
-            f"{len(counted.scores)} cases are few: an interval over them is narrower than it should be.",
+            f"Only {len(counted.scores)} cases: the interval is too narrow to rely on.",
             icon=":material/warning:",
         )
 
 
 def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
-    """Draw the cases from the lowest to the highest score, and the way to the worst of them.
+    """Draw the cases from the lowest to the highest score, with links to the worst.
 
     Args:
         counted: the cases that count.
         scores: all scored cases with ``relation``.
-        model: that was scored.
+        model: the scored model.
     """
     metric = panels.metric_picker()
     label = METRICS[metric].label
@@ -123,7 +127,7 @@ def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
     st.subheader(f"{label} by case")
     if row["cases"]:
         value, *ends = map(figure_text, mean)
-        st.caption(f"Dotted: the mean, {value}; band: its 95 % interval, {' to '.join(ends)}.")
+        st.caption(f"Dotted line: mean {value}. Band: 95 % interval, {' to '.join(ends)}.")
     widgets.figure(
         evaluation_charts.by_case(ordered, metric, label, mean if row["cases"] else None),
         CHART,
@@ -140,7 +144,7 @@ def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
 
 
 def show_chosen(scores: pd.DataFrame, model: Model) -> None:
-    """Draw the way to the chosen case, if one is chosen."""
+    """Draw links to the chosen case, if there is one."""
     row = scores[scores["case"] == st.query_params.get(keys.CASE)]
     if row.empty:
         return
@@ -163,12 +167,12 @@ def show_chosen(scores: pd.DataFrame, model: Model) -> None:
 
 
 def show_worst(counted: Evaluation, model: Model) -> None:
-    """Draw the ten cases with the lowest Dice, each a link to the slice where it differs most."""
+    """Draw links to the ten cases with the lowest Dice, at the slice with the most differing pixels."""
     lowest = worst(counted)
-    st.subheader("Worst ten" if len(lowest) == 10 else "From the worst")
+    st.subheader("Worst ten cases" if len(lowest) == 10 else "Cases, worst first")
     with st.grid(columns="auto", min_column_width=270, gap="xxsmall"):
         for row in lowest.itertuples():
-            # Sorted by Dice, so that the next case there is the next worse here.
+            # Sorted by Dice on the case page too, so that its next case is the next one here.
             asked = {keys.CASE: row.case, keys.MODEL: model.name, keys.SORT: "dice"}
             if not pd.isna(row.slice_number):
                 asked[keys.SLICE] = str(row.slice_number)
@@ -180,11 +184,13 @@ def show_worst(counted: Evaluation, model: Model) -> None:
                 f"{figure_text(row.volume_error, 'relative')}.",
                 query_params=asked,
             )
-    st.caption("By Dice; each opens the slice where mask and prediction differ in the most pixels.")
+    st.caption(
+        "Lowest Dice first. A link opens the slice where mask and prediction differ in the most pixels."
+    )
 
 
 def show_table(scores: pd.DataFrame) -> None:
-    """Draw a row a case, from the lowest to the highest Dice."""
+    """Draw the table of cases, lowest Dice first."""
     shown = scores.assign(relation=[[relation] for relation in scores["relation"]])
     number = st.column_config.NumberColumn
     columns = [
@@ -205,7 +211,7 @@ def show_table(scores: pd.DataFrame) -> None:
         on_select=lambda: choose_row(scores["case"].tolist()),
         selection_mode="single-row",
         placeholder="–",
-        alt="A row a scored case with its figures",
+        alt="Scores, one row per case",
         column_config={
             "dice": st.column_config.ProgressColumn(
                 "Dice", format="%.3f", min_value=0, max_value=1, color="primary"
@@ -216,7 +222,7 @@ def show_table(scores: pd.DataFrame) -> None:
                 color=list(model_picker.RELATION_COLOURS.values()),
                 help=model_picker.RELATION_MEANS,
             ),
-            "fold": number("fold", help="Which fold predicted; – where several did."),
+            "fold": number("fold", help="Fold that predicted; – if several did."),
             "tumour_vx": number("mask (voxels)", format="localized"),
             "predicted_vx": number("prediction (voxels)", format="localized"),
             "precision": number(format="%.3f", help=METRICS["precision"].meaning),
@@ -224,8 +230,8 @@ def show_table(scores: pd.DataFrame) -> None:
             "surface_dice": number("surface Dice", format="%.3f"),
             "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].meaning),
             "lesions_found": number("lesions found"),
-            "lesions": number("of"),
-            "false_positives": number("false findings"),
+            "lesions": number("lesions"),
+            "false_positives": number("false positives"),
             "seconds": number("seconds", format="%.1f"),
         },
     )
@@ -240,14 +246,14 @@ def choose_row(names: list[str]) -> None:
 
 
 def show_refused(refused: dict[str, str]) -> None:
-    """Say how many cases were not scored, and why each."""
+    """Show how many cases were not scored, and why."""
     if not refused:
-        st.caption("No case was refused.")
+        st.caption("All cases were scored.")
         return
     reasons = pd.Series(refused, name="reason").rename_axis("case").reset_index()
     for reason, count in reasons["reason"].value_counts().items():
         st.caption(f"{count} not scored: {widgets.plain(reason, longest=300)}.")
-    with st.expander(f"The {len(reasons)} cases that were not scored", icon=":material/list:"):
+    with st.expander(f"Cases not scored ({len(reasons)})", icon=":material/list:"):
         st.dataframe(reasons, hide_index=True)
 
 
@@ -266,14 +272,17 @@ counted = evaluation.unseen() or evaluation
 scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
 scores = scores.sort_values(["dice", "case"], ignore_index=True)
 cut_at = " or ".join(f"{threshold:g}" for threshold in model.thresholds)
-whose = "its own" if len(model.thresholds) == 1 else "each fold's own"
+threshold = "threshold" if len(model.thresholds) == 1 else "threshold of each fold"
 st.caption(
-    f"Model **{widgets.plain(model.name)}**, {whose} threshold {cut_at}: "
-    f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort count here."
+    f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}: "
+    f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort are counted."
 )
 show_headlines(counted, evaluation)
 warn_of_seen(counted, evaluation)
-match widgets.choice("View", keys.VIEW, VIEWS, CASES):
+titles = {INFLATION: "Flattering scores"}
+match widgets.choice(
+    "View", keys.VIEW, VIEWS, CASES, format_func=lambda view: titles.get(view, view)
+):
     case "Cases":
         show_cases(counted, scores, model)
     case "Groups":

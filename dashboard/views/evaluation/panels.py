@@ -27,17 +27,17 @@ from dashboard.shared import keys, model_picker, url_state, widgets
 
 SHARES = [metric.name for metric in METRICS.values() if metric.is_share and not metric.of[0]]
 NO_INTERVAL = (
-    f"Groups of fewer than {FEWEST_CASES} patients have no interval (hollow): drawing so few again "
-    "says little."
+    f"Groups of fewer than {FEWEST_CASES} patients have no interval (hollow): too few patients "
+    "to resample."
 )
 COMPARISON_KEY = "two_models"
 
 
 def metric_picker() -> str:
-    """Return the metric of a case, 0..1, that the person chose, here or in the address."""
+    """Return the chosen metric of a case, 0..1."""
     wrong = url_state.take(keys.METRIC, SHARES, "dice")
     if wrong is not None:
-        st.warning(f"There is no metric “{widgets.plain(wrong)}”: here is Dice.")
+        st.warning(f"Unknown metric “{widgets.plain(wrong)}”: showing Dice.")
     st.selectbox(
         "Metric",
         SHARES,
@@ -52,7 +52,7 @@ def metric_picker() -> str:
 
 
 def show_figures(counted: Evaluation) -> None:
-    """Draw every figure with its interval, and what an empty mask makes of it beside it."""
+    """Draw all figures with their intervals and their rules for empty masks."""
     table = summary(counted)
     rows = []
     for row in table.itertuples():
@@ -66,7 +66,7 @@ def show_figures(counted: Evaluation) -> None:
                 "Value": figure_text(row.value, row.unit),
                 "95 % interval": " to ".join(ends) if row.cases else "–",
                 "Cases": row.cases,
-                "of them ∞": row.infinite,
+                "Infinite (∞)": row.infinite,
                 "Both empty": both_empty,
                 "Tumour missed": missed,
                 "False alarm": false_alarm,
@@ -77,16 +77,16 @@ def show_figures(counted: Evaluation) -> None:
         hide_index=True,
         key="figures",
         height="content",
-        alt="Every figure with its interval and its rule for empty masks",
+        alt="All figures with intervals and rules for empty masks",
     )
     st.caption(
-        "The last three columns say what a case counts where mask and prediction are both empty, where "
-        "only the prediction is (a missed tumour), and where only the mask is (a false alarm). ∞ "
-        "enters a median as larger than any number; – is not defined and adds nothing. Intervals: "
-        "bootstrap by patient. Distances stay within a slice, in pixels where the files hold no spacing."
+        "The last three columns give the value of a case if mask and prediction are both empty, if only "
+        "the prediction is empty (missed tumour), and if only the mask is empty (false alarm). In a "
+        "median, ∞ is larger than any number; – is undefined and not counted. Intervals: bootstrap by "
+        "patient. Distances are measured within a slice, in pixels if the spacing is unknown."
     )
     widgets.csv_button(table, "figures")
-    with st.expander("What each figure is", icon=":material/menu_book:"):
+    with st.expander("Definitions", icon=":material/menu_book:"):
         for metric in METRICS.values():
             source = f" ({metric.source})" if metric.source else ""
             st.markdown(f"- **{metric.label}**{source}: {metric.meaning.replace('|', '&#124;')}.")
@@ -114,8 +114,8 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
             table=groups,
         )
         st.caption(
-            f"{NO_INTERVAL} A third of the cases each are small, medium and large; “no …” is a "
-            "sequence that only repeats FLAIR; codes of the grade are those of data.csv."
+            f"{NO_INTERVAL} Small, medium and large each contain a third of the cases; “no …” means "
+            "that the sequence is missing and repeats FLAIR; grades are codes of data.csv."
         )
     with grid.cell():
         st.subheader("By tumour volume")
@@ -132,7 +132,7 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
         )
         st.caption("Click a point to open its case.")
         if without := int((scores["tumour_vx"] == 0).sum()):
-            st.caption(f"{without} cases without tumour have no place on this axis.")
+            st.caption(f"{without} cases without tumour cannot be shown on this axis.")
 
 
 def choose(key: str) -> None:
@@ -142,10 +142,10 @@ def choose(key: str) -> None:
 
 
 def show_calibration(counted: Evaluation, model: Model) -> None:
-    """Draw how far the probabilities can be taken at their word, and what the threshold decides."""
+    """Draw the reliability of the probabilities, and Dice against the threshold."""
     found = calibration(counted)
     if found is None:
-        st.info("No probability was kept with these scores: score the cases again.")
+        st.info("These scores were saved without probabilities: score the cases again.")
         return
     grid = st.grid(columns=2, min_column_width=440)
     with grid.cell():
@@ -169,35 +169,34 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
             table=curve,
         )
         st.caption(
-            f"Dotted, the model's own: {own}, chosen for each fold on the cases that selected it. To "
-            "choose one here, on the scored cases, would flatter the score: “How scores inflate” says "
-            "by how much."
+            f"Dotted line: the model's own threshold, {own}, chosen per fold on its validation cases. "
+            "Choosing it on these cases would inflate the score; “Flattering scores” shows by how much."
         )
 
 
 def _say_calibration(found: Calibration) -> None:
     st.markdown(
         f"Expected calibration error **{found.error:.4f}** (95 % interval {found.error_low:.4f} to "
-        f"{found.error_high:.4f}, {found.cases} cases): how far, on average over the voxels, the mean "
-        "probability of a step lies from its share of tumour."
+        f"{found.error_high:.4f}, {found.cases} cases): the mean distance, over the voxels, between the "
+        "predicted probability and the observed share of tumour."
     )
     if (found.curve["from"] < 0.1).any():
         lowest = found.curve.iloc[0]
         share = lowest["voxels"] / found.curve["voxels"].sum()
         st.caption(
-            f"Below 0.1 lie {100 * share:.0f} % of the counted voxels, and they decide this number: "
-            f"look at the curve. {REGION} Steps of 0.1; voxels of all cases pooled."
+            f"{100 * share:.0f} % of the voxels have a probability below 0.1 and dominate this number; "
+            f"judge by the curve. {REGION} Bins of 0.1; voxels of all cases pooled."
         )
 
 
 def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
-    """Draw this model beside another one, case by case, with a paired test."""
+    """Draw a paired comparison of this model with another one."""
     others = {
         name: named for name, named in model_picker.model_choices().items() if name != model.name
     }
     if not others:
         st.info(
-            "There is one model. Publish another with `python -m brainseg train DATA --publish "
+            "There is only one model. Publish another with `python -m brainseg train DATA --publish "
             "models/NAME`, or name its folder in BRAINSEG_MODEL.",
             icon=":material/compare_arrows:",
         )
@@ -205,8 +204,11 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     names = list(others)
     wrong = url_state.take(keys.OTHER, names, names[0])
     if wrong is not None:
-        st.warning(f"There is no other model “{widgets.plain(wrong)}”.", icon=":material/help:")
-    st.selectbox("Compared with", names, key=keys.OTHER, width=320)
+        st.warning(
+            f"Unknown model “{widgets.plain(wrong)}”: showing {widgets.plain(names[0])}.",
+            icon=":material/help:",
+        )
+    st.selectbox("Compare with", names, key=keys.OTHER, width=320)
     url_state.keep(keys.OTHER, names, names[0])
     try:
         other = open_model(others[st.session_state[keys.OTHER]])
@@ -217,9 +219,9 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     name = widgets.plain(other.name)
     if second is None:
         st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
-        # Not to this same page: a link to the open page leaves the browser's address as it was.
+        # A button, because a link to the open page does not change the browser's address.
         st.button(
-            f"Go to {name} to score it",
+            f"Go to {name} and score it",
             on_click=url_state.put,
             kwargs={keys.MODEL: other.name, keys.VIEW: None, keys.OTHER: None},
         )
@@ -228,7 +230,7 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     found = compare(first, second, metric)
     if found is None:
         st.warning(
-            "The two share no case that neither of them learned from: there is nothing to compare.",
+            "The two models share no case that neither was trained on: there is nothing to compare.",
             icon=":material/warning:",
         )
         return
@@ -250,7 +252,7 @@ def _show_comparison(found: Comparison, label: str) -> None:
         st.metric(
             "Rank-biserial effect",
             f"{found.effect:+.2f}".replace("-", "−"),
-            help="−1: the first is better on every patient, 0: neither, +1: the second on every one.",
+            help="−1: the first is better on every patient; 0: no difference; +1: the second is.",
         )
         st.metric(
             "Cases better, equal, worse",
@@ -259,18 +261,21 @@ def _show_comparison(found: Comparison, label: str) -> None:
         )
     if found.patients < FEWEST_PATIENTS:
         st.warning(
-            f"{found.patients} patients are too few: with fewer than {FEWEST_PATIENTS} this test cannot "
-            "fall below 0.05, however clear the difference.",
+            f"{found.patients} patients are too few: with fewer than {FEWEST_PATIENTS}, p cannot fall "
+            "below 0.05, however clear the difference.",
             icon=":material/warning:",
         )
     if found.better is None:
-        told = "holds 0: on these cases neither is shown to be better."
+        result = "contains 0: on these cases neither model is shown to be better."
     else:
-        told = f"does not hold 0: on these cases **{widgets.plain(found.better)}** is better on average."
-    st.markdown(f"The interval of the mean difference {told}")
+        winner = widgets.plain(found.better)
+        result = f"does not contain 0: on these cases **{winner}** is better on average."
+    st.markdown(f"The interval of the mean difference {result}")
     left_out = ""
     if found.left_out:
-        left_out = f" {found.left_out} more were scored by one of the two alone, or learned from."
+        left_out = (
+            f" {found.left_out} more are left out: scored once only, or in the training data."
+        )
     st.caption(f"{len(found.cases)} cases of {found.patients} patients. {ASSUMES}{left_out}")
     widgets.figure(
         evaluation_charts.comparison(found.cases, found.first, found.second, label),

@@ -1,4 +1,4 @@
-"""Scoring from a page: the offer, and how far it is, also after the page was left and opened again."""
+"""Scoring in the background: the button, and its progress, also after leaving the page."""
 
 import streamlit as st
 
@@ -10,30 +10,30 @@ from brainseg.models import Model
 from dashboard.shared import cache, keys, model_picker, url_state, widgets
 
 ALLOW_SEEN = "allow_seen"
-LOOKS_AGAIN_S = 1.0
+REFRESH_S = 1.0
 
 
 def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: str) -> None:
-    """Offer to score the cases here, and say the command that does the same.
+    """Draw the button that scores the cases, and the equivalent command.
 
     Args:
-        cohort: what is scored.
-        model: by which.
-        evaluation: what was scored before, or None.
-        label: what the button says.
+        cohort: the cohort to score.
+        model: the model to score.
+        evaluation: the saved scores, or None.
+        label: of the button.
     """
-    new, seen = _how_many(cohort, model, evaluation)
+    new, seen = _counts(cohort, model, evaluation)
     allow_seen = False
     if seen:
         allow_seen = st.checkbox(
-            f"Also score the {seen} cases that the model learned from, marked as seen",
+            f"Also score the {seen} cases in the training data, marked as seen",
             key=ALLOW_SEEN,
             value=not new or bool(evaluation is not None and evaluation.seen_cases),
-            help="They never enter the figures of new patients. They show what a score on them would "
-            "claim, under “How scores inflate”.",
+            help="They are not counted in the figures of new patients. “Flattering scores” shows their "
+            "effect.",
         )
     count = new + (seen if allow_seen else 0)
-    st.caption(f"{count} of {len(cohort.cases)} cases would be scored.")
+    st.caption(f"{count} of {len(cohort.cases)} cases will be scored.")
     st.button(
         label,
         key="score",
@@ -43,18 +43,18 @@ def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: st
         on_click=_start,
         args=(cohort, model, allow_seen),
     )
-    st.caption("It goes on when you leave this page. The same from the command line:")
-    options = model_picker.option_for(model) + " --allow-seen" * allow_seen
+    st.caption("Continues in the background. In a terminal:")
+    options = model_picker.option_for(model) + (" --allow-seen" if allow_seen else "")
     st.code(f"python -m brainseg evaluate DATA{options}", language="bash")
 
 
 def offer_leakage(cohort: Cohort, model: Model) -> None:
-    """Offer to measure what a split by slice would claim, and say the command that does the same."""
-    new, _ = _how_many(cohort, model, None)
+    """Draw the button that measures the effect of a split by slice, and the equivalent command."""
+    new, _ = _counts(cohort, model, None)
     cases = min(new, MOST_CASES)
     st.caption(
-        f"Four copies of the network learn from {cases} cases that it never saw. That takes minutes, "
-        "goes on when you leave this page, and changes nothing in the model. From the command line:"
+        f"Trains four copies of the network on {cases} unseen cases. Takes minutes, continues in the "
+        "background and does not change the model. In a terminal:"
     )
     st.code(
         f"python -m brainseg evaluate DATA{model_picker.option_for(model)} --split-by-slice",
@@ -70,11 +70,13 @@ def offer_leakage(cohort: Cohort, model: Model) -> None:
         kwargs={"leakage": True},
     )
     if cases < FEWEST_PATIENTS:
-        st.caption(f"That needs {FEWEST_PATIENTS} patients that the model never saw.")
+        st.caption(
+            f"This needs at least {FEWEST_PATIENTS} patients that the model was not trained on."
+        )
 
 
 def progress(cohort: Cohort, model: Model) -> None:
-    """Draw the scoring that goes on, whosever it is, and say how the last one on this cohort ended."""
+    """Draw the running scoring of any visitor, else how the last one on this cohort ended."""
     if background.running() is not None:
         _follow()
         return
@@ -85,17 +87,17 @@ def progress(cohort: Cohort, model: Model) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if last.state == background.FINISHED:
             st.success(f"{name} has been scored.", icon=":material/check_circle:")
-            there = {keys.MODEL: last.model.name}
-            st.button("Show it", key="show_scored", on_click=url_state.put, kwargs=there)
+            scored = {keys.MODEL: last.model.name}
+            st.button("Show scores", key="show_scored", on_click=url_state.put, kwargs=scored)
         elif last.state == background.FAILED:
             why = widgets.plain(last.error, longest=600)
-            st.error(f"The scoring of {name} failed: {why}", icon=":material/error:")
+            st.error(f"Scoring {name} failed: {why}", icon=":material/error:")
         else:
-            st.info(f"The scoring of {name} was stopped; what it had scored so far was not kept.")
+            st.info(f"Scoring {name} was stopped; its partial scores were not saved.")
         st.button("OK", key="end_of_scoring", on_click=background.forget)
 
 
-@st.fragment(run_every=LOOKS_AGAIN_S)
+@st.fragment(run_every=REFRESH_S)
 def _follow() -> None:
     scoring = background.running()
     if scoring is None:
@@ -103,14 +105,14 @@ def _follow() -> None:
         return
     name, of = widgets.plain(scoring.model.name), widgets.plain(scoring.cohort.root.name)
     if not scoring.total:
-        text = "reading cases and opening the model, which takes some seconds the first time"
+        text = "reading the cases and opening the model"
     else:
         left = scoring.seconds_left
-        words = "" if left is None else f", about {model_picker.duration(left)} left"
+        rest = "" if left is None else f", about {model_picker.duration(left)} left"
         unit = "batches" if scoring.leakage else "cases"
-        text = f"{scoring.done} of {scoring.total} {unit}{words}"
+        text = f"{scoring.done} of {scoring.total} {unit}{rest}"
     if scoring.stops:
-        text = "stopping after what it is at"
+        text = f"stopping after the current {'batch' if scoring.leakage else 'case'}"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             share = scoring.done / scoring.total if scoring.total else 0.0
@@ -134,8 +136,8 @@ def _start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool
         st.toast(widgets.plain(str(error), longest=600), icon=":material/error:")
 
 
-def _how_many(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> tuple[int, int]:
-    """Return how many cases are new to the model, and how many of the others could be scored too."""
+def _counts(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> tuple[int, int]:
+    """Return the number of unseen cases to score, and of those in the training data."""
     if evaluation is not None:
         refused, scored = evaluation.refused, len(evaluation.scores) - evaluation.seen_cases
     else:

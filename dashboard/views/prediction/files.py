@@ -1,4 +1,4 @@
-"""What leaves the prediction page: each kind of file alone, and all of them as one archive."""
+"""Downloads of the prediction page: each kind of file alone, and all of them as one archive."""
 
 from collections.abc import Callable
 from datetime import date
@@ -17,7 +17,7 @@ KEEP_IDENTITY = "keep_identity"
 
 
 def offer(subject: Subject, record: CaseRecord) -> None:
-    """Offer the files of a prediction; each is made only when it is asked for.
+    """Offer the files of a prediction; each is created on request.
 
     Args:
         subject: what was predicted.
@@ -29,7 +29,7 @@ def offer(subject: Subject, record: CaseRecord) -> None:
     keep = of_dicom and _keep_identity()
 
     def made(kinds: tuple[str, ...] | None = None) -> dict[str, bytes]:
-        # Not above: PDF and archives are imported when somebody wants one.
+        # Imported here: the PDF and archive libraries load only when a file is requested.
         from brainseg.exports.prediction import FOR_A_PAGE, prediction_files
 
         return prediction_files(record, source, kinds or FOR_A_PAGE, keep, date.today())
@@ -63,7 +63,7 @@ def offer(subject: Subject, record: CaseRecord) -> None:
         _button("Slices (CSV)", table, f"{stem}_slices.csv", "csv", "table")
         report = alone("pdf", "_report.pdf")
         _button("Report (PDF)", report, f"{stem}_report.pdf", "pdf", "picture_as_pdf")
-    _say_what_they_hold(record, source)
+    _describe(record, source)
 
 
 def _button(label: str, content: Callable[[], bytes], name: str, kind: str, icon: str) -> None:
@@ -89,11 +89,11 @@ def _keep_identity() -> bool:
     return keep
 
 
-def _say_what_they_hold(record: CaseRecord, source: NiftiSource | DicomSource | None) -> None:
+def _describe(record: CaseRecord, source: NiftiSource | DicomSource | None) -> None:
     st.caption(
-        f"At the threshold {record.predicted.threshold:g}, as the viewer shows it. The NIfTI files hold "
-        "mask, probability and, where several looks were averaged, their standard deviation; the "
-        "overlay shows the slice with the largest area."
+        f"At the threshold {record.predicted.threshold:g} of the viewer. NIfTI: mask, probability and, "
+        "if several passes were averaged, their standard deviation. Overlay: the slice with the "
+        "largest area."
     )
     if source is None and (warning := affine_warning(record.volume)):
         st.caption(f":material/warning: {widgets.plain(warning, longest=400)}")

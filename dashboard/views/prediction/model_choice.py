@@ -1,4 +1,4 @@
-"""Who predicts: a model as it is meant for the patient, or one of its folds; and a second to compare."""
+"""Choice of the model or fold that predicts, of a second one to compare, and of the passes."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,10 @@ from brainseg.models.exposure import CaseExposure
 from brainseg.volume import Volume
 from dashboard.shared import keys, model_picker, url_state, widgets
 
-NOBODY = "nobody"
+NOT_COMPARED = "nobody"
+"""No second prediction; the word is part of saved addresses, pages show “none”."""
+
+PASSES = {FAST: "single (fast)", FULL: "all folds, mirrored (full)"}
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,14 @@ class Viewpoint:
 
     Attributes:
         model: the model.
-        fold: its number, or None for the model as it is meant for a patient.
+        fold: its number, or None for the folds that the model uses for this patient.
     """
 
     model: Model
     fold: int | None = None
 
     def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
-        """Return whether it was trained on a case or a volume, and which folds therefore predict.
+        """Return whether the model was trained on a case, and which folds predict it.
 
         Args:
             case: None for an upload.
@@ -41,17 +44,19 @@ class Viewpoint:
 
 
 def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
-    """Return the model that predicts, the one it is compared with or None, and the mode."""
+    """Draw the choices; return the left and the right model or fold, and the number of passes."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         model = model_picker.model_picker()
-        means = " ".join(f"{mode}: {MODES[mode]}." for mode in (FAST, FULL))
-        mode = widgets.choice("Effort", keys.MODE, (FAST, FULL), FAST, help=means)
+        means = " ".join(f"{words}: {MODES[mode]}." for mode, words in PASSES.items())
+        mode = widgets.choice(
+            "Passes", keys.MODE, tuple(PASSES), FAST, format_func=PASSES.get, help=means
+        )
         every = _every(model)
         left = Viewpoint(model)
-        right = _pick("Compare with", keys.RIGHT, {NOBODY: None} | every, NOBODY)
+        right = _pick("Compare with", keys.RIGHT, {NOT_COMPARED: None} | every, NOT_COMPARED)
         if right is not None and len(model.folds) > 1:
             own = {name: one for name, one in every.items() if one.model.folder == model.folder}
-            left = _pick("On the left", keys.LEFT, {model.name: Viewpoint(model)} | own, model.name)
+            left = _pick("Left", keys.LEFT, {model.name: Viewpoint(model)} | own, model.name)
     return left, right, mode
 
 
@@ -62,22 +67,26 @@ def _pick(
     wrong = url_state.take(key, names, default)
     if wrong is not None:
         st.warning(
-            f"There is no “{widgets.plain(wrong)}” to compare with: here is {default}.",
+            f"Unknown model or fold “{widgets.plain(wrong)}”: showing {_shown(default)}.",
             icon=":material/help:",
         )
-    st.selectbox(label, names, key=key, width=200)
+    st.selectbox(label, names, key=key, format_func=_shown, width=200)
     url_state.keep(key, names, default)
     return options[st.session_state[key]]
 
 
+def _shown(name: str) -> str:
+    return "none" if name == NOT_COMPARED else name
+
+
 def _every(chosen: Model) -> dict[str, Viewpoint]:
-    """Return all that can be compared with a model: the others, and the folds of each."""
+    """Return what a model can be compared with: the other models, and the folds of each."""
     every = {}
     for name, place in model_picker.model_choices().items():
         try:
             model = chosen if name == chosen.name else open_model(place)
         except ModelError:
-            continue  # it says why where it is chosen to predict
+            continue  # its error is shown when it is chosen to predict
         if model.folder != chosen.folder:
             every[name] = Viewpoint(model)
         if len(model.folds) > 1:

@@ -1,4 +1,4 @@
-"""Prediction: what a model finds in a case or in your own files, and how sure it is."""
+"""Prediction: a model's segmentation of a case or of your own files, and its uncertainty."""
 
 import os
 
@@ -20,18 +20,18 @@ FROM_COHORT, FROM_UPLOAD = "a case of this cohort", "your own files"
 
 
 def choose_source() -> str:
-    """Return where the volume comes from; without a cohort, from the person."""
+    """Return the source of the volume: by default the cohort if one is open, else an upload."""
     named = bool(os.environ.get(keys.DATA_ENVIRONMENT))
     usual = FROM_COHORT if named else FROM_UPLOAD
     return widgets.choice("Predict", keys.SOURCE, (FROM_COHORT, FROM_UPLOAD), usual)
 
 
 def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
-    """Return the case that the person chose, with the picker in its place."""
+    """Return the chosen case, and draw its picker."""
     cohort = widgets.open_cohort()
     widgets.require_known_case(cohort)
     with place:
-        # A case that the model learned from would show it better than it is.
+        # By default a case that the model was not trained on: others flatter it.
         case = widgets.case_picker(cohort, default=model.first_unseen(cohort))
     try:
         return from_cohort(cohort, case)
@@ -40,7 +40,7 @@ def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
 
 
 def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
-    """Show the warnings that the files carry, and return whether the result is to stay hidden."""
+    """Show the warnings, and return whether the result stays hidden."""
     try:
         record = subject.cautioned(viewpoint.model, subject.exposure(viewpoint))
     except BrainsegError as error:
@@ -50,7 +50,7 @@ def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
 
 
 def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer:
-    """Return a prediction, or say in one sentence why there is none, and stop."""
+    """Return a prediction, or show why there is none and stop the page."""
     try:
         exposure = subject.exposure(viewpoint)
         return Answer(viewpoint, subject.predicted(viewpoint.model, exposure, mode))
@@ -91,5 +91,5 @@ if subject.case is not None:
             keys.REVIEW: review_form.OF_PREDICTION,
         },
     )
-widgets.tumour_means()
+widgets.tumour_means(predicted=True, outlined=subject.case is not None)
 widgets.code(open_inputs, predict_timed, dice)

@@ -1,4 +1,4 @@
-"""What came of a prediction: the viewer, its uncertainty, who predicted, the files."""
+"""The result of a prediction: viewer, uncertainty, how it was made, files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def network(self) -> tuple[str, tuple[int, ...]]:
-        """Return which networks made it: the model's digest, and the folds."""
+        """Return the networks that predicted: the model's digest and its folds."""
         return self.viewpoint.model.digest, self.prediction.exposure.folds
 
     @property
@@ -69,7 +69,7 @@ def show(
         _difference(record)
     parts = st.grid(columns=2, min_column_width=330, gap="large")
     with parts.container():
-        _how_sure(record)
+        _uncertainty(record)
         files.offer(subject, replace(record, other=None))
     with parts.container():
         _facts(left, right, record)
@@ -136,16 +136,16 @@ def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
             st.badge("Synthetic: not a patient", icon=":material/science:", color="orange")
     if right and left.network == right.network:
         st.info(
-            f"Left and right are the same network here: {left.viewpoint.model.name} predicts this "
-            f"case by {fold_words(left.prediction.exposure.folds)}. Choose another to see a difference.",
+            f"Left and right are the same: {left.viewpoint.model.name} predicts this case with "
+            f"{fold_words(left.prediction.exposure.folds)}. Choose another fold or model to compare.",
             icon=":material/info:",
         )
     if len(subject.volume) == 1:
         st.caption("A single slice is predicted without its neighbours.")
 
 
-def _how_sure(record: CaseRecord) -> None:
-    """Write how certain each prediction is, and where it is not."""
+def _uncertainty(record: CaseRecord) -> None:
+    """Show the uncertainty of each prediction in words."""
     compared = {"Left: ": record.predicted, "Right: ": record.other}
     said = {
         side: " ".join(said_of(one.prediction, one.threshold, record.slice_numbers))
@@ -171,21 +171,21 @@ def _difference(record: CaseRecord) -> None:
         st.metric(
             "Dice between the two",
             f"{apart.dice:.3f}",
-            help="Dice of the two predictions with each other.",
+            help="Overlap of the two predictions.",
         )
         st.metric("Voxels that differ", f"{apart.differing_vx:,}")
         mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
         st.metric(
             "Mean difference",
             mean,
-            help="Of the probabilities, where at least one of them reaches 0.05.",
+            help="Mean absolute difference of the probabilities where at least one reaches 0.05.",
         )
         st.metric("Largest difference", f"{apart.largest:.3f}")
     widgets.csv_button(apart.by_slice, "difference_by_slice", "Difference by slice (CSV)")
 
 
 def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
-    """Say who predicted, with what and how long it took."""
+    """Show the model, its folds, the passes and the time of a prediction."""
     st.subheader("How it was made", anchor=False)
     slices = len(record.volume)
     alone = _facts_of(left, record.predicted, slices)
@@ -211,7 +211,7 @@ def _facts_of(answer: Answer, predicted: Predicted, slices: int) -> dict[str, st
         "Passes": passes_in_words(prediction).removeprefix("the "),
         "Components removed": removed,
         "Patient": prediction.exposure.relation,
-        "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (its own is {own:g})"),
+        "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (model's own: {own:g})"),
         "Time": f"{prediction.seconds:.2f} s for {'1 slice' if slices == 1 else f'{slices} slices'}",
         "Engine": prediction.engine,
         "Device": prediction.device,

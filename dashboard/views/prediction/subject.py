@@ -1,4 +1,4 @@
-"""What is predicted, wherever it came from: a case of the cohort, an upload, or the example."""
+"""The volume to predict: a case of the cohort, an upload, or the example."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,10 +22,10 @@ from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 
 UPLOAD = "upload"
-"""The name of an upload wherever one is shown or downloaded: its own may be a patient's."""
+"""The name shown and exported for an upload, because its own may be a patient's."""
 
 AT_ONCE_S = 0.4
-"""What is ready within this time needs no progress bar."""
+"""A prediction ready within this time shows no progress bar."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,12 @@ class Subject:
         place = st.empty()
         ready = work.ready(AT_ONCE_S)
         while not ready:
-            doing = f"{widgets.plain(model.name)} predicts" if work.total else "Opening the model"
-            place.progress(work.share(), work.told(doing))
+            doing = (
+                f"Predicting with {widgets.plain(model.name)}"
+                if work.total
+                else "Opening the model"
+            )
+            place.progress(work.share(), work.message(doing))
             ready = work.ready(0.2)
         place.empty()
         return work.result.result()
@@ -122,7 +126,7 @@ def from_upload(
 
 def from_example() -> Subject:
     """Return the synthetic case for who has no file at hand, with its mask."""
-    with st.spinner("Making up a head", show_time=True):
+    with st.spinner("Creating the synthetic head", show_time=True):
         made = cache.example()
     volume = Volume(made.pixels)
     numbers, there = range(1, len(volume) + 1), np.ones(len(volume), bool)

@@ -1,4 +1,4 @@
-"""What a person uploads: the files, which page and which sequence each is, and what is to be known."""
+"""Uploads: the files, the pages of a multipage TIFF, and the assignment of series to sequences."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -35,15 +35,15 @@ THUMBNAIL_PX = 128
 
 
 def choose() -> Subject:
-    """Return the upload or the example; stop where there is none yet."""
+    """Return the upload or the example; stop the page if there is none yet."""
     uploaded = st.file_uploader(
         "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
         f"{MAX_INFLATED_BYTES // 2**20} MiB",
         accept_multiple_files=True,
         key=FILES,
-        help=f"Up to {MAX_MEGAPIXELS} MP a slice, {MAX_SLICES} slices, and "
-        f"{MAX_INFLATED_BYTES // 2**20} MiB once unpacked. Several files are the slices of one stack, "
-        "or its sequences. Masks among them are compared with the prediction.",
+        help=f"At most {MAX_MEGAPIXELS} megapixels per slice, {MAX_SLICES} slices and "
+        f"{MAX_INFLATED_BYTES // 2**20} MiB unpacked. Several files are read as slices of one stack or "
+        "as its sequences. Uploaded masks are compared with the prediction.",
     )
     if uploaded:
         st.session_state.pop(EXAMPLE, None)
@@ -56,7 +56,7 @@ def choose() -> Subject:
 
 
 def _nothing_yet() -> None:
-    """Say what happens to a file, offer an example to who has none, and stop."""
+    """Show how uploads are handled, offer the example, and stop the page."""
     _privacy()
     with st.container(border=True):
         st.markdown("**No file at hand?**")
@@ -69,9 +69,9 @@ def _nothing_yet() -> None:
 
 def _privacy() -> None:
     st.caption(
-        ":material/lock: Your files stay in this session's memory: not written to disk, not shown to "
-        "other visitors, not named in any log or address, and gone when you remove them or close the "
-        "page."
+        ":material/lock: Your files stay in the memory of this session. They are not written to disk, "
+        "not shown to other visitors and not named in logs or addresses. They are deleted when you "
+        "remove them or close the page."
     )
 
 
@@ -104,7 +104,7 @@ def _from_files(uploaded: list) -> Subject:
 
 
 def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
-    """Return what is readable, with the page of each multipage TIFF as the person chose it."""
+    """Return the readable content, with the chosen page of each multipage TIFF."""
     counts: dict[int, int] = session_uploads.kept((ids, "pages"), dict)
     while True:
         pages = {index: _choose_page(ids[index], index, count) for index, count in counts.items()}
@@ -126,10 +126,10 @@ def _open(uploaded: list, pages: Mapping[int, int]) -> Upload:
 def _choose_page(identity: str, index: int, count: int) -> int:
     options = [ALL_PAGES, *range(count)]
     return st.selectbox(
-        f"File {index + 1} holds {count} pages",
+        f"File {index + 1} has {count} pages",
         options,
         format_func=lambda page: (
-            f"all {count} pages, as the slices of a stack"
+            f"all {count} pages, as slices of one stack"
             if page == ALL_PAGES
             else f"page {page + 1}"
         ),
@@ -139,20 +139,20 @@ def _choose_page(identity: str, index: int, count: int) -> int:
 
 
 def _say(upload: Upload) -> None:
-    """Say what was left out, by name; warnings stand above the result, and notes in the viewer."""
+    """Show an error for each file that could not be used."""
     for sentence in upload.refused:
         st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
 
 
 def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
-    """Return which series is which sequence, by the guess and the person; stop while one is open."""
+    """Return the series of each sequence, guessed or chosen; stop the page while one is undecided."""
     choice = propose(upload)
-    found = all(place is not None for place in choice.assignment.values())
+    found = all(index is not None for index in choice.assignment.values())
     certain = found or (len(upload.series) == 1 and not choice.questions)
     with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
         st.caption(
-            f"{upload.kind}: {_sizes(upload)}. A sequence on another grid is resampled to that of "
-            f"{FLAIR}; one that is not given is filled with {FLAIR}, as in the training data."
+            f"{upload.kind}: {_sizes(upload)}. Sequences on another grid are resampled to the grid of "
+            f"{FLAIR}; a missing sequence is replaced by {FLAIR}, as in the training data."
         )
         with st.grid(columns=6, min_column_width=120, gap="small"):
             pictures = session_uploads.kept(
@@ -160,7 +160,7 @@ def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
             )
             for series, picture in zip(upload.series, pictures, strict=True):
                 with st.container():
-                    st.image(picture, width=110, alt=f"The middle slice of {series.label}")
+                    st.image(picture, width=110, alt=f"Middle slice of {series.label}")
                     st.caption(widgets.plain(series.label))
                     st.caption(widgets.plain(series.suggestion.in_words(), longest=300))
         with st.grid(columns=3, min_column_width=200, gap="small"):
@@ -178,30 +178,30 @@ def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
             )
     if open_ones:
         st.stop()
-    return {sequence: None if place == _NONE else place for sequence, place in chosen.items()}
+    return {sequence: None if index == _NONE else index for sequence, index in chosen.items()}
 
 
 def _sizes(upload: Upload) -> str:
-    """Return how many stacks there are, and of how many slices: "2 stacks of 20 or 176 slices"."""
+    """Return the number of stacks and of their slices: "2 stacks of 20 or 176 slices"."""
     slices = sorted({len(series.pixels) for series in upload.series})
-    many = len(upload.series)
+    count = len(upload.series)
     return (
-        f"{many} {'stack' if many == 1 else 'stacks'} of {' or '.join(map(str, slices))} "
+        f"{count} {'stack' if count == 1 else 'stacks'} of {' or '.join(map(str, slices))} "
         f"{'slice' if slices == [1] else 'slices'}"
     )
 
 
 def _choose_series(upload: Upload, sequence: str, choice: Choice, key: tuple) -> int | None:
-    """Return the place of a series, :data:`_NONE`, or None while an open question is unanswered."""
+    """Return the index of a series, :data:`_NONE`, or None while the choice is open."""
     options = [_NONE, *range(len(upload.series))]
     guess = choice.assignment[sequence]
-    index: int | None = options.index(_NONE if guess is None else guess)
+    guessed = options.index(_NONE if guess is None else guess)
     return st.selectbox(
         sequence,
         options,
-        index=None if choice.question(sequence) else index,
+        index=None if choice.question(sequence) else guessed,
         placeholder="Choose a series",
-        format_func=lambda place: NOT_GIVEN if place == _NONE else upload.series[place].label,
+        format_func=lambda index: NOT_GIVEN if index == _NONE else upload.series[index].label,
         key=f"{sequence} of {hash(key)}",
     )
 

@@ -1,4 +1,4 @@
-"""Runs side by side: their curves in one chart a metric, their results, their settings that differ."""
+"""Comparison of runs: one chart per metric, results, and the settings that differ."""
 
 from collections.abc import Mapping
 
@@ -21,19 +21,19 @@ from dashboard.shared import keys, url_state, widgets
 from dashboard.views.training import monitor
 
 OPENED_WITH = 4
-"""So many of the newest are compared where nothing is chosen."""
+"""Number of newest runs compared by default."""
 
 
 def draw(choices: Mapping[str, monitor.Shown], labels: dict[str, str]) -> None:
-    """Draw the comparison of the runs that the person chose, here or in the address.
+    """Draw the comparison of the chosen runs.
 
     Args:
         choices: name -> run or log, the newest first.
-        labels: name -> what the picker says beside it.
+        labels: name -> label in the picker.
     """
     chosen = _chosen(list(choices), labels)
     if len(chosen) < 2:
-        st.info("Choose two runs or more.", icon=":material/compare_arrows:")
+        st.info("Choose two or more runs.", icon=":material/compare_arrows:")
     if not chosen:
         return
     snapshots = [monitor.read(choices[name]) for name in chosen]
@@ -52,7 +52,7 @@ def draw(choices: Mapping[str, monitor.Shown], labels: dict[str, str]) -> None:
 def _chosen(names: list[str], labels: dict[str, str]) -> list[str]:
     default = names[:OPENED_WITH]
     for wrong in url_state.take_several(keys.RUNS, names, default)[:3]:
-        st.warning(f"There is no run “{widgets.plain(wrong)}” to compare.", icon=":material/help:")
+        st.warning(f"Unknown run “{widgets.plain(wrong)}”.", icon=":material/help:")
     st.multiselect(
         "Runs",
         names,
@@ -69,18 +69,16 @@ def _chosen(names: list[str], labels: dict[str, str]) -> list[str]:
 def _table(table: pd.DataFrame) -> None:
     differing = [name for name in table.columns if name not in RESULTS]
     shown = table.copy()
-    shown.insert(0, "line", [_swatch(place) for place in range(len(table))])
+    shown.insert(0, "line", [_swatch(index) for index in range(len(table))])
     for name in differing:
         shown[name] = shown[name].map(lambda value: None if value is None else str(value))
     st.dataframe(
         shown,
         hide_index=True,
-        placeholder="not told",
+        placeholder="unknown",
         column_config={
             "line": st.column_config.ImageColumn("", width=50),
-            "measured": st.column_config.TextColumn(
-                "measured", help="The metric that “best” is of."
-            ),
+            "measured": st.column_config.TextColumn("measured", help="The metric of “best”."),
             "best": st.column_config.NumberColumn(format="%.4f"),
             "epochs_done": "epochs done",
             "best_epoch": "best epoch",
@@ -88,15 +86,15 @@ def _table(table: pd.DataFrame) -> None:
         },
     )
     settings = ", ".join(f"`{name}`" for name in differing)
-    told = f"The settings differ in {settings}." if differing else "Their settings are the same."
+    difference = f"Differing settings: {settings}." if differing else "All settings are the same."
     if len(table) > 1:
-        st.caption(f"{told} Settings that all runs share are not listed.")
+        st.caption(f"{difference} Shared settings are not listed.")
     widgets.csv_button(table, "compared_runs")
 
 
-def _swatch(place: int) -> str:
+def _swatch(index: int) -> str:
     """Return the line of a run in the charts as a small picture, for the table."""
-    line = curves.run_line(place)
+    line = curves.run_line(index)
     red, green, blue = (int(line["color"][i : i + 2], 16) for i in (1, 3, 5))
     period = {"solid": (1, 1), "dash": (8, 11), "dot": (2, 5), "dashdot": (6, 8)}[line["dash"]]
     drawn = np.arange(40) % period[1] < period[0]
@@ -110,7 +108,7 @@ def _curves(snapshots: list[Snapshot], drawing: curves.Drawing) -> None:
     ordered = [column for group in groups(list(columns)) for column in group.columns]
     metrics = common_metrics(snapshots, [name for name in ordered if name not in NOT_CURVES])
     if not metrics:
-        st.caption("No metric is in two of these runs yet.")
+        st.caption("These runs have no metric in common yet.")
         return
     with st.grid(columns=2, min_column_width=360):
         for column in metrics:
@@ -123,8 +121,8 @@ def _curves(snapshots: list[Snapshot], drawing: curves.Drawing) -> None:
                 **monitor.draggable(name, snapshots, drawing),
             )
     st.caption(
-        "Each run has the colour and the dash of its line in the table. Drag over a chart to show "
-        "those epochs alone, in all charts."
+        "Colour and dash identify the run, as in the table. Drag over a chart to zoom all charts to "
+        "those epochs."
     )
 
 
@@ -138,8 +136,8 @@ def _parallel(table: pd.DataFrame) -> None:
     if len(parts) < FEWEST_PARALLEL:
         if len(table) > 1:
             st.caption(
-                f"With {FEWEST_PARALLEL} runs or more that have a result, parallel coordinates show "
-                "which settings go with it."
+                f"With {FEWEST_PARALLEL} or more finished runs, a parallel-coordinates chart relates "
+                "settings to results."
             )
         return
     measured = table["measured"].dropna().unique()
@@ -147,13 +145,13 @@ def _parallel(table: pd.DataFrame) -> None:
     if len(measured) > 1:
         words = " and ".join(in_words(name) for name in measured)
         st.warning(
-            f"“best” is of different metrics here ({words}): compare runs that measure the same.",
+            f"“best” refers to different metrics ({words}): compare runs with the same metric.",
             icon=":material/warning:",
         )
     widgets.figure(
         curves.parallel(parts),
         "parallel_coordinates",
-        alt=f"A line for each of {len(parts)} runs across {', '.join(parts)}",
+        alt=f"One line per run ({len(parts)} runs) across {', '.join(parts)}",
         table=parts.reset_index(),
     )
-    st.caption("Drag along an axis to keep the runs that cross it there; drag its name to move it.")
+    st.caption("Drag along an axis to select runs; drag an axis name to reorder.")

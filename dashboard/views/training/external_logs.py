@@ -1,4 +1,4 @@
-"""The logs of other programs: which are read, how one is added, how one is taken away."""
+"""Training logs of other tools: import, list, remove."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ _REFUSED = "_logs refused"
 
 
 def draw(folder: Path, logs: Sequence[Log]) -> None:
-    """Draw the logs there are, and where others can be handed over.
+    """Draw the imported logs, and the form that imports others.
 
     Args:
-        folder: where those that a person adds are kept.
-        logs: all that the page shows.
+        folder: of the imported logs.
+        logs: all logs of the page.
     """
     st.markdown(
         "Import logs of other tools: TensorBoard event files, or files with a row per epoch, such as "
@@ -33,11 +33,10 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
         )
         if st.form_submit_button("Add", icon=":material/add:") and files:
             _add(folder, files)
-    for told in st.session_state.pop(_REFUSED, []):
-        st.error(widgets.plain(told, longest=400), icon=":material/error:")
+    for reason in st.session_state.pop(_REFUSED, []):
+        st.error(widgets.plain(reason, longest=400), icon=":material/error:")
     st.markdown(
-        f"To follow whole folders, also while a training writes to them, name them in "
-        f"`{LOGS_ENVIRONMENT}` before you start the dashboard."
+        f"To follow whole folders live, set `{LOGS_ENVIRONMENT}` before you start the dashboard."
     )
     if not logs:
         return
@@ -62,7 +61,7 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
                 key="log_remove",
                 on_click=_remove,
                 args=(folder, log),
-                help="Deletes the copy that was added here; the file it came from stays.",
+                help="Deletes the imported copy; the original file stays.",
             )
 
 

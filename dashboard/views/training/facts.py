@@ -1,4 +1,4 @@
-"""What stands behind a run: its cases by part, its settings, what it was made with, what happened."""
+"""Details of a run: cases by part, settings, environment and event log."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from brainseg.monitoring.snapshot import Snapshot
 from brainseg.training.runs import Run
 from dashboard.shared import keys, widgets
 
-PARTS = {"Trained on": "trained_on", "Selected on": "selected_on", "Held out": "held_out"}
+PARTS = {"Training": "trained_on", "Validation": "selected_on", "Held out": "held_out"}
 
 
 def draw(run: Run, snapshot: Snapshot) -> None:
-    """Draw the cases, the settings, the events and the versions of a run."""
+    """Draw cases, settings, events and environment of a run."""
     grid = st.grid(columns=2, min_column_width=380, gap="medium")
     with grid.cell():
         st.subheader("Cases")
@@ -50,7 +50,7 @@ def draw_all(table: pd.DataFrame) -> None:
         column_config={
             "best_dice": st.column_config.NumberColumn("best validation Dice", format="%.3f"),
             "best_epoch": "best epoch",
-            "epochs": st.column_config.NumberColumn("epochs", help="At the most."),
+            "epochs": st.column_config.NumberColumn("epochs", help="Maximum number of epochs."),
             "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
         },
     )
@@ -62,12 +62,12 @@ def _draw_fold(fold: Mapping[str, object]) -> None:
         for label, part in PARTS.items():
             st.metric(label, len(fold[part]))
     st.caption(
-        "Validation Dice is the mean by case over the cases selected on, at threshold 0.5. They choose "
-        "the epoch and the threshold, so it is not the score on unseen cases: those held out are not "
-        "even read in training."
+        "Validation Dice is the mean over the validation cases at threshold 0.5. They choose the epoch "
+        "and the threshold, so it is not the score on unseen cases. Held-out cases are not read in "
+        "training."
     )
     st.page_link(keys.EVALUATION, label="Scores on held-out cases", icon=":material/scoreboard:")
-    with st.expander("The cases of each part", icon=":material/list:"):
+    with st.expander("Cases of each part", icon=":material/list:"):
         for label, part in PARTS.items():
             st.caption(label)
             st.dataframe(pd.DataFrame({"case": fold[part]}), hide_index=True, height=180)
@@ -82,7 +82,7 @@ def _draw_settings(config: Mapping[str, object]) -> None:
 def _draw_events(events: pd.DataFrame) -> None:
     if events.empty:
         return
-    st.subheader("What happened")
+    st.subheader("Event log")
     shown = events.assign(
         at=pd.to_datetime(events["at"], utc=True, format="ISO8601", errors="coerce").dt.strftime(
             "%Y-%m-%d %H:%M:%S"
@@ -102,17 +102,17 @@ def _draw_events(events: pd.DataFrame) -> None:
 def _draw_about(about: Mapping[str, object]) -> None:
     if not about:
         return
-    st.subheader("Made with")
-    rows = pd.DataFrame(_told(about), columns=["what", "value"])
+    st.subheader("Environment")
+    rows = pd.DataFrame(_rows(about), columns=["name", "value"])
     st.dataframe(rows, hide_index=True, height=360)
 
 
-def _told(facts: Mapping[str, object], of: str = "") -> list[tuple[str, str]]:
+def _rows(facts: Mapping[str, object], of: str = "") -> list[tuple[str, str]]:
     rows = []
     for name, value in facts.items():
         if isinstance(value, dict):
-            rows += _told(value, f"{name}: ")
+            rows += _rows(value, f"{name}: ")
         else:
             text = value if isinstance(value, str) else json.dumps(value)
-            rows.append((of + name, "not known" if value is None else text))
+            rows.append((of + name, "unknown" if value is None else text))
     return rows

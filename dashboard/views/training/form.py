@@ -1,4 +1,4 @@
-"""The form that starts a training: the settings that matter, and all others behind “more”."""
+"""The form that starts a training: the main settings, and all others under “More settings”."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from brainseg.training.runs import Run
 from dashboard.shared import keys, url_state, widgets
 
 START = "Start"
-"""The view of the page that holds the form."""
+"""The view of the page with the form."""
 
 MATTER = (
     "name",
@@ -26,10 +26,10 @@ MATTER = (
     "fold",
     "seed",
 )
-"""What the form shows at once; every other setting stands behind “more”."""
+"""The main settings; all others are under “More settings”."""
 
 NOT_ASKED = ("data", "rate_restarts")
-"""The page's own cohort, and a list, which a file of settings holds."""
+"""Settings without a field: the page's own cohort, and a list that only a settings file can contain."""
 
 QUICK_LOOK = {
     "name": "quick-look",
@@ -40,11 +40,11 @@ QUICK_LOOK = {
     "base_features": 8,
     "levels": 4,
 }
-"""A training of a few minutes on two cores: to see how it goes, not to get a model."""
+"""A training of a few minutes on two cores, to try it out; it gives no good model."""
 
 
 def fill_in(settings: Mapping[str, object]) -> None:
-    """Show the form with these settings, the defaults for all others; for ``on_click``."""
+    """Fill the form with these settings and defaults for the others; for ``on_click``."""
     for setting in _asked():
         value = settings.get(setting.name, setting.default)
         if isinstance(value, setting.type) or (setting.type is float and isinstance(value, int)):
@@ -53,28 +53,28 @@ def fill_in(settings: Mapping[str, object]) -> None:
 
 
 def draw(cohort: Cohort, running: Run | None) -> None:
-    """Draw the form; a training that was started is shown by the monitor.
+    """Draw the form; the monitor then shows the started training.
 
     Args:
-        cohort: what is trained on.
-        running: the training that goes on, for there is one at a time.
+        cohort: the cohort to train on.
+        running: the training that is running, as only one can run at a time.
     """
     st.markdown(
-        f"Trains on the cases of **{widgets.plain(cohort.root.name)}**, in a process of its own on "
-        "this server: it goes on when the page is closed, and is found again."
+        f"Trains on the cases of **{widgets.plain(cohort.root.name)}** on this server. Runs in the "
+        "background; you can leave this page."
     )
     ready = _can_train()
     with st.container(horizontal=True):
         st.button(
-            "Fill in a quick look",
+            "Quick preset",
             on_click=fill_in,
             args=(QUICK_LOOK,),
             icon=":material/bolt:",
             key="training_quick_look",
-            help="A few minutes on two cores, to see how a training goes; it gives no good model.",
+            help="A few minutes on two cores, to try out a training; it gives no good model.",
         )
         st.button(
-            "Fill in the defaults",
+            "Defaults",
             on_click=fill_in,
             args=({},),
             icon=":material/settings_backup_restore:",
@@ -101,12 +101,14 @@ def draw(cohort: Cohort, running: Run | None) -> None:
             key="start_training_button",
         )
     if running is not None:
-        st.caption("One training at a time: stop the one above, or wait until it has ended.")
+        st.caption(
+            "Only one training can run at a time: stop the one above, or wait until it ends."
+        )
     if started:
         _start(cohort, settings)
     st.caption(
-        "The same from a terminal: `python -m brainseg train DATA --set epochs=36`; "
-        "`python -m brainseg train --settings` lists what can be set."
+        "In a terminal: `python -m brainseg train DATA --set epochs=36`; "
+        "`python -m brainseg train --settings` lists all settings."
     )
 
 
@@ -123,7 +125,7 @@ def _can_train() -> bool:
 def _start(cohort: Cohort, settings: dict) -> None:
     try:
         config = TrainingConfig.from_settings(settings | {"data": str(cohort.root)})
-        with st.spinner("Starting: the cases are divided by patient."):
+        with st.spinner("Starting: splitting the cases by patient"):
             run = jobs.start(config, cohort.state_dir / "runs")
     except BrainsegError as error:
         st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
@@ -141,7 +143,7 @@ def _key(name: str) -> str:
 
 
 def _field(setting: dataclasses.Field) -> object:
-    """Draw the field of one setting and return its value; what it may be is the core's to judge."""
+    """Draw the field of a setting and return its value, which the core validates."""
     name, key = setting.name, _key(setting.name)
     st.session_state.setdefault(key, setting.default)
     label = name.replace("_", " ").capitalize()

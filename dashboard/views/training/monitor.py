@@ -1,4 +1,4 @@
-"""Parts of the monitor: which training, how it stands, how its curves are drawn, and the curves."""
+"""The training monitor: run picker, status and actions, curve controls and curves."""
 
 import re
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ from brainseg.training.runs import KILLED, Run
 from dashboard.shared import cache, keys, url_state, widgets
 from dashboard.views.training import form
 
-LOOKS_AGAIN_AFTER_S = 2.0
-"""While a training goes on; a look reads what its files gained."""
+REFRESH_S = 2.0
+"""Interval of updates while a training runs; an update reads only what was appended to its files."""
 
-LOOKS_AGAIN_AT_REST_AFTER_S = 5.0
-"""A log never says whether it still grows, and a run that rests may be gone on with from elsewhere."""
+IDLE_REFRESH_S = 5.0
+"""Interval of updates otherwise: a log may still grow, and a run may be resumed elsewhere."""
 
 STOP, RESUME = "Stop", "Resume"
 
@@ -32,7 +32,7 @@ CAN_GO_ON = ("stopped", "failed", KILLED)
 SMOOTHINGS = range(0, 96, 5)
 LAST = (0, 1000, 300, 100, 30)
 
-STATE_LOOKS = {
+STATE_BADGES = {
     "starting": ("blue", ":material/hourglass_top:"),
     "training": ("blue", ":material/model_training:"),
     "finished": ("green", ":material/check_circle:"),
@@ -43,14 +43,14 @@ STATE_LOOKS = {
 }
 
 Shown = Run | Log
-"""What the monitor can show."""
+"""A run or a log."""
 
 _ASKED = "_monitor asked"
 _FAILED = "_monitor failed"
 
 
 def read(shown: Shown) -> Snapshot:
-    """Return what is known of a training now; only what its files gained is read."""
+    """Return the current state of a training; reads only what was appended to its files."""
     if isinstance(shown, Run):
         return cache.run_follower(str(shown.path)).read()
     return cache.log_follower(shown.name, str(shown.path), shown.kind).read()
@@ -62,17 +62,16 @@ def follower_of(run: Run) -> RunReader:
 
 
 def picker(choices: Sequence[str], labels: dict[str, str]) -> str:
-    """Return the name of the training that the person chose, here or in the address.
+    """Return the name of the chosen training.
 
     Args:
         choices: names of runs and logs, the default first.
-        labels: name -> what the picker says beside it.
+        labels: name -> label in the picker.
     """
     wrong = url_state.take(keys.RUN, choices, choices[0])
     if wrong is not None:
         st.warning(
-            f"There is no run “{widgets.plain(wrong)}” of this cohort: here is "
-            f"{widgets.plain(choices[0])}.",
+            f"Unknown run “{widgets.plain(wrong)}”: showing {widgets.plain(choices[0])}.",
             icon=":material/help:",
         )
     st.selectbox(
@@ -88,14 +87,14 @@ def picker(choices: Sequence[str], labels: dict[str, str]) -> str:
 
 
 def look_again(shown: Sequence[Shown], drawn: Sequence[Snapshot]) -> None:
-    """Draw the page again when one of these has changed; a look every few seconds, and nothing to see.
+    """Redraw the page when one of these has changed; checks every few seconds.
 
     Args:
         shown: runs and logs.
-        drawn: what the page draws, in the same order.
+        drawn: the snapshots on the page, in the same order.
     """
     versions = [snapshot.version for snapshot in drawn]
-    st.fragment(_look, run_every=LOOKS_AGAIN_AT_REST_AFTER_S)(shown, versions)
+    st.fragment(_look, run_every=IDLE_REFRESH_S)(shown, versions)
 
 
 def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
@@ -103,19 +102,19 @@ def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
         url_state.draw_again()
 
 
-def standing(shown: Shown, drawn: Snapshot) -> None:
-    """Draw how a training stands and what can be done, and look again every few seconds.
+def status(shown: Shown, drawn: Snapshot) -> None:
+    """Draw the status of a training and its actions; updates every few seconds.
 
     Args:
         shown: the run or the log.
-        drawn: what the page draws its curves from; where more is known, the page is drawn again.
+        drawn: the snapshot of the curves on the page; a newer one redraws the page.
     """
     goes_on = drawn.is_active and isinstance(shown, Run)
-    again = LOOKS_AGAIN_AFTER_S if goes_on else LOOKS_AGAIN_AT_REST_AFTER_S
-    st.fragment(_standing, run_every=again)(shown, drawn.version)
+    again = REFRESH_S if goes_on else IDLE_REFRESH_S
+    st.fragment(_status, run_every=again)(shown, drawn.version)
 
 
-def _standing(shown: Shown, version: int) -> None:
+def _status(shown: Shown, version: int) -> None:
     if isinstance(shown, Run):
         _do_what_was_asked(shown)
     snapshot = read(shown)
@@ -123,7 +122,7 @@ def _standing(shown: Shown, version: int) -> None:
         url_state.draw_again()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if snapshot.state is not None:
-            colour, icon = STATE_LOOKS[snapshot.state]
+            colour, icon = STATE_BADGES[snapshot.state]
             st.badge(snapshot.state, icon=icon, color=colour)
         st.markdown(widgets.plain(sentence(snapshot), longest=700), width="content")
     if snapshot.is_active and snapshot.config:
@@ -136,8 +135,8 @@ def _standing(shown: Shown, version: int) -> None:
         )
     if snapshot.silence_s is not None:
         st.warning(
-            f"Nothing was heard of this training for {duration(snapshot.silence_s)}: it may have been "
-            "killed, or its machine is off.",
+            f"This training has not reported for {duration(snapshot.silence_s)}: it may have been "
+            "killed, or its machine may be off.",
             icon=":material/hourglass_disabled:",
         )
     for note in snapshot.notes:
@@ -150,12 +149,12 @@ def _progress(snapshot: Snapshot) -> None:
     status, config = snapshot.status, snapshot.config
     begun = (status.get("step") or 0) / config.get("steps_per_epoch", 1)
     done = (status.get("epoch", 0) + begun) / config["epochs"]
-    told = [f"{done:.0%}"]
+    parts = [f"{done:.0%}"]
     if status.get("slices_per_second"):
-        told.append(f"{status['slices_per_second']:.0f} slices/s")
+        parts.append(f"{status['slices_per_second']:.0f} slices/s")
     if status.get("memory_mb"):
-        told.append(f"{status['memory_mb'] / 1024:.1f} GiB")
-    st.progress(min(1.0, max(0.0, done)), " · ".join(told))
+        parts.append(f"{status['memory_mb'] / 1024:.1f} GiB")
+    st.progress(min(1.0, max(0.0, done)), " · ".join(parts))
 
 
 def _actions(run: Run, snapshot: Snapshot) -> None:
@@ -172,7 +171,7 @@ def _actions(run: Run, snapshot: Snapshot) -> None:
             args=(dict(snapshot.config),),
             type="tertiary",
         ):
-            st.rerun()  # of the whole page, for the form is no part of this fragment
+            st.rerun()  # redraws the whole page: the form is outside this fragment
     if snapshot.state in CAN_GO_ON:
         with st.expander("Resume from a terminal", icon=":material/terminal:"):
             st.code(f"python -m brainseg train DATA --resume {run.path}", language="bash")
@@ -199,12 +198,12 @@ def _do_what_was_asked(run: Run) -> None:
     """Stop or resume where that was asked, say in one sentence where it failed, draw the page again."""
     label, run_name = st.session_state.pop(_ASKED, (None, None))
     if run_name == run.name:
-        says, work = {
-            STOP: ("Stopping: it ends its batch and keeps its state.", jobs.stop),
-            RESUME: ("Going on where it ended.", jobs.resume),
+        text, work = {
+            STOP: ("Stopping after the current batch and saving its state", jobs.stop),
+            RESUME: ("Resuming from the last saved state", jobs.resume),
         }[label]
         try:
-            with st.spinner(says):
+            with st.spinner(text):
                 work(run)
         except BrainsegError as error:
             st.session_state[_FAILED] = run.name, str(error)
@@ -216,10 +215,10 @@ def _do_what_was_asked(run: Run) -> None:
 
 
 def drawing_controls(timed: bool) -> Drawing:
-    """Return how the person wants curves drawn, here or in the address.
+    """Draw the curve controls; return the chosen drawing.
 
     Args:
-        timed: whether anything tells how long the epochs took.
+        timed: whether the durations of the epochs are known.
     """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         url_state.take(keys.SMOOTHING, SMOOTHINGS, 0)
@@ -231,26 +230,26 @@ def drawing_controls(timed: bool) -> Drawing:
             format="%d %%",
             key=keys.SMOOTHING,
             width=180,
-            help="An exponential moving average over the curve as it is, which stays behind it. At "
-            "60 % each epoch weighs 0.4, and the one before 0.6 times as much.",
+            help="Exponential moving average; the original curve stays visible behind it. At 60 % each "
+            "epoch weighs 0.4, and earlier epochs 0.6 times as much as the next.",
         )
         url_state.keep(keys.SMOOTHING, SMOOTHINGS, 0)
         scale = widgets.choice("Scale", keys.SCALE, (LINEAR, LOG), LINEAR)
         ways = (EPOCHS, TIME) if timed else (EPOCHS,)
-        by = widgets.choice("Along", keys.BY, ways, EPOCHS) if timed else EPOCHS
+        by = widgets.choice("X axis", keys.BY, ways, EPOCHS) if timed else EPOCHS
         url_state.take(keys.LAST, LAST, 0)
         st.selectbox(
             "Show",
             LAST,
             key=keys.LAST,
-            format_func=lambda last: f"the last {last}" if last else "all epochs",
+            format_func=lambda last: f"last {last}" if last else "all epochs",
             width=150,
         )
         url_state.keep(keys.LAST, LAST, 0)
         epochs = _chosen_epochs()
         if epochs is not None:
             st.button(
-                f"Epochs {epochs[0]} to {epochs[1]}: show all",
+                f"Show all (now epochs {epochs[0]} to {epochs[1]})",
                 icon=":material/zoom_out:",
                 key="epochs_all",
                 on_click=url_state.put,
@@ -261,7 +260,7 @@ def drawing_controls(timed: bool) -> Drawing:
 
 
 def _chosen_epochs() -> tuple[int, int] | None:
-    """Return the first and the last epoch that the address asks for; None of what is no range."""
+    """Return the first and last epoch in the address, or None if it has no valid range."""
     asked = re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", st.query_params.get(keys.EPOCHS, ""), re.ASCII)
     if asked is None or int(asked[1]) > int(asked[2]):
         return None
@@ -269,9 +268,9 @@ def _chosen_epochs() -> tuple[int, int] | None:
 
 
 def draggable(name: str, snapshots: Sequence[Snapshot], drawing: Drawing) -> dict:
-    """Return what makes a drag over a chart show these epochs alone, in all charts of the page.
+    """Return the options of a chart in which a drag zooms all charts to those epochs.
 
-    The range stands in the address, and so outlives each update of the charts.
+    The range is in the address, so that it survives updates of the charts.
 
     Args:
         name: of the chart, as for :func:`dashboard.shared.widgets.figure`.
@@ -292,7 +291,7 @@ def draggable(name: str, snapshots: Sequence[Snapshot], drawing: Drawing) -> dic
 
 
 def draw_curves(snapshot: Snapshot, drawing: Drawing) -> None:
-    """Draw a chart a metric, and offer the numbers."""
+    """Draw one chart per metric, and offer the numbers as CSV."""
     history = snapshot.history
     if history.empty:
         st.caption(f"The curves appear after the first {snapshot.unit}.")
@@ -310,14 +309,14 @@ def draw_curves(snapshot: Snapshot, drawing: Drawing) -> None:
                 alt=f"{group.title} of {snapshot.name} over {len(history)} {snapshot.unit}s: {last}",
                 **draggable(name, [snapshot], drawing),
             )
-    what = "whose weights are kept" if snapshot.status else "by the score named above"
+    why = "its weights are saved" if snapshot.status else "by the score named above"
     st.caption(
-        f":green[★] best {snapshot.unit}, {what}. Drag over a chart to show those {snapshot.unit}s "
-        "alone, in all charts, also while more are added."
+        f":green[★] best {snapshot.unit} ({why}). Drag over a chart to zoom all charts to those "
+        f"{snapshot.unit}s."
     )
     widgets.csv_button(history, "training_history")
 
 
 def logs_folder(home: Path) -> Path:
-    """Return where a cohort keeps the logs that a person added."""
+    """Return the folder of a cohort's imported logs."""
     return home / "logs"

@@ -1,4 +1,4 @@
-"""Training: start one, follow it live, compare runs; also those that other programs wrote."""
+"""Training: start a run, follow it live, compare runs, and import logs of other tools."""
 
 import streamlit as st
 
@@ -15,19 +15,18 @@ from dashboard.views.training import comparison, external_logs, facts, form, mon
 MONITOR, COMPARE, START, LOGS = "Monitor", "Compare", form.START, "Logs"
 
 HOW_TO_BEGIN = """
-There is no training of this cohort yet. Start one here, or from the command line in the folder of the
-checkout:
+No training runs yet. Start one below, or in a terminal:
 
 ```
 python -m brainseg train DATA
 ```
 
-`DATA` is the folder of cases. Its curves appear on this page while it trains.
+`DATA` is the folder of cases. The curves appear on this page during training.
 """
 
 
-def say_running(running: Run) -> None:
-    """Say which training goes on, with a way to it."""
+def show_running(running: Run) -> None:
+    """Show which training is running, with a button that opens it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("training now", icon=":material/model_training:", color="blue")
         st.markdown(widgets.plain(running.name), width="content")
@@ -42,7 +41,7 @@ def say_running(running: Run) -> None:
 
 
 def find_running(cohort: Cohort) -> Run | None:
-    """Return the training that goes on, also after a restart of the server; None where none does."""
+    """Return the running training, also after a restart of the server, or None."""
     try:
         return jobs.running(cohort.state_dir / "runs")
     except RunError as error:
@@ -53,7 +52,7 @@ def find_running(cohort: Cohort) -> Run | None:
 def show_monitor(shown: monitor.Shown) -> None:
     """Draw one training."""
     snapshot = monitor.read(shown)
-    monitor.standing(shown, snapshot)
+    monitor.status(shown, snapshot)
     if snapshot.history.empty:
         st.caption(f"The curves appear after the first {snapshot.unit}.")
     else:
@@ -102,7 +101,7 @@ except BrainsegError as error:
 
 if running is not None and (shown is None or shown.name != running.name):
     with place:
-        say_running(running)
+        show_running(running)
 if runs and view in (MONITOR, COMPARE):
     facts.draw_all(table)
 widgets.tumour_means()

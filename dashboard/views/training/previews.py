@@ -1,4 +1,4 @@
-"""What the network sees: the watched slices after each epoch, and Dice by case through the epochs."""
+"""What the network sees: preview slices after each epoch, and Dice of each case by epoch."""
 
 from collections.abc import Sequence
 
@@ -16,18 +16,18 @@ from dashboard.shared import keys, overlays, url_state, widgets
 from dashboard.views.training import monitor
 
 MOST_TINT = 0.75
-"""How much of a pixel's own grey a probability of 1 covers."""
+"""Opacity of the tint at probability 1."""
 
 THRESHOLD = 0.5
-"""At which a validation Dice is measured while a network trains."""
+"""Threshold of the validation Dice during training."""
 
 
 def draw(run: Run, best_epoch: int | None) -> None:
-    """Draw the watched slices after the chosen epoch, and Dice by case, one slider for both.
+    """Draw the preview slices after the chosen epoch, and Dice by case, with one slider for both.
 
     Args:
         run: the training.
-        best_epoch: is marked on the slider's caption; None before there is one.
+        best_epoch: gets a button beside the slider; None before there is one.
     """
     try:
         watched, epochs = load_slices(run), preview_epochs(run)
@@ -57,12 +57,12 @@ def draw(run: Run, best_epoch: int | None) -> None:
 
 
 def _epoch(epochs: Sequence[int], best_epoch: int | None) -> int:
-    """Return the epoch of the slider; while it stands at the newest it goes along with the training."""
+    """Return the epoch of the slider; at the newest epoch, the slider follows the training."""
     newest = epochs[-1]
     wrong = url_state.take(keys.EPOCH, epochs, newest)
     if wrong is not None:
         st.warning(
-            f"No slices were kept after epoch “{widgets.plain(wrong)}”: here is epoch {newest}.",
+            f"No slices were saved after epoch “{widgets.plain(wrong)}”: showing epoch {newest}.",
             icon=":material/help:",
         )
     if len(epochs) == 1:
@@ -105,41 +105,40 @@ def _draw_slices(run: Run, watched: PreviewSlices, epoch: int) -> None:
         return
     if probability.shape != watched.truth.shape:
         st.info(
-            f"The slices kept after epoch {epoch} are of another size than those of the run: choose "
-            "another epoch.",
+            f"The slices saved after epoch {epoch} have another size than the run's: choose another "
+            "epoch.",
             icon=":material/info:",
         )
         return
     with st.grid(columns=4, min_column_width=150, gap="small"):
-        for place, (case, number) in enumerate(
+        for index, (case, number) in enumerate(
             zip(watched.cases, watched.slice_numbers, strict=True)
         ):
-            truth, found = watched.truth[place], probability[place] / np.float32(255)
-            picture = picture_of(watched.image[place], truth, found)
+            truth, found = watched.truth[index], probability[index] / np.float32(255)
+            picture = picture_of(watched.image[index], truth, found)
             score = dice(truth, found >= THRESHOLD)
-            told = f"Dice {score:.2f}" if truth.any() else "no tumour in the mask"
+            result = f"Dice {score:.2f}" if truth.any() else "no tumour in the mask"
             with st.container(gap="xsmall"):
                 st.image(
                     png_bytes(picture),
                     width="stretch",
                     alt=f"FLAIR of {case}, slice {number}, with the probability after epoch {epoch} "
-                    f"and the outline of the manual mask; {told}",
+                    f"and the outline of the manual mask; {result}",
                 )
-                st.caption(f"{widgets.plain(case, 40)}, slice {number} · {told}")
+                st.caption(f"{widgets.plain(case, 40)}, slice {number} · {result}")
     overlays.swatches(
         {
             "outline of the manual mask": MASK_COLOUR,
-            "probability, the bluer the higher": PREDICTION_COLOUR,
+            "probability (stronger blue is higher)": PREDICTION_COLOUR,
         }
     )
     st.caption(
-        "FLAIR slices of cases that select the epoch, the same after each; Dice of the slice at "
-        "threshold 0.5."
+        "The same FLAIR slices of validation cases after each epoch; Dice of the slice at threshold 0.5."
     )
 
 
 def picture_of(image: np.ndarray, truth: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return one watched slice as (h, w, 3) uint8: probability over FLAIR, the mask's outline on top.
+    """Return a preview slice as (h, w, 3) uint8: FLAIR, tinted by probability, with the mask's outline.
 
     Args:
         image: (h, w) uint8.
@@ -149,5 +148,5 @@ def picture_of(image: np.ndarray, truth: np.ndarray, probability: np.ndarray) ->
     grey = np.repeat(image[..., np.newaxis], 3, axis=2)
     weight = (MOST_TINT * probability)[..., np.newaxis]
     tinted = (1 - weight) * grey + weight * np.array(PREDICTION_COLOUR, np.float32)
-    # One hue, not a colour map: the outline's orange is lost on the yellow that most of those end in.
+    # One hue: the orange outline would be lost on the yellow end of most colour maps.
     return contour(np.rint(tinted).astype(np.uint8), truth)
