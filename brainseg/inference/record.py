@@ -231,7 +231,7 @@ def record_of_upload(
         volume: see :func:`brainseg.io.assemble`.
         name: as for :func:`record_of_volume`.
     """
-    from brainseg.io import left_out, ruling_grid, series_warnings
+    from brainseg.io import ruling_grid, series_warnings
     from brainseg.io.sequence_choice import WITHOUT_FLAIR
 
     grid = ruling_grid(upload, assignment)
@@ -241,13 +241,24 @@ def record_of_upload(
     without_flair = (WITHOUT_FLAIR,) * (assignment.get(FLAIR) is None)
     worst = (*of_series, *without_flair) if unsuitable else (*without_flair, *of_series)
     warnings = (*worst, *upload.warnings)
-    if missing := len(upload.refused) + len(left_out(upload, assignment)):
-        # Without their names, which may be a patient's.
-        which = "1 file or series" if missing == 1 else f"{missing} files or series"
-        warnings += (f"{which} could not be used and {'is' if missing == 1 else 'are'} left out.",)
+    warnings += unusable_files(upload, assignment)
     truth = upload.truth(volume.pixels.shape)
     record = record_of(name, volume, grid.slice_numbers, *truth)
     return replace(record, warnings=warnings, unsuitable=unsuitable)
+
+
+def unusable_files(upload: "Upload", assignment: Mapping[str, int | None]) -> tuple[str, ...]:
+    """Return the warning of an upload that files or series could not be used, without their names.
+
+    A name may be a patient's.
+    """
+    from brainseg.io import left_out
+
+    count = len(upload.refused) + len(left_out(upload, assignment))
+    if not count:
+        return ()
+    which = "1 file or series" if count == 1 else f"{count} files or series"
+    return (f"{which} could not be used and {'is' if count == 1 else 'are'} left out.",)
 
 
 def with_prediction(

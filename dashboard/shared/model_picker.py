@@ -53,15 +53,10 @@ def model_picker() -> Model:
         if len(choices) < 2:
             return open_model(next(iter(choices.values()), None))
         names = list(choices)
-        wrong = url_state.take(keys.MODEL, names, names[0])
-        if wrong is not None:
-            st.warning(
-                f"Unknown model “{widgets.plain(wrong)}”: showing {widgets.plain(names[0])}.",
-                icon=":material/help:",
-            )
-        st.selectbox("Model", names, key=keys.MODEL, on_change=_forget_threshold, width=220)
-        url_state.keep(keys.MODEL, names, names[0])
-        return open_model(choices[st.session_state[keys.MODEL]])
+        chosen = widgets.select(
+            "Model", keys.MODEL, names, names[0], on_change=_forget_threshold, width=220
+        )
+        return open_model(choices[chosen])
     except ModelError as error:
         widgets.refuse(error)
 
@@ -70,15 +65,7 @@ def optional_picker() -> Model | None:
     """Return the model whose prediction the user chose, or None for :data:`NO_PREDICTION`."""
     choices = {NO_PREDICTION: None} | model_choices()
     names = list(choices)
-    wrong = url_state.take(keys.MODEL, names, NO_PREDICTION)
-    if wrong is not None:
-        st.warning(
-            f"Unknown model “{widgets.plain(wrong)}”: showing the case without a prediction.",
-            icon=":material/help:",
-        )
-    st.selectbox("Prediction", names, key=keys.MODEL, width=200)
-    url_state.keep(keys.MODEL, names, NO_PREDICTION)
-    chosen = st.session_state[keys.MODEL]
+    chosen = widgets.select("Prediction", keys.MODEL, names, NO_PREDICTION, noun="model", width=200)
     try:
         return None if chosen == NO_PREDICTION else open_model(choices[chosen])
     except ModelError as error:

@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +15,8 @@ from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes
 from brainseg.io import shown_name
 from dashboard.shared import cache, keys, url_state
+
+T = TypeVar("T")
 
 MOST_LINKS = 200
 
@@ -110,17 +113,16 @@ def case_picker(cohort: Cohort, default: str | None = None) -> Case:
     names = cohort.cases
     default = names[0] if default is None else default
     require_known_case(cohort)
-    url_state.take(keys.CASE, names, default)
-    st.selectbox(
+    name = select(
         "Case",
+        keys.CASE,
         names,
-        key=keys.CASE,
+        default,
         filter_mode="contains",
         on_change=url_state.put,
         kwargs={keys.SLICE: None},
     )
-    url_state.keep(keys.CASE, names, default)
-    return cohort.case(st.session_state[keys.CASE])
+    return cohort.case(name)
 
 
 def require_known_case(cohort: Cohort) -> None:
@@ -208,23 +210,44 @@ def step_slice(numbers: Sequence[int], step: int) -> None:
     url_state.put(**{keys.SLICE: numbers[min(max(index, 0), len(numbers) - 1)]})
 
 
-def choice(label: str, key: str, options: Sequence[str], default: str, **more) -> str:
-    """Return one of a few options, kept in the address; a wrong one there means the default.
+def choice(label: str, key: str, options: Sequence[str], default: str, **more: Any) -> str:
+    """Draw buttons for a few options, as :func:`select`; ``more`` goes to ``st.segmented_control``."""
+    return _bound(st.segmented_control, label, key, options, default, required=True, **more)
+
+
+def select(label: str, key: str, options: Sequence[T], default: T, **more: Any) -> T:
+    """Draw a list of options bound to the address, and return the chosen one.
+
+    An unknown option in the address shows a warning and means the default.
 
     Args:
-        label: what is chosen.
-        key: the name of the widget and of the parameter, from :mod:`dashboard.shared.keys`.
-        options: all of them.
-        default: the one that stands for no parameter.
-        more: passed on to ``st.segmented_control``.
+        label: of the widget.
+        key: of the widget and of the query parameter, from :mod:`dashboard.shared.keys`.
+        options: all options.
+        default: the option without a query parameter.
+        more: passed on to ``st.selectbox``; ``noun`` names an option in the warning, by default the
+            label does.
     """
+    return _bound(st.selectbox, label, key, options, default, **more)
+
+
+def _bound(
+    draw: Callable,
+    label: str,
+    key: str,
+    options: Sequence[T],
+    default: T,
+    noun: str | None = None,
+    **more: Any,
+) -> T:
     wrong = url_state.take(key, options, default)
     if wrong is not None:
+        used = more.get("format_func", str)(default)
         st.warning(
-            f"Unknown {label.lower()} “{plain(wrong)}”: showing {plain(default)}.",
+            f"Unknown {noun or label.lower()} “{plain(wrong)}”: showing {plain(used)}.",
             icon=":material/help:",
         )
-    st.segmented_control(label, options, key=key, required=True, **more)
+    draw(label, options, key=key, **more)
     url_state.keep(key, options, default)
     return st.session_state[key]
 

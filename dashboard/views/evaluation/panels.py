@@ -35,18 +35,15 @@ COMPARISON_KEY = "two_models"
 
 def metric_picker() -> str:
     """Return the chosen metric of a case, 0..1."""
-    wrong = url_state.take(keys.METRIC, SHARES, "dice")
-    if wrong is not None:
-        st.warning(f"Unknown metric “{widgets.plain(wrong)}”: showing Dice.")
-    st.selectbox(
+    name = widgets.select(
         "Metric",
+        keys.METRIC,
         SHARES,
-        key=keys.METRIC,
+        "dice",
         format_func=lambda name: METRICS[name].label,
         width=260,
     )
-    url_state.keep(keys.METRIC, SHARES, "dice")
-    metric = METRICS[st.session_state[keys.METRIC]]
+    metric = METRICS[name]
     st.caption(f"{metric.label}: {metric.meaning}. Empty masks: {metric.rule}.")
     return metric.name
 
@@ -202,16 +199,9 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
         )
         return
     names = list(others)
-    wrong = url_state.take(keys.OTHER, names, names[0])
-    if wrong is not None:
-        st.warning(
-            f"Unknown model “{widgets.plain(wrong)}”: showing {widgets.plain(names[0])}.",
-            icon=":material/help:",
-        )
-    st.selectbox("Compare with", names, key=keys.OTHER, width=320)
-    url_state.keep(keys.OTHER, names, names[0])
+    chosen = widgets.select("Compare with", keys.OTHER, names, names[0], noun="model", width=320)
     try:
-        other = open_model(others[st.session_state[keys.OTHER]])
+        other = open_model(others[chosen])
     except ModelError as error:
         st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
         return

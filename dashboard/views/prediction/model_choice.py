@@ -11,7 +11,7 @@ from brainseg.inference.prediction import FAST, FULL, MODES
 from brainseg.models import Model, open_model
 from brainseg.models.exposure import CaseExposure
 from brainseg.volume import Volume
-from dashboard.shared import keys, model_picker, url_state, widgets
+from dashboard.shared import keys, model_picker, widgets
 
 NOT_COMPARED = "nobody"
 """No second prediction; the word is part of saved addresses, pages show “none”."""
@@ -64,15 +64,9 @@ def _pick(
     label: str, key: str, options: dict[str, Viewpoint | None], default: str
 ) -> Viewpoint | None:
     names = list(options)
-    wrong = url_state.take(key, names, default)
-    if wrong is not None:
-        st.warning(
-            f"Unknown model or fold “{widgets.plain(wrong)}”: showing {_shown(default)}.",
-            icon=":material/help:",
-        )
-    st.selectbox(label, names, key=key, format_func=_shown, width=200)
-    url_state.keep(key, names, default)
-    return options[st.session_state[key]]
+    noun = "model or fold"
+    chosen = widgets.select(label, key, names, default, noun=noun, format_func=_shown, width=200)
+    return options[chosen]
 
 
 def _shown(name: str) -> str:

@@ -45,7 +45,8 @@ def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
         record = subject.cautioned(viewpoint.model, subject.exposure(viewpoint))
     except BrainsegError as error:
         widgets.refuse(error)
-    model_picker.warn(record.warnings, record.unsuitable)
+    warnings = tuple(one for one in record.warnings if one not in subject.shown)
+    model_picker.warn(warnings, record.unsuitable)
     return model_picker.held_back(subject.key, record.unsuitable)
 
 

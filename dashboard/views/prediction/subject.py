@@ -11,7 +11,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.inference.cautions import with_cautions
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, record_of, record_of_upload
+from brainseg.inference.record import CaseRecord, record_of, record_of_upload, unusable_files
 from brainseg.io import DicomSource, NiftiSource, Upload, ruling_grid
 from brainseg.models import Model
 from brainseg.models.exposure import NEW, CaseExposure
@@ -30,16 +30,17 @@ AT_ONCE_S = 0.4
 
 @dataclass(frozen=True)
 class Subject:
-    """One volume to predict, with what is known of it.
+    """A volume to predict, and its record.
 
     Attributes:
-        record: what is known of it, without a prediction.
-        key: stands for it in this session.
-        start: starts a prediction, or returns the one that was started.
-        cautioned: gives the record with the warnings of a prediction, which is kept.
-        cohort: that holds the case, or None.
-        case: of the cohort, or None.
+        record: the record without a prediction.
+        key: identifies the volume in this session.
+        start: starts a prediction, or returns the running or finished one.
+        cautioned: returns the record with the warnings of a prediction; the result is cached.
+        cohort: the cohort of the case, or None.
+        case: the case of the cohort, or None.
         source: what an export on the upload's own grid needs, or None.
+        shown: warnings that the page has shown in more detail.
     """
 
     record: CaseRecord
@@ -49,6 +50,7 @@ class Subject:
     cohort: Cohort | None = None
     case: Case | None = None
     source: NiftiSource | DicomSource | None = None
+    shown: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class Subject:
 
     @property
     def volume(self) -> Volume:
-        """Return what is predicted, (n, h, w, 3)."""
+        """Return the volume, (n, h, w, 3)."""
         return self.record.volume
 
     def exposure(self, viewpoint: Viewpoint) -> CaseExposure:
@@ -67,9 +69,9 @@ class Subject:
         return replace(exposure, relation=NEW) if is_example else exposure
 
     def predicted(self, model: Model, exposure: CaseExposure, mode: str) -> Prediction:
-        """Return the prediction; while it is being made, say how far it is and how long it may take."""
+        """Return the prediction, with a progress bar while it runs."""
         work = self.start(model, exposure, mode)
-        place = st.empty()
+        bar = st.empty()
         ready = work.ready(AT_ONCE_S)
         while not ready:
             doing = (
@@ -77,14 +79,14 @@ class Subject:
                 if work.total
                 else "Opening the model"
             )
-            place.progress(work.share(), work.message(doing))
+            bar.progress(work.share(), work.message(doing))
             ready = work.ready(0.2)
-        place.empty()
+        bar.empty()
         return work.result.result()
 
 
 def from_cohort(cohort: Cohort, case: Case) -> Subject:
-    """Return a case of the cohort.
+    """Return a case of the cohort as a subject.
 
     Raises:
         CohortError: the case has no slice that can be read.
@@ -92,11 +94,11 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
     overlays.opening_slice(cohort, case)
 
     def start(model: Model, exposure: CaseExposure, mode: str) -> Work[Prediction]:
-        given = (cohort, case.name, model, exposure, mode)
-        work = cache.predicting(*given)
+        request = (cohort, case.name, model, exposure, mode)
+        work = cache.predicting(*request)
         if work.ready(0) and work.result.exception():
-            cache.predicting.clear(*given)
-            work = cache.predicting(*given)
+            cache.predicting.clear(*request)
+            work = cache.predicting(*request)
         return work
 
     return Subject(
@@ -112,20 +114,21 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
 def from_upload(
     upload: Upload, assignment: Mapping[str, int | None], volume: Volume, key: tuple
 ) -> Subject:
-    """Return an upload as it was assembled, with the masks that came with it.
+    """Return an assembled upload as a subject, with its masks.
 
     Args:
-        upload: all that was readable.
-        assignment: of its series to the sequences.
+        upload: the readable content.
+        assignment: sequence -> index of its series.
         volume: see :func:`brainseg.io.assemble`.
-        key: stands for it in this session.
+        key: identifies the upload in this session.
     """
     record = record_of_upload(upload, assignment, volume, UPLOAD)
-    return _in_session(record, key, ruling_grid(upload, assignment).source)
+    subject = _in_session(record, key, ruling_grid(upload, assignment).source)
+    return replace(subject, shown=unusable_files(upload, assignment))
 
 
 def from_example() -> Subject:
-    """Return the synthetic case for who has no file at hand, with its mask."""
+    """Return the synthetic case, with its mask."""
     with st.spinner("Creating the synthetic head", show_time=True):
         made = cache.example()
     volume = Volume(made.pixels)
@@ -137,7 +140,7 @@ def from_example() -> Subject:
 def _in_session(
     record: CaseRecord, key: tuple, source: NiftiSource | DicomSource | None = None
 ) -> Subject:
-    """Return what belongs to one visitor: nothing of it is shared, or kept beyond the session."""
+    """Return the subject of one visitor, which is not shared and ends with the session."""
 
     def start(model: Model, exposure: CaseExposure, mode: str) -> Work[Prediction]:
         return session_uploads.predicting(key, record.volume, model, exposure, mode)
@@ -150,6 +153,6 @@ def _in_session(
 
 
 def refuse(error: BrainsegError) -> None:
-    """Show the sentence of what was refused as plain text, and stop the page."""
+    """Show an error as plain text, and stop the page."""
     st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
     st.stop()

@@ -68,22 +68,15 @@ def picker(choices: Sequence[str], labels: dict[str, str]) -> str:
         choices: names of runs and logs, the default first.
         labels: name -> label in the picker.
     """
-    wrong = url_state.take(keys.RUN, choices, choices[0])
-    if wrong is not None:
-        st.warning(
-            f"Unknown run “{widgets.plain(wrong)}”: showing {widgets.plain(choices[0])}.",
-            icon=":material/help:",
-        )
-    st.selectbox(
+    return widgets.select(
         "Run",
+        keys.RUN,
         choices,
-        key=keys.RUN,
+        choices[0],
         format_func=lambda name: labels.get(name, name),
         filter_mode="contains",
         width=520,
     )
-    url_state.keep(keys.RUN, choices, choices[0])
-    return st.session_state[keys.RUN]
 
 
 def look_again(shown: Sequence[Shown], drawn: Sequence[Snapshot]) -> None:
@@ -237,15 +230,15 @@ def drawing_controls(timed: bool) -> Drawing:
         scale = widgets.choice("Scale", keys.SCALE, (LINEAR, LOG), LINEAR)
         ways = (EPOCHS, TIME) if timed else (EPOCHS,)
         by = widgets.choice("X axis", keys.BY, ways, EPOCHS) if timed else EPOCHS
-        url_state.take(keys.LAST, LAST, 0)
-        st.selectbox(
+        last = widgets.select(
             "Show",
+            keys.LAST,
             LAST,
-            key=keys.LAST,
-            format_func=lambda last: f"last {last}" if last else "all epochs",
+            0,
+            noun="number of epochs",
+            format_func=lambda count: f"last {count}" if count else "all epochs",
             width=150,
         )
-        url_state.keep(keys.LAST, LAST, 0)
         epochs = _chosen_epochs()
         if epochs is not None:
             st.button(
@@ -255,8 +248,7 @@ def drawing_controls(timed: bool) -> Drawing:
                 on_click=url_state.put,
                 kwargs={keys.EPOCHS: None},
             )
-    strength, last = st.session_state[keys.SMOOTHING] / 100, st.session_state[keys.LAST]
-    return Drawing(strength, scale, by, last, epochs)
+    return Drawing(st.session_state[keys.SMOOTHING] / 100, scale, by, last, epochs)
 
 
 def _chosen_epochs() -> tuple[int, int] | None:
