@@ -34,28 +34,28 @@ VERDICTS = {
     NEEDS_EDIT: (":material/edit:", "Shift+E"),
     REJECT: (":material/cancel:", "Shift+D"),
 }
-"""Each verdict's icon and key."""
+"""Verdict -> icon and keyboard shortcut."""
 
 OF_MASK, OF_PREDICTION = "manual mask", "prediction"
-"""What can be reviewed, as the form and the address name it."""
+"""Subjects of a review, as in the form and the address."""
 
 NOT_SHOWN_YET = (
     "Not saved: the viewer has not shown this prediction yet. Sign the review once it is visible."
 )
 
 _SHOWN = "_comments as first shown"
-_TOLD = "_what came of saving"
+_RESULT = "_what came of saving"
 _ADVANCE = "next after review"
 
 
 @dataclass(frozen=True)
 class ShownPrediction:
-    """The prediction in the viewer, which a reader may review.
+    """The prediction in the viewer, which a reader can review.
 
     Attributes:
-        model: what predicted.
-        exposure: which of its folds predicted.
-        of: what the viewer's thresholds belong to; see :func:`dashboard.shared.viewer.identity`.
+        model: the model that predicted.
+        exposure: the folds that predicted.
+        of: identity of the viewer's thresholds; see :func:`dashboard.shared.viewer.identity`.
     """
 
     model: Model
@@ -63,9 +63,9 @@ class ShownPrediction:
     of: list[str | None]
 
     def reviewed(self) -> ReviewedPrediction | None:
-        """Return the prediction at the threshold that the viewer shows now, also from a callback.
+        """Return the prediction at the viewer's current threshold, also from a callback.
 
-        None where the viewer has yet to say at which: a review must never name another one.
+        None until the viewer has reported its threshold, so that a review never names a wrong one.
         """
         chosen, awaited = viewer.chosen_thresholds(self.of)
         if awaited:
@@ -79,25 +79,24 @@ class ShownPrediction:
 def form(
     cohort: Cohort, case: str, after: str | None = None, shown: ShownPrediction | None = None
 ) -> None:
-    """Draw the review of a case's manual mask, or of the prediction in the viewer.
+    """Draw the review form of a case's manual mask, or of the prediction in the viewer.
 
-    Initials and comments that are not saved yet are kept for the session, across cases and pages.
-    They are not in the address: a link passed on would sign for someone else.
+    Initials and unsaved comments last for the session, across cases and pages. They are not in the
+    address, because a shared link would sign for someone else.
 
-    This is no fragment: where a click on another part of the page ends the typing of a comment,
-    Streamlit 1.67 runs the fragment alone, with the click's callback, and the page stays as it was.
+    Not a fragment: when a click elsewhere ends the typing of a comment, Streamlit 1.67 would run only
+    the fragment with the click's callback, and the rest of the page would not change.
 
     Args:
         cohort: the open cohort.
         case: the case's name.
-        after: the case to go to once a review is saved, if the reader asks for that; see
-            :func:`dashboard.shared.selection.place`.
-        shown: the prediction in the viewer; None where there is none.
+        after: the case that can open after saving; see :func:`dashboard.shared.selection.place`.
+        shown: the prediction in the viewer, or None.
     """
     st.subheader("Review", anchor=False)
     shown = _choose_subject(shown)
     prediction = shown and shown.reviewed()
-    _say_subject(shown, prediction)
+    _describe_subject(shown, prediction)
     try:
         reviews = open_reviews(cohort).of(case)
     except ReviewError as error:
@@ -141,15 +140,15 @@ def form(
             )
     if after is not None:
         st.checkbox("Open the next case after saving", key=_ADVANCE, persist_state="session")
-    _say_what_came_of_it()
-    _say_own(own, unsaved=text.strip() != saved.strip())
+    _show_result()
+    _describe_own(own, unsaved=text.strip() != saved.strip())
     if own is not None:
         _withdraw_button(partial(_withdraw, cohort, case, shown))
     _others(reviews, own, shown)
 
 
 def _choose_subject(shown: ShownPrediction | None) -> ShownPrediction | None:
-    """Return the prediction where the reader reviews it, None where the mask; drawn for a choice."""
+    """Draw the choice of the subject; return the prediction, or None for the mask."""
     if shown is None:
         return None
     options = (OF_MASK, OF_PREDICTION)
@@ -157,7 +156,7 @@ def _choose_subject(shown: ShownPrediction | None) -> ShownPrediction | None:
     return shown if chosen == OF_PREDICTION else None
 
 
-def _say_subject(shown: ShownPrediction | None, prediction: ReviewedPrediction | None) -> None:
+def _describe_subject(shown: ShownPrediction | None, prediction: ReviewedPrediction | None) -> None:
     if shown is None:
         st.caption(f"Your verdict is on the **{MASK_WORDS}**.")
     elif prediction is None:
@@ -167,19 +166,19 @@ def _say_subject(shown: ShownPrediction | None, prediction: ReviewedPrediction |
 
 
 def _own(reviews: pd.DataFrame | None, prediction: ReviewedPrediction | None) -> pd.Series | None:
-    """Return the review of this subject by the reader whose initials stand in the form, or None."""
+    """Return the review of this subject by the reader whose initials are in the form, or None."""
     if reviews is None or not st.session_state.get(keys.READER):
         return None
     try:
         mine = reviews["reader"] == as_reader(st.session_state[keys.READER])
     except ReviewError:
-        return None  # said when such initials are to sign a review
+        return None  # shown when such initials sign a review
     rows = reviews[mine & _of_subject(reviews, prediction)]
     return None if rows.empty else rows.iloc[0]
 
 
 def _of_subject(reviews: pd.DataFrame, prediction: ReviewedPrediction | None) -> pd.Series:
-    """Return which reviews are of the mask, or of exactly this prediction."""
+    """Return a boolean mask: reviews of the mask, or of exactly this prediction."""
     if prediction is None:
         return reviews["subject"] != PREDICTION
     return (
@@ -195,22 +194,22 @@ def _save(
 ) -> None:
     reader = st.session_state[keys.READER].strip()
     if not reader:
-        _tell(case, "Enter your initials to sign the review.", failed=True)
+        _note_result(case, "Enter your initials to sign the review.", failed=True)
         return
     key = _comment_key(case, shown)
-    # Asked of the viewer now: the threshold may have moved since the form was drawn.
+    # Read now, because the threshold may have moved since the form was drawn.
     prediction = shown and shown.reviewed()
     if shown and prediction is None:
-        _tell(case, NOT_SHOWN_YET, failed=True)
+        _note_result(case, NOT_SHOWN_YET, failed=True)
         return
     try:
         open_reviews(cohort).put(case, reader, verdict, st.session_state[key], prediction)
     except ReviewError as error:
-        _tell(case, f"Not saved: {error}", failed=True)
+        _note_result(case, f"Not saved: {error}", failed=True)
         return
     subject = prediction.words if prediction else MASK_WORDS
-    _tell(case, f"Saved: {verdict} ({subject}), {as_reader(reader)}.")
-    # What is kept may differ from what was typed by spaces around it: it is shown as it is kept.
+    _note_result(case, f"Saved: {verdict} ({subject}), {as_reader(reader)}.")
+    # The saved comment has no surrounding spaces.
     st.session_state[key] = as_comment(st.session_state[key])
     if after is not None and st.session_state.get(_ADVANCE):
         url_state.put(**{keys.CASE: after, keys.SLICE: None})
@@ -220,38 +219,38 @@ def _withdraw(cohort: Cohort, case: str, shown: ShownPrediction | None) -> None:
     """Delete the reader's review; its comment stays in the form."""
     prediction = shown and shown.reviewed()
     if shown and prediction is None:
-        _tell(case, "Not withdrawn: the viewer has not shown this prediction yet.", failed=True)
+        _note_result(
+            case, "Not withdrawn: the viewer has not shown this prediction yet.", failed=True
+        )
         return
     try:
         found = open_reviews(cohort).delete(
             case, as_reader(st.session_state[keys.READER]), prediction
         )
     except ReviewError as error:
-        _tell(case, f"Not withdrawn: {error}", failed=True)
+        _note_result(case, f"Not withdrawn: {error}", failed=True)
         return
-    if (
-        not found
-    ):  # the threshold has moved since the button was drawn, or it was withdrawn elsewhere
-        _tell(case, "Not withdrawn: there is no such review any more.", failed=True)
+    if not found:  # the threshold moved since the button was drawn, or it was withdrawn elsewhere
+        _note_result(case, "Not withdrawn: this review no longer exists.", failed=True)
         return
-    # The comment is the reader's draft again.
+    # The comment becomes a draft again.
     st.session_state[_SHOWN][_comment_key(case, shown)] = ""
-    _tell(case, "Review withdrawn.")
+    _note_result(case, "Review withdrawn.")
 
 
-def _tell(case: str, text: str, failed: bool = False) -> None:
-    st.session_state[_TOLD] = (case, text, failed)
+def _note_result(case: str, text: str, failed: bool = False) -> None:
+    st.session_state[_RESULT] = (case, text, failed)
 
 
-def _say_what_came_of_it() -> None:
-    about, text, failed = st.session_state.pop(_TOLD, (None, "", False))
+def _show_result() -> None:
+    subject, text, failed = st.session_state.pop(_RESULT, (None, "", False))
     if failed:
         st.error(widgets.plain(text, longest=600), icon=":material/error:")
-    elif about is not None:
-        st.toast(f"{widgets.plain(text)} {widgets.plain(about)}", icon=":material/check:")
+    elif subject is not None:
+        st.toast(f"{widgets.plain(text)} {widgets.plain(subject)}", icon=":material/check:")
 
 
-def _say_own(own: pd.Series | None, unsaved: bool) -> None:
+def _describe_own(own: pd.Series | None, unsaved: bool) -> None:
     if own is not None:
         when = own["changed_at"].strftime("%Y-%m-%d %H:%M UTC")
         subject = widgets.plain(subject_words(own), longest=200)
@@ -259,9 +258,11 @@ def _say_own(own: pd.Series | None, unsaved: bool) -> None:
             f"Saved as {widgets.plain(own['reader'])}: **{own['state']}** ({subject}), {when}."
         )
         if own["mask_changed"] is True:
-            st.caption(":material/info: The mask was changed after this review.")
+            st.caption(":material/info: The mask has changed since this review.")
     if unsaved:
-        st.caption(":material/edit_note: The comment is not saved yet: choose a verdict.")
+        st.caption(
+            ":material/edit_note: The comment is not saved yet. Choose a verdict to save it."
+        )
 
 
 def _withdraw_button(withdraw: partial) -> None:
@@ -277,14 +278,14 @@ def _withdraw_button(withdraw: partial) -> None:
 def _others(
     reviews: pd.DataFrame | None, own: pd.Series | None, shown: ShownPrediction | None
 ) -> None:
-    """Draw the other reviews of the case: folded until the reader has reviewed this subject."""
+    """Draw the other reviews of the case, collapsed until the reader has reviewed this subject."""
     if reviews is None:
         return
     others = reviews if own is None else reviews.drop(index=own.name)
     if others.empty:
         return
-    many = "1 other review" if len(others) == 1 else f"{len(others)} other reviews"
-    with st.expander(many, icon=":material/group:", expanded=own is not None):
+    label = "1 other review" if len(others) == 1 else f"{len(others)} other reviews"
+    with st.expander(label, icon=":material/group:", expanded=own is not None):
         for row in others.itertuples():
             when = row.changed_at.strftime("%Y-%m-%d")
             subject = widgets.plain(subject_words(row), longest=200)
@@ -298,9 +299,9 @@ def _others(
 
 
 def _outdated(review: object, shown: ShownPrediction | None) -> str:
-    """Return a remark where what was reviewed is not what the page shows now."""
+    """Return a remark if the review is of another mask or model version than the page shows."""
     if review.mask_changed is True:
-        return " (the mask was changed since)"
+        return " (the mask has changed since)"
     same_name = shown is not None and review.model == shown.model.name
     if same_name and review.model_digest != shown.model.digest:
         return " (another version of this model)"
@@ -308,7 +309,7 @@ def _outdated(review: object, shown: ShownPrediction | None) -> str:
 
 
 def _take_comment(key: str, saved: str) -> str:
-    """Return the comment to show, where nobody has typed the saved one, and give it to its field."""
+    """Put the saved comment into its field unless the reader typed another; return its text."""
     shown = st.session_state.setdefault(_SHOWN, {})
     if st.session_state.get(key, shown.get(key, "")) == shown.get(key, ""):
         st.session_state[key] = saved
@@ -317,7 +318,7 @@ def _take_comment(key: str, saved: str) -> str:
 
 
 def _comment_key(case: str, shown: ShownPrediction | None) -> str:
-    """Return the key of the comment's field; a draft on a prediction outlives a moved threshold."""
+    """Return the key of the comment's field; a draft on a prediction survives a moved threshold."""
     if shown is None:
         return f"comment on {case}"
     return f"comment on {case} by {shown.model.name} {shown.model.digest[:12]}"

@@ -31,14 +31,14 @@ NEEDS_THE_CHECKS = frozenset(worklist.FINDING_COLUMNS.values())
 
 @dataclass(frozen=True)
 class Selected:
-    """The cases that the address asks for.
+    """The cases that the address selects.
 
     Attributes:
-        every: all cases, a row each, in the order that the address asks for.
-        rows: those of them that fit the filter and the search.
-        wrong: a sentence for each part of the address that could not be used (what it asked for is
-            then left out, so that more cases are shown, not fewer), and for checks that failed.
-        waiting: whether the checks still run, so that no findings are counted yet.
+        every: all cases, one row each, in the order of the address.
+        rows: the rows that match filter and search.
+        wrong: a message for each unusable part of the address, which is then ignored, and for failed
+            checks.
+        waiting: whether the checks are still running, so that findings are not counted yet.
     """
 
     every: pd.DataFrame
@@ -49,13 +49,13 @@ class Selected:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a case stands among those that the address asks for.
+    """The position of a case among the selected ones.
 
     Attributes:
-        before: the case before it, None where it is the first.
-        after: the case after it, None where it is the last.
-        number: its place from 1, or None where the case itself does not fit the filter.
-        of: how many cases fit.
+        before: the previous case, or None.
+        after: the next case, or None.
+        number: its position from 1, or None if the case itself is not selected.
+        of: number of selected cases.
     """
 
     before: str | None
@@ -65,7 +65,7 @@ class Place:
 
 
 def current() -> tuple[Filter, str | None]:
-    """Return the filter in the address, and a sentence where it cannot be read (it is empty then)."""
+    """Return the filter in the address, and a message if it cannot be read (then it is empty)."""
     try:
         return Filter.parse(st.query_params.get(keys.WHERE, "")), None
     except FilterError as error:
@@ -73,15 +73,14 @@ def current() -> tuple[Filter, str | None]:
 
 
 def parameters() -> dict[str, str]:
-    """Return the parameters of the address that a link must pass on, to lead to the same cases."""
+    """Return the query parameters that a link needs to lead to the same cases."""
     return {key: st.query_params[key] for key in PASSED_ON if st.query_params.get(key)}
 
 
 def selected(cohort: Cohort) -> Selected:
-    """Return the cases that the address asks for.
+    """Return the cases that the address selects.
 
-    The findings are missing while the checks run, unless the address filters or sorts by them: then
-    this waits.
+    Findings are missing while the checks run. If the address filters or sorts by them, this waits.
     """
     asked, wrong = current()
     sort = st.query_params.get(keys.SORT, "")
@@ -106,11 +105,11 @@ def selected(cohort: Cohort) -> Selected:
 
 
 def open_findings(cohort: Cohort) -> list[Finding]:
-    """Return the findings that nobody accepted; all of them where that cannot be read."""
+    """Return the findings that were not accepted; all findings if acceptances cannot be read."""
     try:
         return cache.outcome(cohort, open_acceptances(cohort).stamp()).open
     except BrainsegError:
-        # The page of the checks says why.
+        # The checks page shows why.
         return cache.checking(cohort).result.result().findings
 
 
@@ -121,12 +120,12 @@ def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     try:
         return worklist.with_reviews(rows, reviews(cohort)[0])
     except BrainsegError:
-        # The page of the worklist says why: here it would stop the step to the next case.
+        # The worklist shows why; an error here would block the step to the next case.
         return worklist.with_reviews(rows, None)
 
 
 def reviews(cohort: Cohort) -> tuple[pd.DataFrame, int]:
-    """Return all reviews of the cohort's cases, and how many there are of other images.
+    """Return all reviews of the cohort's cases, and the number of reviews on other images.
 
     Raises:
         ReviewError: see :meth:`brainseg.reviews.Reviews.table`.
@@ -135,44 +134,43 @@ def reviews(cohort: Cohort) -> tuple[pd.DataFrame, int]:
 
 
 def scored(cohort: Cohort) -> tuple[str | None, pd.DataFrame | None]:
-    """Return the first model whose scores of this cohort are kept, and those; None without.
+    """Return the first model with saved scores of this cohort, and the scores; None without.
 
-    Cases that the model learned from are left out: their Dice says nothing of new ones.
+    Cases in its training data are left out, because their Dice does not tell how it does on new ones.
     """
     changed = cache.last_scored(cohort)
     for name, opens in model_picker.model_choices().items():
         with suppress(ModelError):
-            kept = cache.unseen_scores(cohort, open_model(opens), changed)
-            if kept is not None:
-                return name, kept
+            scores = cache.unseen_scores(cohort, open_model(opens), changed)
+            if scores is not None:
+                return name, scores
     return None, None
 
 
 def found(rows: pd.DataFrame, text: str, codebook: pd.DataFrame | None) -> pd.Series:
-    """Return which rows the search finds; see :func:`brainseg.cohort.filters.found`."""
+    """Return a mask of the rows that the search finds; see :func:`brainseg.cohort.filters.found`."""
     codes = worklist.code_columns(rows)
     labelled = worklist.with_labels(rows[codes], codebook)
-    told = [name for name in codes if not labelled[name].equals(rows[name])]
-    searched = rows.join(labelled[told].add_suffix(" (label)"))
-    names = ["case", "institution", "comments", *(f"{name} (label)" for name in told)]
+    changed = [name for name in codes if not labelled[name].equals(rows[name])]
+    searched = rows.join(labelled[changed].add_suffix(" (label)"))
+    names = ["case", "institution", "comments", *(f"{name} (label)" for name in changed)]
     return filters.found(searched, text, names, codes)
 
 
 def worklist_rows(cohort: Cohort) -> pd.DataFrame:
-    """Return the rows of the worklist that the address asks for, in its order."""
+    """Return the selected rows of the worklist, in the order of the address."""
     return selected(cohort).rows
 
 
 def order(cohort: Cohort) -> list[str]:
-    """Return the names of the cases that the address asks for, in its order."""
+    """Return the names of the selected cases, in the order of the address."""
     return worklist_rows(cohort)["case"].tolist()
 
 
 def place(cohort: Cohort, case: str) -> Place:
-    """Return the neighbours of a case among those that the address asks for.
+    """Return the neighbours of a case among the selected ones.
 
-    A case that does not fit the filter (any more: it was just reviewed) has the neighbours of the
-    place where it would stand.
+    A case that no longer matches the filter, such as one just reviewed, keeps its neighbours.
     """
     both = selected(cohort)
     fits = both.rows["case"].tolist()
@@ -188,12 +186,12 @@ def place(cohort: Cohort, case: str) -> Place:
 
 
 def put(asked: Filter) -> None:
-    """Write a filter into the address, from a callback; an empty one takes it out."""
+    """Write a filter into the address, from a callback; an empty filter removes it."""
     url_state.put(**{keys.WHERE: str(asked) or None})
 
 
 def ask(condition: Condition) -> None:
-    """Set what is asked of one column, from a callback; an empty condition asks nothing of it."""
+    """Set the condition of one column, from a callback; an empty condition removes it."""
     put(current()[0].but(condition))
 
 
@@ -203,45 +201,45 @@ def add(column: str, low: float | None, high: float | None) -> None:
 
 
 def clear() -> None:
-    """Take filter and search out of the address, from a callback; the order stays."""
+    """Remove filter and search from the address, from a callback; the order stays."""
     url_state.put(**{keys.WHERE: None, keys.SEARCH: None})
 
 
 def say(cohort: Cohort) -> None:
-    """Say which cases the address asks for, with a link to them and a button to clear it.
+    """Show the current selection, with a link to its cases and a button to clear it.
 
-    Draws nothing where the address asks for all of them.
+    Draws nothing if all cases are selected.
     """
     if not st.query_params.get(keys.WHERE) and not st.query_params.get(keys.SEARCH):
         return
     now = selected(cohort)
     say_wrong(now)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        many = len(now.rows)
+        count = len(now.rows)
         st.page_link(
             keys.WORKLIST,
-            label=f"{'1 case' if many == 1 else f'These {many} cases'} in the worklist",
+            label=f"{'1 case' if count == 1 else f'These {count} cases'} in the worklist",
             icon=":material/list:",
             query_params=parameters(),
         )
-        told = " · ".join(widgets.plain(text, longest=120) for text in told_in_words())
-        st.caption(f"{many} of {len(now.every)}: {told}", width="content")
+        conditions = " · ".join(widgets.plain(text, longest=120) for text in in_words())
+        st.caption(f"{count} of {len(now.every)}: {conditions}", width="content")
         st.button(
             "Clear", on_click=clear, icon=":material/close:", type="tertiary", key="clear_selection"
         )
 
 
 def say_wrong(now: Selected) -> None:
-    """Say in a sentence each what of the address could not be used."""
+    """Show a message for each part of the address that could not be used."""
     for sentence in now.wrong:
         st.warning(widgets.plain(sentence, longest=600), icon=":material/help:")
 
 
-def told_in_words() -> list[str]:
-    """Return each condition of the address, and its search, as a person says it."""
-    told = [columns.words(condition) for condition in current()[0].conditions]
+def in_words() -> list[str]:
+    """Return each condition of the address, and its search, in words."""
+    conditions = [columns.words(condition) for condition in current()[0].conditions]
     text = st.query_params.get(keys.SEARCH)
-    return [*told, f"search “{text}”"] if text else told
+    return [*conditions, f"search “{text}”"] if text else conditions
 
 
 def chosen(
@@ -251,19 +249,18 @@ def chosen(
     y: str | None = None,
     bins: str | None = None,
 ) -> Filter:
-    """Return the filter that a selection in a plotly chart stands for; an empty one for none.
+    """Return the filter of a selection in a plotly chart; empty without a selection.
 
     Args:
-        selection: what Streamlit returns of a chart: ``points``, ``box``, ``lasso``.
-        case: where a point holds its case's name: "x", "y" or "customdata" (its first entry).
-        x: the worklist's column on the horizontal axis, if it shows one.
-        y: the worklist's column on the vertical axis, if it shows one.
-        bins: the worklist's column whose range, both ends included, a point's ``customdata`` holds.
+        selection: Streamlit's selection of a chart: ``points``, ``box``, ``lasso``.
+        case: the entry of a point with its case's name: "x", "y" or "customdata" (its first entry).
+        x: the worklist's column on the horizontal axis, if any.
+        y: the worklist's column on the vertical axis, if any.
+        bins: the worklist's column whose range (ends included) is in a point's ``customdata``.
 
     Returns:
-        One box over axes that are columns of numbers: the range of the chosen points, which is
-        shorter to write than their names. Otherwise the cases by name; without ``case`` the values of
-        ``x``, else of ``y``.
+        For one box over numeric columns, the range of the chosen points, which is shorter than their
+        names. Otherwise the cases by name; without ``case``, the values of ``x``, else of ``y``.
     """
     points = selection.get("points", [])
     if not points:
@@ -290,18 +287,18 @@ def chosen(
 
 
 def custom(point: Mapping) -> list:
-    """Return what a selected point of a chart carries."""
-    held = point.get("customdata", [])
-    if isinstance(held, Mapping):  # plotly sends the entries of some traces by place
-        return list(held.values())
-    return list(held) if isinstance(held, list | tuple) else [held]
+    """Return the custom data of a selected point."""
+    data = point.get("customdata", [])
+    if isinstance(data, Mapping):  # plotly sends the entries of some traces by index
+        return list(data.values())
+    return list(data) if isinstance(data, list | tuple) else [data]
 
 
 def stepper(cohort: Cohort) -> Callable[[str], None]:
-    """Return what leads to the case that a key or a button asks for; at an end of the list it stays.
+    """Return a function that goes to the previous, next or a random case; it stays at either end.
 
     Args:
-        cohort: the open cohort; the chosen case stands under :data:`dashboard.shared.keys.CASE`.
+        cohort: the open cohort; the chosen case is under :data:`dashboard.shared.keys.CASE`.
     """
 
     def go(where: str) -> None:
@@ -323,7 +320,7 @@ def _is_number(value: object) -> bool:
 
 
 def _joined(ranges: Iterable[list]) -> tuple[tuple[float, float], ...]:
-    """Return ranges sorted, those that touch made one; whole numbers touch from one to the next."""
+    """Return sorted ranges, adjacent ones merged; consecutive whole numbers are adjacent."""
     pairs = sorted((one[0], one[1]) for one in ranges)
     step = 1 if all(float(limit).is_integer() for pair in pairs for limit in pair) else 0
     joined: list[tuple[float, float]] = []

@@ -1,11 +1,11 @@
-"""The address bar: what a page takes from it and keeps in it, so that an address reopens a view.
+"""Widgets bound to query parameters, so that an address reopens a view.
 
-`bind="query-params"` would do this for one page. Streamlit 1.67 drops a bound parameter on the way to
-another page that binds the same name, so a link from one page to another would lose its case; and it
-drops a wrong value in silence. Here a wrong value can be answered, and a link keeps what it says.
+`bind="query-params"` would do this for one page. But Streamlit 1.67 drops a bound parameter on the way
+to another page that binds the same name, so a link between pages would lose its case, and it drops a
+wrong value silently. Here links keep their parameters, and a wrong value gets a message.
 
-A parameter that is not in the address means the default, so that the plain address of a page works
-and the browser's back button is never caught by an entry that a page adds by itself.
+A missing parameter means the default, so that the plain address of a page works and pages add no
+entries of their own to the browser's history.
 """
 
 import math
@@ -20,42 +20,41 @@ from dashboard.shared import keys
 T = TypeVar("T")
 
 LAGS_AT_MOST_S = 10.0
-"""So long the browser may go on to say an address that was changed here."""
+"""Maximum time for which the browser may still send the address from before a change here."""
 
 _WRITTEN = "_address as written here"
 
 MOST_SEED = 1_000_000
-"""Seeds are 0 or more and less than this, so that an address stays short."""
+"""Seeds are from 0 to below this number, so that addresses stay short."""
 
 
 def take(key: str, allowed: Sequence[T], default: T) -> str | None:
-    """Give a widget its value before it is drawn: the address's where that is new, else its own.
+    """Set a widget's value before it is drawn: from the address if that is new, else its own.
 
     Args:
-        key: the widget's key, which is the parameter's name too.
-        allowed: the values that the widget can have, a range for a number; in the address stands
-            their text.
-        default: what no parameter, or a wrong one, means.
+        key: the key of the widget and the name of the parameter.
+        allowed: the values of the widget, a range for a number; the address contains their text.
+        default: the value for a missing or wrong parameter.
 
     Returns:
-        The text in the address where it is none of the allowed values, else None.
+        The text in the address if it is not an allowed value, else None.
     """
     asked = st.query_params.get(key)
     read = _read(asked, allowed)
     now, value = _seen_now(key, default), st.session_state.get(key)
-    seen, kept = st.session_state.get(_seen(key), (None, None))
+    seen, last = st.session_state.get(_seen(key), (None, None))
     # A widget that was just moved wins: the browser's address may lag behind by one message.
-    moved = seen is not None and seen[0] == now[0] and value != kept
+    moved = seen is not None and seen[0] == now[0] and value != last
     if value not in allowed or (now != seen and not moved):
         value = default if read is None else read
-    # In every run: where one stops before it draws the widget, the browser forgets what it showed.
+    # In every run: if a run stops before it draws the widget, the browser forgets its value.
     st.session_state[key] = value
     st.session_state[_seen(key)] = (now, value)
     return asked if asked is not None and read is None else None
 
 
 def keep(key: str, allowed: Sequence[T], default: T) -> None:
-    """Write a widget's value into the address where the address would not reopen it.
+    """Write a widget's value into the address unless the address already reopens it.
 
     Args:
         key: the key of a widget that has been drawn, after :func:`take`.
@@ -70,7 +69,7 @@ def keep(key: str, allowed: Sequence[T], default: T) -> None:
 
 
 def take_text(key: str) -> None:
-    """Give a text field its value before it is drawn, as :func:`take`; any text is allowed."""
+    """Set a text field's value before it is drawn, as :func:`take`; any text is allowed."""
     asked = st.query_params.get(key, "")
     take(key, [asked, st.session_state.get(key, asked)], "")
 
@@ -81,21 +80,21 @@ def keep_text(key: str) -> None:
 
 
 def take_several(key: str, allowed: Sequence[str], default: Sequence[str]) -> list[str]:
-    """Give a widget of several values its values before it is drawn, as :func:`take`.
+    """Set the values of a multiple-choice widget before it is drawn, as :func:`take`.
 
     Args:
-        key: the widget's key, and the name of a parameter that stands in the address once a value.
-        allowed: the values that can be chosen.
-        default: what no parameter means.
+        key: the key of the widget and the name of the parameter, which is repeated for each value.
+        allowed: the possible values.
+        default: the values without a parameter.
 
     Returns:
-        What the address asks for and is not allowed.
+        The values in the address that are not allowed.
     """
     asked = tuple(st.query_params.get_all(key))
     now = (st.session_state.get(keys.PAGE), asked, tuple(default) if not asked else None)
     value = st.session_state.get(key)
-    seen, kept = st.session_state.get(_seen(key), (None, None))
-    moved = seen is not None and seen[0] == now[0] and value != kept
+    seen, last = st.session_state.get(_seen(key), (None, None))
+    moved = seen is not None and seen[0] == now[0] and value != last
     if value is None or (now != seen and not moved):
         value = list(asked or default)
     st.session_state[key] = [one for one in value if one in allowed]
@@ -104,7 +103,7 @@ def take_several(key: str, allowed: Sequence[str], default: Sequence[str]) -> li
 
 
 def keep_several(key: str, default: Sequence[str]) -> None:
-    """Write the values of a widget into the address, as :func:`keep`; the default leaves it bare."""
+    """Write a widget's values into the address, as :func:`keep`; the default needs no parameter."""
     value = list(st.session_state[key])
     wanted = [] if value == list(default) else value
     if st.query_params.get_all(key) != wanted:
@@ -118,39 +117,39 @@ def keep_several(key: str, default: Sequence[str]) -> None:
 
 
 def put(**values: object) -> None:
-    """Set parameters from a callback; a value of None takes its parameter out of the address.
+    """Set parameters from a callback; None removes a parameter.
 
-    A button that calls this leads to another view of the same page. `st.page_link` does not: to the
-    page that is open it leaves the address in the browser as it was.
+    A button that calls this opens another view of the same page. `st.page_link` cannot: a link to the
+    open page does not change the browser's address.
     """
     for key, value in values.items():
         if value is None:
             st.query_params.pop(key, None)
         else:
             st.query_params[key] = str(value)
-        # Looked at afresh in the run that follows, also where the text is the same as before.
+        # The next run reads the parameter again, even if its text is unchanged.
         st.session_state.pop(_seen(key), None)
     _note_writing()
 
 
 def draw_again() -> None:
-    """Draw the whole page again, from a fragment that looks every few seconds whether to.
+    """Rerun the whole page from a fragment that runs every few seconds.
 
-    A look that the browser asked for before it heard of a change made here brings the address from
-    before the change, and the page would be drawn as that one asks. Then nothing is done: the
-    fragment goes on, and one of its next looks draws the page.
+    A fragment run that the browser requested before it received an address change carries the old
+    address, and the page would be drawn from it. In that case nothing happens: a later run of the
+    fragment redraws the page.
     """
     written, at = st.session_state.get(_WRITTEN, (None, -math.inf))
-    lags = time.monotonic() < at + LAGS_AT_MOST_S and _everything_asked() != written
+    lags = time.monotonic() < at + LAGS_AT_MOST_S and _all_parameters() != written
     if not lags:
         st.rerun()
 
 
 def _note_writing() -> None:
-    st.session_state[_WRITTEN] = _everything_asked(), time.monotonic()
+    st.session_state[_WRITTEN] = _all_parameters(), time.monotonic()
 
 
-def _everything_asked() -> dict[str, list[str]]:
+def _all_parameters() -> dict[str, list[str]]:
     return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
@@ -169,6 +168,6 @@ def _seen(key: str) -> str:
 
 def _seen_now(key: str, default: object) -> tuple:
     asked = st.query_params.get(key)
-    # The page counts: Streamlit forgets a widget's value on the way to another page. So does the
-    # default: where no parameter stands for it, another default is another value.
+    # Includes the page, because Streamlit forgets a widget's value on the way to another page, and the
+    # default, because without a parameter another default is another value.
     return st.session_state.get(keys.PAGE), asked, default if asked is None else None

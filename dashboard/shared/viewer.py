@@ -1,8 +1,8 @@
-"""The case viewer: NiiVue in a component of our own; the parts it is made of stand in static/viewer.
+"""The case viewer: a custom component around NiiVue, with its modules in static/viewer.
 
-A case is sent to the browser once, as :func:`brainseg.exports.payload.case_payload` packs it.
-Scrolling, window, layers, threshold and measurements run there, and so does the part of the address
-that they stand in; this server hears again only where a person wants another case.
+A case is sent to the browser once, packed by :func:`brainseg.exports.payload.case_payload`. Scrolling,
+window, layers, threshold, measurements and their query parameters are handled in the browser; the
+server hears only of another case and of a changed threshold.
 """
 
 import json
@@ -17,10 +17,10 @@ from dashboard.shared import keys
 PARTS = Path(__file__).resolve().parents[1] / "static"
 
 NEXT, PREVIOUS, RANDOM = "next", "previous", "random"
-"""Where the viewer's keys may ask to go."""
+"""Targets of the viewer's keys."""
 
-# A browser may keep files that an older version served; asked with no-cache it looks for newer ones
-# before any is run. Only then are the parts of one version.
+# A browser may have cached files of an older version. With no-cache it revalidates them before any
+# runs, so that all modules have the same version.
 _START = """
 const base = new URL("app/static/", document.baseURI);
 let module;
@@ -60,14 +60,14 @@ def show(
 
     Args:
         payload: see :func:`brainseg.exports.payload.case_payload`.
-        go: called with :data:`NEXT`, :data:`PREVIOUS` or :data:`RANDOM` where a key asked for another
-            case, before the page runs again; without it no key asks.
-        tells: whether this server hears of a threshold that a person chose, once it rests, and
-            before whatever a person does next outside of the viewer.
+        go: called with :data:`NEXT`, :data:`PREVIOUS` or :data:`RANDOM` before the page runs again
+            when a key asks for another case; None disables these keys.
+        tells: whether the viewer reports a changed threshold, once it rests and before the next action
+            elsewhere on the page.
 
     Returns:
-        The chosen threshold, and where two predictions are compared that of the second; None where
-        the viewer stands at the models' own, or does not tell.
+        The chosen threshold, in a comparison also that of the second prediction; None if the viewer
+        shows the models' own thresholds or does not report them.
     """
 
     def asked() -> None:
@@ -82,25 +82,25 @@ def show(
 
 
 def chosen_thresholds(of: list[str | None]) -> tuple[list[float] | None, bool]:
-    """Return what the viewer reported of its thresholds, also from a callback.
+    """Return the thresholds that the viewer reported, also from a callback.
 
     Args:
         of: see :func:`identity`.
 
     Returns:
-        The thresholds that it shows of these predictions, or None where it reported none of them.
-        And whether a report is still to come: it reported of another case or another model, and will
-        of this one, or the address asks for a threshold. Where none is, it shows the models' own.
+        The thresholds of these predictions, or None if it reported none. And whether a report is still
+        expected: the last one was of another case or model, or the address contains a threshold.
+        Otherwise the viewer shows the models' own thresholds.
     """
-    told = st.session_state.get(keys.VIEWER, {}).get("thresholds")
-    # What was told of another case or another model is not said of this one.
-    if told and told["of"] == of:
-        return told["values"], False
-    return None, bool(told) or keys.THRESHOLD in st.query_params
+    reported = st.session_state.get(keys.VIEWER, {}).get("thresholds")
+    # A report on another case or model does not apply to this one.
+    if reported and reported["of"] == of:
+        return reported["values"], False
+    return None, bool(reported) or keys.THRESHOLD in st.query_params
 
 
 def identity(payload: bytes) -> list[str | None]:
-    """Return what the viewer's thresholds belong to; telling.js has the same."""
+    """Return the identity of the viewer's thresholds, as in telling.js."""
     header = json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")])
     other = header.get("other")
     return [header["case"], header["made_by"], other and other["made_by"]]
@@ -109,7 +109,7 @@ def identity(payload: bytes) -> list[str | None]:
 @cache
 def _component(goes: bool, tells: bool) -> Callable:
     names = sorted(str(path.relative_to(PARTS)) for path in PARTS.rglob("*.js"))
-    flags = " data-goes" * goes + " data-tells" * tells
+    flags = (" data-goes" if goes else "") + (" data-tells" if tells else "")
     return st.components.v2.component(
         f"case_viewer{flags.replace(' data-', '_')}",
         html=f'<div class="place"{flags}></div>',

@@ -24,7 +24,7 @@ _LEAVES = "_leaves for another case"
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction with who made it, and the threshold that the viewer opens at."""
+    """A prediction with its model, and the threshold that the viewer opens at."""
 
     viewpoint: Viewpoint
     prediction: Prediction
@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def threshold(self) -> float:
-        """Return the model's own threshold as the viewer can cut: in whole steps of the payload."""
+        """Return the model's own threshold, rounded to the steps of the viewer."""
         own = self.viewpoint.model.threshold_for(self.prediction.exposure.folds)
         return threshold_on_steps(own)
 
@@ -48,13 +48,13 @@ def show(
     right: Answer | None,
     go: Callable[[str], None] | None,
 ) -> None:
-    """Show a prediction, or two side by side; a moved threshold runs this alone again.
+    """Show a prediction, or two side by side; a moved threshold reruns only this fragment.
 
     Args:
-        subject: what was predicted.
+        subject: the predicted volume.
         left: the prediction.
-        right: another one of the same to compare it with.
-        go: leads to another case, as the viewer asks; None where there is none.
+        right: a second prediction to compare with, or None.
+        go: goes to another case for the viewer's keys, or None.
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
@@ -62,8 +62,8 @@ def show(
         _payload_key(subject, left, right), lambda: _payload(subject, left, right)
     )
     _badges(subject, left, right)
-    told = viewer.show(payload, go and partial(_leave, go), tells=True)
-    chosen = told or _own(left, right)
+    reported = viewer.show(payload, go and partial(_leave, go), tells=True)
+    chosen = reported or _own(left, right)
     record = _record(subject, left, right, (*chosen, None)[:2])
     if right:
         _difference(record)
@@ -79,7 +79,7 @@ def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
     """Show the images without a prediction.
 
     Args:
-        subject: whose result is held back.
+        subject: the volume whose prediction is hidden.
         go: as for :func:`show`.
     """
     key = (*subject.key, "payload without a prediction")
@@ -87,13 +87,13 @@ def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
 
 
 def _leave(go: Callable[[str], None], where: str) -> None:
-    """Go to another case, which is for the whole page to show and not for this part alone."""
+    """Go to another case, which needs a rerun of the whole page."""
     go(where)
     st.session_state[_LEAVES] = True
 
 
 def _own(left: Answer, right: Answer | None) -> tuple[float, float | None]:
-    """Return the thresholds that the viewer opens at; None for a side that is not there."""
+    """Return the thresholds that the viewer opens at; None for a missing side."""
     return left.threshold, right.threshold if right else None
 
 
@@ -147,14 +147,14 @@ def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
 def _uncertainty(record: CaseRecord) -> None:
     """Show the uncertainty of each prediction in words."""
     compared = {"Left: ": record.predicted, "Right: ": record.other}
-    said = {
+    texts = {
         side: " ".join(said_of(one.prediction, one.threshold, record.slice_numbers))
         for side, one in (compared if record.other else {"": record.predicted}).items()
     }
-    if len(set(said.values())) == 1:
-        said = {"": next(iter(said.values()))}
+    if len(set(texts.values())) == 1:
+        texts = {"": next(iter(texts.values()))}
     st.subheader("Uncertainty", anchor=False)
-    for side, sentences in said.items():
+    for side, sentences in texts.items():
         st.markdown(side + widgets.plain(sentences, longest=600))
 
 

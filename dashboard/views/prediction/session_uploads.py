@@ -1,7 +1,7 @@
-"""What a visitor uploads: it stays in the memory of the session, bounded, and is gone with it.
+"""Uploads in the memory of the session: bounded, and deleted with it.
 
-Nothing of it is written to disk, cached for other visitors, logged, or put into the address; what is
-kept is found by numbers that Streamlit gives to files, not by their names.
+Uploads are not written to disk, cached for other visitors, logged, or put into the address. Their keys
+are Streamlit's file ids, not file names.
 """
 
 from collections import OrderedDict
@@ -22,35 +22,35 @@ from dashboard.shared.background import Work
 T = TypeVar("T")
 
 KEPT = "_uploads"
-"""Where the session keeps them; not a widget."""
+"""Session key of the cached results; not a widget."""
 
 MOST_KEPT = 12
-"""What was opened, assembled, predicted and packed, together: enough to go back and forth."""
+"""Maximum number of opened, assembled, predicted and packed results together."""
 
 MOST_PREDICTED = 3
-"""Of these the predictions, which are the largest part."""
+"""Maximum number of predictions among them, the largest part."""
 
 _FORGOTTEN = "_uploads forgotten"
 
 
 class Forgotten(BrainsegError):
-    """Ends the prediction of an upload that was removed meanwhile."""
+    """Ends the prediction of an upload that was removed."""
 
 
 def files_of(uploaded: Sequence[UploadedFile]) -> list[InputFile]:
-    """Return Streamlit's files as the core takes them."""
+    """Return Streamlit's files as input files of the core."""
     return [InputFile(file.name, file.getvalue()) for file in uploaded]
 
 
 def identity(uploaded: Sequence[UploadedFile]) -> tuple[str, ...]:
-    """Return what stands for files in this session; another upload of the same content is another."""
+    """Return the ids of uploaded files; uploading the same content again gives other ids."""
     return tuple(file.file_id for file in uploaded)
 
 
 def kept(key: tuple, make: Callable[[], T]) -> T:
-    """Return what the session keeps under a key, made the first time; the oldest gives way.
+    """Return the cached result of a key, computed on first use; the oldest result is evicted.
 
-    What raises is not kept.
+    Nothing is cached if ``make`` raises.
     """
     memory: OrderedDict = st.session_state.setdefault(KEPT, OrderedDict())
     if key not in memory:
@@ -63,7 +63,7 @@ def kept(key: tuple, make: Callable[[], T]) -> T:
 
 
 def keep_only(files: tuple[str, ...]) -> None:
-    """Drop all that was kept of other files than these."""
+    """Drop the cached results of all other files."""
     memory: OrderedDict = st.session_state.get(KEPT, OrderedDict())
     if any(key[0] != files for key in memory):
         forget()
@@ -72,24 +72,24 @@ def keep_only(files: tuple[str, ...]) -> None:
 def predicting(
     key: tuple, volume: Volume, model: Model, exposure: CaseExposure, mode: str
 ) -> Work[Prediction]:
-    """Return the prediction of an upload, started the first time; it ends when that is forgotten.
+    """Return the prediction of an upload, started on first use; it ends when the upload is removed.
 
     Args:
-        key: what stands for the volume in this session.
+        key: identifies the volume in this session.
         volume: see :func:`brainseg.io.assemble`.
-        model: what predicts.
-        exposure: which of its folds.
+        model: the model that predicts.
+        exposure: the folds that predict.
         mode: a key of :data:`brainseg.inference.prediction.MODES`.
     """
     forgotten: Event = st.session_state.setdefault(_FORGOTTEN, Event())
 
     def predict(progress: Callable[[int, int], None]) -> Prediction:
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if forgotten.is_set():
-                raise Forgotten("The upload was removed: its prediction was ended.")
+                raise Forgotten("The upload was removed, so its prediction was stopped.")
             progress(done, total)
 
-        return predict_timed(volume, model, exposure, mode, told)
+        return predict_timed(volume, model, exposure, mode, report)
 
     whole = (*key, model.digest, exposure, mode)
     work = kept(whole, lambda: Work("predicting", predict))
@@ -97,13 +97,13 @@ def predicting(
     for old in [one for one, value in memory.items() if isinstance(value, Work)][:-MOST_PREDICTED]:
         del memory[old]
     if work.ready(0) and work.result.exception():
-        # A failure is never kept: the next look at the page tries again.
+        # A failure is not cached: the next run of the page tries again.
         del memory[whole]
     return work
 
 
 def forget() -> None:
-    """Drop all that was kept of uploads in this session, and end what is being predicted of them."""
+    """Drop all cached results of this session, and stop running predictions of uploads."""
     st.session_state.pop(KEPT, None)
     if ended := st.session_state.pop(_FORGOTTEN, None):
         ended.set()
