@@ -109,9 +109,9 @@ def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
     max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
 )
 def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame | None:
-    """Return the kept scores of cases the model never saw; `changed` is :func:`last_scored`."""
-    kept = evaluation.kept(cohort, model)
-    unseen = kept and kept.unseen()
+    """Return the saved scores of unseen cases; `changed` is :func:`last_scored`, a key only."""
+    saved = evaluation.kept(cohort, model)
+    unseen = saved and saved.unseen()
     return unseen.scores if unseen else None
 
 

@@ -319,9 +319,9 @@ def test_uploads_stay_in_the_session_bounded_and_are_forgotten(monkeypatch, mode
     app = open_page(monkeypatch, None, "prediction")
     for seed in range(4):
         app = upload(app, ("slice.tif", tiff(head(seed))))
-        assert len(app.session_state[session_uploads.KEPT]) <= session_uploads.MOST_KEPT
+        assert len(app.session_state[session_uploads.CACHE]) <= session_uploads.MAX_CACHED
     app.file_uploader("upload").clear().run()
-    assert session_uploads.KEPT not in app.session_state
+    assert session_uploads.CACHE not in app.session_state
 
 
 def test_nothing_of_an_upload_stands_in_the_address(monkeypatch, model):

@@ -30,33 +30,33 @@ def session(monkeypatch) -> dict:
 
 def test_what_is_kept_is_made_once_and_the_oldest_gives_way(session):
     made = []
-    for number in [*range(session_uploads.MOST_KEPT + 2), session_uploads.MOST_KEPT + 1]:
-        session_uploads.kept((FILES, number), lambda: made.append(0))
-    assert len(made) == session_uploads.MOST_KEPT + 2
-    assert len(session[session_uploads.KEPT]) == session_uploads.MOST_KEPT
-    assert (FILES, 0) not in session[session_uploads.KEPT]
+    for number in [*range(session_uploads.MAX_CACHED + 2), session_uploads.MAX_CACHED + 1]:
+        session_uploads.cached((FILES, number), lambda: made.append(0))
+    assert len(made) == session_uploads.MAX_CACHED + 2
+    assert len(session[session_uploads.CACHE]) == session_uploads.MAX_CACHED
+    assert (FILES, 0) not in session[session_uploads.CACHE]
 
 
 def test_what_raises_is_not_kept(session):
     with pytest.raises(ZeroDivisionError):
-        session_uploads.kept((FILES, "wrong"), lambda: 1 / 0)
-    assert not session[session_uploads.KEPT]
+        session_uploads.cached((FILES, "wrong"), lambda: 1 / 0)
+    assert not session[session_uploads.CACHE]
 
 
 def test_other_files_than_those_that_are_shown_are_dropped(session):
-    session_uploads.kept((FILES, "upload"), dict)
-    session_uploads.keep_only(FILES)
-    assert session[session_uploads.KEPT]
-    session_uploads.keep_only(("another file",))
-    assert session_uploads.KEPT not in session
+    session_uploads.cached((FILES, "upload"), dict)
+    session_uploads.drop_others(FILES)
+    assert session[session_uploads.CACHE]
+    session_uploads.drop_others(("another file",))
+    assert session_uploads.CACHE not in session
 
 
 def test_predictions_are_bounded_by_themselves(monkeypatch, session):
     monkeypatch.setattr(session_uploads, "predict_timed", lambda *_: "a prediction")
-    for mode in map(str, range(session_uploads.MOST_PREDICTED + 2)):
+    for mode in map(str, range(session_uploads.MAX_PREDICTIONS + 2)):
         work = session_uploads.predicting((FILES,), SLICE, MODEL, NEW_TO_IT, mode)
         assert work.result.result(GUARDS_AGAINST_A_HANG_S) == "a prediction"
-    assert len(session[session_uploads.KEPT]) == session_uploads.MOST_PREDICTED
+    assert len(session[session_uploads.CACHE]) == session_uploads.MAX_PREDICTIONS
 
 
 def test_a_removed_upload_ends_its_prediction(monkeypatch):

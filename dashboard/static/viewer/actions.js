@@ -1,4 +1,4 @@
-// What each key of the viewer does; what they are called stands in keys.js.
+// Actions of the viewer's keys; their labels are in keys.js.
 
 import { VIEWS } from "./panel.js";
 

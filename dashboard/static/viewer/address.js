@@ -1,4 +1,4 @@
-// What of the view stands in the address, so that it reopens there. The server is not asked.
+// Query parameters that reopen the view; handled in the browser alone.
 
 /** Returns the parameters of the address as text, by name. */
 export function read() {

@@ -1,5 +1,5 @@
 // A predicted mask at a threshold, without its small components: the rule of brainseg/inference/components.py,
-// which a test holds beside this one.
+// which a test compares with this one.
 
 export const [KEPT, REMOVED] = [1, 2];
 

@@ -12,7 +12,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A row of buttons of which one is pressed. */
+/** A row of buttons, exactly one of them pressed. */
 export class Choice {
   /** @param options [[value, label, hint], ...] */
   constructor(label, options, onChoose) {

@@ -3,7 +3,7 @@
 import { make } from "./elements.js";
 import { saveTable } from "./leaving.js";
 
-/** Returns the elements by name; `whole` holds the others, with the viewer's panel and strip. */
+/** Returns the elements by name; `whole` contains the others, the panel and the strip. */
 export function frameOf(viewer) {
   const button = (text, hint, action) =>
     make("button", { type: "button", title: hint, onclick: action }, text);
@@ -14,7 +14,7 @@ export function frameOf(viewer) {
   const nothing = make("p", { class: "nothing", role: "status", hidden: true });
   const drawn = make("ul", { class: "drawn" });
   const table = make("div", { class: "numbers" });
-  const said = make("div", { class: "said", "aria-live": "polite" });
+  const announcement = make("div", { class: "said", "aria-live": "polite" });
   const files = make(
     "div",
     { class: "row" },
@@ -36,8 +36,8 @@ export function frameOf(viewer) {
     notes,
     make("div", { class: "left" }, box, viewer.strip.root, measurements),
     viewer.panel.root,
-    said,
+    announcement,
     dialog,
   );
-  return { notes, stages, waiting, box, nothing, drawn, table, said, keys, dialog, whole };
+  return { notes, stages, waiting, box, nothing, drawn, table, announcement, keys, dialog, whole };
 }

@@ -115,7 +115,7 @@ function agreementAt(inside, predicted) {
   return predicted ? PREDICTION_ONLY : 0;
 }
 
-/** Returns where a plane holds a class, as 0 and 1. */
+/** Returns 1 where a plane has a class, else 0. */
 export function only(classes, which) {
   return { ...classes, pixels: classes.pixels.map((value) => Number(value === which)) };
 }

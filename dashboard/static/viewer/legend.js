@@ -64,9 +64,9 @@ export class Legend {
   }
 
   show(entries) {
-    const told = JSON.stringify(entries);
-    if (told === this.told) return;
-    this.told = told;
+    const drawn = JSON.stringify(entries);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
     this.root.replaceChildren(
       ...entries.map(({ label, kind, colour, colourOf }) => {
         const swatch = make("i", { class: kind, "aria-hidden": "true" });

@@ -92,7 +92,7 @@ export function stateFrom(asked, data, measures, views) {
  * Keeps the look for a case that came after another, and opens it at its own slice.
  *
  * @param before the case that was shown
- * @param {boolean} keepStep whether a person chose the threshold
+ * @param {boolean} keepStep whether the user chose the threshold
  */
 export function adopt(state, data, measures, before, keepStep) {
   const same = before.name === data.name && String(before.shape) === String(data.shape);

@@ -6,7 +6,7 @@ import { Anatomy } from "./planes.js";
 export const VERSION = 2;
 
 /**
- * A case as the viewer holds it.
+ * A case as decoded by the viewer.
  *
  * shape is [n, h, w]; each array is a Uint8Array of n * h * w in C order, rows from the top. Those of
  * probability, spread and other (the prediction that it is compared with) are whole steps.

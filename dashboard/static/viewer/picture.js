@@ -24,7 +24,7 @@ export function wrapped(text, widthOf, width) {
  *
  * @param {HTMLCanvasElement[]} pictures of one height
  * @param {string[]} lines written under them
- * @param {string[]} warnings written above them, in a band that stands out
+ * @param {string[]} warnings written above them, in a coloured band
  */
 export function composed(pictures, lines, warnings = []) {
   const ratio = globalThis.devicePixelRatio || 1;

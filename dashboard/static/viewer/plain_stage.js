@@ -56,7 +56,7 @@ export class PlainStage {
   layOut(view, width, height, zoom, pan) {
     const { slice, planes } = this.anatomy;
     const quarter = [width / 2, height / 2];
-    // As NiiVue has them: axial below coronal, which stands beside sagittal.
+    // Placed as by NiiVue: coronal and sagittal side by side, axial below coronal.
     const corners = [
       [0, height / 2],
       [0, 0],

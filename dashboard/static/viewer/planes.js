@@ -6,7 +6,7 @@
 
 const BODY_AXES = ["LR", "PA", "IS"]; // each towards its second letter, as in RAS+
 
-/** Where column, row and slice are taken to rise to in a volume whose source holds no orientation. */
+/** Assumed directions of columns, rows and slices in a volume without orientation. */
 const ASSUMED = ["L", "P", "S"];
 
 /** The planes in NiiVue's order: the name, and the sides of the patient on the right and at the bottom. */
@@ -16,7 +16,7 @@ const CONVENTIONS = [
   ["sagittal", "P", "I"],
 ];
 
-/** The names where the orientation is unknown, by the axis that stands on the plane. */
+/** Names of planes if the orientation is unknown, by their normal axis. */
 const NEUTRAL = ["column plane", "row plane", "slice plane"];
 
 const opposite = (letter) => {
@@ -37,7 +37,7 @@ const edgesOf = (right, bottom) => ({
 /** A plane of a volume; axes are 0 column, 1 row, 2 slice. */
 export class Plane {
   /**
-   * @param {string} name for a person
+   * @param {string} name shown to the user
    * @param u, v {axis, flipped}: the volume's axis, and whether its end lies on the left or on top
    * @param edges the sides of the patient, {left, right, top, bottom}; null where unknown
    */
@@ -52,7 +52,7 @@ export class Plane {
   }
 }
 
-/** A slice as the volume holds it. */
+/** A slice as stored in the volume. */
 export const SLICE = new Plane("slice", { axis: 0, flipped: false }, { axis: 1, flipped: false });
 
 /** How a volume lies in the patient. */

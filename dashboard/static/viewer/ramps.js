@@ -11,7 +11,7 @@ export function rgbOf(hex) {
 const VIRIDIS = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"].map(rgbOf);
 const MAGMA = ["#1d1147", "#721f81", "#b73779", "#fc8961", "#fcfdbf"].map(rgbOf);
 
-/** The spread from which on the map is at its brightest: a standard deviation cannot exceed 0.5. */
+/** Standard deviation at the brightest colour; the maximum possible is 0.5. */
 export const MOST_SPREAD = 0.3;
 
 /** Returns the colour [r, g, b, a] of a probability 0..1: the lower, the more the image shows. */

@@ -57,17 +57,17 @@ function elementOf({ clip, edges, name }) {
     make("div", { class: `edge ${place}`, "aria-hidden": "true" }, text),
   );
   const named = name ? [make("div", { class: "plane-name" }, name)] : [];
-  const said = edges ? [make("span", { class: "said" }, inWords(edges))] : [];
+  const hidden = edges ? [make("span", { class: "said" }, inWords(edges))] : [];
   const style = `left: ${left}; top: ${top}; width: ${width}; height: ${height}`;
-  return make("div", { class: "frame", style }, ...letters, ...named, ...said);
+  return make("div", { class: "frame", style }, ...letters, ...named, ...hidden);
 }
 
 /** Returns for a screen reader: "patient's right on the left, front at the top, …". */
 function inWords(edges) {
-  const told = Object.entries(edges).map(
+  const sides = Object.entries(edges).map(
     ([place, letters]) => `${[...letters].map((letter) => SIDES[letter]).join(" and ")} ${PLACES[place]}`,
   );
-  return `The patient's ${told.join(", ")}`;
+  return `The patient's ${sides.join(", ")}`;
 }
 
 function write(context, text, x, y) {

@@ -47,7 +47,7 @@ export class Strip {
     this.svg.setAttribute("viewBox", `0 0 ${this.count} ${HEIGHT}`);
     this.svg.replaceChildren();
     numbers.forEach((number, z) => {
-      const said = series.map(({ kind, label, areas, removed }, i) => {
+      const texts = series.map(({ kind, label, areas, removed }, i) => {
         const left = 0.1 + i * width;
         if (areas[z] === null) {
           this.bar(z, 0.1, 0.8, HEIGHT, "unknown");
@@ -60,7 +60,7 @@ export class Strip {
       });
       const whole = this.bar(z, 0, 1, HEIGHT, "target");
       const title = document.createElementNS(SVG, "title");
-      title.textContent = [`slice ${number}`, ...said].join(", ");
+      title.textContent = [`slice ${number}`, ...texts].join(", ");
       whole.append(title);
     });
     this.here = this.bar(0, 0, 1, HEIGHT, "here");

@@ -11,7 +11,7 @@ const UNKNOWN = "unknown";
 /**
  * The numbers of a case's mask and prediction.
  *
- * Lengths and areas are pixels, or millimetres where the source holds a spacing.
+ * Lengths and areas are pixels, or millimetres if the source has a spacing.
  */
 export class Measures {
   /** @param data a CaseData */

@@ -1,4 +1,4 @@
-// Tells the server which thresholds a person chose, for the files that it makes: once they rest.
+// Reports the chosen thresholds to the server, which exports files with them, once they rest.
 
 import { usualOtherStep, usualStep } from "./opening.js";
 
@@ -7,9 +7,9 @@ const RESTS_MS = 400;
 export class Telling {
   constructor(viewer) {
     this.viewer = viewer;
-    /** Called with thresholds; null where nobody asks for them. */
+    /** Called with thresholds; null if the page does not use them. */
     this.tell = null;
-    // A button elsewhere on the page acts on what the viewer shows: it must not come first.
+    // Report before a button elsewhere on the page acts on what the viewer shows.
     this.flush = (event) => {
       const elsewhere = !event.composedPath().includes(viewer.whole);
       if (this.waiting && (elsewhere || event.shiftKey)) this.now();
@@ -17,14 +17,14 @@ export class Telling {
     for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, this.flush, true);
   }
 
-  /** Tells what stands in a case that was just opened, where it is not what a server takes itself. */
+  /** Reports the thresholds of a newly opened case unless they are the server's defaults. */
   opened() {
     const { data, state } = this.viewer;
     if (!data.probability) return;
     const { step, otherStep } = state.look;
     const own = step === usualStep(data) && (!data.other || otherStep === usualOtherStep(data));
-    // One in the address is confirmed, too: the server cannot know whether it could be used.
-    if (!own || this.told || this.viewer.stepChosen) this.later();
+    // Also confirms a threshold in the address, because the server does not know whether it is valid.
+    if (!own || this.reported || this.viewer.stepChosen) this.later();
   }
 
   later() {
@@ -36,9 +36,9 @@ export class Telling {
     clearTimeout(this.waiting);
     this.waiting = null;
     const thresholds = this.thresholds();
-    const told = JSON.stringify(thresholds);
-    if (!this.tell || told === this.told) return;
-    this.told = told;
+    const report = JSON.stringify(thresholds);
+    if (!this.tell || report === this.reported) return;
+    this.reported = report;
     this.tell(thresholds);
   }
 
@@ -49,7 +49,7 @@ export class Telling {
     }
   }
 
-  /** Returns the thresholds, 0..1, and what they belong to; dashboard/shared/viewer.py has the same. */
+  /** Returns the thresholds, 0..1, and their identity, as in dashboard/shared/viewer.py. */
   thresholds() {
     const { data, state } = this.viewer;
     const share = (step) => Number((step / data.steps).toFixed(4));

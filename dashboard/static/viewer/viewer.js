@@ -1,7 +1,7 @@
 // The case viewer: one state, drawn by panes, changed by mouse, keys and panel.
 //
-// The server sends a case once, see payload.js; after that nothing here asks it for anything. It is
-// told that a person wants another case, and on some pages which threshold was chosen.
+// The server sends a case once, see payload.js. The viewer only reports a request for another case and,
+// on some pages, the chosen threshold.
 
 import { actionsOf } from "./actions.js";
 import { read, write } from "./address.js";
@@ -303,8 +303,8 @@ export class Viewer {
     for (const pane of this.panes) {
       pane.write(cornersOf(data, state, pane.sequence, pane.shows));
       pane.draw(data, scene);
-      const said = descriptionOf(data, this.measures, pane.sequence, this.position[2], state.look);
-      pane.overlay.setAttribute("aria-label", said);
+      const description = descriptionOf(data, this.measures, pane.sequence, this.position[2], state.look);
+      pane.overlay.setAttribute("aria-label", description);
     }
     this.frames += 1;
     Object.assign(this.whole.dataset, {
@@ -340,7 +340,7 @@ export class Viewer {
     const none = nothingFound(data, measures, position[2], look, state.view === "compare");
     this.nothing.hidden = !none;
     this.nothing.textContent = none ?? "";
-    this.said.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
+    this.announcement.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
     this.panel.removedList?.show(data, look);
     this.listDrawings();
     write(parametersOf(state, data, measures, this.stepChosen));
@@ -370,7 +370,7 @@ export class Viewer {
   // What leaves the viewer.
 
   async copyTable() {
-    this.said.textContent = await copied(this.rows);
+    this.announcement.textContent = await copied(this.rows);
   }
 
   fullScreen() {

@@ -46,12 +46,12 @@ function sideOf(data, look, shows) {
 
 /** Returns a sentence if nothing is predicted on a slice or in the case; else null. */
 export function nothingFound(data, measures, z, { step, otherStep }, compared) {
-  const told = [
+  const texts = [
     nothingIn(data, measures, z, step, PREDICTION),
     compared ? nothingIn(data, measures, z, otherStep, OTHER) : null,
   ];
-  if (!compared) return told[0];
-  const sides = told.map((text, i) => text && `${i ? "Right" : "Left"}: ${text}`).filter(Boolean);
+  if (!compared) return texts[0];
+  const sides = texts.map((text, i) => text && `${i ? "Right" : "Left"}: ${text}`).filter(Boolean);
   return sides.length ? sides.join(" ") : null;
 }
 
@@ -102,15 +102,15 @@ export function valueAt(data, sequence, voxel, look) {
   const share = (array) => data.written(array[place]);
   const lacks = (which, step) =>
     data.cut(which, step).classes[place] === REMOVED ? " (component removed)" : "";
-  const told = [`x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[place]}`];
+  const values = [`x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[place]}`];
   if (data.other) {
     const left = `${share(data.probability)}${lacks(PREDICTION, look.step)}`;
-    told.push(`probability left ${left}, right ${share(data.other)}${lacks(OTHER, look.otherStep)}`);
+    values.push(`probability left ${left}, right ${share(data.other)}${lacks(OTHER, look.otherStep)}`);
   } else if (data.probability) {
     const spread = data.spread ? ` ± ${share(data.spread)}` : "";
-    told.push(`probability ${share(data.probability)}${spread}${lacks(PREDICTION, look.step)}`);
+    values.push(`probability ${share(data.probability)}${spread}${lacks(PREDICTION, look.step)}`);
   }
-  return told.join("\n");
+  return values.join("\n");
 }
 
 /** Returns the notes on a case, one sentence each. */
@@ -119,6 +119,6 @@ export function notesOf(data, wrong, plain) {
     ([name, of]) => `${name} is missing: this channel repeats ${of}.`,
   );
   const { notes } = data.header;
-  const told = notes.some((note) => note.includes("filled with"));
-  return [wrong, plain ? NO_WEBGL : null, ...(told ? [] : copies), ...notes].filter(Boolean);
+  const noted = notes.some((note) => note.includes("filled with"));
+  return [wrong, plain ? NO_WEBGL : null, ...(noted ? [] : copies), ...notes].filter(Boolean);
 }

@@ -58,7 +58,7 @@ def show(
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
-    payload = session_uploads.kept(
+    payload = session_uploads.cached(
         _payload_key(subject, left, right), lambda: _payload(subject, left, right)
     )
     _badges(subject, left, right)
@@ -83,7 +83,7 @@ def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
         go: as for :func:`show`.
     """
     key = (*subject.key, "payload without a prediction")
-    viewer.show(session_uploads.kept(key, lambda: case_payload(subject.record)), go)
+    viewer.show(session_uploads.cached(key, lambda: case_payload(subject.record)), go)
 
 
 def _leave(go: Callable[[str], None], where: str) -> None:

@@ -21,13 +21,13 @@ from dashboard.shared.background import Work
 
 T = TypeVar("T")
 
-KEPT = "_uploads"
+CACHE = "_uploads"
 """Session key of the cached results; not a widget."""
 
-MOST_KEPT = 12
+MAX_CACHED = 12
 """Maximum number of opened, assembled, predicted and packed results together."""
 
-MOST_PREDICTED = 3
+MAX_PREDICTIONS = 3
 """Maximum number of predictions among them, the largest part."""
 
 _FORGOTTEN = "_uploads forgotten"
@@ -47,24 +47,24 @@ def identity(uploaded: Sequence[UploadedFile]) -> tuple[str, ...]:
     return tuple(file.file_id for file in uploaded)
 
 
-def kept(key: tuple, make: Callable[[], T]) -> T:
+def cached(key: tuple, make: Callable[[], T]) -> T:
     """Return the cached result of a key, computed on first use; the oldest result is evicted.
 
     Nothing is cached if ``make`` raises.
     """
-    memory: OrderedDict = st.session_state.setdefault(KEPT, OrderedDict())
+    memory: OrderedDict = st.session_state.setdefault(CACHE, OrderedDict())
     if key not in memory:
         made = make()
         memory[key] = made
     memory.move_to_end(key)
-    while len(memory) > MOST_KEPT:
+    while len(memory) > MAX_CACHED:
         memory.popitem(last=False)
     return memory[key]
 
 
-def keep_only(files: tuple[str, ...]) -> None:
+def drop_others(files: tuple[str, ...]) -> None:
     """Drop the cached results of all other files."""
-    memory: OrderedDict = st.session_state.get(KEPT, OrderedDict())
+    memory: OrderedDict = st.session_state.get(CACHE, OrderedDict())
     if any(key[0] != files for key in memory):
         forget()
 
@@ -92,9 +92,9 @@ def predicting(
         return predict_timed(volume, model, exposure, mode, report)
 
     whole = (*key, model.digest, exposure, mode)
-    work = kept(whole, lambda: Work("predicting", predict))
-    memory: OrderedDict = st.session_state[KEPT]
-    for old in [one for one, value in memory.items() if isinstance(value, Work)][:-MOST_PREDICTED]:
+    work = cached(whole, lambda: Work("predicting", predict))
+    memory: OrderedDict = st.session_state[CACHE]
+    for old in [one for one, value in memory.items() if isinstance(value, Work)][:-MAX_PREDICTIONS]:
         del memory[old]
     if work.ready(0) and work.result.exception():
         # A failure is not cached: the next run of the page tries again.
@@ -104,6 +104,6 @@ def predicting(
 
 def forget() -> None:
     """Drop all cached results of this session, and stop running predictions of uploads."""
-    st.session_state.pop(KEPT, None)
+    st.session_state.pop(CACHE, None)
     if ended := st.session_state.pop(_FORGOTTEN, None):
         ended.set()

@@ -147,7 +147,7 @@ def _in_session(
 
     def cautioned(model: Model, exposure: CaseExposure) -> CaseRecord:
         of_model = (*key, "cautions", model.digest, exposure)
-        return session_uploads.kept(of_model, lambda: with_cautions(record, model, exposure))
+        return session_uploads.cached(of_model, lambda: with_cautions(record, model, exposure))
 
     return Subject(record, key, start, cautioned, source=source)
 

@@ -85,7 +85,7 @@ def _close() -> None:
 
 def _from_files(uploaded: list) -> Subject:
     ids = session_uploads.identity(uploaded)
-    session_uploads.keep_only(ids)
+    session_uploads.drop_others(ids)
     try:
         with st.spinner("Reading the files", show_time=True):
             upload, pages = _opened(uploaded, ids)
@@ -93,7 +93,7 @@ def _from_files(uploaded: list) -> Subject:
         _say(upload)
         assignment = _assign(upload, (ids, pages))
         key = (ids, pages, tuple(assignment.items()))
-        volume: Volume = session_uploads.kept(
+        volume: Volume = session_uploads.cached(
             (*key, "volume"), lambda: assemble(upload, assignment)
         )
         for sentence in left_out(upload, assignment):
@@ -105,12 +105,12 @@ def _from_files(uploaded: list) -> Subject:
 
 def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
     """Return the readable content, with the chosen page of each multipage TIFF."""
-    counts: dict[int, int] = session_uploads.kept((ids, "pages"), dict)
+    counts: dict[int, int] = session_uploads.cached((ids, "pages"), dict)
     while True:
         pages = {index: _choose_page(ids[index], index, count) for index, count in counts.items()}
         chosen = tuple(pages.items())
         try:
-            return session_uploads.kept(
+            return session_uploads.cached(
                 (ids, "upload", chosen), partial(_open, uploaded, pages)
             ), chosen
         except PagesError as error:
@@ -155,7 +155,7 @@ def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
             f"{FLAIR}; a missing sequence is replaced by {FLAIR}, as in the training data."
         )
         with st.grid(columns=6, min_column_width=120, gap="small"):
-            pictures = session_uploads.kept(
+            pictures = session_uploads.cached(
                 (*key, "thumbnails"), lambda: list(map(_small, upload.series))
             )
             for series, picture in zip(upload.series, pictures, strict=True):
