@@ -180,14 +180,12 @@ def test_a_moved_threshold_changes_the_numbers_at_once_and_the_files_once_it_res
     page.wait_for_function("() => location.search.includes('threshold=')", timeout=WAIT_MS)
     assert numbers_in(page) != before
     chosen = page.evaluate("() => new URLSearchParams(location.search).get('threshold')")
-    page.get_by_text(f"At the threshold {float(chosen):g}, as the viewer shows it").wait_for(
-        timeout=WAIT_MS
-    )
+    page.get_by_text(f"At the threshold {float(chosen):g} of the viewer").wait_for(timeout=WAIT_MS)
     found = predict(case.volume(), open_model(str(two_folds)), (0,)) >= np.float32(float(chosen))
     assert areas(downloaded(page, "Slices (CSV)")) == found.sum(axis=(1, 2)).tolist()
     again = page_of(page.url[page.url.index("?") :])
     assert drawn(again)["case"] == case.name
-    again.get_by_text(f"At the threshold {float(chosen):g}, as").wait_for(timeout=WAIT_MS)
+    again.get_by_text(f"At the threshold {float(chosen):g} of").wait_for(timeout=WAIT_MS)
     assert page.failed == again.failed == []
 
 
@@ -195,7 +193,7 @@ def test_uncertainty_is_a_layer_with_a_legend_and_a_sentence(page_of, case):
     page = page_of(f"?case={case.name}&effort=full&uncertainty=on")
     drawn(page, case=case.name)
     assert page.get_by_text("Standard deviation of the probability over").is_visible()
-    assert page.get_by_text("looks, at each slice and at its mirror image").is_visible()
+    assert page.get_by_text("original and mirrored) agree").is_visible()
     go(page, "u")
     page.wait_for_function("() => !location.search.includes('uncertainty')", timeout=WAIT_MS)
     assert page.failed == []

@@ -113,7 +113,7 @@ def trained_from_the_page(look: Callable, served: Callable, root: Path, state: P
     runs = state / "cohorts" / Cohort.open(root).identity / "runs"
     page = look(served(root, BRAINSEG_HOME=str(state)) + "/training")
     another = served(root, BRAINSEG_HOME=str(state), AFTER="restart")
-    says(page, "no training of this cohort yet")
+    says(page, "No training runs yet")
     a_run_with(runs, root, epochs=EPOCHS, patience=EPOCHS)
     page.reload()
     click(page, "training_again")

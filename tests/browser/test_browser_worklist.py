@@ -142,7 +142,7 @@ def test_reviews_of_two_sessions_appear_in_the_worklist(look, address):
     second.get_by_text("1 other review").wait_for(timeout=WAIT_MS)
     assert "An Edge is Doubtful" in second.inner_text("[data-testid=stMain]")
     worklist.reload()
-    worklist.wait_for_selector("text=/No case fits/", timeout=WAIT_MS)
+    worklist.wait_for_selector("text=/No case matches/", timeout=WAIT_MS)
     worklist.goto(f"{address}/worklist?search=wide&columns=review~readers")
     (row,) = rows(settled(worklist), 1)
     assert (row["Mask review"], row["Readers"]) == ("readers differ", "2")

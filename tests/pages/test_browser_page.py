@@ -141,7 +141,7 @@ def test_nothing_to_draw_from_is_said(monkeypatch, tiny_cohort):
         path.unlink()
     app = open_page(monkeypatch, tiny_cohort, "browser", tumour="with")
     assert not app.exception
-    assert "no slice with tumour in this cohort" in texts(app)
+    assert "This cohort has no slice with tumour" in texts(app)
 
 
 def test_the_sequences_are_explained(monkeypatch, tiny_cohort):

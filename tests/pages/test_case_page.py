@@ -109,7 +109,7 @@ def test_an_unknown_model_is_said_and_the_case_shown_without(monkeypatch, tiny_c
 def test_spacing_and_orientation_are_said_to_be_unknown(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST)
     told = app.table[0].value.astype(str).to_string()
-    assert "unknown: the files hold neither" in told
+    assert "unknown (not in the files)" in told
     assert "placeholder" in texts(app)
 
 

@@ -118,7 +118,7 @@ def test_a_stopped_scoring_says_so_until_it_is_read(monkeypatch, taught_root, mo
     scoring.stop()
     scoring.join(WAIT_S)
     app = open_page(monkeypatch, taught_root, "evaluation")
-    assert "was stopped; what it had scored so far was not kept" in texts(app)
+    assert "was stopped; its partial scores were not saved" in texts(app)
     app.button("end_of_scoring").click().run()
     assert "was stopped" not in texts(app)
 
@@ -271,7 +271,7 @@ def test_a_split_by_slice_is_measured_beside_the_page(
 ):
     monkeypatch.setattr(background, "measure_leakage", lambda *arguments: leakage)
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
-    assert "How much that claims can be measured" in texts(app)
+    assert "The effect on the score can be measured" in texts(app)
     command = f"python -m brainseg evaluate DATA --model {model.folder} --split-by-slice"
     assert command in [code.value for code in app.code]
     app.button("measure_leakage").click().run()
@@ -346,7 +346,7 @@ def test_a_person_scores_leaves_returns_and_opens_the_worst_case(
     page.set_default_timeout(2000 * WAIT_S)
     page.goto(f"{served(taught_root, BRAINSEG_MODEL=str(tiny_model))}/evaluation?model=tiny")
     page.get_by_role("button", name="Score these cases").click()
-    done = page.get_by_text("From the worst")
+    done = page.get_by_text("Cases, worst first")
     page.get_by_text("Scoring tiny").or_(done).first.wait_for()
     page.get_by_role("link", name="Overview").first.click()
     arrives(page, "/")

@@ -42,7 +42,7 @@ def run(runs: Path) -> Run:
 def test_without_a_run_the_page_says_how_to_begin_and_shows_the_form(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert not app.exception
-    assert "no training of this cohort yet" in said(app)
+    assert "No training runs yet" in said(app)
     assert "python -m brainseg train DATA" in said(app)
     assert app.number_input(key="setting_epochs").value == TrainingConfig(data="x").epochs
     for view in ("Monitor", "Compare", "Logs"):
@@ -58,7 +58,7 @@ def test_a_training_says_how_far_it_is_and_marks_its_best_epoch(monkeypatch, tin
     dice = traces(app, "Validation Dice")
     assert list(dice) == ["validation", "best"]
     assert set(traces(app, "Loss")) == {"training", "validation", "best"}
-    assert "nothing was heard" not in said(app).lower()
+    assert "has not reported" not in said(app).lower()
 
 
 def test_what_changed_on_disk_is_shown_when_the_page_looks_again(monkeypatch, tiny_cohort, run):
@@ -128,7 +128,7 @@ def test_a_run_of_elsewhere_that_fell_silent_says_so(monkeypatch, tiny_cohort, r
     long_ago = datetime.now(UTC) - timedelta(hours=3)
     path.write_text(json.dumps(status | {"updated_at": long_ago.isoformat()}))
     app = open_page(monkeypatch, tiny_cohort, "training")
-    assert "Nothing was heard of this training for 3 h" in said(app)
+    assert "This training has not reported for 3 h" in said(app)
 
 
 def test_a_warning_stands_there_while_it_holds(monkeypatch, tiny_cohort, run):
@@ -145,11 +145,11 @@ def test_validation_dice_is_told_apart_from_the_score_on_held_out_cases(
 ):
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert [(m.label, m.value) for m in app.metric] == [
-        ("Trained on", "2"),
+        ("Training", "2"),
         ("Validation", "1"),
         ("Held out", "3"),
     ]
-    assert "those held out are not even read" in said(app)
+    assert "Held-out cases are not read in" in said(app)
     settings = next(frame.value for frame in app.dataframe if "setting" in frame.value)
     assert settings.set_index("setting")["value"]["batch_size"] == "16"
 
@@ -209,7 +209,7 @@ def test_the_address_chooses_epochs_and_a_button_shows_all(monkeypatch, tiny_coh
     dice = traces(app, "Validation Dice")
     assert list(dice) == ["validation"], "the best epoch, 2, is not among those shown"
     assert drawn(dice["validation"], "customdata") == [3, 4]
-    button(app, "Epochs 3 to 4: show all").click().run()
+    button(app, "Show all (now epochs 3 to 4)").click().run()
     assert "epochs" not in app.query_params
     assert drawn(traces(app, "Validation Dice")["validation"], "customdata") == [1, 2, 3, 4]
     for wrong in ("4..3", "x", "3", "1..2..3", "٣..٤", "1..99999999999"):
@@ -255,7 +255,7 @@ def test_what_the_network_sees_follows_the_newest_epoch_and_the_address(
     assert "epoch" not in app.query_params
     assert app.select_slider("epoch").value == 10
     app = open_page(monkeypatch, tiny_cohort, "training", epoch=99)
-    assert "No slices were kept after epoch “99”" in said(app)
+    assert "No slices were saved after epoch “99”" in said(app)
 
 
 @pytest.mark.parametrize("name", ["slices.npz", "epoch-0003.npz"])

@@ -156,7 +156,7 @@ def test_a_wrong_address_is_one_sentence_and_shows_all(worklist, address, told):
 def test_filters_that_fit_no_case_are_said(worklist):
     app = worklist(search="(", where="institution~ZZ")
     assert not app.exception
-    assert "No case fits" in texts(app)
+    assert "No case matches" in texts(app)
     app.button("clear_all").click().run()
     assert len(cases(app)) == 3
 
@@ -237,4 +237,4 @@ def test_checks_that_do_not_end_are_said_and_the_worklist_stands(monkeypatch, ti
     monkeypatch.setattr(checks, "check_cohort", fail)
     app = open_page(monkeypatch, tiny_cohort, "worklist", where="errors~1..")
     assert not app.exception
-    assert "did not end" in app.warning[0].value
+    assert "The checks failed" in app.warning[0].value
