@@ -79,7 +79,7 @@ def test_the_button_scores_beside_the_page_which_then_shows_the_result(
 ):
     app = open_page(monkeypatch, taught_root, "evaluation")
     assert "has not been scored" in texts(app)
-    assert "5 of 10 cases would be scored" in texts(app)
+    assert "5 of 10 cases will be scored" in texts(app)
     assert app.code[0].value == f"python -m brainseg evaluate DATA --model {model.folder}"
     app.button("score").click().run()
     assert not app.exception
@@ -309,7 +309,7 @@ def test_a_cohort_without_masks_cannot_be_scored(monkeypatch, tiny_cohort, model
         mask.unlink()
     app = open_page(monkeypatch, tiny_cohort, "evaluation")
     assert app.button("score").disabled
-    assert "0 of 3 cases would be scored" in texts(app)
+    assert "0 of 3 cases will be scored" in texts(app)
 
 
 def test_a_missing_model_is_one_sentence(monkeypatch, tiny_cohort):
