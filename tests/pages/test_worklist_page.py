@@ -143,7 +143,7 @@ def test_a_code_is_picked_by_its_name_in_the_code_book(worklist, tiny_cohort):
         ({"where": "institution~1..2"}, "holds no numbers"),
         ({"where": "what?"}, "is no filter"),
         ({"sort": "colour"}, "no column “colour” to sort by"),
-        ({"columns": "case~colour"}, "no column “colour” to show"),
+        ({"columns": "case~colour"}, "Unknown column “colour”"),
     ],
 )
 def test_a_wrong_address_is_one_sentence_and_shows_all(worklist, address, told):
