@@ -9,9 +9,9 @@ from conftest import FIRST, OTHER_SITE
 from streamlit.testing.v1 import AppTest
 from support.pages import texts
 
-from brainseg import reviews as core
 from brainseg.cohort import Cohort
 from brainseg.reviews import open_reviews
+from brainseg.reviews import store as core
 
 
 def page() -> None:
