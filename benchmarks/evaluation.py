@@ -47,7 +47,7 @@ def main() -> None:
     if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
     from brainseg.cohort import Cohort
-    from brainseg.evaluation import evaluate, keep, scorable
+    from brainseg.evaluation import evaluate, save_scores, scorable
     from brainseg.inference.prediction import predict_timed, warm_up
     from brainseg.models import open_model
 
@@ -67,7 +67,7 @@ def main() -> None:
             for _ in range(REPEATS)
         ]
         predicted, scored = (min(column) for column in zip(*turns, strict=True))
-        keep(evaluate(cohort, model), cohort)
+        save_scores(evaluate(cohort, model), cohort)
         environment = os.environ | {
             "BRAINSEG_DATA": sys.argv[1],
             "BRAINSEG_MODEL": str(model.folder),

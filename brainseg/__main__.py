@@ -9,17 +9,34 @@ import json
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.bundled import BUNDLED
 from brainseg.errors import BrainsegError, CohortError
-from brainseg.storage import state_dir
+from brainseg.storage import state_dir, write_atomically
 
 Verb = Callable[[argparse.Namespace], int]
+
+EXAMPLES = {
+    "index": "kaggle_3m",
+    "check": "kaggle_3m --fail-on warning",
+    "sample": "sample --cases 6",
+    "download": "kaggle_3m --yes",
+    "train": "kaggle_3m --set epochs=5 --publish models/mine",
+    "publish": "models/mine runs/20260101-120000-mine",
+    "evaluate": "kaggle_3m --model lgg-unet --json",
+    "predict": "study.zip --out predictions --full",
+    "reviews": "kaggle_3m --out reviews.csv",
+    "export": "kaggle_3m TCGA_CS_4941_19960909 --out exported --model lgg-unet",
+    "features": "kaggle_3m",
+    "dashboard": "kaggle_3m --port 8600",
+}
+"""Arguments of an example by verb, shown by its ``--help``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,23 +52,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("brainseg: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader, such as `head`, has what it wanted; nothing is left to flush to.
+        # The reader, such as `head`, has closed the pipe; nothing is left to flush to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        print(
+            "brainseg: out of memory: close other programs, or use smaller images.", file=sys.stderr
+        )
+        return 2
+    except OSError as error:
+        print(f"brainseg: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except Exception as error:  # noqa: BLE001 -- a defect: the user gets a sentence, not a traceback
+        print(_defect_in_words(error), file=sys.stderr)
+        return 2
+
+
+def _defect_in_words(error: Exception) -> str:
+    """Return one sentence on an unexpected error, and save where it was raised for a report."""
+    log = state_dir() / "last-error.txt"
+    # Without the message, which may contain a patient's name.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    with suppress(BrainsegError):
+        write_atomically(log, f"brainseg {__version__}\n{where}{type(error).__name__}\n".encode())
+    return f"brainseg: unexpected {type(error).__name__}: please report it with {log}."
 
 
 def index(options: argparse.Namespace) -> int:
-    """Index a cohort and tell what there is."""
+    """Index a cohort and print its counts."""
     from brainseg.statistics import counts
 
     cohort = _open(options)
     facts = counts(cohort.slices)
-    _tell(options, facts, [f"{name}: {value}" for name, value in facts.items()])
+    _print(options, facts, [f"{name}: {value}" for name, value in facts.items()])
     return 0
 
 
 def check(options: argparse.Namespace) -> int:
-    """Check a cohort; exits 1 where an open finding is as severe as --fail-on says."""
+    """Check a cohort; exit 1 if an open finding is at least as severe as --fail-on."""
     from brainseg.checks import check_cohort
     from brainseg.checks.acceptances import open_acceptances
     from brainseg.checks.outcome import kinds_table, outcome_of
@@ -59,11 +97,11 @@ def check(options: argparse.Namespace) -> int:
     if options.list:
         rows = kinds_table().to_dict(orient="records")
         lines = [f"{row['kind']} ({row['severity']}): {row['checks']}" for row in rows]
-        _tell(options, {"kinds": rows}, lines)
+        _print(options, {"kinds": rows}, lines)
         return 0
     cohort = _open(options)
     outcome = outcome_of(check_cohort(cohort, options.only), open_acceptances(cohort))
-    _tell(options, outcome.as_json(), outcome.as_lines())
+    _print(options, outcome.as_json(), outcome.as_lines())
     return int(outcome.fails(options.fail_on))
 
 
@@ -74,12 +112,12 @@ def sample(options: argparse.Namespace) -> int:
     with _progress("case") as progress:
         dest = write_sample(options.dest, options.cases, options.seed, progress)
     facts = {"dest": str(dest), "cases": options.cases, "seed": options.seed}
-    _tell(options, facts, [f"{options.cases} synthetic cases in {dest}"])
+    _print(options, facts, [f"{options.cases} synthetic cases in {dest}"])
     return 0
 
 
 def download(options: argparse.Namespace) -> int:
-    """Show the real cohort's terms and fetch it."""
+    """Show the terms of the LGG cohort and download it."""
     from brainseg.cohort.download import TERMS
     from brainseg.cohort.download import download as fetch
 
@@ -87,12 +125,12 @@ def download(options: argparse.Namespace) -> int:
     if not options.yes and (not sys.stdin.isatty() or input("Agree? [y/N] ").lower() != "y"):
         raise CohortError("nothing was downloaded: agree to the terms with y, or with --yes.")
     dest = fetch(options.dest)
-    _tell(options, {"dest": str(dest)}, [f"the cohort is in {dest}"])
+    _print(options, {"dest": str(dest)}, [f"the cohort is in {dest}"])
     return 0
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a network, or go on with a run, and publish it where asked."""
+    """Train a network or resume a run, and publish it with --publish."""
     if options.settings:
         from brainseg.training import TrainingConfig
 
@@ -102,44 +140,44 @@ def train(options: argparse.Namespace) -> int:
 
     say = partial(print, file=sys.stderr, flush=True)
     facts = run_training(options, partial(_data, options), say)
-    _tell(options, facts, [f"{facts['state']}: {facts['run']}", facts["message"]])
+    _print(options, facts, [f"{facts['state']}: {facts['run']}", facts["message"]])
     return 0
 
 
 def publish(options: argparse.Namespace) -> int:
-    """Write finished runs as folds of a model; without a run, its folds as graphs for OpenVINO."""
+    """Publish finished runs as folds of a model; without a run, export its folds for OpenVINO."""
     from brainseg.training.publishing import publish_all
 
     with _progress("fold") as progress:
         facts = publish_all(options.run, options.folder, progress)
     folds, graphs = len(facts["folds"]), len(facts["graphs"])
-    _tell(options, facts, [f"{facts['model']}: {folds} fold(s), {graphs} of them also as a graph"])
+    _print(options, facts, [f"{facts['model']}: {folds} fold(s), {graphs} of them also as a graph"])
     return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Score a model by case on cases it never saw."""
+    """Score a model by case, on cases it was not trained on."""
     from brainseg import evaluation
     from brainseg.models import open_model
 
     cohort, model = _open(options), open_model(options.model)
     with _progress("case") as progress:
         result = evaluation.evaluate(cohort, model, options.allow_seen, progress)
-    evaluation.keep(result, cohort)
+    evaluation.save_scores(result, cohort)
     counted = result.unseen() or result
     groups = evaluation.by_group(counted, evaluation.subgroups(counted, cohort))
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
     if options.split_by_slice:
         with _progress("batch") as progress:
             leakage = evaluation.measure_leakage(cohort, model, progress)
-        evaluation.keep_leakage(leakage, evaluation.leakage_path(cohort, model))
+        evaluation.save_leakage(leakage, evaluation.leakage_path(cohort, model))
         facts["split_by_slice"], lines = leakage.as_json(), [*leakage.as_lines(), *lines]
-    _tell(options, facts, lines)
+    _print(options, facts, lines)
     return int(options.fail_under is not None and result.mean_dice < options.fail_under)
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Predict cases, volumes or images without a browser, one JSON object a line an input."""
+    """Predict cases, volumes or images; --json prints one object per input."""
     from tqdm import tqdm
 
     from brainseg.batch.inputs import find_inputs
@@ -163,7 +201,7 @@ def predict(options: argparse.Namespace) -> int:
         given = (inputs, options.out, model, progress, wanted, shared_pool())
         for result in predict_inputs(*given):
             failed = failed or result["error"] is not None
-            # Past the bar, where both go to a terminal.
+            # Printed without breaking the progress bar.
             tqdm.write(json.dumps(result) if options.json else in_words(result))
             sys.stdout.flush()
     print(RESEARCH_USE, file=sys.stderr)
@@ -171,43 +209,43 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def reviews(options: argparse.Namespace) -> int:
-    """Tell what readers think of the cases, as CSV."""
+    """Export the reviews of the cases as CSV."""
     from brainseg.exports import csv_bytes, write_new
     from brainseg.reviews import open_reviews
 
     cohort = _open(options)
-    kept = open_reviews(cohort)
-    table, others = kept.table(), len(kept.of_other_images())
+    store = open_reviews(cohort)
+    table, others = store.table(), len(store.of_other_images())
     if others:
         print(
-            f"brainseg: {others} review(s) are left out, of cases that share only their name with one "
-            "here: their images are others.",
+            f"brainseg: {others} review(s) omitted: they belong to cases of the same name with other "
+            "images.",
             file=sys.stderr,
         )
     if options.out:
         write_new(options.out, csv_bytes(table), cohort.root, options.overwrite)
     facts = {"reviews": json.loads(table.to_json(orient="records", date_format="iso"))}
-    told = str(options.out) if options.out else csv_bytes(table).decode().rstrip("\n")
-    _tell(options, facts, [told])
+    text = str(options.out) if options.out else csv_bytes(table).decode().rstrip("\n")
+    _print(options, facts, [text])
     return 0
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write a case as NIfTI files and a one-page report, predicted where a model is named."""
+    """Write a case as NIfTI files and a one-page report, with a prediction if --model is given."""
     from brainseg.exports.case import export_case
     from brainseg.models import open_model
 
     cohort = _open(options)
     model = open_model(options.model) if options.model else None
     paths = export_case(cohort, options.case, options.out, model, options.overwrite)
-    _tell(options, {"case": options.case, "files": [str(p) for p in paths]}, [*map(str, paths)])
+    _print(options, {"case": options.case, "files": [str(p) for p in paths]}, [*map(str, paths)])
     return 0
 
 
 def features(options: argparse.Namespace) -> int:
-    """Describe every slice in numbers, for the map of similar slices, and keep that."""
+    """Compute and save the features of every slice, for the map of similar slices."""
     from brainseg.models import open_model
-    from brainseg.statistics.embeddings import describe_images, describe_with_model, keep
+    from brainseg.statistics.embeddings import describe_images, describe_with_model, save_features
     from brainseg.statistics.neighbours import agreement
 
     cohort = _open(options)
@@ -218,7 +256,7 @@ def features(options: argparse.Namespace) -> int:
             if model
             else describe_images(cohort, progress)
         )
-    path, measured = keep(found, cohort, model), agreement(found, cohort.slices)
+    path, measured = save_features(found, cohort, model), agreement(found, cohort.slices)
     facts = {
         "source": found.source,
         "slices": len(found),
@@ -227,20 +265,20 @@ def features(options: argparse.Namespace) -> int:
         "file": str(path),
         "agreement": None if measured is None else vars(measured),
     }
-    told = f"{len(found)} slices in {found.vectors.shape[1]} numbers each, {found.method}: {path}"
-    _tell(options, facts, [told, *([] if measured is None else measured.in_words())])
+    line = f"{len(found)} slices in {found.vectors.shape[1]} numbers each, {found.method}: {path}"
+    _print(options, facts, [line, *([] if measured is None else measured.in_words())])
     return 0
 
 
 def dashboard(options: argparse.Namespace) -> int:
-    """Serve the dashboard until it is stopped, on the synthetic sample cohort without data."""
+    """Serve the dashboard; without data it opens the synthetic sample cohort."""
     app = BUNDLED / "dashboard" / "app.py"
     named = options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()
     os.environ["BRAINSEG_DATA"] = str(Path(named).expanduser().resolve())
     os.environ["BRAINSEG_HOME"] = str(state_dir().resolve())
     # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
-    # In this process, so that whoever ends it leaves no server behind.
+    # Run in this process, so that ending it leaves no server behind.
     sys.argv = ["streamlit", "run", str(app), f"--server.port={options.port}"]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return 0
@@ -254,7 +292,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     def add(verb: Verb, *positions: str) -> argparse.ArgumentParser:
         line = verb.__doc__ or ""
-        one = verbs.add_parser(verb.__name__, help=line, description=f"{line} {RESEARCH_USE}")
+        one = verbs.add_parser(
+            verb.__name__,
+            help=line,
+            description=f"{line} {RESEARCH_USE}",
+            epilog=f"Example: brainseg {verb.__name__} {EXAMPLES[verb.__name__]}",
+        )
         one.set_defaults(verb=verb)
         one.add_argument("--json", action="store_true", help="one JSON object on standard output")
         for position in positions:
@@ -269,22 +312,25 @@ def build_parser() -> argparse.ArgumentParser:
 
     def add_prediction_options(one: argparse.ArgumentParser) -> None:
         mode = one.add_mutually_exclusive_group()
-        for name, what in (("fast", "one fold looks once"), ("full", "mirror images, too")):
+        for name, what in (
+            ("fast", "a single pass of one fold"),
+            ("full", "all folds, also on mirror images"),
+        ):
             mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=what)
         one.set_defaults(mode="standard")
-        one.add_argument("--threshold", type=float, help="0 to 1; the model's own without")
-        one.add_argument("--engine", help="what runs the network (or BRAINSEG_ENGINE)")
+        one.add_argument("--threshold", type=float, help="0 to 1; default: the model's own")
+        one.add_argument("--engine", help="inference engine (or BRAINSEG_ENGINE)")
         one.add_argument(
             "--formats",
             default="masks,nifti,dicom-seg,csv",
-            help="of masks, nifti, dicom-seg, overlay, csv, pdf, separated by commas",
+            help="comma-separated: masks, nifti, dicom-seg, overlay, csv, pdf",
         )
         one.add_argument(
             "--sequences",
             default="",
             metavar="flair=SERIES,...",
-            help="which series is flair, pre-contrast or post-contrast, where the files leave it open: "
-            "a series number, a file or folder name or a unique part of it, or none",
+            help="assign series to flair, pre-contrast or post-contrast if the files do not say: "
+            "a series number, a (unique part of a) file or folder name, or none",
         )
         one.add_argument(
             "--keep-identity",
@@ -295,9 +341,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_data(add(index))
     one = add(check)
     add_data(one)
-    one.add_argument("--only", action="append", metavar="KIND", help="only this kind; repeatable")
+    one.add_argument(
+        "--only", action="append", metavar="KIND", help="run only this check; repeatable"
+    )
     one.add_argument("--fail-on", choices=["error", "warning", "info"], default="error")
-    one.add_argument("--list", action="store_true", help="list the kinds of checks, and stop")
+    one.add_argument("--list", action="store_true", help="list the checks and exit")
     one = add(sample, "dest")
     one.add_argument("--cases", type=int, default=12)
     one.add_argument("--seed", type=int, default=0)
@@ -306,10 +354,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_data(one)
     one.add_argument("--config", type=Path, help="JSON or TOML file of settings")
     one.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="repeatable")
-    one.add_argument("--settings", action="store_true", help="list what --set knows, and stop")
-    one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to go on with")
-    one.add_argument("--all-folds", action="store_true", help="one after the other; again goes on")
-    one.add_argument("--runs", type=Path, help="folder that gets the run")
+    one.add_argument("--settings", action="store_true", help="list the settings for --set and exit")
+    one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to resume")
+    one.add_argument(
+        "--all-folds", action="store_true", help="train all folds in turn; rerun to resume"
+    )
+    one.add_argument("--runs", type=Path, help="folder for the run")
     one.add_argument("--publish", type=Path, metavar="MODEL", help="models/NAME to publish to")
     one = add(publish)
     one.add_argument("folder", type=Path, metavar="MODEL", help="models/NAME")
@@ -317,12 +367,18 @@ def build_parser() -> argparse.ArgumentParser:
     one = add(evaluate)
     add_data(one)
     add_model(one)
-    one.add_argument("--allow-seen", action="store_true", help="score seen cases too, marked")
-    one.add_argument("--fail-under", type=float, metavar="DICE", help="exit 1 below this mean")
+    one.add_argument(
+        "--allow-seen",
+        action="store_true",
+        help="also score seen cases, marked",
+    )
+    one.add_argument(
+        "--fail-under", type=float, metavar="DICE", help="exit 1 if the mean Dice is lower"
+    )
     one.add_argument(
         "--split-by-slice",
         action="store_true",
-        help="also measure what a split by slice would claim; takes minutes",
+        help="also measure the inflated score of a split by slice; takes minutes",
     )
     one = add(predict, "input")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -330,19 +386,17 @@ def build_parser() -> argparse.ArgumentParser:
     add_prediction_options(one)
     one = add(reviews)
     add_data(one)
-    one.add_argument("--out", type=Path, metavar="FILE", help="a CSV file, not standard output")
+    one.add_argument("--out", type=Path, metavar="FILE", help="CSV file; default: standard output")
     one.add_argument("--overwrite", action="store_true", help="replace that file")
     one = add(export)
     add_data(one)
     one.add_argument("case", metavar="CASE", help="a case's name")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
-    one.add_argument("--model", help="a name in models/; without one nothing is predicted")
+    one.add_argument("--model", help="a name in models/; default: no prediction")
     one.add_argument("--overwrite", action="store_true", help="replace files of the same names")
     one = add(features)
     add_data(one)
-    one.add_argument(
-        "--model", help="a name in models/; without one the images alone are looked at"
-    )
+    one.add_argument("--model", help="a name in models/; default: features of the images alone")
     one = add(dashboard)
     add_data(one)
     one.add_argument("--port", type=int, default=8501)
@@ -353,8 +407,8 @@ def _data(options: argparse.Namespace) -> Path:
     named = options.data or os.environ.get("BRAINSEG_DATA")
     if not named:
         raise CohortError(
-            "no data was named: give a folder of cases or set BRAINSEG_DATA; `brainseg sample DEST` "
-            "writes synthetic ones."
+            "no data given: name a folder of cases or set BRAINSEG_DATA; `brainseg sample DEST` "
+            "writes a synthetic one."
         )
     return Path(named)
 
@@ -381,13 +435,13 @@ def _open(options: argparse.Namespace):
     return cohort
 
 
-def _tell(options: argparse.Namespace, facts: dict, lines: list[str]) -> None:
+def _print(options: argparse.Namespace, facts: dict, lines: list[str]) -> None:
     print(json.dumps(facts) if options.json else "\n".join(filter(None, lines)))
 
 
 @contextmanager
 def _progress(unit: str):
-    """Give a callback (done, total) that draws a bar on standard error where a person looks on."""
+    """Yield a callback (done, total) that draws a progress bar if standard error is a terminal."""
     from tqdm import tqdm
 
     with tqdm(unit=unit, disable=not sys.stderr.isatty(), leave=False) as bar:

@@ -5,6 +5,7 @@ no Dice of a case that was not scored, no state of a case that nobody reviewed.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -205,11 +206,11 @@ def _readers(reviews: list) -> list[str]:
     return list(dict.fromkeys(review.reader for review in reviews))
 
 
-def _has_comment(review: object) -> bool:
+def _has_comment(review: Any) -> bool:
     return bool(review.comment)
 
 
-def _comment(review: object) -> str:
+def _comment(review: Any) -> str:
     of = "" if review.subject == MASK else f" ({subject_words(review)})"
     return f"{review.reader}{of}: {review.comment}"
 

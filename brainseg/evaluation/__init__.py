@@ -10,10 +10,10 @@ from brainseg.evaluation.conventions import conventions, dice_at_thresholds
 from brainseg.evaluation.groups import SUBGROUPS, by_group, subgroups
 from brainseg.evaluation.leakage import (
     Leakage,
-    keep_leakage,
-    kept_leakage,
     leakage_path,
+    load_leakage,
     measure_leakage,
+    save_leakage,
 )
 from brainseg.evaluation.scores import (
     SCORE_COLUMNS,
@@ -32,7 +32,7 @@ from brainseg.evaluation.scoring import (
     scorable,
     score_case,
 )
-from brainseg.evaluation.store import keep, kept
+from brainseg.evaluation.store import load_scores, save_scores
 from brainseg.evaluation.summaries import as_json, as_lines, distance_unit, figure_text, summary
 
 __all__ = [
@@ -57,14 +57,14 @@ __all__ = [
     "distance_unit",
     "evaluate",
     "figure_text",
-    "keep",
-    "keep_leakage",
-    "kept",
-    "kept_leakage",
     "leakage_path",
+    "load_leakage",
+    "load_scores",
     "measure",
     "measure_leakage",
     "relations",
+    "save_leakage",
+    "save_scores",
     "scorable",
     "score_case",
     "subgroups",

@@ -5,9 +5,9 @@ import time
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from brainseg.evaluation.leakage import keep_leakage, leakage_path, measure_leakage
+from brainseg.evaluation.leakage import leakage_path, measure_leakage, save_leakage
 from brainseg.evaluation.scoring import evaluate
-from brainseg.evaluation.store import keep
+from brainseg.evaluation.store import save_scores
 from brainseg.models import Model
 from brainseg.timing import seconds_left
 
@@ -27,9 +27,9 @@ class Scoring(threading.Thread):
         allow_seen: whether cases that the model learned from are scored too.
         leakage: whether it is measured instead what a split by slice would claim.
         state: :data:`RUNNING`, :data:`FINISHED`, :data:`STOPPED` or :data:`FAILED`.
-        done: cases scored, or batches learned.
-        total: of them in all, 0 until that is known.
-        error: why it failed, a sentence, or None.
+        done: number of cases scored, or of batches trained.
+        total: their total number, 0 until known.
+        error: the reason of a failure, in a sentence, or None.
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class Scoring(threading.Thread):
         super().__init__(name=f"scoring-{model.name}", daemon=True)
         self.cohort, self.model = cohort, model
         self.allow_seen, self.leakage = allow_seen, leakage
-        self.state, self.error = RUNNING, None
+        self.state = RUNNING
+        self.error: str | None = None
         self.done, self.total = 0, 0
         self._stop_asked = threading.Event()
         self._told_at: float | None = None
@@ -46,11 +47,11 @@ class Scoring(threading.Thread):
 
     @property
     def seconds_left(self) -> float | None:
-        """Return the seconds it still takes if it goes on as so far; None before the first case."""
+        """Return the estimated remaining seconds; None before the first case."""
         return seconds_left(self._took_s, self.total - self.done)
 
     def stop(self) -> None:
-        """Ask it to stop after the case it is at; what it has scored is then not kept."""
+        """Ask it to stop after the current case; its scores are then discarded."""
         self._stop_asked.set()
 
     @property
@@ -59,7 +60,7 @@ class Scoring(threading.Thread):
         return self._stop_asked.is_set()
 
     def run(self) -> None:
-        """Do it and keep the result."""
+        """Score and save the result."""
         try:
             self._work()
             self.state = FINISHED
@@ -69,7 +70,7 @@ class Scoring(threading.Thread):
             self.error, self.state = str(error), FAILED
         finally:
             if self.state == RUNNING:
-                self.error = "it ended before it was done: look at the server's log."
+                self.error = "scoring ended unexpectedly: see the server's log."
                 self.state = FAILED
 
     def is_of(self, cohort: Cohort, model: Model) -> bool:
@@ -83,11 +84,11 @@ class Scoring(threading.Thread):
 
     def _work(self) -> None:
         if self.leakage:
-            found = measure_leakage(self.cohort, self.model, self._progress)
-            keep_leakage(found, leakage_path(self.cohort, self.model))
+            leakage = measure_leakage(self.cohort, self.model, self._progress)
+            save_leakage(leakage, leakage_path(self.cohort, self.model))
         else:
-            found = evaluate(self.cohort, self.model, self.allow_seen, self._progress)
-            keep(found, self.cohort)
+            scores = evaluate(self.cohort, self.model, self.allow_seen, self._progress)
+            save_scores(scores, self.cohort)
 
     def _progress(self, done: int, total: int) -> None:
         if self._stop_asked.is_set():

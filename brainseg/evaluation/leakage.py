@@ -187,7 +187,7 @@ def halves_by_patient(
     volumes = pd.Series([int(case.masks.sum()) for case in cases]).groupby(patients).sum()
     ordered = volumes.sort_values(kind="stable").index.to_numpy(object)
     rng = np.random.default_rng(seed)
-    half_of = {}
+    half_of: dict[str, int] = {}
     for start in range(0, len(ordered), 2):
         pair = rng.permutation(2)
         half_of |= dict(zip(ordered[start : start + 2], pair.tolist(), strict=False))
@@ -204,7 +204,7 @@ def halves_by_slice(cases: list["PreparedCase"], seed: int) -> list[np.ndarray]:
     return np.split(halves, np.cumsum(counts)[:-1])
 
 
-def keep_leakage(leakage: Leakage, path: Path) -> None:
+def save_leakage(leakage: Leakage, path: Path) -> None:
     """Write a measurement to a file; :func:`leakage_path` names the one of a cohort.
 
     Raises:
@@ -224,7 +224,7 @@ def leakage_path(cohort: Cohort, model: Model) -> Path:
     return cohort.state_dir / "scores" / f"{model.digest[:16]}-leakage.json"
 
 
-def kept_leakage(path: Path, model: Model, recipe: Recipe | None = None) -> Leakage | None:
+def load_leakage(path: Path, model: Model, recipe: Recipe | None = None) -> Leakage | None:
     """Return the measurement in a file, or None where there is none of exactly this model and recipe.
 
     Args:
@@ -239,7 +239,7 @@ def kept_leakage(path: Path, model: Model, recipe: Recipe | None = None) -> Leak
         is_of_model = all(part.digest == model.digest for part in parts)
         if content["version"] != VERSION or not is_of_model or made_by != (recipe or Recipe()):
             return None
-        return Leakage(*parts, made_by)
+        return Leakage(parts[0], parts[1], made_by)
     except UNREADABLE:
         return None
 
@@ -336,9 +336,9 @@ class _Learner:
 
     def _score(self, case: Case, on_grid: np.ndarray) -> CaseScore:
         volume = case.volume()
-        _, there = case.masks()
+        _, has_mask = case.masks()
         probability = np.zeros(volume.pixels.shape[:3], np.float32)
-        probability[there] = back_from_grid(on_grid, *volume.pixels.shape[1:3])
+        probability[has_mask] = back_from_grid(on_grid, *volume.pixels.shape[1:3])
         facts = {"fold": self.fold, "seen": False, "seconds": float("nan")}
         threshold = self.model.threshold_for((self.fold,))
         return score_probability(case, volume, probability, probability >= threshold, facts)

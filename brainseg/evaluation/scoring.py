@@ -1,6 +1,7 @@
 """Scoring: which cases may be scored, by which fold, and what is measured of each."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def evaluate(
     chosen, refused = scorable(cohort, model, allow_seen)
     if not chosen:
         raise CohortError(_nothing_scored(refused, model))
-    scored = []
+    scored: list[Any] = []
     for case in chosen:
         if progress:
             progress(len(scored), len(chosen))
@@ -127,21 +128,21 @@ def score_probability(
         prediction: (n, h, w) bool, the predicted mask, made of it.
         facts: ``fold``, ``seen`` and ``seconds`` of :data:`brainseg.evaluation.SCORE_COLUMNS`.
     """
-    masks, there = case.masks()
-    truth, probability, prediction = masks[there], probability[there], prediction[there]
+    masks, has_mask = case.masks()
+    truth, probability, prediction = masks[has_mask], probability[has_mask], prediction[has_mask]
     spacing = volume.spacing_mm[1:] if volume.spacing_mm else None
     counts = slice_counts(truth, prediction)
     row = {
         "case": case.name,
         "patient_id": case.patient_id,
         "institution": case.slices["institution"].iloc[0],
-        "slices": int(there.sum()),
+        "slices": int(has_mask.sum()),
         **facts,
         **measure(truth, prediction, spacing, counts),
     }
-    counts.insert(0, "slice_number", case.readable["slice_number"].to_numpy("int64")[there])
+    counts.insert(0, "slice_number", case.readable["slice_number"].to_numpy("int64")[has_mask])
     counts.insert(0, "case", case.name)
-    counted = calibrated_voxels(head_masks(volume)[there], truth, probability)
+    counted = calibrated_voxels(head_masks(volume)[has_mask], truth, probability)
     return CaseScore(
         row,
         counts[list(SLICE_COLUMNS)].astype({"case": "str"}),

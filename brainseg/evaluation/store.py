@@ -17,7 +17,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 """What reading a file of scores raises where it is missing, torn, or not one."""
 
 
-def keep(evaluation: Evaluation, cohort: Cohort) -> None:
+def save_scores(evaluation: Evaluation, cohort: Cohort) -> None:
     """Keep an evaluation in the user's folder of the cohort, for the page to open at once.
 
     Raises:
@@ -28,7 +28,7 @@ def keep(evaluation: Evaluation, cohort: Cohort) -> None:
     write_atomically(path, json.dumps(content).encode())
 
 
-def kept(cohort: Cohort, model: Model) -> Evaluation | None:
+def load_scores(cohort: Cohort, model: Model) -> Evaluation | None:
     """Return the kept evaluation of exactly this model on exactly this cohort, or None.
 
     None, too, where the file is torn or of another version: the cases are then scored again.

@@ -86,10 +86,10 @@ def write_new(path: Path, content: bytes, dataset: Path, overwrite: bool = False
 
 def refuse_to_replace(paths: Iterable[Path], overwrite: bool) -> None:
     """Raise CohortError where one of the files is there already, unless it may be replaced."""
-    there = [path for path in paths if path.exists()]
-    if there and not overwrite:
+    existing = [path for path in paths if path.exists()]
+    if existing and not overwrite:
         raise CohortError(
-            f"{there[0]} is there already, and nothing was written: name another place, or pass "
+            f"{existing[0]} is there already, and nothing was written: name another place, or pass "
             "--overwrite."
         )
 

@@ -58,11 +58,13 @@ def _geometry(record: CaseRecord, on_source: bool) -> list[str]:
 
 
 def _masks_told(record: CaseRecord) -> str:
-    if record.there.all():
+    if record.has_mask.all():
         return "every slice has one."
-    if not record.there.any():
+    if not record.has_mask.any():
         return "no slice has one that can be used, so there is no file."
     without = [
-        str(n) for n, there in zip(record.slice_numbers, record.there, strict=True) if not there
+        str(n)
+        for n, has_mask in zip(record.slice_numbers, record.has_mask, strict=True)
+        if not has_mask
     ]
     return f"slice {', '.join(without)} without. {UNKNOWN_SLICES}"

@@ -36,11 +36,11 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
         )
         for name in volume.sequences
     }
-    if record.there.any():
+    if record.has_mask.any():
         mask = record.masks
-        if not record.there.all():
+        if not record.has_mask.all():
             mask = mask.astype("float32")
-            mask[~record.there] = float("nan")
+            mask[~record.has_mask] = float("nan")
         files[f"{stem}_mask.nii.gz"] = nifti_bytes(mask, volume, "mask", True, record.warnings)
     return files | (predicted_nifti_files(record) if record.predicted else {})
 

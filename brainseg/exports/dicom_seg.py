@@ -52,14 +52,20 @@ XYZ_OF_SRGB = np.array(
 """From linear sRGB to XYZ under D50, the profile connection space of ICC that DICOM's CIELab is in
 (PS3.3 C.10.7.1.1); its rows sum to the white point. The white of sRGB, D65, is adapted by Bradford."""
 
-_NEEDED = ("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns")
-_NEEDED += ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+_NEEDED = (
+    *("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+)
 
-_KEPT = (*_NEEDED, "SOPClassUID", "SeriesInstanceUID", "Modality", "InstanceNumber")
-_KEPT += ("NumberOfFrames", "SliceThickness", "SpacingBetweenSlices", "PositionReferenceIndicator")
+_KEPT = (
+    *(*_NEEDED, "SOPClassUID", "SeriesInstanceUID", "Modality", "InstanceNumber"),
+    *("NumberOfFrames", "SliceThickness", "SpacingBetweenSlices", "PositionReferenceIndicator"),
+)
 _IDENTITY = ("PatientName", "PatientID")
-_BLANK = ("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime")
-_BLANK += ("ReferringPhysicianName",)
+_BLANK = (
+    *("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
+    "ReferringPhysicianName",
+)
 
 _OUT_OF_REACH_MM = 1e6
 _SERIES_NUMBER = 9000  # far from those of a scanner

@@ -48,7 +48,7 @@ def case_payload(record: CaseRecord) -> bytes:
     volume, predicted = record.volume, record.predicted
     copies = copies_of_flair(volume)
     arrays = {name: volume.sequence(name) for name in volume.sequences if name not in copies}
-    if record.there.any():
+    if record.has_mask.any():
         arrays["mask"] = record.masks.astype(np.uint8)
     if predicted is not None:
         arrays["probability"] = in_steps(predicted.probability)
@@ -67,7 +67,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "slice_numbers": [int(number) for number in record.slice_numbers],
         "sequences": list(volume.sequences),
         "copies": copies,
-        "mask_there": [bool(known) for known in record.there],
+        "mask_there": [bool(known) for known in record.has_mask],
         "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
         "orientation": sides_of(volume.affine, volume.directions),
         "notes": list(volume.notes),

@@ -59,14 +59,14 @@ def prediction_files(
     """
     if record.predicted is None or not set(kinds) <= set(KINDS):
         raise ValueError(f"a record with a prediction, and kinds of {', '.join(KINDS)}, are needed")
-    stem, is_nifti = file_stem(record.case), isinstance(source, NiftiSource)
+    stem = file_stem(record.case)
     files: dict[str, bytes] = {}
     if MASKS in kinds:
         names = slice_stems(record)
         for name, plane in zip(names, record.predicted.mask, strict=True):
             files[f"{name}_prediction.png"] = png_bytes(plane, record.warnings)
     if NIFTI in kinds:
-        files |= predicted_nifti_files(record, source if is_nifti else None)
+        files |= predicted_nifti_files(record, source if isinstance(source, NiftiSource) else None)
     if DICOM_SEG in kinds and isinstance(source, DicomSource):
         from brainseg.exports.dicom_seg import dicom_seg_bytes
 
@@ -85,22 +85,26 @@ def prediction_files(
         files[f"{stem}_measures.csv"] = csv_bytes(case_table(record), record.warnings)
     if PDF in kinds:
         files[f"{stem}_report.pdf"] = case_report(record, made_on=made_on)
-    return files | {f"{stem}_about.txt": about_text(record, list(files), is_nifti)}
+    return files | {
+        f"{stem}_about.txt": about_text(record, list(files), isinstance(source, NiftiSource))
+    }
 
 
 def predicted_nifti_files(
     record: CaseRecord, source: NiftiSource | None = None
 ) -> dict[str, bytes]:
-    """Return a prediction's mask and probability, and its spread and removed components if it has any.
+    """Return mask, probability, and if present standard deviation and removed components.
 
-    The mask is 0 and 1. Probability and spread (the standard deviation of the passes) are float32 and
-    as the networks gave them, removed components included: those are 1 in a file of their own.
+    The mask is 0 and 1. Probability and standard deviation of the passes are float32, as computed by the
+    networks, and include removed components, which are 1 in a file of their own.
 
     Args:
         record: with a prediction.
-        source: of the NIfTI file whose grid they are to lie on; the volume's own without.
+        source: the NIfTI file whose grid to use; the volume's own by default.
     """
     predicted, stem = record.predicted, file_stem(record.case)
+    if predicted is None:
+        raise ValueError("a record with a prediction is needed")
     arrays = {"prediction": predicted.mask, "probability": predicted.probability}
     if predicted.std is not None:
         arrays["uncertainty"] = predicted.std
@@ -130,7 +134,7 @@ def overlay(record: CaseRecord, place: int) -> np.ndarray:
         place: of the slice, from 0.
     """
     picture = shown(record.volume.pixels[place])
-    if record.there[place]:
+    if record.has_mask[place]:
         picture = contour(picture, record.masks[place], colour=MASK_COLOUR)
     if record.predicted:
         picture = hatch(picture, record.predicted.split.removed[place])
@@ -139,18 +143,21 @@ def overlay(record: CaseRecord, place: int) -> np.ndarray:
 
 
 def slice_stems(record: CaseRecord) -> list[str]:
-    """Return the beginning of each slice's files, such as ``case_7``, no two alike.
+    """Return a unique file stem for each slice, such as ``case_7``.
 
-    Where two slices have one number, each also gets its place in the stack: ``case_7_k3``.
+    Slices that share a number also get their index in the stack: ``case_7_k3``.
     """
     stem, numbers = file_stem(record.case), record.slice_numbers
     twice = _repeated(numbers)
     return [
-        f"{stem}_{number}_k{place}" if number in twice else f"{stem}_{number}"
-        for place, number in enumerate(numbers)
+        f"{stem}_{number}_k{index}" if number in twice else f"{stem}_{number}"
+        for index, number in enumerate(numbers)
     ]
 
 
 def _repeated(numbers: Sequence[int]) -> set[int]:
     seen: set[int] = set()
-    return {number for number in numbers if number in seen or seen.add(number)}
+    repeated: set[int] = set()
+    for number in numbers:
+        (repeated if number in seen else seen).add(number)
+    return repeated

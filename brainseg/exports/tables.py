@@ -21,10 +21,10 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
     numbers, spacing_mm = record.slice_numbers, record.volume.spacing_mm
     numbered = pd.DataFrame({"slice_number": pd.Series(numbers, dtype="int64")})
     parts = [
-        by_slice(region, numbers, there, spacing_mm)
+        by_slice(region, numbers, has_mask, spacing_mm)
         .drop(columns="slice_number")
         .add_prefix(f"{name.lower()}_")
-        for name, (region, there) in record.regions.items()
+        for name, (region, has_mask) in record.regions.items()
     ]
     if record.predicted:
         removed_px = np.count_nonzero(record.predicted.split.removed, axis=(1, 2))
@@ -42,8 +42,8 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
     """
     rows = [
         {"region": name.lower()}
-        | measure_case(region, record.slice_numbers, there, record.volume.spacing_mm)
-        for name, (region, there) in record.regions.items()
+        | measure_case(region, record.slice_numbers, has_mask, record.volume.spacing_mm)
+        for name, (region, has_mask) in record.regions.items()
     ]
     table = pd.DataFrame(rows)
     if record.predicted is None:

@@ -1,4 +1,4 @@
-"""What a person must know before trusting a prediction: one path for every page, file and command."""
+"""Warnings about a prediction, shared by every page, file and command."""
 
 from dataclasses import replace
 
@@ -9,16 +9,15 @@ from brainseg.models.exposure import CaseExposure
 
 
 def with_cautions(record: CaseRecord, model: Model, exposure: CaseExposure) -> CaseRecord:
-    """Return a record with the warnings of a prediction by a model, the worst first.
+    """Return a record with the warnings about a prediction by a model, most severe first.
 
-    Images that the model was trained or scored on are not compared with its training data: they are
-    like it by definition.
+    Images that the model was trained or scored on are not tested for similarity to its training data.
 
     Args:
         record: with the warnings of its own files; see
             :func:`brainseg.inference.record.record_of_upload` and
             :func:`brainseg.inference.record.record_of_case`.
-        model: what is to predict.
+        model: the model that will predict.
         exposure: see :meth:`brainseg.models.Model.exposure`.
     """
     warnings = record.warnings

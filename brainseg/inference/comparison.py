@@ -1,4 +1,4 @@
-"""Two predictions of one case: who may be asked, and how far apart the answers are."""
+"""Comparison of two predictions of one case."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from brainseg.models import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure, Model
 from brainseg.volume import Volume
 
 FAINT = 0.05
-"""Where both probabilities are below this, two predictions agree that there is nothing: such voxels are
-most of a head, and would make any mean difference look small."""
+"""Voxels where both probabilities are below this are not counted in the mean difference: they are
+most of the head and would make it look small."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two predictions of one case are apart, each at a threshold of its own.
+    """Difference between two predictions of one case, each at its own threshold.
 
     Attributes:
         dice: of the two with each other, 0..1, 1 where both are empty.
         volumes_vx: predicted tumour of the left and of the right one.
-        differing_vx: voxels that one calls tumour and the other does not.
+        differing_vx: voxels that are tumour in exactly one of the two.
         mean: of the absolute differences of the probabilities, 0..1, over the voxels where at least one
-            reaches :data:`FAINT`; None where none does.
+            reaches :data:`FAINT`; None if there is no such voxel.
         largest: of the absolute differences, 0..1.
-        by_slice: a row a slice: ``slice_number``, ``left_px``, ``right_px``, ``differing_px``.
+        by_slice: one row per slice: ``slice_number``, ``left_px``, ``right_px``, ``differing_px``.
     """
 
     dice: float
@@ -44,7 +44,7 @@ def difference_of(
     masks: tuple[np.ndarray, np.ndarray],
     slice_numbers: Sequence[int],
 ) -> Difference:
-    """Return how far two predictions are apart.
+    """Return the difference between two predictions.
 
     Args:
         left: (n, h, w) float32, 0..1, a probability.
@@ -53,7 +53,7 @@ def difference_of(
         slice_numbers: (n,).
     """
     rows, total, count, largest = [], 0.0, 0, 0.0
-    # By slice: a whole case as float32 need not be in memory several times over.
+    # Slice by slice, so that a whole case is not in memory several times as float32.
     for number, one, other, inside, beside in zip(slice_numbers, left, right, *masks, strict=True):
         apart = np.abs(other - one)
         known = (one >= FAINT) | (other >= FAINT)
@@ -77,12 +77,12 @@ def difference_of(
 def exposure_of_fold(
     model: Model, fold: int, case: Case | None, volume: Volume | None = None
 ) -> CaseExposure:
-    """Return what one fold of a model knows of a case, whether or not it is the one to ask.
+    """Return whether one fold of a model was trained on a case, also if another fold held it out.
 
     Args:
         model: see :func:`brainseg.models.open_model`.
         fold: its number.
-        case: of a cohort; None for what a person brought.
+        case: of a cohort; None for an uploaded image.
         volume: as for :meth:`brainseg.models.Model.exposure`.
 
     Raises:

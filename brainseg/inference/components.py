@@ -21,7 +21,7 @@ class Component:
         volume_vx: its voxels.
         first: index of its first slice, from 0.
         last: index of its last slice, from 0.
-        largest: index of the slice that holds most of it; of equal slices the first.
+        largest: index of the slice with most of its voxels; the first of equal slices.
     """
 
     volume_vx: int
@@ -109,10 +109,10 @@ def removed_on_slices(split: Split, slice_numbers: Sequence[int]) -> list[str]:
         split: see :func:`remove_small_components`.
         slice_numbers: (n,), of the volume's slices.
     """
-    told = []
+    lines = []
     for one in split.components:
         first, last = slice_numbers[one.first], slice_numbers[one.last]
         where = f"slice {first}" if one.first == one.last else f"slices {first}–{last}"
         voxels = "1 voxel" if one.volume_vx == 1 else f"{one.volume_vx:,} voxels"
-        told.append(f"{where}: {voxels}")
-    return told
+        lines.append(f"{where}: {voxels}")
+    return lines

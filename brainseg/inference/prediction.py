@@ -1,4 +1,4 @@
-"""Volume -> probability: the one way in, whatever the volume came from."""
+"""Prediction: from a volume to a probability, for training, evaluation, pages and files alike."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from brainseg.errors import ModelError
 from brainseg.inference.components import Split, remove_small_components
 from brainseg.metrics import dice
 from brainseg.models import NEW, CaseExposure, Model
+from brainseg.notebook import Shown
 from brainseg.preprocessing import back_to_volume, prepared_parts
 from brainseg.volume import Volume
 
@@ -23,28 +24,28 @@ FAST, STANDARD, FULL = "fast", "standard", "full"
 
 MODES = {
     FAST: "one fold, each slice once",
-    STANDARD: "every fold that may, asked as the manifest says, which is how the model is scored",
-    FULL: "every fold that may, each slice and its mirror image",
+    STANDARD: "every applicable fold, with the settings of the manifest, as the model is scored",
+    FULL: "every applicable fold, each slice and its mirror image",
 }
-"""How often the networks look before the mean is taken. A case that a fold never saw is predicted by
-that one alone, whatever the effort."""
+"""Which passes are averaged. A held-out case is predicted only by the fold that held it out, in every
+mode."""
 
 SLICES_AT_ONCE = 36
-"""What is on the network's grid at one time: the memory is that of so many slices, not of all."""
+"""Number of slices prepared at a time, which bounds the memory."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A probability with what made it; the threshold comes later, and needs no network.
+@dataclass(frozen=True, repr=False)
+class Prediction(Shown):
+    """A probability and how it was computed. Any threshold can be applied later, without the network.
 
     Attributes:
-        probability: (n, h, w) float32, 0..1, on the volume's own grid: the mean of all looks.
-        std: (n, h, w) float32, 0..0.5, the standard deviation of the looks; None where there was
-            one. It is taken on the network's grid and then brought to the volume's.
-        exposure: what the model knew of the patient, and which folds predicted.
-        seconds: networks and preprocessing took, without opening the model.
-        engine: what ran the networks, such as “TensorFlow float32”.
-        device: on what.
+        probability: (n, h, w) float32, 0..1, on the volume's own grid: the mean of all passes.
+        std: (n, h, w) float32, 0..0.5, the standard deviation over the passes; None for a single
+            pass. It is computed on the network's grid and resampled to the volume's.
+        exposure: whether the model was trained on the patient, and which folds predicted.
+        seconds: duration of preprocessing and networks, without opening the model.
+        engine: the inference engine, such as “TensorFlow float32”.
+        device: where it ran, such as “CPU”.
         ensemble_size: number of passes averaged: networks, times two with mirror images.
         min_component_fraction: the mask keeps no component below this fraction of the largest, 0..1;
             see :func:`brainseg.inference.components.remove_small_components`. The probability is
@@ -60,6 +61,15 @@ class Prediction:
     ensemble_size: int
     min_component_fraction: float = 0.0
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "shape": "x".join(map(str, self.probability.shape)),
+            "patient": self.exposure.relation,
+            "folds": ", ".join(map(str, self.exposure.folds)),
+            "passes": self.ensemble_size,
+            "engine": self.engine,
+        }
+
     def mask(self, threshold: float) -> np.ndarray:
         """Return (n, h, w) bool: the predicted mask, without its small components."""
         return self.split(threshold).mask
@@ -74,7 +84,7 @@ class Prediction:
 
     @property
     def flip_tta(self) -> bool:
-        """Return whether each network looked at the mirror image, too."""
+        """Return whether each network also predicted the mirror image."""
         return self.ensemble_size > len(self.exposure.folds)
 
 
@@ -85,19 +95,19 @@ def predict_timed(
     mode: str = STANDARD,
     progress: Progress | None = None,
 ) -> Prediction:
-    """Return the prediction of a volume by the folds that its standing names.
+    """Return the prediction of a volume by the folds that its exposure names.
 
     Args:
-        volume: a whole case, or one slice (n is 1): the network looks at neighbours and normalises
-            over the case, so the same slice alone may come out differently. Any size: it is brought
-            to the network's grid at its own proportions, and the answer back to the volume's own grid.
+        volume: a whole case, or one slice (n is 1). The network uses neighbouring slices and
+            normalises over the case, so a slice alone may be predicted differently. Any size: it is
+            resampled to the network's grid, and the result back to the volume's own grid.
         model: see :func:`brainseg.models.open_model`.
         exposure: see :meth:`brainseg.models.Model.exposure`.
         mode: a key of :data:`MODES`.
-        progress: called with (slices done, slices); what it raises ends the prediction.
+        progress: called with (slices done, slices); an exception it raises ends the prediction.
 
     Raises:
-        ModelError: the model cannot be opened, or gave something that is no probability.
+        ModelError: the model cannot be opened, or its output is not a probability.
     """
     if mode not in MODES:
         raise ModelError(f"unknown mode “{mode[:20]}”: choose one of {', '.join(MODES)}.")
@@ -106,7 +116,7 @@ def predict_timed(
     networks = warm_up(model, exposure.folds)
     flip_tta = mode == FULL or (mode == STANDARD and model.inference.flip_tta)
     started = time.perf_counter()
-    mean, std = _looked_at(volume, model, networks, flip_tta, progress)
+    mean, std = _mean_and_std(volume, model, networks, flip_tta, progress)
     return Prediction(
         probability=back_to_volume(mean, volume),
         std=None if std is None else back_to_volume(std, volume),
@@ -120,14 +130,14 @@ def predict_timed(
 
 
 def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return the probability that each pixel is tumour, asked as the manifest says.
+    """Return the probability that each pixel is tumour, with the settings of the manifest.
 
-    The predicted mask also lacks small components: take :meth:`Prediction.mask` for it.
+    The predicted mask also has its small components removed: use :meth:`Prediction.mask`.
 
     Args:
         volume: see :func:`predict_timed`.
         model: see :func:`brainseg.models.open_model`.
-        folds: whose mean is taken; all of them without. For a case of a cohort they are
+        folds: the folds to average; all by default. For a case of a cohort use
             :attr:`brainseg.models.CaseExposure.folds`.
 
     Returns:
@@ -147,36 +157,37 @@ def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> "list[Engine]
     Raises:
         ModelError: as for :func:`predict_timed`.
     """
-    # Keras may come with the engine, and pages that only choose a model open without it.
+    # The engine may import Keras, which pages that only choose a model do not need.
     from brainseg.models.engines import load_engine
 
     numbers = folds if folds is not None else [record.number for record in model.folds]
     return [load_engine(model, fold) for fold in numbers]
 
 
-def _looked_at(
+def _mean_and_std(
     volume: Volume,
     model: Model,
     networks: Sequence[Callable[[np.ndarray], np.ndarray]],
     flip_tta: bool,
     progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return mean and spread of all looks on the network's grid, (n, size, size) float32 each."""
-    means, stds, done = [], [], 0
+    """Return mean and standard deviation of all passes, (n, size, size) float32."""
+    means: list[np.ndarray] = []
+    stds: list[np.ndarray] = []
+    done = 0
     for inputs in prepared_parts(volume, model.preprocessing, SLICES_AT_ONCE):
-        looks = [network(inputs) for network in networks]
+        passes = [network(inputs) for network in networks]
         if flip_tta:
             turned = np.ascontiguousarray(inputs[:, :, ::-1])
-            looks += [network(turned)[:, :, ::-1] for network in networks]
-        mean = np.mean(looks, axis=0, dtype=np.float32)
+            passes += [network(turned)[:, :, ::-1] for network in networks]
+        mean = np.mean(passes, axis=0, dtype=np.float32)
         if not np.isfinite(mean).all():
             raise ModelError(
-                f"{model.name} gave values that are no probability for this volume: use another "
-                "model."
+                f"the output of {model.name} for this volume is not a probability: use another model."
             )
         means.append(mean)
-        if len(looks) > 1:
-            stds.append(np.std(looks, axis=0, dtype=np.float32))
+        if len(passes) > 1:
+            stds.append(np.std(passes, axis=0, dtype=np.float32))
         done += len(inputs)
         if progress:
             progress(done, len(volume))
@@ -184,18 +195,18 @@ def _looked_at(
 
 
 def area_by_slice(
-    prediction: np.ndarray, slice_numbers: list[int], masks: np.ndarray, there: np.ndarray
+    prediction: np.ndarray, slice_numbers: list[int], masks: np.ndarray, has_mask: np.ndarray
 ) -> pd.DataFrame:
-    """Return how much of each slice is predicted tumour, beside its mask.
+    """Return predicted and manual tumour area per slice.
 
     Args:
         prediction: (n, h, w) bool.
         slice_numbers: (n,), of the same slices.
         masks: (n, h, w) bool.
-        there: (n,) bool, False where a slice has no mask that can be used.
+        has_mask: (n,) bool, False where a slice has no usable mask.
 
     Returns:
-        A row a slice: ``slice_number``; ``predicted_px``; ``mask_px`` (Int64) and ``dice`` (Float64,
+        One row per slice: ``slice_number``; ``predicted_px``; ``mask_px`` (Int64) and ``dice`` (Float64,
         0..1, 1 where both are empty), both missing without a mask.
     """
     rows = [
@@ -205,11 +216,13 @@ def area_by_slice(
             "mask_px": int(np.count_nonzero(mask)) if known else None,
             "dice": dice(mask, plane) if known else None,
         }
-        for number, plane, mask, known in zip(slice_numbers, prediction, masks, there, strict=True)
+        for number, plane, mask, known in zip(
+            slice_numbers, prediction, masks, has_mask, strict=True
+        )
     ]
     return pd.DataFrame(rows).astype({"mask_px": "Int64", "dice": "Float64"})
 
 
-def dice_of_case(prediction: np.ndarray, masks: np.ndarray, there: np.ndarray) -> float | None:
-    """Return Dice of a case as one volume, over the slices with a usable mask; None without one."""
-    return dice(masks[there], prediction[there]) if there.any() else None
+def dice_of_case(prediction: np.ndarray, masks: np.ndarray, has_mask: np.ndarray) -> float | None:
+    """Return the Dice of a case over all slices with a usable mask; None if there is none."""
+    return dice(masks[has_mask], prediction[has_mask]) if has_mask.any() else None

@@ -52,18 +52,18 @@ class Predicted:
 
     @property
     def std(self) -> np.ndarray | None:
-        """Return (n, h, w) float32, the standard deviation of the passes; None where there was one."""
+        """Return (n, h, w) float32, the standard deviation of the passes; None for a single pass."""
         return self.prediction.std if self.prediction else None
 
     @property
     def made_by(self) -> str:
-        """Return what made it: “lgg-unet: the mean of folds 0 and 1, with mirror images”."""
+        """Return model and passes: “lgg-unet: the mean of folds 0 and 1, with mirror images”."""
         flipped = ", with mirror images" if self.flip_tta else ""
         return f"{self.model}: {fold_words(self.folds)}{flipped}"
 
     @property
     def flip_tta(self) -> bool:
-        """Return whether each network looked at the mirror image, too."""
+        """Return whether each network also predicted the mirror image."""
         return self.prediction is not None and self.prediction.flip_tta
 
     @property
@@ -75,7 +75,7 @@ class Predicted:
 
     @property
     def how_made(self) -> list[str]:
-        """Return which passes the probability is the mean of, on what device and in which time."""
+        """Return the averaged passes, the device and the duration, in a sentence."""
         if self.prediction is None:
             return []
         made = self.prediction
@@ -87,20 +87,20 @@ class Predicted:
         ]
 
     def removed(self, slice_numbers: Sequence[int], most: int | None = None) -> list[str]:
-        """Return which components were removed from the mask, as sentences; none without the rule.
+        """Return which components were removed from the mask, as sentences; none if the model keeps all.
 
         Args:
             slice_numbers: (n,), of its slices.
-            most: components to name; all of them without.
+            most: number of components to name; all by default.
         """
         if not self.split.fraction:
             return []
         named = removed_on_slices(self.split, slice_numbers)
         more = [] if most is None or len(named) <= most else [f"{len(named) - most} more"]
-        told = [removed_in_words(self.split)]
+        sentences = [removed_in_words(self.split)]
         if named:
-            told.append(f"Removed: {'; '.join(named[:most] + more)}.")
-        return told
+            sentences.append(f"Removed: {'; '.join(named[:most] + more)}.")
+        return sentences
 
     def how_sure(self, slice_numbers: Sequence[int]) -> list[str]:
         """Return how far the passes agree, as sentences; see :mod:`brainseg.inference.uncertainty`."""
@@ -127,28 +127,28 @@ class Predicted:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """One case: its slices that can be used, their masks, and a prediction where there is one.
+    """One case: its usable slices, their masks, and a prediction if there is one.
 
     Attributes:
-        case: its name; nothing else of the patient is in a record.
+        case: its name, the only patient information in a record.
         volume: (n, h, w, 3), the slices that can be stacked.
         slice_numbers: (n,), of these slices.
         masks: (n, h, w) bool.
-        there: (n,) bool, False where a slice has no mask that can be used.
-        predicted: a model's part, or None.
-        synthetic: whether the case was made, not scanned.
-        other: another prediction of the same case, to be compared with the first; or None.
-        warnings: what a person should know before trusting the prediction, a sentence each, the worst
-            first: they stand first in every file, and on every picture of the prediction.
-        unsuitable: whether the images show no head, or are not MR: a page holds the result back until
-            a person asks for it, and every file says so.
+        has_mask: (n,) bool, False where a slice has no usable mask.
+        predicted: a model's prediction, or None.
+        synthetic: whether the case was generated.
+        other: a second prediction to compare with the first, or None.
+        warnings: about the prediction, one sentence each, most severe first. Every file and picture of
+            the prediction shows them.
+        unsuitable: whether the images show no head or are not MR: a page hides the result until the
+            user asks for it, and every file says so.
     """
 
     case: str
     volume: Volume
     slice_numbers: tuple[int, ...]
     masks: np.ndarray
-    there: np.ndarray
+    has_mask: np.ndarray
     predicted: Predicted | None = None
     synthetic: bool = False
     other: Predicted | None = None
@@ -157,10 +157,10 @@ class CaseRecord:
 
     @property
     def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-        """Return what can be measured: "Mask" and "Prediction" to the region and where it is known."""
+        """Return "Mask" and "Prediction", each with the slices where it is known."""
         regions: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
-        if self.there.any():
-            regions["Mask"] = (self.masks, self.there)
+        if self.has_mask.any():
+            regions["Mask"] = (self.masks, self.has_mask)
         if self.predicted:
             regions["Prediction"] = (self.predicted.mask, None)
         return regions
@@ -177,10 +177,10 @@ class CaseRecord:
 
     @property
     def key_slice(self) -> int:
-        """Return the place, from 0, of the slice that stands for the case.
+        """Return the index, from 0, of the slice that represents the case.
 
-        It is the one with the largest area of the mask, without one of the prediction, and where both
-        are empty the middle one; of equally large ones the first.
+        It has the largest mask area, or without a mask the largest predicted area; the first of equally
+        large ones. If both are empty, it is the middle slice.
         """
         for region in (self.masks, self.predicted.mask if self.predicted else None):
             if region is not None and region.any():
@@ -197,7 +197,7 @@ def record_of_case(
 
     Args:
         case: see :meth:`brainseg.cohort.Cohort.case`.
-        volume: its own, where it was read already.
+        volume: its volume, if it has been read already.
         masks: likewise; see :meth:`brainseg.cohort.Case.masks`.
 
     Raises:
@@ -223,7 +223,7 @@ def record_of_upload(
     volume: Volume,
     name: str = "upload",
 ) -> CaseRecord:
-    """Return the record of what a person brought, without a prediction, with the masks among it.
+    """Return the record of an upload with its masks, without a prediction.
 
     Args:
         upload: see :func:`brainseg.io.open_inputs`.
@@ -235,7 +235,7 @@ def record_of_upload(
     from brainseg.io.sequence_choice import WITHOUT_FLAIR
 
     grid = ruling_grid(upload, assignment)
-    used = [upload.series[place] for place in assignment.values() if place is not None]
+    used = [upload.series[index] for index in assignment.values() if index is not None]
     unsuitable = any(series.not_mr for series in used)
     of_series = series_warnings(upload, assignment)
     without_flair = (WITHOUT_FLAIR,) * (assignment.get(FLAIR) is None)
@@ -264,15 +264,15 @@ def unusable_files(upload: "Upload", assignment: Mapping[str, int | None]) -> tu
 def with_prediction(
     record: CaseRecord, model: Model, prediction: Prediction, threshold: float | None = None
 ) -> CaseRecord:
-    """Return a record with what a model predicted of it.
+    """Return a record with a prediction added.
 
     Args:
         record: of the same volume; see :func:`brainseg.inference.cautions.with_cautions`.
-        model: what predicted.
+        model: the model that predicted.
         prediction: by that model.
         threshold: as for :func:`predicted_by`.
     """
-    predicted = predicted_by(model, prediction, record.masks, record.there, threshold)
+    predicted = predicted_by(model, prediction, record.masks, record.has_mask, threshold)
     return replace(record, predicted=predicted)
 
 
@@ -281,47 +281,47 @@ def record_of(
     volume: Volume,
     slice_numbers: Sequence[int],
     masks: np.ndarray,
-    there: np.ndarray,
+    has_mask: np.ndarray,
     model: Model | None = None,
     prediction: Prediction | None = None,
     threshold: float | None = None,
     synthetic: bool = False,
 ) -> CaseRecord:
-    """Return the record of a case that was read, and predicted where it was.
+    """Return the record of a case, with a prediction if there is one.
 
     Args:
         case: its name.
         volume: see :meth:`brainseg.cohort.Case.volume`.
         slice_numbers: (n,), of the volume's slices.
         masks: (n, h, w) bool; see :meth:`brainseg.cohort.Case.masks`.
-        there: (n,) bool, False where a slice has no mask that can be used.
-        model: what predicted.
-        prediction: by that model; without one, the record has none.
+        has_mask: (n,) bool, False where a slice has no usable mask.
+        model: the model that predicted.
+        prediction: by that model, or None.
         threshold: as for :func:`predicted_by`.
-        synthetic: whether the case was made, not scanned.
+        synthetic: whether the case was generated.
     """
     numbers = tuple(map(int, slice_numbers))
-    record = CaseRecord(case, volume, numbers, masks, there, synthetic=synthetic)
+    record = CaseRecord(case, volume, numbers, masks, has_mask, synthetic=synthetic)
     if model is None or prediction is None:
         return record
-    return replace(record, predicted=predicted_by(model, prediction, masks, there, threshold))
+    return replace(record, predicted=predicted_by(model, prediction, masks, has_mask, threshold))
 
 
 def predicted_by(
     model: Model,
     prediction: Prediction,
     masks: np.ndarray,
-    there: np.ndarray,
+    has_mask: np.ndarray,
     threshold: float | None = None,
 ) -> Predicted:
-    """Return a model's part of a record, with its Dice at the threshold.
+    """Return a prediction for a record, with its Dice at the threshold.
 
     Args:
-        model: what predicted.
+        model: the model that predicted.
         prediction: by that model.
         masks: (n, h, w) bool.
-        there: (n,) bool, False where a slice has no mask that can be used.
-        threshold: 0..1; without one, the model's own for the folds that predicted.
+        has_mask: (n,) bool, False where a slice has no usable mask.
+        threshold: 0..1; by default the model's own for the folds that predicted.
     """
     exposure = prediction.exposure
     at = model.threshold_for(exposure.folds) if threshold is None else threshold
@@ -331,7 +331,7 @@ def predicted_by(
         exposure.folds,
         at,
         prediction.probability,
-        dice_of_case(prediction.mask(at), masks, there),
+        dice_of_case(prediction.mask(at), masks, has_mask),
         prediction,
         model.digest,
     )
@@ -346,21 +346,20 @@ def record_of_volume(
     name: str = "upload",
     warnings: tuple[str, ...] = (),
 ) -> CaseRecord:
-    """Return the record of a volume that has no masks: what a person brought.
+    """Return the record of a volume without masks, such as an upload.
 
     Args:
         volume: see :func:`brainseg.io.assemble`.
-        slice_numbers: (n,); 1 to n without.
-        model: what predicted.
+        slice_numbers: (n,); 1 to n by default.
+        model: the model that predicted.
         prediction: by that model.
         threshold: as for :func:`predicted_by`.
-        name: of the record's files; never the name of the file that was brought, which may be a
-            patient's.
+        name: of the record's files; never the uploaded file's name, which may identify a patient.
         warnings: see :class:`CaseRecord`.
     """
     numbers = range(1, len(volume) + 1) if slice_numbers is None else slice_numbers
-    # A view of one zero: a mask that nobody drew needs no memory.
+    # A view of one zero needs no memory.
     masks = np.broadcast_to(np.False_, volume.pixels.shape[:3])
-    there = np.zeros(len(volume), bool)
-    record = record_of(name, volume, numbers, masks, there, model, prediction, threshold)
+    has_mask = np.zeros(len(volume), bool)
+    record = record_of(name, volume, numbers, masks, has_mask, model, prediction, threshold)
     return replace(record, warnings=warnings)

@@ -1,4 +1,4 @@
-"""How certain a prediction is, and where it is not: what the spread of several passes says, in words.
+"""Uncertainty of a prediction, from the standard deviation over several passes.
 
 Passes agree on a voxel where their mean lies further from the threshold than their standard deviation.
 Of the voxels that are tumour, or would be if the mean moved by one deviation, the share of those that
@@ -58,13 +58,13 @@ def certain_and_possible(
         threshold: a probability of at least this is tumour, 0..1.
 
     Returns:
-        Two (n, h, w) bool. Every voxel of the first is in the second, and in the predicted mask; neither
-        holds a voxel of a removed component.
+        Two (n, h, w) bool. Every voxel of the first is in the second and in the predicted mask; neither
+        contains a voxel of a removed component.
     """
     if prediction.std is None:
         return None
     split = prediction.split(threshold)
-    # By slice: a whole case as float32 need not be in memory three times over.
+    # Slice by slice, so that a whole case is not in memory three times as float32.
     planes = [*zip(prediction.probability, prediction.std, strict=True)]
     cautious = np.stack([mean - std >= threshold for mean, std in planes])
     generous = np.stack([mean + std >= threshold for mean, std in planes])
@@ -115,19 +115,19 @@ def said_of(
     )
     if len(slice_numbers) == 1 or not agreement.doubtful_px.any():
         return (counted,)
-    places, share = where_in_doubt(agreement.doubtful_px)
-    where = slices_in_words([slice_numbers[place] for place in places])
+    indices, share = where_in_doubt(agreement.doubtful_px)
+    where = slices_in_words([slice_numbers[index] for index in indices])
     return (counted, f"{_part_in_words(share)} uncertain voxels lie on {where}.")
 
 
 def where_in_doubt(doubtful_px: np.ndarray) -> tuple[list[int], float]:
-    """Return the fewest slices that hold :data:`MOST_DOUBT` of all doubt, and the share they hold.
+    """Return the fewest slices that contain :data:`MOST_DOUBT` of all doubt, and their share of it.
 
     Args:
         doubtful_px: (n,) int, not all 0.
 
     Returns:
-        Places from 0 in rising order, of equally doubtful ones the first; and 0..1.
+        Indices from 0, ascending (the first of equally doubtful slices), and a share, 0..1.
     """
     order = np.argsort(-doubtful_px, kind="stable")
     held = np.cumsum(doubtful_px[order]) / doubtful_px.sum()
@@ -151,10 +151,10 @@ def slices_in_words(numbers: Sequence[int]) -> str:
     if left_out > 0:
         longest = sorted(runs, key=len, reverse=True)[:MOST_NAMED]
         runs = [run for run in runs if run in longest]
-    told = [f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    words = [f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
     if left_out > 0:
-        told.append("others")
-    *most, last = told
+        words.append("others")
+    *most, last = words
     joined = f"{', '.join(most)} and {last}" if most else last
     return f"{'slice' if len(numbers) == 1 else 'slices'} {joined}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Resampling:
             return float("nan"), float("nan")
         ends = [(1 - confidence) / 2, (1 + confidence) / 2]
         # Between two values there is nothing where one of them may be infinite.
-        how = "linear" if np.isfinite(values).all() else "nearest"
+        how: Literal["linear", "nearest"] = "linear" if np.isfinite(values).all() else "nearest"
         low, high = np.quantile(values, ends, method=how)
         return float(low), float(high)
 

@@ -105,7 +105,7 @@ def dice_of_counts(
 
 def cropped(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two masks, (n, h, w) bool, cut to the box within the slice that holds all of both."""
-    shadow = truth.any(axis=0) | prediction.any(axis=0)
+    shadow: np.ndarray = truth.any(axis=0) | prediction.any(axis=0)
     if not shadow.any():
         return truth[:, :0, :0], prediction[:, :0, :0]
     rows, columns = np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0))

@@ -1,20 +1,20 @@
-"""Whether a model was trained on a patient, which is what a Dice beside its prediction is worth."""
+"""Exposure: whether a model was trained on a patient, which decides if a Dice is meaningful."""
 
 from dataclasses import dataclass
 
 HELD_OUT, SEEN, NEW, UNKNOWN = "held out", "seen", "new", "unknown"
-"""What a model knows of a patient: a fold was not trained on them, every fold was, none was, or nobody
-can tell, as of an image that a person brought."""
+"""Relation of a model to a patient: at least one fold was not trained on them, all folds were, the
+patient is not in the training data, or it is unknown, as for an uploaded image."""
 
 
 @dataclass(frozen=True)
 class CaseExposure:
-    """What a model knows of one case, and which of its folds therefore predict it.
+    """Whether a model was trained on a case, and which of its folds therefore predict it.
 
     Attributes:
         relation: :data:`HELD_OUT`, :data:`SEEN`, :data:`NEW` or :data:`UNKNOWN`.
         folds: numbers of the folds whose mean probability is the prediction.
-        trained_on_image: numbers of the folds whose training data hold this very image, recognised by
+        trained_on_image: numbers of the folds whose training data contain this image, recognised by
             the hashes of its slices.
     """
 
@@ -24,19 +24,19 @@ class CaseExposure:
 
     @property
     def seen(self) -> bool:
-        """Return whether a fold that predicts this case learned from its patient."""
+        """Return whether the folds that predict this case were trained on its patient."""
         return self.relation == SEEN
 
     @property
     def fold(self) -> int | None:
-        """Return the one fold that predicts, or None where several do."""
+        """Return the fold that predicts, or None if several do."""
         return self.folds[0] if len(self.folds) == 1 else None
 
     def in_words(self) -> str:
         """Return whether the networks were trained on this patient, in one or two sentences."""
         folds = _subject_words(self.folds)
         were = "was" if len(self.folds) == 1 else "were"
-        said = {
+        relation = {
             HELD_OUT: f"Held-out prediction: {folds} {were} not trained on this patient.",
             SEEN: f"{folds[0].upper()}{folds[1:]} {were} trained on this patient; the Dice is not "
             "meaningful.",
@@ -44,10 +44,9 @@ class CaseExposure:
             UNKNOWN: "It is unknown whether this patient was in the training data.",
         }[self.relation]
         if not self.trained_on_image:
-            return said
-        return (
-            f"This image was in the training data of {_range_words(self.trained_on_image)}. {said}"
-        )
+            return relation
+        trained = _range_words(self.trained_on_image)
+        return f"This image was in the training data of {trained}. {relation}"
 
 
 def fold_words(folds: tuple[int, ...]) -> str:

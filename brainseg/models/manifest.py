@@ -1,4 +1,4 @@
-"""The manifest: choose a model, know what it saw, and publish one. Nothing here imports Keras."""
+"""The manifest of a model: folds, training cases, thresholds and files. Nothing here imports Keras."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from brainseg.bundled import BUNDLED
 from brainseg.cohort import Case, Cohort
@@ -22,7 +23,7 @@ from brainseg.preprocessing import Preprocessing
 from brainseg.volume import Volume
 
 MODELS = BUNDLED / "models"
-"""The folder of models: the repository's, or the one that an installed package carries."""
+"""The folder of models, in the repository or in the installed package."""
 
 DEFAULT_MODEL = "lgg-unet"
 
@@ -35,20 +36,20 @@ ENGINE_PARTS = ("graph", "weights")
 
 @dataclass(frozen=True)
 class FoldRecord:
-    """One set of weights, and which cases it met.
+    """One set of weights, and its training, selection and held-out cases.
 
     Attributes:
         number: which fold, from 0.
         weights: file name inside the model's folder.
         sha256: of the weights' file.
-        trained_on: cases whose slices the network learned from.
-        selected_on: cases that chose epoch and threshold: seen, too.
-        held_out: cases it never saw.
+        trained_on: cases the network was trained on.
+        selected_on: cases used to choose epoch and threshold; they count as seen.
+        held_out: cases not used for training or selection.
         golden: ``file`` and ``sha256`` of a stored input with its probability.
         threshold: a probability of at least this is predicted tumour by this fold, 0..1; chosen on
             ``selected_on``.
-        engine: the same network as a graph that runs without Keras: ``graph`` and ``weights``, each
-            with its ``_sha256``; None where none was exported.
+        engine: the same network exported as a graph that runs without Keras: ``graph`` and ``weights``,
+            each with its ``_sha256``; None if it was not exported.
     """
 
     number: int
@@ -75,8 +76,9 @@ class FoldRecord:
     def files(self) -> dict[str, str]:
         """Return the SHA-256 by name of every file of this fold."""
         files = {self.weights: self.sha256, self.golden["file"]: self.golden["sha256"]}
-        for part in ENGINE_PARTS if self.engine else ():
-            files[self.engine[part]] = self.engine[f"{part}_sha256"]
+        if self.engine:
+            for part in ENGINE_PARTS:
+                files[self.engine[part]] = self.engine[f"{part}_sha256"]
         return files
 
 
@@ -110,15 +112,15 @@ class Model(Shown):
     """A model as its manifest describes it; the weights are opened by :mod:`brainseg.models.engines`.
 
     Attributes:
-        folder: where manifest, weights and model card lie.
+        folder: contains manifest, weights and model card.
         architecture: a name of :data:`brainseg.models.networks.ARCHITECTURES`.
         arguments: of that function.
-        preprocessing: what the network is fed with.
+        preprocessing: of the network's input.
         folds: one or more.
-        inference: how they are asked.
-        digest: of the manifest without its exported engines, which are the same networks in another
-            form, and without the hashes of the training images; scores belong to it.
-        images: ``file`` and ``sha256`` of the hashes of the training images; None where the model was
+        inference: see :class:`Inference`.
+        digest: of the manifest, without exported engines and the hashes of the training images, which
+            do not change predictions; saved scores refer to it.
+        images: ``file`` and ``sha256`` of the hashes of the training images; None if the model was
             published without them. See :mod:`brainseg.models.training_images`.
     """
 
@@ -167,14 +169,14 @@ class Model(Shown):
         raise ModelError(f"{self.name} has no fold {number}: choose one of {numbers}.")
 
     def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
-        """Return what the model knows of a case of a cohort, or of a volume that a person brought.
+        """Return whether the model was trained on a case of a cohort, or on an uploaded volume.
 
-        A patient is known by the case's name, else by the images: see
+        A patient is recognised by the case's name, else by the images: see
         :attr:`CaseExposure.trained_on_image`.
 
         Args:
-            case: None for what is of no cohort.
-            volume: its pixels, where there is no case.
+            case: None for an upload.
+            volume: its pixels, if there is no case.
         """
         everything = tuple(record.number for record in self.folds)
         if case is not None:
@@ -190,7 +192,7 @@ class Model(Shown):
         return CaseExposure(UNKNOWN if case is None else NEW, everything)
 
     def _patients_in(self, case: Case | None, volume: Volume | None) -> set[str]:
-        """Return the patients of the manifest whose images a case or a volume holds."""
+        """Return the patients of the manifest whose images are in a case or volume."""
         names: frozenset[str] = frozenset()
         if self.training_images and case is not None:
             names = self.training_images.cases_by_hash(case.slices["image_hash"].dropna())
@@ -200,7 +202,7 @@ class Model(Shown):
 
     @cached_property
     def training_images(self) -> TrainingImages | None:
-        """Return the hashes of the training images; None of a model published without them.
+        """Return the hashes of the training images; None if the model was published without them.
 
         Raises:
             ModelError: they cannot be read.
@@ -211,18 +213,18 @@ class Model(Shown):
 
     @cached_property
     def _patients(self) -> set[str]:
-        """Return every patient that stands in the manifest."""
+        """Return every patient in the manifest."""
         return {patient_of(name)[0] for record in self.folds for name in record.cases}
 
     def first_unseen(self, cohort: Cohort) -> str | None:
-        """Return the first case of a cohort that a fold never saw, or None where all were seen."""
+        """Return the first unseen case of a cohort, or None if all were seen."""
         return next(
             (name for name in cohort.cases if not self.exposure(cohort.case(name)).seen), None
         )
 
 
 def list_models(folder: Path = MODELS) -> list[str]:
-    """Return the names of the models there are; the default comes first."""
+    """Return the names of the installed models, the default first."""
     names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
     return sorted(names, key=lambda name: name != DEFAULT_MODEL)
 
@@ -231,27 +233,27 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
     """Return a model from its manifest, without opening its weights.
 
     Args:
-        name: a folder in ``folder``, or the path of a model's folder; without one
-            ``BRAINSEG_MODEL``, or the default.
-        folder: where models are kept.
+        name: a folder in ``folder``, or the path of a model's folder; by default
+            ``BRAINSEG_MODEL``, or :data:`DEFAULT_MODEL`.
+        folder: contains the models.
 
     Raises:
-        ModelError: there is no such model, its manifest is damaged or contradicts itself, or the hashes
-            of its training images cannot be read.
+        ModelError: the model does not exist, its manifest is damaged or inconsistent, or the hashes of
+            its training images cannot be read.
     """
     name = name or os.environ.get("BRAINSEG_MODEL") or DEFAULT_MODEL
-    place = folder / name if Path(name).name == name else Path(name)
-    manifest = place / "manifest.json"
+    path = folder / name if Path(name).name == name else Path(name)
+    manifest = path / "manifest.json"
     if not manifest.is_file():
-        there = list_models(folder)
-        if not there:
+        known = list_models(folder)
+        if not known:
             raise ModelError(
-                f"unknown model “{name[:60]}”: there is none here yet; restore models/ from the "
+                f"unknown model “{name[:60]}”: no model is installed; restore models/ from the "
                 "repository, or train one with `python -m brainseg train DATA --publish models/NAME`."
             )
-        raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(there)}.")
-    model = model_of(manifest.read_bytes(), place.resolve())
-    _ = model.training_images  # what is damaged is refused here, and not in the middle of a page
+        raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(known)}.")
+    model = model_of(manifest.read_bytes(), path.resolve())
+    _ = model.training_images  # Damaged files are refused here, not in the middle of a page.
     return model
 
 
@@ -260,14 +262,14 @@ def model_of(manifest: bytes, folder: Path) -> Model:
 
     Args:
         manifest: the content of its file.
-        folder: where the files it names lie.
+        folder: contains the files it names.
 
     Raises:
-        ModelError: the manifest is damaged or contradicts itself.
+        ModelError: the manifest is damaged or inconsistent.
     """
     try:
         facts = json.loads(manifest)
-        # A manifest of before had one threshold for all of its folds.
+        # Older manifests have one threshold for all folds.
         shared = {"threshold": facts["threshold"]} if "threshold" in facts else {}
         records = tuple(_record(shared | record) for record in facts["folds"])
         model = Model(
@@ -296,12 +298,12 @@ def _digest_of(facts: dict) -> str:
 
 
 def _images_of(facts: dict) -> dict[str, str] | None:
-    """Return the hashes of the training images as a manifest names them, None where it does not."""
+    """Return the hashes of the training images as a manifest names them, or None."""
     if IMAGES not in facts:
         return None
     named = {part: facts[IMAGES][part] for part in ("file", "sha256")}
     if not all(isinstance(text, str) for text in named.values()):
-        raise TypeError("the file or hash of the training images is no text")
+        raise TypeError("the file or hash of the training images is not text")
     return named
 
 
@@ -311,16 +313,17 @@ def _as_bytes(facts: dict) -> bytes:
 
 def _record(facts: dict) -> FoldRecord:
     """Return a fold as the manifest's JSON describes it."""
-    record = FoldRecord(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()})
+    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+    record = FoldRecord(**known)
     if not all(isinstance(text, str) for item in record.files.items() for text in item):
-        raise TypeError(f"a file or hash of fold {record.number} is no text")
+        raise TypeError(f"a file or hash of fold {record.number} is not text")
     return replace(record, threshold=float(record.threshold))
 
 
 def _check(model: Model) -> None:
-    """Refuse a manifest that breaks a rule the scores rest on."""
+    """Refuse a manifest that breaks a rule on which the scores depend."""
     if not model.folds:
-        raise ModelError(f"{model.name} has no fold: train one and publish it there.")
+        raise ModelError(f"{model.name} has no fold: train and publish one.")
     flip_tta, share = model.inference.flip_tta, model.inference.min_component_fraction
     if not isinstance(flip_tta, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise ModelError(
@@ -329,7 +332,7 @@ def _check(model: Model) -> None:
         )
     numbers = Counter(record.number for record in model.folds)
     if max(numbers.values()) > 1:
-        raise ModelError(f"{model.name} has two folds {max(numbers, key=numbers.get)}: keep one.")
+        raise ModelError(f"{model.name} has two folds {numbers.most_common(1)[0][0]}: remove one.")
     if model.images:
         _refuse_outside(model, model.images["file"])
     for record in model.folds:
@@ -343,7 +346,7 @@ def _check(model: Model) -> None:
         try:
             Fold(record.number, record.trained_on, record.selected_on, record.held_out)
         except CohortError as error:
-            raise ModelError(f"{model.name} is not to be trusted: {error}") from error
+            raise ModelError(f"{model.name} cannot be used: {error}") from error
     held = Counter(case for record in model.folds for case in record.held_out)
     twice = [case for case, count in held.items() if count > 1]
     if twice:
@@ -366,7 +369,7 @@ def manifest_of(
     folds: list[FoldRecord],
     images: dict[str, str] | None = None,
 ) -> bytes:
-    """Return a manifest as the bytes of its file; see :class:`Model` for what it holds."""
+    """Return a manifest as the bytes of its file; see :class:`Model` for its content."""
     facts = {
         "architecture": architecture,
         "arguments": arguments,
@@ -381,7 +384,7 @@ def manifest_of(
 
 
 def with_images(manifest: bytes, images: dict[str, str]) -> bytes:
-    """Return a manifest that names the hashes of the training images, otherwise as it was.
+    """Return a manifest with the hashes of the training images added.
 
     Args:
         manifest: the content of its file.
@@ -391,7 +394,7 @@ def with_images(manifest: bytes, images: dict[str, str]) -> bytes:
 
 
 def with_engines(manifest: bytes, engines: dict[int, dict[str, str]]) -> bytes:
-    """Return a manifest that names an exported engine for some folds, otherwise as it was.
+    """Return a manifest with exported engines added to some folds.
 
     Args:
         manifest: the content of its file.

@@ -68,13 +68,13 @@ class TrainingImages:
         names = sorted(self.names)
         place = {name: number for number, name in enumerate(names)}
         file = io.BytesIO()
-        arrays = {"names": np.array(names, dtype=np.str_)}
+        arrays: dict[str, np.ndarray] = {"names": np.array(names, dtype=np.str_)}
         for kind, found in (("image", self.cases), ("flair", self.flair_cases)):
             rows = sorted((place[name], key) for key, holders in found.items() for name in holders)
             arrays[f"{kind}_case"] = np.array([number for number, _ in rows], np.uint16)
             joined = bytes.fromhex("".join(key for _, key in rows))
             arrays[f"{kind}_hash"] = np.frombuffer(joined, np.uint8).reshape(-1, _HASH_BYTES)
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
         return file.getvalue()
 
 
@@ -143,8 +143,9 @@ def _by_hash(names: list[str], places: np.ndarray, hashes: np.ndarray) -> dict[s
 
 
 def _hashes_of(volume: Volume) -> tuple[list[str], list[str]]:
-    """Return the hashes of all slices that hold more than one value: as pictures, and of FLAIR."""
-    images, flairs = [], []
+    """Return the hashes of all slices with more than one value: as pictures, and of FLAIR."""
+    images: list[str] = []
+    flairs: list[str] = []
     flair = volume.sequence(FLAIR)
     for pixels, plane in zip(volume.pixels, flair, strict=True):
         for found, array in ((images, pixels), (flairs, plane)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -99,14 +99,14 @@ def prediction_words(model: str, threshold: float) -> str:
     return f"prediction of {model} at threshold {threshold:g}"
 
 
-def subject_words(review: object) -> str:
-    """Return what a review is of, for a row of :func:`as_table` from ``itertuples`` or ``iloc``."""
+def subject_words(review: Any) -> str:
+    """Return the subject of a review, for a row of :func:`as_table` from ``itertuples`` or ``iloc``."""
     if review.subject == MASK:
         return MASK_WORDS
     return prediction_words(review.model, review.threshold)
 
 
-def subject_words_with_folds(review: object) -> str:
+def subject_words_with_folds(review: Any) -> str:
     """Return :func:`subject_words`, for a prediction with the folds that made it."""
     if review.subject == MASK:
         return MASK_WORDS

@@ -1,4 +1,4 @@
-"""The atlas of a cohort: what needs every pixel, read once and kept beside the index.
+"""The atlas of a cohort: what needs every pixel, read once and saved beside the index.
 
 For each case: where its tumour lies in the box of its own head, how bright the voxels are inside and
 outside of the tumour, and of how many parts the tumour consists as a volume. What one slice alone tells
@@ -7,7 +7,6 @@ stands in the index; see :mod:`brainseg.cohort.index`.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +15,13 @@ import pandas as pd
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.head import head_box, head_masks, in_box
 from brainseg.cohort.index import Progress
-from brainseg.errors import BrainsegError
 from brainseg.statistics.cases import case_table
 from brainseg.statistics.measures import measure_volume
-from brainseg.storage.arrays import keep_arrays, read_arrays
+from brainseg.storage.cache import load_cached, load_or_compute, save_cached
 from brainseg.volume import SEQUENCES, Volume
 
 VERSION = 1
-"""Changes when the same files give other numbers, so that a kept atlas is made again."""
+"""Changes when the same files give other numbers, so that a saved atlas is computed again."""
 
 ROWS, COLUMNS = 60, 48
 """Cells of the head's box, in the proportion of a head seen from above."""
@@ -100,34 +98,32 @@ def make_atlas(cohort: Cohort, progress: Progress | None = None) -> Atlas:
     )
 
 
-def keep(atlas: Atlas, cohort: Cohort) -> None:
-    """Keep an atlas beside the cohort's index.
+def save_atlas(atlas: Atlas, cohort: Cohort) -> None:
+    """Save an atlas beside the cohort's index.
 
     Raises:
         BrainsegError: the file cannot be written.
     """
-    keep_arrays(cohort.state_dir / "atlas.npz", {"version": VERSION}, **vars(atlas))
+    save_cached(cohort.state_dir / "atlas.npz", {"version": VERSION}, **vars(atlas))
 
 
-def kept(cohort: Cohort) -> Atlas | None:
-    """Return the atlas that was kept of a cohort, or None where there is none to use."""
-    found = read_arrays(cohort.state_dir / "atlas.npz", {"version": VERSION})
+def load_atlas(cohort: Cohort) -> Atlas | None:
+    """Return the saved atlas of a cohort, or None if there is no usable one."""
+    found = load_cached(cohort.state_dir / "atlas.npz", {"version": VERSION})
     return None if found is None else Atlas(**found[1])
 
 
 def open_atlas(cohort: Cohort, progress: Progress | None = None) -> Atlas:
-    """Return the atlas of a cohort, made the first time, and kept where that can be written.
+    """Return the atlas of a cohort; the first call computes and saves it.
 
     Raises:
         CohortError: as for :func:`make_atlas`.
     """
-    atlas = kept(cohort)
-    if atlas is None:
-        atlas = make_atlas(cohort, progress)
-        # What cannot be kept is made again at the next start: no reason not to show it now.
-        with suppress(BrainsegError):
-            keep(atlas, cohort)
-    return atlas
+    return load_or_compute(
+        lambda: load_atlas(cohort),
+        lambda: make_atlas(cohort, progress),
+        lambda atlas: save_atlas(atlas, cohort),
+    )
 
 
 @dataclass(frozen=True)
@@ -259,5 +255,5 @@ def _between(cells: int, low: float, high: float) -> np.ndarray:
 
 
 def _stack(rows: list[dict], name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    stacked = np.array([row[name] for row in rows], dtype)
+    stacked: np.ndarray = np.array([row[name] for row in rows], dtype)
     return stacked.reshape(len(rows), *shape)

@@ -8,7 +8,6 @@ one is what a model's network holds deep inside. Both are computed once a cohort
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,16 +18,16 @@ import pandas as pd
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.head import bright_end, head_box, head_masks, in_box
 from brainseg.cohort.index import Progress
-from brainseg.errors import BrainsegError, CohortError
+from brainseg.errors import CohortError
 from brainseg.models import Model
-from brainseg.storage.arrays import keep_arrays, read_arrays
+from brainseg.storage.cache import load_cached, load_or_compute, save_cached
 from brainseg.volume import FLAIR
 
 IMAGE = "image"
 """The description that needs no model."""
 
 VERSION = 2
-"""Changes when the same slice gets other numbers, so that kept ones are computed again."""
+"""Changes when the same slice gets other numbers, so that saved ones are computed again."""
 
 CELLS = 8
 """The head's box is cut into this many rows and columns."""
@@ -113,7 +112,7 @@ def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None 
         CohortError: as for :func:`describe_images`.
         ModelError: the model cannot be opened, or its network has no layer to describe by.
     """
-    # Keras comes with the engine, and pages that only look at kept features open without it.
+    # Keras comes with the engine, and pages that only show saved features open without it.
     from brainseg.models.engines import load_engine
     from brainseg.preprocessing import prepare
 
@@ -128,8 +127,8 @@ def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None 
     return _described(cohort, model.name, of_case, progress, seen)
 
 
-def keep(features: Features, cohort: Cohort, model: Model | None = None) -> Path:
-    """Keep features beside the cohort's index and return the file.
+def save_features(features: Features, cohort: Cohort, model: Model | None = None) -> Path:
+    """Save features beside the cohort's index and return the file.
 
     Args:
         features: of this cohort.
@@ -141,7 +140,7 @@ def keep(features: Features, cohort: Cohort, model: Model | None = None) -> Path
     """
     path = _path(cohort, model)
     about = _about(model) | {"method": features.method, "seen": list(features.seen)}
-    keep_arrays(
+    save_cached(
         path,
         about,
         cases=features.cases,
@@ -152,18 +151,18 @@ def keep(features: Features, cohort: Cohort, model: Model | None = None) -> Path
     return path
 
 
-def describe_and_keep(cohort: Cohort, progress: Progress | None = None) -> Features:
-    """Return :func:`describe_images` of a cohort, kept where the folder for that can be written."""
-    features = describe_images(cohort, progress)
-    # What cannot be kept is computed again at the next start: no reason not to show it now.
-    with suppress(BrainsegError):
-        keep(features, cohort)
-    return features
+def describe_and_save(cohort: Cohort, progress: Progress | None = None) -> Features:
+    """Return :func:`describe_images` of a cohort, saved if the folder is writable."""
+    return load_or_compute(
+        lambda: load_features(cohort),
+        lambda: describe_images(cohort, progress),
+        lambda features: save_features(features, cohort),
+    )
 
 
-def kept(cohort: Cohort, model: Model | None = None) -> Features | None:
-    """Return the features that were kept of this cohort, or None where there are none to use."""
-    found = read_arrays(_path(cohort, model), _about(model))
+def load_features(cohort: Cohort, model: Model | None = None) -> Features | None:
+    """Return the saved features of this cohort, or None if there are no usable ones."""
+    found = load_cached(_path(cohort, model), _about(model))
     if found is None:
         return None
     about, arrays = found

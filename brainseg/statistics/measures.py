@@ -220,7 +220,7 @@ def _row(plane: np.ndarray, spacing_mm: Spacing | None) -> dict[str, float | Non
     }
     if spacing_mm is not None:
         in_mm = diameters(plane, spacing_mm[1:])
-        row["area_mm2"] = row["area_px"] * spacing_mm[1] * spacing_mm[2]
+        row["area_mm2"] = int(np.count_nonzero(plane)) * spacing_mm[1] * spacing_mm[2]
         row["longest_mm"] = in_mm.longest if in_mm else None
         row["perpendicular_mm"] = in_mm.perpendicular if in_mm else None
     return row

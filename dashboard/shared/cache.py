@@ -110,7 +110,7 @@ def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
 )
 def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame | None:
     """Return the saved scores of unseen cases; `changed` is :func:`last_scored`, a key only."""
-    saved = evaluation.kept(cohort, model)
+    saved = evaluation.load_scores(cohort, model)
     unseen = saved and saved.unseen()
     return unseen.scores if unseen else None
 
@@ -155,7 +155,7 @@ def case_measures(cohort: Cohort, with_atlas: bool) -> pd.DataFrame:
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def describing(cohort: Cohort) -> Work[Features]:
     """Compute and save the embeddings of a cohort's slices in the background."""
-    return Work("describing", partial(embeddings.describe_and_keep, cohort))
+    return Work("describing", partial(embeddings.describe_and_save, cohort))
 
 
 @st.cache_resource(

@@ -23,9 +23,9 @@ from brainseg.evaluation import (
     conventions,
     evaluate,
     figure_text,
-    keep,
-    keep_leakage,
-    kept,
+    load_scores,
+    save_leakage,
+    save_scores,
     summary,
     worst,
 )
@@ -56,8 +56,8 @@ def everyone(tiny_model, taught_root, tmp_path_factory):
 @pytest.fixture
 def scored(everyone, model, taught):
     """Keep the scores of the held-out cases, and return them."""
-    keep(everyone.unseen(), taught)
-    return kept(taught, model)
+    save_scores(everyone.unseen(), taught)
+    return load_scores(taught, model)
 
 
 def metrics(app) -> dict[str, str]:
@@ -85,7 +85,7 @@ def test_the_button_scores_beside_the_page_which_then_shows_the_result(
     assert not app.exception
     background.latest(taught).join(WAIT_S)
     app.run()
-    result = kept(taught, model)
+    result = load_scores(taught, model)
     low, high = result.ci95
     shown = metrics(app)
     assert shown["Mean Dice"] == f"{result.mean_dice:.3f}"
@@ -152,7 +152,7 @@ def test_the_address_reopens_each_view(monkeypatch, taught_root, scored, view):
 def test_seen_cases_are_marked_and_left_out_of_the_numbers(
     monkeypatch, taught_root, model, taught, everyone
 ):
-    keep(everyone, taught)
+    save_scores(everyone, taught)
     app = open_page(monkeypatch, taught_root, "evaluation")
     assert metrics(app)["Cases"] == "5"
     assert metrics(app)["Mean Dice"] == f"{everyone.unseen().mean_dice:.3f}"
@@ -217,9 +217,9 @@ def test_two_models_are_compared_case_by_case(
     )
     app = open_page(monkeypatch, taught_root, "evaluation", view="Two models")
     assert "cautious has not been scored on this cohort yet" in texts(app)
-    keep(evaluate(taught, other), taught)
+    save_scores(evaluate(taught, other), taught)
     app = open_page(monkeypatch, taught_root, "evaluation", view="Two models")
-    found = compare(scored, kept(taught, other))
+    found = compare(scored, load_scores(taught, other))
     shown = metrics(app)
     assert shown["Mean difference, cautious − tiny"] == f"{found.mean:+.3f}".replace("-", "−")
     assert shown["Wilcoxon signed-rank, p"] == f"{found.p_value:.3f}"
@@ -238,7 +238,7 @@ def test_one_model_alone_has_nothing_beside_it(monkeypatch, taught_root, scored,
 def test_rules_of_counting_are_told_with_their_figures(
     monkeypatch, taught_root, model, taught, everyone
 ):
-    keep(everyone, taught)
+    save_scores(everyone, taught)
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
     told = texts(app)
     rules = conventions(everyone)
@@ -291,7 +291,7 @@ def test_a_split_by_slice_is_measured_beside_the_page(
 def test_of_what_a_model_ships_it_is_told_whose_cases_it_is_of(
     monkeypatch, taught_root, leakage, tmp_path
 ):
-    keep_leakage(leakage, tmp_path / "shipped.json")
+    save_leakage(leakage, tmp_path / "shipped.json")
     monkeypatch.setattr(
         "dashboard.views.evaluation.inflation.SHIPPED", str(tmp_path / "shipped.json")
     )
@@ -299,7 +299,7 @@ def test_of_what_a_model_ships_it_is_told_whose_cases_it_is_of(
     assert "on 5 cases that this model was not trained on; this cohort contains them" in texts(app)
     elsewhere = leakage.by_patient.scores.assign(case=list("abcde"))
     others = dataclasses.replace(leakage.by_patient, scores=elsewhere)
-    keep_leakage(dataclasses.replace(leakage, by_patient=others), tmp_path / "shipped.json")
+    save_leakage(dataclasses.replace(leakage, by_patient=others), tmp_path / "shipped.json")
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
     assert "was not trained on (a to e), not on this cohort" in texts(app)
 

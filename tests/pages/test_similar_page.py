@@ -14,7 +14,7 @@ from brainseg.statistics.neighbours import neighbours
 
 @pytest.fixture
 def described(tiny_cohort):
-    return embeddings.describe_and_keep(Cohort.open(tiny_cohort))
+    return embeddings.describe_and_save(Cohort.open(tiny_cohort))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_similarity_is_computed_after_a_click_where_it_is_missing(page, tiny_coh
     while app.get("progress"):
         app.run()
     assert points(app) == 8
-    assert embeddings.kept(Cohort.open(tiny_cohort)) is not None
+    assert embeddings.load_features(Cohort.open(tiny_cohort)) is not None
 
 
 def test_every_slice_is_a_point_and_chosen_ones_are_coloured(page, described):
@@ -105,5 +105,5 @@ def test_the_page_shows_how_reliable_the_neighbours_are(page, described):
 
 def test_a_slice_without_a_usable_mask_says_so(page, tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_1_mask.tif").unlink()
-    embeddings.describe_and_keep(Cohort.open(tiny_cohort))
+    embeddings.describe_and_save(Cohort.open(tiny_cohort))
     assert "Slice 1: no usable mask" in texts(page(case=FIRST, slice=1))

@@ -208,7 +208,7 @@ def test_dice_stands_where_the_model_was_scored(worklist, tiny_cohort):
     scores = pd.DataFrame(
         [score(FIRST, 0.5, seen=False), score(OTHER_SITE, 0.99, seen=True)],
     )
-    evaluation.keep(Evaluation(model.name, model.digest, scores, {}), cohort)
+    evaluation.save_scores(Evaluation(model.name, model.digest, scores, {}), cohort)
     app = worklist()
     dice = rows(app)["dice"]
     assert dice[FIRST] == 0.5

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from conftest import FIRST
 
-from brainseg.__main__ import build_parser, main
+from brainseg.__main__ import EXAMPLES, build_parser, main
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_settings_come_from_a_file_and_are_overruled_by_words(run, taught_root, 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("index",), "no data was named"),
+        (("index",), "no data given"),
         (("index", "/nowhere/at/all"), "does not exist"),
         (("evaluate", "/nowhere/at/all"), "does not exist"),
         (("train", "/nowhere", "--set", "epochs"), "must be KEY=VALUE"),
@@ -287,3 +287,43 @@ def _comes_up(port: int) -> bool:
         except OSError:
             time.sleep(0.2)
     return False
+
+
+@pytest.mark.parametrize("verb", EXAMPLES)
+def test_the_help_of_each_verb_ends_with_an_example_that_the_parser_accepts(verb, capsys):
+    assert build_parser().parse_args([verb, *EXAMPLES[verb].split()]).verb.__name__ == verb
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert " ".join(capsys.readouterr().out.split()).endswith(
+        f"Example: brainseg {verb} {EXAMPLES[verb]}"
+    )
+
+
+def test_every_verb_has_an_example():
+    (verbs,) = (action.choices for action in build_parser()._actions if action.choices)
+    assert list(verbs) == list(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (TypeError("Smith"), "brainseg: unexpected TypeError: please report it with "),
+        (
+            OSError(28, "No space left on device", "/full"),
+            "brainseg: /full: No space left on device",
+        ),
+        (MemoryError(), "brainseg: out of memory"),
+    ],
+)
+def test_no_error_of_a_verb_reaches_the_user_as_a_traceback(
+    error, sentence, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path))
+
+    def fails(options):
+        raise error
+
+    monkeypatch.setattr("brainseg.__main__._data", fails)
+    assert main(["index", "somewhere"]) == 2
+    assert capsys.readouterr().err.startswith(sentence)
+    assert not any("Smith" in path.read_text() for path in tmp_path.glob("last-error.txt"))

@@ -82,7 +82,7 @@ def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> Non
     number = record.slice_numbers[place]
     pixels = record.volume.sequence(FLAIR)[place]
     outlines = []
-    if record.there[place]:
+    if record.has_mask[place]:
         mask = record.masks[place]
         outlines.append(Outline("mask", mask, MASK_COLOUR, _diameters(mask, record)))
     if record.predicted:
@@ -121,19 +121,19 @@ def _why_this_slice(record: CaseRecord, place: int) -> str:
 def _measures(record: CaseRecord, place: int) -> pd.DataFrame:
     """Return a row a measure and a column a region, as text with its unit."""
     columns = {
-        name: _column(record, place, region, there)
-        for name, (region, there) in record.regions.items()
+        name: _column(record, place, region, has_mask)
+        for name, (region, has_mask) in record.regions.items()
     }
     return pd.DataFrame(columns, dtype=object).rename_axis("").reset_index()
 
 
 def _column(
-    record: CaseRecord, place: int, region: np.ndarray, there: np.ndarray | None
+    record: CaseRecord, place: int, region: np.ndarray, has_mask: np.ndarray | None
 ) -> dict[str, str | None]:
     spacing_mm = record.volume.spacing_mm
-    known = None if there is None else there[[place]]
+    known = None if has_mask is None else has_mask[[place]]
     row = by_slice(region[[place]], [record.slice_numbers[place]], known, spacing_mm).iloc[0]
-    whole = measure_volume(region, there, spacing_mm)
+    whole = measure_volume(region, has_mask, spacing_mm)
 
     def of_slice(in_px: str, in_mm: str, digits: int, mm_unit: str) -> str | None:
         if pd.isna(row[in_px]):
@@ -159,9 +159,9 @@ def _column(
 
 def _how_measured(record: CaseRecord) -> str:
     told = ["Diameters are of the slice's largest component, between pixel centres."]
-    if record.there.any():
+    if record.has_mask.any():
         told.append(MASK_MEANS)
-        if missing := int((~record.there).sum()):
+        if missing := int((~record.has_mask).sum()):
             told.append(f"Slices without a usable mask are left out of its column: {missing}.")
     return " ".join(told)
 
@@ -172,15 +172,15 @@ def _areas(block: Block, record: CaseRecord, place: int) -> None:
 
     mask_px = [
         area if known else None
-        for area, known in zip(areas(record.masks), record.there.tolist(), strict=True)
+        for area, known in zip(areas(record.masks), record.has_mask.tolist(), strict=True)
     ]
     predicted_px = areas(record.predicted.mask) if record.predicted else None
     numbers = record.slice_numbers
     block.flowables.append(AreaBySlice(numbers, mask_px, predicted_px, numbers[place], block.width))
-    colours = {"mask": MASK_COLOUR} if record.there.any() else {}
+    colours = {"mask": MASK_COLOUR} if record.has_mask.any() else {}
     if record.predicted:
         colours["prediction"] = PREDICTION_COLOUR
-    if not record.there.all():
+    if not record.has_mask.all():
         colours["no usable mask"] = (211, 217, 222)
     block.legend(colours)
     block.text(f"Pixels by slice number; slice {numbers[place]} is the one shown.", muted=True)
@@ -223,7 +223,7 @@ def _known(record: CaseRecord) -> dict[str, object]:
     return {
         **({"Origin": SYNTHETIC} if record.synthetic else {}),
         "Slices": f"{len(volume)}, of {width} × {height} px",
-        "Usable masks": f"{int(record.there.sum())} of {len(volume)}",
+        "Usable masks": f"{int(record.has_mask.sum())} of {len(volume)}",
         "Sequences": _sequences(record),
         "Spacing": spacing,
         "Orientation": None

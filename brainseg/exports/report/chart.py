@@ -52,7 +52,7 @@ class AreaBySlice(Flowable):
         first, last = self.numbers[0], self.numbers[-1]
         step = (self.width - left) / (last - first + 1)
 
-        def x(number: int) -> float:
+        def x(number: float) -> float:
             return left + (number - first + 0.5) * step
 
         def y(area: float) -> float:
@@ -100,7 +100,7 @@ class AreaBySlice(Flowable):
         canvas.setLineCap(1)
         path = canvas.beginPath()
         before = None
-        for number, area in zip(self.numbers, self.predicted_px, strict=True):
+        for number, area in zip(self.numbers, self.predicted_px or (), strict=True):
             left, right = x(number) - step / 2, x(number) + step / 2
             (path.lineTo if before == number - 1 else path.moveTo)(left, y(area))
             path.lineTo(right, y(area))

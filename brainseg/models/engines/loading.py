@@ -43,31 +43,31 @@ _loading = threading.Lock()
 
 
 def load_engine(model: Model, fold: int, engine: str | None = None) -> Engine:
-    """Return the network of one fold; it is kept for the next call.
+    """Return the network of one fold; the next call returns the same one.
 
     Args:
         model: see :func:`brainseg.models.open_model`.
         fold: its number.
-        engine: a key of :data:`ENGINES`; without one ``BRAINSEG_ENGINE``, or ``auto``.
+        engine: a key of :data:`ENGINES`; by default ``BRAINSEG_ENGINE``, or ``auto``.
 
     Raises:
         ModelError: a file is missing, is not the one the manifest names, does not fit the
-            architecture, holds invalid numbers, or does not give the stored output; or the engine
-            cannot be had here. No other engine steps in for one that is refused.
+            architecture, contains invalid numbers, or does not reproduce the stored output; or the
+            engine is not available. A refused engine is not replaced by another.
     """
     record = model.fold(fold)
     chosen = _choose(model, record, engine or os.environ.get("BRAINSEG_ENGINE") or AUTO)
     key = (model.folder, model.digest, tuple(record.files.items()), fold, chosen)
-    # Looked up before the lock is taken, for behind it another engine may be loading for a while.
+    # Looked up without the lock, because another engine may be loading behind it for a while.
     found = _kept.get(key)
     if found is not None:
         return found
     with _loading:
         if key not in _kept:
-            engine = _load(model, record, chosen)
+            loaded = _load(model, record, chosen)
             while len(_kept) >= KEPT_ENGINES:
                 del _kept[next(iter(_kept))]
-            _kept[key] = engine
+            _kept[key] = loaded
         return _kept[key]
 
 
@@ -101,7 +101,7 @@ def _choose(model: Model, record: FoldRecord, engine: str) -> str:
 def _load(model: Model, record: FoldRecord, chosen: str) -> Engine:
     if open_model(str(model.folder)).fold(record.number) != record:
         raise ModelError(f"{model.name} was replaced while it was in use: reload to open it again.")
-    # All of them, whichever engine was chosen: a fold is used whole or not at all.
+    # All files, whichever engine was chosen: a fold is used completely or not at all.
     contents = {file: _verified(model, file, sha256) for file, sha256 in record.files.items()}
     open_network = partial(_network, model, record)
     if chosen == KERAS:
@@ -134,7 +134,8 @@ def _verified(model: Model, file: str, sha256: str) -> bytes:
 def _graph(
     model: Model, record: FoldRecord, contents: dict[str, bytes], precision: str
 ) -> OpenVinoGraph:
-    graph, weights = (contents[record.engine[part]] for part in ("graph", "weights"))
+    files = record.engine or {}
+    graph, weights = (contents[files[part]] for part in ("graph", "weights"))
     try:
         opened = OpenVinoGraph(graph, weights, precision)
     except RuntimeError as error:
@@ -155,7 +156,7 @@ def _network(model: Model, record: FoldRecord) -> "keras.Model":
         raise ModelError(
             f"{model.name} names the architecture “{model.architecture}”; known is {known}."
         )
-    # Again, for it may be long after the fold was loaded as a graph.
+    # Verified again, as the fold may have been loaded as a graph long before.
     _verified(model, record.weights, record.sha256)
     try:
         network = ARCHITECTURES[model.architecture](**model.arguments)

@@ -18,15 +18,15 @@ _HINTS = {BFLOAT16: "bf16", FLOAT32: "f32"}
 
 
 def is_installed() -> bool:
-    """Return whether OpenVINO is there, without importing it."""
+    """Return whether OpenVINO is installed, without importing it."""
     return find_spec("openvino") is not None
 
 
 def openvino() -> ModuleType:
-    """Return the package, imported so that it tells nobody.
+    """Return the package, imported without telemetry.
 
     OpenVINO reports its import and every conversion through the package openvino_telemetry, unless a
-    file in the user's home forbids it. Without that package it goes on in silence, so it is hidden.
+    file in the user's home forbids it. Without that package it reports nothing, so it is hidden.
     """
     if "openvino" not in sys.modules:
         sys.modules["openvino_telemetry"] = None
@@ -115,4 +115,4 @@ class OpenVinoGraph:
         compiled = _core().compile_model(self._model, "CPU", how)
         at_once = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [compiled.create_infer_request() for _ in range(at_once)]
-        self._grid = shape[1:3]
+        self._grid = (shape[1], shape[2])

@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def load_encoder(
     network: "keras.Model",
     weights: dict[str, np.ndarray],
     batches: Iterable[np.ndarray],
-    **arguments: object,
+    **arguments: Any,
 ) -> None:
     """Put weights learned on ImageNet into the encoder of :func:`build_lite_unet`.
 

@@ -8,8 +8,8 @@ from brainseg.evaluation import (
     Leakage,
     conventions,
     figure_text,
-    kept_leakage,
     leakage_path,
+    load_leakage,
 )
 from brainseg.evaluation.leakage import SHIPPED
 from brainseg.models import Model
@@ -21,8 +21,8 @@ from dashboard.views.evaluation import scoring
 def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
     """Draw the effect of a split by slice, and of other ways of averaging."""
     st.subheader("Split by slice, split by patient")
-    here = kept_leakage(leakage_path(cohort, model), model)
-    shown = here or kept_leakage(model.folder / SHIPPED, model)
+    here = load_leakage(leakage_path(cohort, model), model)
+    shown = here or load_leakage(model.folder / SHIPPED, model)
     if shown is not None:
         _show_leakage(shown, cohort, is_of_here=here is not None)
     else:

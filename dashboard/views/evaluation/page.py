@@ -9,7 +9,7 @@ from brainseg.evaluation import (
     conventions,
     distance_unit,
     figure_text,
-    kept,
+    load_scores,
     measure,
     measure_leakage,
     relations,
@@ -261,7 +261,7 @@ st.title("Evaluation")
 cohort = widgets.open_cohort()
 model = model_picker.model_picker()
 scoring.progress(cohort, model)
-evaluation = kept(cohort, model)
+evaluation = load_scores(cohort, model)
 if evaluation is None:
     st.info("This model has not been scored on this cohort yet.", icon=":material/scoreboard:")
     scoring.offer(cohort, model, None, "Score these cases")

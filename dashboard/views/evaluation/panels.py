@@ -14,7 +14,7 @@ from brainseg.evaluation import (
     compare,
     dice_at_thresholds,
     figure_text,
-    kept,
+    load_scores,
     subgroups,
     summary,
 )
@@ -205,7 +205,7 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     except ModelError as error:
         st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
         return
-    second = kept(cohort, other)
+    second = load_scores(cohort, other)
     name = widgets.plain(other.name)
     if second is None:
         st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")

@@ -109,7 +109,7 @@ def _record(
     if right is None:
         return record
     other = predicted_by(
-        right.viewpoint.model, right.prediction, record.masks, record.there, thresholds[1]
+        right.viewpoint.model, right.prediction, record.masks, record.has_mask, thresholds[1]
     )
     return replace(record, other=other)
 

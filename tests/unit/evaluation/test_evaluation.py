@@ -14,10 +14,10 @@ from brainseg.evaluation import (
     SLICE_COLUMNS,
     by_case,
     evaluate,
-    keep,
-    kept,
+    load_scores,
     measure,
     relations,
+    save_scores,
     scorable,
     store,
     worst,
@@ -168,15 +168,15 @@ def test_a_cohort_without_masks_is_one_sentence(model, tiny_cohort):
 def test_kept_scores_come_back_whole_for_this_cohort_and_this_model_alone(
     model, taught, tiny_cohort
 ):
-    assert kept(taught, model) is None
+    assert load_scores(taught, model) is None
     result = evaluate(taught, model, allow_seen=True)
-    keep(result, taught)
-    again = kept(taught, model)
+    save_scores(result, taught)
+    again = load_scores(taught, model)
     assert again.scores.equals(result.scores)
     assert again.slices.equals(result.slices)
     assert again.histograms == pytest.approx(result.histograms, abs=1e-6)
     assert again.refused == result.refused
-    assert kept(Cohort.open(tiny_cohort), model) is None
+    assert load_scores(Cohort.open(tiny_cohort), model) is None
 
 
 def test_an_infinite_distance_and_a_missing_institution_survive_being_kept(
@@ -192,8 +192,8 @@ def test_an_infinite_distance_and_a_missing_institution_survive_being_kept(
     cohort = Cohort.open(tiny_cohort)
     result = evaluate(cohort, model)
     result.scores.loc[0, "institution"] = None
-    keep(result, cohort)
-    again = kept(cohort, model)
+    save_scores(result, cohort)
+    again = load_scores(cohort, model)
     assert np.isinf(again.scores["hd95"]).all()
     assert again.scores["institution"].isna().tolist() == [True, False, False]
     assert json.dumps(again.rows, allow_nan=False)
@@ -201,7 +201,7 @@ def test_an_infinite_distance_and_a_missing_institution_survive_being_kept(
 
 @pytest.mark.parametrize("change", ["torn", "of another version", "of the first version"])
 def test_scores_that_cannot_be_trusted_are_as_good_as_none(model, taught, change):
-    keep(evaluate(taught, model), taught)
+    save_scores(evaluate(taught, model), taught)
     (path,) = (taught.state_dir / "scores").iterdir()
     content = json.loads(path.read_text())
     if change == "torn":
@@ -210,7 +210,7 @@ def test_scores_that_cannot_be_trusted_are_as_good_as_none(model, taught, change
         path.write_text(json.dumps(content | {"version": store.VERSION + 1}))
     else:
         path.write_text(json.dumps({k: content[k] for k in ("model", "digest", "scores")}))
-    assert kept(taught, model) is None
+    assert load_scores(taught, model) is None
 
 
 def test_cases_are_sorted_from_the_worst(model, taught):

@@ -7,7 +7,7 @@ from support.evaluations import evaluation_of, outlined
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, ModelError
-from brainseg.evaluation import Leakage, background, kept, kept_leakage, leakage_path
+from brainseg.evaluation import Leakage, background, leakage_path, load_leakage, load_scores
 from brainseg.evaluation import scoring as scoring_module
 from brainseg.evaluation.leakage import Recipe
 from brainseg.models import open_model
@@ -27,7 +27,7 @@ def test_the_result_is_kept_when_it_is_done(model, taught):
     scoring.join(WAIT_S)
     assert scoring.state == background.FINISHED
     assert (scoring.done, scoring.total) == (5, 5)
-    assert len(kept(taught, model).scores) == 5
+    assert len(load_scores(taught, model).scores) == 5
     assert background.running() is None
     assert background.latest(taught) is scoring
 
@@ -39,8 +39,8 @@ def test_what_a_split_by_slice_claims_is_measured_the_same_way(model, taught, mo
     scoring = background.start(taught, model, leakage=True)
     scoring.join(WAIT_S)
     assert scoring.state == background.FINISHED
-    assert kept_leakage(leakage_path(taught, model), model).table.equals(found.table)
-    assert kept(taught, model) is None
+    assert load_leakage(leakage_path(taught, model), model).table.equals(found.table)
+    assert load_scores(taught, model) is None
 
 
 def test_what_is_asked_for_twice_runs_once(model, taught, gate):
@@ -65,7 +65,7 @@ def test_a_stopped_scoring_keeps_nothing(model, taught, gate):
     gate.set()
     scoring.join(WAIT_S)
     assert scoring.state == background.STOPPED
-    assert kept(taught, model) is None
+    assert load_scores(taught, model) is None
     again = background.start(taught, model)
     again.join(WAIT_S)
     assert again.state == background.FINISHED

@@ -14,10 +14,10 @@ from brainseg.errors import CohortError
 from brainseg.evaluation import (
     Leakage,
     conventions,
-    keep_leakage,
-    kept_leakage,
     leakage_path,
+    load_leakage,
     measure_leakage,
+    save_leakage,
 )
 from brainseg.evaluation.leakage import (
     COUNTED,
@@ -178,29 +178,29 @@ def test_the_models_own_network_is_as_it_was(measured, model):
 def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, other_model):
     found, _ = measured
     path = leakage_path(taught, model)
-    assert kept_leakage(path, model) is None
-    keep_leakage(found, path)
-    again = kept_leakage(path, model, QUICK)
+    assert load_leakage(path, model) is None
+    save_leakage(found, path)
+    again = load_leakage(path, model, QUICK)
     assert again.table.equals(found.table)
     assert again.recipe == QUICK
-    assert kept_leakage(path, open_model(str(other_model)), QUICK) is None
+    assert load_leakage(path, open_model(str(other_model)), QUICK) is None
     path.write_text(path.read_text()[:-20])
-    assert kept_leakage(path, model, QUICK) is None
+    assert load_leakage(path, model, QUICK) is None
 
 
 @pytest.mark.slow
 def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
     path = leakage_path(taught, model)
-    keep_leakage(measured[0], path)
-    assert kept_leakage(path, model) is None
-    assert kept_leakage(path, model, dataclasses.replace(QUICK, learning_rate=1e-3)) is None
+    save_leakage(measured[0], path)
+    assert load_leakage(path, model) is None
+    assert load_leakage(path, model, dataclasses.replace(QUICK, learning_rate=1e-3)) is None
     content = json.loads(path.read_text())
     for recipe in ({"passes": 1, "rate": 1}, [], None):
         path.write_text(json.dumps(content | {"recipe": recipe}))
-        assert kept_leakage(path, model, QUICK) is None
+        assert load_leakage(path, model, QUICK) is None
     del content["recipe"]
     path.write_text(json.dumps(content))
-    assert kept_leakage(path, model, QUICK) is None
+    assert load_leakage(path, model, QUICK) is None
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_the_command_measures_keeps_and_prints_it(
     facts = json.loads(capsys.readouterr().out)
     assert facts["split_by_slice"] == json.loads(json.dumps(found.as_json()))
     assert facts["mean_dice"] > 0
-    assert kept_leakage(leakage_path(taught, model), model, QUICK).table.equals(found.table)
+    assert load_leakage(leakage_path(taught, model), model, QUICK).table.equals(found.table)
     assert main(asked) == 0
     assert found.as_lines()[-1] in capsys.readouterr().out.splitlines()
 
@@ -240,7 +240,7 @@ def test_a_shipped_measurement_is_of_the_model_beside_it(name):
     model = open_model(name)
     if not (model.folder / SHIPPED).exists():
         pytest.skip(f"{name} ships no measurement")
-    found = kept_leakage(model.folder / SHIPPED, model)
+    found = load_leakage(model.folder / SHIPPED, model)
     assert found is not None, "measure it again: the manifest has changed since"
     cases = set(found.by_patient.scores["case"])
     assert cases <= {case for record in model.folds for case in record.held_out}
@@ -248,7 +248,7 @@ def test_a_shipped_measurement_is_of_the_model_beside_it(name):
 
 def test_the_documented_table_is_what_was_measured():
     model = open_model("lgg-unet")
-    found = kept_leakage(model.folder / SHIPPED, model)
+    found = load_leakage(model.folder / SHIPPED, model)
     documented = DOCS.read_text(encoding="utf-8")
     for row in found.table.itertuples():
         assert f"| {row.rule} | {row.by_patient:.3f} | {row.by_slice:.3f} |" in documented

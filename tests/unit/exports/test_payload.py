@@ -72,7 +72,7 @@ def test_the_viewer_is_sent_the_networks_probability_and_the_rule_that_removes_c
 
 
 def test_a_case_without_a_usable_mask_is_sent_none():
-    header, arrays = unpack(case_payload(record(there=np.zeros(3, bool))))
+    header, arrays = unpack(case_payload(record(has_mask=np.zeros(3, bool))))
     assert "mask" not in arrays
     assert header["mask_there"] == [False] * 3
 

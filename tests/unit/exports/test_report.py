@@ -91,13 +91,13 @@ def test_a_prediction_is_told_with_model_fold_threshold_and_score(record):
         case_report(with_prediction(record, NEW))
     )
     assert "It is unknown whether" in words(case_report(with_prediction(record, UNKNOWN)))
-    unscored = replace(record, there=np.zeros(3, bool), masks=np.zeros_like(record.masks))
+    unscored = replace(record, has_mask=np.zeros(3, bool), masks=np.zeros_like(record.masks))
     told = words(
         case_report(
             replace(
                 with_prediction(record),
                 masks=unscored.masks,
-                there=unscored.there,
+                has_mask=unscored.has_mask,
                 predicted=replace(with_prediction(record).predicted, dice=None),
             )
         )
@@ -125,7 +125,7 @@ def test_reviews_are_told_and_many_are_counted(record, tiny_cohort):
 
 
 def test_without_mask_and_prediction_the_middle_slice_stands_for_the_case(record):
-    bare = replace(record, there=np.zeros(3, bool), masks=np.zeros_like(record.masks))
+    bare = replace(record, has_mask=np.zeros(3, bool), masks=np.zeros_like(record.masks))
     told = words(case_report(bare))
     assert "there is no mask and no prediction" in told
     assert "nothing to measure" in told
@@ -156,7 +156,7 @@ def test_the_fullest_case_still_is_one_page(record, tiny_cohort):
         predicted=replace(predicted.predicted, model="m" * 99, folds=(0, 1, 2, 3, 4)),
         case="患者" + "W" * 300,
         volume=Volume(record.volume.pixels, spacing_mm=(5.0, 0.5, 0.5), notes=notes),
-        there=np.array([True, True, False]),
+        has_mask=np.array([True, True, False]),
     )
     assert pages(case_report(full, reviews.of(FIRST), date(2026, 1, 1))) == 1
 

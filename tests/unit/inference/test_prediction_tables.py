@@ -22,8 +22,8 @@ def test_areas_and_dice_are_by_slice():
 
 
 def test_a_slice_without_a_mask_has_no_dice_and_no_mask_area():
-    there = np.array([True, False])
-    table = area_by_slice(planes(4, 4), [1, 2], planes(0, 0), there)
+    has_mask = np.array([True, False])
+    table = area_by_slice(planes(4, 4), [1, 2], planes(0, 0), has_mask)
     assert table["dice"].isna().tolist() == [False, True]
     assert table["mask_px"].isna().tolist() == [False, True]
     assert table["predicted_px"].tolist() == [4, 4]
@@ -31,8 +31,8 @@ def test_a_slice_without_a_mask_has_no_dice_and_no_mask_area():
 
 
 def test_dice_of_a_case_is_of_one_volume_over_the_slices_with_a_mask():
-    there = np.array([True, True, False])
-    assert dice_of_case(planes(4, 2, 16), planes(4, 6, 0), there) == pytest.approx(12 / 16)
+    has_mask = np.array([True, True, False])
+    assert dice_of_case(planes(4, 2, 16), planes(4, 6, 0), has_mask) == pytest.approx(12 / 16)
     assert dice_of_case(planes(4), planes(0), np.zeros(1, bool)) is None
 
 

@@ -47,10 +47,10 @@ def test_the_key_slice_has_the_largest_mask_else_prediction_else_is_in_the_middl
 
 def test_a_prediction_is_scored_at_the_threshold_that_is_shown(tiny_cohort):
     case = Cohort.open(tiny_cohort).case(FIRST)
-    volume, (masks, there) = case.volume(), case.masks()
+    volume, (masks, has_mask) = case.volume(), case.masks()
     prediction = predicted(masks * np.float32(0.6), CaseExposure(HELD_OUT, (2,)))
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
-    read = (FIRST, volume, case.readable["slice_number"], masks, there)
+    read = (FIRST, volume, case.readable["slice_number"], masks, has_mask)
     record = record_of(*read, model, prediction)
     assert (record.predicted.threshold, record.predicted.dice) == (0.5, 1.0)
     np.testing.assert_array_equal(record.predicted.mask, masks)

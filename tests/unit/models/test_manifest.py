@@ -104,7 +104,7 @@ def test_a_manifest_that_is_no_json_is_refused(copied_model):
         ({"threshold": 1.5}, "threshold of tiny fold 0 is 1.5"),
         ({"threshold": "high"}, "cannot be used"),
         ({"golden": {}}, "cannot be used"),
-        ({"sha256": None}, "is no text"),
+        ({"sha256": None}, "is not text"),
         ({"engine": "fast"}, "cannot be used"),
         ({"engine": {"graph": "fold0.graph.xml"}}, "cannot be used"),
         ({"speed": 3}, "cannot be used"),

@@ -55,21 +55,23 @@ def test_a_slice_is_like_one_with_a_bright_spot_on_the_same_side(tmp_path):
 
 def test_what_is_kept_comes_back_and_a_model_has_a_file_of_its_own(tiny_cohort, tiny_model):
     cohort, model = Cohort.open(tiny_cohort), open_model(str(tiny_model))
-    assert embeddings.kept(cohort) is None and embeddings.kept(cohort, model) is None
-    found = embeddings.describe_and_keep(cohort)
-    again = embeddings.kept(cohort)
+    assert (
+        embeddings.load_features(cohort) is None and embeddings.load_features(cohort, model) is None
+    )
+    found = embeddings.describe_and_save(cohort)
+    again = embeddings.load_features(cohort)
     np.testing.assert_array_equal(again.vectors, found.vectors)
     np.testing.assert_array_equal(again.places, found.places)
     assert again.cases.tolist() == found.cases.tolist()
     assert (again.source, again.method, again.seen) == (found.source, found.method, ())
-    assert embeddings.kept(cohort, model) is None
+    assert embeddings.load_features(cohort, model) is None
 
 
 def test_features_of_another_version_or_another_model_are_not_used(tiny_cohort, monkeypatch):
     cohort = Cohort.open(tiny_cohort)
-    embeddings.describe_and_keep(cohort)
+    embeddings.describe_and_save(cohort)
     monkeypatch.setattr(embeddings, "VERSION", embeddings.VERSION + 1)
-    assert embeddings.kept(cohort) is None
+    assert embeddings.load_features(cohort) is None
 
 
 def test_a_cohort_that_cannot_be_read_has_no_features(tiny_cohort):
@@ -87,8 +89,8 @@ def test_a_models_network_describes_and_says_which_cases_it_learned_from(taught_
     assert set(cohort.cases) - set(found.seen) == set(record.held_out)
     assert len(found) == 50 and found.vectors.shape[1] > 1
     assert (found.vectors >= 0).all() and (found.vectors.std(axis=0) > 0).mean() > 0.5
-    embeddings.keep(found, cohort, model)
-    assert embeddings.kept(cohort, model).seen == found.seen
+    embeddings.save_features(found, cohort, model)
+    assert embeddings.load_features(cohort, model).seen == found.seen
     measured = agreement(found, cohort.slices)
     assert measured.seen_left_out == len(found.seen)
     assert measured.slices == 5 * len(record.held_out)
@@ -141,7 +143,7 @@ def test_the_command_line_describes_keeps_and_says_what_neighbours_are_worth(tin
     facts = json.loads(capsys.readouterr().out)
     assert (facts["source"], facts["slices"], facts["numbers"]) == ("image", 8, 96)
     assert 0 <= facts["agreement"]["same_state"] <= 1
-    kept = embeddings.kept(Cohort.open(tiny_cohort))
+    kept = embeddings.load_features(Cohort.open(tiny_cohort))
     assert len(kept) == 8 and kept.method == facts["map"]
     assert main(["features", str(tiny_cohort)]) == 0
     assert "8 slices in 96 numbers each" in capsys.readouterr().out
