@@ -168,7 +168,7 @@ def test_reviews_of_other_images_are_counted_and_left_out(run, tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_10.tif").unlink()
     code, facts, told = run("reviews", tiny_cohort, "--json")
     assert (code, facts["reviews"]) == (0, [])
-    assert "1 review(s) are left out" in told
+    assert "1 review(s) omitted" in told
 
 
 def test_a_case_is_exported_with_its_report_and_never_over_other_files(

@@ -20,7 +20,7 @@ def record(**more: object) -> CaseRecord:
         "volume": Volume(rng.integers(0, 256, (3, 5, 4, 3), dtype=np.uint8)),
         "slice_numbers": (1, 2, 10),
         "masks": rng.random((3, 5, 4)) < 0.5,
-        "there": np.array([True, False, True]),
+        "has_mask": np.array([True, False, True]),
     }
     return CaseRecord(**parts | more)
 
