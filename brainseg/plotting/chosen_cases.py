@@ -79,7 +79,7 @@ class ChosenCases:
             CohortError: the features of the model have not been computed.
         """
         model = None if source == IMAGE else open_model(source)
-        found = embeddings.kept(self.cohort, model)
+        found = embeddings.load_features(self.cohort, model)
         if found is None and model is not None:
             raise CohortError(
                 f"the features of {source} have not been computed for this cohort: run "

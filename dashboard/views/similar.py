@@ -34,7 +34,7 @@ ASKING = "Comparing the neighbours of every slice"
 
 def features_or_stop(cohort: Cohort, model: Model | None) -> Features:
     """Return the features of every slice, or explain how to compute them and stop the page."""
-    found = embeddings.kept(cohort, model)
+    found = embeddings.load_features(cohort, model)
     if found is not None:
         return found
     if model is not None:
