@@ -180,14 +180,14 @@ def _mean_and_std(
         if flip_tta:
             turned = np.ascontiguousarray(inputs[:, :, ::-1])
             passes += [network(turned)[:, :, ::-1] for network in networks]
-        mean = np.mean(passes, axis=0, dtype=np.float32)
+        mean: np.ndarray = np.mean(passes, axis=0, dtype=np.float32)
         if not np.isfinite(mean).all():
             raise ModelError(
                 f"the output of {model.name} for this volume is not a probability: use another model."
             )
         means.append(mean)
         if len(passes) > 1:
-            stds.append(np.std(passes, axis=0, dtype=np.float32))
+            stds.append(np.asarray(np.std(passes, axis=0, dtype=np.float32)))
         done += len(inputs)
         if progress:
             progress(done, len(volume))
