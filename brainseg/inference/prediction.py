@@ -180,7 +180,7 @@ def _mean_and_std(
         if flip_tta:
             turned = np.ascontiguousarray(inputs[:, :, ::-1])
             passes += [network(turned)[:, :, ::-1] for network in networks]
-        mean: np.ndarray = np.mean(passes, axis=0, dtype=np.float32)
+        mean = np.asarray(np.mean(passes, axis=0, dtype=np.float32))
         if not np.isfinite(mean).all():
             raise ModelError(
                 f"the output of {model.name} for this volume is not a probability: use another model."
