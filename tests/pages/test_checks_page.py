@@ -165,7 +165,7 @@ def test_accepted_findings_do_not_count_in_the_worklist(monkeypatch, tiny_cohort
     cohort = Cohort.open(tiny_cohort)
     open_acceptances(cohort).accept(run_checks(cohort, only={"slice_gap"}), "known")
     app = open_page(monkeypatch, tiny_cohort, "worklist", where="warnings~1..")
-    assert "No case fits these filters" in app.info[0].value
+    assert "No case matches these filters" in app.info[0].value
 
 
 def test_a_training_that_saw_a_case_is_looked_at_without_a_reload(monkeypatch, tiny_cohort):

@@ -290,7 +290,7 @@ def test_the_pages_of_a_tiff_are_a_stack_or_one_of_them_as_asked(monkeypatch, mo
     app = open_page(monkeypatch, None, "prediction")
     app = upload(app, ("pages.tif", tiff(pages, photometric="rgb")))
     assert not app.exception
-    picker = next(box for box in app.selectbox if "holds 3 pages" in box.label)
+    picker = next(box for box in app.selectbox if "has 3 pages" in box.label)
     assert len(viewed(app)[0]["slice_numbers"]) == 3
     picker.set_value(1).run()
     assert np.array_equal(viewed(app)[1]["FLAIR"], pages[1:2, ..., 1])
