@@ -24,26 +24,22 @@ if TYPE_CHECKING:
     from brainseg.io.upload import NiftiSource
 
 PLACEHOLDER_AFFINE = (
-    "The source held no spacing and no orientation, so the affine of these NIfTI files is a "
-    "placeholder: millimetres, left and right, and which way is up mean nothing in a program that "
-    "shows them."
+    "The source states no spacing and no orientation, so the affine of these NIfTI files is a "
+    "placeholder: other viewers will show arbitrary spacing and orientation."
 )
 
 PLACEHOLDER_ORIENTATION = (
-    "The source held a spacing but no orientation, so the affine of these NIfTI files is a "
-    "placeholder but for the voxels' size: left and right, and which way is up, mean nothing in a "
-    "program that shows them."
+    "The source states a spacing but no orientation, so the affine of these NIfTI files is a "
+    "placeholder apart from the voxel size: other viewers will show an arbitrary orientation."
 )
 
 PLACEHOLDER_DISTANCE = (
-    "The source held the size of a pixel, but not how far apart the slices are, so the affine of these "
-    "NIfTI files is a placeholder but for the size of a pixel: volumes, left and right, and which "
-    "way is up mean nothing in a program that shows them."
+    "The source states the size of a pixel but not the distance of the slices, so the affine of these "
+    "NIfTI files is a placeholder apart from the pixel size: other viewers will show arbitrary volumes "
+    "and orientation."
 )
 
-UNKNOWN_SLICES = (
-    "In the file of the mask, floating-point for that, slices without a usable mask hold NaN."
-)
+UNKNOWN_SLICES = "The mask file is floating-point, because slices without a usable mask are NaN."
 
 _ALIGNED = 2  # NIFTI_XFORM_ALIGNED_ANAT: to an anatomy, without a claim on which scanner's
 _COMMENT = 6  # the extension's code for plain text
