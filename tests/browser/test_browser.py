@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 import tifffile
-from conftest import FIRST, head
 from support.browsing import WAIT_MS, arrives, comes, settled
+from support.cohorts import FIRST, head
 from support.viewer import drawn, go
 
 from brainseg import RESEARCH_USE

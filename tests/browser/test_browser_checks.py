@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from conftest import FIRST, blob, head, write_pair
 from pypdf import PdfReader
 from support.browsing import (
     FIRST_ROW_Y,
@@ -17,6 +16,7 @@ from support.browsing import (
     settled,
     stands_at,
 )
+from support.cohorts import FIRST, blob, head, write_pair
 from support.viewer import drawn
 
 from brainseg import RESEARCH_USE

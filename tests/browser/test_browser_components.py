@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import blob, head, write_pair
 from support.browsing import sessions
+from support.cohorts import blob, head, write_pair
 from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in
 
 from brainseg.cohort import Cohort

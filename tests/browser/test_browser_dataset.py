@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 import pytest
-from conftest import FIRST, OTHER_SITE, write_tiny_cohort
 from PIL import Image
 from support.browsing import (
     WAIT_MS,
@@ -18,6 +17,7 @@ from support.browsing import (
     stands_at,
     still,
 )
+from support.cohorts import FIRST, OTHER_SITE, write_tiny_cohort
 from support.viewer import drawn
 
 from brainseg import RESEARCH_USE

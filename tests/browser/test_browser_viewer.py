@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in
 
 from brainseg import RESEARCH_USE
@@ -46,7 +46,7 @@ def look(browser) -> Iterator[Callable]:
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
     """Return a cohort with slices 1, 2, 10; FLAIR repeated in one case; nothing here changes it."""
-    from conftest import write_tiny_cohort
+    from support.cohorts import write_tiny_cohort
 
     return write_tiny_cohort(tmp_path_factory.mktemp("walked") / "tiny")
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
 from support.browsing import (
     CHECKBOX_X,
     FIRST_ROW_Y,
@@ -21,6 +20,7 @@ from support.browsing import (
     stands_at,
     still,
 )
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
 
 pytestmark = pytest.mark.browser
 

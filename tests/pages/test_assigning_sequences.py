@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import head
+from support.cohorts import head
 from support.files import dicom
 from support.pages import open_page, texts
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 from support.pages import open_page, pictures_of, texts
 
 from brainseg.cohort import Cohort

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, head, write_pair
+from support.cohorts import FIRST, FLAIR_REPEATED, head, write_pair
 from support.pages import open_page, texts
 
 from brainseg.checks import RULES, run_checks

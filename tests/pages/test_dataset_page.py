@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 from support.explore import charts_of, explore
 from support.pages import texts
 

@@ -1,7 +1,7 @@
 """The overview counts as the core does; and what stands on every page stands here."""
 
 import pytest
-from conftest import FIRST
+from support.cohorts import FIRST
 from support.pages import open_page, texts
 
 from brainseg import RESEARCH_USE, TUMOUR_MEANS

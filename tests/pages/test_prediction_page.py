@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import streamlit as st
 import tifffile
-from conftest import FIRST, blob, head
 from PIL import Image
+from support.cohorts import FIRST, blob, head
 from support.pages import open_page, texts, viewed
 from support.two_folds import model_of_two_folds
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
-from conftest import write_pair
 from PIL import Image
+from support.cohorts import write_pair
 from support.exported import text_of
 from support.files import dicom_series
 from support.pages import open_page, texts, viewed

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from conftest import FIRST, OTHER_SITE
 from streamlit.testing.v1 import AppTest
+from support.cohorts import FIRST, OTHER_SITE
 from support.pages import texts
 
 from brainseg.cohort import Cohort

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import FIRST, OTHER_SITE
 from streamlit.testing.v1 import AppTest
+from support.cohorts import FIRST, OTHER_SITE
 from support.pages import open_page, texts
 
 from brainseg.cohort import Cohort

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
 from streamlit.testing.v1 import AppTest
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 from support.pages import open_page, texts
 
 from brainseg.cohort import Cohort

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import FIRST, OTHER_SITE
+from support.cohorts import FIRST, OTHER_SITE
 from support.explore import charts_of, explore
 from support.pages import texts
 

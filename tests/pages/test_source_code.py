@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from conftest import FIRST
+from support.cohorts import FIRST
 from support.explore import charts_of, explore, run
 
 SECTIONS = (

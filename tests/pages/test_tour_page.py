@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import FIRST, write_pair
+from support.cohorts import FIRST, write_pair
 from support.explore import run
 from support.pages import open_page, texts
 

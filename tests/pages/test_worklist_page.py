@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 from support.pages import open_page, texts
 
 from brainseg import evaluation

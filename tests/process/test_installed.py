@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import CHECKOUT, SERVER_STARTS_WITHIN_S, is_healthy
+from support.cohorts import CHECKOUT, SERVER_STARTS_WITHIN_S, is_healthy
 
 SETTINGS = tomllib.loads((CHECKOUT / "dashboard/.streamlit/config.toml").read_text())
 PRIVATE = {

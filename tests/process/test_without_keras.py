@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT
+from support.cohorts import CHECKOUT
 
 HIDES_THE_EXTRA = """
 import sys

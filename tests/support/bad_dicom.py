@@ -4,9 +4,9 @@ import struct
 import zlib
 
 import imagecodecs
-from conftest import head
 
 from support.bad_files import DAMAGED, GREY, SHORT, Bad, cut, small
+from support.cohorts import head
 from support.dicom_files import COMPRESSED, DEEP, compressed
 from support.files import dicom, element, with_bytes
 

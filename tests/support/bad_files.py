@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from conftest import head
 from PIL import Image
 
 from brainseg.io import INPUT_SUFFIXES
+from support.cohorts import head
 from support.files import nifti, voxels, with_bytes, zipped
 from support.pictures import pillow, png, png_of_zeros, tiff, tiff_header
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import tifffile
-from conftest import SIDE_PX, blob, write_pair
 
 from brainseg.cohort import Cohort
+from support.cohorts import SIDE_PX, blob, write_pair
 
 CASES = tuple(f"TCGA_AA_{number:04d}_20000101" for number in range(1, 10))
 FIRST, OTHER, LAST = CASES[0], CASES[4], CASES[-1]

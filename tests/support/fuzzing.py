@@ -4,11 +4,11 @@ from collections import Counter
 
 import cv2
 import numpy as np
-from conftest import head
 from PIL import Image
 
 from brainseg.errors import DecodeError
 from brainseg.io import InputFile, Pool, open_inputs
+from support.cohorts import head
 from support.dicom_files import COMPRESSED, DEEP, compressed
 from support.files import dicom, nifti, voxels, zipped
 from support.pictures import pillow, png, tiff

@@ -37,10 +37,9 @@ def train_tiny_run(root: Path, runs: Path):
 
 def main() -> None:
     """Write both folders anew."""
-    from conftest import write_taught_cohort
-
     from brainseg.training.publishing import publish
     from brainseg.training.runs import Run
+    from support.cohorts import write_taught_cohort
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BRAINSEG_HOME"] = str(Path(folder) / "home")

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import REQUIRE_ALL
+
+from support.cohorts import REQUIRE_ALL
 
 
 def node(*arguments: str | Path) -> subprocess.CompletedProcess:

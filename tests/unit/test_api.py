@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import FIRST
+from support.cohorts import FIRST
 
 import brainseg as bs
 from brainseg.errors import CohortError, RunError

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from conftest import blob, head
+from support.cohorts import blob, head
 
 from brainseg.imaging import (
     ALL_SEQUENCES,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import tifffile
-from conftest import FIRST
+from support.cohorts import FIRST
 
 from brainseg.__main__ import EXAMPLES, build_parser, main
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import CHECKOUT
+from support.cohorts import CHECKOUT
 
 IDIOMS = {
     "told": 14,

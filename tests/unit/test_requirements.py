@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from conftest import CHECKOUT
+from support.cohorts import CHECKOUT
 
 TRAINING = {"tensorflow", "keras", "tensorboard"}
 

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from conftest import FIRST, OTHER_SITE, blob
+from support.cohorts import FIRST, OTHER_SITE, blob
 from tifffile import imwrite
 
 from brainseg.cohort import Cohort

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import tifffile
-from conftest import FIRST, OTHER_SITE, blob, write_pair, write_tiny_cohort
+from support.cohorts import FIRST, OTHER_SITE, blob, write_pair, write_tiny_cohort
 
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError

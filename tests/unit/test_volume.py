@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import head
+from support.cohorts import head
 
 from brainseg.volume import FLAIR, POST_CONTRAST, SEQUENCES, Volume
 

@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CHECKOUT, FIRST, blob, head, write_pair
 from PIL import Image
+from support.cohorts import CHECKOUT, FIRST, blob, head, write_pair
 from support.dicom_series import written_series
 from support.files import dicom
 

@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, head
 from PIL import Image
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, head
 from support.dicom_series import written_series
 from support.files import dicom
 

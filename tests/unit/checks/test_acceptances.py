@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED
+from support.cohorts import FIRST, FLAIR_REPEATED
 
 from brainseg.checks import check_cohort, run_checks
 from brainseg.checks.acceptances import LONGEST_REASON, Acceptances, as_reason, open_acceptances

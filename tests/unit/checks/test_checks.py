@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 from PIL import Image
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 from support.defects import (
     CASES,
     PLANTS,

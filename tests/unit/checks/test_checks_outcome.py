@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import FIRST, FLAIR_REPEATED
+from support.cohorts import FIRST, FLAIR_REPEATED
 
 from brainseg import RESEARCH_USE
 from brainseg.__main__ import main

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import blob, head
+from support.cohorts import blob, head
 
 import brainseg.cohort.index
 from brainseg.checks import run_checks

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CHECKOUT, FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
+from support.cohorts import CHECKOUT, FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 
 from brainseg.cohort.discovery import list_files, patient_of
 from brainseg.errors import CohortError

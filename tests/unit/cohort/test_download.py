@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import write_tiny_cohort
+from support.cohorts import write_tiny_cohort
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.download import HANDLE, TERMS, download

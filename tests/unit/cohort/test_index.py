@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED, blob, head, write_pair
+from support.cohorts import FIRST, FLAIR_REPEATED, blob, head, write_pair
 
 import brainseg.cohort.index
 from brainseg.cohort import Cohort

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import blob, head, write_pair
+from support.cohorts import blob, head, write_pair
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.splits import Fold, make_folds

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 from support.evaluations import evaluation_of, nothing, outlined
 
 from brainseg.cohort import Cohort

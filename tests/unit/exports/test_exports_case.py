@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, head
 from pypdf import PdfReader
+from support.cohorts import FIRST, FLAIR_REPEATED, head
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort

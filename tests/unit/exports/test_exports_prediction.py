@@ -10,9 +10,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import head
 from PIL import Image
 from pypdf import PdfReader
+from support.cohorts import head
 
 from brainseg import RESEARCH_USE
 from brainseg.exports.nifti import nifti_bytes

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST, head
 from PIL import Image
+from support.cohorts import FIRST, head
 from support.exported import text_of
 
 from brainseg import RESEARCH_USE

@@ -11,8 +11,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, blob, head
 from pypdf import PdfReader
+from support.cohorts import FIRST, FLAIR_REPEATED, blob, head
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.cohort import Cohort

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import FIRST
+from support.cohorts import FIRST
 
 from brainseg.cohort import Cohort
 from brainseg.inference.comparison import difference_of, exposure_of_fold

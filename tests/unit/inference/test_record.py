@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, head
+from support.cohorts import FIRST, FLAIR_REPEATED, head
 
 from brainseg.cohort import Cohort
 from brainseg.inference.prediction import Prediction

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from conftest import head
 from support.bad_dicom import dicom_files
 from support.bad_files import GREY, archives, inside, pictures, volumes
+from support.cohorts import head
 from support.files import dicom, nifti, voxels
 from support.pictures import tiff
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from conftest import CHECKOUT, head
 from PIL import Image
+from support.cohorts import CHECKOUT, head
 from support.pictures import pillow, png, read_upload, reason_of, tiff
 
 from brainseg.errors import DecodeError

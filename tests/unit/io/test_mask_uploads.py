@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import blob, head
 from PIL import Image
+from support.cohorts import blob, head
 from support.files import zipped
 from support.pictures import pillow, png, tiff
 

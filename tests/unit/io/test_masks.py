@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import blob, head
 from PIL import Image
+from support.cohorts import blob, head
 from support.files import few_bits
 
 from brainseg.checks import run_checks

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import head
 from PIL import Image
 from pypdf import PdfReader
+from support.cohorts import head
 
 from brainseg.exports.payload import case_payload
 from brainseg.exports.prediction import overlay, prediction_files

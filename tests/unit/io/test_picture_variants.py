@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 import tifffile
-from conftest import head
 from PIL import Image
+from support.cohorts import head
 from support.files import few_bits
 from support.pictures import tiff
 

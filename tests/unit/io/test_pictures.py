@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from conftest import head
 from PIL import Image
+from support.cohorts import head
 from support.pictures import (
     pillow,
     png,

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import psutil
 import pytest
-from conftest import head
+from support.cohorts import head
 from support.files import nifti, voxels
 from support.pictures import tiff
 

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
-from conftest import head
 from PIL import Image
+from support.cohorts import head
 from support.files import nifti, voxels, zipped
 from support.pictures import pillow, png, tiff
 

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, write_pair
 from sklearn.manifold import trustworthiness
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, write_pair
 
 from brainseg.__main__ import main
 from brainseg.cohort import Cohort

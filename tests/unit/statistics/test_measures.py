@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import blob
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import ConvexHull
+from support.cohorts import blob
 
 from brainseg.statistics.measures import (
     Diameters,

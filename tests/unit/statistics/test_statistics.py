@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 
 from brainseg import statistics
 from brainseg.cohort import Cohort

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import blob, head
+from support.cohorts import blob, head
 
 from brainseg.preprocessing import CLIP, Preprocessing, prepare
 from brainseg.training.augmentation import augment
