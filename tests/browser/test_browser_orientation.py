@@ -271,7 +271,7 @@ def test_an_unknown_orientation_has_no_letters_and_3d_shows_what_2d_shows(look):
         assert all(frame["edges"] == {} for frame in frames(page))
         words = page.locator(".bottom-right").inner_text()
         assert "orientation unknown" in words
-        assert ("the patient's right on the left" in words) == (name != "slice")
+        assert ("patient's right on the left" in words) == (name != "slice")
         if name == "planes":
             named = {frame["name"] for frame in frames(page)}
             assert named == {"slice plane", "row plane", "column plane"}

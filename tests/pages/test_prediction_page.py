@@ -46,13 +46,13 @@ def held_out(model) -> str:
 def looks(monkeypatch) -> list:
     """Return a list that grows with each prediction; nothing is kept from before."""
     st.cache_resource.clear()
-    runs, run = [], brainseg.inference.prediction._looked_at
+    runs, run = [], brainseg.inference.prediction._mean_and_std
 
     def counted(*given):
         runs.append(given)
         return run(*given)
 
-    monkeypatch.setattr(brainseg.inference.prediction, "_looked_at", counted)
+    monkeypatch.setattr(brainseg.inference.prediction, "_mean_and_std", counted)
     return runs
 
 

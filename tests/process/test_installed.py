@@ -148,7 +148,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_wheel_holds_all_files_of_the_product_and_adds_one_package(wheel):
     names = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in names} == {"brainseg"}
@@ -165,7 +165,7 @@ def test_a_wheel_holds_all_files_of_the_product_and_adds_one_package(wheel):
     assert set(names) == expected
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["brainseg", "streamlit"])
 def test_an_installation_serves_privately_from_any_folder(installed, empty, sample_root, start):
     (empty / ".streamlit").mkdir()
@@ -207,7 +207,7 @@ def dashboard(installed: Path, empty: Path, sample_root: Path) -> Iterator[tuple
     process.wait(10)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_installed_dashboard_listens_on_this_machine_alone_and_has_its_viewer(dashboard):
     address, pid = dashboard
     listens = {
@@ -241,7 +241,7 @@ os._exit(0)
 """Ends without a farewell: a page may still be opening a network in a thread, which aborts at exit."""
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_page_of_an_installation_opens_from_an_empty_folder(installed, empty, sample_root):
     run = subprocess.run(
         [installed, "-c", RUNS_EVERY_PAGE],
@@ -253,7 +253,7 @@ def test_every_page_of_an_installation_opens_from_an_empty_folder(installed, emp
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_installation_predicts_a_case_with_its_own_model(installed, empty, sample_root):
     case = next(folder for folder in sorted(sample_root.iterdir()) if folder.is_dir())
     program = installed.with_name("brainseg.exe" if os.name == "nt" else "brainseg")

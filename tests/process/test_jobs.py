@@ -94,7 +94,7 @@ def test_a_training_outlives_the_process_that_started_it_and_is_found_again(
     runs = tmp_path / "runs"
     subprocess.run(
         [sys.executable, "-c", code, str(taught_root), str(runs)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[1],
         check=True,
         timeout=200,
     )
