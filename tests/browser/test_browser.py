@@ -108,8 +108,16 @@ def test_a_new_random_slice_changes_picture_and_address(look, served, sample_roo
     page = look(served(sample_root) + "/browser?tumour=with")
     page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
     before, address = pictures(page), page.url
-    page.get_by_role("button", name=re.compile("New random slice")).click()
-    assert comes(page, lambda: page.url != address and pictures(page) not in ([], before))
+
+    def is_another() -> bool:
+        return page.url != address and pictures(page) not in ([], before)
+
+    # A new seed may draw the same slice again.
+    for _ in range(3):
+        page.get_by_role("button", name=re.compile("New random slice")).click()
+        if comes(page, is_another):
+            return
+    pytest.fail("three new seeds showed the same slice")
 
 
 @pytest.mark.parametrize("path", ["/case", "/browser", "/prediction"])

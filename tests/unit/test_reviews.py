@@ -361,7 +361,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_there(reviews, monkeypat
 
 def test_someone_who_holds_the_file_for_long_is_told_of(reviews, monkeypatch):
     reviews.put(FIRST, "AB", AGREE)
-    monkeypatch.setattr("brainseg.reviews._BUSY_S", 0.1)
+    monkeypatch.setattr("brainseg.reviews.store._BUSY_S", 0.1)
     with closing(sqlite3.connect(reviews.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ReviewError, match=r"in use .* try again"):
