@@ -1,10 +1,10 @@
-"""How often pictures unlike the training data are told from it, and familiar ones are not.
+"""Rates at which inputs unlike the training data are detected, and false alarms on ordinary ones.
 
     python benchmarks/out_of_distribution.py DATA            # measures the rules
     python benchmarks/out_of_distribution.py DATA --write    # and writes those that are shipped
 
-Alarms are counted for whole cases and for single slices of them; what is not a head comes from noise,
-drawings, and the two photographs of scikit-learn, one of which is fitted on and the other measured.
+Alarms are counted for whole cases and for single slices. Pictures that show no head are noise, drawings
+and the two photographs of scikit-learn: one is used to fit the rules, the other to measure them.
 Each picture is judged by the rule that a volume of such pictures would be: one for several sequences,
 one for a single image in all three, such as FLAIR that was uploaded alone.
 """
@@ -124,7 +124,7 @@ class Change(NamedTuple):
     Attributes:
         kind: what the result is: :data:`FAMILIAR`, or a key of :data:`MEANS`.
         alter: makes it of (h, w, 3) uint8.
-        every: one slice of so many is changed.
+        every: every n-th slice is changed.
     """
 
     kind: str

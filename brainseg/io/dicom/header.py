@@ -1,7 +1,7 @@
 """One DICOM file: the headers of its images, and what they say of geometry.
 
-Of the patient only whether anything is said is looked at. No tag stands in a message, and pydicom's own
-messages, which quote values, are dropped.
+The code only checks whether patient tags are present; it never reads them into a message. pydicom's own
+messages quote values, so they are dropped.
 """
 
 import logging
@@ -330,7 +330,7 @@ def _geometry(
 
 
 def _numbers(header: "pydicom.Dataset", name: str, count: int) -> np.ndarray | None:
-    """Return a tag's numbers; None where it is missing, or holds others than so many numbers."""
+    """Return a tag's numbers; None where it is missing, or has another count of numbers."""
     try:
         value = header.get(name)
         numbers = np.array([float(number) for number in value])
