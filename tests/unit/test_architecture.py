@@ -26,6 +26,7 @@ LAYERS = (
         "volume",
         "timing",
         "backends",
+        "jobs",
         "notebook",
         "bundled",
         "storage",

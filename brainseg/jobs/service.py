@@ -1,0 +1,324 @@
+"""A bounded line of jobs in front of pebble's worker processes."""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, InvalidStateError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import spawn
+from threading import RLock, Thread
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble.pool.process import WORKERS_NAME
+
+from brainseg.errors import BrainsegError
+from brainseg.jobs import worker
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+_AHEAD = 2
+_SHORTEST_S = 10.0
+"""The least time limit of a part of a lost batch."""
+
+
+TOO_MUCH_MEMORY = "takes more memory than is allowed"
+
+
+class QueueFull(BrainsegError):
+    """Too many jobs wait."""
+
+
+class JobLost(BrainsegError):
+    """A worker ended before its job was done.
+
+    Attributes:
+        reason: such as "took more than 60 s"; the caller knows what did.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The job {reason}.")
+
+
+class Job(ProcessFuture[T]):
+    """The future of one asker; cancelling it also works while the job runs."""
+
+    _find_place: Callable[[], int] = staticmethod(lambda: 0)
+
+    @property
+    def place(self) -> int:
+        """Return the place in line, from 1; 0 if the job runs or is done."""
+        return self._find_place()
+
+    def running(self) -> bool:
+        """Return whether a worker has begun."""
+        return not self.done() and self.place == 0
+
+    def cancel(self) -> bool:
+        """Leave the job, and return whether it was not done; others who asked for it keep it."""
+        was_cancelled = super().cancel()
+        if was_cancelled:
+            with suppress(RuntimeError):  # those who wait for several futures know already
+                self.set_running_or_notify_cancel()
+        return was_cancelled
+
+
+@dataclass(eq=False)
+class _Task:
+    """What runs once for all who asked for it."""
+
+    function: Callable
+    args: tuple
+    key: Hashable
+    longest_s: float
+    askers: list[Job] = field(default_factory=list)
+    running: Future | None = None
+
+
+class Jobs(Executor):
+    """Worker processes behind one line; see :mod:`brainseg.jobs`.
+
+    Args:
+        name: of the work, for refusals.
+        workers: number of jobs that run at once.
+        longest_s: time limit of one job in seconds, without its time in line.
+        memory_bytes: memory limit of one worker.
+        most_waiting: number of jobs in line from which :meth:`schedule` refuses.
+        environment: variables to set in workers before a library is imported.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        workers: int = 2,
+        longest_s: float = 60.0,
+        memory_bytes: int = 3 * 2**30,
+        most_waiting: int = 32,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.workers, self.longest_s = workers, longest_s
+        self._name, self._most_waiting = name, most_waiting
+        self._initargs = (memory_bytes, dict(environment or {}))
+        self._lock = RLock()
+        self._waiting: list[_Task] = []
+        self._running: set[_Task] = set()
+        self._shared: dict[Hashable, _Task] = {}
+        self._idle: list[ProcessPool] = []
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Job[T]:
+        """Schedule a job with the limits of this service, as any executor does."""
+        return self.schedule(partial(fn, **kwargs) if kwargs else fn, args)
+
+    def schedule(
+        self,
+        function: Callable[..., T],
+        args: tuple = (),
+        key: Hashable = None,
+        longest_s: float | None = None,
+        is_bounded: bool = True,
+    ) -> Job[T]:
+        """Put a job in line, or join the one of the same key.
+
+        Args:
+            function: of the top level of a module.
+            args: that can be pickled.
+            key: identifies the function with its arguments; None is never shared.
+            longest_s: another time limit than that of the service.
+            is_bounded: whether a full line refuses it.
+
+        Raises:
+            QueueFull: the line is full.
+        """
+        job: Job[T] = Job()
+        with self._lock:
+            task = self._shared.get(key) if key is not None else None
+            if task is None:
+                if is_bounded and len(self._waiting) >= self._most_waiting:
+                    raise QueueFull(
+                        f"{len(self._waiting)} jobs wait for {self._name}, which is the most: try "
+                        "again in a moment."
+                    )
+                task = _Task(function, args, key, longest_s or self.longest_s)
+                self._waiting.append(task)
+                if key is not None:
+                    self._shared[key] = task
+            task.askers.append(job)
+            job._find_place = partial(self._place_of, task)
+        job.add_done_callback(partial(self._leave, task))
+        self._go_on()
+        return job
+
+    def map_with_halving(
+        self,
+        function: Callable[[list[Item]], list[T]],
+        batches: Iterable[list[Item]],
+        lost: Callable[[Item, JobLost], T],
+    ) -> Iterator[list[T]]:
+        """Yield the results of each batch, in order, a few batches ahead of their reader.
+
+        Args:
+            function: returns one result per item of a batch.
+            batches: of items.
+            lost: returns the result of an item that alone loses its worker.
+        """
+        ahead: deque[tuple[list[Item], Job[list[T]]]] = deque()
+        try:
+            for batch in batches:
+                ahead.append((batch, self.schedule(function, (batch,), is_bounded=False)))
+                if len(ahead) >= self.workers + _AHEAD:
+                    yield self._whole(function, *ahead.popleft(), lost, self.longest_s)
+            while ahead:
+                yield self._whole(function, *ahead.popleft(), lost, self.longest_s)
+        finally:
+            for _, job in ahead:
+                job.cancel()
+
+    def _whole(
+        self,
+        function: Callable[[list[Item]], list[T]],
+        batch: list[Item],
+        job: Job[list[T]],
+        lost: Callable[[Item, JobLost], T],
+        longest_s: float,
+    ) -> list[T]:
+        """Return the results of a batch, halved where it loses its worker."""
+        try:
+            return job.result()
+        except JobLost as reason:
+            if len(batch) == 1:
+                return [lost(batch[0], reason)]
+        middle, half_s = len(batch) // 2, min(longest_s, max(longest_s / 2, _SHORTEST_S))
+        halves = [
+            (half, self.schedule(function, (half,), None, half_s, is_bounded=False))
+            for half in (batch[:middle], batch[middle:])
+        ]
+        return [one for half in halves for one in self._whole(function, *half, lost, half_s)]
+
+    def warm(self, function: Callable[[], object]) -> None:
+        """Start all workers in the background with a function, such as one that imports libraries."""
+        with self._lock:
+            missing = self.workers - len(self._idle) - len(self._running)
+        for _ in range(missing):
+            self.submit(function)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the idle workers, and all others with ``cancel_futures``; new jobs start new workers."""
+        with self._lock:
+            jobs = [job for task in {*self._waiting, *self._running} for job in task.askers]
+            idle, self._idle = self._idle, []
+        for job in jobs if cancel_futures else ():
+            job.cancel()
+        for thread in [_end(pool) for pool in idle]:
+            if wait:
+                thread.join()
+
+    def _start(self, function: Callable, args: tuple, longest_s: float) -> Future:
+        """Begin a job on the engine, and return the future of what :func:`worker.run` returns."""
+        while True:
+            pool = self._idle.pop() if self._idle else self._new_pool()
+            with suppress(RuntimeError):  # this worker was killed while it was idle
+                call = [function, args, longest_s]
+                future = pool.schedule(worker.run, (call,), timeout=longest_s)
+                future.add_done_callback(partial(self._take_back, pool, call))
+                return future
+            _end(pool)
+
+    def _new_pool(self) -> ProcessPool:
+        # A pool for each worker: one that dies while it sends leaves the pipes of the others intact.
+        return ProcessPool(
+            1, 0, worker.prepare, self._initargs, multiprocessing.get_context("spawn")
+        )
+
+    def _take_back(self, pool: ProcessPool, call: list, future: Future) -> None:
+        call.clear()  # pebble refers to it, and to the result, until the next job
+        if future.cancelled() or future.exception():
+            _end(pool)
+        else:
+            with self._lock:
+                self._idle.append(pool)
+
+    def _go_on(self) -> None:
+        """Start as many waiting jobs as there are workers."""
+        with self._lock:
+            while self._waiting and len(self._running) < self.workers:
+                task = self._waiting.pop(0)
+                self._running.add(task)
+                task.running = self._start(task.function, task.args, task.longest_s)
+                task.running.add_done_callback(partial(self._finish, task))
+
+    def _finish(self, task: _Task, future: Future) -> None:
+        with self._lock:
+            self._running.discard(task)
+            self._forget(task)
+            askers, task.running, task.args = [*task.askers], None, ()
+        if not future.cancelled():
+            error, result = _outcome(future, task.longest_s)
+            for job in askers:
+                with suppress(InvalidStateError):  # cancelled
+                    job.set_exception(error) if error else job.set_result(result)
+        self._go_on()
+
+    def _leave(self, task: _Task, job: Job) -> None:
+        """Take an asker off a job, and the job out of the line if no asker is left."""
+        with self._lock:
+            if not job.cancelled() or job not in task.askers:
+                return
+            task.askers.remove(job)
+            if task.askers:
+                return
+            self._forget(task)
+            if task in self._waiting:
+                self._waiting.remove(task)
+            running = task.running
+        if running:
+            running.cancel()
+
+    def _forget(self, task: _Task) -> None:
+        if self._shared.get(task.key) is task:
+            del self._shared[task.key]
+
+    def _place_of(self, task: _Task) -> int:
+        with self._lock:
+            return self._waiting.index(task) + 1 if task in self._waiting else 0
+
+
+def _outcome(future: Future, longest_s: float) -> tuple[BaseException | None, Any]:
+    """Return the error of a job, its own or why its worker was lost, or None and its result."""
+    error, result = future.exception(), None
+    if error is None:
+        is_done, result = future.result()
+        future.result().clear()
+        error = None if is_done else result
+    if isinstance(error, TimeoutError) and result is None:
+        error = JobLost(f"took more than {longest_s:g} s")
+    elif isinstance(error, ProcessExpired) and error.exitcode == worker.MEMORY_EXIT:
+        error = JobLost(TOO_MUCH_MEMORY)
+    elif isinstance(error, ProcessExpired | BrokenProcessPool):
+        error = JobLost("ended its process")
+    elif isinstance(error, MemoryError):
+        error = JobLost(TOO_MUCH_MEMORY)
+    return error, result
+
+
+def _end(pool: ProcessPool) -> Thread:
+    """End a worker in the background: pebble waits for its threads."""
+    pool.stop()
+    thread = Thread(target=pool.join, daemon=True)
+    thread.start()
+    return thread
+
+
+def _without_main(name: str, original: Callable[[str], dict] = spawn.get_preparation_data) -> dict:
+    """Return what a new process is prepared with: a worker does not run the main script again."""
+    data = original(name)
+    if name == WORKERS_NAME:
+        data = {key: value for key, value in data.items() if not key.startswith("init_main")}
+    return data
+
+
+spawn.get_preparation_data = _without_main

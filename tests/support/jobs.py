@@ -1,0 +1,66 @@
+"""Functions that workers run in tests: they are imported by name."""
+
+import ctypes
+import os
+import time
+from pathlib import Path
+
+from brainseg.errors import DecodeError
+
+_calls: list[int] = []
+
+
+class Unportable(Exception):
+    """Cannot be unpickled."""
+
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def count_calls() -> int:
+    """Return how often this worker has run this function."""
+    _calls.append(1)
+    return len(_calls)
+
+
+def sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def note_and_wait(log: str, gate: str) -> str:
+    """Write a line to a file, and wait until another file exists."""
+    with Path(log).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    while not Path(gate).exists():
+        time.sleep(0.01)
+    return log
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+def take_memory(size: int) -> int:
+    return len(bytes(size))
+
+
+def refuse(kind: str) -> None:
+    if kind == "decode":
+        raise DecodeError("x.tif was not used: file is empty")
+    if kind == "exit":
+        raise SystemExit(3)
+    raise Unportable(1, 2)
+
+
+def doubled(items: list[int]) -> list[int]:
+    """Return twice each item; 13 ends the process and 17 takes forever."""
+    if 13 in items:
+        crash()
+    if 17 in items:
+        time.sleep(600)
+    return [2 * item for item in items]
