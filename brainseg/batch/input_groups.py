@@ -6,7 +6,6 @@ or subjects are never in one group.
 
 import os
 import re
-import stat
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ from pathlib import Path
 
 from brainseg.cohort.discovery import SUFFIXES
 from brainseg.errors import DecodeError
-from brainseg.io import MAX_INFLATED_BYTES, is_input
+from brainseg.io import is_input
 from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom, read_elements
 from brainseg.io.dicom.evidence import whose
+from brainseg.io.files import open_file, read_file
 from brainseg.io.folders import walk_folders
 from brainseg.io.limits import or_damaged
 from brainseg.io.names import DISC_DIRECTORY, suffix_of
@@ -101,9 +101,7 @@ def single(path: Path) -> Group:
 def is_dicom(path: Path) -> bool:
     """Return whether a file's content is DICOM."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return looks_like_dicom(file.read(PEEKED_BYTES))
     except OSError:
         return False
@@ -158,9 +156,7 @@ def _studies(files: Iterable[Path]) -> list[Group]:
 def _patient_and_study(path: Path) -> tuple[str, str] | None:
     """Return the identifiers of patient and study in a DICOM file, or None where it has neither."""
     try:
-        if path.stat().st_size > MAX_INFLATED_BYTES:
-            return None
-        content = path.read_bytes()
+        content = read_file(path)
         patient, study = or_damaged(lambda: whose(read_elements(content)))
     except (OSError, DecodeError):
         return None

@@ -35,6 +35,8 @@ from brainseg.io import (
     open_inputs,
     ruling_grid,
 )
+from brainseg.io.files import open_file, read_file
+from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, ask, choices, choose
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import FLAIR
@@ -120,15 +122,15 @@ class FilesInput:
     note: str | None = None
 
     def content(self) -> str:
-        """Return a hash of the files; raises CohortError if one cannot be opened."""
+        """Return a hash of the files; of one that cannot be opened, of the reason."""
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(f"{path.name}\0".encode(errors="replace"))
             try:
-                with path.open("rb") as file:
+                with open_file(path, MAX_INFLATED_BYTES) as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
             except OSError as error:
-                raise CohortError(f"{path} cannot be opened ({error.strerror}).") from error
+                digest.update(str(error.strerror).encode())
         return digest.hexdigest()
 
     def open(
@@ -145,7 +147,8 @@ class FilesInput:
             DecodeError: nothing is usable, or it is uncertain which series is FLAIR.
             CohortError: a file cannot be opened.
         """
-        upload = self._upload(pool)
+        given, unreadable = self._read()
+        upload = _opened(given, pool)
         choice = choose(upload, sequences or {})
         if doubt := choice.question(FLAIR):
             raise DecodeError(ask(upload, doubt))
@@ -157,7 +160,7 @@ class FilesInput:
             )
         volume = assemble(upload, assignment)
         record = record_of_upload(upload, assignment, volume, self.name)
-        lost = [*upload.refused, *left_out(upload, assignment)]
+        lost = [*unreadable, *upload.refused, *left_out(upload, assignment)]
         lost += [ask(upload, question) for question in choice.questions]
         return Opened(
             replace(record, warnings=(*record.warnings, *filter(None, [self.note]))),
@@ -166,19 +169,24 @@ class FilesInput:
             sequences=_used_series(upload, choice, sequences or {}),
         )
 
-    def _upload(self, pool: "Pool | None") -> "Upload":
-        try:
-            given = [InputFile(self._label(path), path.read_bytes()) for path in self.files]
-        except OSError as error:
-            raise CohortError(f"{self.path} cannot be opened ({error.strerror}).") from error
-        pages: dict[int, int] = {}
-        while True:
+    def _read(self) -> tuple[list[InputFile], list[str]]:
+        """Return the files, and a sentence for each that cannot be opened."""
+        given, unreadable, left = [], [], MAX_INPUT_BYTES
+        for path in self.files:
             try:
-                return open_inputs(given, pages, pool)
-            except PagesError as several:
-                if several.file_index in pages:
-                    raise
-                pages[several.file_index] = ALL_PAGES
+                given.append(InputFile(self._label(path), read_file(path)))
+            except OSError as error:
+                unreadable.append(f"{path.name} cannot be opened ({error.strerror}).")
+                continue
+            left -= len(given[-1].data)
+            if left < 0:
+                raise CohortError(
+                    f"{self.path} contains more than {MAX_INPUT_BYTES >> 20:,} MiB in "
+                    f"{len(self.files)} files: predict parts of it."
+                )
+        if not given:
+            raise CohortError(" ".join(unreadable))
+        return given, unreadable
 
     def _label(self, path: Path) -> str:
         """Return the path of a file below the input, because folder names may give the sequence."""
@@ -187,6 +195,17 @@ class FilesInput:
 
 
 Input = CaseInput | FilesInput
+
+
+def _opened(files: list[InputFile], pool: "Pool | None") -> "Upload":
+    pages: dict[int, int] = {}
+    while True:
+        try:
+            return open_inputs(files, pages, pool)
+        except PagesError as several:
+            if several.file_index in pages:
+                raise
+            pages[several.file_index] = ALL_PAGES
 
 
 def _used_series(upload: "Upload", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:

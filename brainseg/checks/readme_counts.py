@@ -10,10 +10,11 @@ import pandas as pd
 from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import Rule
+from brainseg.io.files import open_file
 from brainseg.volume import POST_CONTRAST, PRE_CONTRAST
 
 README = "README.md"
-_MOST_CHARACTERS = 100_000
+_MOST_BYTES = 100_000
 _MOST_FOLDERS = 100
 
 
@@ -129,10 +130,11 @@ def _readme_of(evidence: Evidence) -> str:
     for folder in nearest_root[:_MOST_FOLDERS]:
         path = evidence.cohort.root / folder / README
         try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(_MOST_CHARACTERS).lstrip("\ufeff \n")
+            with open_file(path) as file:
+                content = file.read(_MOST_BYTES).decode(errors="replace")
         except OSError:
             continue
+        text = content.replace("\r\n", "\n").lstrip("\ufeff \n")
         if text.startswith(tuple(_KNOWN)):
             return text
     return ""

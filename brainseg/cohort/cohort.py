@@ -23,6 +23,7 @@ from brainseg.cohort.index import (
 from brainseg.cohort.patients import read_codebook, read_patients
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io import decode, to_three_channels
+from brainseg.io.files import read_file
 from brainseg.io.masks import mask_as_bool, plain_mask
 from brainseg.notebook import Shown
 from brainseg.storage import cohort_dir, state_dir, write_atomically
@@ -163,7 +164,7 @@ class Case(Shown):
 
     def _decode(self, path: str):
         try:
-            return decode((self.root / path).read_bytes(), path)
+            return decode(read_file(self.root / path), path)
         except OSError as error:
             raise CohortError(
                 f"{path} was there when the cohort was indexed and cannot be opened now "

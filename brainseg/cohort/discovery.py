@@ -27,6 +27,7 @@ import pandas as pd
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.errors import CohortError
 from brainseg.io.folders import MAX_DEPTH, walk_folders
+from brainseg.io.limits import MAX_INFLATED_BYTES
 
 SUFFIXES = (".tif", ".tiff", ".png")
 MASK_ENDING = "_mask"
@@ -290,8 +291,11 @@ def _is_copy(one: _Location, other: _Location) -> bool:
             (one.folder.masks.get(stem), other.folder.masks.get(stem)),
         ):
             if second is not None:
-                if first is None or _size_and_time(first)[0] != _size_and_time(second)[0]:
+                size = _size_and_time(second)[0]
+                if first is None or size != _size_and_time(first)[0]:
                     return False
+                if size is None or size > MAX_INFLATED_BYTES:
+                    return False  # its rows report the error
                 pairs.append((first.path, second.path))
     # Comparing every pair would read the whole archive at each start.
     compared = pairs[:2] + pairs[len(pairs) // 2 : len(pairs) // 2 + 2] + pairs[-2:]

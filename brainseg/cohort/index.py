@@ -40,6 +40,7 @@ from brainseg.io import (
     spread_few_bits,
     to_three_channels,
 )
+from brainseg.io.files import read_file
 from brainseg.io.masks import are_binary, distinct_values, plain_mask, rim_share
 from brainseg.volume import SEQUENCES
 
@@ -320,9 +321,7 @@ def _read(root: Path, path: str, kind: str) -> tuple[Decoded | None, dict]:
     if pd.isna(path):
         return None, {f"{kind}_error": f"{kind} is missing"}
     try:
-        # Unbuffered, for the file is read in one piece.
-        with open(os.path.join(root, path), "rb", buffering=0) as file:  # noqa: PTH118, PTH123
-            data = file.read()
+        data = read_file(os.path.join(root, path))  # noqa: PTH118
     except OSError as error:
         return None, {f"{kind}_error": f"{kind} cannot be opened ({error.strerror})"}
     try:

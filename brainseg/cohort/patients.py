@@ -7,11 +7,18 @@ or without a byte order mark, in UTF-8, UTF-16 or Windows-1252. All are read.
 import codecs
 import csv
 import io
+import math
 import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from brainseg.io.files import read_file
+
+MAX_TABLE_BYTES = 16 * 2**20
+MAX_COLUMNS = 1_000
+MAX_CELL_CHARACTERS = 10_000
 _SEPARATORS = (",", ";", "\t")
 _SPREADSHEET_HINT = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
@@ -111,14 +118,25 @@ def _read_table(
             name: list(dict.fromkeys(h for h in header if h.strip().lower() == name))
             for name in needed
         }
-        table = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=dict.fromkeys(wanted.get("patient", ()), "str"),  # 007 is not 7
-        )
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        return None, [f"{path.name} was not used ({reason}): save it as UTF-8 text with commas."]
+        with warnings.catch_warnings():
+            # Of rows with more cells than the header, pandas would drop or shift the cells.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                io.StringIO(text),
+                sep=separator,
+                dtype=dict.fromkeys(wanted.get("patient", ()), "str"),  # 007 is not 7
+                low_memory=False,  # one type per column
+                index_col=False,
+            )
+        table, more = _with_usable_values(table)
+    except Exception as error:  # noqa: BLE001  a strange table is not used, whatever pandas raises
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        return None, [
+            f"{path.name} was not used ({reason}): save it as UTF-8 text with commas, at most "
+            f"{MAX_TABLE_BYTES >> 20} MiB, {MAX_COLUMNS:,} columns and {MAX_CELL_CHARACTERS:,} "
+            "characters a cell."
+        ]
+    notes += [f"{path.name} has {note}" for note in more]
     missing = ", ".join(sorted(name for name, found in wanted.items() if not found))
     if missing:
         return None, [f"{path.name} was not used: it has no column {missing}."]
@@ -130,13 +148,32 @@ def _read_table(
             )
     table = table.drop(columns=[name for found in wanted.values() for name in found[1:]])
     table = table.rename(columns={found[0]: name for name, found in wanted.items()})
-    return table.apply(_with_decimal_points), notes
+    return table, notes
+
+
+def _with_usable_values(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table of finite numbers and short texts, with a note on the numbers left out.
+
+    Raises:
+        ValueError: a cell is too long.
+    """
+    for name in table.select_dtypes(["object", "str"]):
+        table[name] = table[name].astype("str")  # integers beyond 64 bits are objects
+        longest = table[name].map(len, na_action="ignore").max()
+        if longest > MAX_CELL_CHARACTERS:
+            raise ValueError(f"a cell has {longest:,.0f} characters")
+    table = table.apply(_with_decimal_points)
+    infinite = table.isin([math.inf, -math.inf])
+    count = int(infinite.to_numpy().sum())
+    if not count:
+        return table, []
+    return table.mask(infinite), [f"{count} infinite number(s), which are treated as missing."]
 
 
 def _with_decimal_points(column: pd.Series) -> pd.Series:
     """Return a column of numbers with decimal commas as floats, any other as it is."""
     texts = column.dropna()
-    if not pd.api.types.is_string_dtype(texts.dtype) or not texts.str.fullmatch(_NUMBER).all():
+    if not isinstance(texts.dtype, pd.StringDtype) or not texts.str.fullmatch(_NUMBER).all():
         return column
     if not texts.str.fullmatch(_DECIMAL_COMMA).any():
         return column
@@ -145,7 +182,7 @@ def _with_decimal_points(column: pd.Series) -> pd.Series:
 
 def _text_of(path: Path) -> tuple[str, list[str]]:
     """Return a table's text without marks for spreadsheets, and a note where its encoding is a guess."""
-    data = path.read_bytes()
+    data = read_file(path, MAX_TABLE_BYTES)
     notes = []
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16")
@@ -163,7 +200,10 @@ def _text_of(path: Path) -> tuple[str, list[str]]:
 
 def _header_of(text: str, needed: tuple[str, ...]) -> tuple[str, list[str]]:
     """Return the separator by which most of the needed columns are there, and all columns."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
+    columns = max(map(first.count, _SEPARATORS)) + 1
+    if columns > MAX_COLUMNS:
+        raise ValueError(f"it has {columns:,} columns")
     headers = {sep: next(csv.reader([first], delimiter=sep), []) for sep in _SEPARATORS}
 
     def fit(separator: str) -> int:

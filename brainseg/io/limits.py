@@ -11,6 +11,9 @@ MAX_SLICES = 512
 MAX_INFLATED_BYTES = 256 * 2**20
 """The limit for one upload: its inflated archives and compressed files, and its stored pixels."""
 
+MAX_INPUT_BYTES = 4 * MAX_INFLATED_BYTES
+"""The limit for the files of one input in a folder, as stored."""
+
 MIN_SIDE_PX = 32
 MOST_CHANNELS = 16
 """No picture has more; such a header is a mistake or an attack on memory."""

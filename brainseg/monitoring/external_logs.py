@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainseg.errors import RunError
+from brainseg.io.files import open_file
 from brainseg.monitoring.csv_rows import is_csv_log
 from brainseg.monitoring.event_files import PARTS, is_event_file
 from brainseg.monitoring.readers import CsvReader
@@ -88,11 +89,9 @@ def _logs_below(root: Path) -> list[tuple[Path, str]]:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return the first bytes of a regular file; none of others, as reading a pipe would block."""
+    """Return the first bytes of a regular file; none of others."""
     try:
-        if not path.is_file():
-            return b""
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(_HEADER_BYTES)
     except OSError:
         return b""

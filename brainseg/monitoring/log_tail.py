@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from brainseg.io.files import open_file
+
 MOST_LINE_BYTES = 1 << 20
 """Longer lines are skipped, so that no reader fills its memory with them."""
 
@@ -40,7 +42,7 @@ class LogTail:
         """
         try:
             # Unbuffered, so that the comparison sees the file's current content.
-            with self.path.open("rb", buffering=0) as file:
+            with open_file(self.path) as file:
                 replaced = not self._is_unchanged(file)
                 for _ in range(_TRIES):
                     if replaced:

@@ -141,7 +141,7 @@ def test_a_bad_file_is_one_sentence(tmp_path):
     assert "Traceback" not in str(refused.value)
     bad.unlink()
     with pytest.raises(CohortError, match="cannot be opened"):
-        one.content()
+        one.open()
 
 
 def test_a_path_without_any_input_says_what_could_be_one(tmp_path):

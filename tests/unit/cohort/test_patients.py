@@ -111,3 +111,45 @@ def test_decimal_commas_in_quotes_are_numbers_and_lists_of_codes_stay_text(tmp_p
     assert table["age"].tolist()[0] == 40.5
     assert pd.isna(table["age"][1])
     assert table["codes"].tolist() == ["1,2,3", "1,2"]
+
+
+WIDE = "Patient," + ",".join(f"c{number}" for number in range(200_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (WIDE + "\nP01\n", "it has 200,001 columns"),
+        ("Patient,x\nP01,1\nP02" + ",2" * 50_000 + "\n", "Expected 2 fields in line 3, saw 50001"),
+        ("Patient,x\nP01" + ",2" * 50_000 + "\n", "Length of header or names does not match"),
+        ("Patient," + "y" * 200_000 + "\nP01,2\n", "field larger than field limit"),
+        ("Patient,x\nP01," + "y" * 20_000 + "\n", "a cell has 20,000 characters"),
+        ("Patient,x\n" + "P01,1\n" * 3_000_000, "17 MiB exceed 16 MiB"),
+    ],
+    ids=["columns", "long row", "first row long", "long name", "long cell", "long file"],
+)
+def test_a_table_beyond_the_limits_is_not_used_and_a_note_gives_them(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    table, (note,) = read_patients(tmp_path / "data.csv")
+    assert table is None
+    assert note.startswith("data.csv was not used (")
+    assert reason in note
+    assert note.endswith("at most 16 MiB, 1,000 columns and 10,000 characters a cell.")
+
+
+def test_integers_beyond_64_bits_are_text_and_infinite_numbers_are_missing(tmp_path: Path) -> None:
+    digits = "9" * 500
+    (tmp_path / "data.csv").write_text(f"Patient,big,age\nP01,{digits},1e999\nP02,1,40\n")
+    table, (note,) = read_patients(tmp_path / "data.csv")
+    assert table["big"].tolist() == [digits, "1"]
+    assert pd.isna(table["age"][0])
+    assert table["age"][1] == 40
+    assert note == "data.csv has 1 infinite number(s), which are treated as missing."
+
+
+def test_a_table_of_an_old_macintosh_is_read(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes(b"Patient,age\rP01,40\r")
+    table, notes = read_patients(tmp_path / "data.csv")
+    assert (table["age"].tolist(), notes) == ([40], [])
