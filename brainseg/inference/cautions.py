@@ -9,7 +9,15 @@ from brainseg.models.exposure import CaseExposure
 
 
 def with_cautions(record: CaseRecord, model: Model, exposure: CaseExposure) -> CaseRecord:
-    """Return a record with the warnings about a prediction by a model, most severe first.
+    """Return a record with the warnings about a prediction; see :func:`cautions`."""
+    warnings, unsuitable = cautions(record, model, exposure)
+    return replace(record, warnings=warnings, unsuitable=unsuitable)
+
+
+def cautions(
+    record: CaseRecord, model: Model, exposure: CaseExposure
+) -> tuple[tuple[str, ...], bool]:
+    """Return the warnings about a prediction by a model, most severe first, and whether to hide it.
 
     Images that the model was trained or scored on are not tested for similarity to its training data.
 
@@ -19,17 +27,17 @@ def with_cautions(record: CaseRecord, model: Model, exposure: CaseExposure) -> C
             :func:`brainseg.inference.record.record_of_case`.
         model: the model that will predict.
         exposure: see :meth:`brainseg.models.Model.exposure`.
+
+    Returns:
+        ``warnings`` and ``unsuitable`` of :class:`brainseg.inference.record.CaseRecord`.
     """
     warnings = record.warnings
     if exposure.seen:
         warnings = (exposure.in_words(), *warnings)
     images = model.training_images
     if images is not None and images.holds_all_of(record.volume):
-        return replace(record, warnings=warnings)
+        return warnings, record.unsuitable
     unlike = warnings_of(record.volume, model)
     shows_no_head = bool(unlike) and applies_to(model) and kind_of(record.volume) == NO_HEAD
-    return replace(
-        record,
-        warnings=(*unlike, *warnings) if shows_no_head else (*warnings, *unlike),
-        unsuitable=record.unsuitable or shows_no_head,
-    )
+    warnings = (*unlike, *warnings) if shows_no_head else (*warnings, *unlike)
+    return warnings, record.unsuitable or shows_no_head

@@ -1,17 +1,19 @@
 """All cached calls of brainseg, bounded and keyed by everything the result depends on.
 
-A cohort is keyed by its content and folder, so that a changed file gives another key. Results of
-`cache_resource` are shared by all visitors: copy them before you change them.
+A cohort is keyed by its content and folder, so that a changed file gives another key. Results are shared
+by all visitors: copy them before you change them. Pixels share one budget, see :mod:`budget`; tables and
+jobs over a whole cohort are few.
 """
 
 import gc
 import os
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,10 +26,11 @@ from brainseg.checks.folds import stamp_of_folds
 from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
+from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
 from brainseg.exports import payload
-from brainseg.inference.cautions import with_cautions
-from brainseg.inference.prediction import Prediction, predict_timed
+from brainseg.inference.cautions import cautions
+from brainseg.inference.prediction import STANDARD, Prediction, predict_timed
 from brainseg.inference.prediction import warm_up as warm_up_model
 from brainseg.inference.record import CaseRecord, record_of_case, with_prediction
 from brainseg.models import CaseExposure, Model
@@ -41,13 +44,23 @@ from brainseg.statistics.embeddings import Features
 from brainseg.training.runs import Run
 from brainseg.volume import Volume
 from dashboard.shared.background import Work
+from dashboard.shared.budget import BUDGET
 
 if TYPE_CHECKING:
     from brainseg.sample.phantom import SyntheticCase
 
-_BY_CONTENT = {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
-_WITH_PATIENTS = {Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))}
-_CHECKED = {
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_BY_CONTENT: dict[str | type[Any], Callable[[Any], Any]] = {
+    Cohort: lambda cohort: (cohort.identity, str(cohort.root)),
+    Model: lambda model: model.digest,
+    Features: lambda one: (one.source, float(one.vectors.sum())),
+}
+_WITH_PATIENTS = _BY_CONTENT | {
+    Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))
+}
+_CHECKED = _BY_CONTENT | {
     Cohort: lambda cohort: (
         *_WITH_PATIENTS[Cohort](cohort),
         last_change(str(cohort.root)),
@@ -56,31 +69,51 @@ _CHECKED = {
 }
 
 
+def _key(make: Callable, arguments: Iterable) -> tuple:
+    """Return the key of a call in the budget."""
+    return make.__name__, *map(_identity, arguments)
+
+
+def _identity(argument: Any) -> Hashable:
+    return _BY_CONTENT.get(type(argument), lambda other: other)(argument)
+
+
+def _kept(make: Callable[P, T]) -> Callable[P, T]:
+    """Keep the results of a function in the budget."""
+
+    @wraps(make)
+    def get(*arguments: P.args, **named: P.kwargs) -> T:
+        key = _key(make, (*arguments, *named.values()))
+        return BUDGET.get(key, lambda: make(*arguments, **named))
+
+    return get
+
+
 @st.cache_resource(max_entries=3, show_spinner=False)
 def opening(root: str, changed: float) -> Work[Cohort]:
     """Open the cohort of a folder in the background; `changed` is :func:`last_change`, a key only."""
     return Work("opening", partial(Cohort.open, root))
 
 
-@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
+@_kept
 def volume(cohort: Cohort, case: str) -> Volume:
     """Return a case's readable slices; see :meth:`brainseg.cohort.Case.volume`."""
     return cohort.case(case).volume()
 
 
-@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
+@_kept
 def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a case's masks and which slices have one; see :meth:`brainseg.cohort.Case.masks`."""
     return cohort.case(case).masks()
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+@_kept
 def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
     """Return one slice as (h, w, 3) uint8."""
     return cohort.case(case).slice_pixels(slice_number)
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+@_kept
 def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
     """Return one slice's mask as (h, w) bool, or None without a usable mask."""
     return cohort.case(case).slice_mask(slice_number)
@@ -105,9 +138,7 @@ def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
     return saved.table(), len(saved.of_other_images())
 
 
-@st.cache_data(
-    max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
-)
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame | None:
     """Return the saved scores of unseen cases; `changed` is :func:`last_scored`, a key only."""
     saved = evaluation.load_scores(cohort, model)
@@ -158,11 +189,7 @@ def describing(cohort: Cohort) -> Work[Features]:
     return Work("describing", partial(embeddings.describe_and_save, cohort))
 
 
-@st.cache_resource(
-    max_entries=4,
-    show_spinner=False,
-    hash_funcs=_BY_CONTENT | {Features: lambda one: (one.source, float(one.vectors.sum()))},
-)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def agreement(cohort: Cohort, described: Features) -> Work[neighbours.Agreement | None]:
     """Measure the agreement of neighbours in the background; see :func:`neighbours.agreement`."""
     return Work("agreement", lambda _: neighbours.agreement(described, cohort.slices))
@@ -196,29 +223,30 @@ def last_scored(cohort: Cohort) -> tuple[str, int]:
 
 def reload() -> None:
     """Clear all caches, so that the folder is read again."""
+    BUDGET.drop()
     st.cache_data.clear()
     st.cache_resource.clear()
 
 
-@st.cache_resource(
-    max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
-)
 def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
-    """Return a case's prediction; the digest identifies the model's folds, weights and input."""
-    return predict_timed(volume(cohort, case), model, model.exposure(cohort.case(case)))
+    """Return a case's prediction in the standard mode."""
+    exposure = model.exposure(cohort.case(case))
+    return predicting(cohort, case, model, exposure, STANDARD).result.result()
 
 
-@st.cache_resource(
-    max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
-)
 def predicting(
     cohort: Cohort, case: str, model: Model, exposure: CaseExposure, mode: str
 ) -> Work[Prediction]:
-    """Predict a case in the background; see :func:`predict_timed`."""
-    pixels = volume(cohort, case)
-    return Work(
-        "predicting", lambda progress: predict_timed(pixels, model, exposure, mode, progress)
-    )
+    """Predict a case in the background; see :func:`predict_timed`.
+
+    A model's digest identifies its folds, weights and input. A failed prediction is started again.
+    """
+
+    def predict(progress: Progress) -> Prediction:
+        return predict_timed(volume(cohort, case), model, exposure, mode, progress)
+
+    key = _key(predicting, (cohort, case, model, exposure, mode))
+    return BUDGET.start(key, lambda: Work("predicting", predict))
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -230,9 +258,7 @@ def example() -> "SyntheticCase":
     return synthesize_case(seed=0, case_number=2)
 
 
-@st.cache_resource(
-    max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
-)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
 def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
     """Return the cases to score and the refused ones; see :func:`brainseg.evaluation.scorable`."""
     return evaluation.scorable(cohort, model)
@@ -248,24 +274,19 @@ def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRe
 
 
 def cautioned_record(cohort: Cohort, case: str, model: Model, exposure: CaseExposure) -> CaseRecord:
-    """Return a case with the warnings of a prediction; see :func:`with_cautions`."""
+    """Return a case with the warnings of a prediction; see :func:`cautions`."""
     warnings, unsuitable = _cautions(cohort, case, model, exposure)
     return replace(case_record(cohort, case), warnings=warnings, unsuitable=unsuitable)
 
 
-@st.cache_data(
-    max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
-)
+@_kept
 def _cautions(
     cohort: Cohort, case: str, model: Model, exposure: CaseExposure
 ) -> tuple[tuple[str, ...], bool]:
-    record = with_cautions(case_record(cohort, case), model, exposure)
-    return record.warnings, record.unsuitable
+    return cautions(case_record(cohort, case), model, exposure)
 
 
-@st.cache_resource(
-    max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT | {Model: lambda model: model.digest}
-)
+@_kept
 def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
     """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`."""
     return payload.case_payload(case_record(cohort, case, model))
@@ -301,9 +322,7 @@ class WarmUp(Thread):
         gc.freeze()
 
 
-@st.cache_resource(
-    max_entries=6, show_spinner=False, hash_funcs={Model: lambda model: model.digest}
-)
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
 def warm_up(model: Model) -> WarmUp:
     """Return the thread that opens a model ahead of its first prediction."""
     return WarmUp(model)

@@ -6,7 +6,6 @@ import zipfile
 
 import numpy as np
 import pytest
-import streamlit as st
 import tifffile
 from PIL import Image
 from support.cohorts import FIRST, blob, head
@@ -18,6 +17,7 @@ from brainseg.cohort import Cohort
 from brainseg.exports.payload import STEPS, in_steps
 from brainseg.inference.prediction import predict
 from brainseg.models import open_model
+from dashboard.shared import cache
 from dashboard.views.prediction import session_uploads
 
 UPLOAD = {"source": "your own files"}
@@ -45,7 +45,7 @@ def held_out(model) -> str:
 @pytest.fixture
 def looks(monkeypatch) -> list:
     """Return a list that grows with each prediction; nothing is kept from before."""
-    st.cache_resource.clear()
+    cache.reload()
     runs, run = [], brainseg.inference.prediction._mean_and_std
 
     def counted(*given):
@@ -190,7 +190,7 @@ def test_a_missing_or_damaged_model_is_one_sentence(monkeypatch, tiny_cohort, ti
             b"damaged" if file.suffix != ".json" else file.read_bytes()
         )
     monkeypatch.setenv("BRAINSEG_MODEL", str(damaged))
-    st.cache_resource.clear()
+    cache.reload()
     app = open_page(monkeypatch, tiny_cohort, "prediction")
     assert not app.exception
     assert "is not the file its manifest names" in app.error[0].value
@@ -315,11 +315,12 @@ def test_an_archive_with_a_traversal_name_writes_nothing(monkeypatch, model, tmp
     assert set(tmp_path.parent.rglob("outside*")) == before
 
 
-def test_uploads_stay_in_the_session_bounded_and_are_forgotten(monkeypatch, model):
+def test_a_session_keeps_only_the_last_upload_and_forgets_it_when_removed(monkeypatch, model):
     app = open_page(monkeypatch, None, "prediction")
     for seed in range(4):
         app = upload(app, ("slice.tif", tiff(head(seed))))
-        assert len(app.session_state[session_uploads.CACHE]) <= session_uploads.MAX_CACHED
+        keys = app.session_state[session_uploads.CACHE].keys
+        assert len({files for _, files, *_ in keys}) == 1
     app.file_uploader("upload").clear().run()
     assert session_uploads.CACHE not in app.session_state
 

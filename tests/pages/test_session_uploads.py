@@ -1,4 +1,4 @@
-"""What a session keeps of uploads: so much and no more, and nothing once they are removed."""
+"""What a session keeps of uploads: within the budget, and nothing once they are removed."""
 
 import time
 import tomllib
@@ -12,6 +12,7 @@ import pytest
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.models import NEW, CaseExposure
 from brainseg.volume import Volume
+from dashboard.shared.budget import BUDGET
 from dashboard.views.prediction import session_uploads
 
 GUARDS_AGAINST_A_HANG_S = 60
@@ -28,35 +29,53 @@ def session(monkeypatch) -> dict:
     return kept
 
 
-def test_what_is_kept_is_made_once_and_the_oldest_gives_way(session):
+def test_a_result_is_computed_once_while_the_budget_lasts():
     made = []
-    for number in [*range(session_uploads.MAX_CACHED + 2), session_uploads.MAX_CACHED + 1]:
-        session_uploads.cached((FILES, number), lambda: made.append(0))
-    assert len(made) == session_uploads.MAX_CACHED + 2
-    assert len(session[session_uploads.CACHE]) == session_uploads.MAX_CACHED
-    assert (FILES, 0) not in session[session_uploads.CACHE]
+    for number in (1, 2, 1):
+        session_uploads.cached((FILES, number), lambda: made.append(0) or np.zeros(1000))
+    assert len(made) == 2
 
 
-def test_what_raises_is_not_kept(session):
+def test_what_raises_is_not_cached():
     with pytest.raises(ZeroDivisionError):
         session_uploads.cached((FILES, "wrong"), lambda: 1 / 0)
-    assert not session[session_uploads.CACHE]
+    assert session_uploads.cached((FILES, "wrong"), lambda: "right") == "right"
 
 
-def test_other_files_than_those_that_are_shown_are_dropped(session):
+def test_other_files_than_those_shown_are_dropped(session):
     session_uploads.cached((FILES, "upload"), dict)
     session_uploads.drop_others(FILES)
-    assert session[session_uploads.CACHE]
+    assert session_uploads.CACHE in session
     session_uploads.drop_others(("another file",))
     assert session_uploads.CACHE not in session
 
 
-def test_predictions_are_bounded_by_themselves(monkeypatch, session):
-    monkeypatch.setattr(session_uploads, "predict_timed", lambda *_: "a prediction")
-    for mode in map(str, range(session_uploads.MAX_PREDICTIONS + 2)):
-        work = session_uploads.predicting((FILES,), SLICE, MODEL, NEW_TO_IT, mode)
-        assert work.result.result(GUARDS_AGAINST_A_HANG_S) == "a prediction"
-    assert len(session[session_uploads.CACHE]) == session_uploads.MAX_PREDICTIONS
+def test_two_sessions_share_no_upload(monkeypatch):
+    session_uploads.cached((FILES, "upload"), lambda: "of the first session")
+    monkeypatch.setattr(session_uploads.st, "session_state", {})
+    assert session_uploads.cached((FILES, "upload"), lambda: "own") == "own"
+
+
+def test_the_end_of_a_session_frees_its_part_of_the_budget(session):
+    BUDGET.drop()
+    session_uploads.cached((FILES, "upload"), lambda: np.zeros(1000))
+    assert BUDGET.used >= 8000
+    session.clear()
+    deadline = time.monotonic() + GUARDS_AGAINST_A_HANG_S
+    while BUDGET.used and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert BUDGET.used == 0
+
+
+def test_a_result_made_after_its_upload_was_removed_is_not_kept():
+    BUDGET.drop()
+
+    def removed_meanwhile() -> np.ndarray:
+        session_uploads.forget()
+        return np.zeros(1000)
+
+    session_uploads.cached((FILES, "upload"), removed_meanwhile)
+    assert BUDGET.used == 0
 
 
 def test_a_removed_upload_ends_its_prediction(monkeypatch):

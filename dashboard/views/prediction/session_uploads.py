@@ -1,13 +1,14 @@
-"""Uploads in the memory of the session: bounded, and deleted with it.
+"""Uploads in the memory of the session: within the budget of all visitors, and deleted with it.
 
 Uploads are not written to disk, cached for other visitors, logged, or put into the address. Their keys
 are Streamlit's file ids, not file names.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from threading import Event
+from itertools import count
+from threading import Event, Thread
 from typing import TypeVar
+from weakref import finalize
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -18,19 +19,48 @@ from brainseg.io import InputFile
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import Volume
 from dashboard.shared.background import Work
+from dashboard.shared.budget import BUDGET
 
 T = TypeVar("T")
 
 CACHE = "_uploads"
-"""Session key of the cached results; not a widget."""
+"""Session key of :class:`Kept`; not a widget."""
 
-MAX_CACHED = 12
-"""Maximum number of opened, assembled, predicted and packed results together."""
+_NUMBERS = count()
 
-MAX_PREDICTIONS = 3
-"""Maximum number of predictions among them, the largest part."""
 
-_FORGOTTEN = "_uploads forgotten"
+class Kept:
+    """What one session keeps in the budget; dropped when the session ends.
+
+    Attributes:
+        number: distinguishes sessions.
+        keys: of the entries.
+        forgotten: set when they are dropped, which ends running predictions.
+    """
+
+    def __init__(self) -> None:
+        self.number, self.forgotten = next(_NUMBERS), Event()
+        self.keys: set[tuple] = set()
+        self.drop = finalize(self, _drop, self.keys, self.forgotten)
+        self.drop.atexit = False
+
+    def own(self, key: tuple) -> tuple:
+        """Return the key of an entry in the budget."""
+        self.keys.add((self.number, *key))
+        return self.number, *key
+
+
+def _drop(keys: set[tuple], forgotten: Event) -> None:
+    forgotten.set()
+    # Garbage collection may end a session anywhere, also while this thread changes the budget.
+    Thread(target=BUDGET.drop, args=(list(keys),), name="dropping uploads").start()
+
+
+def _kept() -> Kept:
+    if CACHE not in st.session_state:
+        st.session_state[CACHE] = Kept()
+    kept: Kept = st.session_state[CACHE]
+    return kept
 
 
 class Forgotten(BrainsegError):
@@ -48,24 +78,21 @@ def identity(uploaded: Sequence[UploadedFile]) -> tuple[str, ...]:
 
 
 def cached(key: tuple, make: Callable[[], T]) -> T:
-    """Return the cached result of a key, computed on first use; the oldest result is evicted.
+    """Return the cached result of a key, computed on first use.
 
     Nothing is cached if ``make`` raises.
     """
-    memory: OrderedDict = st.session_state.setdefault(CACHE, OrderedDict())
-    if key not in memory:
-        made = make()
-        memory[key] = made
-    memory.move_to_end(key)
-    while len(memory) > MAX_CACHED:
-        memory.popitem(last=False)
-    return memory[key]
+    kept = _kept()
+    own = kept.own(key)
+    made = BUDGET.get(own, make)
+    if kept.forgotten.is_set():  # while it was made
+        BUDGET.drop([own])
+    return made
 
 
 def drop_others(files: tuple[str, ...]) -> None:
     """Drop the cached results of all other files."""
-    memory: OrderedDict = st.session_state.get(CACHE, OrderedDict())
-    if any(key[0] != files for key in memory):
+    if any(key[1] != files for key in _kept().keys):
         forget()
 
 
@@ -81,7 +108,8 @@ def predicting(
         exposure: the folds that predict.
         mode: a key of :data:`brainseg.inference.prediction.MODES`.
     """
-    forgotten: Event = st.session_state.setdefault(_FORGOTTEN, Event())
+    kept = _kept()
+    forgotten = kept.forgotten
 
     def predict(progress: Callable[[int, int], None]) -> Prediction:
         def report(done: int, total: int) -> None:
@@ -91,19 +119,11 @@ def predicting(
 
         return predict_timed(volume, model, exposure, mode, report)
 
-    whole = (*key, model.digest, exposure, mode)
-    work = cached(whole, lambda: Work("predicting", predict))
-    memory: OrderedDict = st.session_state[CACHE]
-    for old in [one for one, value in memory.items() if isinstance(value, Work)][:-MAX_PREDICTIONS]:
-        del memory[old]
-    if work.ready(0) and work.result.exception():
-        # A failure is not cached: the next run of the page tries again.
-        del memory[whole]
-    return work
+    whole = kept.own((*key, model.digest, exposure, mode))
+    return BUDGET.start(whole, lambda: Work("predicting", predict))
 
 
 def forget() -> None:
     """Drop all cached results of this session, and stop running predictions of uploads."""
-    st.session_state.pop(CACHE, None)
-    if ended := st.session_state.pop(_FORGOTTEN, None):
-        ended.set()
+    if kept := st.session_state.pop(CACHE, None):
+        kept.drop()

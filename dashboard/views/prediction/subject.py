@@ -9,7 +9,7 @@ import streamlit as st
 
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
-from brainseg.inference.cautions import with_cautions
+from brainseg.inference.cautions import cautions
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of, record_of_upload, unusable_files
 from brainseg.io import DicomSource, NiftiSource, Upload, ruling_grid
@@ -93,18 +93,10 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
     """
     overlays.opening_slice(cohort, case)
 
-    def start(model: Model, exposure: CaseExposure, mode: str) -> Work[Prediction]:
-        request = (cohort, case.name, model, exposure, mode)
-        work = cache.predicting(*request)
-        if work.ready(0) and work.result.exception():
-            cache.predicting.clear(*request)
-            work = cache.predicting(*request)
-        return work
-
     return Subject(
         cache.case_record(cohort, case.name),
         ("case", cohort.identity, str(cohort.root), case.name),
-        start,
+        partial(cache.predicting, cohort, case.name),
         partial(cache.cautioned_record, cohort, case.name),
         cohort=cohort,
         case=case,
@@ -147,7 +139,8 @@ def _in_session(
 
     def cautioned(model: Model, exposure: CaseExposure) -> CaseRecord:
         of_model = (*key, "cautions", model.digest, exposure)
-        return session_uploads.cached(of_model, lambda: with_cautions(record, model, exposure))
+        warned = session_uploads.cached(of_model, partial(cautions, record, model, exposure))
+        return replace(record, warnings=warned[0], unsuitable=warned[1])
 
     return Subject(record, key, start, cautioned, source=source)
 

@@ -1,0 +1,112 @@
+"""One budget of memory for what pages keep of cases and uploads, shared by all visitors.
+
+When the budget is spent, the least recently used entry is dropped. One visitor computes an entry, the
+others wait for it. An entry larger than the budget is returned but not kept.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from threading import Condition
+from typing import Any, TypeVar
+
+import numpy as np
+from cachetools import LRUCache, cached
+
+from dashboard.shared.background import Work
+
+T = TypeVar("T")
+
+ENVIRONMENT = "BRAINSEG_CACHE_MB"
+DEFAULT_MB = 512
+
+_log = logging.getLogger(__name__)
+
+
+class Budget:
+    """Entries by key, of a limited size in bytes together."""
+
+    def __init__(self, size: int) -> None:
+        self._entries: LRUCache[Hashable, Any] = LRUCache(size, size_of)
+        self._changed = Condition()
+        self._get = cached(self._entries, lambda key, make: key, condition=self._changed)(
+            lambda key, make: make()
+        )
+
+    @property
+    def used(self) -> int:
+        """Return the size of all entries, in bytes."""
+        return int(self._entries.currsize)
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the entry of a key, made on first use. Nothing is kept if ``make`` raises."""
+        value: T = self._get(key, make)
+        return value
+
+    def start(self, key: Hashable, make: Callable[[], Work[T]]) -> Work[T]:
+        """Return the running or finished job of a key; a failed job is started again."""
+
+        def started() -> Work[T]:
+            work = make()
+            work.result.add_done_callback(lambda _: self._weigh(key, work))
+            return work
+
+        work = self.get(key, started)
+        if work.result.done() and work.result.exception():
+            self.drop([key])
+            work = self.get(key, started)
+        return work
+
+    def drop(self, keys: Iterable[Hashable] | None = None) -> None:
+        """Drop the entries of some keys; all without ``keys``."""
+        with self._changed:
+            for key in list(self._entries if keys is None else keys):
+                self._entries.pop(key, None)
+
+    def _weigh(self, key: Hashable, work: Work[Any]) -> None:
+        """Count the result of a job, whose size is known only when it is done."""
+        with self._changed:
+            if self._entries.get(key) is work:
+                del self._entries[key]
+                with suppress(ValueError):  # larger than the budget
+                    self._entries[key] = work
+
+
+def size_of(value: object) -> int:
+    """Return the size of a value in bytes, with that of the arrays in it."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Work):
+        value = value.result
+    if isinstance(value, Future):
+        ended_well = value.done() and not value.cancelled() and not value.exception()
+        return size_of(value.result()) if ended_well else 0
+    if is_dataclass(value) and not isinstance(value, type):
+        return sum(size_of(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return sum(map(size_of, value))
+    return sys.getsizeof(value)
+
+
+def size_from_environment() -> int:
+    """Return the budget in bytes, from ``BRAINSEG_CACHE_MB``."""
+    named = os.environ.get(ENVIRONMENT) or str(DEFAULT_MB)
+    if not named.isdecimal():
+        _log.warning(
+            "%s is “%s”, expected a whole number of MiB: %d is used.",
+            ENVIRONMENT,
+            named[:20],
+            DEFAULT_MB,
+        )
+        named = str(DEFAULT_MB)
+    return int(named) * 2**20
+
+
+BUDGET = Budget(size_from_environment())
+"""The budget of this process."""
