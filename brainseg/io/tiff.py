@@ -57,7 +57,8 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
                 raise DecodeError("its compression is not supported; expected LZW, deflate or JPEG")
             _check_segments(leaf, len(data))
             _check_colours(leaf)
-            stored = leaf.asarray()
+            # One thread: many pages at once would wait for each other's thread pools.
+            stored = leaf.asarray(maxworkers=1)
             pixels, notes = _in_rgb_order(leaf, stored)
             pixels, turned = upright(pixels, _orientation(leaf))
             if leaf.compression in FAX:

@@ -119,3 +119,14 @@ def test_twelve_bits_with_white_as_zero_are_inverted_within_twelve_bits() -> Non
     file = io.BytesIO()
     tifffile.imwrite(file, 4095 - levels, photometric="miniswhite", bitspersample=12)
     assert np.array_equal(decode(file.getvalue(), "x.tif").pixels, levels)
+
+
+def test_a_page_of_many_tiles_is_decoded_without_more_threads(monkeypatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (1024, 1024, 3), np.uint8)
+    data = tiff(pixels, tile=(64, 64), photometric="rgb")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a thread pool was opened")
+
+    monkeypatch.setattr(tifffile.tifffile, "ThreadPoolExecutor", refuse)
+    assert np.array_equal(decode(data, "slice.tif").pixels, pixels)
