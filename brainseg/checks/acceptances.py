@@ -101,9 +101,7 @@ class Acceptances:
             BrainsegError: the file exists and cannot be read.
         """
         lines = self._lines()
-        if not lines:
-            return [None for _ in findings]
-        return [self._acceptance(finding, lines) for finding in findings]
+        return [self._acceptance(finding, lines) if lines else None for finding in findings]
 
     def stamp(self) -> tuple[int, int]:
         """Return the time of the last change and the size of the file, which every line changes."""
@@ -184,10 +182,8 @@ class Acceptances:
     def _pixels(self) -> dict[str, dict[int, list[str]]]:
         """Return the hashes of the files of each slice, by case and slice_number."""
         found: dict[str, dict[int, list[str]]] = {}
-        columns = ["case", "slice_number", "image_hash", "mask_hash"]
-        for case, number, *hashes in zip(
-            *(self.slices[column].tolist() for column in columns), strict=True
-        ):
+        rows = self.slices[["case", "slice_number", "image_hash", "mask_hash"]]
+        for case, number, *hashes in rows.itertuples(index=False, name=None):
             parts = found.setdefault(case, {}).setdefault(int(number), [])
             parts += ["" if pd.isna(one) else one for one in hashes]
         return found

@@ -1,5 +1,6 @@
 """Coverages: how much of a cohort a check can decide on, so that nothing unread is called passed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,16 +13,19 @@ NO_TABLE = "there is no data.csv that could be used"
 NO_HEAD = "no slice is known to show a head"
 NO_BACKGROUND = "have no dark background around the head"
 
+Mask = Callable[[pd.DataFrame], pd.Series]
+"""From the index to bool by slice."""
+
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many items a check decided on, and how many it could not, with the reason.
+    """The number of items that a check decided on and of those it could not, with the reason.
 
     Attributes:
         items: what is counted, in the plural.
-        checked: items decided on, count.
-        undecided: items that could not be, count.
-        reason: why not; empty where every item was checked.
+        checked: number of items decided on.
+        undecided: number of the other items.
+        reason: why they are undecided; empty where every item was checked.
     """
 
     items: str
@@ -30,132 +34,57 @@ class Coverage:
     reason: str = ""
 
 
-def slices(evidence: Evidence) -> Coverage:
-    """Return all slices: what a check can tell from names alone."""
-    return Coverage("slices", len(evidence.slices))
+Scope = Callable[[Evidence], Coverage]
 
 
-def cases(evidence: Evidence) -> Coverage:
-    """Return all cases."""
-    return Coverage("cases", evidence.slices["case"].nunique())
+def counted(
+    items: str, decided: pd.Series, exist: pd.Series, lacking: str = "", none: str = ""
+) -> Coverage:
+    """Return a coverage from two bool columns over the same items.
+
+    Args:
+        items: what is counted, in the plural.
+        decided: the items that can be decided on.
+        exist: the items that exist.
+        lacking: why the rest cannot be decided on, continuing "3 of 9 slices".
+        none: why no item exists.
+    """
+    checked, total = int((decided & exist).sum()), int(exist.sum())
+    if not total:
+        return Coverage(items, 0, 0, none or f"there are no {items}")
+    left = total - checked
+    return Coverage(items, checked, left, f"{left} of {total} {items} {lacking}" if left else "")
 
 
-def image_files(evidence: Evidence) -> Coverage:
-    """Return all image files, readable or not."""
-    there = evidence.slices["image_path"].notna()
-    return counted("images", there, there, "")
+def _rows(
+    items: str, exist: Mask, decided: Mask | None = None, lacking: str = "", none: str = ""
+) -> Scope:
+    """Return a function that counts rows of the index; without ``decided``, each can be decided on."""
+
+    def scope(evidence: Evidence) -> Coverage:
+        slices = evidence.slices
+        return counted(items, (decided or exist)(slices), exist(slices), lacking, none)
+
+    return scope
 
 
-def mask_files(evidence: Evidence) -> Coverage:
-    """Return all mask files, readable or not."""
-    there = evidence.slices["mask_path"].notna()
-    return counted("masks", there, there, "")
+def _cases(decided: Mask, lacking: str) -> Scope:
+    """Return a function that counts the cases with at least one slice that decides."""
+
+    def scope(evidence: Evidence) -> Coverage:
+        by_case = decided(evidence.slices).groupby(evidence.slices["case"]).any()
+        return counted("cases", by_case, pd.Series(True, by_case.index), lacking)
+
+    return scope
 
 
-def files(evidence: Evidence) -> Coverage:
-    """Return all image and mask files, readable or not."""
-    number = int(evidence.slices[["image_path", "mask_path"]].notna().sum().sum())
-    return Coverage("files", number)
+def _has(*columns: str) -> Mask:
+    return lambda slices: slices[list(columns)].notna().all(axis=1)
 
 
-def decoded_files(evidence: Evidence) -> Coverage:
-    """Return the image and mask files that can be decoded, of all."""
-    decoded = int(evidence.slices[["height", "mask_height"]].notna().sum().sum())
-    left = files(evidence).checked - decoded
-    reason = f"{left} of {decoded + left} files cannot be decoded" if left else ""
-    return Coverage("files", decoded, left, reason)
-
-
-def images_of_annotated_cases(evidence: Evidence) -> Coverage:
-    """Return the images of the cases that have any mask, for the others are another finding."""
-    there = evidence.slices["image_path"].notna() & has_masks(evidence.slices)
-    return counted("images", there, there, "", "no case has a mask")
-
-
-def images(evidence: Evidence) -> Coverage:
-    """Return the images that can be decoded, of all image files."""
-    readable = evidence.slices["height"].notna()
-    return counted("images", readable, evidence.slices["image_path"].notna(), "cannot be decoded")
-
-
-def masks(evidence: Evidence) -> Coverage:
-    """Return the masks that can be decoded, of all mask files."""
-    readable = evidence.slices["mask_height"].notna()
-    return counted("masks", readable, evidence.slices["mask_path"].notna(), "cannot be decoded")
-
-
-def pairs(evidence: Evidence) -> Coverage:
-    """Return the pairs whose two files can be decoded, of all pairs."""
-    there = evidence.slices[["image_path", "mask_path"]].notna().all(axis=1)
-    readable = evidence.slices[["height", "mask_height"]].notna().all(axis=1)
-    return counted("pairs", readable, there, "have a file that cannot be decoded")
-
-
-def comparable_cases(evidence: Evidence) -> Coverage:
-    """Return the cases with a readable image of three channels."""
-    comparable = (evidence.slices["channels"] == len(SEQUENCES)).fillna(False)
-    return _cases_with(evidence, comparable, "have no readable image of three channels")
-
-
-def cases_with_usable_masks(evidence: Evidence) -> Coverage:
-    """Return the cases with at least one mask that can be used."""
-    return _cases_with(evidence, evidence.slices["area_px"].notna(), "have no usable mask")
-
-
-def cases_if_table(evidence: Evidence) -> Coverage:
-    """Return all cases, or none without ``data.csv``."""
-    number = evidence.slices["case"].nunique()
-    return Coverage("cases", 0, number, NO_TABLE) if evidence.patients is None else cases(evidence)
-
-
-def rows_of_table(evidence: Evidence) -> Coverage:
-    """Return the rows of ``data.csv``, where it is there."""
-    if evidence.patients is None:
-        return Coverage("rows", 0, 0, NO_TABLE)
-    return Coverage("rows", len(evidence.patients))
-
-
-def uint8_slices(evidence: Evidence) -> Coverage:
-    """Return the slices whose brightness can be judged, of all image files."""
-    there = evidence.slices["image_path"].notna()
-    lacking = "cannot be used, or are not stored as uint8"
-    return counted("slices", brightness(evidence.slices).notna(), there, lacking)
-
-
-def heads(evidence: Evidence) -> Coverage:
-    """Return the slices that show the head in full size, of those that show it at all."""
-    shows = evidence.shows_head
-    large = evidence.slices["fingerprint"].notna()
-    return counted("slices", large, shows | large, "show too little of the head", NO_HEAD)
-
-
-def tumours(evidence: Evidence) -> Coverage:
-    """Return the slices with tumour: what is drawn, not how it is stored."""
-    there = (evidence.slices["area_px"] > 0).fillna(False)
-    return counted("slices with tumour", there, there, "")
-
-
-def tumours_in_heads(evidence: Evidence) -> Coverage:
-    """Return the slices with tumour whose head can be told from the air around it."""
-    there = (evidence.slices["area_px"] > 0).fillna(False)
-    told = evidence.slices["outside_head_px"].notna()
-    return counted("slices with tumour", told, there, NO_BACKGROUND)
-
-
-def neighbouring_masks(evidence: Evidence) -> Coverage:
-    """Return the slices whose mask can be compared with that of a slice beside it."""
-    there = evidence.slices["mask_path"].notna()
-    lacking = "have no usable mask beside them, or none themselves"
-    return counted("masks", has_neighbour(evidence.slices), there, lacking)
-
-
-def has_neighbour(slices: pd.DataFrame) -> pd.Series:
-    """Return, by slice, whether it has a usable mask and the slice before or after it has one."""
-    usable = slices["area_px"].notna()
-    number = slices["slice_number"].where(usable)
-    by_case = number.groupby(slices["case"], sort=False)
-    beside = (by_case.diff() == 1) | (by_case.diff(-1) == -1)
-    return usable & beside
+def has_tumour(slices: pd.DataFrame) -> pd.Series:
+    """Return, by slice, whether its mask can be used and shows tumour."""
+    return (slices["area_px"] > 0).fillna(False)
 
 
 def has_masks(slices: pd.DataFrame) -> pd.Series:
@@ -163,26 +92,81 @@ def has_masks(slices: pd.DataFrame) -> pd.Series:
     return slices["mask_path"].notna().groupby(slices["case"]).transform("any")
 
 
-def _cases_with(evidence: Evidence, decided: pd.Series, lacking: str) -> Coverage:
-    """Return the cases for which at least one slice tells."""
-    can_tell = decided.groupby(evidence.slices["case"]).any()
-    return counted("cases", can_tell, pd.Series(True, can_tell.index), lacking)
+def _has_neighbour(slices: pd.DataFrame) -> pd.Series:
+    """Return, by slice, whether it has a usable mask and the slice before or after it has one."""
+    usable = slices["area_px"].notna()
+    number = slices["slice_number"].where(usable).groupby(slices["case"], sort=False)
+    return usable & ((number.diff() == 1) | (number.diff(-1) == -1))
 
 
-def counted(
-    items: str, decided: pd.Series, there: pd.Series, lacking: str, none: str = ""
-) -> Coverage:
-    """Return a scope from two bool columns over the same items.
+slices = _rows("slices", _has("case"))
+cases = _cases(_has("case"), "")
+image_files = _rows("images", _has("image_path"))
+mask_files = _rows("masks", _has("mask_path"))
+images = _rows("images", _has("image_path"), _has("height"), "cannot be decoded")
+masks = _rows("masks", _has("mask_path"), _has("mask_height"), "cannot be decoded")
+pairs = _rows(
+    "pairs",
+    _has("image_path", "mask_path"),
+    _has("height", "mask_height"),
+    "have a file that cannot be decoded",
+)
+images_of_annotated_cases = _rows(
+    "images",
+    lambda slices: slices["image_path"].notna() & has_masks(slices),
+    none="no case has a mask",
+)
+uint8_slices = _rows(
+    "slices",
+    _has("image_path"),
+    lambda slices: brightness(slices).notna(),
+    "cannot be used, or are not stored as uint8",
+)
+tumours = _rows("slices with tumour", has_tumour)
+tumours_in_heads = _rows("slices with tumour", has_tumour, _has("outside_head_px"), NO_BACKGROUND)
+neighbouring_masks = _rows(
+    "masks",
+    _has("mask_path"),
+    _has_neighbour,
+    "have no usable mask beside them, or none themselves",
+)
+comparable_cases = _cases(
+    lambda slices: (slices["channels"] == len(SEQUENCES)).fillna(False),
+    "have no readable image of three channels",
+)
+cases_with_usable_masks = _cases(_has("area_px"), "have no usable mask")
 
-    Args:
-        items: what is counted, in the plural.
-        decided: the items that can be decided on.
-        there: the items there are.
-        lacking: why the rest cannot be.
-        none: why there is no item at all.
-    """
-    checked, total = int((decided & there).sum()), int(there.sum())
-    if not total:
-        return Coverage(items, 0, 0, none or f"there are no {items}")
-    left = total - checked
-    return Coverage(items, checked, left, f"{left} of {total} {items} {lacking}" if left else "")
+
+def files(evidence: Evidence) -> Coverage:
+    """Return all image and mask files, readable or not."""
+    exist = evidence.slices[["image_path", "mask_path"]].notna().stack()
+    return counted("files", exist, exist)
+
+
+def decoded_files(evidence: Evidence) -> Coverage:
+    """Return the image and mask files that can be decoded, of all."""
+    exist, decoded = (
+        pd.concat([evidence.slices[column].notna() for column in columns], ignore_index=True)
+        for columns in (("image_path", "mask_path"), ("height", "mask_height"))
+    )
+    return counted("files", decoded, exist, "cannot be decoded")
+
+
+def cases_if_table(evidence: Evidence) -> Coverage:
+    """Return all cases; none of them is checked without ``data.csv``."""
+    number = cases(evidence).checked
+    return Coverage("cases", 0, number, NO_TABLE) if evidence.patients is None else cases(evidence)
+
+
+def rows_of_table(evidence: Evidence) -> Coverage:
+    """Return the rows of ``data.csv``."""
+    if evidence.patients is None:
+        return Coverage("rows", 0, 0, NO_TABLE)
+    return Coverage("rows", len(evidence.patients))
+
+
+def heads(evidence: Evidence) -> Coverage:
+    """Return the slices that show the head in full size, of those that show it at all."""
+    large = evidence.slices["fingerprint"].notna()
+    exist = evidence.shows_head | large
+    return counted("slices", large, exist, "show too little of the head", NO_HEAD)

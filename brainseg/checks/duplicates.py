@@ -6,7 +6,7 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.near_duplicates import Pairs
-from brainseg.checks.rule import Rule, marked
+from brainseg.checks.rule import marked, warning
 
 
 def _later_slices(evidence: Evidence, pairs: Pairs) -> pd.DataFrame:
@@ -28,10 +28,8 @@ def _later_slices(evidence: Evidence, pairs: Pairs) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    warning(
         "equal_slice",
-        "duplicates",
-        "warning",
         rule="No two slices are identical, pixel by pixel.",
         why="The slice counts twice, and a model trained on one copy has seen the other.",
         remedy="find out which one is right and replace the other",
@@ -39,10 +37,8 @@ RULES = [
         rows=lambda evidence: _later_slices(evidence, evidence.equal_pairs),
         fact="equals {other_case} slice {other_number}",
     ),
-    Rule(
+    warning(
         "near_slice",
-        "duplicates",
-        "warning",
         rule="No two slices are the same image, saved or scaled differently.",
         why="The slice counts twice, and a model trained on one copy has seen the other.",
         remedy="find out which one is right and replace the other",
@@ -50,10 +46,8 @@ RULES = [
         rows=lambda evidence: _later_slices(evidence, evidence.near_pairs),
         fact="shows the same image as {other_case} slice {other_number}",
     ),
-    Rule(
+    warning(
         "repeated_case",
-        "duplicates",
-        "warning",
         rule="No case repeats the slices of another.",
         why="It is one patient under two names, who may be in training and test at the same time.",
         remedy="remove one of the two cases, or assign both to the same patient",

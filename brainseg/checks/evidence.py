@@ -1,4 +1,4 @@
-"""Evidence: a cohort, and what several checks need to know of it, each computed once."""
+"""Evidence: a cohort, and the facts about it that several checks need, each computed once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,28 +18,23 @@ from brainseg.volume import FLAIR
 T = TypeVar("T")
 
 _ROUNDING = {"sharpness": 0.0, "noise": 0.5, "brightness": 1.0}
-"""Added to each value, in its unit: half a grey level more or less is rounding, and makes no ratio."""
+"""Added to each value, in its unit: a difference of half a grey level is only rounding."""
 
 SLICE_FACTORS = {"sharpness": 2.0, "noise": 2.0, "brightness": 1.6}
-"""By so much a slice differs from its neighbours: the head grows sharper or blurred along its stack, but
-hardly brighter."""
+"""Least factor between a slice and its neighbours: sharpness varies along a stack, brightness hardly."""
 
 CASE_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What checks look at; it lasts as long as one round of them.
-
-    Attributes:
-        cohort: an opened cohort; its files are not read again.
-    """
+    """The facts for one round of checks, from an opened cohort; its files are not read again."""
 
     cohort: Cohort
     _cached: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: tuple[str, ...], compute: Callable[[], T]) -> T:
-        """Return what ``compute`` gives, computed the first time that the key is asked for."""
+        """Return the result of ``compute``, which is called only for the first request of a key."""
         if key not in self._cached:
             self._cached[key] = compute()
         return self._cached[key]
@@ -61,7 +56,7 @@ class Evidence:
 
     @cached_property
     def is_constant(self) -> pd.Series:
-        """Return, by slice, whether each sequence of it has one value alone."""
+        """Return, by slice, whether each of its sequences has a single value."""
         return is_constant(self.slices)
 
     @cached_property
@@ -71,39 +66,39 @@ class Evidence:
 
     @cached_property
     def equal_pairs(self) -> Pairs:
-        """Return the slices that are equal; see :mod:`brainseg.checks.near_duplicates`."""
+        """Return the pairs of equal slices."""
         return equal_pairs(self.slices)
 
     @cached_property
     def near_pairs(self) -> Pairs:
-        """Return the slices that are nearly equal."""
+        """Return the pairs of nearly equal slices."""
         return near_pairs(self.slices)
 
     @cached_property
     def repeated_cases(self) -> pd.DataFrame:
-        """Return the pairs of cases that show one head."""
+        """Return the pairs of cases that show the same head."""
         return repeated_cases(self.slices, self.equal_pairs, self.near_pairs)
 
     def slice_ratios(self, quantity: str, sequence: str) -> pd.Series:
-        """Return how far each slice stands out; see :func:`brainseg.checks.outliers.outlying_slices`.
+        """Return the ratios of :func:`brainseg.checks.outliers.outlying_slices`.
 
         Args:
-            quantity: "sharpness", "noise" or "brightness", a column of the index for each sequence.
+            quantity: "sharpness", "noise" or "brightness".
             sequence: one of :data:`brainseg.volume.SEQUENCES`.
         """
+        return self.once(
+            ("slice", quantity, sequence),
+            lambda: outlying_slices(
+                self._values(quantity, sequence), self.slices["case"], SLICE_FACTORS[quantity]
+            ),
+        )
+
+    def case_ratios(self, quantity: str, sequence: str) -> pd.Series:
+        """Return the ratios of :func:`brainseg.checks.outliers.outlying_cases`."""
 
         def ratios() -> pd.Series:
             values = self._values(quantity, sequence)
-            return outlying_slices(values, self.slices["case"], SLICE_FACTORS[quantity])
-
-        return self.once(("slice", quantity, sequence), ratios)
-
-    def case_ratios(self, quantity: str, sequence: str) -> pd.Series:
-        """Return how far each case stands out; see :func:`brainseg.checks.outliers.outlying_cases`."""
-
-        def ratios() -> pd.Series:
-            by_case = self._values(quantity, sequence).groupby(self.slices["case"], sort=False)
-            values = by_case.median()
+            values = values.groupby(self.slices["case"], sort=False).median()
             institutions = self.slices.drop_duplicates("case").set_index("case")["institution"]
             institutions = institutions[values.index].fillna(UNKNOWN)
             return outlying_cases(values, institutions, CASE_FACTOR)
@@ -117,11 +112,11 @@ class Evidence:
         return values.where(values > 0)
 
     def _shown_in_full(self, sequence: str) -> pd.Series:
-        """Return, by slice, whether a sequence shows a large part of the head, and not as a copy."""
+        """Return, by slice, whether a sequence shows a large part of the head, not as a copy."""
         slices = self.slices
         known = slices[column_of("sharpness", sequence)].notna()
         known &= shows_sequence(slices, self.shows_head, sequence)
         if sequence != FLAIR:
-            # What only repeats FLAIR has nothing to add to what is said of FLAIR.
+            # A copy would only repeat the findings on FLAIR.
             known &= ~slices["flair_copies"].fillna("").str.contains(sequence, regex=False)
         return known

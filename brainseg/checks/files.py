@@ -4,7 +4,7 @@ import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule, files_where, slices_where
+from brainseg.checks.rule import error, files_where, info, slices_where, warning
 from brainseg.io import DAMAGED
 
 _PAGES = {"image": "pages", "mask": "mask_pages"}
@@ -30,10 +30,8 @@ def _cases_without_masks(evidence: Evidence) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    error(
         "empty_file",
-        "files",
-        "error",
         rule="No file is empty.",
         why="The copy was interrupted or the disk was full; other files may be damaged too.",
         remedy="copy the file again from its source",
@@ -41,10 +39,8 @@ RULES = [
         rows=files_where(_is_empty),
         fact="has 0 bytes",
     ),
-    Rule(
+    error(
         "damaged_file",
-        "files",
-        "error",
         rule="No file is truncated or damaged.",
         why="Some viewers would show it with invented pixels, so the whole file is refused.",
         remedy="copy the file again from its source",
@@ -52,10 +48,8 @@ RULES = [
         rows=files_where(_is_damaged),
         fact="is incomplete or damaged",
     ),
-    Rule(
+    error(
         "unreadable_image",
-        "files",
-        "error",
         rule="Each intact image file can be decoded.",
         why="The slice cannot be shown and is excluded from statistics and training.",
         remedy="copy the file again from its source",
@@ -63,10 +57,8 @@ RULES = [
         rows=slices_where("image", lambda slices: _is_unreadable(slices, "image", "height")),
         fact="is unreadable ({image_error})",
     ),
-    Rule(
+    error(
         "unreadable_mask",
-        "files",
-        "error",
         rule="Each intact mask file can be decoded.",
         why="The slice is excluded from statistics and training.",
         remedy="copy the file again from its source",
@@ -74,10 +66,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: _is_unreadable(slices, "mask", "mask_height")),
         fact="is unreadable ({mask_error})",
     ),
-    Rule(
+    error(
         "orphan_mask",
-        "files",
-        "error",
         rule="Each mask has its image.",
         why="A mask cannot be used without its image; the copy may be incomplete.",
         remedy="restore the image or remove the mask",
@@ -85,10 +75,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: slices["image_path"].isna()),
         fact="has no image next to it",
     ),
-    Rule(
+    error(
         "missing_mask",
-        "files",
-        "error",
         rule="Each image of a case with masks has its mask.",
         why="It is unknown whether the slice shows a tumour, so it is excluded from statistics and "
         "training.",
@@ -99,10 +87,8 @@ RULES = [
         ),
         fact="has no mask next to it",
     ),
-    Rule(
+    warning(
         "case_without_masks",
-        "files",
-        "warning",
         rule="Each case has masks.",
         why="The case can be shown and predicted, but not used for training or scoring.",
         remedy="add its masks as <stem>_mask.tif, or use the case for prediction only",
@@ -110,10 +96,8 @@ RULES = [
         rows=_cases_without_masks,
         fact="{case} has {images} image(s) and no mask",
     ),
-    Rule(
+    warning(
         "multipage",
-        "files",
-        "warning",
         rule="Each image and mask file has one page.",
         why="Only the first page is read.",
         remedy="save each page as a separate slice",
@@ -121,10 +105,8 @@ RULES = [
         rows=files_where(lambda slices, what: slices[_PAGES[what]] > 1),
         fact=lambda row: f"has {row[_PAGES[row['what']]]} pages, expected 1",
     ),
-    Rule(
+    info(
         "converted_file",
-        "files",
-        "info",
         rule="Each image and mask is stored upright, as plain grey or RGB.",
         why="It is converted on reading; other programs may show it differently.",
         remedy="no action needed, or save it upright as 8-bit grey or RGB",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule
+from brainseg.checks.rule import error
 from brainseg.cohort import Cohort
 from brainseg.cohort.discovery import patient_of
 from brainseg.errors import BrainsegError
@@ -70,18 +70,15 @@ def _leaks(folds: list[_Fold], patients: dict[str, str]) -> Iterator[tuple[str, 
                 first_part, first = met.setdefault(patient, (part, case))
                 if first_part != part:
                     who = "itself" if first == case else f"{first}, the same patient,"
-                    yield (
-                        case,
-                        f"{case} is {PARTS[part]} by {fold.name}, and {who} {PARTS[first_part]}",
-                    )
-                if part != "held_out":
-                    continue
-                other = held_out.setdefault((fold.owner, patient), fold)
-                if other is not fold:
-                    yield (
-                        case,
-                        f"{case} is held out by {fold.name}, and its patient by {other.name}",
-                    )
+                    fact = f"{case} is {PARTS[part]} by {fold.name}, and {who} {PARTS[first_part]}"
+                    yield case, fact
+                if part == "held_out":
+                    other = held_out.setdefault((fold.owner, patient), fold)
+                    if other is not fold:
+                        yield (
+                            case,
+                            f"{case} is held out by {fold.name}, and its patient by {other.name}",
+                        )
 
 
 def _folds(evidence: Evidence) -> tuple[list[_Fold], list[str]]:
@@ -109,10 +106,7 @@ def _folds(evidence: Evidence) -> tuple[list[_Fold], list[str]]:
 
 
 def _patients(evidence: Evidence) -> dict[str, str]:
-    """Return the patient of each case; cases with the same images belong to one patient.
-
-    Elsewhere the patient is known by the case's name.
-    """
+    """Return the patient of each case; cases with the same images belong to one patient."""
     cases = evidence.slices.drop_duplicates("case")
     patients = dict(zip(cases["case"], cases["patient_id"], strict=True))
     for pair in evidence.repeated_cases.itertuples():
@@ -121,10 +115,8 @@ def _patients(evidence: Evidence) -> dict[str, str]:
 
 
 RULES = [
-    Rule(
+    error(
         "fold_leak",
-        "folds",
-        "error",
         rule="No fold is scored on a patient that it has seen, and no patient is held out twice.",
         why="A score on patients that the model has seen is too good, and so is any choice based on it.",
         remedy="make the folds by patient, then train and score again",

@@ -4,32 +4,35 @@ import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule, marked, slices_where
+from brainseg.checks.rule import error, info, marked, slices_where, warning
 from brainseg.io import MIN_SIDE_PX
 from brainseg.volume import SEQUENCES
 
 _CHANNELS = [1, len(SEQUENCES)]
 
 
-def _usual_sizes(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return ``case``, ``height`` and ``width``: the most common size of its usable slices."""
-    usable = slices[slices["height"].notna() & slices["image_use_error"].isna()]
+def _usable(evidence: Evidence) -> pd.DataFrame:
+    """Return the slices whose image can be used; other rules report the rest."""
+    slices = evidence.slices
+    return slices[slices["height"].notna() & slices["image_use_error"].isna()]
+
+
+def _usual_sizes(usable: pd.DataFrame) -> pd.DataFrame:
+    """Return ``case``, ``height`` and ``width``: the most common size of the case's slices."""
     sizes = usable.groupby(["case", "height", "width"], sort=False).size().rename("n").reset_index()
     most = sizes.sort_values("n", ascending=False, kind="stable").drop_duplicates("case")
     return most.drop(columns="n").sort_index()
 
 
 def _slices_of_another_size(evidence: Evidence) -> pd.DataFrame:
-    # Other rules report the slices that cannot be used at all.
-    slices = evidence.slices[evidence.slices["height"].notna()]
-    slices = slices[slices["image_use_error"].isna()]
+    slices = _usable(evidence)
     rows = slices.merge(_usual_sizes(slices), on="case", suffixes=("", "_usual"), how="left")
     differs = (rows["height"] != rows["height_usual"]) | (rows["width"] != rows["width_usual"])
     return marked(rows[differs], "image")
 
 
 def _cases_of_another_size(evidence: Evidence) -> pd.DataFrame:
-    usual = _usual_sizes(evidence.slices)
+    usual = _usual_sizes(_usable(evidence))
     sizes = usual.groupby(["height", "width"]).size()
     if len(sizes) < 2:
         return usual.head(0)
@@ -43,15 +46,13 @@ def _is_small(slices: pd.DataFrame) -> pd.Series:
 
 
 def _has_bad_pixels(slices: pd.DataFrame) -> pd.Series:
-    good_shape = (slices[["height", "width"]].min(axis=1) >= MIN_SIDE_PX).fillna(False)
-    return good_shape & slices["channels"].isin(_CHANNELS) & slices["image_use_error"].notna()
+    large = slices["height"].notna() & ~_is_small(slices)
+    return large & slices["channels"].isin(_CHANNELS) & slices["image_use_error"].notna()
 
 
 RULES = [
-    Rule(
+    error(
         "case_shape",
-        "images",
-        "error",
         rule="All images of a case have the same height and width.",
         why="The slice cannot be stacked with the others, so it is excluded from the volume.",
         remedy="export the slice again at the size of its case, or remove it",
@@ -59,10 +60,8 @@ RULES = [
         rows=_slices_of_another_size,
         fact="is {height}x{width}, most slices of the case are {height_usual}x{width_usual}",
     ),
-    Rule(
+    error(
         "small_image",
-        "images",
-        "error",
         rule=f"Each image is at least {MIN_SIDE_PX} px high and wide.",
         why="The image is too small to segment, so the slice is excluded from its case.",
         remedy="export the image at full size or remove it",
@@ -70,10 +69,8 @@ RULES = [
         rows=slices_where("image", _is_small),
         fact=f"is {{height}}x{{width}} px, the minimum is {MIN_SIDE_PX}x{MIN_SIDE_PX} px",
     ),
-    Rule(
+    error(
         "image_channels",
-        "images",
-        "error",
         rule="Each image has one or three channels.",
         why="It is unknown which channel is which sequence, so the slice is excluded from its case.",
         remedy="export pre-contrast, FLAIR and post-contrast as one RGB image",
@@ -84,10 +81,8 @@ RULES = [
         ),
         fact="has {channels} channels, expected 3",
     ),
-    Rule(
+    error(
         "image_pixels",
-        "images",
-        "error",
         rule="All pixels of an image are valid numbers.",
         why="The slice cannot be shown and is excluded from statistics and training.",
         remedy="export the image again without invalid pixels, or remove it",
@@ -95,10 +90,8 @@ RULES = [
         rows=slices_where("image", _has_bad_pixels),
         fact="has {image_use_error}",
     ),
-    Rule(
+    warning(
         "grey_image",
-        "images",
-        "warning",
         rule="Each image has the three sequences as channels.",
         why="The single channel is used for all three sequences, which a model trained on three "
         "different ones has not seen.",
@@ -107,10 +100,8 @@ RULES = [
         rows=slices_where("image", lambda slices: slices["channels"] == 1),
         fact="has 1 channel, expected 3",
     ),
-    Rule(
+    warning(
         "image_dtype",
-        "images",
-        "warning",
         rule="Each image is stored as uint8.",
         why="The images of a case are rescaled with one window per sequence, so brightness cannot be "
         "compared between cases.",
@@ -121,10 +112,8 @@ RULES = [
         ),
         fact="is stored as {dtype}, expected uint8",
     ),
-    Rule(
+    info(
         "cohort_shape",
-        "images",
-        "info",
         rule="All cases of the cohort have images of the same height and width.",
         why="A model sees cases of another size rescaled, and areas in px cannot be compared.",
         remedy="no action needed if the source is like this, but do not compare areas across sizes",

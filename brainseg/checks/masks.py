@@ -4,7 +4,7 @@ import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule, marked, slices_where
+from brainseg.checks.rule import error, info, marked, slices_where, warning
 from brainseg.cohort.index import MOST_VALUES
 from brainseg.io.masks import RIM_OF_INVERTED
 
@@ -39,10 +39,8 @@ def _inverted_masks(evidence: Evidence) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    error(
         "mask_shape",
-        "masks",
-        "error",
         rule="Each mask has the height and width of its image.",
         why="The mask cannot be overlaid on its image, so the slice is excluded from statistics and "
         "training.",
@@ -51,10 +49,8 @@ RULES = [
         rows=slices_where("mask", _differs_in_size),
         fact="is {mask_height}x{mask_width}, its image {height}x{width}",
     ),
-    Rule(
+    error(
         "mask_channels",
-        "masks",
-        "error",
         rule="Each mask has one channel.",
         why="It is unknown which channel is the mask, so the slice is excluded from statistics and "
         "training.",
@@ -63,10 +59,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: slices["mask_channels"] != 1),
         fact="has {mask_channels} channels, expected 1",
     ),
-    Rule(
+    error(
         "mask_values",
-        "masks",
-        "error",
         rule="Each mask contains only 0 and 255, or only 0 and 1.",
         why="The meaning of other values is unknown (labels, or a lossy copy), so the slice is "
         "excluded from statistics and training.",
@@ -75,10 +69,8 @@ RULES = [
         rows=slices_where("mask", _has_other_values),
         fact=lambda row: f"contains the values {_listed(row['mask_values'])}, expected 0 and 255",
     ),
-    Rule(
+    warning(
         "inverted_mask",
-        "masks",
-        "warning",
         rule="No mask covers more than half of the border of its image.",
         why="The border lies outside the head, so the mask is probably inverted (0 inside the tumour, "
         "255 around it) and all figures of the slice count the wrong pixels.",
@@ -87,10 +79,8 @@ RULES = [
         rows=_inverted_masks,
         fact="covers {share:.0%} of the slice and {mask_rim_share:.0%} of its rim: inverted?",
     ),
-    Rule(
+    info(
         "mask_of_ones",
-        "masks",
-        "info",
         rule="Each mask contains 0 and 255.",
         why="It is read correctly, but other programs show it as black.",
         remedy="no action needed, or save it with 255 inside",
@@ -100,10 +90,8 @@ RULES = [
         ),
         fact="contains the values 0 and 1, expected 0 and 255",
     ),
-    Rule(
+    info(
         "mask_dtype",
-        "masks",
-        "info",
         rule="Each mask is stored as uint8.",
         why="It is read correctly, but other programs may not open it.",
         remedy="no action needed, or save it as uint8",

@@ -1,10 +1,9 @@
-"""Which slices show one picture: equal ones by the hash of their pixels, others by their fingerprints.
+"""Pairs of slices that show the same image: equal ones by pixel hash, others by fingerprint.
 
-Two fingerprints of one picture (saved with loss, rescaled, a little noisier, moved by a pixel) differ in
-few of 256 bits, those of two heads in about 30 and more. Only fingerprints that agree in one of 16 bands
-of bits are compared at all, so that the time does not grow with the square of the cohort. Every pair
-that differs in fewer than 16 bits agrees in a band; of those that differ in up to :data:`NEAR_BITS` most
-do.
+Fingerprints of one image (saved with loss, rescaled, slightly noisier, moved by a pixel) differ in few
+of 256 bits, those of two heads in about 30 or more. Only fingerprints that agree in one of 16 bands of
+bits are compared, so that the time does not grow with the square of the cohort. Every pair that differs
+in fewer than 16 bits agrees in a band, and so do most that differ in up to :data:`NEAR_BITS`.
 """
 
 from dataclasses import dataclass
@@ -16,50 +15,50 @@ from brainseg.checks.foreground import brightness, is_constant, shows_head
 from brainseg.cohort.slice_features import FINGERPRINT_BITS
 
 NEAR_BITS = 20
-"""Slices of two cases that differ in at most so many bits are one picture."""
+"""Slices of two cases show the same image if they differ in at most this number of bits."""
 
 NEAR_SHARE = 0.15
-"""Slices of one case are alike anyway: they are one picture where they differ in at most this share of
-what its neighbours usually differ in."""
+"""Slices of one case are similar: they show the same image if they differ in at most this share of the
+bits in which neighbours usually differ."""
 
 LEAST_SHARED = 0.5
-"""Two cases are one where they share this part of the slices of the smaller one, and two at least."""
+"""Two cases repeat each other if they share this part of the smaller one's slices, and at least two."""
 
 _BANDS = 16
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of slices that show one picture: places in the index, the first before the second."""
+    """Pairs of slices that show the same image: rows of the index, the first before the second."""
 
     first: np.ndarray
     second: np.ndarray
 
     def among(self, chosen: np.ndarray) -> "Pairs":
-        """Return some of the pairs; ``chosen`` is bool, or places among them."""
+        """Return some of the pairs; ``chosen`` is bool, or their numbers."""
         return Pairs(self.first[chosen], self.second[chosen])
 
 
 def equal_pairs(slices: pd.DataFrame) -> Pairs:
-    """Return each slice with the first one that has the same pixels; blank ones are not compared."""
-    telling = slices["image_hash"].notna() & slices["height"].notna() & ~is_constant(slices)
-    telling &= shows_head(slices) | brightness(slices).isna()
-    places = np.flatnonzero(telling)
-    hashes = slices["image_hash"].to_numpy()[places]
+    """Return each slice with the first one that has the same pixels; blank slices are not compared."""
+    compared = slices["image_hash"].notna() & slices["height"].notna() & ~is_constant(slices)
+    compared &= shows_head(slices) | brightness(slices).isna()
+    rows = np.flatnonzero(compared)
+    hashes = slices["image_hash"].to_numpy()[rows]
     _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    again = first[group] != np.arange(len(places))
-    return Pairs(places[first[group]][again], places[again])
+    again = first[group] != np.arange(len(rows))
+    return Pairs(rows[first[group]][again], rows[again])
 
 
 def near_pairs(slices: pd.DataFrame) -> Pairs:
     """Return pairs of slices with nearly the same fingerprint and not the same pixels."""
     known = slices["fingerprint"].notna().to_numpy()
-    places = np.flatnonzero(known & ~slices["image_hash"].duplicated().to_numpy())
-    bits = _bits(slices["fingerprint"].iloc[places])
+    rows = np.flatnonzero(known & ~slices["image_hash"].duplicated().to_numpy())
+    bits = _bits(slices["fingerprint"].iloc[rows])
     first, second = _candidates(bits)
     apart = _distance(bits, first, second)
     near = apart <= NEAR_BITS
-    pairs, apart = Pairs(places[first[near]], places[second[near]]), apart[near]
+    pairs, apart = Pairs(rows[first[near]], rows[second[near]]), apart[near]
     case = slices["case"].to_numpy()
     same = case[pairs.first] == case[pairs.second]
     usual = _usual_distance(slices, known)
@@ -68,27 +67,22 @@ def near_pairs(slices: pd.DataFrame) -> Pairs:
 
 
 def repeated_cases(slices: pd.DataFrame, equal: Pairs, near: Pairs) -> pd.DataFrame:
-    """Return the pairs of cases that show one head.
-
-    Args:
-        slices: the index of a cohort.
-        equal: see :func:`equal_pairs`.
-        near: see :func:`near_pairs`.
+    """Return the pairs of cases that show the same head, from the pairs of equal and near slices.
 
     Returns:
-        ``earlier`` and ``later`` (cases, in the order of the index), ``shared`` (slices of the later one
-        that the other has too) and ``slice_number``, the first of them.
+        ``earlier`` and ``later`` (cases, in the order of the index), ``shared`` (number of slices of the
+        later one that the other has too) and ``slice_number``, the first of them.
     """
     case = slices["case"].to_numpy()
     table = pd.DataFrame(
         {
             "earlier": case[np.concatenate([equal.first, near.first])],
             "later": case[np.concatenate([equal.second, near.second])],
-            "place": np.concatenate([equal.second, near.second]),
+            "row": np.concatenate([equal.second, near.second]),
         }
     )
-    table = table[table["earlier"] != table["later"]].drop_duplicates().sort_values("place")
-    shared = table.groupby(["earlier", "later"], sort=False)["place"].agg(["size", "first"])
+    table = table[table["earlier"] != table["later"]].drop_duplicates().sort_values("row")
+    shared = table.groupby(["earlier", "later"], sort=False)["row"].agg(["size", "first"])
     shared = shared.reset_index().rename(columns={"size": "shared"})
     size = slices[shows_head(slices)].groupby("case").size()
     smaller = np.minimum(*(shared[side].map(size).fillna(0) for side in ("earlier", "later")))
@@ -110,7 +104,7 @@ def _candidates(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for band in range(_BANDS):
         order = np.argsort(bands[:, band], kind="stable")
         values = bands[order, band]
-        # In the sorted band, rows that agree stand together: step by step, until none agree.
+        # In the sorted band, rows that agree are adjacent.
         for step in range(1, len(order)):
             agree = values[step:] == values[:-step]
             if not agree.any():
@@ -123,12 +117,12 @@ def _candidates(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distance(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return in how many bits the fingerprints of pairs of rows differ."""
+    """Return the number of bits in which the fingerprints of pairs of rows differ."""
     return np.bitwise_count(bits[first] ^ bits[second]).sum(axis=1, dtype=np.int64)
 
 
 def _usual_distance(slices: pd.DataFrame, known: np.ndarray) -> pd.Series:
-    """Return, by case, the median of how far neighbours are apart; missing without neighbours."""
+    """Return, by case, the median distance of neighbouring slices; missing without neighbours."""
     rows = slices.loc[known, ["case", "slice_number", "fingerprint"]]
     bits = _bits(rows["fingerprint"])
     before = np.arange(len(rows) - 1)

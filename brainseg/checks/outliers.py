@@ -1,10 +1,9 @@
-"""What stands out: a slice against those before and after it, a case against its institution's others.
+"""Outliers: slices that differ from their neighbours, and cases that differ from their institution.
 
-The head grows and fades along its stack, and every case has a brightness of its own. So a slice is no
-outlier by its value but by its neighbours': it must differ from both sides, in the same direction, by a
-factor and by :data:`SPREADS` times what is usual from slice to slice of its case. A case must differ
-from the median of its institution by as much, measured by the median absolute deviation. Medians, so
-that the outliers do not set the measure they are taken by.
+The head changes along its stack, and every case has its own brightness. A slice is therefore compared
+with its neighbours: it must differ from both sides, in the same direction, by a factor and by
+:data:`SPREADS` times the usual step between slices of its case. A case must differ as much from the
+median of its institution, in median absolute deviations. Outliers hardly change a median.
 """
 
 import numpy as np
@@ -13,26 +12,23 @@ import pandas as pd
 SPREADS = 5.0
 
 LEAST_CASES = 5
-"""Of fewer cases it cannot be told what is usual."""
+"""Fewer cases do not show what is usual."""
 
 _SIDE = 3  # slices on each side, so that two bad ones side by side do not hide each other
-_DEVIATION_OF_MEDIAN = (
-    1.4826  # makes a median absolute deviation the standard deviation of a normal one
-)
+_DEVIATION_OF_MEDIAN = 1.4826  # standard deviations in a median absolute deviation, if normal
 _LEAST_SPREAD = 0.05
 
 
 def outlying_slices(values: pd.Series, cases: pd.Series, factor: float) -> pd.Series:
-    """Return how many times its neighbours' value a slice has, where it stands out.
+    """Return, by slice, its value divided by that of its neighbours if it is an outlier, otherwise 1.
+
+    The neighbours' value is that of the nearer side. Slices without a value, or without a neighbour with
+    one on both sides, are missing.
 
     Args:
         values: greater than 0, in the order of the stack within each case, missing where unknown.
-        cases: the case of each.
-        factor: by which it must differ at least.
-
-    Returns:
-        1 where a slice does not stand out; missing where it has no value, or no neighbour with one on
-        either side. The neighbours' value is that of the nearer side.
+        cases: the case of each slice.
+        factor: least difference of an outlier.
     """
     known = np.log(values.dropna())
     group = pd.factorize(cases[known.index])[0]
@@ -41,8 +37,8 @@ def outlying_slices(values: pd.Series, cases: pd.Series, factor: float) -> pd.Se
     least = np.abs(apart).min(axis=0) * np.sign(apart[0])
     steps = known.diff().where(pd.Series(group, known.index).diff() == 0).abs()
     usual_step = steps.groupby(group, sort=False).transform("median").to_numpy()
-    stands_out = (np.sign(apart[0]) == np.sign(apart[1])) & _is_far(least, usual_step, factor)
-    ratio = np.where(stands_out, np.exp(least), 1.0)
+    is_outlier = (np.sign(apart[0]) == np.sign(apart[1])) & _is_far(least, usual_step, factor)
+    ratio = np.where(is_outlier, np.exp(least), 1.0)
     ratio[np.isnan(apart).any(axis=0)] = np.nan
     return pd.Series(ratio, known.index).reindex(values.index)
 
@@ -56,7 +52,7 @@ def _median_of_side(values: np.ndarray, group: np.ndarray, sign: int) -> np.ndar
             here, there = there, here
         same = group[here] == group[there]
         side[step - 1, here] = np.where(same, values[there], np.nan)
-    side.sort(axis=0)  # what is missing comes last
+    side.sort(axis=0)  # missing values come last
     number = np.isfinite(side).sum(axis=0)
     lower, upper = (np.clip(middle, 0, None) for middle in ((number - 1) // 2, number // 2))
     place = np.arange(len(values))
@@ -64,16 +60,14 @@ def _median_of_side(values: np.ndarray, group: np.ndarray, sign: int) -> np.ndar
 
 
 def outlying_cases(values: pd.Series, institutions: pd.Series, factor: float) -> pd.Series:
-    """Return how many times its institution's median a case has, where it stands out.
+    """Return, by case, its value divided by its institution's median if it is an outlier, otherwise 1.
+
+    Cases without a value, or of an institution with fewer than :data:`LEAST_CASES` values, are missing.
 
     Args:
-        values: greater than 0, a value a case, missing where unknown.
+        values: greater than 0, one per case, missing where unknown.
         institutions: of the same cases, none missing.
-        factor: by which it must differ at least.
-
-    Returns:
-        1 where a case does not stand out; missing where it has no value, or its institution fewer than
-        :data:`LEAST_CASES` cases with one.
+        factor: least difference of an outlier.
     """
     logs = np.log(values)
     by_institution = logs.groupby(institutions)
@@ -84,7 +78,9 @@ def outlying_cases(values: pd.Series, institutions: pd.Series, factor: float) ->
 
 
 def _is_far(apart: np.ndarray, median_deviation: np.ndarray, factor: float) -> np.ndarray:
-    """Return which differences of logarithms are large, and larger than what is usual."""
-    # Where no deviation is known there is no far, as of a stack of one slice.
+    """Return which differences of logarithms are large, and larger than usual.
+
+    None is where the usual deviation is unknown, as in a stack of one slice.
+    """
     spread = np.maximum(_DEVIATION_OF_MEDIAN * median_deviation, _LEAST_SPREAD)
     return np.abs(apart) > np.maximum(SPREADS * spread, np.log(factor))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule
+from brainseg.checks.rule import info, warning
 
 _NONE = pd.DataFrame()
 
@@ -34,10 +34,8 @@ def _further_cases(evidence: Evidence) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    warning(
         "case_without_row",
-        "patients",
-        "warning",
         rule="Each case has a row in data.csv.",
         why="The clinical data of this case are unknown.",
         remedy="add a row for the patient to data.csv",
@@ -45,10 +43,8 @@ RULES = [
         rows=_cases_without_row,
         fact="{case} has no row in data.csv for its patient {patient_id}",
     ),
-    Rule(
+    info(
         "row_without_case",
-        "patients",
-        "info",
         rule="Each row of data.csv has a case.",
         why="The patient is in no statistic here; the folder may contain only part of the dataset.",
         remedy="no action needed if the folder is only part of the dataset, otherwise copy the case",
@@ -56,10 +52,8 @@ RULES = [
         rows=_rows_without_case,
         fact="data.csv has a row for {patient_id}, who has no case here",
     ),
-    Rule(
+    info(
         "patient_repeat",
-        "patients",
-        "info",
         rule="Each patient has one case.",
         why="Slices of one patient are alike, so all cases of a patient belong in the same split.",
         remedy="no action needed here, where folds are made by patient; do the same elsewhere",

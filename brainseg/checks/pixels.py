@@ -9,7 +9,7 @@ from brainseg.checks import coverage
 from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.outliers import LEAST_CASES
-from brainseg.checks.rule import Rows, Rule, marked
+from brainseg.checks.rule import Rows, marked, warning
 from brainseg.volume import SEQUENCES
 
 Unusual = Callable[[Any], Any]
@@ -17,22 +17,23 @@ Unusual = Callable[[Any], Any]
 
 def comparable_slices(evidence: Evidence) -> Coverage:
     """Return the slices with neighbours to compare with on both sides, of those that show the head."""
-    decided = pd.Series(False, evidence.slices.index)
-    for sequence in SEQUENCES:
-        decided |= evidence.slice_ratios("sharpness", sequence).notna()
+    decided = _in_any_sequence(evidence.slice_ratios)
     lacking = "show too little of the head, or are at an end of it"
-    exists = evidence.shows_head | decided
-    return coverage.counted("slices", decided, exists, lacking, coverage.NO_HEAD)
+    exist = evidence.shows_head | decided
+    return coverage.counted("slices", decided, exist, lacking, coverage.NO_HEAD)
 
 
 def comparable_cases(evidence: Evidence) -> Coverage:
     """Return the cases of institutions with enough cases to compare with."""
-    decided = pd.Series(False, evidence.slices["case"].drop_duplicates())
-    for sequence in SEQUENCES:
-        known = evidence.case_ratios("sharpness", sequence).notna()
-        decided |= known.reindex(decided.index, fill_value=False)
+    decided = _in_any_sequence(evidence.case_ratios)
     lacking = f"are of an institution with fewer than {LEAST_CASES} cases that show the head"
     return coverage.counted("cases", decided, pd.Series(True, decided.index), lacking)
+
+
+def _in_any_sequence(ratios: Callable[[str, str], pd.Series]) -> pd.Series:
+    """Return, by slice or case, whether the sharpness of any sequence could be compared."""
+    every = [ratios("sharpness", sequence) for sequence in SEQUENCES]
+    return pd.concat(every, axis=1).notna().any(axis=1)
 
 
 def _unusual_slices(quantity: str, unusual: Unusual) -> Rows:
@@ -90,10 +91,8 @@ def _bright_backgrounds(evidence: Evidence) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    warning(
         "blurred_slice",
-        "pixels",
-        "warning",
         rule="No slice is blurred compared with its neighbours.",
         why="Edges are lost there, including those of the tumour: the head moved, or the slice was "
         "resampled.",
@@ -102,10 +101,8 @@ RULES = [
         rows=_unusual_slices("sharpness", lambda ratio: ratio < 1),
         fact="is blurred: {sequence} has {ratio:.2f} times the sharpness of its neighbours",
     ),
-    Rule(
+    warning(
         "noisy_slice",
-        "pixels",
-        "warning",
         rule="No slice is noisy compared with its neighbours.",
         why="Small contrasts are lost there, and a model may mistake noise for tissue.",
         remedy="check the slice, and export it again or exclude it",
@@ -113,10 +110,8 @@ RULES = [
         rows=_unusual_slices("noise", lambda ratio: ratio > 1),
         fact="is noisy: {sequence} has {ratio:.1f} times the noise of its neighbours",
     ),
-    Rule(
+    warning(
         "slice_brightness",
-        "pixels",
-        "warning",
         rule="No slice is much brighter or darker than its neighbours.",
         why="The slice was scaled separately, so its tissue resembles another tissue.",
         remedy="export the slice again with one scale for the whole case",
@@ -124,10 +119,8 @@ RULES = [
         rows=_unusual_slices("brightness", lambda ratio: ratio != 1),
         fact="differs: {sequence} is {ratio:.2f} times as bright as on its neighbours",
     ),
-    Rule(
+    warning(
         "blurred_case",
-        "pixels",
-        "warning",
         rule="No case is blurred compared with the others of its institution.",
         why="It was resampled, or the head moved; edges are lost, including those of the tumour.",
         remedy="check the case, and treat its scores with caution",
@@ -135,10 +128,8 @@ RULES = [
         rows=_unusual_cases("sharpness", lambda ratio: ratio < 1),
         fact="{sequence} of {case} has {ratio:.2f} times the usual sharpness at its institution",
     ),
-    Rule(
+    warning(
         "noisy_case",
-        "pixels",
-        "warning",
         rule="No case is noisy compared with the others of its institution.",
         why="Small contrasts are lost, and a model may mistake noise for tissue.",
         remedy="check the case, and treat its scores with caution",
@@ -146,10 +137,8 @@ RULES = [
         rows=_unusual_cases("noise", lambda ratio: ratio > 1),
         fact="{sequence} of {case} has {ratio:.1f} times the usual noise at its institution",
     ),
-    Rule(
+    warning(
         "case_brightness",
-        "pixels",
-        "warning",
         rule="No case is more than twice or less than half as bright as usual at its institution.",
         why="It was scaled differently, so what a model learns from brightness does not apply to it.",
         remedy="check the case; scale it like the others, or normalise each case separately",
@@ -157,10 +146,8 @@ RULES = [
         rows=_unusual_cases("brightness", lambda ratio: ratio != 1),
         fact="{sequence} of {case} has {ratio:.2f} times the usual brightness at its institution",
     ),
-    Rule(
+    warning(
         "bright_background",
-        "pixels",
-        "warning",
         rule="The background around the head is dark.",
         why="Head and air cannot be separated by brightness, which normalising a case relies on.",
         remedy="subtract the grey background, or crop less tightly where the head fills the image",

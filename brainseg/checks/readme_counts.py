@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule
+from brainseg.checks.rule import info
 from brainseg.io.files import open_file
 from brainseg.volume import POST_CONTRAST, PRE_CONTRAST
 
@@ -35,27 +35,23 @@ class ReadmeCount:
     whole: bool
 
 
-def _patients(evidence: Evidence) -> int:
-    return int(evidence.slices["patient_id"].nunique())
-
-
-def _cases(evidence: Evidence) -> int:
-    return int(evidence.slices["case"].nunique())
+def _number_of(column: str) -> Callable[[Evidence], int]:
+    return lambda evidence: int(evidence.slices[column].nunique())
 
 
 def _cases_without(sequence: str) -> Callable[[Evidence], int]:
     return lambda evidence: int(evidence.flair_copies.str.contains(sequence, regex=False).sum())
 
 
-def _complete_cases(evidence: Evidence) -> int:
-    return int((evidence.flair_copies == "").sum())
-
-
 _KNOWN = {
     "# LGG Segmentation Dataset": (
-        ("patients", r"correspond to (\d+) patients", _patients),
-        ("case folders", r"organized into (\d+) folders", _cases),
-        ("cases with three sequences", r"For (\d+) cases, 3 sequences", _complete_cases),
+        ("patients", r"correspond to (\d+) patients", _number_of("patient_id")),
+        ("case folders", r"organized into (\d+) folders", _number_of("case")),
+        (
+            "cases with three sequences",
+            r"For (\d+) cases, 3 sequences",
+            lambda evidence: int((evidence.flair_copies == "").sum()),
+        ),
         (
             "cases without post-contrast",
             r"[Ff]or (\d+) cases, post-contrast sequence is missing",
@@ -67,7 +63,9 @@ _KNOWN = {
             _cases_without(PRE_CONTRAST),
         ),
     ),
-    "# Synthetic sample cohort": (("patients", r"^(\d+) synthetic patients", _patients),),
+    "# Synthetic sample cohort": (
+        ("patients", r"^(\d+) synthetic patients", _number_of("patient_id")),
+    ),
 }
 """By the heading of a README: the noun, the pattern and the function of each count."""
 
@@ -110,8 +108,7 @@ def decided_counts(evidence: Evidence) -> Coverage:
 
 
 def _contradicted_counts(evidence: Evidence) -> pd.DataFrame:
-    counts = [asdict(count) for count in readme_counts(evidence) if _differs(count)]
-    return pd.DataFrame(counts)
+    return pd.DataFrame([count for count in readme_counts(evidence) if _differs(count)])
 
 
 def _differs(count: ReadmeCount) -> bool | None:
@@ -141,10 +138,8 @@ def _readme_of(evidence: Evidence) -> str:
 
 
 RULES = [
-    Rule(
+    info(
         "readme_count",
-        "claims",
-        "info",
         rule="The folder contains what the dataset's README counts.",
         why="Cases are missing, or the README is wrong; published numbers may not be comparable.",
         remedy="no action needed if the folder is part of the dataset, but say so with every number",

@@ -1,22 +1,26 @@
 """All rules by name, in the order in which they are checked and shown."""
 
+from dataclasses import replace
+
 from brainseg.checks import duplicates, files, folds, images, masks, patients, pixels
 
 from brainseg.checks import readme_counts, sequences, slice_order, tumours  # isort: skip
 from brainseg.checks.rule import Rule
 
-_GROUPS: tuple[list[Rule], ...] = (
-    files.RULES,
-    images.RULES,
-    masks.RULES,
-    slice_order.RULES,
-    sequences.RULES,
-    pixels.RULES,
-    tumours.RULES,
-    duplicates.RULES,
-    patients.RULES,
-    folds.RULES,
-    readme_counts.RULES,
-)
+_GROUPS = {
+    "files": files.RULES,
+    "images": images.RULES,
+    "masks": masks.RULES,
+    "stacks": slice_order.RULES,
+    "sequences": sequences.RULES,
+    "pixels": pixels.RULES,
+    "tumours": tumours.RULES,
+    "duplicates": duplicates.RULES,
+    "patients": patients.RULES,
+    "folds": folds.RULES,
+    "claims": readme_counts.RULES,
+}
 
-RULES: dict[str, Rule] = {rule.name: rule for group in _GROUPS for rule in group}
+RULES: dict[str, Rule] = {
+    rule.name: replace(rule, group=group) for group, rules in _GROUPS.items() for rule in rules
+}

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.finding import Finding
+from brainseg.checks.finding import SEVERITIES, Finding
 
 Rows = Callable[[Evidence], pd.DataFrame]
 
@@ -20,9 +21,8 @@ class Rule:
     """A rule that a cohort should obey; each row that breaks it becomes one finding.
 
     Attributes:
-        name: also the ``kind`` of its findings.
-        group: the part of the cohort that it covers, such as "masks".
         severity: one of :data:`brainseg.checks.finding.SEVERITIES`.
+        name: also the ``kind`` of its findings.
         rule: a sentence that is true where there is no finding.
         why: the consequence of breaking it, one or more sentences.
         remedy: what to do, without capital letter and full stop.
@@ -31,17 +31,18 @@ class Rule:
             ``sequence`` and ``file``; ``what`` ("image" or "mask") marks rows of the index.
         fact: what is wrong, a format string over the columns or a function of the row. For rows with
             ``what``, it continues the sentence "image of CASE slice 3 …".
+        group: the part of the cohort that it covers, such as "masks"; set by the registry.
     """
 
-    name: str
-    group: str
     severity: str
+    name: str
     rule: str
     why: str
     remedy: str
     coverage: Callable[[Evidence], Coverage]
     rows: Rows
     fact: str | Callable[[dict[str, Any]], str]
+    group: str = ""
 
     def findings(self, evidence: Evidence) -> list[Finding]:
         """Return one finding per row that breaks the rule."""
@@ -65,6 +66,9 @@ class Rule:
             self.remedy,
             known.get("sequence"),
         )
+
+
+error, warning, info = (partial(Rule, severity) for severity in SEVERITIES)
 
 
 def marked(slices: pd.DataFrame, what: str) -> pd.DataFrame:

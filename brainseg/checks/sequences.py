@@ -5,7 +5,7 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.foreground import shows_sequence
-from brainseg.checks.rule import Rule
+from brainseg.checks.rule import info, warning
 from brainseg.checks.slice_order import numbered
 from brainseg.cohort.slice_features import column_of
 from brainseg.volume import SEQUENCES
@@ -64,10 +64,8 @@ def _runs(evidence: Evidence, at_end: bool) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    info(
         "flair_copy",
-        "sequences",
-        "info",
         rule="The other sequences of a case differ from FLAIR.",
         why="The sequence is missing and its channel repeats FLAIR, so a model has less information.",
         remedy="no action needed, but keep it in mind when reading scores of this case",
@@ -75,10 +73,8 @@ RULES = [
         rows=_flair_copies,
         fact="{sequence} of {case} equals FLAIR on every readable slice",
     ),
-    Rule(
+    info(
         "contrast_copy",
-        "sequences",
-        "info",
         rule="Pre-contrast and post-contrast differ.",
         why="One of them is missing and its channel repeats the other, so enhancement is not visible.",
         remedy="no action needed, but keep it in mind when reading scores of this case",
@@ -86,10 +82,8 @@ RULES = [
         rows=_contrast_copies,
         fact="pre-contrast of {case} equals post-contrast on every slice",
     ),
-    Rule(
+    warning(
         "empty_sequence",
-        "sequences",
-        "warning",
         rule="Each sequence shows the head wherever another does, except at the ends of the stack.",
         why="The sequence is missing there: a model sees only air in this channel.",
         remedy="export the sequence again, or exclude the slices from training",
@@ -97,10 +91,8 @@ RULES = [
         rows=lambda evidence: _runs(evidence, at_end=False),
         fact="{sequence} of {case} is almost empty on {where}, unlike the other sequences",
     ),
-    Rule(
+    info(
         "short_sequence",
-        "sequences",
-        "info",
         rule="Each sequence covers the head as far as the others do.",
         why="It was acquired over less of the head, so its first or last slices show only air.",
         remedy="no action needed; this sequence has no signal there",

@@ -7,7 +7,7 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.foreground import brightness, within_head
-from brainseg.checks.rule import Rule, marked
+from brainseg.checks.rule import error, info, marked, warning
 
 LEAST_BLANK, LEAST_BLANK_SHARE = 3, 0.1
 """Dark slices at one end of a stack are reported from this count and this share of its slices."""
@@ -81,10 +81,8 @@ def _blank_ends(evidence: Evidence) -> pd.DataFrame:
 
 
 RULES = [
-    Rule(
+    warning(
         "slice_gap",
-        "stacks",
-        "warning",
         rule="The slice numbers of a case have no gaps.",
         why="The volume lacks slices: tumour volume is too small, and slices that are not neighbours "
         "appear side by side.",
@@ -93,10 +91,8 @@ RULES = [
         rows=_gaps,
         fact=lambda row: f"{row['case']} has no {numbered(row['slice_number'], row['last'])}",
     ),
-    Rule(
+    error(
         "slice_repeat",
-        "stacks",
-        "error",
         rule="Each slice number occurs once in a case.",
         why="It is unknown which file is the slice, and only the first is shown under this number.",
         remedy="remove or renumber one of the two files",
@@ -104,10 +100,8 @@ RULES = [
         rows=_repeated_numbers,
         fact="has the same number as {first_file}",
     ),
-    Rule(
+    warning(
         "black_slice",
-        "stacks",
-        "warning",
         rule="No slice inside the stack is almost black.",
         why="The image is lost there: a model sees nothing, and a mask on it cannot be verified.",
         remedy="export the slice again from its source",
@@ -115,10 +109,8 @@ RULES = [
         rows=_dark_slices,
         fact=_darkness,
     ),
-    Rule(
+    warning(
         "constant_slice",
-        "stacks",
-        "warning",
         rule="No slice inside the stack has a single value throughout.",
         why="The image is lost there: a model sees nothing, and a mask on it cannot be verified.",
         remedy="export the slice again from its source",
@@ -126,10 +118,8 @@ RULES = [
         rows=_constant_slices,
         fact="has a single value in each sequence",
     ),
-    Rule(
+    info(
         "blank_end",
-        "stacks",
-        "info",
         rule="A stack does not extend far beyond the head.",
         why="Empty slices at the ends count as slices without tumour and lower the tumour's share.",
         remedy="no action needed, or exclude them where slices are counted",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
-from brainseg.checks.rule import Rule, marked, slices_where
+from brainseg.checks.rule import info, marked, slices_where, warning
 from brainseg.cohort.slice_features import PINHOLE_PX, packed_cells
 
 MOST_GAP = 2
@@ -29,15 +29,11 @@ def _cases_without_tumour(evidence: Evidence) -> pd.DataFrame:
     return areas[(areas["max"] == 0).fillna(False)].reset_index()
 
 
-def _with_tumour(evidence: Evidence) -> pd.DataFrame:
-    return evidence.slices[(evidence.slices["area_px"] > 0).fillna(False)]
-
-
 def _mask_gaps(evidence: Evidence) -> pd.DataFrame:
     """Return the first slice of each short run of empty masks inside a tumour."""
     usable = evidence.slices[evidence.slices["area_px"].notna()]
     index = pd.Series(range(len(usable)), usable.index)
-    tumour = usable[(usable["area_px"] > 0).to_numpy()]
+    tumour = usable[coverage.has_tumour(usable)]
     after = tumour[["case", "slice_number"]].shift(-1)
     empty = index[tumour.index].diff().shift(-1) - 1
     adjacent = after["slice_number"] - tumour["slice_number"] == empty + 1
@@ -53,7 +49,7 @@ def _mask_jumps(evidence: Evidence) -> pd.DataFrame:
 
     It is misplaced where the masks on its two sides overlap, but not as much with it.
     """
-    rows = _with_tumour(evidence)
+    rows = evidence.slices[coverage.has_tumour(evidence.slices)]
     keys = rows[["case", "slice_number"]]
     before, after = keys.shift(), keys.shift(-1)
     has_before, has_after = _adjacent(before, rows), _adjacent(rows, after)
@@ -76,7 +72,7 @@ def _jump(row: dict[str, Any]) -> str:
 
 def _unusual_areas(evidence: Evidence) -> pd.DataFrame:
     """Return each mask whose area differs strongly from both neighbours."""
-    rows = _with_tumour(evidence)
+    rows = evidence.slices[coverage.has_tumour(evidence.slices)]
     keys = rows[["case", "slice_number", "area_px"]]
     before, after = keys.shift(), keys.shift(-1)
     inside = _adjacent(before, rows) & _adjacent(rows, after)
@@ -125,10 +121,8 @@ def _overlap(tumour: pd.DataFrame, one: int, other: int) -> pd.Series:
 
 
 RULES = [
-    Rule(
+    info(
         "no_tumour",
-        "tumours",
-        "info",
         rule="Each case with masks shows a tumour.",
         why="By the rule for empty masks, Dice of such a case is either 1 or 0.",
         remedy="no action needed if this is correct, otherwise restore its masks",
@@ -136,10 +130,8 @@ RULES = [
         rows=_cases_without_tumour,
         fact="{case} has no tumour on its {count} slices with a usable mask",
     ),
-    Rule(
+    warning(
         "mask_outside_head",
-        "tumours",
-        "warning",
         rule="No mask extends outside the head.",
         why="The outline was moved, mirrored or drawn on another slice.",
         remedy="compare it with FLAIR and redraw it",
@@ -147,10 +139,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: slices["outside_head_px"] > 0),
         fact="has {outside_head_px} of {area_px} px outside the head",
     ),
-    Rule(
+    warning(
         "mask_island",
-        "tumours",
-        "warning",
         rule="No mask has an isolated pixel.",
         why="Probably a drawing slip; it counts as a separate lesion where lesions are counted.",
         remedy="remove the pixel, or draw the lesion that it marks",
@@ -158,10 +148,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: slices["islands"] > 0),
         fact=_count("islands", "isolated pixel"),
     ),
-    Rule(
+    warning(
         "mask_pinhole",
-        "tumours",
-        "warning",
         rule=f"No mask has a hole of at most {PINHOLE_PX} px.",
         why="Probably a drawing slip: the outline was not filled completely.",
         remedy="fill the hole",
@@ -169,10 +157,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: slices["pinholes"] > 0),
         fact=_count("pinholes", "hole", f" of at most {PINHOLE_PX} px"),
     ),
-    Rule(
+    info(
         "mask_hole",
-        "tumours",
-        "info",
         rule="No mask has a larger hole.",
         why="It may be a cavity that was excluded on purpose, or an outline that was not filled.",
         remedy="no action needed if it is a cavity, otherwise fill it",
@@ -180,10 +166,8 @@ RULES = [
         rows=slices_where("mask", lambda slices: slices["holes"] > slices["pinholes"]),
         fact=_count("holes", "hole", " of {hole_px} px in total"),
     ),
-    Rule(
+    warning(
         "mask_gap",
-        "tumours",
-        "warning",
         rule=f"No run of 1-{MOST_GAP} empty masks lies between masks that overlap.",
         why="A slice was probably forgotten: a tumour does not end and start again in one place.",
         remedy="draw the mask of the slice, or check why it is empty",
@@ -191,10 +175,8 @@ RULES = [
         rows=_mask_gaps,
         fact="is empty, but slices {before} and {after} have tumour in the same place",
     ),
-    Rule(
+    warning(
         "mask_jump",
-        "tumours",
-        "warning",
         rule="Each mask overlaps with those of the neighbouring slices.",
         why="The outline jumps: one of the masks was moved, mirrored or drawn on another slice.",
         remedy="compare the slices with FLAIR and redraw the wrong mask",
@@ -202,10 +184,8 @@ RULES = [
         rows=_mask_jumps,
         fact=_jump,
     ),
-    Rule(
+    warning(
         "mask_area",
-        "tumours",
-        "warning",
         rule=f"No mask is {AREA_FACTOR} times larger or smaller than both neighbouring masks.",
         why="A tumour changes gradually from slice to slice: part of it was forgotten, or too much was "
         "filled.",
