@@ -19,6 +19,8 @@ TITLES = {
 }
 """Display names of metrics; any other metric keeps its own name."""
 
+_OF_THE_MACHINE = ("slices_per_second", "memory_mb", "cpu_percent")
+
 VALIDATION, TRAINING = "validation", "training"
 
 _OF_VALIDATION = re.compile(
@@ -115,14 +117,10 @@ def higher_is_better(column: str) -> bool | None:
     return True if _HIGHER_IS_BETTER.search(column) else None
 
 
-def training_loss(columns: list[str]) -> str | None:
-    """Return the column with the loss on the training cases, or None."""
-    return _first(columns, "loss", TRAINING)
-
-
-def validation_loss(columns: list[str]) -> str | None:
-    """Return the column with the loss on the validation cases, or None."""
-    return _first(columns, "loss", VALIDATION)
+def loss(columns: list[str], part: str) -> str | None:
+    """Return the column with the loss on the :data:`TRAINING` or :data:`VALIDATION` cases, or None."""
+    losses = next((group.columns for group in groups(columns) if group.stem == "loss"), {})
+    return next((name for name, its_part in losses.items() if its_part == part), None)
 
 
 def score(columns: list[str]) -> str | None:
@@ -192,16 +190,9 @@ def downsample(values: np.ndarray, most: int) -> np.ndarray:
     return np.array(sorted(chosen))
 
 
-def _first(columns: list[str], stem_sought: str, whose: str) -> str | None:
-    for group in groups(columns):
-        if group.stem == stem_sought:
-            return next((name for name, part in group.columns.items() if part == whose), None)
-    return None
-
-
 def _rank(name: str) -> tuple[int, str]:
-    if name in ("slices_per_second", "memory_mb", "cpu_percent"):
-        return 4 + ("slices_per_second", "memory_mb", "cpu_percent").index(name), name
+    if name in _OF_THE_MACHINE:
+        return 4 + _OF_THE_MACHINE.index(name), name
     if is_learning_rate(name):
         return 3, name
     if name == "loss":

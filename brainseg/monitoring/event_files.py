@@ -20,11 +20,9 @@ from typing import Any
 
 from brainseg.storage import write_atomically
 
-PARTS = {"train": "", "training": "", "validation": "validation_", "val": "validation_"} | {
-    "valid": "validation_",
-    "eval": "validation_",
-    "test": "validation_",
-}
+PARTS = dict.fromkeys(("train", "training"), "") | dict.fromkeys(
+    ("validation", "val", "valid", "eval", "test"), "validation_"
+)
 """Subfolder of a log -> prefix of its metrics."""
 
 MOST_TAGS, MOST_STEPS = 200, 200_000
@@ -50,11 +48,12 @@ def event_files(folder: Path) -> list[Path]:
 
     A file's name contains its start time.
     """
-    found = [path for path in folder.glob("*tfevents*") if path.is_file()]
-    for part in folder.iterdir():
-        if part.is_dir() and part.name.lower() in PARTS:
-            found += [path for path in part.glob("*tfevents*") if path.is_file()]
-    return sorted(found, key=lambda path: (path.parent != folder, path.parent.name, path.name))
+    parts = [part for part in folder.iterdir() if part.is_dir() and part.name.lower() in PARTS]
+    found = (path for part in (folder, *parts) for path in part.glob("*tfevents*"))
+    return sorted(
+        (path for path in found if path.is_file()),
+        key=lambda path: (path.parent != folder, path.parent.name, path.name),
+    )
 
 
 def is_event_file(beginning: bytes) -> bool:
@@ -203,11 +202,6 @@ def _numbers(event: Any, scalar_tags: set[str]) -> Iterator[tuple[str, float]]:
                 yield value.tag, float(array.reshape(()))
 
 
-def _do_without_tensorflow() -> None:
-    # The package's own switch: if a module of this name exists, it uses its pure-Python reader.
-    sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
-
-
 def main() -> None:
     """Read the folder of the first argument and write its content to the file of the second."""
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -218,7 +212,8 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder, result = Path(sys.argv[1]), Path(sys.argv[2])
     if not is_long(folder):
-        _do_without_tensorflow()
+        # The package's own switch: if a module of this name exists, it uses its pure-Python reader.
+        sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
     write_atomically(result, json.dumps(read(folder)).encode())
 
 

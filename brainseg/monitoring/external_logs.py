@@ -7,12 +7,14 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from brainseg.errors import RunError
 from brainseg.io.files import open_file
+from brainseg.io.folders import walk_folders
 from brainseg.monitoring.csv_rows import is_csv_log
 from brainseg.monitoring.event_files import PARTS, is_event_file
 from brainseg.monitoring.readers import CsvReader
@@ -56,36 +58,34 @@ def find_logs(folders: Iterable[Path]) -> list[Log]:
 
     A folder with event files is one log, together with its subfolders ``train`` and ``validation``. A
     text file whose first line has a column ``epoch`` is a log, too; without the suffix ``.csv`` it also
-    needs a row. Unreadable folders are skipped.
+    needs a row. Hidden and unreadable folders are skipped.
     """
     found: dict[str, Log] = {}
-    for root in folders:
-        for path, kind in _logs_below(root):
-            relative = path.relative_to(root).as_posix()
-            name = "logs/" + (root.name if relative == "." else relative)
-            while name in found:
-                name += f" ({root.name})"
-            found[name] = Log(name, path, kind)
-            if len(found) == MOST_LOGS:
-                break
+    below = ((root, *log) for root in folders for log in _logs_below(root))
+    for root, path, kind in islice(below, MOST_LOGS):
+        relative = path.relative_to(root).as_posix()
+        name = "logs/" + (root.name if relative == "." else relative)
+        while name in found:
+            name += f" ({root.name})"
+        found[name] = Log(name, path, kind)
     return [found[name] for name in sorted(found)]
 
 
-def _logs_below(root: Path) -> list[tuple[Path, str]]:
-    logs: dict[Path, str] = {}
-    for folder, below, files in os.walk(root):
+def _logs_below(root: Path) -> Iterator[tuple[Path, str]]:
+    seen: set[Path] = set()
+    for folder, files in walk_folders(root):
         here = Path(folder)
-        if len(here.relative_to(root).parts) >= DEEPEST:
-            below.clear()
-        below.sort()
-        if any("tfevents" in name for name in files):
+        if len(here.relative_to(root).parts) > DEEPEST:
+            break
+        if any("tfevents" in file.name for file in files):
             is_part = here != root and here.name.lower() in PARTS
-            logs[here.parent if is_part else here] = TENSORBOARD
-        for name in files:
-            path = here / name
-            if len(logs) < MOST_LOGS and is_csv_log(_beginning(path), path.suffix != ".csv"):
-                logs[path] = CSV
-    return list(logs.items())
+            log = here.parent if is_part else here
+            if log not in seen:
+                yield log, TENSORBOARD
+            seen.add(log)
+        for path in (Path(file) for file in files):
+            if is_csv_log(_beginning(path), path.suffix != ".csv"):
+                yield path, CSV
 
 
 def _beginning(path: Path) -> bytes:

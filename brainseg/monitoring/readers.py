@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +16,10 @@ import pandas as pd
 from brainseg.errors import RunError
 from brainseg.monitoring.csv_rows import CsvRows
 from brainseg.monitoring.log_tail import LogTail
-from brainseg.monitoring.snapshot import CSV, EVENT_COLUMNS, RUN, Snapshot, new_version
+from brainseg.monitoring.snapshot import CSV, EVENT_COLUMNS, RUN, Snapshot
 from brainseg.monitoring.warnings import find_warnings
-from brainseg.training.runs import (
-    ACTIVE,
-    DAMAGED,
-    Run,
-    parse_case_scores,
-    parse_epoch,
-    parse_event,
-    silent_for,
-)
+from brainseg.training.run_files import read_line
+from brainseg.training.runs import ACTIVE, DAMAGED, Run, silent_for
 
 _AXES = {name: f"{name} (logged)" for name in ("epoch", "hours")}
 """New names of logged metrics that would collide with the axes."""
@@ -82,6 +76,28 @@ class Columns:
         """Return column -> first epoch with an invalid value."""
         return {name: min(epochs) for name, epochs in self._invalid.items() if epochs}
 
+    def snapshot(
+        self,
+        name: str,
+        kind: str,
+        hours: Callable[[pd.DataFrame], pd.Series],
+        config: Mapping[str, Any] | None = None,
+        is_active: bool = True,
+        **more: Any,
+    ) -> Snapshot:
+        """Return a snapshot of the history with its warnings.
+
+        Args:
+            name: name of the run or log.
+            kind: see :class:`brainseg.monitoring.snapshot.Snapshot`, as for ``more``.
+            hours: see :meth:`history`.
+            config: see :func:`brainseg.monitoring.warnings.find_warnings`, as for ``is_active``.
+            more: other attributes of the snapshot.
+        """
+        history, invalid = self.history(hours), self.invalid()
+        warnings = tuple(find_warnings(history, config, is_active, invalid))
+        return Snapshot(name, kind, history, invalid=invalid, warnings=warnings, **more)
+
     def _mark(self, name: str, epoch: int, is_invalid: bool) -> None:
         if is_invalid:
             self._invalid.setdefault(name, set()).add(epoch)
@@ -112,11 +128,27 @@ class RunReader:
         """Return the current snapshot; reads appended lines, and the small files entirely."""
         with self._lock:
             notes: list[str] = []
-            grown = self._read_history(notes) | self._read_events(notes)
+            epochs, replaced, grown = self._new_rows("history.jsonl", notes)
+            if replaced:
+                self._columns = Columns()
+            for row in epochs:
+                numbers = {key: value for key, value in row.items() if _is_number(value)}
+                self._columns.add(numbers.pop("epoch"), numbers)
+            events, replaced, more = self._new_rows("events.jsonl", notes)
+            self._events = [*([] if replaced else self._events), *events]
             state = self._read_state(notes)
             last = self._last
-            if last is None or grown or (last.state, last.notes) != (state, tuple(notes)):
-                last = self._fresh(state, tuple(notes))
+            if last is None or grown or more or (last.state, last.notes) != (state, tuple(notes)):
+                last = self._columns.snapshot(
+                    self.run.name,
+                    RUN,
+                    _hours,
+                    self._config,
+                    state in ACTIVE,
+                    events=pd.DataFrame(self._events, columns=list(EVENT_COLUMNS)),
+                    state=state,
+                    notes=tuple(notes),
+                )
             silence_s = self._silence_s(state, last.history)
             self._last = replace(
                 last, status=self._status, config=self._config, silence_s=silence_s
@@ -129,81 +161,41 @@ class RunReader:
         The table is shared between pages: do not modify it.
         """
         with self._lock:
-            lines, replaced = self._new_lines("cases.jsonl", [])
+            rows, replaced, grown = self._new_rows("cases.jsonl", [])
             if replaced:
                 self._scores = {}
-            for line in lines:
-                row = parse_case_scores(line)
-                if row is not None and _is_epoch(row["epoch"]):
-                    self._scores[row["epoch"]] = row["dice"]
-            if lines or replaced or self._score_table is None:
-                self._score_table = _by_case_and_epoch(self._scores)
+            self._scores |= {row["epoch"]: row["dice"] for row in rows}
+            if grown or self._score_table is None:
+                table = (
+                    pd.DataFrame(self._scores, dtype="float64")
+                    .sort_index(axis=0)
+                    .sort_index(axis=1)
+                )
+                self._score_table = table.rename_axis(index="case")
             return self._score_table
 
-    def _fresh(self, state: str, notes: tuple[str, ...]) -> Snapshot:
-        history, invalid = self._columns.history(_hours), self._columns.invalid()
-        return Snapshot(
-            name=self.run.name,
-            kind=RUN,
-            history=history,
-            events=pd.DataFrame(self._events, columns=list(EVENT_COLUMNS)),
-            state=state,
-            notes=notes,
-            invalid=invalid,
-            version=new_version(),
-            warnings=tuple(find_warnings(history, self._config, state in ACTIVE, invalid)),
-        )
-
-    def _read_history(self, notes: list[str]) -> bool:
-        lines, replaced = self._new_lines("history.jsonl", notes)
-        if replaced:
-            self._columns = Columns()
-        for line in lines:
-            row = parse_epoch(line)
-            if row is None or not _is_epoch(row["epoch"]):
-                self._count_damage("history.jsonl", line)
-                continue
-            numbers = {key: value for key, value in row.items() if _is_number(value)}
-            self._columns.add(numbers.pop("epoch"), numbers)
-        self._note_damage("history.jsonl", notes)
-        return replaced or bool(lines)
-
-    def _read_events(self, notes: list[str]) -> bool:
-        lines, replaced = self._new_lines("events.jsonl", notes)
-        if replaced:
-            self._events = []
-        for line in lines:
-            row = parse_event(line)
-            if row is None:
-                self._count_damage("events.jsonl", line)
-            else:
-                self._events.append(row)
-        self._note_damage("events.jsonl", notes)
-        return replaced or bool(lines)
-
-    def _new_lines(self, name: str, notes: list[str]) -> tuple[list[str], bool]:
+    def _new_rows(self, name: str, notes: list[str]) -> tuple[list[dict], bool, bool]:
+        """Return the valid new rows of a file, whether it was replaced, and whether it has changed."""
+        file = self._files[name]
         try:
-            lines, replaced = self._files[name].read()
+            lines, replaced = file.read()
         except OSError as error:
             notes.append(
                 f"{name} of run {self.run.name} cannot be read ({error.strerror}): earlier "
                 "values are shown; give this user permission to read the file."
             )
-            return [], False
+            lines, replaced = [], False
         if replaced:
             self._damaged[name] = 0
-        return [line.decode("utf-8", errors="replace") for line in lines], replaced
-
-    def _count_damage(self, name: str, line: str) -> None:
-        if line.strip():
-            self._damaged[name] += 1
-
-    def _note_damage(self, name: str, notes: list[str]) -> None:
-        if count := self._damaged[name] + self._files[name].skipped:
+        texts = [line.decode("utf-8", errors="replace") for line in lines]
+        parsed = [read_line(name, text) for text in texts if text.strip()]
+        self._damaged[name] += parsed.count(None)
+        if count := self._damaged[name] + file.skipped:
             notes.append(
-                f"{lines_were(count)} skipped in {name} of run {self.run.name}, incomplete or damaged: "
+                f"{_lines_were(count)} skipped in {name} of run {self.run.name}, incomplete or damaged: "
                 "a killed training can leave half a line, and repeats that epoch when it is resumed."
             )
+        return [row for row in parsed if row is not None], replaced, replaced or bool(lines)
 
     def _read_state(self, notes: list[str]) -> str:
         try:
@@ -224,17 +216,6 @@ class RunReader:
         seconds = history.get("seconds", pd.Series(dtype="float64")).fillna(0)
         silence = silent_for(self._status, pd.DataFrame({"seconds": seconds}))
         return None if silence is None else silence.total_seconds()
-
-
-def _by_case_and_epoch(scores: Mapping[int, Mapping[str, float]]) -> pd.DataFrame:
-    epochs = sorted(scores)
-    cases = sorted({case for of_epoch in scores.values() for case in of_epoch})
-    table = np.full((len(cases), len(epochs)), np.nan)
-    row_of = {case: row for row, case in enumerate(cases)}
-    for column, epoch in enumerate(epochs):
-        for case, dice in scores[epoch].items():
-            table[row_of[case], column] = dice
-    return pd.DataFrame(table, pd.Index(cases, name="case", dtype="str"), epochs)
 
 
 class CsvReader:
@@ -263,29 +244,15 @@ class CsvReader:
             for line in lines:
                 self._parse(line.decode("utf-8", errors="replace").strip("\r\ufeff"))
             if damaged := self._rows.damaged + self._file.skipped:
-                notes.append(f"{lines_were(damaged)} skipped in {self.name}: not a valid row.")
+                notes.append(f"{_lines_were(damaged)} skipped in {self.name}: not a valid row.")
             if self._trainings > 1:
                 notes.append(
                     f"{self.name} contains {self._trainings} trainings in sequence: the last is shown."
                 )
             if last is None or lines or replaced or last.notes != tuple(notes):
-                last = self._last = self._fresh(tuple(notes))
+                last = self._columns.snapshot(self.name, CSV, _no_hours, notes=tuple(notes))
+                self._last = last
             return last
-
-    def _fresh(self, notes: tuple[str, ...]) -> Snapshot:
-        history = self._columns.history(
-            lambda rows: pd.Series(math.nan, rows.index, dtype="float64")
-        )
-        invalid = self._columns.invalid()
-        return Snapshot(
-            name=self.name,
-            kind=CSV,
-            history=history,
-            notes=notes,
-            invalid=invalid,
-            version=new_version(),
-            warnings=tuple(find_warnings(history, invalid=invalid)),
-        )
 
     def _forget(self) -> None:
         self._columns, self._rows, self._trainings = Columns(), CsvRows(), 1
@@ -300,20 +267,19 @@ class CsvReader:
         self._columns.add(row.epoch + 1, row.values)
 
 
-def lines_were(count: int) -> str:
-    """Return "1 line was" or "3 lines were"."""
+def _lines_were(count: int) -> str:
     return "1 line was" if count == 1 else f"{count} lines were"
+
+
+def _no_hours(history: pd.DataFrame) -> pd.Series:
+    return pd.Series(math.nan, history.index, dtype="float64")
 
 
 def _hours(history: pd.DataFrame) -> pd.Series:
     """Return the hours of training up to the end of each epoch, without pauses."""
-    missing = pd.Series(math.nan, history.index, dtype="float64")
+    missing = _no_hours(history)
     durations = history.get("epoch_seconds", missing).fillna(history.get("seconds", missing))
     return durations.cumsum() / 3600
-
-
-def _is_epoch(value: object) -> bool:
-    return type(value) is int and 1 <= value < 2**53
 
 
 def _is_number(value: object) -> bool:

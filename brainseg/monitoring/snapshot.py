@@ -18,18 +18,12 @@ RUN, TENSORBOARD, CSV = "run", "TensorBoard log", "CSVLogger file"
 
 EVENT_COLUMNS = ("event", "epoch", "at", "message")
 
-
 _VERSIONS = itertools.count(1)
 
 
 def new_version() -> int:
     """Return a number that no other snapshot of this process has."""
     return next(_VERSIONS)
-
-
-def no_events() -> pd.DataFrame:
-    """Return an empty table of events."""
-    return pd.DataFrame(columns=list(EVENT_COLUMNS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +51,13 @@ class Snapshot:
     name: str
     kind: str
     history: pd.DataFrame
-    events: pd.DataFrame = field(default_factory=no_events)
+    events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EVENT_COLUMNS)))
     status: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     state: str | None = None
     notes: tuple[str, ...] = ()
     invalid: Mapping[str, int] = field(default_factory=dict)
-    version: int = 0
+    version: int = field(default_factory=new_version)
     unit: str = "epoch"
     silence_s: float | None = None
     warnings: tuple[TrainingWarning, ...] = ()
@@ -108,11 +102,20 @@ def sentence(snapshot: Snapshot) -> str:
         done = len(snapshot.history)
         return f"{done} epochs could be read; the state of the training is unknown."
     epochs = f"epoch {status['epoch']} of {config['epochs']}"
-    best = _best_of_run(status)
+    best = "no epoch has been scored yet"
+    if status["best_epoch"] is not None and status["best_dice"] is not None:
+        best = f"best validation Dice {status['best_dice']:.3f} at epoch {status['best_epoch']}"
     if snapshot.state == "starting":
         return "The cases are being read and the network is being built."
     if snapshot.state == "training":
-        return f"{epochs[0].upper()}{epochs[1:]}{_batch(status, config)}, {best}.{_left(snapshot)}"
+        step, steps, left = (
+            status.get("step"),
+            config.get("steps_per_epoch"),
+            seconds_to_go(snapshot),
+        )
+        batch = f", then batch {step} of {steps}" if step and steps else ""
+        time = "" if left is None else f" At most {duration(left)} left."
+        return f"{epochs[0].upper()}{epochs[1:]}{batch}, {best}.{time}"
     if snapshot.early_stop is not None:
         waited = status["epoch"] - (status["best_epoch"] or 0)
         return f"Stopped early at {epochs}: {best}, no improvement for {waited} epochs."
@@ -132,22 +135,6 @@ def seconds_to_go(snapshot: Snapshot) -> float | None:
     history = snapshot.history.reindex(columns=list(dict.fromkeys(needed)))
     left = seconds_left(history, dict(snapshot.status), dict(snapshot.config))
     return None if left is None or math.isnan(left) else left
-
-
-def _left(snapshot: Snapshot) -> str:
-    left = seconds_to_go(snapshot)
-    return "" if left is None else f" At most {duration(left)} left."
-
-
-def _batch(status: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    step, steps = status.get("step"), config.get("steps_per_epoch")
-    return f", then batch {step} of {steps}" if step and steps else ""
-
-
-def _best_of_run(status: Mapping[str, Any]) -> str:
-    if status["best_epoch"] is None or status["best_dice"] is None:
-        return "no epoch has been scored yet"
-    return f"best validation Dice {status['best_dice']:.3f} at epoch {status['best_epoch']}"
 
 
 def _sentence_of_log(snapshot: Snapshot) -> str:

@@ -19,7 +19,6 @@ from brainseg.monitoring import curves
 from brainseg.monitoring.event_files import event_files, is_long
 from brainseg.monitoring.readers import Columns
 from brainseg.monitoring.snapshot import TENSORBOARD, Snapshot, new_version
-from brainseg.monitoring.warnings import find_warnings
 from brainseg.storage import state_dir
 
 READS_WITHIN_S = 180.0
@@ -40,16 +39,11 @@ class _Reader:
 
     def __init__(self, folder: Path, reads: str) -> None:
         self.reads, self.began = reads, time.monotonic()
-        result = result_path(folder, reads)
+        result = _result_path(folder, reads)
         result.parent.mkdir(parents=True, exist_ok=True)
+        program = [sys.executable, "-m", "brainseg.monitoring.event_files"]
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "brainseg.monitoring.event_files",
-                str(folder.resolve()),
-                str(result),
-            ],
+            [*program, str(folder.resolve()), str(result)],
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -89,7 +83,7 @@ class TensorBoardReader:
         self._reader: _Reader | None = None
         self._began = -math.inf
         self._shown: str | None = None
-        self._last = Snapshot(name, TENSORBOARD, Columns().history(_hours_of([])))
+        self._last = Columns().snapshot(name, TENSORBOARD, _hours_of([]))
 
     def read(self, wait: bool = False) -> Snapshot:
         """Return the current snapshot.
@@ -109,7 +103,7 @@ class TensorBoardReader:
             if not self._reader.is_working():
                 self._end(self._reader)
             return
-        now = fingerprint(self.path)
+        now = _fingerprint(self.path)
         if now == self._shown or self._load(now):
             return
         if find_spec("tensorboard") is None:
@@ -153,35 +147,28 @@ class TensorBoardReader:
 
     def _load(self, reads: str) -> bool:
         """Load a cached result, and return True if there is one."""
-        cached = result_path(self.path, reads)
+        cached = _result_path(self.path, reads)
         try:
             content = json.loads(cached.read_bytes())
             columns, tags = Columns(), content["tags"]
             names = curves.canonical(list(tags))
             for index, step in enumerate(content["steps"]):
                 columns.add(step, {names[tag]: values[index] for tag, values in tags.items()})
-            history = columns.history(_hours_of(content["wall_time"]))
-            notes, unit = tuple(map(str, content["notes"])), str(content["unit"])
+            self._last = columns.snapshot(
+                self.name,
+                TENSORBOARD,
+                _hours_of(content["wall_time"]),
+                notes=tuple(map(str, content["notes"])),
+                unit=str(content["unit"]),
+            )
         except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
             return False
-        invalid = columns.invalid()
-        found = tuple(find_warnings(history, invalid=invalid))
-        self._last = Snapshot(
-            self.name,
-            TENSORBOARD,
-            history,
-            notes=notes,
-            invalid=invalid,
-            version=new_version(),
-            unit=unit,
-            warnings=found,
-        )
         self._shown = reads
         _delete_outdated(cached)
         return True
 
 
-def fingerprint(folder: Path) -> str:
+def _fingerprint(folder: Path) -> str:
     """Return a hash that changes when an event file of a log does."""
     try:
         stats = [(path.name, path.parent.name, path.stat()) for path in event_files(folder)]
@@ -191,13 +178,8 @@ def fingerprint(folder: Path) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def result_path(folder: Path, reads: str) -> Path:
-    """Return the file that caches the content of a log.
-
-    Args:
-        folder: the log's folder.
-        reads: its :func:`fingerprint`.
-    """
+def _result_path(folder: Path, reads: str) -> Path:
+    """Return the file that caches the content of a log with this fingerprint."""
     log_id = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
     return state_dir() / "logs-read" / f"{log_id}-{reads}.json"
 

@@ -97,7 +97,7 @@ def _not_a_number(invalid: Mapping[str, int]) -> TrainingWarning | None:
 
 
 def _divergence(history: pd.DataFrame) -> TrainingWarning | None:
-    column = curves.training_loss(list(history))
+    column = curves.loss(list(history), curves.TRAINING)
     known = _known(history, column)
     if column is None or len(known) < 2 * SHORT:
         return None
@@ -116,12 +116,13 @@ def _divergence(history: pd.DataFrame) -> TrainingWarning | None:
 
 
 def _overfitting(history: pd.DataFrame) -> TrainingWarning | None:
-    loss = curves.training_loss(list(history))
-    best_of = curves.score(list(history))
-    for column in dict.fromkeys((best_of, curves.validation_loss(list(history)))):
+    loss = curves.loss(list(history), curves.TRAINING)
+    validation_loss = curves.loss(list(history), curves.VALIDATION)
+    for column in dict.fromkeys((curves.score(list(history)), validation_loss)):
         if column is None or loss is None or curves.stem(column) == column:
             continue  # training metrics do not show overfitting
-        known = _worse_is_more(history, column)
+        sign = -1 if curves.higher_is_better(column) else 1  # so that higher is worse
+        known = sign * _known(history, column)
         if len(known) < 2 * LONG:
             continue
         medians = known.rolling(LONG).median()
@@ -131,7 +132,6 @@ def _overfitting(history: pd.DataFrame) -> TrainingWarning | None:
         limit = best + max((known.iloc[0] - best) / 10, 3 * usual_step, least)
         fell = history[loss].rolling(LONG).median()
         if medians.iloc[-1] > limit and fell.iloc[-1] < fell[best_row]:
-            sign = -1 if curves.higher_is_better(column) else 1
             return TrainingWarning(
                 OVERFITTING,
                 _since(history, medians > limit),
@@ -180,13 +180,12 @@ def _dead_learning_rate(history: pd.DataFrame) -> TrainingWarning | None:
 
 
 def _unmoved(history: pd.DataFrame, rates: pd.Series) -> TrainingWarning | None:
-    column = curves.training_loss(list(history))
+    column = curves.loss(list(history), curves.TRAINING)
     loss = _known(history, column)
     if column is None or len(loss) < UNMOVED_AFTER:
         return None
     first, recent = loss.iloc[:SHORT].median(), loss.iloc[-SHORT:].median()
-    changed = np.abs(loss.rolling(SHORT).median() - first).max() > 0.02 * abs(first)
-    if changed:
+    if np.abs(loss.rolling(SHORT).median() - first).max() > 0.02 * abs(first):
         return None
     rate = f" (now {rates.iloc[-1]:.2g})" if len(rates) else ""
     return TrainingWarning(
@@ -208,12 +207,7 @@ def _known(history: pd.DataFrame, column: str | None) -> pd.Series:
     return history[column][np.isfinite(history[column])]
 
 
-def _worse_is_more(history: pd.DataFrame, column: str) -> pd.Series:
-    known = _known(history, column)
-    return -known if curves.higher_is_better(column) else known
-
-
-def _since(history: pd.DataFrame, holds: pd.Series) -> int:
+def _since(history: pd.DataFrame, condition: pd.Series) -> int:
     """Return the first epoch of the last uninterrupted True series."""
-    failing = np.flatnonzero(~holds.to_numpy(bool))
-    return int(history["epoch"][holds.index[failing[-1] + 1 if len(failing) else 0]])
+    failing = np.flatnonzero(~condition.to_numpy(bool))
+    return int(history["epoch"][condition.index[failing[-1] + 1 if len(failing) else 0]])

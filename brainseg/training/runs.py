@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,31 +14,7 @@ from brainseg import timing
 from brainseg.errors import RunError
 from brainseg.storage import write_atomically
 from brainseg.training import processes, run_files
-from brainseg.training.run_files import STATES, is_count, is_text
-
-FIRST_KEYS = (
-    "epoch",
-    "loss",
-    "validation_dice",
-    "learning_rate",
-    "slices_per_second",
-    "seconds",
-    "finished_at",
-)
-"""Keys of every line of ``history.jsonl``, also in the oldest runs; ``epoch`` counts from 1."""
-
-LATER_KEYS = ("validation_loss", "epoch_seconds", "memory_mb", "cpu_percent")
-"""Additional keys of newer runs.
-
-``seconds`` is the time of training alone, ``epoch_seconds`` includes scoring and saving;
-``memory_mb`` is the resident memory at the end (MiB); ``cpu_percent`` is 100 per busy core.
-"""
-
-HISTORY_KEYS = (*FIRST_KEYS, *LATER_KEYS)
-"""Columns of a history; :data:`LATER_KEYS` are missing (NaN) in older runs."""
-
-EVENTS = ("started", "resumed", "killed", "stopped", "failed", "early stop", "finished")
-"""Events in ``events.jsonl``; "killed" is recorded when a killed run is resumed."""
+from brainseg.training.run_files import EVENTS, FIRST_KEYS, HISTORY_KEYS, LATER_KEYS, STATES
 
 _NOT_IN_NAMES = '/\\:*?"<>|'
 """Characters that some system forbids in folder names."""
@@ -202,7 +178,7 @@ class Run:
 
         Of an epoch that was repeated after a resume, the newest line counts.
         """
-        rows = self._lines("history.jsonl", parse_epoch)
+        rows = self._lines("history.jsonl")
         history = pd.DataFrame(rows, columns=list(HISTORY_KEYS))
         history = history.astype(dict.fromkeys(LATER_KEYS, "float64"))
         return history.drop_duplicates("epoch", keep="last").sort_values("epoch", ignore_index=True)
@@ -213,9 +189,7 @@ class Run:
 
     def case_scores(self) -> pd.DataFrame:
         """Return ``epoch``, ``case`` and ``dice`` (0..1), one row per epoch and validation case."""
-        found = {
-            line["epoch"]: line["dice"] for line in self._lines("cases.jsonl", parse_case_scores)
-        }
+        found = {line["epoch"]: line["dice"] for line in self._lines("cases.jsonl")}
         rows = [
             (epoch, case, score)
             for epoch, scores in sorted(found.items())
@@ -232,7 +206,7 @@ class Run:
 
     def events(self) -> pd.DataFrame:
         """Return ``event``, ``epoch``, ``at`` (ISO, UTC) and ``message``, in order of time."""
-        rows = self._lines("events.jsonl", parse_event)
+        rows = self._lines("events.jsonl")
         return pd.DataFrame(rows, columns=["event", "epoch", "at", "message"])
 
     def _append(self, name: str, content: dict) -> None:
@@ -250,7 +224,7 @@ class Run:
                 "space and resume the run."
             ) from error
 
-    def _lines(self, name: str, parse: Callable[[str], dict | None]) -> list[dict]:
+    def _lines(self, name: str) -> list[dict]:
         path = self.path / name
         try:
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
@@ -259,7 +233,7 @@ class Run:
                 f"{name} of run {self.name} cannot be read ({error.strerror}): give this user "
                 "permission to read its folder."
             ) from error
-        return [row for row in map(parse, lines) if row is not None]
+        return [row for line in lines if (row := run_files.read_line(name, line)) is not None]
 
     def _read_json(self, name: str) -> dict:
         try:
@@ -361,41 +335,6 @@ def _facts(run: Run) -> dict:
         }
     except RunError:
         return {"state": DAMAGED}
-
-
-def parse_epoch(line: str) -> dict | None:
-    """Parse a line of ``history.jsonl``; None if it is incomplete or invalid."""
-    try:
-        row = json.loads(line)
-        datetime.fromisoformat(row["finished_at"])
-        numbers = [row[key] for key in FIRST_KEYS if key != "finished_at"]
-        numbers += [row.get(key) for key in LATER_KEYS if row.get(key) is not None]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # an incomplete line of a run that was killed or is writing it now
-    return row if all(isinstance(number, int | float) for number in numbers) else None
-
-
-def parse_case_scores(line: str) -> dict | None:
-    """Parse a line of ``cases.jsonl``; None if it is incomplete or invalid."""
-    try:
-        row = json.loads(line)
-        valid = isinstance(row["epoch"], int) and all(
-            isinstance(score, int | float) for score in row["dice"].values()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return row if valid else None
-
-
-def parse_event(line: str) -> dict | None:
-    """Parse a line of ``events.jsonl``; None if it is incomplete or invalid."""
-    try:
-        row = json.loads(line)
-        datetime.fromisoformat(row["at"])
-        valid = row["event"] in EVENTS and is_count(row["epoch"]) and is_text(row["message"])
-        return row if valid else None
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _json(content: dict) -> bytes:

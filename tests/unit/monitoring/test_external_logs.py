@@ -101,6 +101,7 @@ def test_logs_are_found_with_their_parts_and_nothing_else_is(tmp_path: Path) -> 
     for path in ("a/train", "a/validation", "b", "deep/1/2", "deep/1/2/3/4"):
         event_file(tmp_path / path / "events.out.tfevents.1.host")
     (tmp_path / "log.csv").write_text(CSV_TEXT)
+    event_file(tmp_path / ".hidden" / "events.out.tfevents.1.host")
     (tmp_path / "data.csv").write_text("Patient,age\nx,1\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "notes.txt").write_text("epoch,loss\n")
