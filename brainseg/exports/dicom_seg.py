@@ -52,15 +52,16 @@ XYZ_OF_SRGB = np.array(
 """From linear sRGB to XYZ under D50, the profile connection space of ICC that DICOM's CIELab is in
 (PS3.3 C.10.7.1.1); its rows sum to the white point. The white of sRGB, D65, is adapted by Bradford."""
 
+_UIDS = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"),
+    "FrameOfReferenceUID",
+)
 _NEEDED = (
-    *("StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Rows", "Columns"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+    *(*_UIDS, "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient"),
+    "PixelSpacing",
 )
-
-_KEPT = (
-    *(*_NEEDED, "SOPClassUID", "SeriesInstanceUID", "Modality", "InstanceNumber"),
-    *("NumberOfFrames", "SliceThickness", "SpacingBetweenSlices", "PositionReferenceIndicator"),
-)
+_KEPT = (*(*_NEEDED, "InstanceNumber", "NumberOfFrames", "SliceThickness", "SpacingBetweenSlices"),)
+"""UIDs and numbers only: any text of the images could name the patient."""
 _IDENTITY = ("PatientName", "PatientID")
 _BLANK = (
     *("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
@@ -183,13 +184,14 @@ def _segment(predicted: Predicted, version: str, warnings: Sequence[str]) -> obj
 def _without_the_patient(header: "pydicom.Dataset", keep_identity: bool) -> "pydicom.Dataset":
     """Return the tags that a segmentation needs, and with them name and id only where asked for."""
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     missing = [name for name in _NEEDED if not header.get(name)]
+    missing += [name for name in set(_UIDS) - {*missing} if not UID(str(header.get(name))).is_valid]
     if missing:
         raise BrainsegError(
-            f"no DICOM segmentation was made: an image lacks {_in_words(missing)}, which it would refer "
-            "to; take the NIfTI files."
+            f"no DICOM segmentation was made: an image lacks a valid {_in_words(sorted(missing))}, to "
+            "which it would refer; take the NIfTI files."
         )
     kept = Dataset()
     kept.file_meta = FileMetaDataset()
@@ -200,10 +202,9 @@ def _without_the_patient(header: "pydicom.Dataset", keep_identity: bool) -> "pyd
     for name in (*_IDENTITY, *_BLANK):
         setattr(kept, name, "")
     if keep_identity:
-        if "SpecificCharacterSet" in header:
-            kept.SpecificCharacterSet = header.SpecificCharacterSet
+        kept.SpecificCharacterSet = "ISO_IR 192"
         for name in _IDENTITY:
-            setattr(kept, name, header.get(name, ""))
+            setattr(kept, name, str(header.get(name, "")))
     return kept
 
 

@@ -1,10 +1,8 @@
 """One DICOM file: the headers of its images, and what they say of geometry.
 
-The code only checks whether patient tags are present; it never reads them into a message. pydicom's own
-messages quote values, so they are dropped.
+The code only checks whether patient tags are present; it never reads them into a message.
 """
 
-import logging
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,10 +20,6 @@ from brainseg.io.sequence_guess import Evidence
 if TYPE_CHECKING:
     import pydicom
 
-# What it thinks of a strange value quotes that value: it goes nowhere.
-logging.getLogger("pydicom").addHandler(logging.NullHandler())
-logging.getLogger("pydicom").propagate = False
-
 FLOAT_PIXELS = (0x7FE00008, 0x7FE00009)
 _PATIENT = {
     "PatientName": 0x00100010,
@@ -34,29 +28,15 @@ _PATIENT = {
     "OtherPatientIDs": 0x00101000,
     "PatientAddress": 0x00101040,
 }
-_STUDY = (
-    *(0x00080005, 0x00080016, 0x00080018, 0x00080020, 0x00080021, 0x00080022, 0x00080023),
-    *(0x00080030, 0x00080031, 0x00080032, 0x00080033, 0x00080050, 0x00080060, 0x00080070),
-    *(0x00080090, 0x00081030, 0x00100040, 0x00101010, 0x00101020, 0x00101030),
-    *(0x0020000D, 0x0020000E, 0x00200010, 0x00200011, 0x00200052, 0x00201040),
-)
-"""What a derived object repeats of its study; no institution, no physician but the referring one."""
 _IMAGE = (
-    *(
-        0x00080008,
-        0x0008103E,
-        0x00180010,
-        0x00180050,
-        0x00180081,
-        0x00180086,
-        0x00180088,
-        0x00200012,
-    ),
-    *(0x00200013, 0x00200032, 0x00200037, 0x00200100, 0x00280002, 0x00280004, 0x00280006),
-    *(0x00280008, 0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280101, 0x00280102),
-    *(0x00280103, 0x00280301, 0x00281052, 0x00281053),
+    *(0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080060, 0x00180050, 0x00180081),
+    *(0x00180088, 0x0020000D, 0x0020000E, 0x00200012, 0x00200013, 0x00200032, 0x00200037),
+    *(0x00200052, 0x00200100, 0x00280002, 0x00280004, 0x00280008, 0x00280006, 0x00280010),
+    *(0x00280011, 0x00280030, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280301),
+    *(0x00281052, 0x00281053),
 )
-KEPT = frozenset((*_PATIENT.values(), *_STUDY, *_IMAGE))
+"""What reading and exports need: numbers, codes and UIDs, no description, date, device or physician."""
+KEPT = frozenset((*_PATIENT.values(), *_IMAGE))
 _MODALITY_LUT = 0x00283000
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -185,9 +165,6 @@ def read_images(data: bytes) -> tuple[DicomImage, ...]:
     Raises:
         DecodeError: damaged, no image, or of a kind that is not read; the reason alone.
     """
-    from pydicom import config
-
-    config.settings.reading_validation_mode = config.IGNORE
 
     def read() -> tuple[DicomImage, ...]:
         elements = read_elements(data)

@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image, ImageCms
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
 from support.dicom_series import SECRETS, written_series
 
@@ -23,8 +24,10 @@ from brainseg.exports.prediction import prediction_files
 from brainseg.imaging import PREDICTION_COLOUR
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import Predicted, record_of_volume
-from brainseg.io import Upload, assemble, guess_assignment, open_inputs
+from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
 from brainseg.models import NEW, CaseExposure
+
+TEXTS = ["AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT"]
 
 
 def marked(upload: Upload, empty: bool = False) -> Predicted:
@@ -98,6 +101,42 @@ def test_no_tag_of_the_patient_is_in_it(series):
     assert (read.PatientName, read.PatientID) == ("", "")
 
 
+def with_text_everywhere(image: Dataset) -> Dataset:
+    """Return a file of an image with a text in every tag of the standard that may contain one."""
+    needed = ("PhotometricInterpretation", "SpecificCharacterSet")
+    for tag, (kind, *_, keyword) in DicomDictionary.items():
+        if tag >> 16 >= 8 and kind in TEXTS and keyword and keyword not in needed:
+            image.add_new(tag, kind, f"PLANTED-{keyword}")
+    return image
+
+
+def test_no_free_text_of_the_images_is_in_it():
+    planted, opened = [], written_series()[1]
+    for file in opened:
+        image = with_text_everywhere(pydicom.dcmread(io.BytesIO(file.data)))
+        assert len(image) > 1000
+        written = io.BytesIO()
+        image.save_as(written)
+        planted.append(InputFile(file.name, written.getvalue()))
+    upload = open_inputs(planted)
+    content = dicom_seg_bytes(marked(upload), upload.grid.source)
+    assert b"PLANTED" not in content
+
+
+@pytest.mark.parametrize("name", ["StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"])
+def test_a_text_instead_of_a_uid_is_refused(name):
+    planted = []
+    for file in written_series()[1]:
+        image = pydicom.dcmread(io.BytesIO(file.data))
+        image[name]._value = "1.2.Doe^Jane"
+        written = io.BytesIO()
+        image.save_as(written)
+        planted.append(InputFile(file.name, written.getvalue()))
+    upload = open_inputs(planted)
+    with pytest.raises(BrainsegError, match=f"an image lacks a valid {name}"):
+        dicom_seg_bytes(marked(upload), upload.grid.source)
+
+
 def test_name_and_id_and_nothing_else_are_kept_where_that_is_asked_for(series):
     _, upload = series
     content = dicom_seg_bytes(marked(upload), upload.grid.source, keep_identity=True)
@@ -132,7 +171,7 @@ def test_it_is_among_the_files_of_a_dicom_input(series):
 def test_images_that_it_could_not_refer_to_are_a_sentence_and_cost_no_other_file():
     _, files = written_series(leave_out=("FrameOfReferenceUID",))
     upload = open_inputs(files)
-    with pytest.raises(BrainsegError, match="an image lacks FrameOfReferenceUID"):
+    with pytest.raises(BrainsegError, match="an image lacks a valid FrameOfReferenceUID"):
         dicom_seg_bytes(marked(upload), upload.grid.source)
     volume = assemble(upload, guess_assignment(upload))
     record = record_of_volume(volume, upload.grid.slice_numbers)

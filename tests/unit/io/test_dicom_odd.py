@@ -1,10 +1,14 @@
 """DICOM that is not as the standard asks, but that other readers open: read, with a note."""
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from support.cohorts import CHECKOUT
 from support.dicom_files import COMPRESSED, DEEP, STACK, compressed
 from support.files import dicom, dicom_series, element
 
@@ -294,3 +298,22 @@ def with_kind(data: bytes, tag: bytes, kind: bytes) -> bytes:
     if kind in (b"SQ", b"OB", b"UN"):
         return data[:at] + element(number, kind, value) + data[at + 8 + length :]
     return data[: at + 4] + kind + data[at + 6 :]
+
+
+def test_a_strange_value_is_quoted_nowhere_on_standard_error(tmp_path: Path) -> None:
+    tags = {"SOPInstanceUID": "Doe^Jane", "StudyInstanceUID": "Doe^Jane", "StudyDate": "Doe^Jane"}
+    tags |= {"AcquisitionTime": "Doe^Jane", "Modality": "Doe^Jane", "SpecificCharacterSet": "Doe"}
+    for place in range(3):
+        (tmp_path / f"{place}.dcm").write_bytes(dicom(STACK[place], 5.0 * place, **tags))
+    code = (
+        "import sys, pathlib\n"
+        "from brainseg.batch.inputs import find_inputs\n"
+        "(one,) = find_inputs(pathlib.Path(sys.argv[1]))\n"
+        "opened = one.open(sequences={'FLAIR': '1'})\n"
+        "opened.source.datasets()[0].SOPInstanceUID\n"
+        "sys.stdout.write(str(len(opened.record.volume)))\n"
+    )
+    command = [sys.executable, "-W", "always", "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout == "3"
+    assert "Doe" not in done.stderr
