@@ -1,5 +1,8 @@
 """The errors a person can cause or meet: each message names the rule, the value and the remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class BrainsegError(Exception):
     """Any failure that has a sentence for the person; pages and the command line show it, and stop."""
@@ -35,3 +38,19 @@ class ReviewError(BrainsegError):
 
 class MissingPackageError(BrainsegError):
     """An optional package that the task needs is not installed."""
+
+
+@contextmanager
+def refused_as(kind: type[BrainsegError], sentence: str) -> Iterator[None]:
+    """Raise any exception of a block, other than a :class:`BrainsegError`, as one sentence.
+
+    Args:
+        kind: of the error.
+        sentence: its message; ``{reason}`` in it becomes the exception's own, in one line.
+    """
+    try:
+        yield
+    except BrainsegError:
+        raise
+    except Exception as error:
+        raise kind(sentence.replace("{reason}", " ".join(str(error).split())[:160])) from error

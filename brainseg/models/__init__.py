@@ -4,9 +4,6 @@ from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.manifest import (
     DEFAULT_MODEL,
     MODELS,
-    FoldRecord,
-    Inference,
-    Model,
     list_models,
     manifest_of,
     model_of,
@@ -14,6 +11,7 @@ from brainseg.models.manifest import (
     with_engines,
     with_images,
 )
+from brainseg.models.model import FoldRecord, Inference, Model
 
 __all__ = [
     "DEFAULT_MODEL",

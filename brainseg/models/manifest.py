@@ -4,23 +4,19 @@ import hashlib
 import json
 import os
 import re
+import reprlib
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import Any, NoReturn
 
 from brainseg.bundled import BUNDLED
-from brainseg.cohort import Case, Cohort
-from brainseg.cohort.discovery import patient_of
 from brainseg.cohort.splits import Fold
-from brainseg.errors import CohortError, ModelError
-from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
-from brainseg.models.training_images import TrainingImages, read_training_images
-from brainseg.notebook import Shown
+from brainseg.errors import CohortError, ModelError, refused_as
+from brainseg.io.files import read_file
+from brainseg.models.model import ENGINE_PARTS, FoldRecord, Inference, Model
 from brainseg.preprocessing import Preprocessing
-from brainseg.volume import Volume
 
 MODELS = BUNDLED / "models"
 """The folder of models, in the repository or in the installed package."""
@@ -30,197 +26,10 @@ DEFAULT_MODEL = "lgg-unet"
 IMAGES = "training_images"
 """The entry of a manifest that names the hashes of the training images."""
 
-ENGINE_PARTS = ("graph", "weights")
-"""The files of an exported engine, as a manifest names them."""
+MOST_MANIFEST_BYTES = 4 * 2**20
 
-
-@dataclass(frozen=True)
-class FoldRecord:
-    """One set of weights, and its training, selection and held-out cases.
-
-    Attributes:
-        number: which fold, from 0.
-        weights: file name inside the model's folder.
-        sha256: of the weights' file.
-        trained_on: cases the network was trained on.
-        selected_on: cases used to choose epoch and threshold; they count as seen.
-        held_out: cases not used for training or selection.
-        golden: ``file`` and ``sha256`` of a stored input with its probability.
-        threshold: a probability of at least this is predicted tumour by this fold, 0..1; chosen on
-            ``selected_on``.
-        engine: the same network exported as a graph that runs without Keras: ``graph`` and ``weights``,
-            each with its ``_sha256``; None if it was not exported.
-    """
-
-    number: int
-    weights: str
-    sha256: str
-    trained_on: tuple[str, ...]
-    selected_on: tuple[str, ...]
-    held_out: tuple[str, ...]
-    golden: dict[str, str]
-    threshold: float
-    engine: dict[str, str] | None = None
-
-    @property
-    def cases(self) -> tuple[str, ...]:
-        """Return every case that this fold was trained, selected or scored on."""
-        return (*self.trained_on, *self.selected_on, *self.held_out)
-
-    @property
-    def patients(self) -> set[str]:
-        """Return the patients whose cases this fold was trained or selected on."""
-        return {patient_of(name)[0] for name in (*self.trained_on, *self.selected_on)}
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Return the SHA-256 by name of every file of this fold."""
-        files = {self.weights: self.sha256, self.golden["file"]: self.golden["sha256"]}
-        if self.engine:
-            for part in ENGINE_PARTS:
-                files[self.engine[part]] = self.engine[f"{part}_sha256"]
-        return files
-
-
-@dataclass(frozen=True)
-class Inference:
-    """How a model predicts, apart from its networks.
-
-    Attributes:
-        flip_tta: test-time augmentation: each slice is predicted as it is and mirrored left to right,
-            and the mean is taken. ``mirrored`` in the manifest.
-        min_component_fraction: components smaller than this fraction of the largest are removed, 0
-            (none) to 1 (all but the largest, as in Buda et al. 2019); ``smallest_share`` in the
-            manifest. See :func:`brainseg.inference.components.remove_small_components`.
-    """
-
-    flip_tta: bool = False
-    min_component_fraction: float = 0.0
-
-    @classmethod
-    def from_manifest(cls, mirrored: bool = False, smallest_share: float = 0.0) -> "Inference":
-        """Return it from the keys of a manifest's JSON."""
-        return cls(mirrored, smallest_share)
-
-    def as_manifest(self) -> dict[str, bool | float]:
-        """Return it with the keys of a manifest's JSON."""
-        return {"mirrored": self.flip_tta, "smallest_share": self.min_component_fraction}
-
-
-@dataclass(frozen=True, repr=False)
-class Model(Shown):
-    """A model as its manifest describes it; the weights are opened by :mod:`brainseg.models.engines`.
-
-    Attributes:
-        folder: contains manifest, weights and model card.
-        architecture: a name of :data:`brainseg.models.networks.ARCHITECTURES`.
-        arguments: of that function.
-        preprocessing: of the network's input.
-        folds: one or more.
-        inference: see :class:`Inference`.
-        digest: of the manifest, without exported engines and the hashes of the training images, which
-            do not change predictions; saved scores refer to it.
-        images: ``file`` and ``sha256`` of the hashes of the training images; None if the model was
-            published without them. See :mod:`brainseg.models.training_images`.
-    """
-
-    folder: Path
-    architecture: str
-    arguments: dict[str, int]
-    preprocessing: Preprocessing
-    folds: tuple[FoldRecord, ...]
-    inference: Inference
-    digest: str
-    images: dict[str, str] | None = None
-
-    def _facts(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "architecture": self.architecture,
-            "folds": len(self.folds),
-            "cases held out": len({case for fold in self.folds for case in fold.held_out}),
-        }
-
-    @property
-    def name(self) -> str:
-        """Return the name of the model's folder."""
-        return self.folder.name
-
-    @property
-    def threshold(self) -> float:
-        """Return the threshold of all folds together, see :meth:`threshold_for`."""
-        return self.threshold_for(tuple(record.number for record in self.folds))
-
-    @property
-    def thresholds(self) -> tuple[float, ...]:
-        """Return the thresholds of the folds, 0..1, each once, ascending."""
-        return tuple(sorted({record.threshold for record in self.folds}))
-
-    def threshold_for(self, folds: tuple[int, ...]) -> float:
-        """Return the threshold, 0..1, of the mean probability of some folds: the mean of theirs."""
-        return round(fmean(self.fold(number).threshold for number in folds), 4)
-
-    def fold(self, number: int) -> FoldRecord:
-        """Return one fold's record; raises ModelError where there is none of that number."""
-        for record in self.folds:
-            if record.number == number:
-                return record
-        numbers = ", ".join(str(record.number) for record in self.folds)
-        raise ModelError(f"{self.name} has no fold {number}: choose one of {numbers}.")
-
-    def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
-        """Return whether the model was trained on a case of a cohort, or on an uploaded volume.
-
-        A patient is recognised by the case's name, else by the images: see
-        :attr:`CaseExposure.trained_on_image`.
-
-        Args:
-            case: None for an upload.
-            volume: its pixels, if there is no case.
-        """
-        everything = tuple(record.number for record in self.folds)
-        if case is not None:
-            holding = [record.number for record in self.folds if case.name in record.held_out]
-            if holding:
-                return CaseExposure(HELD_OUT, tuple(holding))
-            if case.patient_id in self._patients:
-                return CaseExposure(SEEN, everything)
-        if patients := self._patients_in(case, volume):
-            met = tuple(record.number for record in self.folds if patients & record.patients)
-            others = tuple(number for number in everything if number not in met)
-            return CaseExposure(HELD_OUT if others else SEEN, others or everything, met)
-        return CaseExposure(UNKNOWN if case is None else NEW, everything)
-
-    def _patients_in(self, case: Case | None, volume: Volume | None) -> set[str]:
-        """Return the patients of the manifest whose images are in a case or volume."""
-        names: frozenset[str] = frozenset()
-        if self.training_images and case is not None:
-            names = self.training_images.cases_by_hash(case.slices["image_hash"].dropna())
-        elif self.training_images and volume is not None:
-            names = self.training_images.cases_in(volume)
-        return {patient_of(name)[0] for name in names} & self._patients
-
-    @cached_property
-    def training_images(self) -> TrainingImages | None:
-        """Return the hashes of the training images; None if the model was published without them.
-
-        Raises:
-            ModelError: they cannot be read.
-        """
-        if self.images is None:
-            return None
-        return read_training_images(self.folder / self.images["file"], self.images["sha256"])
-
-    @cached_property
-    def _patients(self) -> set[str]:
-        """Return every patient in the manifest."""
-        return {patient_of(name)[0] for record in self.folds for name in record.cases}
-
-    def first_unseen(self, cohort: Cohort) -> str | None:
-        """Return the first unseen case of a cohort, or None if all were seen."""
-        return next(
-            (name for name in cohort.cases if not self.exposure(cohort.case(name)).seen), None
-        )
+Rule = Callable[[Any], Any]
+"""Returns the value of an entry, or raises ValueError with what it is and what was expected."""
 
 
 def list_models(folder: Path = MODELS) -> list[str]:
@@ -243,16 +52,23 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
     """
     name = name or os.environ.get("BRAINSEG_MODEL") or DEFAULT_MODEL
     path = folder / name if Path(name).name == name else Path(name)
-    manifest = path / "manifest.json"
-    if not manifest.is_file():
+    try:
+        content = read_file(path / "manifest.json", MOST_MANIFEST_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as error:
         known = list_models(folder)
         if not known:
             raise ModelError(
                 f"unknown model “{name[:60]}”: no model is installed; restore models/ from the "
                 "repository, or train one with `python -m brainseg train DATA --publish models/NAME`."
-            )
-        raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(known)}.")
-    model = model_of(manifest.read_bytes(), path.resolve())
+            ) from error
+        raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(known)}.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise ModelError(
+            f"the manifest of the model “{name[:60]}” cannot be read ({reason}): choose another "
+            "model, or restore models/ from the repository."
+        ) from error
+    model = model_of(content, path.resolve())
     _ = model.training_images  # Damaged files are refused here, not in the middle of a page.
     return model
 
@@ -267,27 +83,25 @@ def model_of(manifest: bytes, folder: Path) -> Model:
     Raises:
         ModelError: the manifest is damaged or inconsistent.
     """
-    try:
-        facts = json.loads(manifest)
+    unusable = (
+        f"the manifest of {folder.name} cannot be used ({{reason}}): restore models/ from the "
+    )
+    with refused_as(ModelError, f"{unusable}repository."):
+        facts = json.loads(manifest, parse_constant=_refuse_constant)
+        found = _MANIFEST(facts)
         # Older manifests have one threshold for all folds.
-        shared = {"threshold": facts["threshold"]} if "threshold" in facts else {}
-        records = tuple(_record(shared | record) for record in facts["folds"])
+        shared = {"threshold": found["threshold"]} if "threshold" in found else {}
         model = Model(
             folder=folder,
-            architecture=facts["architecture"],
-            arguments=facts["arguments"],
-            preprocessing=Preprocessing(**facts["input"]),
-            folds=records,
-            inference=Inference.from_manifest(**facts.get("inference", {})),
+            architecture=found["architecture"],
+            arguments=found["arguments"],
+            preprocessing=Preprocessing(**found["input"]),
+            folds=tuple(FoldRecord(**(shared | record)) for record in found["folds"]),
+            inference=Inference.from_manifest(**found.get("inference", {})),
             digest=_digest_of(facts),
-            images=_images_of(facts),
+            images=found.get(IMAGES),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"the manifest of {folder.name} cannot be used ({error}): restore models/ from the "
-            "repository."
-        ) from error
-    _check(model)
+        _check(model)
     return model
 
 
@@ -297,52 +111,18 @@ def _digest_of(facts: dict) -> str:
     return hashlib.sha256(_as_bytes(lasting | {"folds": folds})).hexdigest()
 
 
-def _images_of(facts: dict) -> dict[str, str] | None:
-    """Return the hashes of the training images as a manifest names them, or None."""
-    if IMAGES not in facts:
-        return None
-    named = {part: facts[IMAGES][part] for part in ("file", "sha256")}
-    if not all(isinstance(text, str) for text in named.values()):
-        raise TypeError("the file or hash of the training images is not text")
-    return named
-
-
 def _as_bytes(facts: dict) -> bytes:
     return (json.dumps(facts, indent=1) + "\n").encode()
-
-
-def _record(facts: dict) -> FoldRecord:
-    """Return a fold as the manifest's JSON describes it."""
-    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
-    record = FoldRecord(**known)
-    if not all(isinstance(text, str) for item in record.files.items() for text in item):
-        raise TypeError(f"a file or hash of fold {record.number} is not text")
-    return replace(record, threshold=float(record.threshold))
 
 
 def _check(model: Model) -> None:
     """Refuse a manifest that breaks a rule on which the scores depend."""
     if not model.folds:
         raise ModelError(f"{model.name} has no fold: train and publish one.")
-    flip_tta, share = model.inference.flip_tta, model.inference.min_component_fraction
-    if not isinstance(flip_tta, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise ModelError(
-            f"the inference of {model.name} is mirrored={flip_tta!r}, smallest_share={share!r}; "
-            "expected true or false, and 0 to 1: correct the manifest."
-        )
     numbers = Counter(record.number for record in model.folds)
     if max(numbers.values()) > 1:
         raise ModelError(f"{model.name} has two folds {numbers.most_common(1)[0][0]}: remove one.")
-    if model.images:
-        _refuse_outside(model, model.images["file"])
     for record in model.folds:
-        if not 0 < record.threshold < 1:
-            raise ModelError(
-                f"the threshold of {model.name} fold {record.number} is {record.threshold}; expected "
-                "between 0 and 1."
-            )
-        for file in record.files:
-            _refuse_outside(model, file)
         try:
             Fold(record.number, record.trained_on, record.selected_on, record.held_out)
         except CohortError as error:
@@ -356,9 +136,121 @@ def _check(model: Model) -> None:
         )
 
 
-def _refuse_outside(model: Model, file: str) -> None:
-    if not re.fullmatch(r"[\w.-]+", file):
-        raise ModelError(f"{model.name} names a file “{file[:60]}” outside of its folder.")
+def _refuse(value: object, expected: str) -> NoReturn:
+    raise ValueError(f"is {reprlib.repr(value)}; expected {expected}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _number(least: float, most: float, kinds: tuple[type, ...] = (int, float)) -> Rule:
+    def read(value: Any) -> float:
+        if type(value) not in kinds or not least <= value <= most:
+            _refuse(value, f"a {'' if float in kinds else 'whole '}number, {least} to {most}")
+        return value
+
+    return read
+
+
+def _whole(least: int, most: int) -> Rule:
+    return _number(least, most, (int,))
+
+
+def _threshold(value: Any) -> float:
+    if _number(0, 1)(value) in (0, 1):
+        _refuse(value, "a number between 0 and 1")
+    return float(value)
+
+
+def _text(pattern: str, expected: str) -> Rule:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            _refuse(value, expected)
+        return value
+
+    return read
+
+
+def _truth(value: Any) -> bool:
+    return value if isinstance(value, bool) else _refuse(value, "true or false")
+
+
+def _several(rule: Rule, most: int) -> Rule:
+    def read(value: Any) -> tuple:
+        if not isinstance(value, list) or len(value) > most:
+            _refuse(value, f"a list of at most {most:,}")
+        return tuple(_named(str(place), rule, item) for place, item in enumerate(value))
+
+    return read
+
+
+def _entries(rules: dict[str, Rule], optional: tuple[str, ...] = (), strict: bool = True) -> Rule:
+    """Return the rule of an object; where it is not strict, other entries are left out."""
+
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            _refuse(value, "an object")
+        for name in value if strict else ():
+            if name not in rules:
+                raise ValueError(f"{name[:60]} is unknown; expected {', '.join(rules)}")
+        for name in rules:
+            if name not in value and name not in optional:
+                raise ValueError(f"{name} is missing")
+        return {
+            name: _named(name, rule, value[name]) for name, rule in rules.items() if name in value
+        }
+
+    return read
+
+
+def _named(name: str, rule: Rule, value: Any) -> Any:
+    try:
+        return rule(value)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+
+
+_FILE = _text(r"(?!\.+$)[\w.-]{1,100}", "the name of a file in the model's folder")
+_HASH = _text("[0-9a-f]{64}", "a SHA-256")
+_CASES = _several(_text("[^\0-\37]{1,200}", "the name of a case"), 100_000)
+_NAMED_FILE = _entries({"file": _FILE, "sha256": _HASH})
+_WHOLE = {"channels": _whole(1, 64), "base_features": _whole(1, 256), "levels": _whole(1, 8)}
+_ARGUMENTS = _WHOLE | {
+    "decoder_features": _several(_whole(1, 1024), 5),
+    "normalised_encoder": _truth,
+}
+_INPUT = {
+    "size": _whole(16, 2048),
+    "context_slices": _whole(0, 8),
+    "normalisation": _text(r"[\w-]{1,40}", "the name of a normalisation"),
+}
+_INFERENCE = {"mirrored": _truth, "smallest_share": _number(0, 1)}
+_FOLD = {
+    "number": _whole(0, 9999),
+    "weights": _text(r"[\w.-]{1,90}\.weights\.h5", "a name that ends in .weights.h5"),
+    "sha256": _HASH,
+    **dict.fromkeys(("trained_on", "selected_on", "held_out"), _CASES),
+    "golden": _NAMED_FILE,
+    "threshold": _threshold,
+    "engine": _entries(
+        dict.fromkeys(ENGINE_PARTS, _FILE) | {f"{part}_sha256": _HASH for part in ENGINE_PARTS}
+    ),
+}
+_MANIFEST = _entries(
+    {
+        "architecture": _text(r"[\w-]{1,60}", "the name of an architecture"),
+        "arguments": _entries(_ARGUMENTS, tuple(_ARGUMENTS)),
+        "input": _entries(_INPUT, tuple(_INPUT)),
+        "inference": _entries(_INFERENCE, tuple(_INFERENCE)),
+        "folds": _several(_entries(_FOLD, ("threshold", "engine")), 100),
+        "threshold": _threshold,
+        IMAGES: _NAMED_FILE,
+    },
+    ("inference", "threshold", IMAGES),
+    strict=False,
+)
+"""The rules of a manifest, with limits that no model reaches."""
 
 
 def manifest_of(

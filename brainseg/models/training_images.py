@@ -6,7 +6,6 @@ shares. Both are of decoded pixels, so a file that was compressed anew is recogn
 resampled, turned or windowed is not.
 """
 
-import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ import numpy as np
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.index import hash_of_pixels
-from brainseg.errors import ModelError
+from brainseg.errors import ModelError, refused_as
+from brainseg.models.files import MOST_ARRAY_BYTES, arrays_of, read_verified
 from brainseg.volume import FLAIR, Volume
 
 FILE = "training_images.npz"
@@ -112,19 +112,10 @@ def read_training_images(path: Path, sha256: str) -> TrainingImages:
     Raises:
         ModelError: the file is missing, damaged, or another one.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{path.name} of {path.parent.name} cannot be opened ({error.strerror}): restore models/ "
-            "from the repository."
-        ) from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(
-            f"{path.name} of {path.parent.name} is not the file its manifest names: restore models/ "
-            "from the repository."
-        )
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+    content = read_verified(path.parent, path.name, sha256, MOST_ARRAY_BYTES)
+    damaged = f"{path.name} of {path.parent.name} is damaged: restore models/ from the repository."
+    with refused_as(ModelError, damaged):
+        stored = arrays_of(content)
         names = stored["names"].tolist()
         return TrainingImages(
             *(

@@ -20,8 +20,10 @@ def accept(folder: Path) -> None:
     fold = facts["folds"][0]
     fold["sha256"] = _sha256_of(folder / fold["weights"])
     fold["golden"]["sha256"] = _sha256_of(folder / fold["golden"]["file"])
-    for part in ("graph", "weights"):
+    for part in ("graph", "weights") if "engine" in fold else ():
         fold["engine"][f"{part}_sha256"] = _sha256_of(folder / fold["engine"][part])
+    images = facts["training_images"]
+    images["sha256"] = _sha256_of(folder / images["file"])
     manifest.write_text(json.dumps(facts))
 
 

@@ -1,7 +1,5 @@
 """From a fold of a manifest to an engine: every file checked, every output proved."""
 
-import hashlib
-import io
 import os
 import threading
 from functools import partial
@@ -10,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.backends import require_keras
-from brainseg.errors import ModelError
+from brainseg.errors import ModelError, refused_as
 from brainseg.models import FoldRecord, Model, open_model
 from brainseg.models.engines import openvino_graph
 from brainseg.models.engines.engine import Engine, KerasRunner
 from brainseg.models.engines.openvino_graph import BFLOAT16, FLOAT32, OpenVinoGraph
+from brainseg.models.files import arrays_of, read_verified
+from brainseg.models.model import ENGINE_PARTS
 
 if TYPE_CHECKING:
     import keras
@@ -102,7 +102,9 @@ def _load(model: Model, record: FoldRecord, chosen: str) -> Engine:
     if open_model(str(model.folder)).fold(record.number) != record:
         raise ModelError(f"{model.name} was replaced while it was in use: reload to open it again.")
     # All files, whichever engine was chosen: a fold is used completely or not at all.
-    contents = {file: _verified(model, file, sha256) for file, sha256 in record.files.items()}
+    contents = {
+        file: read_verified(model.folder, file, sha256) for file, sha256 in record.files.items()
+    }
     open_network = partial(_network, model, record)
     if chosen == KERAS:
         network = open_network()
@@ -110,40 +112,22 @@ def _load(model: Model, record: FoldRecord, chosen: str) -> Engine:
     else:
         engine, precision = Engine(_graph(model, record, contents, chosen), open_network), chosen
     _prove(engine, model, contents[record.golden["file"]], GOLDEN_TOLERANCE[precision])
-    size, channels = model.preprocessing.size, model.preprocessing.channels
-    engine(np.zeros((1, size, size, channels), np.float32))  # the first prediction need not wait
     return engine
-
-
-def _verified(model: Model, file: str, sha256: str) -> bytes:
-    """Return the content that was checked, so that nothing can change in between."""
-    path = model.folder / file
-    if not path.is_file():
-        raise ModelError(
-            f"{model.name} lacks its file {file}: restore models/ from the repository."
-        )
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(
-            f"{file} of {model.name} is not the file its manifest names (its SHA-256 differs): it "
-            "was not opened; restore models/ from the repository."
-        )
-    return content
 
 
 def _graph(
     model: Model, record: FoldRecord, contents: dict[str, bytes], precision: str
 ) -> OpenVinoGraph:
     files = record.engine or {}
-    graph, weights = (contents[files[part]] for part in ("graph", "weights"))
-    try:
+    graph, weights = (contents[files[part]] for part in ENGINE_PARTS)
+    unreadable = (
+        f"OpenVINO cannot read the exported graph of {model.name} fold {record.number} ({{reason}}): "
+        "publish it again with `python -m brainseg publish MODEL`, or choose the engine keras."
+    )
+    with refused_as(ModelError, unreadable):
         opened = OpenVinoGraph(graph, weights, precision)
-    except RuntimeError as error:
-        raise ModelError(
-            f"OpenVINO cannot read the exported graph of {model.name} fold {record.number}: publish "
-            "it again with `python -m brainseg publish MODEL`, or choose the engine keras."
-        ) from error
-    _refuse_invalid(model, record, opened.count_invalid())
+        invalid = opened.count_invalid()
+    _refuse_invalid(model, record, invalid)
     return opened
 
 
@@ -157,15 +141,14 @@ def _network(model: Model, record: FoldRecord) -> "keras.Model":
             f"{model.name} names the architecture “{model.architecture}”; known is {known}."
         )
     # Verified again, as the fold may have been loaded as a graph long before.
-    _verified(model, record.weights, record.sha256)
-    try:
+    read_verified(model.folder, record.weights, record.sha256)
+    misfit = (
+        f"the weights of {model.name} fold {record.number} do not fit its architecture: publish them "
+        "again with the arguments that they were trained with."
+    )
+    with refused_as(ModelError, misfit):
         network = ARCHITECTURES[model.architecture](**model.arguments)
         network.load_weights(model.folder / record.weights)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ModelError(
-            f"the weights of {model.name} fold {record.number} do not fit its architecture: publish "
-            "them again with the arguments that they were trained with."
-        ) from error
     invalid = sum(int((~np.isfinite(array)).sum()) for array in network.get_weights())
     _refuse_invalid(model, record, invalid)
     return network
@@ -180,14 +163,21 @@ def _refuse_invalid(model: Model, record: FoldRecord, invalid: int) -> None:
 
 
 def _prove(engine: Engine, model: Model, golden: bytes, tolerance: float) -> None:
-    with np.load(io.BytesIO(golden), allow_pickle=False) as stored:
+    size, channels = model.preprocessing.size, model.preprocessing.channels
+    failed = (
+        f"{model.name} does not give its stored output here with {engine.name} ({{reason}}): restore "
+        "models/, or install the versions of requirements.txt."
+    )
+    with refused_as(ModelError, failed):
+        stored = arrays_of(golden)
         inputs = stored["inputs"].astype(np.float32)
         expected = stored["probability"].astype(np.float32)
-    furthest = float(np.abs(engine(inputs) - expected).max())
-    # Written so that a result that is no number fails, too.
-    if not furthest <= tolerance:
-        raise ModelError(
-            f"{model.name} does not give its stored output here with {engine.name} (off by "
-            f"{furthest:.3f}, allowed {tolerance}): restore models/, or install the versions of "
-            "requirements.txt."
-        )
+        shapes = inputs.shape, expected.shape
+        if shapes != ((1, size, size, channels), (1, size, size)):
+            raise ValueError(f"its shape is {shapes}")
+        furthest = float(np.abs(engine(inputs) - expected).max())
+        # Written so that a result that is no number fails, too.
+        if not furthest <= tolerance:
+            raise ValueError(f"off by {furthest:.3f}, allowed {tolerance}")
+        # The first prediction need not wait for the second run, which is slower, too.
+        engine(np.zeros_like(inputs))

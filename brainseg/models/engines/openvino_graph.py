@@ -1,11 +1,15 @@
 """A network as a graph that OpenVINO runs: no TensorFlow, no Keras, nothing sent anywhere."""
 
+import re
 import sys
 from collections import deque
 from functools import lru_cache
 from importlib.util import find_spec
+from io import BytesIO
+from math import prod
 from types import ModuleType
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -15,6 +19,20 @@ if TYPE_CHECKING:
 BFLOAT16, FLOAT32 = "bfloat16", "float32"
 
 _HINTS = {BFLOAT16: "bf16", FLOAT32: "f32"}
+
+OPERATIONS = re.compile(
+    "Abs|Add|AvgPool|BatchNormInference|Broadcast|Clamp|Concat|Const|Convert|(Group)?Convolution|"
+    "(Group)?ConvolutionBackpropData|Divide|Elu|Exp|Gather|Gelu|HardSigmoid|HSwish|Interpolate|"
+    "LeakyRelu|Log|MatMul|MaxPool|Maximum|Minimum|Multiply|MVN|Negative|Pad|Parameter|Power|PRelu|"
+    "Reduce(Max|Mean|Prod|Sum)|ReLU|Relu|Reshape|Result|ShapeOf|Sigmoid|Slice|SoftPlus|Split|Sqrt|"
+    "SquaredDifference|Squeeze|StridedSlice|Subtract|Swish|Tanh|Transpose|Unsqueeze|VariadicSplit"
+)
+"""What a graph may contain: no loop, no branch, no state and no foreign code, so that its cost follows
+from its shapes. The exporter writes about 20 of these."""
+
+MOST_LAYERS, DEEPEST = 20_000, 16
+MOST_VALUES = 2**31
+"""Values that all operations together may compute for a slice; the shipped model has 27 million."""
 
 
 def is_installed() -> bool:
@@ -59,9 +77,11 @@ class OpenVinoGraph:
 
     Raises:
         RuntimeError: the content is no graph that this OpenVINO reads.
+        ValueError: the graph contains an operation that is not in :data:`OPERATIONS`.
     """
 
     def __init__(self, graph: bytes, weights: bytes, precision: str) -> None:
+        refuse_other_operations(graph)
         self._model = _core().read_model(graph, weights)
         self._precision = precision
         self._grid: tuple[int, int] | None = None
@@ -106,6 +126,7 @@ class OpenVinoGraph:
 
     def _prepare_for(self, shape: tuple[int, ...]) -> None:
         self._model.reshape([1, *shape[1:]])
+        self._refuse_other_shapes(shape)
         how = {
             "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
             "PERFORMANCE_HINT": "THROUGHPUT",
@@ -116,3 +137,39 @@ class OpenVinoGraph:
         at_once = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests = [compiled.create_infer_request() for _ in range(at_once)]
         self._grid = (shape[1], shape[2])
+
+    def _refuse_other_shapes(self, shape: tuple[int, ...]) -> None:
+        """Refuse a graph whose output is not one probability per pixel, or that computes too much."""
+        outputs = [output for node in self._model.get_ops() for output in node.outputs()]
+        if any(output.partial_shape.is_dynamic for output in outputs):
+            raise ValueError("its shapes depend on its values")
+        values = sum(prod(output.shape) for output in outputs)
+        if values > MOST_VALUES:
+            raise ValueError(f"it computes {values:,} values a slice, at most {MOST_VALUES:,}")
+        found = [tuple(output.shape) for output in self._model.outputs]
+        if found != [(1, *shape[1:3])]:
+            raise ValueError(f"its output is {found}, expected {[(1, *shape[1:3])]}")
+
+
+def refuse_other_operations(graph: bytes) -> None:
+    """Refuse a graph before OpenVINO reads it.
+
+    Args:
+        graph: the content of an ``.xml``.
+
+    Raises:
+        ValueError: it is no XML, states entities, is nested or long as no graph is, or contains an
+            operation that is not in :data:`OPERATIONS`.
+    """
+    if b"<!DOCTYPE" in graph or not graph.isascii():
+        raise ValueError("the graph is not the XML that OpenVINO writes")
+    depth = layers = 0
+    for event, element in ElementTree.iterparse(BytesIO(graph), ("start", "end")):
+        depth += 1 if event == "start" else -1
+        layers += event == "start" and element.tag == "layer"
+        if depth > DEEPEST or layers > MOST_LAYERS:
+            raise ValueError("the graph is nested or long as no graph is")
+        if event == "start" and element.tag == "layer":
+            kind, version = element.get("type", ""), element.get("version", "")
+            if not OPERATIONS.fullmatch(kind) or not version.startswith("opset"):
+                raise ValueError(f"the graph contains the operation {kind} of {version}")
