@@ -183,7 +183,6 @@ def predict(options: argparse.Namespace) -> int:
     from brainseg.batch.inputs import find_inputs
     from brainseg.batch.run import Wanted, in_words, predict_inputs
     from brainseg.exports import refuse_inside
-    from brainseg.io import shared_pool
     from brainseg.io.sequence_choice import parse_sequences
     from brainseg.models import open_model
 
@@ -198,7 +197,7 @@ def predict(options: argparse.Namespace) -> int:
         inputs = find_inputs(options.input, indexing)
     failed = False
     with _progress("input") as progress:
-        given = (inputs, options.out, model, progress, wanted, shared_pool())
+        given = (inputs, options.out, model, progress, wanted)
         for result in predict_inputs(*given):
             failed = failed or result["error"] is not None
             # Printed without breaking the progress bar.

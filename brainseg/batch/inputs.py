@@ -32,7 +32,7 @@ from brainseg.io import (
     assemble,
     is_input,
     left_out,
-    open_inputs,
+    open_upload,
     ruling_grid,
 )
 from brainseg.io.files import open_file, read_file
@@ -42,7 +42,7 @@ from brainseg.models import CaseExposure, Model
 from brainseg.volume import FLAIR
 
 if TYPE_CHECKING:
-    from brainseg.io import DicomSource, NiftiSource, Pool, Upload
+    from brainseg.io import DicomSource, NiftiSource, Upload
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,7 @@ class CaseInput:
         hashes = self.cohort.case(self.name).slices["image_hash"].tolist()
         return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
-    def open(
-        self, pool: "Pool | None" = None, sequences: Mapping[str, str] | None = None
-    ) -> Opened:
+    def open(self, sequences: Mapping[str, str] | None = None) -> Opened:
         """Read the case; raises CohortError if no slice is usable, or if sequences are chosen."""
         if sequences:
             raise CohortError(
@@ -133,13 +131,10 @@ class FilesInput:
                 digest.update(str(error.strerror).encode())
         return digest.hexdigest()
 
-    def open(
-        self, pool: "Pool | None" = None, sequences: Mapping[str, str] | None = None
-    ) -> Opened:
+    def open(self, sequences: Mapping[str, str] | None = None) -> Opened:
         """Read the files, all pages of a TIFF, and assign the series to sequences.
 
         Args:
-            pool: worker processes that decode; without it, this process does.
             sequences: the series that the user chose, by sequence; see
                 :func:`brainseg.io.sequence_choice.choose`.
 
@@ -148,7 +143,7 @@ class FilesInput:
             CohortError: a file cannot be opened.
         """
         given, unreadable = self._read()
-        upload = _opened(given, pool)
+        upload = _opened(given)
         choice = choose(upload, sequences or {})
         if doubt := choice.question(FLAIR):
             raise DecodeError(ask(upload, doubt))
@@ -197,11 +192,11 @@ class FilesInput:
 Input = CaseInput | FilesInput
 
 
-def _opened(files: list[InputFile], pool: "Pool | None") -> "Upload":
+def _opened(files: list[InputFile]) -> "Upload":
     pages: dict[int, int] = {}
     while True:
         try:
-            return open_inputs(files, pages, pool)
+            return open_upload(files, pages)
         except PagesError as several:
             if several.file_index in pages:
                 raise

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from brainseg import __version__
 from brainseg.batch.inputs import Input, Opened, find_inputs
@@ -23,9 +22,6 @@ from brainseg.models import Model
 from brainseg.statistics.measures import measure_case
 from brainseg.storage import write_atomically
 from brainseg.storage.locking import Taken, held
-
-if TYPE_CHECKING:
-    from brainseg.io import Pool
 
 USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
 """The formats written by default: those that programs read; reports take longest."""
@@ -79,7 +75,6 @@ def predict_all(
     model: Model,
     progress: Progress | None = None,
     wanted: Wanted | None = None,
-    pool: "Pool | None" = None,
 ) -> Iterator[dict]:
     """Yield one result per input of a path; see :func:`predict_inputs`.
 
@@ -94,7 +89,7 @@ def predict_all(
         ModelError: the model cannot be opened.
     """
     refuse_inside(out, source)
-    yield from predict_inputs(find_inputs(source), out, model, progress, wanted, pool)
+    yield from predict_inputs(find_inputs(source), out, model, progress, wanted)
 
 
 def predict_inputs(
@@ -103,7 +98,6 @@ def predict_inputs(
     model: Model,
     progress: Progress | None = None,
     wanted: Wanted | None = None,
-    pool: "Pool | None" = None,
 ) -> Iterator[dict]:
     """Yield one result per input: the findings, the files written, or the error.
 
@@ -118,7 +112,6 @@ def predict_inputs(
         model: see :func:`brainseg.models.open_model`.
         progress: called with (inputs done, inputs).
         wanted: see :class:`Wanted`.
-        pool: worker processes that decode; without it, this process does.
 
     Raises:
         CohortError: another process is writing to ``out``.
@@ -130,7 +123,7 @@ def predict_inputs(
             for done, one in enumerate(inputs):
                 if progress:
                     progress(done, len(inputs))
-                yield _result_of(one, out, model, wanted, pool)
+                yield _result_of(one, out, model, wanted)
             if progress:
                 progress(len(inputs), len(inputs))
     except Taken as error:
@@ -159,7 +152,7 @@ def in_words(result: dict) -> str:
     return f"{result['case']}: {size}. {remarks}" if remarks else f"{result['case']}: {size}"
 
 
-def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool | None") -> dict:
+def _result_of(one: Input, out: Path, model: Model, wanted: Wanted) -> dict:
     result = _empty_result(one, model, wanted)
     folder = out / one.folder
     try:
@@ -167,7 +160,7 @@ def _result_of(one: Input, out: Path, model: Model, wanted: Wanted, pool: "Pool 
         done = _done_before(folder / RESULT, key)
         if done:
             return done
-        opened = one.open(pool, wanted.sequences)
+        opened = one.open(wanted.sequences)
     except BrainsegError as error:
         return result | {"error": str(error)}
     # Not caught: a model that cannot be opened fails for every input, so it ends the run.

@@ -1,8 +1,8 @@
 """Read pictures, NIfTI and DICOM files from any source: the result is checked pixels or one sentence.
 
 Limits are checked before anything is decoded, and a damaged file is refused as a whole: the decoders
-here raise where others return an image with wrong pixels. :func:`open_inputs` reads all files of an
-upload; :func:`decode` reads one picture file, as the index of a cohort does thousands of times.
+here raise where others return an image with wrong pixels. :func:`open_upload` reads all files of an
+upload and :func:`decode_files` the picture files of a cohort: where a library decodes, in a worker.
 """
 
 from brainseg.io.decoded import (
@@ -12,6 +12,7 @@ from brainseg.io.decoded import (
     spread_few_bits,
     to_three_channels,
 )
+from brainseg.io.decoding import decode_files, open_upload, warm_decoders
 from brainseg.io.limits import (
     DAMAGED,
     MAX_INFLATED_BYTES,
@@ -22,7 +23,6 @@ from brainseg.io.limits import (
 from brainseg.io.names import IMAGE_SUFFIXES, INPUT_SUFFIXES, is_input, shown_name
 from brainseg.io.opening import open_inputs
 from brainseg.io.pictures import decode
-from brainseg.io.sandbox.pool import Pool, shared_pool
 from brainseg.io.sequences import (
     assemble,
     guess_assignment,
@@ -49,7 +49,6 @@ __all__ = [
     "InputFile",
     "NiftiSource",
     "PagesError",
-    "Pool",
     "Series",
     "Upload",
     "Window",
@@ -57,15 +56,17 @@ __all__ = [
     "assemble",
     "check_usable",
     "decode",
+    "decode_files",
     "guess_assignment",
     "is_deep",
     "is_input",
     "left_out",
     "open_inputs",
+    "open_upload",
     "ruling_grid",
     "series_warnings",
-    "shared_pool",
     "shown_name",
     "spread_few_bits",
     "to_three_channels",
+    "warm_decoders",
 ]

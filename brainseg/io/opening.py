@@ -1,7 +1,6 @@
 """Turn uploaded files into one upload: unpack archives, sort files by kind, read one kind."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from brainseg.errors import DecodeError
 from brainseg.io.archives import GZIP_MAGIC, ZIP_MAGIC, too_large, unzip
@@ -16,35 +15,25 @@ from brainseg.io.pictures import sniff_picture
 from brainseg.io.upload import Upload
 from brainseg.io.upload_file import InputFile, Refusals, UploadFile
 
-if TYPE_CHECKING:
-    from brainseg.io.sandbox.pool import Pool
-
 _GATHER = {"DICOM": gather_dicom, "NIfTI": gather_nifti, "images": gather_pictures}
 _PICTURES = ("TIFF", "PNG", "JPEG")
 
 
-def open_inputs(
-    files: Sequence[InputFile],
-    pages: Mapping[int, int] | None = None,
-    pool: "Pool | None" = None,
-) -> Upload:
+def open_inputs(files: Sequence[InputFile], pages: Mapping[int, int] | None = None) -> Upload:
     """Return the readable pictures, NIfTI volumes or DICOM series of an upload.
 
     If an upload has files of several kinds, the kind with most files is used and all other files are
-    refused by name.
+    refused by name. It calls libraries in C: use :func:`brainseg.io.open_upload` for files of others.
 
     Args:
         files: one or more files, or zip archives of them.
         pages: the page, from 0, of each multipage TIFF by its index in ``files``, or
             :data:`ALL_PAGES`, which makes its pages the slices of a stack.
-        pool: worker processes that decode; without it, this process does.
 
     Raises:
         PagesError: a TIFF has several pages, and ``pages`` does not choose one.
         DecodeError: nothing is usable; one sentence.
     """
-    if pool is not None:
-        return pool.open(files, pages)
     refusals = Refusals()
     given = _unpacked(files, pages or {}, refusals)
     by_kind: dict[str, list[UploadFile]] = {kind: [] for kind in _GATHER}

@@ -4,15 +4,23 @@ from pathlib import PurePath
 
 from brainseg.errors import DecodeError
 from brainseg.io.decoded import Decoded
+from brainseg.io.limits import check_size
 from brainseg.io.names import IMAGE_SUFFIXES, PICTURE_SUFFIXES
+from brainseg.io.plain_tiff import decode_plain
 from brainseg.io.png_jpeg import PNG_MAGIC, decode_png_or_jpeg
 from brainseg.io.tiff import decode_tiff
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
+class LibraryNeeded(Exception):
+    """Our own code cannot decode a file; a library may, which a damaged file can crash."""
+
+
 def decode(data: bytes, name: str, page: int = 0) -> Decoded:
     """Return one page of a TIFF, PNG or JPEG with every pixel as stored.
+
+    It calls libraries in C: only a worker of :mod:`brainseg.io.decoding` may run it on files of others.
 
     Args:
         data: the whole file.
@@ -22,6 +30,20 @@ def decode(data: bytes, name: str, page: int = 0) -> Decoded:
     Raises:
         DecodeError: empty, damaged, too large, or of another kind than its name; the message is only
             the reason, because the caller knows how to name the file.
+    """
+    try:
+        return decode_plainly(data, name, page)
+    except LibraryNeeded:
+        kind = sniff_picture(data)
+        return decode_tiff(data, page) if kind == "TIFF" else decode_png_or_jpeg(data, str(kind))
+
+
+def decode_plainly(data: bytes, name: str, page: int = 0) -> Decoded:
+    """Return what :func:`decode` does for a file that needs no library.
+
+    Raises:
+        DecodeError: as there.
+        LibraryNeeded: the file is of its kind, but not an uncompressed TIFF.
     """
     if not data:
         raise DecodeError("file is empty")
@@ -33,7 +55,11 @@ def decode(data: bytes, name: str, page: int = 0) -> Decoded:
         raise DecodeError(f"not a readable {named}")
     if kind != named:
         raise DecodeError(f"content is {kind}, name says {named}")
-    return decode_tiff(data, page) if kind == "TIFF" else decode_png_or_jpeg(data, kind)
+    pixels = decode_plain(data) if kind == "TIFF" and page == 0 else None
+    if pixels is None:
+        raise LibraryNeeded
+    check_size(pixels.shape[1], pixels.shape[0])
+    return Decoded(pixels)
 
 
 def sniff_picture(data: bytes) -> str | None:

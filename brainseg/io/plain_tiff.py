@@ -30,6 +30,10 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258
 _OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _COUNTS, _PLANAR, _SAMPLE_FORMAT = 273, 277, 278, 279, 284, 339
 _NEEDED = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ROWS_PER_STRIP, _COUNTS}
 _KNOWN = _NEEDED | {_ORIENTATION, _SAMPLES, _PLANAR, _SAMPLE_FORMAT}
+_TEXT_AND_RESOLUTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315}
+_BYTES_OF_TYPE = {2: 1, 3: 2, 4: 4, 5: 8}
+"""Tags that change no pixel, as other writers add them, and the types of their values."""
+
 _SAMPLES_OF_PHOTOMETRIC = {1: 1, 2: 3}
 """Black is zero, with one sample a pixel, and RGB with three."""
 
@@ -73,7 +77,7 @@ def _find_pixels(
         directory_at: where the directory stands in the file.
         file_bytes: the file's size.
     """
-    tags = _read_tags(directory, directory_at)
+    tags = _read_tags(directory, directory_at, file_bytes)
     if tags is None or not tags.keys() >= _NEEDED:
         return None
     (height,), (width,) = tags[_HEIGHT][:1], tags[_WIDTH][:1]
@@ -94,7 +98,9 @@ def _find_pixels(
     return start, ((height, width) if samples == 1 else (height, width, samples))
 
 
-def _read_tags(directory: bytes, directory_at: int) -> dict[int, tuple[int, ...]] | None:
+def _read_tags(
+    directory: bytes, directory_at: int, file_bytes: int
+) -> dict[int, tuple[int, ...]] | None:
     """Return the values by tag of a file's only page, or None where there is anything unusual."""
     try:
         (count,) = _ENTRY_COUNT.unpack_from(directory)
@@ -104,6 +110,11 @@ def _read_tags(directory: bytes, directory_at: int) -> dict[int, tuple[int, ...]
         tags = {}
         for place in range(_ENTRY_COUNT.size, end, _ENTRY.size):
             tag, kind, number, value_at = _ENTRY.unpack_from(directory, place)
+            if tag in _TEXT_AND_RESOLUTION:
+                length = number * _BYTES_OF_TYPE.get(kind, file_bytes)
+                if length > _BYTES_OF_VALUE and value_at + length > file_bytes:
+                    return None
+                continue
             letter = _LETTER_OF_TYPE.get(kind)
             if tag not in _KNOWN or tag in tags or letter is None or not number:
                 return None

@@ -12,7 +12,6 @@ from brainseg.errors import DecodeError
 from brainseg.io.decoded import Decoded
 from brainseg.io.fax import FAX, check_fax
 from brainseg.io.limits import DAMAGED, check_size, or_damaged
-from brainseg.io.plain_tiff import decode_plain
 from brainseg.io.upright import ORIENTATION, upright
 
 # Users get one sentence about a damaged file; the library must not log to standard error too.
@@ -38,10 +37,6 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
     Raises:
         DecodeError: damaged, too large, no such page, or an unsupported colour model.
     """
-    plain = decode_plain(data) if page == 0 else None
-    if plain is not None:
-        check_size(plain.shape[1], plain.shape[0])
-        return Decoded(plain)
     import tifffile
 
     def read() -> Decoded:

@@ -34,6 +34,10 @@ class PagesError(DecodeError):
             "the slices of a stack."
         )
 
+    def __reduce__(self) -> tuple:
+        """Return how to make it again, for workers send it."""
+        return PagesError, (self.name, self.file_index, self.pages)
+
 
 @dataclass(frozen=True, eq=False)
 class NiftiSource:

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from brainseg.errors import DecodeError
-from brainseg.io import InputFile, Pool, open_inputs
+from brainseg.io import InputFile, open_upload
+from brainseg.io.decoding import decoding_jobs
 from support.cohorts import head
 from support.dicom_files import COMPRESSED, DEEP, compressed
 from support.files import dicom, nifti, voxels, zipped
@@ -62,17 +63,17 @@ def outcomes(mutations: int, seed: int) -> tuple[Counter, list[str]]:
     Anything else is raised.
     """
     rng, files, seen, lost = np.random.default_rng(seed), originals(), Counter(), []
-    pool = Pool(workers=1)
+    jobs = decoding_jobs(workers=1)
     try:
         for turn in range(mutations):
             name, data = files[turn % len(files)]
             try:
-                upload = open_inputs([InputFile(name, mutated(data, rng))], pool=pool)
+                upload = open_upload([InputFile(name, mutated(data, rng))], jobs=jobs)
             except DecodeError as refusal:
                 told = str(refusal)
                 assert told.startswith(f"{name} was not used: ") or name.endswith(".zip"), told
                 assert "\n" not in told, told
-                is_lost = "ended the decoder" in told or "it took more than" in told
+                is_lost = "ended its process" in told or "it took more than" in told
                 seen["lost" if is_lost else "refused"] += 1
                 lost += [name] * is_lost
             else:
@@ -80,5 +81,5 @@ def outcomes(mutations: int, seed: int) -> tuple[Counter, list[str]]:
                 assert min(side for one in upload.series for side in one.pixels.shape[1:]) >= 32
                 seen["read"] += 1
     finally:
-        pool.close()
+        jobs.shutdown()
     return seen, lost

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from brainseg.errors import BrainsegError
 from brainseg.inference.prediction import predict_timed
-from brainseg.io import open_inputs, shared_pool
+from brainseg.io import open_upload, warm_decoders
 from brainseg.metrics import dice
 from brainseg.models import Model
 from dashboard.shared import cache, keys, model_picker, review_form, selection, widgets
@@ -69,7 +69,7 @@ for viewpoint in filter(None, (left, right)):
 
 go = None
 if source == FROM_UPLOAD:
-    shared_pool().warm()
+    warm_decoders()
     subject = upload.choose()
 else:
     subject = case_of_cohort(left.model, what)
@@ -93,4 +93,4 @@ if subject.case is not None:
         },
     )
 widgets.tumour_means(predicted=True, outlined=subject.case is not None)
-widgets.code(open_inputs, predict_timed, dice)
+widgets.code(open_upload, predict_timed, dice)

@@ -18,7 +18,7 @@ from brainseg.io import (
     Upload,
     assemble,
     left_out,
-    shared_pool,
+    open_upload,
 )
 from brainseg.io.sequence_choice import Choice, propose
 from brainseg.volume import FLAIR, SEQUENCES, Volume
@@ -120,7 +120,7 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
 
 
 def _open(uploaded: list, pages: Mapping[int, int]) -> Upload:
-    return shared_pool().open(session_uploads.files_of(uploaded), pages)
+    return open_upload(session_uploads.files_of(uploaded), pages)
 
 
 def _choose_page(identity: str, index: int, count: int) -> int:
