@@ -1,6 +1,6 @@
 """Score predictions against masks, case by case, on cases that the model never saw.
 
-Nothing here imports Keras until a network runs: what was scored once is read, summed up, grouped and
+Nothing here imports Keras before a network runs: saved scores are loaded, summarised, grouped and
 compared without it.
 """
 

@@ -1,4 +1,4 @@
-"""Scoring beside the pages: one at a time in a process, and leaving the page loses nothing."""
+"""Scoring in the background: one model at a time per process, independent of the pages."""
 
 import threading
 import time
@@ -15,34 +15,32 @@ RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 
 
 class Stopped(BrainsegError):
-    """A person stopped the scoring before its last case."""
+    """The scoring was stopped before its last case."""
 
 
 class Scoring(threading.Thread):
-    """One model being scored on one cohort, started by :func:`start`; the result is kept at its end.
+    """One model being scored on one cohort, started by :func:`start`; the result is saved at the end.
 
     Attributes:
-        model: what is scored.
-        cohort: on what.
+        model: the model to score.
+        cohort: the cohort to score it on.
         allow_seen: whether cases that the model learned from are scored too.
-        leakage: whether it is measured instead what a split by slice would claim.
+        leakage: whether the effect of a split by slice is measured instead.
         state: :data:`RUNNING`, :data:`FINISHED`, :data:`STOPPED` or :data:`FAILED`.
         done: number of cases scored, or of batches trained.
         total: their total number, 0 until known.
         error: the reason of a failure, in a sentence, or None.
     """
 
-    def __init__(
-        self, cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False
-    ) -> None:
+    def __init__(self, cohort: Cohort, model: Model, allow_seen: bool, leakage: bool) -> None:
         super().__init__(name=f"scoring-{model.name}", daemon=True)
         self.cohort, self.model = cohort, model
         self.allow_seen, self.leakage = allow_seen, leakage
         self.state = RUNNING
         self.error: str | None = None
         self.done, self.total = 0, 0
-        self._stop_asked = threading.Event()
-        self._told_at: float | None = None
+        self._stop_requested = threading.Event()
+        self._progress_at: float | None = None
         self._took_s: list[float] = []
 
     @property
@@ -51,18 +49,27 @@ class Scoring(threading.Thread):
         return seconds_left(self._took_s, self.total - self.done)
 
     def stop(self) -> None:
-        """Ask it to stop after the current case; its scores are then discarded."""
-        self._stop_asked.set()
+        """Stop after the current case and discard the scores."""
+        self._stop_requested.set()
 
     @property
     def stops(self) -> bool:
-        """Return whether it was asked to stop."""
-        return self._stop_asked.is_set()
+        """Return whether a stop was requested."""
+        return self._stop_requested.is_set()
+
+    def is_of(self, cohort: Cohort, model: Model) -> bool:
+        """Return whether it scores exactly this model on exactly this cohort."""
+        return (self.cohort.identity, self.model.digest) == (cohort.identity, model.digest)
 
     def run(self) -> None:
         """Score and save the result."""
         try:
-            self._work()
+            if self.leakage:
+                leakage = measure_leakage(self.cohort, self.model, self._progress)
+                save_leakage(leakage, leakage_path(self.cohort, self.model))
+            else:
+                scores = evaluate(self.cohort, self.model, self.allow_seen, self._progress)
+                save_scores(scores, self.cohort)
             self.state = FINISHED
         except Stopped:
             self.state = STOPPED
@@ -73,30 +80,13 @@ class Scoring(threading.Thread):
                 self.error = "scoring ended unexpectedly: see the server's log."
                 self.state = FAILED
 
-    def is_of(self, cohort: Cohort, model: Model) -> bool:
-        """Return whether it scores exactly this model on exactly this cohort."""
-        return (self.cohort.identity, self.model.digest) == (cohort.identity, model.digest)
-
-    def does_the_same_as(self, other: "Scoring") -> bool:
-        """Return whether its result would be that of another."""
-        asked = (self.allow_seen, self.leakage) == (other.allow_seen, other.leakage)
-        return asked and self.is_of(other.cohort, other.model)
-
-    def _work(self) -> None:
-        if self.leakage:
-            leakage = measure_leakage(self.cohort, self.model, self._progress)
-            save_leakage(leakage, leakage_path(self.cohort, self.model))
-        else:
-            scores = evaluate(self.cohort, self.model, self.allow_seen, self._progress)
-            save_scores(scores, self.cohort)
-
     def _progress(self, done: int, total: int) -> None:
-        if self._stop_asked.is_set():
+        if self.stops:
             raise Stopped("stopped")
         now = time.monotonic()
-        if self._told_at is not None and done > self.done:
-            self._took_s.append((now - self._told_at) / (done - self.done))
-        self.done, self.total, self._told_at = done, total, now
+        if self._progress_at is not None and done > self.done:
+            self._took_s.append((now - self._progress_at) / (done - self.done))
+        self.done, self.total, self._progress_at = done, total, now
 
 
 _starting = threading.Lock()
@@ -104,47 +94,45 @@ _latest: Scoring | None = None
 
 
 def start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False) -> Scoring:
-    """Start to score a model on a cohort, or return the scoring that already does exactly that.
+    """Start to score a model on a cohort, or return the running scoring with the same settings.
 
     Args:
-        cohort: what is scored.
-        model: by which.
-        allow_seen: score cases that the model learned from, too.
-        leakage: measure instead what a split by slice would claim; see
+        cohort: the cohort to score.
+        model: the model to score.
+        allow_seen: also score cases that the model learned from.
+        leakage: measure the effect of a split by slice instead; see
             :func:`brainseg.evaluation.measure_leakage`.
 
     Raises:
-        BrainsegError: something else is being scored: one network at a time has the processor.
+        BrainsegError: another scoring is running.
     """
     global _latest
     with _starting:
-        now, asked = running(), Scoring(cohort, model, allow_seen, leakage)
-        if now is not None:
-            if now.does_the_same_as(asked):
-                return now
-            raise BrainsegError(
-                f"{now.model.name} is being scored on {now.cohort.root.name}: wait until it is done, "
-                "or stop it first."
-            )
-        _latest = asked
-        _latest.start()
-        return _latest
+        if (now := running()) is None:
+            _latest = Scoring(cohort, model, allow_seen, leakage)
+            _latest.start()
+            return _latest
+        if now.is_of(cohort, model) and (now.allow_seen, now.leakage) == (allow_seen, leakage):
+            return now
+        raise BrainsegError(
+            f"{now.model.name} is being scored on {now.cohort.root.name}: wait until it is done, "
+            "or stop it first."
+        )
 
 
 def running() -> Scoring | None:
-    """Return the scoring that goes on in this process, or None."""
+    """Return the running scoring of this process, or None."""
     return _latest if _latest is not None and _latest.is_alive() else None
 
 
 def forget() -> None:
-    """Forget how the last scoring ended; one that goes on is not touched."""
+    """Forget the last scoring, unless it is still running."""
     global _latest
     with _starting:
-        if running() is None:
-            _latest = None
+        _latest = running()
 
 
 def latest(cohort: Cohort) -> Scoring | None:
-    """Return the last scoring of this process, whatever became of it, where it is of this cohort."""
+    """Return the last scoring of this process, in any state, if it is of this cohort."""
     same = _latest is not None and _latest.cohort.identity == cohort.identity
     return _latest if same else None

@@ -1,4 +1,4 @@
-"""Calibration of a model over the scored cases, from their kept histograms."""
+"""Calibration of a model over the scored cases, from their saved histograms."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from brainseg.metrics.calibration import CURVE_BINS, TUMOUR, VOXELS
 from brainseg.metrics.intervals import weighted_ratio
 
 REGION = (
-    "Counted are the voxels of the head (its bright part on FLAIR, holes filled), and outside of it "
-    "those of the manual mask and those of a probability of 0.01 or more. The background, more than "
+    "Measured on the voxels of the head (its bright part on FLAIR, holes filled), and outside it on "
+    "those of the manual mask and those with a probability of 0.01 or more. The background, more than "
     "half of an image, would count as predicted perfectly."
 )
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far the probabilities of a model can be taken at their word.
+    """The reliability of a model's probabilities.
 
     Attributes:
         curve: as of :func:`brainseg.metrics.reliability`, with ``low`` and ``high``, the 95 %
@@ -27,7 +27,7 @@ class Calibration:
         error: the expected calibration error, 0..1.
         error_low: lower bound of its 95 % interval, bootstrap by patient.
         error_high: upper bound.
-        cases: how many.
+        cases: number of cases.
     """
 
     curve: pd.DataFrame
@@ -38,37 +38,29 @@ class Calibration:
 
 
 def calibration(evaluation: Evaluation) -> Calibration | None:
-    """Return the calibration over the scored cases, or None where no probability was kept.
+    """Return the calibration over the scored cases, or None without saved probabilities.
 
-    The voxels of all cases are pooled; the cases are what is drawn again, for the voxels of one case
-    are anything but independent.
+    The voxels of all cases are pooled; the bootstrap resamples cases, because the voxels of one case are
+    not independent.
     """
     histograms = evaluation.histograms
     if not len(histograms) or not histograms[:, VOXELS].sum():
         return None
     drawn = resampling_of(evaluation.patients, len(histograms))
-    # 2,000 resamples of whole histograms say the second digit, and 10,000 would take a second.
+    # 2,000 resamples of whole histograms give the second digit; 10,000 would take a second.
     few = resampling_of(evaluation.patients, len(histograms), resamples=2_000)
-
-    def error_of(weights: np.ndarray) -> np.ndarray:
-        return expected_calibration_error(np.tensordot(weights, histograms, axes=1))
-
     curve = reliability(histograms.sum(axis=0))
-    low, high = [], []
-    for step in (curve["from"] * CURVE_BINS).round().astype(int):
-        part = _step(histograms, step)
-        ends = drawn.interval(weighted_ratio(part[:, TUMOUR], part[:, VOXELS]))
-        low.append(ends[0])
-        high.append(ends[1])
+    steps = np.stack(np.split(histograms, CURVE_BINS, axis=-1)).sum(axis=-1)
+    ends = [
+        drawn.interval(weighted_ratio(steps[step, :, TUMOUR], steps[step, :, VOXELS]))
+        for step in (curve["from"] * CURVE_BINS).round().astype(int)
+    ]
+    low, high = zip(*ends, strict=True)
     return Calibration(
         curve.assign(low=low, high=high),
-        expected_calibration_error(histograms.sum(axis=0)),
-        *few.interval(error_of),
+        float(expected_calibration_error(histograms.sum(axis=0))),
+        *few.interval(
+            lambda weights: expected_calibration_error(np.tensordot(weights, histograms, axes=1))
+        ),
         len(histograms),
     )
-
-
-def _step(histograms: np.ndarray, step: int) -> np.ndarray:
-    """Return (n, 3) of one step of the curve."""
-    width = histograms.shape[-1] // CURVE_BINS
-    return histograms[..., step * width : (step + 1) * width].sum(axis=-1)

@@ -9,32 +9,31 @@ from brainseg.evaluation.scores import Evaluation
 from brainseg.metrics import bootstrap_interval
 
 ASSUMES = (
-    "Wilcoxon signed-rank test (Wilcoxon 1945), two-sided, on one difference a patient: it assumes "
-    "that patients are independent and that differences lie alike on both sides of their median. "
-    "Where that is doubtful, the interval of the mean difference, a bootstrap by patient, assumes "
-    "only the first."
+    "Wilcoxon signed-rank test (Wilcoxon 1945), two-sided, on one difference per patient: it assumes "
+    "that patients are independent and that differences are symmetric about their median. The interval "
+    "of the mean difference, a bootstrap by patient, assumes only the first."
 )
 FEWEST_PATIENTS = 6
-"""With fewer, the two-sided test cannot fall below 0.05, however clear the difference."""
+"""With fewer, the p-value of the two-sided test cannot fall below 0.05."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the second model does beside the first, on cases that neither of them learned from.
+    """The second model compared with the first, on cases that neither of them learned from.
 
     Attributes:
         first: name of the first model.
         second: name of the second.
         cases: ``case``, ``patient_id``, ``first``, ``second`` (the scores) and ``difference`` (second
-            minus first), a row a case, from the largest loss of the second to its largest gain.
-        left_out: how many cases only one of the two can be scored on.
+            minus first), one row per case, from the largest loss of the second to its largest gain.
+        left_out: number of cases that only one of the two can be scored on.
         mean: of the differences over the cases.
         low: lower bound of its 95 % interval, bootstrap by patient.
         high: upper bound.
-        p_value: of the test, NaN without a patient; 1 where no patient differs.
+        p_value: of the test; 1 if no patient differs.
         effect: matched-pairs rank-biserial correlation (Kerby 2014), -1..1: the ranks that favour the
-            second minus those that favour the first, of all; 0 where no patient differs.
-        patients: how many the test compares.
+            second minus those that favour the first, divided by all; 0 if no patient differs.
+        patients: number of patients in the test.
     """
 
     first: str
@@ -50,26 +49,22 @@ class Comparison:
 
     @property
     def wins(self) -> tuple[int, int, int]:
-        """Return on how many cases the second is better, as good, and worse."""
-        difference = self.cases["difference"]
-        return (
-            int((difference > 0).sum()),
-            int((difference == 0).sum()),
-            int((difference < 0).sum()),
-        )
+        """Return the number of cases on which the second is better, equal, and worse."""
+        better, worse = (int((self.cases["difference"] * sign > 0).sum()) for sign in (1, -1))
+        return better, len(self.cases) - better - worse, worse
 
     @property
     def better(self) -> str | None:
-        """Return the model whose interval of the mean difference lies on its side of 0, or None."""
+        """Return the better model, or None if the interval of the mean difference includes 0."""
         if self.low <= 0 <= self.high:
             return None
         return self.second if self.mean > 0 else self.first
 
 
 def compare(first: Evaluation, second: Evaluation, metric: str = "dice") -> Comparison | None:
-    """Return how two models differ case by case, or None where they share no case that counts.
+    """Return how two models differ case by case, or None without a common unseen case.
 
-    Cases that either model learned from are left out: the comparison would be of two memories.
+    Cases that either model learned from are left out.
 
     Args:
         first: the scores of one model on a cohort.
@@ -107,7 +102,7 @@ def compare(first: Evaluation, second: Evaluation, metric: str = "dice") -> Comp
 
 def _signed_ranks(differences: np.ndarray) -> tuple[float, float]:
     """Return the p-value of Wilcoxon's test and the rank-biserial correlation."""
-    # Half a second to import, and only a comparison needs it.
+    # Imported here, because it takes half a second.
     from scipy.stats import rankdata, wilcoxon
 
     differing = differences[differences != 0]

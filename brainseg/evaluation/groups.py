@@ -1,4 +1,4 @@
-"""Scores by group: institution, tumour size, missing sequence, grade; each with n and interval."""
+"""Scores by institution, tumour size, missing sequence and grade; each with n and interval."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from brainseg.statistics import UNKNOWN, flair_copies
 
 INSTITUTION, SIZE, SEQUENCES, GRADE = "institution", "tumour size", "sequences", "grade"
 SUBGROUPS = (INSTITUTION, SIZE, SEQUENCES, GRADE)
-"""What cases are grouped by. There is no grade where ``data.csv`` has no column of one."""
+"""Traits that cases are grouped by; grade only if ``data.csv`` has such a column."""
 
 ALL_SEQUENCES = "all three"
 NO_TUMOUR = "no tumour"
@@ -20,12 +20,12 @@ MISSING = "missing"
 
 
 def subgroups(evaluation: Evaluation, cohort: Cohort) -> pd.DataFrame:
-    """Return what each scored case is grouped by, a row a case in the order of the scores.
+    """Return the groups of each scored case, one row per case in the order of the scores.
 
     Returns:
-        ``case`` and a column (str) for each of :data:`SUBGROUPS` that is known of the cohort. A size is
-        a third of the scored cases by tumour volume, named with its limits in voxels; a sequence
-        that is a copy of FLAIR is missing; a grade is a code, or its label where a code book has it.
+        ``case`` and a column (str) for each of :data:`SUBGROUPS` that the cohort has. A size is a third
+        of the scored cases by tumour volume, named with its limits in voxels; a sequence that equals
+        FLAIR is missing; a grade is a code, or its label from a code book.
     """
     scores = evaluation.scores
     table = pd.DataFrame(
@@ -41,52 +41,39 @@ def subgroups(evaluation: Evaluation, cohort: Cohort) -> pd.DataFrame:
 
 
 def by_group(evaluation: Evaluation, known: pd.DataFrame, metric: str = "dice") -> pd.DataFrame:
-    """Return the mean of a metric in each group, a row a group.
+    """Return the mean of a metric in each group, one row per group.
 
     Args:
         evaluation: the scores.
         known: of :func:`subgroups`, for the same cases in the same order.
-        metric: a column of the scores that a mean can be taken of.
+        metric: a numeric column of the scores.
 
     Returns:
-        ``trait``, ``group``, ``cases`` (those that the metric is defined for), ``mean``, ``low`` and
+        ``trait``, ``group``, ``cases`` (with a defined metric), ``mean``, ``low`` and
         ``high`` (95 % bootstrap by patient; NaN for fewer than :data:`FEWEST_CASES` patients).
     """
-    values = evaluation.scores[metric]
-    rows = []
+    values, rows = evaluation.scores[metric], []
     for trait in (name for name in SUBGROUPS if name in known):
         for group in _in_order(known[trait]):
             of_group = ((known[trait] == group) & values.notna()).to_numpy()
-            if of_group.any():
-                rows.append(_row(trait, group, values.to_numpy()[of_group], evaluation, of_group))
+            scores, patients = values.to_numpy()[of_group], evaluation.patients[of_group]
+            if not len(scores):
+                continue
+            low = high = float("nan")
+            if len(set(patients)) >= FEWEST_CASES:
+                low, high = bootstrap_interval(scores, patients=patients)
+            rows.append((trait, group, len(scores), float(scores.mean()), low, high))
     return pd.DataFrame(rows, columns=["trait", "group", "cases", "mean", "low", "high"])
 
 
-def _row(
-    trait: str, group: str, values: np.ndarray, evaluation: Evaluation, of_group: np.ndarray
-) -> dict:
-    patients = evaluation.patients[of_group]
-    low = high = float("nan")
-    if len(set(patients)) >= FEWEST_CASES:
-        low, high = bootstrap_interval(values, patients=patients)
-    return {
-        "trait": trait,
-        "group": group,
-        "cases": len(values),
-        "mean": float(values.mean()),
-        "low": low,
-        "high": high,
-    }
-
-
 def _in_order(groups: pd.Series) -> list[str]:
-    """Return the groups by name, sizes from small to large, what is not known last."""
+    """Return the groups by name, sizes from small to large, unknown and missing last."""
     ranks = {name: rank for rank, name in enumerate(SIZES)} | {UNKNOWN: 9, MISSING: 9}
     return sorted(set(groups), key=lambda group: (ranks.get(group.split(",")[0], 5), group))
 
 
 def _sizes(tumour_vx: pd.Series) -> pd.Series:
-    """Return the third that each case falls in; the limits are of the cases with a tumour."""
+    """Return the third of each case by tumour volume; the limits are of the cases with a tumour."""
     with_tumour = tumour_vx[tumour_vx > 0]
     if with_tumour.empty:
         return pd.Series(NO_TUMOUR, index=tumour_vx.index)
@@ -94,25 +81,18 @@ def _sizes(tumour_vx: pd.Series) -> pd.Series:
     limits = (f"up to {first:,} vx", f"up to {second:,} vx", f"above {second:,} vx")
     names = [f"{size}, {limit}" for size, limit in zip(SIZES[1:], limits, strict=True)]
     thirds = np.searchsorted([first, second], tumour_vx, side="left")
-    return pd.Series(
-        [
-            names[third] if volume else NO_TUMOUR
-            for third, volume in zip(thirds, tumour_vx, strict=True)
-        ],
-        index=tumour_vx.index,
-    )
+    sizes = pd.Series(np.array(names, object)[thirds], index=tumour_vx.index)
+    return sizes.where(tumour_vx > 0, NO_TUMOUR)
 
 
 def _sequences(cases: pd.Series, cohort: Cohort) -> pd.Series:
-    copies = flair_copies(cohort.slices)
-    texts = cases.map(copies)
-    return texts.map(
+    return cases.map(flair_copies(cohort.slices)).map(
         lambda text: UNKNOWN if pd.isna(text) else f"no {text}" if text else ALL_SEQUENCES
     )
 
 
 def _grades(patients: pd.Series, cohort: Cohort) -> pd.Series | None:
-    """Return each case's histologic grade, or None where the cohort has no such column."""
+    """Return each case's histologic grade, or None if the cohort has no such column."""
     if cohort.patients is None:
         return None
     columns = [name for name in cohort.patients.columns if "grade" in name.lower()]

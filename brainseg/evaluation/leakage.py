@@ -1,14 +1,13 @@
-"""What a split by slice claims: one network taught further on two splits, and scored alike on both.
+"""The effect of a split by slice: one network trained further on two splits, and scored the same way.
 
-Where the slices that score are drawn from the slices of all patients, a network has learned from their
-neighbours: its figure is of patients that it knows (leakage; Kapoor and Narayanan 2023, Patterns 4(9)).
-How much that adds is measured here. Four copies of a model's network learn further: two each on half of
-the patients, two each on half of the slices of all patients. Each then predicts the half that it did not
-learn from, so that every slice is scored once a split. Start, number of batches, slices and counting are
-the same; what differs is how the halves were drawn.
+If the test slices are drawn from the slices of all patients, the network has learned from their
+neighbours, and its score is for patients that it knows (leakage; Kapoor and Narayanan 2023, Patterns
+4(9)). This module measures the difference. Four copies of a model's network are trained further: two
+each on half of the patients, two each on half of the slices of all patients. Each copy predicts the
+other half, so that every slice is scored once per split. Start, number of batches, slices and counting
+are the same; only the halves differ.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,11 +24,10 @@ from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions
 from brainseg.evaluation.scores import Evaluation
 from brainseg.evaluation.scoring import CaseScore, joined, scorable, score_probability
-from brainseg.evaluation.store import UNREADABLE, as_content, of_content
+from brainseg.evaluation.store import as_content, load_json, of_content, save_json, scores_path
 from brainseg.metrics import BINS
 from brainseg.models import Model
 from brainseg.preprocessing import back_from_grid, with_context
-from brainseg.storage import write_atomically
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from brainseg.training.data import PreparedCase
 
 VERSION = 2
-"""Of a kept measurement: one of another version is measured again."""
+"""Of a saved measurement: one of another version is measured again."""
 
 BY_PATIENT, BY_SLICE = "split by patient", "split by slice"
 COUNTED = (
@@ -46,23 +44,23 @@ COUNTED = (
     "by slice, tumour slices alone",
     "by slice, all slices",
 )
-"""The rules of :func:`brainseg.evaluation.conventions` that the two splits are set side by side in."""
+"""The rules of :func:`brainseg.evaluation.conventions` under which the two splits are compared."""
 
 FEWEST_PATIENTS = 4
 MOST_CASES = 24
-"""More would take more memory than a small machine has, and narrow the interval little."""
+"""More would need more memory than a small machine has, and hardly narrow the interval."""
 
 SHIPPED = "leakage.json"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How each of the four copies learns further: gently, for it has learned before.
+    """The training of each of the four copies: short, because the network is already trained.
 
     Attributes:
-        passes: how often each slice is shown.
-        batch_size: slices a batch.
-        learning_rate: at the beginning; it falls to a hundredth as a cosine.
+        passes: number of times each slice is shown.
+        batch_size: slices per batch.
+        learning_rate: at the beginning; it falls to a hundredth along a cosine.
         seed: of the halves and of the order of the slices.
     """
 
@@ -88,28 +86,21 @@ class Leakage:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Return the mean Dice of both splits under each rule of :data:`COUNTED`, a row a rule.
+        """Return the mean Dice of both splits, one row per rule of :data:`COUNTED`.
 
         Columns: ``rule``, ``by_patient`` and ``by_slice`` (0..1), ``n`` and ``unit``.
         """
-        both = [conventions(one).set_index("rule") for one in (self.by_patient, self.by_slice)]
-        rules = both[0].loc[list(COUNTED)]
-        return pd.DataFrame(
-            {
-                "rule": list(COUNTED),
-                "by_patient": rules["dice"].to_numpy(),
-                "by_slice": both[1].loc[list(COUNTED), "dice"].to_numpy(),
-                "n": rules["n"].to_numpy(),
-                "unit": rules["unit"].to_numpy(),
-            }
+        by_patient, by_slice = (
+            conventions(one).set_index("rule").loc[list(COUNTED)]
+            for one in (self.by_patient, self.by_slice)
         )
+        table = by_patient[["dice", "n", "unit"]].rename(columns={"dice": "by_patient"})
+        table.insert(1, "by_slice", by_slice["dice"])
+        return table.reset_index()
 
     @property
     def comparison(self) -> Comparison | None:
-        """Return the differences by case, split by slice minus split by patient: the leakage alone.
-
-        None only where a file was made by hand: the two are of the same cases.
-        """
+        """Return the differences by case, split by slice minus split by patient: the leakage alone."""
         return compare(self.by_patient, self.by_slice)
 
     def as_json(self) -> dict:
@@ -123,7 +114,7 @@ class Leakage:
         }
 
     def as_lines(self) -> list[str]:
-        """Return the same as lines for a terminal."""
+        """Return both splits and their difference as lines for a terminal."""
         lines = [
             f"{row.rule}: {BY_PATIENT} {row.by_patient:.3f}, {BY_SLICE} {row.by_slice:.3f}, "
             f"n = {row.n} {row.unit}"
@@ -141,16 +132,17 @@ def measure_leakage(
     progress: Progress | None = None,
     recipe: Recipe | None = None,
 ) -> Leakage:
-    """Return what a split by slice adds to the scores of a model's network; takes minutes.
+    """Return the effect of a split by slice on the scores of a model's network; takes minutes.
 
-    The cases are those that the network never saw, :data:`MOST_CASES` at the most; the threshold is the
-    model's own throughout. Nothing of this is kept in the model.
+    The cases are those that the network never saw, at most :data:`MOST_CASES`; the threshold is the
+    model's own throughout. The model itself does not change.
 
     Args:
-        cohort: needs masks.
-        model: its fold that never saw the most cases is what the copies begin as.
-        progress: called with (batches learned, batches in all); what it raises ends it.
-        recipe: the default one without.
+        cohort: with masks.
+        model: the copies start from its fold with the most unseen cases.
+        progress: called with (batches learned, batches in all); an exception from it ends the
+            measurement.
+        recipe: of the training; None for the default.
 
     Raises:
         CohortError: fewer than :data:`FEWEST_PATIENTS` patients are left.
@@ -160,9 +152,9 @@ def measure_leakage(
     require_keras("Measuring what a split by slice adds")
     recipe = recipe or Recipe()
     fold, cases = _chosen(cohort, model, recipe.seed)
-    learner = _Learner(model, fold, cases, recipe, progress)
+    learner = Learner(model, fold, cases, recipe, progress)
     by_patient, by_slice = (
-        # Without histograms, nine tenths of what would be kept.
+        # Without histograms, which would be nine tenths of the file.
         replace(joined(learner.scores(halves), model, {}), histograms=np.zeros((0, 3, BINS)))
         for halves in (
             halves_by_patient(learner.prepared, [case.patient_id for case in cases], recipe.seed),
@@ -175,14 +167,14 @@ def measure_leakage(
 def halves_by_patient(
     cases: list["PreparedCase"], patients: list[str], seed: int
 ) -> list[np.ndarray]:
-    """Return the half, 0 or 1, of each slice of each case, (n,) int a case; a patient is in one half.
+    """Return the half, 0 or 1, of each slice, (n,) int per case; a patient is in one half only.
 
-    Patients are paired by the size of their tumours, so that the halves are alike.
+    Patients are paired by the size of their tumours, so that the halves are similar.
 
     Args:
-        cases: that are divided.
+        cases: the cases to split.
         patients: of each case.
-        seed: decides who of a pair goes where.
+        seed: of the random half of each pair.
     """
     volumes = pd.Series([int(case.masks.sum()) for case in cases]).groupby(patients).sum()
     ordered = volumes.sort_values(kind="stable").index.to_numpy(object)
@@ -198,14 +190,14 @@ def halves_by_patient(
 
 
 def halves_by_slice(cases: list["PreparedCase"], seed: int) -> list[np.ndarray]:
-    """Return the half, 0 or 1, of each slice of each case, (n,) int a case, drawn over all slices."""
+    """Return the half, 0 or 1, of each slice, (n,) int per case, drawn over all slices."""
     counts = [len(case.masks) for case in cases]
     halves = np.random.default_rng(seed).permutation(sum(counts)) % 2
     return np.split(halves, np.cumsum(counts)[:-1])
 
 
 def save_leakage(leakage: Leakage, path: Path) -> None:
-    """Write a measurement to a file; :func:`leakage_path` names the one of a cohort.
+    """Save a measurement in a file such as :func:`leakage_path`.
 
     Raises:
         BrainsegError: the folder is not writable, or the disk is full.
@@ -216,42 +208,43 @@ def save_leakage(leakage: Leakage, path: Path) -> None:
         "by_patient": as_content(leakage.by_patient),
         "by_slice": as_content(leakage.by_slice),
     }
-    write_atomically(path, json.dumps(content).encode())
+    save_json(path, content)
 
 
 def leakage_path(cohort: Cohort, model: Model) -> Path:
-    """Return where a measurement on a cohort is kept, in the user's folder of it."""
-    return cohort.state_dir / "scores" / f"{model.digest[:16]}-leakage.json"
+    """Return the file of a measurement in the user's folder of the cohort."""
+    return scores_path(cohort, model.digest, "-leakage")
 
 
 def load_leakage(path: Path, model: Model, recipe: Recipe | None = None) -> Leakage | None:
-    """Return the measurement in a file, or None where there is none of exactly this model and recipe.
+    """Return the measurement in a file, or None if there is none of exactly this model and recipe.
 
     Args:
         path: of the file.
-        model: that it should be of.
-        recipe: that it should be made by; the default one without. Another one's figure is another.
+        model: the model that was measured.
+        recipe: of the training; None for the default.
     """
-    try:
-        content = json.loads(path.read_text())
-        parts = [of_content(content[name]) for name in ("by_patient", "by_slice")]
-        made_by = Recipe(**content["recipe"])
-        is_of_model = all(part.digest == model.digest for part in parts)
-        if content["version"] != VERSION or not is_of_model or made_by != (recipe or Recipe()):
-            return None
-        return Leakage(parts[0], parts[1], made_by)
-    except UNREADABLE:
-        return None
+
+    def build(content: dict) -> Leakage | None:
+        found = Leakage(
+            of_content(content["by_patient"]),
+            of_content(content["by_slice"]),
+            Recipe(**content["recipe"]),
+        )
+        is_of_model = found.by_patient.digest == found.by_slice.digest == model.digest
+        return found if is_of_model and found.recipe == (recipe or Recipe()) else None
+
+    return load_json(path, VERSION, build)
 
 
-class _Learner:
-    """The prepared cases, and copies of one network that learn from a part of them.
+class Learner:
+    """Prepared cases, and copies of one network that are trained on a part of them.
 
     Args:
-        model: its preprocessing, threshold and architecture are taken.
-        fold: whose network the copies begin as.
-        cases: that are divided.
-        recipe: how they learn.
+        model: gives preprocessing, threshold and architecture.
+        fold: the copies start from its network.
+        cases: the cases to split.
+        recipe: of the training.
         progress: see :func:`measure_leakage`.
     """
 
@@ -263,30 +256,30 @@ class _Learner:
         recipe: Recipe,
         progress: Progress | None,
     ) -> None:
-        # What learning needs is imported where it begins: who looks at a kept result has no use for it.
+        # Imported here, because pages that show a saved result do not train.
         from brainseg.training.data import prepare_case
 
         self.model, self.fold, self.cases, self.recipe = model, fold, cases, recipe
         self.prepared = [prepare_case(case, model.preprocessing.size) for case in cases]
         slices = sum(len(case.masks) for case in self.prepared)
-        # As many batches for each copy, however many slices its half has.
-        self.batches = max(1, recipe.passes * slices // 2 // recipe.batch_size)
+        # The same for each copy, whatever the size of its half.
+        self.steps = max(1, recipe.passes * slices // 2 // recipe.batch_size)
         self._progress, self._learned = progress, 0
 
     def scores(self, halves: list[np.ndarray]) -> list[CaseScore]:
-        """Return the score of each case, every slice predicted by the copy that learned without it."""
+        """Return the score of each case, every slice predicted by the copy not trained on it."""
         found = [np.zeros(case.masks.shape, np.float32) for case in self.prepared]
         for scored in (0, 1):
-            network = self._taught([half != scored for half in halves])
+            network = self.trained([half != scored for half in halves])
             for case, half, probability in zip(self.prepared, halves, found, strict=True):
                 places = np.flatnonzero(half == scored)
                 if len(places):
-                    probability[places] = self._predicted(network, case, places)
+                    probability[places] = self.predict(network, case, places)
         pairs = zip(self.cases, found, strict=True)
-        return [self._score(case, probability) for case, probability in pairs]
+        return [self.score(case, probability) for case, probability in pairs]
 
-    def _taught(self, allowed: list[np.ndarray]) -> "keras.Model":
-        """Return a copy that learned from the slices that are allowed, (n,) bool a case."""
+    def trained(self, allowed: list[np.ndarray]) -> "keras.Model":
+        """Return a copy trained on the allowed slices, (n,) bool per case."""
         import keras
 
         from brainseg.models.engines import load_engine
@@ -295,18 +288,18 @@ class _Learner:
 
         network = load_engine(self.model, self.fold).copy()
         falling = keras.optimizers.schedules.CosineDecay(
-            self.recipe.learning_rate, self.batches, alpha=0.01
+            self.recipe.learning_rate, self.steps, alpha=0.01
         )
         optimizer = keras.optimizers.AdamW(falling, clipnorm=1.0)
         network.compile(optimizer, loss=cross_entropy_and_soft_dice, jit_compile=compiles_by_xla())
-        for slices, masks in self._batches(allowed):
-            self._tell()
+        for slices, masks in self.batches(allowed):
+            self._report()
             network.train_on_batch(slices, masks)
             self._learned += 1
         return network
 
-    def _batches(self, allowed: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (b, s, s, c) and (b, s, s, 1) float32; each slice once a pass, in random order."""
+    def batches(self, allowed: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (b, s, s, c) and (b, s, s, 1) float32; each slice once per pass, in random order."""
         rng = np.random.default_rng(self.recipe.seed)
         places = [
             (number, place)
@@ -314,7 +307,7 @@ class _Learner:
             for place in np.flatnonzero(of_case).tolist()
         ]
         coming: list[tuple[int, int]] = []
-        for _ in range(self.batches):
+        for _ in range(self.steps):
             while len(coming) < self.recipe.batch_size:
                 coming += [places[i] for i in rng.permutation(len(places))]
             batch, coming = coming[: self.recipe.batch_size], coming[self.recipe.batch_size :]
@@ -322,19 +315,17 @@ class _Learner:
             slices = [self._input(self.prepared[number], place) for number, place in batch]
             yield np.stack(slices), np.stack(masks)[..., np.newaxis].astype(np.float32)
 
-    def _input(self, case: "PreparedCase", place: int) -> np.ndarray:
-        """Return a slice as the network takes it, (s, s, c) float32, as it is, without variations."""
-        return with_context(case.stack, place, self.model.preprocessing.context_slices)
-
-    def _predicted(
+    def predict(
         self, network: "keras.Model", case: "PreparedCase", places: np.ndarray
     ) -> np.ndarray:
+        """Return the probability of some slices of a case, (places, s, s) float32."""
         from brainseg.models.engines import run_network
 
-        self._tell()
+        self._report()
         return run_network(network, np.stack([self._input(case, place) for place in places]))
 
-    def _score(self, case: Case, on_grid: np.ndarray) -> CaseScore:
+    def score(self, case: Case, on_grid: np.ndarray) -> CaseScore:
+        """Return the score of a case from its probability on the network's grid, (n, s, s) float32."""
         volume = case.volume()
         _, has_mask = case.masks()
         probability = np.zeros(volume.pixels.shape[:3], np.float32)
@@ -343,13 +334,17 @@ class _Learner:
         threshold = self.model.threshold_for((self.fold,))
         return score_probability(case, volume, probability, probability >= threshold, facts)
 
-    def _tell(self) -> None:
+    def _input(self, case: "PreparedCase", place: int) -> np.ndarray:
+        """Return a slice as input of the network, (s, s, c) float32, without augmentation."""
+        return with_context(case.stack, place, self.model.preprocessing.context_slices)
+
+    def _report(self) -> None:
         if self._progress:
-            self._progress(self._learned, 4 * self.batches)
+            self._progress(self._learned, 4 * self.steps)
 
 
 def _chosen(cohort: Cohort, model: Model, seed: int) -> tuple[int, list[Case]]:
-    """Return a fold of a model, and cases that it never saw."""
+    """Return the fold of a model with the most unseen cases, and these cases."""
     unseen, _ = scorable(cohort, model)
     by_fold = {
         record.number: [case for case in unseen if record.number in model.exposure(case).folds]
@@ -363,7 +358,7 @@ def _chosen(cohort: Cohort, model: Model, seed: int) -> tuple[int, list[Case]]:
     patients = len({case.patient_id for case in cases})
     if patients < FEWEST_PATIENTS:
         raise CohortError(
-            f"{patients} patients of this cohort are new to {model.name}, and to divide them takes "
+            f"{patients} patients of this cohort are new to {model.name}, but a split needs "
             f"{FEWEST_PATIENTS}: open a cohort with more."
         )
     return fold, cases

@@ -1,7 +1,7 @@
 """Evaluation: the scores of one model on one cohort, by case and by slice."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,40 +12,26 @@ from brainseg.metrics.intervals import weighted_median
 from brainseg.models import SEEN, Model
 from brainseg.notebook import Shown
 
-SCORE_COLUMNS = (
-    "case",
-    "patient_id",
-    "institution",
-    "dice",
-    "fold",
-    "seen",
-    "slices",
-    "tumour_vx",
-    "predicted_vx",
-    "both_vx",
-    "seconds",
-    "iou",
-    "precision",
-    "recall",
-    "dice_slices",
-    "dice_tumour_slices",
-    "surface_dice",
-    "hd95",
-    "distance_unit",
-    "lesions",
-    "lesions_found",
-    "false_positives",
-    "volume_error",
-    "absolute_volume_error",
+_SCORE_TYPES = (
+    dict.fromkeys(("case", "patient_id", "institution"), "str")
+    | {"dice": "float64", "fold": "Int64", "seen": "bool"}
+    | dict.fromkeys(("slices", "tumour_vx", "predicted_vx", "both_vx"), "int64")
+    | dict.fromkeys(("seconds", "iou", "precision", "recall", "dice_slices"), "float64")
+    | dict.fromkeys(("dice_tumour_slices", "surface_dice", "hd95"), "float64")
+    | {"distance_unit": "str"}
+    | dict.fromkeys(("lesions", "lesions_found", "false_positives"), "int64")
+    | dict.fromkeys(("volume_error", "absolute_volume_error"), "float64")
 )
-"""A row a case. ``fold`` is missing where several folds predicted; ``seen`` says whether a fold that
-predicted learned from the patient; voxels are of the slices that have a usable mask; ``seconds`` the
-network took; ``distance_unit`` is px, or mm where the case has a spacing; the metrics are those of
-:data:`brainseg.metrics.METRICS`, ``hd95`` and the volume errors may be infinite, ``dice_tumour_slices``
-is missing without a tumour."""
+
+SCORE_COLUMNS = tuple(_SCORE_TYPES)
+"""One row per case. ``fold`` is missing if several folds predicted; ``seen`` says whether a fold that
+predicted learned from the patient; voxels are of the slices with a usable mask; ``seconds`` is the
+time of the network; ``distance_unit`` is px, or mm if the case has a spacing; the metrics are those of
+:data:`brainseg.metrics.METRICS`, ``hd95`` and the volume errors may be infinite,
+``dice_tumour_slices`` is missing without a tumour."""
 
 SLICE_COLUMNS = ("case", "slice_number", "tumour_px", "predicted_px", "both_px")
-"""A row a slice with a usable mask: pixels of the mask, of the prediction, and of both."""
+"""One row per slice with a usable mask: pixels of the mask, of the prediction, and of both."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,9 +41,9 @@ class Evaluation(Shown):
     Attributes:
         model: its name.
         digest: of its manifest.
-        scores: a row a case with :data:`SCORE_COLUMNS`, sorted as in the cohort.
+        scores: one row per case with :data:`SCORE_COLUMNS`, sorted as in the cohort.
         refused: cases that were not scored, each with the reason.
-        slices: a row a slice with :data:`SLICE_COLUMNS`, in the same order.
+        slices: one row per slice with :data:`SLICE_COLUMNS`, in the same order.
         histograms: (n, 3, BINS) float64, of each case's probabilities; see
             :func:`brainseg.metrics.probability_histogram`.
     """
@@ -92,12 +78,12 @@ class Evaluation(Shown):
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the mean, drawn again by patient."""
+        """Return the 95 % bootstrap interval of the mean, by patient."""
         return bootstrap_interval(self.scores["dice"].to_numpy(), patients=self.patients)
 
     @property
     def median_ci95(self) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the median, drawn again by patient."""
+        """Return the 95 % bootstrap interval of the median, by patient."""
         drawn = resampling_of(self.patients, len(self.scores))
         return drawn.interval(weighted_median(self.scores["dice"].to_numpy()))
 
@@ -107,60 +93,48 @@ class Evaluation(Shown):
         return self.scores["patient_id"].to_numpy(object)
 
     def of(self, chosen: np.ndarray) -> "Evaluation":
-        """Return the same with some of the cases.
+        """Return the evaluation of some of the cases.
 
         Args:
             chosen: (n,) bool, in the order of the scores.
         """
         scores = self.scores[chosen].reset_index(drop=True)
-        slices = self.slices[self.slices["case"].isin(set(scores["case"]))]
-        return Evaluation(
-            self.model,
-            self.digest,
-            scores,
-            self.refused,
-            slices.reset_index(drop=True),
-            self.histograms[chosen] if len(self.histograms) else self.histograms,
-        )
+        slices = self.slices[self.slices["case"].isin(set(scores["case"]))].reset_index(drop=True)
+        histograms = self.histograms[chosen] if len(self.histograms) else self.histograms
+        return replace(self, scores=scores, slices=slices, histograms=histograms)
 
     def unseen(self) -> "Evaluation | None":
-        """Return the same without the cases the model learned from, or None where none is left."""
+        """Return the evaluation of the cases the model did not learn from, or None if there are none."""
         unseen = ~self.scores["seen"].to_numpy(bool)
         return self.of(unseen) if unseen.any() else None
 
     def seen(self) -> "Evaluation | None":
-        """Return the cases the model learned from alone, or None where there is none."""
+        """Return the evaluation of the cases the model learned from, or None if there are none."""
         seen = self.scores["seen"].to_numpy(bool)
         return self.of(seen) if seen.any() else None
 
     @property
     def rows(self) -> list[dict]:
-        """Return the scores as JSON takes them, a dictionary a case.
-
-        None where a value is missing, and the text "inf" where it is infinite: JSON has neither.
-        """
-        return [
-            {name: _json_value(value) for name, value in row.items()}
-            for row in self.scores.to_dict("records")
-        ]
+        """Return the scores for JSON, one dictionary per case; see :func:`json_row`."""
+        return [json_row(row) for row in self.scores.to_dict("records")]
 
     @property
     def seen_cases(self) -> int:
-        """Return how many of the scored cases the model learned from."""
+        """Return the number of scored cases that the model learned from."""
         return int(self.scores["seen"].sum())
 
 
 def by_case(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the scores from the lowest to the highest Dice, a row a case."""
+    """Return the scores from the lowest to the highest Dice, one row per case."""
     return evaluation.scores.sort_values(["dice", "case"], ignore_index=True)
 
 
 def worst(evaluation: Evaluation, count: int = 10) -> pd.DataFrame:
-    """Return the cases with the lowest Dice, each with the slice to look at first.
+    """Return the cases with the lowest Dice, each with its worst slice.
 
     Returns:
-        The columns of the scores, and ``slice_number``: where mask and prediction differ in the most
-        pixels (Int64, missing where nothing is known by slice).
+        The columns of the scores, and ``slice_number``, the slice on which mask and prediction differ in
+        the most pixels (Int64, missing if there are no slices).
     """
     lowest = by_case(evaluation).head(count)
     slices = evaluation.slices
@@ -171,7 +145,7 @@ def worst(evaluation: Evaluation, count: int = 10) -> pd.DataFrame:
 
 
 def relations(evaluation: Evaluation, cohort: Cohort, model: Model) -> list[str]:
-    """Return what the model knows of each scored case, in the order of the scores.
+    """Return the relation of the model to each scored case, in the order of the scores.
 
     Returns:
         For each row :data:`brainseg.models.HELD_OUT`, :data:`~brainseg.models.SEEN` or
@@ -184,22 +158,18 @@ def relations(evaluation: Evaluation, cohort: Cohort, model: Model) -> list[str]
 
 
 def typed(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores with the columns and types that every Evaluation has."""
-    texts = ["case", "patient_id", "institution", "distance_unit"]
-    counts = ["slices", "tumour_vx", "predicted_vx", "both_vx"]
-    counts += ["lesions", "lesions_found", "false_positives"]
-    others = set(SCORE_COLUMNS) - {*texts, *counts, "fold", "seen"}
-    return scores[list(SCORE_COLUMNS)].astype(
-        dict.fromkeys(texts, "str")
-        | dict.fromkeys(counts, "int64")
-        | dict.fromkeys(others, "float64")
-        | {"fold": "Int64", "seen": "bool"}
-    )
+    """Return scores with the columns and types of every Evaluation."""
+    return scores[list(SCORE_COLUMNS)].astype(_SCORE_TYPES)
+
+
+def json_row(row: dict) -> dict:
+    """Return a row for JSON: None for a missing value, the text "inf" or "-inf" for an infinite one."""
+    return {name: _json_value(value) for name, value in row.items()}
 
 
 def _json_value(value: object) -> object:
     if pd.isna(value):
         return None
     if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    return value
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,7 +1,6 @@
-"""Scoring: which cases may be scored, by which fold, and what is measured of each."""
+"""Scoring: the cases that may be scored, the fold that predicts each, and its measures."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,16 +28,16 @@ KNOWS_THE_PATIENT = (
     "the fold that holds this case out learned from another case of the same patient, so the score "
     "would say nothing of new ones"
 )
-"""Why a seen case is refused; the other reasons hold with ``allow_seen``, too."""
+"""Why a seen case is refused; the other reasons apply with ``allow_seen``, too."""
 
 
 @dataclass(frozen=True)
 class CaseScore:
-    """What is kept of one scored case.
+    """The scores of one case.
 
     Attributes:
         row: with the keys :data:`brainseg.evaluation.SCORE_COLUMNS`.
-        slices: a row a slice with :data:`brainseg.evaluation.SLICE_COLUMNS`.
+        slices: one row per slice with :data:`brainseg.evaluation.SLICE_COLUMNS`.
         histogram: (3, BINS) float64; see :func:`brainseg.metrics.probability_histogram`.
     """
 
@@ -52,14 +51,14 @@ def evaluate(
 ) -> Evaluation:
     """Return the scores by case of a model on a cohort, each case as a volume with all its slices.
 
-    A case that a fold holds out is predicted by that fold, a new one by all folds. A case that the
+    The fold that did not train on a case predicts it; all folds predict a new case. A case that the
     model learned from is refused unless ``allow_seen``, and then marked.
 
     Args:
-        cohort: needs masks; slices without a usable one are left out of their case's score.
+        cohort: with masks; slices without a usable one are left out of their case's score.
         model: see :func:`brainseg.models.open_model`.
         allow_seen: score seen cases as well.
-        progress: called with (cases scored, cases to score); what it raises ends the scoring.
+        progress: called with (cases scored, cases to score); an exception from it ends the scoring.
 
     Raises:
         CohortError: no case is left to score.
@@ -67,19 +66,23 @@ def evaluate(
     """
     chosen, refused = scorable(cohort, model, allow_seen)
     if not chosen:
-        raise CohortError(_nothing_scored(refused, model))
-    scored: list[Any] = []
-    for case in chosen:
+        reasons = "; ".join(sorted(set(refused.values())))
+        raise CohortError(
+            f"no case of this cohort can be scored with {model.name} ({reasons}): open a cohort with "
+            "masks and new patients, or pass --allow-seen."
+        )
+    scored: list[CaseScore] = []
+    for number, case in enumerate(chosen):
         if progress:
-            progress(len(scored), len(chosen))
+            progress(number, len(chosen))
         scored.append(score_case(case, model))
     if progress:
-        progress(len(scored), len(chosen))
+        progress(len(chosen), len(chosen))
     return joined(scored, model, refused)
 
 
 def joined(scored: list[CaseScore], model: Model, refused: dict[str, str]) -> Evaluation:
-    """Return the scores of one or more cases as one evaluation, with the cases that were refused."""
+    """Return the scores of one or more cases as one evaluation, with the refused cases."""
     return Evaluation(
         model.name,
         model.digest,
@@ -106,7 +109,7 @@ def scorable(
 
 
 def score_case(case: Case, model: Model) -> CaseScore:
-    """Return the score of one case, over the slices that have a usable mask."""
+    """Return the score of one case, over the slices with a usable mask."""
     exposure = model.exposure(case)
     volume = case.volume()
     predicted = predict_timed(volume, model, exposure)
@@ -119,13 +122,13 @@ def score_case(case: Case, model: Model) -> CaseScore:
 def score_probability(
     case: Case, volume: Volume, probability: np.ndarray, prediction: np.ndarray, facts: dict
 ) -> CaseScore:
-    """Return the score of what some network made of a case, over the slices with a usable mask.
+    """Return the score of a prediction of a case, over the slices with a usable mask.
 
     Args:
-        case: has the masks.
+        case: with the masks.
         volume: of the case.
         probability: (n, h, w) float32, 0..1, on the volume's grid.
-        prediction: (n, h, w) bool, the predicted mask, made of it.
+        prediction: (n, h, w) bool, the predicted mask.
         facts: ``fold``, ``seen`` and ``seconds`` of :data:`brainseg.evaluation.SCORE_COLUMNS`.
     """
     masks, has_mask = case.masks()
@@ -166,14 +169,14 @@ def measure(
     prediction: np.ndarray,
     spacing: tuple[float, float] | None = None,
     counts: pd.DataFrame | None = None,
-) -> dict[str, float]:
-    """Return every metric of one case, the columns of a score that masks alone decide.
+) -> dict[str, float | str]:
+    """Return every metric of one case: the columns of a score that depend on masks alone.
 
     Args:
         truth: (n, h, w) bool.
         prediction: (n, h, w) bool.
-        spacing: (row, column) in mm where it is known.
-        counts: of :func:`slice_counts`, where they are known already.
+        spacing: (row, column) in mm, if known.
+        counts: of :func:`slice_counts`; None computes them.
     """
     counts = slice_counts(truth, prediction) if counts is None else counts
     overlap = Overlap(*(int(counts[name].sum()) for name in counts.columns))
@@ -222,12 +225,4 @@ def _knows_the_patient(case: Case, model: Model, exposure: CaseExposure) -> bool
         patient_of(name)[0] == case.patient_id
         for fold in folds
         for name in (*fold.trained_on, *fold.selected_on)
-    )
-
-
-def _nothing_scored(refused: dict[str, str], model: Model) -> str:
-    reasons = "; ".join(sorted(set(refused.values())))
-    return (
-        f"no case of this cohort can be scored with {model.name} ({reasons}): open a cohort with "
-        "masks and new patients, or pass --allow-seen."
     )

@@ -1,6 +1,9 @@
-"""Kept scores: read again in milliseconds, without TensorFlow, and only while they are right."""
+"""Saved scores: loaded in milliseconds, without a network, and only if they are still valid."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,38 +16,52 @@ from brainseg.storage import write_atomically
 VERSION = 3
 """Of the definitions and of the file: scores of another version are computed again, never mixed."""
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError)
-"""What reading a file of scores raises where it is missing, torn, or not one."""
+T = TypeVar("T")
 
 
 def save_scores(evaluation: Evaluation, cohort: Cohort) -> None:
-    """Keep an evaluation in the user's folder of the cohort, for the page to open at once.
+    """Save an evaluation in the user's folder of the cohort.
 
     Raises:
         BrainsegError: the folder is not writable, or the disk is full.
     """
-    content = {"version": VERSION, **as_content(evaluation)}
-    path = cohort.state_dir / "scores" / f"{evaluation.digest[:16]}.json"
-    write_atomically(path, json.dumps(content).encode())
+    path = scores_path(cohort, evaluation.digest)
+    save_json(path, {"version": VERSION, **as_content(evaluation)})
 
 
 def load_scores(cohort: Cohort, model: Model) -> Evaluation | None:
-    """Return the kept evaluation of exactly this model on exactly this cohort, or None.
+    """Return the saved evaluation of exactly this model on exactly this cohort, or None.
 
-    None, too, where the file is torn or of another version: the cases are then scored again.
+    A damaged file or one of another version counts as missing.
     """
-    path = cohort.state_dir / "scores" / f"{model.digest[:16]}.json"
+    return load_json(scores_path(cohort, model.digest), VERSION, of_content)
+
+
+def scores_path(cohort: Cohort, digest: str, suffix: str = "") -> Path:
+    """Return the file for results of a model in the user's folder of the cohort."""
+    return cohort.state_dir / "scores" / f"{digest[:16]}{suffix}.json"
+
+
+def save_json(path: Path, content: dict) -> None:
+    """Write results to a file.
+
+    Raises:
+        BrainsegError: the folder is not writable, or the disk is full.
+    """
+    write_atomically(path, json.dumps(content).encode())
+
+
+def load_json(path: Path, version: int, build: Callable[[dict], T]) -> T | None:
+    """Return the results in a file, or None if it is missing, damaged, or of another version."""
     try:
         content = json.loads(path.read_text())
-        if content["version"] != VERSION:
-            return None
-        return of_content(content)
-    except UNREADABLE:
+        return build(content) if content["version"] == version else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def as_content(evaluation: Evaluation) -> dict:
-    """Return an evaluation as JSON keeps it; :func:`of_content` is the way back."""
+    """Return an evaluation as content of a JSON file; :func:`of_content` reads it."""
     slices = evaluation.slices
     return {
         "model": evaluation.model,
@@ -57,7 +74,7 @@ def as_content(evaluation: Evaluation) -> dict:
 
 
 def of_content(content: dict) -> Evaluation:
-    """Return the evaluation that :func:`as_content` made JSON of; raises as :data:`UNREADABLE` says."""
+    """Return the evaluation in the content of a JSON file; see :func:`load_json` for its errors."""
     scores = typed(pd.DataFrame(content["scores"]))
     names = np.repeat(scores["case"].to_numpy(object), scores["slices"])
     slices = pd.DataFrame({"case": names, **content["slices"]})

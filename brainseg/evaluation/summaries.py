@@ -1,48 +1,45 @@
-"""One figure a metric over the cases, with its interval and its rule for empty masks."""
+"""One figure per metric over the cases, with its interval and its rule for empty masks."""
 
 import numpy as np
 import pandas as pd
 
-from brainseg.evaluation.scores import Evaluation
-from brainseg.metrics import EMPTY_MASK_RULE, METRICS, Metric, Resampling, resampling_of
-from brainseg.metrics.definitions import DISTANCE, MEAN, MEDIAN, RELATIVE
+from brainseg.evaluation.scores import Evaluation, json_row
+from brainseg.metrics import EMPTY_MASK_RULE, METRICS, Metric, resampling_of
+from brainseg.metrics.definitions import DISTANCE, MEAN, RELATIVE
 from brainseg.metrics.intervals import weighted_mean, weighted_median, weighted_ratio
 
 
 def summary(evaluation: Evaluation) -> pd.DataFrame:
-    """Return each metric over the scored cases, a row a metric in the order of METRICS.
+    """Return each metric over the scored cases, one row per metric in the order of METRICS.
 
     Returns:
         ``metric``, ``label``, ``how`` ("mean", "median" or "ratio"), ``unit`` (empty for a share),
-        ``value``, ``low`` and ``high`` (95 % bootstrap by patient; NaN where the metric is not
-        defined for any case, inf where it is infinite), ``cases`` (those that it is defined for),
-        ``infinite`` (those of them whose value is infinite) and ``rule`` for empty masks.
+        ``value``, ``low`` and ``high`` (95 % bootstrap by patient; NaN if the metric is undefined for
+        all cases, inf if it is infinite), ``cases`` (with a defined value), ``infinite`` (with an
+        infinite value) and ``rule`` for empty masks.
     """
     unit = distance_unit(evaluation)
-    rows = []
-    for metric in METRICS.values():
-        figure = _figure(evaluation, metric) if metric.unit != DISTANCE or unit else _undefined()
-        rows.append(
-            {
-                "metric": metric.name,
-                "label": metric.label,
-                "how": metric.summary,
-                "unit": (unit or "") if metric.unit == DISTANCE else metric.unit,
-                **figure,
-                "rule": metric.rule,
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "metric": metric.name,
+            "label": metric.label,
+            "how": metric.summary,
+            "unit": (unit or "") if metric.unit == DISTANCE else metric.unit,
+            **(_UNDEFINED if metric.unit == DISTANCE and not unit else _figure(evaluation, metric)),
+            "rule": metric.rule,
+        }
+        for metric in METRICS.values()
+    )
 
 
 def distance_unit(evaluation: Evaluation) -> str | None:
-    """Return the unit of the distances, px or mm; None where cases of both are not to be mixed."""
+    """Return the unit of the distances, px or mm; None if the cases have both."""
     units = evaluation.scores["distance_unit"].unique()
     return units[0] if len(units) == 1 else None
 
 
 def figure_text(value: float, unit: str = "") -> str:
-    """Return a figure as it is printed, with its unit: “0.825”, “11.3 px”, “+4 %”, “∞”, “–”."""
+    """Return a figure as text with its unit: “0.825”, “11.3 px”, “+4 %”, “∞”, “–”."""
     if np.isnan(value):
         return "–"
     if np.isinf(value):
@@ -56,37 +53,26 @@ def figure_text(value: float, unit: str = "") -> str:
 
 
 def as_json(evaluation: Evaluation, groups: pd.DataFrame | None = None) -> dict:
-    """Return an evaluation as one JSON object: what ``brainseg evaluate --json`` prints.
+    """Return an evaluation as one JSON object, the output of ``brainseg evaluate --json``.
 
     ``mean_dice``, ``median_dice`` and their intervals (``ci95``, ``median_ci95``) are over all rows;
-    ``unseen`` holds the same over the cases that the model never saw (None where there is none), as do
-    ``metrics`` and ``groups`` where there are some. Infinite values are the text "inf", undefined ones
-    None.
+    ``unseen`` has the same over the cases that the model never saw (None without any), as do ``metrics``
+    and ``groups``. Infinite values are the text "inf", undefined ones None.
 
     Args:
         evaluation: all scored cases; seen ones are marked, and counted in ``seen_cases``.
-        groups: of :func:`brainseg.evaluation.by_group`, where they are wanted.
+        groups: of :func:`brainseg.evaluation.by_group`, or None.
     """
     unseen = evaluation.unseen()
-    table = summary(unseen or evaluation).set_index("metric")
+    metrics = summary(unseen or evaluation).to_dict("records")
     return {
         "model": evaluation.model,
-        "mean_dice": evaluation.mean_dice,
-        "median_dice": evaluation.median_dice,
-        "ci95": list(evaluation.ci95),
-        "median_ci95": list(evaluation.median_ci95),
+        **_means(evaluation),
         "seen_cases": evaluation.seen_cases,
-        "unseen": unseen
-        and {
-            "cases": len(unseen.scores),
-            "mean_dice": unseen.mean_dice,
-            "median_dice": unseen.median_dice,
-            "ci95": list(unseen.ci95),
-            "median_ci95": list(unseen.median_ci95),
-        },
+        "unseen": unseen and {"cases": len(unseen.scores), **_means(unseen)},
         "rule": EMPTY_MASK_RULE,
-        "metrics": {name: _as_dict(row) for name, row in table.iterrows()},
-        "groups": [] if groups is None else [_as_dict(row) for _, row in groups.iterrows()],
+        "metrics": {row.pop("metric"): json_row(row) for row in metrics},
+        "groups": [] if groups is None else [json_row(row) for row in groups.to_dict("records")],
         "scores": evaluation.rows,
         "refused": evaluation.refused,
     }
@@ -97,7 +83,7 @@ def as_lines(evaluation: Evaluation, groups: pd.DataFrame | None = None) -> list
 
     Args:
         evaluation: all scored cases; seen ones are marked.
-        groups: of :func:`brainseg.evaluation.by_group`, where they are wanted.
+        groups: of :func:`brainseg.evaluation.by_group`, or None.
     """
     lines = [
         f"{row.case}: {row.dice:.3f}{' (seen)' if row.seen else ''}"
@@ -114,18 +100,27 @@ def as_lines(evaluation: Evaluation, groups: pd.DataFrame | None = None) -> list
             f"n = {row.cases}; {row.rule}"
         )
     if unseen and evaluation.seen_cases:
-        lines.append(_told(unseen, f"of these {len(unseen.scores)} never seen, as all above"))
-    told = f"{evaluation.seen_cases} of them seen in training, {len(evaluation.refused)} refused"
-    lines.append(_told(evaluation, f"{len(evaluation.scores)} cases, {told}"))
+        lines.append(_total(unseen, f"of these {len(unseen.scores)} never seen, as all above"))
+    rest = f"{evaluation.seen_cases} of them seen in training, {len(evaluation.refused)} refused"
+    lines.append(_total(evaluation, f"{len(evaluation.scores)} cases, {rest}"))
     return [*lines, EMPTY_MASK_RULE]
 
 
-def _told(evaluation: Evaluation, cases: str) -> str:
+def _total(evaluation: Evaluation, cases: str) -> str:
     low, high = evaluation.ci95
     return (
         f"{evaluation.model}: mean Dice {evaluation.mean_dice:.3f} (95 % interval {low:.3f} to "
         f"{high:.3f}), median {evaluation.median_dice:.3f}, {cases}"
     )
+
+
+def _means(evaluation: Evaluation) -> dict[str, object]:
+    return {
+        "mean_dice": evaluation.mean_dice,
+        "median_dice": evaluation.median_dice,
+        "ci95": list(evaluation.ci95),
+        "median_ci95": list(evaluation.median_ci95),
+    }
 
 
 def _figure(evaluation: Evaluation, metric: Metric) -> dict[str, float]:
@@ -136,46 +131,23 @@ def _figure(evaluation: Evaluation, metric: Metric) -> dict[str, float]:
         of = metric.of[1]
         denominator = np.ones(len(scores)) if of == "cases" else scores[of].to_numpy(np.float64)
         if not denominator.sum():
-            return _undefined()
+            return _UNDEFINED
         statistic = weighted_ratio(numerator, denominator)
-        drawn, counted = _drawn(evaluation), int((denominator > 0).sum())
+        patients, counted = evaluation.patients, int((denominator > 0).sum())
         value, infinite = numerator.sum() / denominator.sum(), 0
     else:
         defined = scores[metric.name].notna().to_numpy()
         if not defined.any():
-            return _undefined()
+            return _UNDEFINED
         values = scores[metric.name].to_numpy(np.float64)[defined]
-        of_cases = {MEAN: (np.mean, weighted_mean), MEDIAN: (np.median, weighted_median)}
-        of_values, of_weights = of_cases[metric.summary]
-        statistic, value = of_weights(values), of_values(values)
-        drawn, counted = _drawn(evaluation, defined), len(values)
+        is_mean = metric.summary == MEAN
+        statistic = weighted_mean(values) if is_mean else weighted_median(values)
+        value = np.mean(values) if is_mean else np.median(values)
+        patients, counted = evaluation.patients[defined], len(values)
         infinite = int(np.isinf(values).sum())
-    low, high = drawn.interval(statistic)
-    return {
-        "value": float(value),
-        "low": low,
-        "high": high,
-        "cases": counted,
-        "infinite": infinite,
-    }
+    low, high = resampling_of(patients, len(patients)).interval(statistic)
+    figure = float(value), low, high, counted, infinite
+    return dict(zip(_UNDEFINED, figure, strict=True))
 
 
-def _drawn(evaluation: Evaluation, defined: np.ndarray | None = None) -> Resampling:
-    patients = evaluation.patients if defined is None else evaluation.patients[defined]
-    return resampling_of(patients, len(patients))
-
-
-def _undefined() -> dict[str, float]:
-    nothing = float("nan")
-    return {"value": nothing, "low": nothing, "high": nothing, "cases": 0, "infinite": 0}
-
-
-def _as_dict(row: pd.Series) -> dict:
-    def value_of(value: object) -> object:
-        if isinstance(value, float | np.floating):
-            if np.isnan(value):
-                return None
-            return float(value) if np.isfinite(value) else "inf"
-        return int(value) if isinstance(value, np.integer) else value
-
-    return {name: value_of(value) for name, value in row.items()}
+_UNDEFINED = {**dict.fromkeys(("value", "low", "high"), float("nan")), "cases": 0, "infinite": 0}

@@ -1,7 +1,7 @@
-"""How well a prediction fits a mask: overlap, outlines, lesions, calibration, and intervals over cases.
+"""Metrics of a prediction: overlap, surfaces, lesions, calibration, and intervals over cases.
 
-Every definition says what an empty mask means; :data:`METRICS` lists them, ``docs/metrics.md`` prints
-them as one table, and a test holds the two against the code. Nothing here knows of models or files.
+Every definition covers empty masks; :data:`METRICS` lists them, ``docs/metrics.md`` prints them as one
+table, and a test compares both with the code. Nothing here knows of models or files.
 """
 
 from brainseg.metrics.calibration import (

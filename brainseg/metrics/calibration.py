@@ -1,7 +1,7 @@
-"""Calibration: whether of the voxels called 30 % probable three in ten are tumour.
+"""Calibration: whether three in ten voxels with a probability of 30 % are tumour.
 
-A case is kept as a histogram in steps of 0.01, small enough to store, exact enough to draw a
-reliability curve and Dice at every threshold again without the network.
+Each case is saved as a histogram in steps of 0.01, which gives the reliability curve and Dice at every
+threshold without running the network again.
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ _EDGES = (np.arange(BINS + 1) / BINS).astype(np.float32)
 
 
 def calibrated_voxels(head: np.ndarray, truth: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return which voxels calibration is asked of: the head, and whatever was called tumour outside it.
+    """Return the voxels that calibration is measured on: the head, and any tumour outside it.
 
     The background of the image, over half of all voxels, would count as predicted perfectly and hide
-    the rest. No error is lost with it: voxels of the manual mask, and those of a probability of 0.01
-    or more, count wherever they are.
+    the rest. No error is lost: voxels of the manual mask, and those with a probability of 0.01 or more,
+    count wherever they are.
 
     Args:
         head: (n, h, w) bool; see :func:`brainseg.cohort.head.head_masks`.
@@ -49,73 +49,67 @@ def probability_histogram(
 
     Returns:
         (3, :data:`BINS`) float64: voxels, tumour voxels, and the sum of the probabilities. A step
-        holds its lower end, the last one also 1.
+        includes its lower end, the last one also 1.
     """
     values, is_tumour = probability[counted], truth[counted]
-    # Nearly all voxels are in the first step, and need not be looked for.
-    places = np.zeros(len(values), np.intp)
+    # Nearly all voxels are in the first step, which needs no search.
+    steps = np.zeros(len(values), np.intp)
     above = np.flatnonzero(values >= _EDGES[1])
-    places[above] = np.searchsorted(_EDGES, values[above], side="right") - 1
-    places = np.minimum(places, BINS - 1)
-    return np.stack(
-        [
-            np.bincount(places, minlength=BINS),
-            np.bincount(places[is_tumour], minlength=BINS),
-            np.bincount(places, weights=values, minlength=BINS),
-        ]
-    ).astype(np.float64)
+    steps[above] = np.searchsorted(_EDGES, values[above], side="right") - 1
+    steps = np.minimum(steps, BINS - 1)
+    rows = (steps, None), (steps[is_tumour], None), (steps, values)
+    return np.array([np.bincount(bins, of, BINS) for bins, of in rows], np.float64)
 
 
 def reliability(histogram: np.ndarray, bins: int = CURVE_BINS) -> pd.DataFrame:
-    """Return how often voxels of each probability are tumour, a row a step with voxels in it.
+    """Return the share of tumour voxels by probability, one row per step with voxels.
 
     Args:
         histogram: (3, :data:`BINS`), of a case or the sum over cases.
-        bins: how many steps, a divisor of :data:`BINS`.
+        bins: the number of steps, a divisor of :data:`BINS`.
 
     Returns:
         ``from`` and ``to`` (0..1), ``voxels``, ``probability`` (the mean of the step) and ``tumour``
-        (the share of its voxels that are tumour), 0..1.
+        (the share of its voxels, 0..1).
     """
     voxels, tumour, summed = _in_steps(histogram, bins)
     edges = np.arange(bins + 1) / bins
-    there = voxels > 0
+    filled = voxels > 0
     return pd.DataFrame(
         {
-            "from": edges[:-1][there],
-            "to": edges[1:][there],
-            "voxels": voxels[there].astype("int64"),
-            "probability": summed[there] / voxels[there],
-            "tumour": tumour[there] / voxels[there],
+            "from": edges[:-1][filled],
+            "to": edges[1:][filled],
+            "voxels": voxels[filled].astype("int64"),
+            "probability": summed[filled] / voxels[filled],
+            "tumour": tumour[filled] / voxels[filled],
         }
     )
 
 
-def expected_calibration_error(histogram: np.ndarray, bins: int = CURVE_BINS) -> np.ndarray | float:
-    """Return how far probabilities are off on average, 0..1 (Naeini et al. 2015; Guo et al. 2017).
+def expected_calibration_error(histogram: np.ndarray, bins: int = CURVE_BINS) -> np.ndarray:
+    """Return the expected calibration error, 0..1 (Naeini et al. 2015; Guo et al. 2017).
 
-    The mean over the voxels of the distance, in their step, between mean probability and share of
-    tumour. NaN where the histogram holds no voxel.
+    The mean over the voxels of the difference, in their step, between mean probability and share of
+    tumour. NaN for a histogram without voxels.
 
     Args:
-        histogram: (..., 3, :data:`BINS`); leading axes give an array of errors.
-        bins: how many steps, a divisor of :data:`BINS`.
+        histogram: (..., 3, :data:`BINS`); the result has the leading axes.
+        bins: the number of steps, a divisor of :data:`BINS`.
     """
     steps = _in_steps(histogram, bins)
     total = steps[..., VOXELS, :].sum(axis=-1)
     off = np.abs(steps[..., PROBABILITY, :] - steps[..., TUMOUR, :]).sum(axis=-1)
-    error = np.divide(off, total, out=np.full(np.shape(total), np.nan), where=total > 0)
-    return float(error) if error.ndim == 0 else error
+    return np.divide(off, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
 def dice_by_threshold(histogram: np.ndarray) -> pd.DataFrame:
-    """Return Dice of a case at each threshold from 0.01 to 0.99.
+    """Return the Dice of a case at each threshold from 0.01 to 0.99.
 
     Args:
         histogram: (3, :data:`BINS`) of one case.
 
     Returns:
-        ``threshold`` and ``dice`` (0..1, 1 where mask and prediction are both empty).
+        ``threshold`` and ``dice`` (0..1, 1 if mask and prediction are both empty).
     """
     claimed = np.cumsum(histogram[VOXELS][::-1])[::-1]
     hits = np.cumsum(histogram[TUMOUR][::-1])[::-1]

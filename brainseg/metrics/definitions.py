@@ -1,4 +1,4 @@
-"""The list of metrics: what each means, what an empty mask makes of it, how cases become one figure."""
+"""The list of metrics: definition, value for empty masks, and how cases are summarised."""
 
 from dataclasses import dataclass
 from math import inf, isinf, isnan, nan
@@ -9,11 +9,11 @@ EMPTY_MASK_RULE = (
 )
 
 MEAN, MEDIAN, RATIO = "mean", "median", "ratio"
-"""How cases become one figure. A median has room for an infinite value, which a mean has not; a ratio
-sums numerators and denominators over the cases, so that a case with nothing to find adds nothing."""
+"""How cases become one figure. A median, unlike a mean, can include infinite values; a ratio sums
+numerators and denominators over the cases, so that a case with nothing to find adds nothing."""
 
 DISTANCE, RELATIVE = "distance", "relative"
-"""Units: px, or mm where the cases have a spacing; and a share that is written in per cent."""
+"""Units: px, or mm if the cases have a spacing; and a share that is printed in per cent."""
 
 
 @dataclass(frozen=True)
@@ -22,25 +22,22 @@ class Metric:
 
     Attributes:
         name: the column of the scores; for a ratio, the figure's name.
-        label: what a person reads.
+        label: the name on pages.
         meaning: the definition, a sentence.
-        both_empty: its value for a case whose mask and prediction are both empty; NaN where the
-            metric is not defined then, and the case adds nothing.
-        only_truth: its value where the prediction alone is empty: a missed tumour.
-        only_prediction: its value where the mask alone is empty: a false alarm of one part.
+        empty: its values for a case whose mask and prediction are both empty, for a missed tumour (only
+            the prediction is empty), and for a false alarm of one part (only the mask is empty); NaN if
+            the metric is undefined and the case adds nothing.
         summary: :data:`MEAN`, :data:`MEDIAN` or :data:`RATIO`.
-        unit: empty for a share of 0..1, :data:`DISTANCE`, :data:`RELATIVE`, or what is counted.
+        unit: empty for a share of 0..1, :data:`DISTANCE`, :data:`RELATIVE`, or the things counted.
         of: numerator and denominator of a ratio, columns of the scores; "cases" counts the cases.
         best: the value of a perfect prediction; for shares 1, for distances and errors 0.
-        source: who defined it.
+        source: the author of the definition.
     """
 
     name: str
     label: str
     meaning: str
-    both_empty: float
-    only_truth: float
-    only_prediction: float
+    empty: tuple[float, float, float]
     summary: str = MEAN
     unit: str = ""
     of: tuple[str, str] = ("", "")
@@ -49,28 +46,28 @@ class Metric:
 
     @property
     def is_share(self) -> bool:
-        """Return whether its values are 0..1, so that a chart's axis is."""
+        """Return whether its values are 0..1."""
         return not self.unit
 
     @property
     def empty_masks(self) -> tuple[str, str, str]:
-        """Return its three values for empty masks as printed: “1”, “−100 %”, “∞”, “–” if undefined."""
-
-        def shown(value: float) -> str:
-            if isnan(value):
-                return "–"
-            if isinf(value):
-                return "∞"
-            as_percent = self.unit == RELATIVE and value
-            return (f"{100 * value:g} %" if as_percent else f"{value:g}").replace("-", "−")
-
-        return shown(self.both_empty), shown(self.only_truth), shown(self.only_prediction)
+        """Return its values for empty masks as printed: “1”, “−100 %”, “∞”, “–” if undefined."""
+        both_empty, missed, false_alarm = map(self._shown, self.empty)
+        return both_empty, missed, false_alarm
 
     @property
     def rule(self) -> str:
         """Return the rule for empty masks in words, without a full stop."""
         both_empty, missed, false_alarm = self.empty_masks
         return f"both empty {both_empty}, tumour missed {missed}, false alarm {false_alarm}"
+
+    def _shown(self, value: float) -> str:
+        if isnan(value):
+            return "–"
+        if isinf(value):
+            return "∞"
+        as_percent = self.unit == RELATIVE and value
+        return (f"{100 * value:g} %" if as_percent else f"{value:g}").replace("-", "−")
 
 
 METRICS = {
@@ -80,62 +77,48 @@ METRICS = {
             "dice",
             "Dice",
             "2|A∩B| / (|A|+|B|) of mask and prediction, the case as one volume, all slices",
-            1,
-            0,
-            0,
+            (1, 0, 0),
             source="Dice 1945",
         ),
         Metric(
             "iou",
             "IoU",
             "|A∩B| / |A∪B|, the case as one volume, all slices",
-            1,
-            0,
-            0,
+            (1, 0, 0),
             source="Jaccard 1912",
         ),
         Metric(
             "precision",
             "Precision",
             "share of the predicted voxels that are in the mask, the case as one volume",
-            1,
-            0,
-            0,
+            (1, 0, 0),
         ),
         Metric(
             "recall",
             "Recall",
             "share of the mask's voxels that are predicted, the case as one volume",
-            1,
-            0,
-            0,
+            (1, 0, 0),
         ),
         Metric(
             "dice_slices",
             "Dice by slice, all slices",
             "mean over the slices of a case of the slice's Dice; slices without tumour count 1 where "
             "nothing is predicted, and lift it",
-            1,
-            0,
-            0,
+            (1, 0, 0),
         ),
         Metric(
             "dice_tumour_slices",
             "Dice by slice, tumour slices",
             "mean of the slice's Dice over the slices whose mask is not empty; false alarms on the "
             "other slices do not count",
-            nan,
-            0,
-            nan,
+            (nan, 0, nan),
         ),
         Metric(
             "surface_dice",
             "Surface Dice",
             "share of both outlines that lies within 2 px (2 mm with a spacing) of the other, in the "
             "slice, all slices pooled",
-            1,
-            0,
-            0,
+            (1, 0, 0),
             source="Nikolov et al. 2021",
         ),
         Metric(
@@ -143,9 +126,7 @@ METRICS = {
             "HD95",
             "distance that 95 % of each outline does not exceed, in the slice, all slices pooled; "
             "infinite where more than 5 % of an outline lies on slices that the other mask lacks",
-            0,
-            inf,
-            inf,
+            (0, inf, inf),
             MEDIAN,
             DISTANCE,
             best=0,
@@ -155,9 +136,7 @@ METRICS = {
             "lesion_recall",
             "Lesions found",
             "connected parts of the masks (26 neighbours) with a predicted voxel, of all such parts",
-            nan,
-            0,
-            nan,
+            (nan, 0, nan),
             RATIO,
             of=("lesions_found", "lesions"),
             source="Carass et al. 2017",
@@ -166,9 +145,7 @@ METRICS = {
             "false_positives",
             "False findings a case",
             "connected parts of the prediction without a voxel of the mask, however small",
-            0,
-            0,
-            1,
+            (0, 0, 1),
             RATIO,
             "findings",
             of=("false_positives", "cases"),
@@ -178,9 +155,7 @@ METRICS = {
             "volume_error",
             "Volume error",
             "(predicted − manual) / manual volume; above 0 where too much is predicted",
-            0,
-            -1,
-            inf,
+            (0, -1, inf),
             MEDIAN,
             RELATIVE,
             best=0,
@@ -189,9 +164,7 @@ METRICS = {
             "absolute_volume_error",
             "Absolute volume error",
             "|predicted − manual| / manual volume",
-            0,
-            1,
-            inf,
+            (0, 1, inf),
             MEDIAN,
             RELATIVE,
             best=0,
@@ -200,7 +173,6 @@ METRICS = {
 }
 """Every figure of an evaluation, in the order it is printed.
 
-An infinite or undefined value is never dropped in silence. Maier-Hein et al. (2024, Nature Methods 21,
-195-212) ask for the worst value where a prediction is missing. That is 0 for a share; a distance has no
-worst value that is not made up, such as the diagonal of the image, so it stays infinite, and cases are
-summed up by rank, as a median."""
+Infinite and undefined values are always reported. Maier-Hein et al. (2024, Nature Methods 21, 195-212)
+ask for the worst value if a prediction is missing. That is 0 for a share; a distance has no natural
+worst value, so it stays infinite, and cases are summarised by rank, as a median."""

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: the cases are drawn again, a patient's cases together (Efron 1979)."""
+"""Bootstrap intervals: cases are resampled, all cases of a patient together (Efron 1979)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
 FEWEST_CASES = 6
-"""Fewer cases get no interval in a group: it can never reach beyond their lowest and highest, and even
-these two hold the median of all patients between them only 1 - 2 * 0.5**n of the time, 0.94 for 5."""
+"""Groups of fewer cases get no interval: it cannot reach beyond their lowest and highest score, and
+these two enclose the median of all patients only 1 - 2 * 0.5**n of the time, 0.94 for 5."""
 
 _PART = 1_000
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How often each case stands in each resample; the same patients give the same draws.
+    """How often each resample contains each case; the same patients give the same draws.
 
     Attributes:
-        weights: (resamples, n) int, a row a resample, a column a case.
+        weights: (resamples, n) int, one row per resample, one column per case.
     """
 
     weights: np.ndarray
@@ -33,18 +33,15 @@ class Resampling:
         """Return the percentile interval of a statistic.
 
         Args:
-            statistic: takes weights (k, n) and returns the statistic of each row, (k,); NaN where a
-                resample leaves it undefined (that resample is then left out), inf is allowed.
-            confidence: the share of resamples that the interval holds, 0..1.
+            statistic: takes weights (k, n) and returns the statistic of each row, (k,); a resample for
+                which it is NaN is left out; inf is allowed.
+            confidence: the share of resamples inside the interval, 0..1.
 
         Returns:
-            Lower and upper bound; NaN where no resample defines the statistic.
+            Lower and upper bound; NaN if no resample defines the statistic.
         """
-        parts = [
-            statistic(self.weights[start : start + _PART])
-            for start in range(0, len(self.weights), _PART)
-        ]
-        values = np.concatenate(parts)
+        starts = range(0, len(self.weights), _PART)
+        values = np.concatenate([statistic(self.weights[at : at + _PART]) for at in starts])
         values = values[~np.isnan(values)]
         if not len(values):
             return float("nan"), float("nan")
@@ -61,18 +58,14 @@ def resampling_of(
     """Return resamples of cases, drawn by patient.
 
     Args:
-        patients: (n,) the patient of each case, or None where each case is its own.
+        patients: (n,) the patient of each case, or None if each case is its own patient.
         count: n, the number of cases.
-        resamples: how many are drawn, each of as many patients as there are.
+        resamples: their number; each has as many patients as the cases.
         seed: the same seed gives the same draws.
     """
-    if patients is None:
-        codes = tuple(range(count))
-    else:
-        codes = tuple(
-            np.unique(np.asarray(patients, dtype=object), return_inverse=True)[1].tolist()
-        )
-    return _drawn(codes, resamples, seed)
+    names = range(count) if patients is None else patients
+    codes = np.unique(np.asarray(names, dtype=object), return_inverse=True)[1]
+    return _drawn(tuple(codes.tolist()), resamples, seed)
 
 
 @lru_cache(maxsize=16)
@@ -133,15 +126,15 @@ def bootstrap_interval(
     """Return the percentile bootstrap interval of a mean over cases (Efron 1979).
 
     Args:
-        scores: (n,) a score a case; the cases are what is drawn again.
-        confidence: the share of resampled means that the interval holds.
-        resamples: how many samples are drawn.
+        scores: (n,) one score per case.
+        confidence: the share of resampled means inside the interval.
+        resamples: their number.
         seed: the same seed gives the same interval.
-        patients: (n,) the patient of each case, where one may have several: a patient's cases are
-            then drawn together.
+        patients: (n,) the patient of each case, if a patient may have several: they are then drawn
+            together.
 
     Returns:
-        Lower and upper bound; both are the score itself where there is one case only.
+        Lower and upper bound; both are the score itself if there is only one case.
 
     Raises:
         ValueError: there is no score.

@@ -1,4 +1,4 @@
-"""Lesions found and false alarms: a finding counts once, whatever its size."""
+"""Lesions found and false alarms: each finding counts once, whatever its size."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from brainseg.metrics.overlap import cropped, require_one_grid
 
 @dataclass(frozen=True)
 class Lesions:
-    """What was found of one case, counted by connected parts.
+    """The lesions of one case, counted by component.
 
     Attributes:
-        count: parts of the manual mask.
-        found: those of them with at least one predicted voxel.
-        false_positives: parts of the prediction without a voxel of the manual mask.
+        count: components of the manual mask.
+        found: those with at least one predicted voxel.
+        false_positives: components of the prediction without a voxel of the manual mask.
     """
 
     count: int
@@ -23,12 +23,11 @@ class Lesions:
 
 
 def lesions(truth: np.ndarray, prediction: np.ndarray) -> Lesions:
-    """Return how many lesions of a case were found, and how many findings are none.
+    """Return the number of lesions, of lesions found, and of false alarms of a case.
 
-    Voxels that touch at a face, an edge or a corner, also from one slice to the next, are one lesion,
-    as in :mod:`brainseg.statistics.measures`. One shared voxel is enough to be found (as for the
-    lesion-wise true positive rate of Carass et al. 2017, NeuroImage 148): how well it was outlined
-    is for the others.
+    Voxels that touch at a face, an edge or a corner, also across slices, form one lesion, as in
+    :mod:`brainseg.statistics.measures`. A lesion is found if one voxel is shared, as for the lesion-wise
+    true positive rate of Carass et al. (2017, NeuroImage 148); other metrics measure its outline.
 
     Args:
         truth: (n, h, w) bool, a case as one volume.
@@ -37,7 +36,7 @@ def lesions(truth: np.ndarray, prediction: np.ndarray) -> Lesions:
     Raises:
         ValueError: the shapes differ.
     """
-    # Half of what scoring imports; pages that show kept scores have no use for it.
+    # Imported here, because pages that show saved scores do not need it.
     from scipy import ndimage
 
     require_one_grid(truth, prediction)

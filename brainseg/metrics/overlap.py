@@ -7,16 +7,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Overlap:
-    """The voxels of two masks and those that they share: all that the overlap metrics need.
+    """The voxel counts of two masks and their intersection, for all overlap metrics.
 
-    Each property is defined for empty masks too: where both are empty there was nothing to find and
-    nothing was claimed, which is the best value; where one is empty it is the worst. Only so does a
-    missed tumour stay in every mean.
+    Each property is defined for empty masks too: the best value if both are empty, because there was
+    nothing to find, and the worst if one is. A missed tumour therefore remains in every mean.
 
     Attributes:
         truth_vx: voxels of the manual mask.
         predicted_vx: voxels of the prediction.
-        both_vx: voxels that are in both.
+        both_vx: voxels in both.
     """
 
     truth_vx: int
@@ -53,12 +52,12 @@ class Overlap:
 
     @property
     def precision(self) -> float:
-        """Return how much of the prediction is in the mask, 0..1; 0 where a tumour was missed."""
+        """Return the share of the prediction that is in the mask, 0..1; 0 for a missed tumour."""
         return self._share(self.predicted_vx)
 
     @property
     def recall(self) -> float:
-        """Return how much of the mask was predicted, 0..1; 0 where there was nothing to predict."""
+        """Return the share of the mask that was predicted, 0..1; 0 for a false alarm."""
         return self._share(self.truth_vx)
 
     @property
@@ -77,7 +76,7 @@ class Overlap:
 def dice(truth: np.ndarray, prediction: np.ndarray) -> float:
     """Return the overlap 2|A∩B| / (|A|+|B|) of two masks (Dice 1945), 0..1.
 
-    Both empty is 1: there was nothing to find, and nothing was claimed. One of them empty is 0.
+    It is 1 if both are empty, and 0 if one is.
 
     Args:
         truth: bool, any shape: (h, w) for a slice, (n, h, w) for a case as one volume.
@@ -92,7 +91,7 @@ def dice(truth: np.ndarray, prediction: np.ndarray) -> float:
 def dice_of_counts(
     truth_vx: np.ndarray | int, predicted_vx: np.ndarray | int, both_vx: np.ndarray | int
 ) -> np.ndarray:
-    """Return Dice of each triple of counts, 0..1 float64; 1 where both masks are empty.
+    """Return the Dice of each triple of counts, 0..1 float64; 1 if both masks are empty.
 
     Args:
         truth_vx: voxels of the manual mask, a number or an array.
@@ -104,8 +103,8 @@ def dice_of_counts(
 
 
 def cropped(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two masks, (n, h, w) bool, cut to the box within the slice that holds all of both."""
-    shadow: np.ndarray = truth.any(axis=0) | prediction.any(axis=0)
+    """Return two masks, (n, h, w) bool, cropped in the slice to the box around both."""
+    shadow = np.logical_or(truth, prediction).any(axis=0)
     if not shadow.any():
         return truth[:, :0, :0], prediction[:, :0, :0]
     rows, columns = np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0))
@@ -114,7 +113,7 @@ def cropped(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def require_one_grid(truth: np.ndarray, prediction: np.ndarray) -> None:
-    """Raise ValueError where two masks are not of one shape."""
+    """Raise ValueError if two masks differ in shape."""
     if truth.shape != prediction.shape:
         raise ValueError(
             f"truth is {truth.shape}, prediction {prediction.shape}: bring them to one grid first"

@@ -1,20 +1,20 @@
 """Distances between outlines: HD95 and the normalised surface Dice, slice by slice.
 
 Published implementations of these differ by more than 100 mm on the same masks (Podobnik and Vrtovec,
-arXiv 2410.02630), so every choice is written down. An outline runs between the pixels, through the
-corners at which a 2 x 2 neighbourhood is neither empty nor full, and each of these elements has the
-length that it stands for (Nikolov et al. 2021, JMIR 23(7):e26151). HD95 is the larger of the two
-directed 95th percentiles, weighted by that length.
+arXiv 2410.02630), so every choice is documented here. An outline runs between the pixels, through the
+corners at which a 2 x 2 neighbourhood is neither empty nor full, and each of these elements has a length
+(Nikolov et al. 2021, JMIR 23(7):e26151). HD95 is the larger of the two directed 95th percentiles,
+weighted by length.
 
-Distances stay within a slice. A distance across slices needs their spacing, which the LGG files do not
-hold, and one that was made up would decide the result. All outlines of a case are pooled; one on a
-slice where the other mask is empty has no counterpart, and its distance is infinite.
+Distances stay within a slice, because distances across slices need a spacing, which the LGG files do not
+contain. All outlines of a case are pooled; an outline on a slice where the other mask is empty has an
+infinite distance.
 
-SciPy has the only two parts that are hard to get right and fast (nearest points, and components in
-:mod:`brainseg.metrics.lesions`). The libraries looked at bring more than that: MedPy and seg-metrics
-SimpleITK, panoptica an older NumPy, pandas and plotly, MONAI and DisTorch torch; MetricsReloaded and
-MeshMetrics are not on PyPI; DeepMind's surface-distance 0.1 fails on an empty mask with NumPy 2. That
-last one is what the tests compare with.
+SciPy provides the two parts that are hard to get right and fast (nearest points, and components in
+:mod:`brainseg.metrics.lesions`). The libraries that were considered bring more: MedPy and seg-metrics
+need SimpleITK, panoptica an older NumPy, pandas and plotly, MONAI and DisTorch torch; MetricsReloaded
+and MeshMetrics are not on PyPI; DeepMind's surface-distance 0.1, with which the tests compare, fails on
+an empty mask with NumPy 2.
 """
 
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ from brainseg.metrics.overlap import cropped, require_one_grid
 
 HD_SHARE = 0.95
 TOLERANCE = 2.0
-"""How far an outline may lie off for the surface Dice: 2 px, or 2 mm with a spacing. Better would be how
-far two readers lie apart, and this dataset has one."""
+"""Tolerance of the surface Dice: 2 px, or 2 mm with a spacing. The distance between two readers would be
+better, but this dataset has only one."""
 
 
 @dataclass(frozen=True)
 class SurfaceDistances:
-    """How far each element of two outlines is from the other outline.
+    """Distances of each element of two outlines from the other outline.
 
     Attributes:
-        from_truth: distances of the mask's elements to the prediction's outline, px or mm; inf where
-            that slice has no prediction.
+        from_truth: distances of the mask's elements to the prediction's outline, px or mm; inf if the
+            slice has no prediction.
         truth_lengths: the length of each of these elements, in the same unit.
         from_prediction: distances of the prediction's elements to the mask's outline.
         prediction_lengths: the length of each of these.
@@ -50,8 +50,8 @@ class SurfaceDistances:
         """Return the distance that this share of each outline does not exceed (Huttenlocher 1993).
 
         Returns:
-            0 or more, in the unit of the distances. 0 where both masks are empty; inf where one is,
-            or where more than the rest of an outline lies on slices that the other mask lacks.
+            0 or more, in the unit of the distances. 0 if both masks are empty; inf if one is, or if
+            more than the rest of an outline lies on slices without the other mask.
         """
         if not len(self.from_truth) and not len(self.from_prediction):
             return 0.0
@@ -67,7 +67,7 @@ class SurfaceDistances:
             tolerance: in the unit of the distances.
 
         Returns:
-            1 where both masks are empty, 0 where one is (Nikolov et al. 2021).
+            1 if both masks are empty, 0 if one is (Nikolov et al. 2021).
         """
         total = self.truth_lengths.sum() + self.prediction_lengths.sum()
         if total == 0:
@@ -85,7 +85,7 @@ def surface_distances(
     Args:
         truth: (n, h, w) bool.
         prediction: (n, h, w) bool.
-        spacing: (row, column) in mm where it is known; without it, distances are px.
+        spacing: (row, column) in mm if known; otherwise distances are in px.
 
     Raises:
         ValueError: the shapes differ.
@@ -93,33 +93,19 @@ def surface_distances(
     require_one_grid(truth, prediction)
     pixel = (1.0, 1.0) if spacing is None else spacing
     lengths = _lengths_by_code(pixel)
-    parts = [
-        _distances_within(_elements(of_truth, lengths), _elements(of_prediction, lengths), pixel)
-        for of_truth, of_prediction in zip(*cropped(truth, prediction), strict=True)
-        if of_truth.any() or of_prediction.any()
-    ]
-    if not parts:
-        return SurfaceDistances(*[np.empty(0)] * 4)
+    parts = [(np.empty(0),) * 4]
+    for of_truth, of_prediction in zip(*cropped(truth, prediction), strict=True):
+        if of_truth.any() or of_prediction.any():
+            points, of_points = _elements(of_truth, lengths)
+            others, of_others = _elements(of_prediction, lengths)
+            points, others = points * pixel, others * pixel
+            parts.append((_nearest(points, others), of_points, _nearest(others, points), of_others))
     return SurfaceDistances(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _distances_within(
-    truth: tuple[np.ndarray, np.ndarray],
-    prediction: tuple[np.ndarray, np.ndarray],
-    pixel: tuple[float, float],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    (truth_points, truth_lengths), (points, lengths) = truth, prediction
-    return (
-        _nearest(truth_points * pixel, points * pixel),
-        truth_lengths,
-        _nearest(points * pixel, truth_points * pixel),
-        lengths,
-    )
-
-
 def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return each point's distance to the nearest of the others, inf where there is none."""
-    # A third of the time of `import scipy`; pages that show kept scores have no use for it.
+    """Return each point's distance to the nearest of the others, inf if there are none."""
+    # Imported here, because pages that show saved scores do not need it.
     from scipy.spatial import KDTree
 
     if not len(others) or not len(points):
@@ -128,7 +114,7 @@ def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _elements(plane: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the corners that an outline passes, (m, 2) float64, and the length at each, (m,)."""
+    """Return the corners of an outline, (m, 2) float64, and the length at each, (m,)."""
     padded = np.pad(plane, 1).view(np.uint8)
     code = 8 * padded[:-1, :-1] + 4 * padded[:-1, 1:] + 2 * padded[1:, :-1] + padded[1:, 1:]
     at = lengths[code]

@@ -1,25 +1,25 @@
-"""What a cohort holds, counted: by slice, by case, by institution."""
+"""Counts of slices and tumours, per cohort and per case."""
 
 import pandas as pd
 
 from brainseg.volume import FLAIR, SEQUENCES
 
 UNKNOWN = "unknown"
-"""What a missing institution is counted under."""
+"""Name of the group of cases whose institution or code is missing."""
 
 
 def counts(slices: pd.DataFrame) -> dict:
-    """Return what a cohort holds, in whole numbers that JSON can carry.
+    """Return the counts of a cohort, as whole numbers for JSON.
 
     Args:
         slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
 
     Returns:
         ``cases``; ``slices``, the rows of the index; ``masks``, the mask files that can be decoded,
-        also where their size or values make them unusable; ``slices_with_tumour``, those whose mask
-        is usable and not empty; ``institutions``, cases by institution, the missing one as
-        :data:`UNKNOWN`; ``errors``, the rows whose image is missing or cannot be decoded, or whose
-        mask is there and cannot be decoded (a missing mask is no error here).
+        even if their size or values make them unusable; ``slices_with_tumour``, those with a usable
+        mask that is not empty; ``institutions``, cases per institution, the missing one as
+        :data:`UNKNOWN`; ``errors``, rows with a missing or unreadable image or an unreadable mask (a
+        missing mask is no error).
     """
     cases = slices.drop_duplicates("case")["institution"].fillna(UNKNOWN)
     mask_unreadable = slices["mask_path"].notna() & slices["mask_height"].isna()
@@ -34,22 +34,17 @@ def counts(slices: pd.DataFrame) -> dict:
 
 
 def case_table(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a case, in the order of the index.
-
-    Args:
-        slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
+    """Return one row per case, in the order of the index.
 
     Returns:
-        ``case``, ``patient_id``, ``institution`` (str); ``slices``; ``masks``, the slices whose mask
-        is usable; ``slices_with_tumour``; ``tumour_vx``, voxels (Int64, missing without a usable
-        mask); ``tumour_share``, slices with tumour of those with a usable mask, 0..1 (Float64,
-        missing without one); ``largest_slice``, the slice_number of the largest tumour area (Int64,
-        missing where there is none); ``flair_copies``, the sequences that equal FLAIR on every slice
-        that can be compared, separated by ", "; ``unusable``, the slices left out.
+        ``case``, ``patient_id``, ``institution`` (str); ``slices``; ``masks``, the slices with a usable
+        mask; ``slices_with_tumour``; ``tumour_vx`` (Int64, missing without a usable mask);
+        ``tumour_share``, slices with tumour per slice with a usable mask, 0..1 (Float64, missing without
+        one); ``largest_slice``, the slice_number of the largest tumour area (Int64, missing without a
+        tumour); ``flair_copies``, see :func:`flair_copies`; ``unusable``, slices without a usable mask.
     """
-    rows = slices.assign(
-        _usable=slices["area_px"].notna(), _tumour=(slices["area_px"] > 0).fillna(False)
-    )
+    tumour = (slices["area_px"] > 0).fillna(False).astype(bool)
+    rows = slices.assign(_usable=slices["area_px"].notna(), _tumour=tumour)
     by_case = rows.groupby("case", sort=False)
     table = pd.DataFrame(
         {
@@ -61,33 +56,17 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
             "tumour_vx": by_case["area_px"].sum(min_count=1).astype("Int64"),
         }
     )
-    table["tumour_share"] = _share(table["slices_with_tumour"], table["masks"])
-    table["largest_slice"] = _largest_slice(rows).reindex(table.index).astype("Int64")
+    table["tumour_share"] = ratio(table["slices_with_tumour"], table["masks"])
+    largest = slices.loc[slices[tumour].groupby("case", sort=False)["area_px"].idxmax()]
+    numbers = largest.set_index("case")["slice_number"]
+    table["largest_slice"] = numbers.reindex(table.index).astype("Int64")
     table["flair_copies"] = flair_copies(slices).reindex(table.index).fillna("").astype("str")
     table["unusable"] = table["slices"] - table["masks"]
     return table.reset_index()
 
 
-def institution_table(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return a row an institution, sorted by name, :data:`UNKNOWN` for the missing one.
-
-    Returns:
-        ``institution``, ``patients``, ``cases``, ``slices``, ``masks`` (usable ones),
-        ``slices_with_tumour``, ``tumour_share`` (0..1, Float64, missing without a usable mask) and
-        ``median_tumour_vx`` (voxels a case, Float64, over the cases with a usable mask).
-    """
-    cases = case_table(slices)
-    by_institution = cases.groupby(cases["institution"].fillna(UNKNOWN))
-    table = by_institution[["slices", "masks", "slices_with_tumour"]].sum()
-    table.insert(0, "patients", by_institution["patient_id"].nunique())
-    table.insert(1, "cases", by_institution.size())
-    table["tumour_share"] = _share(table["slices_with_tumour"], table["masks"])
-    table["median_tumour_vx"] = by_institution["tumour_vx"].median().astype("Float64")
-    return table.reset_index()
-
-
 def tumour_shares(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return how many slices show a tumour, how many show none, and how many cannot be told.
+    """Return the number of slices with tumour, without tumour, and without a usable mask.
 
     Returns:
         Three rows with ``what`` (str), ``slices`` (count) and ``of_all`` (0..1, of every slice).
@@ -99,26 +78,12 @@ def tumour_shares(slices: pd.DataFrame) -> pd.DataFrame:
     return table.assign(of_all=table["slices"] / max(1, len(slices)))
 
 
-def catalogue(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a slice for reading: names, files, and whether it shows a tumour.
-
-    Returns:
-        ``case``, ``patient_id``, ``institution``, ``slice_number``, ``image_path``, ``mask_path``
-        (relative to the cohort's folder), ``tumour`` (boolean, missing without a usable mask) and
-        ``area_px`` (Int64, likewise).
-    """
-    columns = ["case", "patient_id", "institution", "slice_number", "image_path", "mask_path"]
-    return slices[columns].assign(
-        tumour=(slices["area_px"] > 0).astype("boolean"), area_px=slices["area_px"]
-    )
-
-
 def flair_copies(slices: pd.DataFrame) -> pd.Series:
     """Return, by case, the sequences that equal FLAIR on each of its slices with three channels.
 
     Returns:
-        str, sequences separated by ", ", empty where there is none; its index holds the cases with
-        a slice of three channels that can be decoded.
+        str, sequences separated by ", ", empty if there is none; indexed by the cases that have a
+        readable slice of three channels.
     """
     comparable = slices[slices["channels"] == len(SEQUENCES)]
     names = pd.Series("", index=comparable["case"].drop_duplicates(), dtype="str")
@@ -131,13 +96,7 @@ def flair_copies(slices: pd.DataFrame) -> pd.Series:
     return names.str.removeprefix(", ")
 
 
-def _share(part: pd.Series, whole: pd.Series) -> pd.Series:
-    return part.astype("Float64") / whole.where(whole > 0).astype("Float64")
-
-
-def _largest_slice(rows: pd.DataFrame) -> pd.Series:
-    tumour = rows[rows["_tumour"]]
-    largest = tumour.groupby("case", sort=False)["area_px"].idxmax()
-    return pd.Series(
-        rows.loc[largest, "slice_number"].to_numpy(), index=largest.index, dtype=object
-    )
+def ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
+    """Return part divided by whole (Float64), missing where the whole is 0."""
+    whole = whole.astype("Float64")
+    return part.astype("Float64") / whole.where(whole > 0)

@@ -1,4 +1,4 @@
-"""What ``data.csv`` says of the cohort's patients: codes, with names only from a code book."""
+"""The codes of ``data.csv`` for the patients of a cohort, with names only from a code book."""
 
 import pandas as pd
 
@@ -7,17 +7,20 @@ from brainseg.statistics.distributions import category_counts
 
 
 def patient_columns(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """Return what ``data.csv`` says of this cohort's patients, a row a column of the file.
+    """Return one row per column of ``data.csv``, counted over the patients of this cohort.
 
     Args:
         slices: the index of a cohort.
-        patients: its ``data.csv``; see :attr:`brainseg.cohort.Cohort.patients`.
+        patients: its ``data.csv``; see :attr:`brainseg.cohort.Cohort.patients`. Only the first row of
+            a patient counts.
 
     Returns:
-        ``column``, ``known`` and ``missing`` (patients of the cohort with and without a value, those
-        without a row included in ``missing``), ``distinct`` (values among them).
+        ``column``, ``known`` and ``missing`` (patients with and without a value; a patient without a row
+        counts as missing), ``distinct`` (different values).
     """
-    joined = join_patients(slices, patients).drop(columns="patient_id")
+    own = slices[["patient_id"]].drop_duplicates()
+    joined = own.merge(patients.drop_duplicates("patient_id"), on="patient_id", how="left")
+    joined = joined.drop(columns="patient_id")
     known = joined.notna().sum()
     return pd.DataFrame(
         {
@@ -32,34 +35,23 @@ def patient_columns(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFram
 def code_counts(
     codes: pd.Series, chosen: pd.Series | None = None, codebook: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return how many cases have which code, of all and of the chosen.
+    """Return the number of cases per code, of all and of the chosen.
 
     Args:
-        codes: a column of ``data.csv``, a row a case; its name is the column's.
-        chosen: bool on the same rows; all where it is None.
-        codebook: ``column``, ``code``, ``label``, or None: codes then stay codes.
+        codes: a column of ``data.csv``, one row per case; its name is the column's.
+        chosen: bool on the same rows; None for all.
+        codebook: ``column``, ``code``, ``label``, or None.
 
     Returns:
-        As :func:`brainseg.statistics.category_counts`, with ``label`` (str, missing where the code book
-        has none) behind ``value``; codes as :func:`brainseg.cohort.patients.code_text` gives them.
+        As :func:`brainseg.statistics.category_counts`, with ``label`` (str, missing if the code book has
+        none) after ``value``; codes as from :func:`brainseg.cohort.patients.code_text`.
     """
-    # As numbers first: sorted as text, 10 would come before 2.
+    # Sorted as numbers: as text, 10 would come before 2.
     table = category_counts(codes, chosen)
     known = codes[codes.notna()].value_counts().sort_index().index
     texts = [code_text(code) for code in known]
     table["value"] = pd.Series([*texts, *[None] * (len(table) - len(texts))], dtype="str")
-    labels = {}
-    if codebook is not None:
-        named = code_labels(codebook)
-        labels = {code: label for (owner, code), label in named.items() if owner == codes.name}
+    named = {} if codebook is None else code_labels(codebook)
+    labels = {code: label for (owner, code), label in named.items() if owner == codes.name}
     table.insert(1, "label", table["value"].map(labels).astype("str"))
     return table
-
-
-def join_patients(slices: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a patient of the cohort with the columns of ``data.csv``, missing where it has none.
-
-    Where the file holds a patient twice, the first row counts.
-    """
-    own = slices[["patient_id"]].drop_duplicates(ignore_index=True)
-    return own.merge(patients.drop_duplicates("patient_id"), on="patient_id", how="left")

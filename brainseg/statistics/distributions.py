@@ -1,57 +1,57 @@
-"""How values are spread: over all, and over those a person chose among them."""
+"""Distributions of values: over all rows, and over the chosen ones."""
 
 import math
 
+import numpy as np
 import pandas as pd
 
-MOST_BINS = 40
+from brainseg.statistics.cases import ratio
 
 
 def histogram(
-    values: pd.Series, chosen: pd.Series | None = None, most_bins: int = MOST_BINS
+    values: pd.Series, chosen: pd.Series | None = None, most_bins: int = 40
 ) -> pd.DataFrame:
-    """Return how many values there are in bins of equal width, of all and of the chosen.
+    """Return the number of values in bins of equal width, of all and of the chosen.
 
     Args:
         values: numbers; missing ones are in no bin.
-        chosen: bool on the same rows; all where it is None.
-        most_bins: how many there may be, at least 1; their width is 1, 2 or 5 times a power of ten, and
-            a whole number for whole numbers.
+        chosen: bool on the same rows; None for all.
+        most_bins: the limit on bins, at least 1; their width is 1, 2 or 5 times a power of ten, and a
+            whole number for whole numbers.
 
     Returns:
-        ``from`` (included), ``to`` (excluded but in the last bin), ``all`` and ``chosen`` (counts);
-        empty where there is no value.
+        ``from`` (included), ``to`` (excluded, except in the last bin), ``all`` and ``chosen`` (counts);
+        empty without a value.
     """
     known = values[values.notna()].astype("float64")
     if known.empty:
-        return pd.DataFrame({"from": [], "to": [], "all": [], "chosen": []}).astype(
-            {"all": "int64", "chosen": "int64"}
-        )
+        columns = {"from": float, "to": float, "all": "int64", "chosen": "int64"}
+        return pd.DataFrame(columns=list(columns)).astype(columns)
     whole = pd.api.types.is_integer_dtype(values)
     width = _nice((known.max() - known.min()) / max(1, most_bins))
     width = max(1.0, width) if whole else width
     first = math.floor(known.min() / width)
-    # An edge that floating point moved by a hair must not lose a value, so edges are multiples.
-    place = (known / width - first).map(math.floor)
-    many = max(1, math.ceil(known.max() / width) - first)
-    place = place.clip(upper=many - 1)
-    picked = place if chosen is None else place[chosen.loc[place.index].astype(bool)]
-    edges = [round((first + step) * width, 10) for step in range(many + 1)]
+    # Edges are multiples of the width: floating point must not move an edge past a value.
+    index = (known / width - first).map(math.floor)
+    count = max(1, math.ceil(known.max() / width) - first)
+    index = index.clip(upper=count - 1)
+    picked = index if chosen is None else index[chosen.loc[index.index].astype(bool)]
+    edges = [round((first + step) * width, 10) for step in range(count + 1)]
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
-    table["all"] = place.value_counts().reindex(range(many), fill_value=0).to_numpy()
-    table["chosen"] = picked.value_counts().reindex(range(many), fill_value=0).to_numpy()
+    table["all"] = np.bincount(index, minlength=count)
+    table["chosen"] = np.bincount(picked, minlength=count)
     return table.astype({"from": "int64", "to": "int64"}) if whole else table
 
 
 def category_counts(values: pd.Series, chosen: pd.Series | None = None) -> pd.DataFrame:
-    """Return how often each value stands there, of all and of the chosen.
+    """Return the frequency of each value, of all and of the chosen.
 
     Args:
         values: of any type.
-        chosen: bool on the same rows; all where it is None.
+        chosen: bool on the same rows; None for all.
 
     Returns:
-        ``value`` (as text; missing in the last row, where some are), ``all`` and ``chosen`` (counts),
+        ``value`` (as text; missing in the last row, if some are), ``all`` and ``chosen`` (counts),
         sorted by value.
     """
     picked = values if chosen is None else values[chosen.astype(bool)]
@@ -72,33 +72,28 @@ def category_counts(values: pd.Series, chosen: pd.Series | None = None) -> pd.Da
 def along_the_case(
     measures: pd.DataFrame, chosen: pd.Series | None = None, parts: int = 10
 ) -> pd.DataFrame:
-    """Return how often the tumour shows along the case, from its first slice to its last.
+    """Return the share of slices with tumour by position along the case.
 
     Args:
-        measures: a row a slice, from :func:`brainseg.statistics.slice_measures`.
-        chosen: bool on the same rows; all where it is None.
-        parts: into which each case is cut.
+        measures: one row per slice, from :func:`brainseg.statistics.slice_measures`.
+        chosen: bool on the same rows; None for all.
+        parts: number of equal parts of a case.
 
     Returns:
-        A row a part: ``from`` and ``to`` (0..1 along the case), ``slices`` (with a usable mask),
-        ``with_tumour``, ``share`` (Float64, 0..1, missing without a slice), and the same with
-        ``chosen_`` in front.
+        One row per part: ``from`` and ``to`` (0..1 along the case), ``slices`` (with a usable mask),
+        ``with_tumour``, ``share`` (Float64, 0..1, missing without a slice), and the same with the prefix
+        ``chosen_``.
     """
     known = measures[measures["tumour"].notna() & measures["position"].notna()]
     picked = known if chosen is None else known[chosen.loc[known.index].astype(bool)]
-    table = pd.DataFrame(
-        {
-            "from": [part / parts for part in range(parts)],
-            "to": [(part + 1) / parts for part in range(parts)],
-        }
-    )
-    for front, rows in (("", known), ("chosen_", picked)):
+    edges = np.arange(parts + 1) / parts
+    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
+    for prefix, rows in (("", known), ("chosen_", picked)):
         part = (rows["position"].astype("float64") * parts).astype("int64").clip(upper=parts - 1)
         tumour = rows["tumour"].astype("bool")
-        slices = part.value_counts().reindex(range(parts), fill_value=0)
-        shown = part[tumour].value_counts().reindex(range(parts), fill_value=0)
-        table[f"{front}slices"], table[f"{front}with_tumour"] = slices, shown
-        table[f"{front}share"] = shown / slices.where(slices > 0).astype("Float64")
+        table[f"{prefix}slices"] = np.bincount(part, minlength=parts)
+        table[f"{prefix}with_tumour"] = np.bincount(part[tumour], minlength=parts)
+        table[f"{prefix}share"] = ratio(table[f"{prefix}with_tumour"], table[f"{prefix}slices"])
     return table
 
 

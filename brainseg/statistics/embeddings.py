@@ -1,12 +1,12 @@
-"""Similar slices: what a slice looks like as a row of numbers, its neighbours, and a map of them all.
+"""Features of slices: similar slices have similar vectors, and a map shows them all.
 
-Two descriptions are known. :data:`IMAGE` needs nothing but the files: a coarse picture of FLAIR in the
-head's box, and how it differs from its mirror image, for a tumour breaks the head's symmetry. The other
-one is what a model's network holds deep inside. Both are computed once a cohort and kept.
+There are two kinds. :data:`IMAGE` needs only the files: a coarse picture of FLAIR in the head's box, and
+its difference to the mirror image, because a tumour breaks the head's symmetry. The other comes from a
+deep layer of a model's network. Both are computed once per cohort and saved.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,20 +24,20 @@ from brainseg.storage.cache import load_cached, load_or_compute, save_cached
 from brainseg.volume import FLAIR
 
 IMAGE = "image"
-"""The description that needs no model."""
+"""The features that need no model."""
 
 VERSION = 2
-"""Changes when the same slice gets other numbers, so that saved ones are computed again."""
+"""Raised when the same slice gets other numbers, so that saved ones are computed again."""
 
 CELLS = 8
 """The head's box is cut into this many rows and columns."""
 
 MIRROR_WEIGHT = 2.0
-"""How much the difference to the mirror image counts beside the picture itself. Among 1, 1.4 and 2 the
-best on one half of the patients of the LGG cohort; benchmarks/features.py measures it on the other."""
+"""Weight of the difference to the mirror image, relative to the picture. The best of 1, 1.4 and 2 on one
+half of the patients of the LGG cohort; benchmarks/features.py measures it on the other half."""
 
 MOST_FOR_TSNE = 20_000
-"""Above this many slices the map is PCA's: t-SNE takes 7 s for 3,101 and grows faster than they do."""
+"""More slices are mapped by PCA: t-SNE takes 7 s for 3,101, and its time grows faster than linearly."""
 
 TSNE_STEPS = 500
 PRINCIPAL = 32
@@ -45,16 +45,16 @@ PRINCIPAL = 32
 
 @dataclass(frozen=True)
 class Features:
-    """The slices of a cohort that can be read, as numbers.
+    """The features of the readable slices of a cohort.
 
     Attributes:
-        source: :data:`IMAGE`, or the name of the model whose network it is of.
+        source: :data:`IMAGE`, or the name of the model.
         cases: (n,) str, the case of each slice.
         slice_numbers: (n,) int64.
-        vectors: (n, d) float32; near in Euclidean distance means alike.
-        places: (n, 2) float32, where each slice stands on the map; axes without a unit.
-        method: how the map was made, "t-SNE" or "PCA".
-        seen: the cases whose patients the model learned from; of those it knows the masks.
+        vectors: (n, d) float32; similar slices have a small Euclidean distance.
+        places: (n, 2) float32, the position of each slice on the map; axes without a unit.
+        method: of the map, "t-SNE" or "PCA".
+        seen: the cases whose masks the model learned from.
     """
 
     source: str
@@ -87,14 +87,14 @@ class Features:
 
 
 def describe_images(cohort: Cohort, progress: Progress | None = None) -> Features:
-    """Return the description that the images alone give; it looks at no mask.
+    """Return the features computed from images alone, without masks.
 
-    A slice is 8 x 8 means of FLAIR in the case's head box, in shares of the case's bright end, and the
-    differences of the left half of those cells to their mirror images: 96 numbers.
+    Each slice gets 96 numbers: 8 x 8 means of FLAIR in the case's head box, divided by the case's bright
+    end, and the differences of the left half of those cells to their mirror images.
 
     Args:
         cohort: the open cohort.
-        progress: called with (slices described, slices to describe).
+        progress: called with (slices done, slices in all).
 
     Raises:
         CohortError: no slice can be read, or a file has changed since the cohort was indexed.
@@ -103,16 +103,16 @@ def describe_images(cohort: Cohort, progress: Progress | None = None) -> Feature
 
 
 def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None = None) -> Features:
-    """Return the description that a model's network gives: the largest value of each feature.
+    """Return the features from a model's network: the maximum of each channel over the slice.
 
-    All slices pass through the network of the model's first fold, for the features of two networks are
-    not comparable. It has learned from the masks of its training cases: :attr:`Features.seen`.
+    All slices pass through the network of the model's first fold, because the features of two networks
+    are not comparable. It has learned from the masks of its training cases: :attr:`Features.seen`.
 
     Raises:
         CohortError: as for :func:`describe_images`.
-        ModelError: the model cannot be opened, or its network has no layer to describe by.
+        ModelError: the model cannot be opened, or its network has no layer for features.
     """
-    # Keras comes with the engine, and pages that only show saved features open without it.
+    # The engine may import Keras, which pages that show saved features do not need.
     from brainseg.models.engines import load_engine
     from brainseg.preprocessing import prepare
 
@@ -133,7 +133,7 @@ def save_features(features: Features, cohort: Cohort, model: Model | None = None
     Args:
         features: of this cohort.
         cohort: the open cohort.
-        model: whose they are; None for :data:`IMAGE`.
+        model: the source; None for :data:`IMAGE`.
 
     Raises:
         BrainsegError: the file cannot be written.
@@ -172,38 +172,38 @@ def load_features(cohort: Cohort, model: Model | None = None) -> Features | None
 
 
 def project(vectors: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return a place on a map for each row, and how the map was made.
+    """Return the position of each row on a map, and the method.
 
     t-SNE (van der Maaten and Hinton 2008) of the first 32 principal components keeps neighbours
-    together: trustworthiness (Venna and Kaski 2001) 0.98 against PCA's 0.81 on the 3,101 slices of the
-    LGG cohort, in 7 s. Distances between groups on its map mean nothing.
+    together: trustworthiness (Venna and Kaski 2001) 0.98, PCA 0.81, on the 3,101 slices of the LGG
+    cohort, in 7 s. Distances between groups on its map have no meaning.
 
     Args:
         vectors: (n, d) float32.
 
     Returns:
-        (n, 2) float32, and "t-SNE" or, for very few and very many rows, "PCA".
+        (n, 2) float32, and "t-SNE" or, for very few or very many rows, "PCA".
     """
-    # It takes a second to import, and only this needs it.
+    # Imported here, because it takes a second.
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    many, width = vectors.shape
-    # From the first row and not from the mean, whose rounding would tell equal rows apart: t-SNE of rows
-    # without any difference ends the process with a segmentation fault (scikit-learn 1.9).
+    count, width = vectors.shape
+    # Relative to the first row and not to the mean, whose rounding would make equal rows differ: t-SNE
+    # of equal rows ends the process with a segmentation fault (scikit-learn 1.9).
     apart = vectors - vectors[0]
-    if min(many, width) < 3 or not apart.any():
-        flat = np.zeros((many, 2), np.float32)
+    if min(count, width) < 3 or not apart.any():
+        flat = np.zeros((count, 2), np.float32)
         flat[:, : min(width, 2)] = apart[:, :2]
         return flat, "PCA"
     apart /= np.abs(apart).max()
-    if not 10 <= many <= MOST_FOR_TSNE:
+    if not 10 <= count <= MOST_FOR_TSNE:
         return PCA(2, random_state=0).fit_transform(apart).astype(np.float32), "PCA"
-    principal = PCA(min(PRINCIPAL, many, width), random_state=0).fit_transform(apart)
-    perplexity = min(30.0, (many - 1) / 3)
+    principal = PCA(min(PRINCIPAL, count, width), random_state=0).fit_transform(apart)
+    perplexity = min(30.0, (count - 1) / 3)
     tsne = TSNE(2, perplexity=perplexity, max_iter=TSNE_STEPS, init="pca", random_state=0)
-    # Its threads wait by turning: beside a training on two processors, two took 26 s and one takes 7.
+    # Its threads wait in a busy loop: beside a training on two processors, two took 26 s and one 7 s.
     with threadpool_limits(1):
         return tsne.fit_transform(principal).astype(np.float32), "t-SNE"
 
@@ -211,41 +211,31 @@ def project(vectors: np.ndarray) -> tuple[np.ndarray, str]:
 def _described(
     cohort: Cohort,
     source: str,
-    describe,
+    describe: Callable[[Case], np.ndarray],
     progress: Progress | None,
     seen: tuple[str, ...] = (),
 ) -> Features:
-    names, numbers, parts = [], [], []
-    for case, rows in _by_case(cohort, describe, progress, in_parallel=source == IMAGE):
-        readable = case.readable["slice_number"].to_numpy("int64")
-        names += [case.name] * len(readable)
-        numbers.append(readable)
-        parts.append(rows.astype(np.float32))
-    if not parts:
+    cases = [case for case in map(cohort.case, cohort.cases) if len(case.readable)]
+    if not cases:
         raise CohortError(
             "No slice of this cohort can be read, so there is nothing to compare: `brainseg check` "
             "says why."
         )
-    vectors = np.concatenate(parts)
-    places, method = project(vectors)
-    return Features(source, np.array(names), np.concatenate(numbers), vectors, places, method, seen)
-
-
-def _by_case(
-    cohort: Cohort, describe, progress: Progress | None, in_parallel: bool
-) -> Iterator[tuple[Case, np.ndarray]]:
-    """Yield each case that can be read with what was made of it, in the order of the cohort."""
-    cases = [case for case in map(cohort.case, cohort.cases) if len(case.readable)]
-    total, done = sum(len(case.readable) for case in cases), 0
+    numbers = [case.readable["slice_number"].to_numpy("int64") for case in cases]
+    total, parts, done = sum(map(len, numbers)), [], 0
     if progress:
         progress(0, total)
-    # A network uses all processors by itself.
-    with ThreadPoolExecutor(None if in_parallel else 1) as pool:
-        for case, rows in zip(cases, pool.map(describe, cases), strict=True):
+    # A network already uses all processors.
+    with ThreadPoolExecutor(None if source == IMAGE else 1) as pool:
+        for rows in pool.map(describe, cases):
+            parts.append(rows.astype(np.float32))
             done += len(rows)
             if progress:
                 progress(done, total)
-            yield case, rows
+    names = np.repeat([case.name for case in cases], [len(part) for part in numbers])
+    vectors = np.concatenate(parts)
+    places, method = project(vectors)
+    return Features(source, names, np.concatenate(numbers), vectors, places, method, seen)
 
 
 def _of_images(case: Case) -> np.ndarray:
@@ -266,6 +256,6 @@ def _about(model: Model | None) -> dict:
 
 
 def _path(cohort: Cohort, model: Model | None) -> Path:
-    # A model may be named like the images' own description, so its file says that it is a model's.
+    # The prefix keeps a model that is named “image” apart from the image features.
     name = IMAGE if model is None else f"model-{re.sub(r'[^A-Za-z0-9_-]', '_', model.name)}"
     return cohort.state_dir / "features" / f"{name}.npz"

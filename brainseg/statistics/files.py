@@ -1,4 +1,4 @@
-"""What the files themselves are: shapes, types, values, and a random pair of image and mask."""
+"""Shapes, types and values of the files of a cohort, and a random pair of image and mask."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from brainseg.cohort.index import MOST_VALUES
 
 
 def file_table(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return how many files of a cohort have which shape, dtype and values, the commonest first.
+    """Return the number of files by shape, dtype and values, the most frequent first.
 
     Returns:
-        ``file`` ("image" or "mask"), ``shape`` ("256 × 256 × 3", missing for files that cannot be
-        decoded), ``dtype``, ``values`` (of masks, separated by ", "; missing for images) and
-        ``files`` (count). Images come first.
+        ``file`` ("image" or "mask"), ``shape`` ("256 × 256 × 3", missing for unreadable files),
+        ``dtype``, ``values`` (of masks, separated by ", "; missing for images) and ``files`` (count).
+        Images come first.
     """
     images = slices[slices["image_path"].notna()]
     masks = slices[slices["mask_path"].notna()]
@@ -22,8 +22,8 @@ def file_table(slices: pd.DataFrame) -> pd.DataFrame:
     mask_shape = _shape_text(masks["mask_height"], masks["mask_width"], masks["mask_channels"])
     of_images = {"file": "image", "shape": image_shape, "dtype": images["dtype"], "values": None}
     values = masks["mask_values"].str.replace(" ", ", ")
-    many = values.str.count(", ") == MOST_VALUES - 1
-    values = values.where(~many.fillna(False), values + ", …")
+    cut = (values.str.count(", ") == MOST_VALUES - 1).fillna(False)
+    values = values.where(~cut, values + ", …")
     of_masks = {"file": "mask", "shape": mask_shape, "dtype": masks["mask_dtype"], "values": values}
     both = [pd.DataFrame(part).astype("str") for part in (of_images, of_masks)]
     columns = ["file", "shape", "dtype", "values"]
@@ -33,7 +33,7 @@ def file_table(slices: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Pair:
-    """One image and its mask, as the files hold them.
+    """One image and its mask as stored in their files.
 
     Attributes:
         case: the case's name.
@@ -41,7 +41,7 @@ class Pair:
         image_path: relative to the cohort's folder, as is ``mask_path``.
         image_shape: (height, width, channels), or (height, width) for a grey image, in px.
         image_dtype: as stored, as is ``mask_dtype``.
-        mask_shape: (height, width), or with channels where it has several.
+        mask_shape: (height, width), or with channels if it has several.
     """
 
     case: str
@@ -55,7 +55,7 @@ class Pair:
 
 
 def random_pair(slices: pd.DataFrame, seed: int) -> Pair | None:
-    """Return a pair of image and mask drawn from those that can be decoded, or None without one.
+    """Return a random pair of image and mask that can be decoded, or None if there is none.
 
     Args:
         slices: the index of a cohort; see :mod:`brainseg.cohort.index`.

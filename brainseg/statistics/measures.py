@@ -1,24 +1,24 @@
 """Measures of a segmentation: area and diameters of a slice, volume and components of a case.
 
-The viewer computes the same in the browser, so each definition is exact, ties included:
+The viewer computes the same in the browser, so each definition is exact, including ties:
 
 * Pixels that touch at an edge or a corner belong together: 8 neighbours in a slice, 26 in a volume.
-  An outline drawn pixel by pixel often passes a corner, and is one finding all the same.
-* Diameters are of the largest component of a slice; of equally large ones, of that whose first pixel
-  in reading order (row, then column) comes first. Lengths run from pixel centre to pixel centre: a
-  single pixel has 0, and edge to edge may be a pixel more.
+  An outline drawn pixel by pixel often passes a corner and is still one finding.
+* Diameters are of the largest component of a slice; among equally large ones, of the one whose first
+  pixel in reading order (row, then column) comes first. Lengths run from pixel centre to pixel centre: a
+  single pixel has length 0.
 * The longest diameter joins two vertices of the component's convex hull. Its first end comes before
-  the other in reading order; of equally long ones it is that with the first first end, then with the
-  first other end.
+  the other in reading order; among equally long ones, the first first end wins, then the first other
+  end.
 * The perpendicular diameter is the longest chord of the convex hull at a right angle to the longest
   diameter, as in the bidimensional measure of RANO (Wen et al. 2010). Chords are drawn through the
-  vertices of the hull, for the longest passes through one, in the order of their projections on the
-  longest diameter; a later one counts as longer by more than 1e-9.
+  vertices of the hull, because the longest passes through one, in the order of their projections on the
+  longest diameter; a later one must be longer by more than 1e-9.
 
 Both follow the outer extent, so a ring or a crescent measures as if it were filled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -27,6 +27,9 @@ import pandas as pd
 
 Point = tuple[float, float]
 """(row, column) in pixels, from the centre of the first pixel."""
+
+Ends = tuple[Point, Point]
+"""Both ends of a line."""
 
 Spacing = tuple[float | None, float, float]
 """(slice, row, column) in mm, as in :class:`brainseg.volume.Volume`."""
@@ -39,29 +42,29 @@ class Diameters:
     """The longest diameter of a slice's largest component, and the longest at a right angle to it.
 
     Attributes:
-        longest: length in the unit that was asked for, pixels or mm.
+        longest: length in pixels or mm.
         longest_ends: centres of the two pixels.
         perpendicular: length in the same unit, 0 where the component is a straight line.
         perpendicular_ends: points on the outline of the convex hull, rarely a pixel's centre.
     """
 
     longest: float
-    longest_ends: tuple[Point, Point]
+    longest_ends: Ends
     perpendicular: float
-    perpendicular_ends: tuple[Point, Point]
+    perpendicular_ends: Ends
 
 
 @dataclass(frozen=True)
 class VolumeMeasures:
-    """What a segmentation measures as a whole, over the slices where it is known.
+    """The measures of a segmentation as a volume, over the slices where it is known.
 
     Attributes:
         volume_vx: voxels.
-        volume_ml: millilitres, None where the spacing is unknown.
-        components: parts that do not touch; a slice that is unknown joins none.
-        largest_share: the largest component's voxels of all, 0..1; None where there is nothing.
-        slices: how many have at least one voxel.
-        known: how many slices are known.
+        volume_ml: millilitres, None if the spacing is unknown.
+        components: separate parts; an unknown slice joins none.
+        largest_share: voxels of the largest component as a share of all, 0..1; None if empty.
+        slices: number of slices with at least one voxel.
+        known: number of known slices.
     """
 
     volume_vx: int
@@ -73,34 +76,33 @@ class VolumeMeasures:
 
 
 def components_of_plane(plane: np.ndarray) -> int:
-    """Return how many parts of a slice, (h, w) bool, do not touch, not even at a corner."""
+    """Return the number of components of a slice, (h, w) bool."""
     return cv2.connectedComponents(plane.astype(np.uint8), connectivity=8)[0] - 1
 
 
 def largest_component(plane: np.ndarray) -> np.ndarray:
-    """Return the largest component of a slice, (h, w) bool; all False where the slice is empty."""
+    """Return the largest component of a slice, (h, w) bool; all False if it is empty."""
     count, labels = cv2.connectedComponents(plane.astype(np.uint8), connectivity=8)
     if count <= 2:
         return plane.astype(bool)
     sizes = np.bincount(labels.ravel())[1:]
-    first_pixels = {
-        int(np.argmax(labels.ravel() == label)): label
-        for label in 1 + np.flatnonzero(sizes == sizes.max())
-    }
-    return labels == first_pixels[min(first_pixels)]
+    largest = 1 + np.flatnonzero(sizes == sizes.max())
+    return labels == min(largest, key=lambda label: int(np.argmax(labels.ravel() == label)))
 
 
 def diameters(plane: np.ndarray, pixel: tuple[float, float] = (1.0, 1.0)) -> Diameters | None:
-    """Return the diameters of a slice's largest component, or None where the slice is empty.
+    """Return the diameters of a slice's largest component, or None if the slice is empty.
 
     Args:
         plane: (h, w) bool.
-        pixel: height and width of a pixel, in the unit that the lengths are wanted in; where they
-            differ, the diameters are longest, and at a right angle, in that unit.
+        pixel: height and width of a pixel, in the unit of the lengths; if they differ, the diameters
+            are longest, and at a right angle, in that unit.
     """
     if not plane.any():
         return None
-    hull = _hull(_ends_of_rows(largest_component(plane)))
+    pixels = np.argwhere(largest_component(plane)).astype(np.int32)
+    vertices = cv2.convexHull(pixels, clockwise=True)[:, 0]
+    hull: list[Point] = [(row, column) for row, column in vertices.tolist()]
     first, last = _longest(hull, pixel)
     if first == last:
         return Diameters(0.0, (first, last), 0.0, (first, last))
@@ -116,23 +118,23 @@ def diameters(plane: np.ndarray, pixel: tuple[float, float] = (1.0, 1.0)) -> Dia
 def by_slice(
     mask: np.ndarray,
     slice_numbers: Sequence[int],
-    there: np.ndarray | None = None,
+    known: np.ndarray | None = None,
     spacing_mm: Spacing | None = None,
 ) -> pd.DataFrame:
-    """Return what each slice measures, a row a slice.
+    """Return the measures of each slice, one row per slice.
 
     Args:
         mask: (n, h, w) bool.
         slice_numbers: (n,), of the same slices.
-        there: (n,) bool, False where nothing is known of a slice; without it, all are known.
-        spacing_mm: where it is known, and only then, there are columns in mm.
+        known: (n,) bool, False for a slice without a usable mask; all are known by default.
+        spacing_mm: adds the columns in mm.
 
     Returns:
         ``slice_number``; ``area_px``, ``components`` (Int64); ``longest_px``, ``perpendicular_px``
         (Float64); with a spacing ``area_mm2``, ``longest_mm``, ``perpendicular_mm`` (Float64). All
-        are missing where the slice is unknown, lengths also where it is empty.
+        are missing if the slice is unknown, lengths also if it is empty.
     """
-    known = np.ones(len(mask), bool) if there is None else there
+    known = np.ones(len(mask), bool) if known is None else known
     rows = [
         {"slice_number": int(number)} | (_row(plane, spacing_mm) if is_known else {})
         for plane, number, is_known in zip(mask, slice_numbers, known, strict=True)
@@ -147,27 +149,27 @@ def by_slice(
 
 
 def measure_volume(
-    mask: np.ndarray, there: np.ndarray | None = None, spacing_mm: Spacing | None = None
+    mask: np.ndarray, known: np.ndarray | None = None, spacing_mm: Spacing | None = None
 ) -> VolumeMeasures:
-    """Return what a segmentation measures as a whole.
+    """Return the measures of a segmentation as a volume.
 
     Args:
         mask: (n, h, w) bool; neighbours in the stack count as neighbours in the head.
-        there: (n,) bool, False where nothing is known of a slice; without it, all are known.
-        spacing_mm: of the voxels, where it is known.
+        known: as for :func:`by_slice`.
+        spacing_mm: of the voxels, if known.
     """
-    # Not above: pages that measure no volume have no use for it.
+    # Imported here, because most pages measure no volume.
     from scipy import ndimage
 
-    known = np.ones(len(mask), bool) if there is None else there
+    known = np.ones(len(mask), bool) if known is None else known
     certain = mask & known[:, np.newaxis, np.newaxis]
     labels, components = ndimage.label(certain, np.ones((3, 3, 3), bool))
     sizes = np.bincount(labels.ravel(), minlength=1)[1:]
     volume_vx = int(sizes.sum())
-    voxel_mm3 = None if spacing_mm is None or None in spacing_mm else float(np.prod(spacing_mm))
+    between, row, column = spacing_mm or (None, 0.0, 0.0)
     return VolumeMeasures(
         volume_vx=volume_vx,
-        volume_ml=None if not voxel_mm3 else volume_vx * voxel_mm3 / 1000,
+        volume_ml=volume_vx * (between * row * column) / 1000 if between else None,
         components=components,
         largest_share=float(sizes.max() / volume_vx) if volume_vx else None,
         slices=int(certain.any(axis=(1, 2)).sum()),
@@ -178,25 +180,25 @@ def measure_volume(
 def measure_case(
     mask: np.ndarray,
     slice_numbers: Sequence[int],
-    there: np.ndarray | None = None,
+    known: np.ndarray | None = None,
     spacing_mm: Spacing | None = None,
 ) -> dict[str, int | float | None]:
-    """Return what a segmentation measures as a whole, with its largest diameter in a slice.
+    """Return the measures of a segmentation as a volume, with its largest diameter in a slice.
 
     Args:
         mask: (n, h, w) bool.
         slice_numbers: (n,), of the same slices.
-        there: (n,) bool, False where nothing is known of a slice; without it, all are known.
-        spacing_mm: of the voxels, where it is known.
+        known: as for :func:`by_slice`.
+        spacing_mm: of the voxels, if known.
 
     Returns:
         The fields of :class:`VolumeMeasures`; ``longest_px``, the longest diameter of any slice, and
         ``longest_slice``, its slice number, the first of equally long ones; with a spacing
-        ``longest_mm``, which may be of another slice where pixels are not square. None where there is
-        nothing to measure.
+        ``longest_mm``, perhaps of another slice if pixels are not square. None if there is nothing to
+        measure.
     """
-    table = by_slice(mask, slice_numbers, there, spacing_mm)
-    found = vars(measure_volume(mask, there, spacing_mm)) | {
+    table = by_slice(mask, slice_numbers, known, spacing_mm)
+    found = vars(measure_volume(mask, known, spacing_mm)) | {
         "longest_px": None,
         "longest_slice": None,
     }
@@ -226,70 +228,26 @@ def _row(plane: np.ndarray, spacing_mm: Spacing | None) -> dict[str, float | Non
     return row
 
 
-def _ends_of_rows(plane: np.ndarray) -> list[tuple[int, int]]:
-    """Return the first and last pixel of each row in reading order: a hull needs no others."""
-    rows = np.flatnonzero(plane.any(axis=1))
-    part = plane[rows]
-    first = part.argmax(axis=1)
-    last = plane.shape[1] - 1 - part[:, ::-1].argmax(axis=1)
-    points = zip(rows.tolist(), first.tolist(), last.tolist(), strict=True)
-    return [
-        point for row, one, other in points for point in dict.fromkeys([(row, one), (row, other)])
-    ]
-
-
-def _hull(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the vertices of the convex hull, in order around it, without those on an edge.
-
-    Andrew's monotone chain (1979) over points in reading order; integers, so nothing is rounded.
-    """
-    if len(points) < 3:
-        return points
-
-    def half(ordered: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        chain: list[tuple[int, int]] = []
-        for point in ordered:
-            while len(chain) > 1 and _turn(chain[-2], chain[-1], point) <= 0:
-                chain.pop()
-            chain.append(point)
-        return chain[:-1]
-
-    return half(points) + half(points[::-1])
-
-
-def _turn(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
-def _longest(
-    hull: list[tuple[int, int]], pixel: tuple[float, float]
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def _longest(hull: list[Point], pixel: tuple[float, float]) -> Ends:
     """Return the two vertices farthest apart, the first in reading order in front."""
-    vertices = np.array(sorted(hull))
-    rows, columns = (vertices * pixel).T
+    vertices = sorted(hull)
+    rows, columns = (np.array(vertices) * pixel).T
     squared = (rows[:, None] - rows) ** 2 + (columns[:, None] - columns) ** 2
-    # The first maximum in the order of the matrix is the tie rule, for the vertices are sorted.
+    # The first maximum in the order of the matrix is the tie rule, because the vertices are sorted.
     first, last = np.unravel_index(squared.argmax(), squared.shape)
-    return tuple(vertices[first].tolist()), tuple(vertices[last].tolist())
+    return vertices[first], vertices[last]
 
 
 def _longest_chord(
-    hull: list[tuple[int, int]],
-    first: tuple[int, int],
-    last: tuple[int, int],
-    pixel: tuple[float, float],
-) -> tuple[Point, Point]:
+    hull: list[Point], first: Point, last: Point, pixel: tuple[float, float]
+) -> Ends:
     """Return the ends of the hull's longest chord at a right angle to the line first to last."""
-    # Of the squared size, so that a projection on the line stays an integer for square pixels.
-    weights = pixel[0] ** 2, pixel[1] ** 2
-    along = (last[0] - first[0]) * weights[0], (last[1] - first[1]) * weights[1]
-
-    def projection(point: Point) -> float:
-        return along[0] * point[0] + along[1] * point[1]
-
+    # Squared, so that a projection on the line remains an integer for square pixels.
+    along = (last[0] - first[0]) * pixel[0] ** 2, (last[1] - first[1]) * pixel[1] ** 2
+    projections = [along[0] * row + along[1] * column for row, column in hull]
     best, best_length = (first, first), 0.0
-    for vertex in sorted(hull, key=lambda point: (projection(point), point)):
-        ends = _chord(hull, projection(vertex), projection, along)
+    for at, _ in sorted(zip(projections, hull, strict=True)):
+        ends = _chord(hull, projections, at, along)
         length = _distance(*ends, pixel)
         if length > best_length + _LONGER_BY:
             best, best_length = ends, length
@@ -297,15 +255,12 @@ def _longest_chord(
 
 
 def _chord(
-    hull: list[tuple[int, int]],
-    at: float,
-    projection: Callable[[Point], float],
-    along: tuple[float, float],
-) -> tuple[Point, Point]:
+    hull: list[Point], projections: list[float], at: float, along: tuple[float, float]
+) -> Ends:
     """Return where the line of one projection enters and leaves the hull."""
     crossings: list[Point] = []
-    for start, end in zip(hull, hull[1:] + hull[:1], strict=True):
-        from_start, from_end = projection(start), projection(end)
+    for index, (start, from_start) in enumerate(zip(hull, projections, strict=True)):
+        end, from_end = hull[index - 1], projections[index - 1]
         if from_start == at:
             crossings.append(start)
         elif min(from_start, from_end) < at < max(from_start, from_end):

@@ -1,4 +1,4 @@
-"""The slices most like one, and how well such neighbours agree in what their description did not see."""
+"""The slices most similar to one slice, and how well such neighbours agree on what was not described."""
 
 from dataclasses import dataclass
 
@@ -17,26 +17,26 @@ def neighbours(
     other_cases: bool = True,
     one_a_case: bool = False,
 ) -> pd.DataFrame:
-    """Return the slices most like one, the nearest first.
+    """Return the slices most similar to one slice, the nearest first.
 
     Args:
         features: of the cohort.
         case: of the slice.
         slice_number: of the slice.
-        most: how many at the most.
-        other_cases: whether slices of the same case are left out: they nearly always look alike.
-        one_a_case: whether each case gives only its nearest slice.
+        most: the largest number of slices.
+        other_cases: leave out slices of the same case, which are nearly always similar.
+        one_a_case: return only the nearest slice of each case.
 
     Returns:
         ``case`` (str), ``slice_number`` (int64), ``distance`` (float64, without a unit).
 
     Raises:
-        CohortError: the slice has no description, because it cannot be read.
+        CohortError: the slice has no features, because it cannot be read.
     """
     row = features.row_of.get((case, int(slice_number)))
     if row is None:
         raise CohortError(
-            f"{case[:60]} slice {slice_number} has no description: choose a slice that can be read."
+            f"{case[:60]} slice {slice_number} has no features: choose a slice that can be read."
         )
     distance = np.linalg.norm(features.vectors - features.vectors[row], axis=1).astype(np.float64)
     allowed = features.cases != case if other_cases else np.arange(len(features)) != row
@@ -50,17 +50,16 @@ def neighbours(
 
 @dataclass(frozen=True)
 class Agreement:
-    """Whether the nearest slices of other patients are alike in what the description did not look at.
+    """Agreement of the nearest slices of other patients on facts that the features do not contain.
 
     Attributes:
-        slices: how many slices were asked for their neighbours.
-        same_state: share of neighbours that show a tumour where the slice does, and none where it does
-            not, 0..1.
-        same_state_by_chance: the same of a random slice of another patient.
-        same_state_by_position: the same of the slices at the same place along their cases.
+        slices: number of slices whose neighbours were compared.
+        same_state: share of neighbours that agree with the slice on whether there is a tumour, 0..1.
+        same_state_by_chance: the same for a random slice of another patient.
+        same_state_by_position: the same for the slices at the same position along their cases.
         apart: mean distance along the case, in shares of its length, 0..1.
-        apart_by_chance: the same of a random slice of another patient.
-        seen_left_out: cases that the model learned from, which were not asked.
+        apart_by_chance: the same for a random slice of another patient.
+        seen_left_out: number of cases left out because the model learned from them.
     """
 
     slices: int
@@ -72,7 +71,7 @@ class Agreement:
     seen_left_out: int
 
     def in_words(self) -> list[str]:
-        """Return what a person should know of it, a sentence each."""
+        """Return the agreement as sentences."""
         words = [
             f"Of the nearest slices of other patients, {self.same_state:.0%} agree with the slice on "
             f"whether there is a tumour; of random ones {self.same_state_by_chance:.0%}, of those at "
@@ -83,24 +82,25 @@ class Agreement:
         ]
         if self.seen_left_out:
             words.append(
-                f"The slices of {self.seen_left_out} cases were not asked: the network learned from "
+                f"The slices of {self.seen_left_out} cases were left out: the network learned from "
                 "their masks."
             )
         return words
 
 
 def agreement(features: Features, slices: pd.DataFrame, most: int = 5) -> Agreement | None:
-    """Return how well neighbours agree, or None without two patients whose masks are usable.
+    """Return how well neighbours agree, or None without two patients with usable masks.
 
     Args:
         features: of the cohort.
-        slices: its index; slices without a usable mask count for nothing. Cases that the model learned
-            from are not asked, unless there are no others, but they may be neighbours.
+        slices: its index; slices without a usable mask are left out. Cases that the model learned from
+            are only neighbours, unless there are no others.
         most: neighbours of each slice.
     """
     known = _known(features, slices)
     seen = known["case"].isin(features.seen).to_numpy()
-    asked = np.flatnonzero(~seen if not seen.all() else np.ones(len(seen), bool))
+    seen = seen & (not seen.all())
+    asked = np.flatnonzero(~seen)
     patients = known["patient_id"].to_numpy(object)
     if len(asked) == 0 or len(set(patients)) < 2:
         return None
@@ -111,7 +111,8 @@ def agreement(features: Features, slices: pd.DataFrame, most: int = 5) -> Agreem
         others = patients[part, None] != patients
         same = state[part, None] == state
         apart = np.abs(position[part, None] - position)
-        near = _nearest(_squared(vectors, part), others, most)
+        # Squared distances, without the term that is the same for the whole row.
+        near = _nearest((vectors**2).sum(axis=1) - 2 * vectors[part] @ vectors.T, others, most)
         level = _nearest(apart, others, most)
         sums += [
             np.take_along_axis(same, near, 1).mean(1).sum(),
@@ -120,12 +121,15 @@ def agreement(features: Features, slices: pd.DataFrame, most: int = 5) -> Agreem
             np.take_along_axis(apart, near, 1).mean(1).sum(),
             (apart * others).sum(1) @ (1 / others.sum(1)),
         ]
-    shares = (float(value) for value in sums / len(asked))
-    return Agreement(len(asked), *shares, seen_left_out=0 if seen.all() else _many(known, seen))
+    same_near, same_chance, same_level, apart_near, apart_chance = (sums / len(asked)).tolist()
+    left_out = known.loc[seen, "case"].nunique()
+    return Agreement(
+        len(asked), same_near, same_chance, same_level, apart_near, apart_chance, left_out
+    )
 
 
 def _known(features: Features, slices: pd.DataFrame) -> pd.DataFrame:
-    """Return the described slices with a usable mask, with what their neighbours are asked for."""
+    """Return the slices that have features and a usable mask, with the facts to compare."""
     table = features.table()[["case", "slice_number"]].assign(row=np.arange(len(features)))
     last = slices.groupby("case")["slice_index"].transform("max").clip(lower=1)
     facts = slices.assign(position=slices["slice_index"] / last, tumour=slices["area_px"] > 0)
@@ -134,16 +138,7 @@ def _known(features: Features, slices: pd.DataFrame) -> pd.DataFrame:
     return table.merge(facts[columns], on=["case", "slice_number"])
 
 
-def _squared(vectors: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Return the squared distances of some rows to all, but for a term that is the row's own."""
-    return (vectors**2).sum(axis=1) - 2 * vectors[part] @ vectors.T
-
-
 def _nearest(distance: np.ndarray, allowed: np.ndarray, most: int) -> np.ndarray:
     """Return the columns of the smallest allowed distances of each row, (rows, most), in any order."""
     most = min(most, int(allowed.sum(axis=1).min()))
     return np.argpartition(np.where(allowed, distance, np.inf), most - 1, axis=1)[:, :most]
-
-
-def _many(known: pd.DataFrame, rows: np.ndarray) -> int:
-    return known.loc[rows, "case"].nunique()

@@ -1,7 +1,7 @@
-"""What the tumour is like on each slice, in each case, in each group: size, place, shape, brightness.
+"""Size, position, shape and brightness of the tumour: per slice, per case and per group.
 
-The index holds what a slice tells, the atlas what needs the whole case. Places along a case are shares
-of its slices: 0 is the first, 1 the last; which end is the neck the files do not say.
+Positions along a case are shares of its slices: 0 is the first, 1 the last. The files do not say which
+end is the neck.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort.slice_features import column_of
-from brainseg.statistics.cases import UNKNOWN, case_table
+from brainseg.statistics.cases import UNKNOWN, case_table, ratio
 from brainseg.volume import SEQUENCES
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ OUTSIDE = {name: column_of("head_mean", name) for name in SEQUENCES}
 """By sequence, the column of the mean intensity in the head without the tumour."""
 
 LEAST_COMPACT_PX = 20
-"""Tumours of fewer pixels have no compactness: a single pixel would be rounder than a disc."""
+"""Smaller tumours have no compactness: a single pixel would be rounder than a disc."""
 
 
 def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return what is measured on each slice, a row a slice of the index.
+    """Return the measures of each slice, one row per slice of the index.
 
     Args:
         slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
@@ -35,51 +35,50 @@ def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``case``, ``patient_id``, ``institution`` (str); ``slice_number``; ``position`` (Float64, 0..1
         along the case, missing in a case of one slice); ``tumour`` (boolean); ``area_px`` (Int64);
-        ``tumour_fraction`` (Float64, area of the head's outline on this slice, missing without a head);
-        ``components`` and ``largest_component_px`` (Int64), see :mod:`brainseg.statistics.measures`
-        for what belongs together; ``compactness`` (Float64, see :func:`compactness`);
-        ``tumour_row`` and ``tumour_column`` (Float64, px of the image, the tumour's centroid); then
-        by sequence :data:`INSIDE` and :data:`OUTSIDE` (Float64, 0..255, as stored). All that is
-        about the tumour is missing without a usable mask, what is about its shape and place also
-        without a tumour, and an intensity where the sequence only repeats FLAIR in the whole case.
+        ``tumour_fraction`` (Float64, of the head's area on this slice, missing without a head);
+        ``components`` and ``largest_component_px`` (Int64, see :mod:`brainseg.statistics.measures`);
+        ``compactness`` (Float64, see :func:`compactness`); ``tumour_row`` and ``tumour_column``
+        (Float64, px of the image, the tumour's centroid); then by sequence :data:`INSIDE` and
+        :data:`OUTSIDE` (Float64, 0..255, as stored). Measures of the tumour are missing without a usable
+        mask, its shape and position also without a tumour, and intensities if the sequence equals FLAIR
+        in the whole case.
     """
     last = slices.groupby("case")["slice_index"].transform("max")
-    head_px = slices["head_px"].astype("Float64")
     tumour = slices["area_px"] > 0
     columns = ["case", "patient_id", "institution", "slice_number"]
     table = slices[columns].assign(
-        position=_ratio(slices["slice_index"], last),
+        position=ratio(slices["slice_index"], last),
         tumour=tumour.astype("boolean"),
         area_px=slices["area_px"],
-        tumour_fraction=_ratio(slices["area_px"], head_px),
+        tumour_fraction=ratio(slices["area_px"], slices["head_px"]),
         components=slices["components"].where(tumour).astype("Int64"),
         largest_component_px=slices["largest_component_px"],
         compactness=compactness(slices["area_px"], slices["perimeter_px"]),
         tumour_row=slices["tumour_row"].astype("Float64"),
         tumour_column=slices["tumour_column"].astype("Float64"),
     )
-    absent = slices["case"].map(case_table(slices).set_index("case")["flair_copies"])
+    copies = slices["case"].map(case_table(slices).set_index("case")["flair_copies"])
     for name in SEQUENCES:
-        there = ~absent.str.contains(name, regex=False)
+        has_sequence = ~copies.str.contains(name, regex=False)
         for column in (INSIDE[name], OUTSIDE[name]):
-            table[column] = slices[column].astype("Float64").where(there)
+            table[column] = slices[column].astype("Float64").where(has_sequence)
     return table
 
 
 def compactness(area_px: pd.Series, perimeter_px: pd.Series) -> pd.Series:
-    """Return how near a mask is to a disc: 4 pi area / perimeter squared (Cox 1927).
+    """Return the compactness of masks: 4 pi area / perimeter squared (Cox 1927), 1 for a disc.
 
-    1 is a disc; several pieces, holes and a ragged rim all lower it. E. P. Cox defined it for grains of
-    sand (Journal of Paleontology 1, 179-183). With the perimeter of
-    :func:`brainseg.cohort.slice_features.perimeter` it is right to about a tenth: discs of pixels
-    come out at 0.83 to 1, and a square, whose sides follow the grid, at 0.89 instead of 0.79.
+    Several pieces, holes and a ragged outline all lower it. E. P. Cox defined it for grains of sand
+    (Journal of Paleontology 1, 179-183). With the perimeter of
+    :func:`brainseg.cohort.slice_features.perimeter` it is right to about a tenth: discs of pixels get
+    0.83 to 1, and a square, whose sides follow the grid, gets 0.89 instead of 0.79.
 
     Args:
         area_px: of the mask.
         perimeter_px: of all its outlines.
 
     Returns:
-        Float64, 0..1; missing where the area is below :data:`LEAST_COMPACT_PX` or unknown.
+        Float64, 0..1; missing if the area is below :data:`LEAST_COMPACT_PX` or unknown.
     """
     large = (area_px >= LEAST_COMPACT_PX).fillna(False).astype(bool)
     area, length = area_px.astype("Float64").where(large), perimeter_px.astype("Float64")
@@ -87,18 +86,18 @@ def compactness(area_px: pd.Series, perimeter_px: pd.Series) -> pd.Series:
 
 
 def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.DataFrame:
-    """Return what is measured on each case, a row a case in the order of the index.
+    """Return the measures of each case, one row per case in the order of the index.
 
     Args:
         slices: the index of a cohort.
-        atlas: of the same cohort; without it, what only the whole case tells is missing.
+        atlas: of the same cohort; without it, ``components`` and ``largest_share`` are missing.
 
     Returns:
         The columns of :func:`brainseg.statistics.case_table`; ``largest_area_px`` (Int64);
         ``tumour_from`` and ``tumour_to`` (Float64, 0..1 along the case: the first and the last slice
         with tumour); ``compactness`` (Float64: median over the slices that have one); ``components``
-        (Int64) and ``largest_share`` (Float64, 0..1) of the tumour as a volume; then :data:`INSIDE`
-        and :data:`OUTSIDE` (Float64, 0..255), means over the voxels of the slices with a usable mask.
+        (Int64) and ``largest_share`` (Float64, 0..1) of the tumour as a volume; then :data:`INSIDE` and
+        :data:`OUTSIDE` (Float64, 0..255), means over the voxels of the slices with a usable mask.
     """
     by_slice = slice_measures(slices)
     with_tumour = by_slice[(by_slice["area_px"] > 0).fillna(False)]
@@ -108,33 +107,31 @@ def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.Data
     table["tumour_from"] = groups["position"].min().astype("Float64")
     table["tumour_to"] = groups["position"].max().astype("Float64")
     table["compactness"] = groups["compactness"].median().astype("Float64")
-    table["components"] = pd.Series(pd.NA, table.index, dtype="Int64")
-    table["largest_share"] = pd.Series(pd.NA, table.index, dtype="Float64")
-    if atlas is not None:
-        parts = pd.Series(atlas.components, atlas.cases).reindex(table.index).astype("Int64")
-        table["components"] = parts.where(parts >= 0)
-        share = pd.Series(atlas.largest_share, atlas.cases).reindex(table.index)
-        table["largest_share"] = share.astype("Float64")
+    names, components, shares = (
+        ([], [], []) if atlas is None else (atlas.cases, atlas.components, atlas.largest_share)
+    )
+    parts = pd.Series(components, names).reindex(table.index).astype("Int64")
+    table["components"] = parts.where(parts >= 0)
+    table["largest_share"] = pd.Series(shares, names).reindex(table.index).astype("Float64")
     outside_px = (slices["head_px"] - slices["area_px"]).clip(lower=0)
     for name in SEQUENCES:
-        inside, outside = INSIDE[name], OUTSIDE[name]
-        table[inside] = _mean_by_case(by_slice, inside, by_slice["area_px"])
-        table[outside] = _mean_by_case(by_slice, outside, outside_px)
+        for column, weight in ((INSIDE[name], slices["area_px"]), (OUTSIDE[name], outside_px)):
+            table[column] = _mean_by_case(by_slice, column, weight)
     return table.reset_index()
 
 
 def group_table(cases: pd.DataFrame, group: pd.Series, measures: list[str]) -> pd.DataFrame:
-    """Return how many cases each group has, and the median of each measure with its n.
+    """Return the number of cases per group, and the median of each measure with its n.
 
     Args:
-        cases: a row a case, such as from :func:`case_measures`.
+        cases: one row per case, such as from :func:`case_measures`.
         group: of the same rows: an institution, or a code; missing ones are a group of their own.
-        measures: columns of ``cases`` that hold numbers.
+        measures: numeric columns of ``cases``.
 
     Returns:
-        A row a group, sorted, :data:`brainseg.statistics.UNKNOWN` for the missing one, last: ``group``
-        (str), ``cases``, then for each measure its name (Float64, the median, missing where no case
-        has a value) and its name with " n" behind it (int64, the cases that have one).
+        One row per group, sorted, the missing one last as :data:`brainseg.statistics.UNKNOWN`: ``group``
+        (str), ``cases``, then for each measure its name (Float64, the median, missing without a value)
+        and its name plus " n" (int64, the cases that have one).
     """
     names = group.astype("str").fillna(UNKNOWN)
     by_group = cases.groupby(names, sort=True)
@@ -147,13 +144,8 @@ def group_table(cases: pd.DataFrame, group: pd.Series, measures: list[str]) -> p
     return pd.concat([table[~is_unknown], table[is_unknown]], ignore_index=True)
 
 
-def _ratio(part: pd.Series, whole: pd.Series) -> pd.Series:
-    whole = whole.astype("Float64")
-    return part.astype("Float64") / whole.where(whole > 0)
-
-
 def _mean_by_case(table: pd.DataFrame, column: str, weight: pd.Series) -> pd.Series:
     weight = weight.astype("Float64").where(table[column].notna())
     sums = pd.DataFrame({"value": table[column] * weight, "weight": weight})
     of_case = sums.groupby(table["case"], sort=False).sum(min_count=1)
-    return _ratio(of_case["value"], of_case["weight"])
+    return ratio(of_case["value"], of_case["weight"])

@@ -204,7 +204,7 @@ def test_calibration_shows_the_error_with_its_interval_and_what_was_counted(
     found = calibration(scored)
     assert f"**{found.error:.4f}**" in texts(app)
     assert f"{found.error_low:.4f} to {found.error_high:.4f}" in texts(app)
-    assert "Counted are the voxels of the head" in texts(app)
+    assert "Measured on the voxels of the head" in texts(app)
 
 
 def test_two_models_are_compared_case_by_case(

@@ -11,26 +11,26 @@ import pytest
 from support.cohorts import CHECKOUT
 
 IDIOMS = {
-    "told": 14,
+    "told": 10,
     "let stand": 0,
     "gainsay": 0,
-    "looked at": 4,
-    "so many": 5,
+    "looked at": 2,
+    "so many": 3,
     "nobody": 3,
     "whoever": 1,
-    "a person": 13,
+    "a person": 9,
     "of which": 4,
     "is at(?! (?:most|least))": 0,
-    "stands?": 57,
-    "holds": 69,
-    "goes on": 6,
-    "looks(?! like)": 7,
+    "stands?": 41,
+    "holds": 54,
+    "goes on": 4,
+    "looks(?! like)": 5,
     "the more so": 1,
-    "all the same": 2,
-    "by itself": 3,
+    "all the same": 1,
+    "by itself": 2,
     "has come to": 0,
     "what becomes of": 0,
-    "how many": 52,
+    "how many": 24,
 }
 """Pattern -> the most lines with it. Lower a number when you rewrite a line; never raise one."""
 

@@ -22,8 +22,8 @@ from brainseg.evaluation import (
 from brainseg.evaluation.leakage import (
     COUNTED,
     SHIPPED,
+    Learner,
     Recipe,
-    _Learner,
     halves_by_patient,
     halves_by_slice,
 )
@@ -97,15 +97,15 @@ def learner(model, monkeypatch):
     """Return a learner of cases that are marked, without a cohort behind them."""
     cases = prepared(6, 7, 8)
     monkeypatch.setattr("brainseg.training.data.prepare_case", lambda case, size: case)
-    return _Learner(model, 0, cases, Recipe(passes=4, batch_size=4), None)
+    return Learner(model, 0, cases, Recipe(passes=4, batch_size=4), None)
 
 
 def test_a_copy_learns_from_every_slice_that_is_allowed_and_from_no_other(learner):
     allowed = [np.arange(n) % 2 == 0 for n in (6, 7, 8)]
-    shown = [int(slice_[0, 0, 0]) for slices, _ in learner._batches(allowed) for slice_ in slices]
+    shown = [int(slice_[0, 0, 0]) for slices, _ in learner.batches(allowed) for slice_ in slices]
     expected = {100 * case + place for case, n in enumerate((6, 7, 8)) for place in range(0, n, 2)}
     assert set(shown) == expected
-    assert len(shown) == 4 * learner.batches
+    assert len(shown) == 4 * learner.steps
 
 
 def test_every_slice_is_predicted_once_by_a_copy_that_learned_without_it(learner, monkeypatch):
@@ -117,9 +117,9 @@ def test_every_slice_is_predicted_once_by_a_copy_that_learned_without_it(learner
         seen.extend((number, place) for place in places.tolist())
         return np.zeros((len(places), 8, 8), np.float32)
 
-    monkeypatch.setattr(learner, "_taught", lambda allowed: allowed)
-    monkeypatch.setattr(learner, "_predicted", predicted)
-    monkeypatch.setattr(learner, "_score", lambda case, probability: None)
+    monkeypatch.setattr(learner, "trained", lambda allowed: allowed)
+    monkeypatch.setattr(learner, "predict", predicted)
+    monkeypatch.setattr(learner, "score", lambda case, probability: None)
     for halves in (
         halves_by_slice(learner.prepared, seed=0),
         halves_by_patient(learner.prepared, ["a", "b", "c"], seed=0),

@@ -28,7 +28,7 @@ def test_neighbours_come_nearest_first_and_from_other_cases_if_asked():
 
 
 def test_a_slice_without_a_description_gets_a_sentence():
-    with pytest.raises(CohortError, match="A slice 9 has no description"):
+    with pytest.raises(CohortError, match="A slice 9 has no features"):
         neighbours(made(["A"], [1], [0]), "A", 9, 3)
 
 
@@ -61,7 +61,7 @@ def test_slices_without_a_mask_and_cases_that_were_learned_from_are_not_asked():
     found = made(cases, [1, 2] * 3, [0, 10, 1, 11, 2, 12], seen=("A",))
     measured = agreement(found, slices, most=1)
     assert (measured.slices, measured.seen_left_out) == (3, 1)
-    assert "1 cases were not asked" in measured.in_words()[-1]
+    assert "1 cases were left out" in measured.in_words()[-1]
     every_one_seen = made(cases, [1, 2] * 3, [0, 10, 1, 11, 2, 12], seen=("A", "B", "C"))
     assert agreement(every_one_seen, slices, most=1).seen_left_out == 0
 
