@@ -50,7 +50,6 @@ docs: $(VENV)/dev
 bench: $(VENV)/dev
 	-$(BIN)/python benchmarks/index.py "$(DATA)"
 	$(BIN)/python benchmarks/server.py "$(DATA)"
-	$(BIN)/python benchmarks/rerun.py
 	$(BIN)/python benchmarks/viewer.py "$(DATA)"
 	-$(BIN)/python benchmarks/checks.py "$(DATA)"
 	$(BIN)/python benchmarks/features.py "$(DATA)"

@@ -11,9 +11,11 @@ PARENT = str(Path(__file__).resolve().parents[1])
 if PARENT not in sys.path:
     sys.path.insert(0, PARENT)
 
-from brainseg import RESEARCH_USE  # noqa: E402
+from brainseg import RESEARCH_USE, memory  # noqa: E402
 from dashboard.shared import keys  # noqa: E402
 
+memory.return_freed_blocks()
+memory.collect_garbage(every_s=10)
 st.set_page_config(
     page_title="brainseg",
     page_icon=str(Path(__file__).with_name("icon.svg")),

@@ -15,6 +15,7 @@ from threading import Thread
 import psutil
 
 from brainseg.errors import BrainsegError
+from brainseg.memory import return_freed_blocks
 
 MEMORY_EXIT = 83
 """The exit code of a worker that used more memory than it may."""
@@ -38,6 +39,7 @@ def prepare(memory_bytes: int, environment: Mapping[str, str]) -> None:
         for stream in (1, 2):
             os.dup2(nowhere.fileno(), stream)
     limit_memory(memory_bytes)
+    return_freed_blocks()
     Thread(target=_watch, args=(memory_bytes,), daemon=True).start()
 
 

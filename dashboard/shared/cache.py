@@ -5,7 +5,6 @@ by all visitors: copy them before you change them. Pixels share one budget, see 
 jobs over a whole cohort are few.
 """
 
-import gc
 import os
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
@@ -316,10 +315,6 @@ class WarmUp(Thread):
         # A model that cannot be opened reports its error when it predicts.
         with suppress(BrainsegError):
             warm_up_model(self._model)
-        # Streamlit collects garbage after every page run. TensorFlow's objects, never garbage, make
-        # that take 0.2 s instead of 0.05 s: benchmarks/rerun.py.
-        gc.collect()
-        gc.freeze()
 
 
 @st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)

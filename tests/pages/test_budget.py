@@ -1,13 +1,16 @@
 """One budget of memory for all visitors: what counts, what is dropped, and who computes."""
 
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
 import numpy as np
 import pytest
+from support.pages import APP, open_page
 
+from brainseg import memory
 from brainseg.cohort import Case, Cohort
 from brainseg.volume import Volume
 from dashboard.shared import budget, cache
@@ -136,3 +139,12 @@ def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
         cache.masks(cohort, cohort.cases[number % len(cohort.cases)])
         cache.volume(cohort, cohort.cases[number % len(cohort.cases)])
     assert sorted(read) == sorted(cohort.cases[:10])
+
+
+def test_pages_collect_garbage_themselves_now_and_then(monkeypatch, tiny_cohort):
+    settings = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())
+    assert settings["runner"] == {"postScriptGC": False}
+    asked = []
+    monkeypatch.setattr(memory, "collect_garbage", lambda every_s: asked.append(every_s))
+    open_page(monkeypatch, tiny_cohort)
+    assert asked and max(asked) <= 60

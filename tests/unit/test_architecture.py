@@ -29,6 +29,7 @@ LAYERS = (
         "jobs",
         "notebook",
         "bundled",
+        "memory",
         "storage",
         "imaging",
         "preprocessing",

@@ -1,0 +1,41 @@
+"""Memory of a process: freed blocks go back to the system, garbage is collected now and then."""
+
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from brainseg import memory
+
+FREES_BLOCKS_BETWEEN_USED_ONES = """
+import numpy as np, psutil, sys
+from brainseg.memory import return_freed_blocks
+if sys.argv[1] == "returned":
+    return_freed_blocks()
+np.ones(30 * 2**20, np.uint8)  # glibc takes smaller blocks than this from its heap from now on
+blocks = [(np.ones(4 * 2**20, np.uint8), np.ones(90_000, np.uint8)) for _ in range(50)]
+kept = [small for _, small in blocks]
+del blocks
+print(psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
+def test_large_blocks_go_back_to_the_system_when_they_are_freed():
+    kept, returned = (
+        int(subprocess.check_output([sys.executable, "-c", FREES_BLOCKS_BETWEEN_USED_ONES, how]))
+        for how in ("kept", "returned")
+    )
+    assert kept - returned > 150 * 2**20
+
+
+def test_garbage_is_collected_once_in_a_while(monkeypatch):
+    collected = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(0))
+    monkeypatch.setattr(memory, "_collected_s", 0.0)
+    for _ in range(3):
+        memory.collect_garbage(every_s=60)
+    assert len(collected) == 1
+    memory.collect_garbage(every_s=0)
+    assert len(collected) == 2
