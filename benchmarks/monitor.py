@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -61,10 +62,9 @@ def write_run(folder: Path, data: Path, epochs: int) -> Run:
     import numpy as np
 
     config = TrainingConfig(data=str(data), epochs=epochs)
-    written = {name: getattr(config, name) for name in TrainingConfig.help_texts()}
     cases = [f"case-{number}" for number in range(CASES)]
     fold = {"number": 0, "trained_on": cases, "selected_on": cases, "held_out": cases}
-    run = Run.create(folder, "long", written, fold)
+    run = Run.create(folder, "long", asdict(config), fold)
     chance = np.random.default_rng(SEED)
     truth = chance.random((SLICES, SIDE_PX, SIDE_PX)) > 0.9
     image = np.full(truth.shape, 90, np.uint8)

@@ -32,15 +32,15 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     """
     if options.all_folds:
         return _train_all_folds(options, data, say)
-    run = _resumed(options) if options.resume else _new(options, data)
+    if options.resume:
+        run = _resumed(options)
+    else:
+        config = _config(options, data)
+        run = new_run(config, _runs(options, config))
     epochs = run.config()["epochs"]
     status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
     facts = {"run": str(run.path)} | status
-    if options.publish and status["state"] == "finished":
-        from brainseg.training.publishing import publish
-
-        facts["model"] = publish(run, options.publish).name
-    return facts
+    return facts | (_published([run], options) if status["state"] == "finished" else {})
 
 
 def _train_all_folds(
@@ -55,18 +55,15 @@ def _train_all_folds(
 
     finished = cross_validate(config, _runs(options, config), report)
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
-    facts |= finished[-1].status()
-    if options.publish:
-        from brainseg.training.publishing import publish
-
-        for run in finished:
-            facts["model"] = publish(run, options.publish).name
-    return facts
+    return facts | finished[-1].status() | _published(finished, options)
 
 
-def _new(options: Namespace, data: Callable[[], Path]) -> Run:
-    config = _config(options, data)
-    return new_run(config, _runs(options, config))
+def _published(runs: list[Run], options: Namespace) -> dict:
+    if not options.publish:
+        return {}
+    from brainseg.training.publishing import publish
+
+    return {"model": [publish(run, options.publish).name for run in runs][-1]}
 
 
 def _config(options: Namespace, data: Callable[[], Path]) -> TrainingConfig:

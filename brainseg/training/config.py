@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from itertools import pairwise
 from typing import Any, cast
 
@@ -212,11 +212,6 @@ class TrainingConfig:
         return cls(**settings)
 
     @classmethod
-    def help_texts(cls) -> dict[str, str]:
-        """Return the help text of each setting, by name."""
-        return {setting.name: setting.metadata["help"] for setting in fields(cls)}
-
-    @classmethod
     def help_lines(cls) -> list[str]:
         """Return one line per setting: name, default as ``--set`` takes it, help and choices."""
         lines = []
@@ -241,13 +236,8 @@ class TrainingConfig:
     @property
     def architecture_arguments(self) -> dict[str, int]:
         """Return the arguments of the network's function in :mod:`brainseg.models.networks`."""
-        if self.network == "lite_unet":
-            return {"channels": self.preprocessing.channels}
-        return {
-            "channels": self.preprocessing.channels,
-            "base_features": self.base_features,
-            "levels": self.levels,
-        }
+        sizes = {"base_features": self.base_features, "levels": self.levels}
+        return {"channels": self.preprocessing.channels} | (sizes if self.network == "unet" else {})
 
     @property
     def _coarsest_px(self) -> int:
@@ -267,13 +257,9 @@ def changed(config: TrainingConfig, changes: dict) -> TrainingConfig:
     Raises:
         RunError: a change is not one of :data:`CHANGEABLE`, or breaks its rule.
     """
-    settings = {setting.name: getattr(config, setting.name) for setting in fields(config)}
-    changes = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()
-    }
-    fixed = sorted(
-        key for key in changes if key not in CHANGEABLE and changes[key] != settings.get(key)
-    )
+    settings = asdict(config)
+    changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
+    fixed = sorted(k for k in changes if k not in CHANGEABLE and changes[k] != settings.get(k))
     if fixed:
         raise RunError(
             f"a resumed run cannot change {', '.join(fixed)}: change only {', '.join(CHANGEABLE)}, "

@@ -48,9 +48,8 @@ class PreparedCase:
 
     def inputs(self, context_slices: int) -> np.ndarray:
         """Return all slices as the network's input, (n, s, s, c) float32."""
-        return np.stack(
-            [with_context(self.stack, i, context_slices) for i in range(len(self.stack))]
-        )
+        every = range(len(self.stack))
+        return np.stack([with_context(self.stack, index, context_slices) for index in every])
 
 
 def prepare_case(case: Case, size: int) -> PreparedCase:

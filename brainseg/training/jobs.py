@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from brainseg.errors import RunError
 from brainseg.storage import locking, state_dir
 from brainseg.training import TrainingConfig, new_run, processes
 from brainseg.training.runs import ACTIVE, Run, refuse_finished
-from brainseg.training.session import lock_path
+from brainseg.training.session import is_busy, lock_path
 from brainseg.training.stopping import ask_to_stop
 
 STOPS_WITHIN_S = 10.0
@@ -79,7 +80,9 @@ def stop(run: Run, within_s: float = STOPS_WITHIN_S) -> dict:
         )
     ask_to_stop(run)
     deadline = time.monotonic() + within_s
-    while processes.find(who) is not None and _is_busy_with(run):
+    while processes.find(who) is not None and (
+        locking.read(lock_path()) == str(run.path.resolve()) or run.status()["state"] in ACTIVE
+    ):
         if time.monotonic() > deadline:
             _end(run, who)
             break
@@ -93,12 +96,6 @@ def running(runs: Path) -> Run | None:
     return now if now is not None and now.path.parent == runs.resolve() else None
 
 
-def _is_busy_with(run: Run) -> bool:
-    """Return True if a run is being trained, or its training has not released the lock yet."""
-    has_lock = locking.read(lock_path()) == str(run.path.resolve())
-    return has_lock or run.status()["state"] in ACTIVE
-
-
 def _running_anywhere() -> Run | None:
     named = locking.read(lock_path())
     # The lock's text remains after a kill, so check that the process is running.
@@ -109,10 +106,7 @@ def _running_anywhere() -> Run | None:
 def _refuse_a_second() -> None:
     now = _running_anywhere()
     if now is not None:
-        raise RunError(
-            f"{now.name} is being trained, and one training at a time can run: wait until it has "
-            "ended, or stop it."
-        )
+        raise is_busy(now.name)
 
 
 def _spawn(run: Run) -> Run:
@@ -120,12 +114,10 @@ def _spawn(run: Run) -> Run:
     before = _identity_and_time(run)
     environment = os.environ | {"BRAINSEG_HOME": str(state_dir().resolve())}
     # Ctrl+C at the server's terminal must not reach it.
-    detached: dict[str, Any]
+    detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         detached = {"creationflags": flags}
-    else:
-        detached = {"start_new_session": True}
     with (run.path / LOG).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "brainseg", "train", "--resume", str(run.path.resolve())],
@@ -142,7 +134,9 @@ def _spawn(run: Run) -> Run:
     # Wait for both, as the identity is written before the status.
     while any(now == then for now, then in zip(_identity_and_time(run), before, strict=True)):
         if process.poll() is not None:
-            raise RunError(f"the training could not be started: {_last_line(run)}")
+            written = (run.path / LOG).read_text(errors="replace").splitlines()
+            last = next((line for line in reversed(written) if line.strip()), "it wrote no message")
+            raise RunError(f"the training could not be started: {last.removeprefix('brainseg: ')}")
         if time.monotonic() > deadline:
             process.kill()
             raise RunError(
@@ -158,12 +152,6 @@ def _identity_and_time(run: Run) -> tuple[dict, str | None]:
     return run.process(), run.status().get("updated_at")
 
 
-def _last_line(run: Run) -> str:
-    lines = (run.path / LOG).read_text(errors="replace").splitlines()
-    last = next((line for line in reversed(lines) if line.strip()), "it wrote no message")
-    return last.removeprefix("brainseg: ")
-
-
 def _end(run: Run, who: dict) -> None:
     """Kill a training and its child processes, and record that."""
     process = processes.find(who)
@@ -173,18 +161,11 @@ def _end(run: Run, who: dict) -> None:
         raise RunError(f"run {run.name} is being trained by this process and has not stopped yet.")
     family = [process, *process.children(recursive=True)]
     for one in family:
-        try:
+        with suppress(psutil.NoSuchProcess):  # it has just ended
             one.kill()
-        except psutil.NoSuchProcess:
-            continue  # it has just ended
     psutil.wait_procs(family, timeout=5)
-    status = run.status()
-    if status["state"] not in ACTIVE:
-        return  # it has just ended and recorded how
-    message = (
+    run.end(
+        "stopped",
         f"did not stop in time ({STOPS_WITHIN_S:.0f} s) and was ended: resume continues from the last "
-        "saved state"
+        "saved state",
     )
-    facts = {key: status[key] for key in ("epoch", "best_epoch", "best_dice")}
-    run.set_status("stopped", **facts, message=message)
-    run.add_event("stopped", status["epoch"], message)

@@ -32,7 +32,7 @@ from brainseg.training.optimisation import (
     cross_entropy_and_soft_dice,
 )
 from brainseg.training.processes import Meter
-from brainseg.training.runs import Run, seconds_left
+from brainseg.training.runs import Run, progress_in, seconds_left
 from brainseg.training.stopping import StopRequest
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
@@ -161,7 +161,6 @@ class TrainingLoop:
             feed.close()
 
     def _report_progress(self, batches: int, seconds: float) -> None:
-        """Write the progress of the epoch into the status."""
         self._set_status(
             "training",
             step=self.progress.step + batches,
@@ -186,7 +185,7 @@ class TrainingLoop:
         return self._end_epoch(ended) if whole else {}
 
     def _end_epoch(self, ended: float) -> dict:
-        """Score the averaged weights, save the epoch, and return its values under TensorBoard's names.
+        """Score the averaged weights, save the epoch, and return its values for TensorBoard.
 
         Args:
             ended: time of its last batch, on the monotonic clock.
@@ -227,7 +226,11 @@ class TrainingLoop:
             status = self.run.status()
             left = seconds_left(self.run.history(), status, self.run.config())
             self.report(status | values | {"seconds_left": left})
-        return _as_tensorboard_names(values)
+        # Keras's prefix for validation metrics, for TensorBoard's callback.
+        logged = {"val_dice": score, "val_loss": values["validation_loss"]}
+        return logged | {
+            key: values[key] for key in ("slices_per_second", "memory_mb", "cpu_percent")
+        }
 
     def _patience_is_over(self) -> bool:
         """Return True if the patience has run out; a resumed run may have got more patience."""
@@ -249,12 +252,12 @@ class TrainingLoop:
         return np.split(np.concatenate(found), ends[:-1])
 
     def _scores(self, probabilities: list[np.ndarray], threshold: float) -> dict[str, float]:
-        """Return Dice by case, 0..1, each case taken as one volume."""
+        """Return Dice by case, 0..1, each case as one volume."""
         pairs = zip(self.validation_cases, probabilities, strict=True)
         return {case.name: dice(case.masks, found >= threshold) for case, found in pairs}
 
     def _loss(self, probabilities: list[np.ndarray]) -> float:
-        """Return the mean loss of the validation cases, each taken as one batch."""
+        """Return the mean loss of the validation cases, each as one batch."""
         losses = []
         for case, found in zip(self.validation_cases, probabilities, strict=True):
             clipped = np.clip(found, 1e-7, 1 - 1e-7)
@@ -276,9 +279,8 @@ class TrainingLoop:
         self.run.add_event("early stop" if early else "finished", self.progress.epoch)
 
     def _set_status(self, state: str, **facts: object) -> None:
-        """Replace the status."""
-        known = {k: getattr(self.progress, k) for k in ("epoch", "step", "best_epoch", "best_dice")}
-        self.run.set_status(state, **(known | {"memory_mb": self.meter.memory_mb()} | facts))
+        known = progress_in(vars(self.progress)) | {"memory_mb": self.meter.memory_mb()}
+        self.run.set_status(state, **(known | facts))
 
 
 def choose_threshold(scores: dict[float, np.ndarray]) -> float:
@@ -300,10 +302,3 @@ def choose_threshold(scores: dict[float, np.ndarray]) -> float:
 
 def _as_float(scalar: object) -> float:
     return float(keras.ops.convert_to_numpy(scalar))
-
-
-def _as_tensorboard_names(values: dict) -> dict:
-    """Return an epoch's values with Keras's prefix ``val_`` for validation metrics."""
-    names = {"validation_dice": "val_dice", "validation_loss": "val_loss"}
-    logged = ("validation_dice", "validation_loss", "slices_per_second", "memory_mb", "cpu_percent")
-    return {names.get(key, key): values[key] for key in logged}

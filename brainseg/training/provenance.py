@@ -55,11 +55,9 @@ def git_state(folder: Path) -> dict | None:
     """
     if not (folder / ".git").exists():
         return None
-    commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain")
-    if commit is None or changes is None:
-        return None
-    return {"commit": commit, "changed": changes != ""}
+    commit, changes = _git(folder, "rev-parse", "HEAD"), _git(folder, "status", "--porcelain")
+    unknown = commit is None or changes is None
+    return None if unknown else {"commit": commit, "changed": changes != ""}
 
 
 def _git(folder: Path, *words: str) -> str | None:

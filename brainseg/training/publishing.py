@@ -50,8 +50,8 @@ def publish(run: Run, folder: Path) -> Model:
         folder: ``models/<name>``; created if missing.
 
     Raises:
-        ModelError: the run is not finished, the existing model has another architecture or holds out the
-            same cases, or the graph's output differs from the network's.
+        ModelError: the run is not finished, the existing model has another architecture or the same
+            held-out cases, or the graph's output differs from the network's.
         MissingPackageError: Keras is not installed.
     """
     require_keras("Publishing")
@@ -95,6 +95,10 @@ def publish(run: Run, folder: Path) -> Model:
     return _write(folder, files | hashes, manifest)
 
 
+def _open(folder: Path) -> Model:
+    return open_model(str(folder.resolve()))
+
+
 def publish_images(folder: Path, cohort: Cohort) -> Model:
     """Add the hashes of the training images to a published model, so that it recognises them.
 
@@ -106,7 +110,7 @@ def publish_images(folder: Path, cohort: Cohort) -> Model:
         ModelError: the model cannot be opened, or the cohort lacks one of its cases.
         CohortError: a case cannot be read.
     """
-    model = open_model(str(folder.resolve()))
+    model = _open(folder)
     names = {name for record in model.folds for name in record.cases}
     if missing := sorted(names - set(cohort.cases)):
         raise ModelError(
@@ -122,7 +126,7 @@ def _training_images(run: Run, folder: Path) -> tuple[dict[str, str] | None, dic
     """Return :attr:`brainseg.models.Model.images` including a run's cases, and its file."""
     before = None
     if (folder / "manifest.json").exists():
-        before = open_model(str(folder.resolve())).training_images
+        before = _open(folder).training_images
     known = before or TrainingImages({}, {})
     fold = run.fold()
     names = [*fold["trained_on"], *fold["selected_on"], *fold["held_out"]]
@@ -153,7 +157,7 @@ def export_engines(folder: Path, progress: Callable[[int, int], None] | None = N
         MissingPackageError: Keras is not installed.
     """
     require_keras("Exporting a graph")
-    model = open_model(str(folder.resolve()))
+    model = _open(folder)
     if not can_export():
         raise ModelError(
             "networks are exported by Keras on TensorFlow or JAX, to OpenVINO: install "
@@ -203,13 +207,9 @@ def publish_all(
 def _other_folds(folder: Path, config: TrainingConfig) -> list[FoldRecord]:
     if not (folder / "manifest.json").exists():
         return []
-    model = open_model(str(folder.resolve()))
-    same = (model.architecture, model.arguments, model.preprocessing) == (
-        config.network,
-        config.architecture_arguments,
-        config.preprocessing,
-    )
-    if not same:
+    model = _open(folder)
+    ours = config.network, config.architecture_arguments, config.preprocessing
+    if (model.architecture, model.arguments, model.preprocessing) != ours:
         raise ModelError(
             f"{model.name} has folds of another architecture or input: publish under another name."
         )
@@ -283,13 +283,11 @@ def _golden_inputs(how: Preprocessing) -> np.ndarray:
 
 
 def _write(folder: Path, files: dict[str, bytes], manifest: bytes) -> Model:
-    model_of(
-        manifest, folder.resolve()
-    )  # raises before anything is written if the manifest is invalid
+    model_of(manifest, folder.resolve())  # refuses an invalid manifest before anything is written
     for name, content in files.items():
         write_atomically(folder / name, content)
     write_atomically(folder / "manifest.json", manifest)
-    return open_model(str(folder.resolve()))
+    return _open(folder)
 
 
 def _sha256(content: bytes) -> str:

@@ -109,7 +109,7 @@ class Run:
             return None
 
     def config(self) -> dict:
-        """Return every setting of the training."""
+        """Return all settings of the training."""
         return self._read_json("config.json")
 
     def set_config(self, config: dict) -> None:
@@ -166,6 +166,13 @@ class Run:
         status |= facts | {"updated_at": _now()}
         write_atomically(self.path / "status.json", _json(status))
 
+    def end(self, state: str, message: str) -> None:
+        """Record that its training was "stopped" or "failed", unless it has recorded its own end."""
+        status = self.status()
+        if status["state"] in ACTIVE:
+            self.set_status(state, **progress_in(status), message=message)
+            self.add_event(state, status["epoch"], message)
+
     def add_epoch(self, **values: float) -> None:
         """Append an epoch to the history: :data:`FIRST_KEYS` and any of :data:`LATER_KEYS`."""
         row = values | {"finished_at": _now()}
@@ -186,16 +193,6 @@ class Run:
     def add_case_scores(self, epoch: int, scores: dict[str, float]) -> None:
         """Append the Dice by case, 0..1, of an epoch."""
         self._append("cases.jsonl", {"epoch": epoch, "dice": scores})
-
-    def case_scores(self) -> pd.DataFrame:
-        """Return ``epoch``, ``case`` and ``dice`` (0..1), one row per epoch and validation case."""
-        found = {line["epoch"]: line["dice"] for line in self._lines("cases.jsonl")}
-        rows = [
-            (epoch, case, score)
-            for epoch, scores in sorted(found.items())
-            for case, score in scores.items()
-        ]
-        return pd.DataFrame(rows, columns=["epoch", "case", "dice"])
 
     def add_event(self, event: str, epoch: int, message: str = "", at: str | None = None) -> None:
         """Append one of :data:`EVENTS` with the number of whole epochs before it, by default now."""
@@ -244,6 +241,11 @@ class Run:
                 f"{name} of run {self.name} cannot be read ({reason}): restore the file, or delete "
                 "the run's folder."
             ) from error
+
+
+def progress_in(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a status that remains when a training ends or is resumed."""
+    return {key: status.get(key) for key in ("epoch", "step", "best_epoch", "best_dice")}
 
 
 def list_runs(folder: Path) -> list[Run]:

@@ -14,7 +14,7 @@ from brainseg.errors import BrainsegError, RunError
 from brainseg.storage import locking, state_dir
 from brainseg.training.config import TrainingConfig
 from brainseg.training.provenance import about
-from brainseg.training.runs import ACTIVE, Run, refuse_finished
+from brainseg.training.runs import ACTIVE, Run, progress_in, refuse_finished
 from brainseg.training.stopping import Stopped, StopRequest
 
 Report = Callable[[dict], None]
@@ -81,11 +81,16 @@ def _only_one(run: Run) -> Iterator[None]:
         try:
             stack.enter_context(locking.held(lock_path(), str(run.path.resolve())))
         except locking.Taken as taken:
-            raise RunError(
-                f"{Path(str(taken)).name or 'another run'} is being trained, and one training at a "
-                "time can run: wait until it has ended, or stop it."
-            ) from taken
+            raise is_busy(Path(str(taken)).name or "another run") from taken
         yield
+
+
+def is_busy(name: str) -> RunError:
+    """Return the error of a second training while the run of this name is being trained."""
+    return RunError(
+        f"{name} is being trained, and one training at a time can run: wait until it has ended, or "
+        "stop it."
+    )
 
 
 def lock_path() -> Path:
@@ -99,7 +104,7 @@ def _record_start(run: Run, before: dict) -> None:
     if resumed and before["state"] in ACTIVE:
         run.add_event("killed", before["epoch"], at=before["updated_at"])
     run.add_event("resumed" if resumed else "started", before["epoch"])
-    run.set_status("starting", **_facts_of(before))
+    run.set_status("starting", **progress_in(before))
 
 
 def _record_end(run: Run, error: BaseException) -> None:
@@ -107,11 +112,7 @@ def _record_end(run: Run, error: BaseException) -> None:
     stopped = isinstance(error, Stopped | KeyboardInterrupt)
     message = "stopped: resume to continue" if stopped else str(error) or type(error).__name__
     with contextlib.suppress(BrainsegError):
-        status = run.status()
-        if status["state"] in ACTIVE:
-            state = "stopped" if stopped else "failed"
-            run.set_status(state, **_facts_of(status), message=message[:LONGEST_MESSAGE])
-            run.add_event(state, status["epoch"], message[:LONGEST_MESSAGE])
+        run.end("stopped" if stopped else "failed", message[:LONGEST_MESSAGE])
 
 
 def _fit(run: Run, stop: StopRequest, report: Report | None) -> None:
@@ -126,10 +127,6 @@ def _fit(run: Run, stop: StopRequest, report: Report | None) -> None:
     from brainseg.training.loop import TrainingLoop
 
     TrainingLoop(run, config, stop, report).train(cohort, fold)
-
-
-def _facts_of(status: dict) -> dict:
-    return {key: status.get(key) for key in ("epoch", "step", "best_epoch", "best_dice")}
 
 
 def _refuse_other_data(run: Run, fold: Fold, cohort: Cohort) -> None:

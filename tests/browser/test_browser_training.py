@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -93,8 +94,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def a_run_with(runs: Path, root: Path, **settings: object) -> Run:
     """Write a run that was stopped before its first epoch: its settings can be used again."""
     config = TrainingConfig(data=str(root), name="settings", **(SMALL | settings))
-    written = {name: getattr(config, name) for name in TrainingConfig.help_texts()}
-    run = Run.create(runs, "settings", written, FOLD)
+    run = Run.create(runs, "settings", asdict(config), FOLD)
     run.set_status("stopped")
     return run
 

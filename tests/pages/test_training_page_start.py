@@ -1,5 +1,6 @@
 """The training page: runs side by side, the form that starts one, logs of other programs."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -96,10 +97,10 @@ def test_every_setting_has_its_field_and_its_meaning(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
     fields = [*app.text_input, *app.number_input, *app.selectbox]
     told = {one.key.removeprefix("setting_"): one.help for one in fields if "setting_" in one.key}
-    meanings = TrainingConfig.help_texts()
-    assert told == {
-        name: meaning for name, meaning in meanings.items() if name not in ("data", "rate_restarts")
+    settings = {
+        setting.name: setting.metadata["help"] for setting in dataclasses.fields(TrainingConfig)
     }
+    assert told == {k: v for k, v in settings.items() if k not in ("data", "rate_restarts")}
 
 
 def test_one_training_at_a_time_is_said_with_a_way_to_it(monkeypatch, tiny_cohort, run, runs):

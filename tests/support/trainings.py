@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brainseg.monitoring.readers import RunReader
 from brainseg.training import TrainingConfig
 from brainseg.training.runs import Run
 
@@ -91,7 +92,8 @@ def saved_progress(run: Run) -> tuple[int, int]:
 
 def assert_nothing_is_torn(run: Run) -> None:
     """Check what a kill at any moment must leave: every file reads, and no scored epoch is lost."""
-    run.status(), run.config(), run.fold(), run.about(), run.case_scores(), run.events()
+    run.status(), run.config(), run.fold(), run.about(), run.events()
+    assert not any("cannot be read" in note for note in RunReader(run).read().notes)
     history = run.history()
     assert history["epoch"].tolist() == list(range(1, len(history) + 1))
     epoch, step = saved_progress(run)

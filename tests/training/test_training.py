@@ -10,6 +10,7 @@ from support.make_tiny_model import train_tiny_run
 from support.trainings import FOLLOWED, saved_progress, tiny_training
 
 from brainseg.errors import CohortError, RunError
+from brainseg.monitoring.readers import RunReader
 from brainseg.storage import locking
 from brainseg.training import TrainingConfig, new_run, train
 from brainseg.training.data import make_feed
@@ -35,10 +36,9 @@ def test_each_epoch_leaves_a_line_of_history_and_the_dice_of_each_selecting_case
     assert history.notna().all().all()
     assert (history["epoch_seconds"] >= history["seconds"]).all()
     assert (history["memory_mb"] > 100).all()
-    scores = whole.case_scores()
-    assert set(scores["case"]) == set(whole.fold()["selected_on"])
-    means = scores.groupby("epoch")["dice"].mean()
-    np.testing.assert_allclose(means, history["validation_dice"])
+    scores = RunReader(whole).case_scores()
+    assert set(scores.index) == set(whole.fold()["selected_on"])
+    np.testing.assert_allclose(scores.mean(), history["validation_dice"])
 
 
 def test_the_status_names_the_best_epoch_and_a_threshold(whole):

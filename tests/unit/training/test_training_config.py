@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -70,8 +70,8 @@ def test_every_setting_has_its_default_and_a_sentence_of_help():
     assert "epochs=36  Maximum number of epochs." in lines
     assert any(line.startswith("rate_restarts=[]  ") for line in lines)
     assert any(line.endswith("Choices: one, all.") for line in lines)
-    for text in TrainingConfig.help_texts().values():
-        assert re.fullmatch(r"[A-Z0-9].+[A-Za-z0-9)]\.", text), text
+    for setting in fields(TrainingConfig):
+        assert re.fullmatch(r"[A-Z0-9].+[A-Za-z0-9)]\.", setting.metadata["help"]), setting.name
 
 
 def test_the_settings_are_listed_when_docstrings_are_stripped():
