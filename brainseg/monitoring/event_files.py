@@ -1,17 +1,12 @@
-"""Read a TensorBoard log folder with the tensorboard package's own reader, in a separate process.
-
-    python -m brainseg.monitoring.event_files FOLDER RESULT.json
+"""Read a TensorBoard log folder with the tensorboard package's own reader, in a worker process.
 
 There are two readers: one in pure Python, ready at once, and TensorFlow's, which needs 700 MB and some
-seconds to import but then reads much faster. The log's size decides. In a separate process neither
-slows the pages down, and a damaged file can crash this process only.
-:mod:`brainseg.monitoring.tensorboard` starts it.
+seconds to import but then reads much faster. The log's size decides. In a worker neither slows the pages
+down, and a damaged file can crash the worker only. :mod:`brainseg.monitoring.tensorboard` starts it.
 """
 
-import contextlib
 import json
 import math
-import os
 import sys
 import types
 from collections.abc import Iterator
@@ -27,8 +22,6 @@ PARTS = dict.fromkeys(("train", "training"), "") | dict.fromkeys(
 
 MOST_TAGS, MOST_STEPS = 200, 200_000
 """Limits of one log; more is downsampled, with a note."""
-
-MOST_PROCESSOR_S = 600
 
 MOST_BYTES_IN_PYTHON = 12_000_000
 """At about 5 MB/s this takes as long as importing TensorFlow."""
@@ -202,20 +195,12 @@ def _numbers(event: Any, scalar_tags: set[str]) -> Iterator[tuple[str, float]]:
                 yield value.tag, float(array.reshape(()))
 
 
-def main() -> None:
-    """Read the folder of the first argument and write its content to the file of the second."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource  # not on Windows
+def read_to(result: Path, folder: Path, with_tensorflow: bool) -> None:
+    """Write the content of a log to a JSON file, with one of the two readers.
 
-        # Limits this process if the one that started it was killed.
-        resource.setrlimit(resource.RLIMIT_CPU, (MOST_PROCESSOR_S, MOST_PROCESSOR_S))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    folder, result = Path(sys.argv[1]), Path(sys.argv[2])
-    if not is_long(folder):
+    A process that has used one of them cannot use the other.
+    """
+    if not with_tensorflow:
         # The package's own switch: if a module of this name exists, it uses its pure-Python reader.
         sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
     write_atomically(result, json.dumps(read(folder)).encode())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,8 @@
-"""Reader of a TensorBoard log folder: reads in a separate process and caches the result on disk."""
+"""Reader of a TensorBoard log folder: reads in a worker process and caches the result on disk."""
 
 import hashlib
 import json
 import math
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,14 +13,17 @@ from pathlib import Path
 import pandas as pd
 
 from brainseg.backends import HOW_TO_ADD_TRAINING
+from brainseg.jobs import Job, Jobs
 from brainseg.monitoring import curves
-from brainseg.monitoring.event_files import event_files, is_long
+from brainseg.monitoring.event_files import event_files, is_long, read_to
 from brainseg.monitoring.readers import Columns
 from brainseg.monitoring.snapshot import TENSORBOARD, Snapshot, new_version
 from brainseg.storage import state_dir
 
 READS_WITHIN_S = 180.0
-"""A reading process that takes longer counts as hung."""
+"""A reader that takes longer counts as hung."""
+
+MOST_MEMORY_BYTES = 16 * 2**30
 
 READS_AGAIN_AFTER_S, READS_LONG_AGAIN_AFTER_S = 5.0, 60.0
 """Minimum time between two readings of a growing log, of a short and a long one."""
@@ -31,43 +32,17 @@ MOST_RESULTS = 100
 """Maximum number of cached results; the oldest are deleted first."""
 
 
-class _Reader:
-    """The process that reads one log; one at a time, as each may load TensorFlow."""
-
-    _turn = threading.Lock()
-    _newest: "_Reader | None" = None
-
-    def __init__(self, folder: Path, reads: str) -> None:
-        self.reads, self.began = reads, time.monotonic()
-        result = _result_path(folder, reads)
-        result.parent.mkdir(parents=True, exist_ok=True)
-        program = [sys.executable, "-m", "brainseg.monitoring.event_files"]
-        self._process = subprocess.Popen(
-            [*program, str(folder.resolve()), str(result)],
-            cwd=Path(__file__).resolve().parents[2],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    @classmethod
-    def start(cls, folder: Path, reads: str) -> "_Reader | None":
-        """Start reading a log, or return None while another log is being read."""
-        with cls._turn:
-            if cls._newest is not None and cls._newest.is_working():
-                return None
-            cls._newest = cls(folder, reads)
-            return cls._newest
-
-    def is_working(self) -> bool:
-        """Return True while it reads; a process that takes too long is killed."""
-        if self._process.poll() is None and time.monotonic() > self.began + READS_WITHIN_S:
-            self._process.kill()
-            self._process.wait()
-        return self._process.poll() is None
-
-    def succeeded(self) -> bool:
-        return self._process.returncode == 0
+_READERS = {
+    is_long: Jobs(
+        "TensorBoard logs",
+        workers=1,
+        longest_s=READS_WITHIN_S,
+        memory_bytes=MOST_MEMORY_BYTES,
+        environment={"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    for is_long in (False, True)
+}
+"""The workers that read short and long logs; the latter import TensorFlow."""
 
 
 class TensorBoardReader:
@@ -80,8 +55,8 @@ class TensorBoardReader:
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         self._lock = threading.Lock()
-        self._reader: _Reader | None = None
-        self._began = -math.inf
+        self._job: Job[None] | None = None
+        self._reads, self._began = "", -math.inf
         self._shown: str | None = None
         self._last = Columns().snapshot(name, TENSORBOARD, _hours_of([]))
 
@@ -99,10 +74,18 @@ class TensorBoardReader:
             return self._last
 
     def _update(self, hurry: bool) -> None:
-        if self._reader is not None:
-            if not self._reader.is_working():
-                self._end(self._reader)
-            return
+        if self._job is None:
+            self._start(hurry)
+        elif self._job.done():
+            self._end(self._job)
+        if self._job is not None and self._shown is None:
+            self._set_note(
+                f"{self.name} is waiting: another log is being read."
+                if self._job.place
+                else f"{self.name} is being read; this takes a few seconds."
+            )
+
+    def _start(self, hurry: bool) -> None:
         now = _fingerprint(self.path)
         if now == self._shown or self._load(now):
             return
@@ -113,29 +96,27 @@ class TensorBoardReader:
                 f"{HOW_TO_ADD_TRAINING}."
             )
             return
-        if not hurry and time.monotonic() < self._began + self._pause_s():
-            return
-        self._reader = _Reader.start(self.path, now)
-        if self._reader is not None:
-            self._began = self._reader.began
-        if self._shown is None:
-            self._set_note(
-                f"{self.name} is waiting: another log is being read."
-                if self._reader is None
-                else f"{self.name} is being read; this takes a few seconds."
+        try:
+            long = is_long(self.path)
+        except OSError:  # deleted in the meantime
+            long = True
+        pause_s = READS_LONG_AGAIN_AFTER_S if long else READS_AGAIN_AFTER_S
+        if hurry or time.monotonic() >= self._began + pause_s:
+            result = _result_path(self.path, now)
+            result.parent.mkdir(parents=True, exist_ok=True)
+            self._reads, self._began = now, time.monotonic()
+            arguments = result, self.path.resolve(), long
+            self._job = _READERS[long].schedule(
+                read_to, arguments, longest_s=READS_WITHIN_S, is_bounded=False
             )
 
-    def _pause_s(self) -> float:
-        try:
-            return READS_LONG_AGAIN_AFTER_S if is_long(self.path) else READS_AGAIN_AFTER_S
-        except OSError:  # deleted in the meantime
-            return READS_LONG_AGAIN_AFTER_S
-
-    def _end(self, reader: _Reader) -> None:
-        self._reader = None
-        if not (reader.succeeded() and self._load(reader.reads)):
+    def _end(self, job: Job[None]) -> None:
+        self._job = None
+        for jobs in _READERS.values():
+            jobs.shutdown(wait=False)  # an idle worker would keep TensorFlow's memory
+        if job.exception() is not None or not self._load(self._reads):
             # Not tried again before the log changes.
-            self._shown = reader.reads
+            self._shown = self._reads
             self._set_note(
                 f"{self.name} could not be read by TensorBoard's reader and may be damaged: earlier "
                 "values are shown."

@@ -86,7 +86,7 @@ def test_a_kind_in_a_tile_leads_to_its_findings(monkeypatch, without_a_mask):
 def test_a_kind_that_was_not_found_gets_a_sentence(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "checks", kind="<b>mask</b>")
     assert not app.exception
-    assert "There is no finding of the kind" in texts(app)
+    assert "Unknown kind" in texts(app) and "showing All" in texts(app)
     assert len(shown(app, "findings")) == 2
 
 

@@ -1,6 +1,7 @@
 """Findings on the checks page: filters, a table with links to the slices, and acceptances."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -12,20 +13,24 @@ from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.volume import FLAIR
-from dashboard.shared import keys, overlays, url_state, widgets
+from dashboard.shared import keys, overlays, widgets
 
 ALL = "all"
 OPEN, ACCEPTED = "open", "accepted"
 
-COLOURS = {"error": "red", "warning": "orange", "info": "blue"}
+COLOURS: dict[str, Literal["red", "orange", "blue"]] = {
+    "error": "red",
+    "warning": "orange",
+    "info": "blue",
+}
 SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 FILTERS = (keys.SEVERITY, keys.SHOW, keys.KIND, keys.OF)
 
 CLICK_KEY = "open_finding"
 REASON_KEY = "reason"
-ROUND = "_number of the findings table"
-MESSAGE = "_what came of accepting"
+TABLE_NUMBER = "_number of the findings table"
+MESSAGE = "_result of accepting"
 
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 460
 
@@ -76,38 +81,25 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
         )
         kind = _pick("Kind", keys.KIND, table["kind"], 210, kind_name)
         case = _pick("Case", keys.OF, table["case"].dropna(), 215, str)
-    asked = pd.Series(True, table.index)
-    if severity != ALL:
-        asked &= table["severity"] == severity
-    if state != ALL:
-        asked &= table["accepted"] == (state == ACCEPTED)
-    if kind != ALL:
-        asked &= table["kind"] == kind
-    if case != ALL:
-        asked &= table["case"] == case
-    return table[asked]
+    accepted = ALL if state == ALL else state == ACCEPTED
+    asked = {"severity": severity, "accepted": accepted, "kind": kind, "case": case}
+    for column, value in asked.items():
+        table = table[table[column] == value] if value != ALL else table
+    return table
 
 
 def _pick(
     label: str, key: str, values: pd.Series, width: int, display: Callable[[str], str]
 ) -> str:
-    options = (ALL, *values.drop_duplicates())
-    wrong = url_state.take(key, options, ALL)
-    if wrong is not None:
-        st.warning(
-            f"There is no finding of the {label.lower()} “{widgets.plain(wrong)}”; all are shown.",
-            icon=":material/help:",
-        )
-    st.selectbox(
+    return widgets.select(
         label,
-        options,
-        key=key,
+        key,
+        (ALL, *values.drop_duplicates()),
+        ALL,
         filter_mode="contains",
         width=width,
         format_func=lambda one: ALL.capitalize() if one == ALL else display(one),
     )
-    url_state.keep(key, options, ALL)
-    return st.session_state[key]
 
 
 def _draw_table(shown: pd.DataFrame) -> list[int]:
@@ -120,7 +112,7 @@ def _draw_table(shown: pd.DataFrame) -> list[int]:
         hide_index=True,
         placeholder="–",
         # Streamlit stores a selection by row number, so other findings need another key.
-        key=f"findings {asked} {st.session_state.get(ROUND, 0)}",
+        key=f"findings {asked} {st.session_state.get(TABLE_NUMBER, 0)}",
         height=min(HEADER_PX + ROW_PX * len(shown), MOST_PX),
         on_select="rerun",
         selection_mode="multi-row",
@@ -175,11 +167,21 @@ def _one(cohort: Cohort, finding: Finding, acceptance: Acceptance | None) -> Non
         with words:
             st.badge(SEVERITY_NAMES[finding.severity], color=COLOURS[finding.severity])
             st.markdown(f"**{widgets.plain(finding.fact, longest=600)}.**")
-            st.markdown(f"{finding.why} {widgets.plain(_sentence(finding.remedy), longest=600)}")
+            remedy = f"{finding.remedy[:1].upper()}{finding.remedy[1:]}."
+            st.markdown(f"{finding.why} {widgets.plain(remedy, longest=600)}")
             if finding.file is not None:
                 st.caption(f"File: {widgets.plain(finding.file, longest=200)}")
             link(cohort, finding)
-            _acceptance_of(cohort, [finding], acceptance)
+            if acceptance is not None:
+                reason = f"{acceptance.at[:10]}: {widgets.plain(acceptance.reason, 500)}"
+                if acceptance.lapsed:
+                    st.warning(
+                        f"Accepted on {reason}. Its files have changed since: review it again.",
+                        icon=":material/history:",
+                    )
+                else:
+                    st.markdown(f"Accepted on {reason}")
+            _actions(cohort, [finding], acceptance is not None and not acceptance.lapsed)
         with picture:
             _picture(cohort, finding)
 
@@ -212,9 +214,9 @@ def _picture(cohort: Cohort, finding: Finding) -> None:
     if number not in case.readable["slice_number"].to_numpy():
         st.caption(f"Slice {number} cannot be shown.")
         return
-    look = overlays.OverlayStyle(sequence=finding.sequence or FLAIR)
-    overlays.thumbnail(cohort, finding.case, number, look)
-    st.caption(f"{look.sequence}, slice {number}, with the mask's outline")
+    style = overlays.OverlayStyle(sequence=finding.sequence or FLAIR)
+    overlays.thumbnail(cohort, finding.case, number, style)
+    st.caption(f"{style.sequence}, slice {number}, with the mask's outline")
 
 
 def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]) -> None:
@@ -222,29 +224,21 @@ def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]
         number = pd.Series([finding.kind for finding, _ in chosen]).value_counts(sort=False)
         kinds = ", ".join(f"{kind_name(kind)}: {count}" for kind, count in number.items())
         st.markdown(f"**{len(chosen)} findings selected.** {kinds}.")
-        accepted = [one for _, one in chosen if one is not None and not one.lapsed]
-        findings = [finding for finding, _ in chosen]
-        if len(accepted) == len(chosen):
-            _withdrawal(cohort, findings)
-        else:
-            _acceptance(cohort, findings)
+        accepted = all(one is not None and not one.lapsed for _, one in chosen)
+        _actions(cohort, [finding for finding, _ in chosen], accepted)
 
 
-def _acceptance_of(cohort: Cohort, findings: list[Finding], acceptance: Acceptance | None) -> None:
-    if acceptance is not None and not acceptance.lapsed:
-        st.markdown(f"Accepted on {acceptance.at[:10]}: {widgets.plain(acceptance.reason, 500)}")
-        _withdrawal(cohort, findings)
-        return
-    if acceptance is not None:
-        st.warning(
-            f"Accepted on {acceptance.at[:10]} ({widgets.plain(acceptance.reason, 500)}), but its files "
-            "have changed since: review it again.",
-            icon=":material/history:",
+def _actions(cohort: Cohort, findings: list[Finding], accepted: bool) -> None:
+    """Draw the form that accepts findings, or a button that withdraws their acceptance."""
+    if accepted:
+        st.button(
+            "Withdraw acceptance",
+            on_click=_withdraw,
+            args=(cohort, findings),
+            icon=":material/undo:",
+            key="withdraw",
         )
-    _acceptance(cohort, findings)
-
-
-def _acceptance(cohort: Cohort, findings: list[Finding]) -> None:
+        return
     with (
         st.form("accept", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -263,16 +257,6 @@ def _acceptance(cohort: Cohort, findings: list[Finding]) -> None:
             icon=":material/check:",
             type="primary",
         )
-
-
-def _withdrawal(cohort: Cohort, findings: list[Finding]) -> None:
-    st.button(
-        "Withdraw acceptance",
-        on_click=_withdraw,
-        args=(cohort, findings),
-        icon=":material/undo:",
-        key="withdraw",
-    )
 
 
 def _accept(cohort: Cohort, findings: list[Finding]) -> None:
@@ -296,7 +280,7 @@ def _withdraw(cohort: Cohort, findings: list[Finding]) -> None:
 def _next_table(message: str) -> None:
     """Show a message, and the table without a selection, as its rows have changed."""
     st.session_state[MESSAGE] = (message, False)
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    st.session_state[TABLE_NUMBER] = st.session_state.get(TABLE_NUMBER, 0) + 1
 
 
 def _count(findings: list[Finding]) -> str:
@@ -309,7 +293,3 @@ def _show_message() -> None:
         st.error(widgets.plain(message, longest=600), icon=":material/error:")
     elif message:
         st.success(widgets.plain(message, longest=600), icon=":material/check:")
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

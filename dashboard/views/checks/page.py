@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -58,9 +59,10 @@ def wait_for(cohort: Cohort) -> Outcome:
         cache.checking.clear(cohort)
     try:
         work.result.result()
-        return cache.outcome(cohort, open_acceptances(cohort).stamp())
+        found = cache.outcome(cohort, open_acceptances(cohort).stamp())
     except BrainsegError as error:
         widgets.refuse(error)
+    return found
 
 
 def at_a_glance(outcome: Outcome) -> None:
@@ -91,7 +93,6 @@ def at_a_glance(outcome: Outcome) -> None:
 def by_group(outcome: Outcome) -> None:
     """Draw one tile per group: the number of checks passed, and the kinds of open findings."""
     open_kinds = outcome.open_kinds
-    kinds = checks.RULES
     with st.grid(columns=4, min_column_width=180, border=True):
         for row in outcome.groups().itertuples():
             name, icon = GROUPS[row.group]
@@ -99,18 +100,19 @@ def by_group(outcome: Outcome) -> None:
                 st.markdown(f"{icon} **{name}**")
                 st.markdown(" ".join(_badges(row)))
                 with st.container(horizontal=True, gap="xxsmall"):
-                    for kind in [kind for kind in open_kinds if kinds[kind].group == row.group]:
-                        st.button(
-                            f"{findings.kind_name(kind)} · {open_kinds[kind]:,}",
-                            on_click=_show_kind,
-                            args=(kind,),
-                            type="tertiary",
-                            key=f"kind {kind}",
-                            help=kinds[kind].rule,
-                        )
+                    for kind in open_kinds:
+                        if checks.RULES[kind].group == row.group:
+                            st.button(
+                                f"{findings.kind_name(kind)} · {open_kinds[kind]:,}",
+                                on_click=_show_kind,
+                                args=(kind,),
+                                type="tertiary",
+                                key=f"kind {kind}",
+                                help=checks.RULES[kind].rule,
+                            )
 
 
-def _badges(row) -> list[str]:
+def _badges(row: Any) -> list[str]:
     badges = [
         f":{COLOURS[severity]}-badge[{number:,} {findings.SEVERITY_NAMES[severity].lower()}"
         f"{'' if number == 1 else 's'}]"
@@ -176,32 +178,24 @@ def what_was_checked(summary: pd.DataFrame) -> None:
         checked=[f"{number:,} {items}" for number, items in shown[["checked", "items"]].to_numpy()],
     )
     column = st.column_config
+    columns: dict[str, Any] = {
+        "outcome": "Outcome",
+        "kind_name": column.TextColumn("Kind", width=150),
+        "checks": column.TextColumn("Rule", width=400),
+        "checked": "Checked on",
+        "findings": column.NumberColumn("Findings", format="localized"),
+        "undecided": column.NumberColumn("Undecided", format="localized"),
+        "reason": column.TextColumn("Why undecided", width=300),
+        "severity": "Severity",
+    }
     st.dataframe(
         shown,
         hide_index=True,
         height=SUMMARY_PX,
         key="summary",
-        column_order=[
-            "outcome",
-            "kind_name",
-            "checks",
-            "checked",
-            "findings",
-            "undecided",
-            "reason",
-            "severity",
-        ],
+        column_order=list(columns),
         alt="Each rule with its outcome and the number of items checked.",
-        column_config={
-            "outcome": "Outcome",
-            "kind_name": column.TextColumn("Kind", width=150),
-            "checks": column.TextColumn("Rule", width=400),
-            "checked": "Checked on",
-            "findings": column.NumberColumn("Findings", format="localized"),
-            "undecided": column.NumberColumn("Undecided", format="localized"),
-            "reason": column.TextColumn("Why undecided", width=300),
-            "severity": "Severity",
-        },
+        column_config=columns,
     )
     widgets.csv_button(summary, "checks", "All rules as CSV")
     with st.expander("Show the code", icon=":material/code:"):

@@ -1,7 +1,9 @@
 """Details of a run: cases by part, settings, environment and event log."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -17,23 +19,30 @@ PARTS = {"Training": "trained_on", "Validation": "selected_on", "Held out": "hel
 def draw(run: Run, snapshot: Snapshot) -> None:
     """Draw cases, settings, events and environment of a run."""
     grid = st.grid(columns=2, min_column_width=380, gap="medium")
-    with grid.cell():
+    with grid.cell(), _shown_if_damaged():
         st.subheader("Cases")
-        try:
-            _draw_fold(run.fold())
-        except RunError as error:
-            st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+        _draw_fold(run.fold())
     with grid.cell():
         st.subheader("Settings")
-        _draw_settings(snapshot.config)
+        settings = [(name, str(value)) for name, value in snapshot.config.items()]
+        rows = pd.DataFrame(settings, columns=["setting", "value"])
+        st.dataframe(rows, hide_index=True, height=360)
     grid = st.grid(columns=2, min_column_width=380, gap="medium")
     with grid.cell():
         _draw_events(snapshot.events)
-    with grid.cell():
-        try:
-            _draw_about(run.about())
-        except RunError as error:
-            st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+    with grid.cell(), _shown_if_damaged():
+        if about := run.about():
+            st.subheader("Environment")
+            rows = pd.DataFrame(_rows(about), columns=["name", "value"])
+            st.dataframe(rows, hide_index=True, height=360)
+
+
+@contextmanager
+def _shown_if_damaged() -> Iterator[None]:
+    try:
+        yield
+    except RunError as error:
+        st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
 
 
 def draw_all(table: pd.DataFrame) -> None:
@@ -56,7 +65,7 @@ def draw_all(table: pd.DataFrame) -> None:
     )
 
 
-def _draw_fold(fold: Mapping[str, object]) -> None:
+def _draw_fold(fold: Mapping[str, Any]) -> None:
     st.caption(f"Fold {fold.get('number', 'unknown')}, split by patient")
     with st.grid(columns=3, min_column_width=100):
         for label, part in PARTS.items():
@@ -73,23 +82,13 @@ def _draw_fold(fold: Mapping[str, object]) -> None:
             st.dataframe(pd.DataFrame({"case": fold[part]}), hide_index=True, height=180)
 
 
-def _draw_settings(config: Mapping[str, object]) -> None:
-    rows = [(name, str(value)) for name, value in config.items()]
-    settings = pd.DataFrame(rows, columns=["setting", "value"])
-    st.dataframe(settings, hide_index=True, height=360)
-
-
 def _draw_events(events: pd.DataFrame) -> None:
     if events.empty:
         return
     st.subheader("Event log")
-    shown = events.assign(
-        at=pd.to_datetime(events["at"], utc=True, format="ISO8601", errors="coerce").dt.strftime(
-            "%Y-%m-%d %H:%M:%S"
-        )
-    )
+    at = pd.to_datetime(events["at"], utc=True, format="ISO8601", errors="coerce")
     st.dataframe(
-        shown,
+        events.assign(at=at.dt.strftime("%Y-%m-%d %H:%M:%S")),
         hide_index=True,
         placeholder="",
         column_config={
@@ -97,14 +96,6 @@ def _draw_events(events: pd.DataFrame) -> None:
             "at": st.column_config.TextColumn("at (UTC)"),
         },
     )
-
-
-def _draw_about(about: Mapping[str, object]) -> None:
-    if not about:
-        return
-    st.subheader("Environment")
-    rows = pd.DataFrame(_rows(about), columns=["name", "value"])
-    st.dataframe(rows, hide_index=True, height=360)
 
 
 def _rows(facts: Mapping[str, object], of: str = "") -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any, cast
 
 import streamlit as st
 
@@ -16,7 +17,7 @@ from dashboard.shared import keys, url_state, widgets
 START = "Start"
 """The view of the page with the form."""
 
-MATTER = (
+MAIN = (
     "name",
     "epochs",
     "steps_per_epoch",
@@ -47,8 +48,9 @@ def fill_in(settings: Mapping[str, object]) -> None:
     """Fill the form with these settings and defaults for the others; for ``on_click``."""
     for setting in _asked():
         value = settings.get(setting.name, setting.default)
-        if isinstance(value, setting.type) or (setting.type is float and isinstance(value, int)):
-            st.session_state[_key(setting.name)] = setting.type(value)
+        kind = cast(type, setting.type)
+        if isinstance(value, kind) or (kind is float and isinstance(value, int)):
+            st.session_state[_key(setting.name)] = kind(value)
     url_state.put(**{keys.VIEW: START})
 
 
@@ -85,7 +87,7 @@ def draw(cohort: Cohort, running: Run | None) -> None:
     with st.form("start_training"):
         settings = {}
         with st.grid(columns=4, min_column_width=170):
-            for name in MATTER:
+            for name in MAIN:
                 settings[name] = _field(asked.pop(name))
         with (
             st.expander("More settings", icon=":material/tune:"),
@@ -147,7 +149,11 @@ def _field(setting: dataclasses.Field) -> object:
     name, key = setting.name, _key(setting.name)
     st.session_state.setdefault(key, setting.default)
     label = name.replace("_", " ").capitalize()
-    more = {"key": key, "help": setting.metadata["help"], "persist_state": "session"}
+    more: dict[str, Any] = {
+        "key": key,
+        "help": setting.metadata["help"],
+        "persist_state": "session",
+    }
     if choices := setting.metadata["choices"]:
         return st.selectbox(label, choices, **more)
     if setting.type is int:

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
 from brainseg.errors import BrainsegError
 from brainseg.monitoring.curves import groups, in_words
 from brainseg.monitoring.external_logs import Log
-from brainseg.monitoring.readers import RunReader
 from brainseg.monitoring.snapshot import Snapshot, sentence
 from brainseg.plotting import curves
 from brainseg.plotting.curves import EPOCHS, LINEAR, LOG, TIME, Drawing
@@ -27,12 +26,12 @@ IDLE_REFRESH_S = 5.0
 
 STOP, RESUME = "Stop", "Resume"
 
-CAN_GO_ON = ("stopped", "failed", KILLED)
+CAN_RESUME = ("stopped", "failed", KILLED)
 
 SMOOTHINGS = range(0, 96, 5)
 LAST = (0, 1000, 300, 100, 30)
 
-STATE_BADGES = {
+STATE_BADGES: dict[str, tuple[Literal["blue", "green", "orange", "red"], str]] = {
     "starting": ("blue", ":material/hourglass_top:"),
     "training": ("blue", ":material/model_training:"),
     "finished": ("green", ":material/check_circle:"),
@@ -54,11 +53,6 @@ def read(shown: Shown) -> Snapshot:
     if isinstance(shown, Run):
         return cache.run_follower(str(shown.path)).read()
     return cache.log_follower(shown.name, str(shown.path), shown.kind).read()
-
-
-def follower_of(run: Run) -> RunReader:
-    """Return the follower of a run that all visitors share."""
-    return cache.run_follower(str(run.path))
 
 
 def picker(choices: Sequence[str], labels: dict[str, str]) -> str:
@@ -91,7 +85,7 @@ def look_again(shown: Sequence[Shown], drawn: Sequence[Snapshot]) -> None:
 
 
 def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
-    if [read(one).version for one in shown] != list(versions):
+    if [read(one).version for one in shown] != versions:
         url_state.draw_again()
 
 
@@ -102,14 +96,14 @@ def status(shown: Shown, drawn: Snapshot) -> None:
         shown: the run or the log.
         drawn: the snapshot of the curves on the page; a newer one redraws the page.
     """
-    goes_on = drawn.is_active and isinstance(shown, Run)
-    again = REFRESH_S if goes_on else IDLE_REFRESH_S
-    st.fragment(_status, run_every=again)(shown, drawn.version)
+    is_running = drawn.is_active and isinstance(shown, Run)
+    interval_s = REFRESH_S if is_running else IDLE_REFRESH_S
+    st.fragment(_status, run_every=interval_s)(shown, drawn.version)
 
 
 def _status(shown: Shown, version: int) -> None:
     if isinstance(shown, Run):
-        _do_what_was_asked(shown)
+        _carry_out_request(shown)
     snapshot = read(shown)
     if snapshot.version != version:
         url_state.draw_again()
@@ -140,8 +134,8 @@ def _status(shown: Shown, version: int) -> None:
 
 def _progress(snapshot: Snapshot) -> None:
     status, config = snapshot.status, snapshot.config
-    begun = (status.get("step") or 0) / config.get("steps_per_epoch", 1)
-    done = (status.get("epoch", 0) + begun) / config["epochs"]
+    current = (status.get("step") or 0) / config.get("steps_per_epoch", 1)
+    done = (status.get("epoch", 0) + current) / config["epochs"]
     parts = [f"{done:.0%}"]
     if status.get("slices_per_second"):
         parts.append(f"{status['slices_per_second']:.0f} slices/s")
@@ -152,10 +146,19 @@ def _progress(snapshot: Snapshot) -> None:
 
 def _actions(run: Run, snapshot: Snapshot) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        if snapshot.is_active and run.is_alive():
-            _button(STOP, "stop", run)
-        if snapshot.state in CAN_GO_ON:
-            _button(RESUME, "play_arrow", run)
+        for label, icon, is_possible in (
+            (STOP, "stop", snapshot.is_active and run.is_alive()),
+            (RESUME, "play_arrow", snapshot.state in CAN_RESUME),
+        ):
+            if is_possible:
+                st.button(
+                    label,
+                    icon=f":material/{icon}:",
+                    key=f"training_{label.lower()}",
+                    type="primary",
+                    on_click=_ask,
+                    args=(label, run.name),
+                )
         if snapshot.config and st.button(
             "New training with these settings",
             icon=":material/content_copy:",
@@ -165,39 +168,28 @@ def _actions(run: Run, snapshot: Snapshot) -> None:
             type="tertiary",
         ):
             st.rerun()  # redraws the whole page: the form is outside this fragment
-    if snapshot.state in CAN_GO_ON:
+    if snapshot.state in CAN_RESUME:
         with st.expander("Resume from a terminal", icon=":material/terminal:"):
             st.code(f"python -m brainseg train DATA --resume {run.path}", language="bash")
 
 
-def _button(label: str, icon: str, run: Run) -> None:
-    st.button(
-        label,
-        icon=f":material/{icon}:",
-        key=f"training_{label.lower()}",
-        type="primary",
-        on_click=_ask,
-        args=(label, run.name),
-    )
-
-
 def _ask(label: str, run_name: str) -> None:
-    """Remember a click: an epoch that ends just then draws the page again before its button."""
+    """Remember a click, as an epoch that ends at that moment redraws the page before its button."""
     st.session_state[_ASKED] = label, run_name
     st.session_state.pop(_FAILED, None)
 
 
-def _do_what_was_asked(run: Run) -> None:
-    """Stop or resume where that was asked, say in one sentence where it failed, draw the page again."""
+def _carry_out_request(run: Run) -> None:
+    """Stop or resume a run if requested and redraw the page, or show why it failed."""
     label, run_name = st.session_state.pop(_ASKED, (None, None))
     if run_name == run.name:
-        text, work = {
-            STOP: ("Stopping after the current batch and saving its state", jobs.stop),
-            RESUME: ("Resuming from the last saved state", jobs.resume),
-        }[label]
         try:
-            with st.spinner(text):
-                work(run)
+            if label == STOP:
+                with st.spinner("Stopping after the current batch and saving its state"):
+                    jobs.stop(run)
+            else:
+                with st.spinner("Resuming from the last saved state"):
+                    jobs.resume(run)
         except BrainsegError as error:
             st.session_state[_FAILED] = run.name, str(error)
         else:
@@ -208,7 +200,7 @@ def _do_what_was_asked(run: Run) -> None:
 
 
 def drawing_controls(timed: bool) -> Drawing:
-    """Draw the curve controls; return the chosen drawing.
+    """Draw the curve controls and return the chosen drawing.
 
     Args:
         timed: whether the durations of the epochs are known.
@@ -307,8 +299,3 @@ def draw_curves(snapshot: Snapshot, drawing: Drawing) -> None:
         f"{snapshot.unit}s."
     )
     widgets.csv_button(history, "training_history")
-
-
-def logs_folder(home: Path) -> Path:
-    """Return the folder of a cohort's imported logs."""
-    return home / "logs"

@@ -65,8 +65,8 @@ def show_monitor(shown: monitor.Shown) -> None:
 
 st.title("Training")
 cohort = widgets.open_cohort()
-runs = list_runs(cohort.state_dir / "runs")
-logs = find_logs([monitor.logs_folder(cohort.state_dir), *configured_folders()])
+imported, runs = cohort.state_dir / "logs", list_runs(cohort.state_dir / "runs")
+logs = find_logs([imported, *configured_folders()])
 choices: dict[str, monitor.Shown] = {run.name: run for run in runs}
 choices |= {log.name: log for log in logs}
 table = runs_table(runs)
@@ -88,7 +88,7 @@ try:
             st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
         form.draw(cohort, running)
     elif view == LOGS:
-        external_logs.draw(monitor.logs_folder(cohort.state_dir), logs)
+        external_logs.draw(imported, logs)
     elif not choices:
         st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
     elif view == COMPARE:

@@ -12,8 +12,7 @@ from brainseg.metrics import dice
 from brainseg.plotting import curves
 from brainseg.training.previews import PreviewSlices, load_probability, load_slices, preview_epochs
 from brainseg.training.runs import Run
-from dashboard.shared import keys, overlays, url_state, widgets
-from dashboard.views.training import monitor
+from dashboard.shared import cache, keys, overlays, url_state, widgets
 
 MOST_TINT = 0.75
 """Opacity of the tint at probability 1."""
@@ -30,20 +29,20 @@ def draw(run: Run, best_epoch: int | None) -> None:
         best_epoch: gets a button beside the slider; None before there is one.
     """
     try:
-        watched, epochs = load_slices(run), preview_epochs(run)
-        scores = monitor.follower_of(run).case_scores()
+        slices, epochs = load_slices(run), preview_epochs(run)
+        scores = cache.run_follower(str(run.path)).case_scores()
     except RunError as error:
         st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
         return
-    if watched is None and scores.empty:
+    if slices is None and scores.empty:
         return
     st.subheader("What the network sees")
-    if watched is None or not epochs:
+    if slices is None or not epochs:
         st.caption("The slices appear after the first epoch.")
         chosen = None
     else:
         chosen = _epoch(epochs, best_epoch)
-        _draw_slices(run, watched, chosen)
+        _draw_slices(run, slices, chosen)
     if not scores.empty:
         st.markdown("**Validation Dice of each case by epoch**")
         last = scores.iloc[:, -1]
@@ -93,17 +92,17 @@ def _epoch(epochs: Sequence[int], best_epoch: int | None) -> int:
 
 
 def _step(epochs: Sequence[int], by: int) -> None:
-    place = list(epochs).index(st.session_state[keys.EPOCH]) + by
-    url_state.put(**{keys.EPOCH: epochs[min(max(place, 0), len(epochs) - 1)]})
+    index = list(epochs).index(st.session_state[keys.EPOCH]) + by
+    url_state.put(**{keys.EPOCH: epochs[min(max(index, 0), len(epochs) - 1)]})
 
 
-def _draw_slices(run: Run, watched: PreviewSlices, epoch: int) -> None:
+def _draw_slices(run: Run, slices: PreviewSlices, epoch: int) -> None:
     try:
         probability = load_probability(run, epoch)
     except RunError as error:
         st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
         return
-    if probability.shape != watched.truth.shape:
+    if probability.shape != slices.truth.shape:
         st.info(
             f"The slices saved after epoch {epoch} have another size than the run's: choose another "
             "epoch.",
@@ -111,11 +110,10 @@ def _draw_slices(run: Run, watched: PreviewSlices, epoch: int) -> None:
         )
         return
     with st.grid(columns=4, min_column_width=150, gap="small"):
-        for index, (case, number) in enumerate(
-            zip(watched.cases, watched.slice_numbers, strict=True)
-        ):
-            truth, found = watched.truth[index], probability[index] / np.float32(255)
-            picture = picture_of(watched.image[index], truth, found)
+        columns = (slices.cases, slices.slice_numbers, slices.image, slices.truth, probability)
+        for case, number, image, truth, stored in zip(*columns, strict=True):
+            found = stored / np.float32(255)
+            picture = _picture(image, truth, found)
             score = dice(truth, found >= THRESHOLD)
             result = f"Dice {score:.2f}" if truth.any() else "no tumour in the mask"
             with st.container(gap="xsmall"):
@@ -137,14 +135,8 @@ def _draw_slices(run: Run, watched: PreviewSlices, epoch: int) -> None:
     )
 
 
-def picture_of(image: np.ndarray, truth: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return a preview slice as (h, w, 3) uint8: FLAIR, tinted by probability, with the mask's outline.
-
-    Args:
-        image: (h, w) uint8.
-        truth: (h, w) bool.
-        probability: (h, w), 0..1.
-    """
+def _picture(image: np.ndarray, truth: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return FLAIR, tinted by probability, with the mask's outline, as (h, w, 3) uint8."""
     grey = np.repeat(image[..., np.newaxis], 3, axis=2)
     weight = (MOST_TINT * probability)[..., np.newaxis]
     tinted = (1 - weight) * grey + weight * np.array(PREDICTION_COLOUR, np.float32)
