@@ -37,7 +37,14 @@ BATCH = 16
 
 _AT_ONCE = 64
 _SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_DECODERS = ("tifffile", "imagecodecs", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "cv2")
+_DECODERS = (
+    "tifffile",
+    "imagecodecs",
+    "simplejpeg",
+    "PIL.PngImagePlugin",
+    "PIL.JpegImagePlugin",
+    "cv2",
+)
 _READERS = ("nibabel", "pydicom", "pydicom.filereader")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.decoded import Decoded
-from brainseg.io.jpeg_header import jpeg_size
+from brainseg.io.jpeg import check_jpeg, jpeg_size
 from brainseg.io.limits import DAMAGED, check_size, or_damaged
 from brainseg.io.upright import orientation_of, upright
 
@@ -39,6 +39,8 @@ def decode_png_or_jpeg(data: bytes, kind: str) -> Decoded:
         _check_png_chunks(data)
         if data[_PNG_DEPTH_AT] == 16:
             return or_damaged(lambda: _decode_png_16(data))
+    else:
+        check_jpeg(data)
 
     def read() -> Decoded:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
@@ -83,6 +85,10 @@ def _in_grey_or_rgb(image: "Image.Image") -> tuple[np.ndarray, tuple[str, ...]]:
         return np.asarray(image.convert("L")), ("black and white, read as 8-bit",)
     if image.mode in ("LA", "RGBA"):
         return _without_alpha(image), ("transparency channel left out",)
+    if image.mode == "P" and image.palette is not None:
+        size, most = len(image.palette.palette) // 3, int(np.asarray(image).max())
+        if most >= size:
+            raise DecodeError(f"its pixels use colour {most} of a palette of 0 to {size - 1}")
     colours = "palette" if image.mode == "P" else image.mode
     return _without_alpha(image), (f"{colours} colours, converted to RGB",)
 

@@ -11,6 +11,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.io.decoded import Decoded
 from brainseg.io.fax import FAX, check_fax
+from brainseg.io.jpeg import check_jpeg
 from brainseg.io.limits import DAMAGED, check_size, or_damaged
 from brainseg.io.upright import ORIENTATION, upright
 
@@ -21,8 +22,19 @@ _TIFF_SEPARATE_PLANES = 2
 _TIFF_UNCOMPRESSED = 1
 _TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE = 0, 1, 2, 3
 _TIFF_COLOURS = (_TIFF_WHITE_IS_ZERO, _TIFF_BLACK_IS_ZERO, _TIFF_RGB, _TIFF_PALETTE)
-_TIFF_YCBCR, _TIFF_JPEG = 6, (7,)
-_TIFF_COMPRESSIONS = (_TIFF_UNCOMPRESSED, *FAX, 5, 7, 8, 32773, 32946, 34925, 50000)
+_TIFF_YCBCR, _TIFF_LZW, _TIFF_JPEG = 6, 5, 7
+_TIFF_HIGHEST_BIT_FIRST = 1
+_TIFF_COMPRESSIONS = (
+    _TIFF_UNCOMPRESSED,
+    *FAX,
+    _TIFF_LZW,
+    _TIFF_JPEG,
+    8,
+    32773,
+    32946,
+    34925,
+    50000,
+)
 """None, CCITT fax (three numbers), LZW, JPEG, deflate (two numbers), PackBits, LZMA, Zstandard. Other
 compressions have decoders that mutated files crashed."""
 
@@ -52,6 +64,7 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
                 raise DecodeError("its compression is not supported; expected LZW, deflate or JPEG")
             _check_segments(leaf, len(data))
             _check_colours(leaf)
+            _check_codes(leaf, data)
             # One thread: many pages at once would wait for each other's thread pools.
             stored = leaf.asarray(maxworkers=1)
             pixels, notes = _in_rgb_order(leaf, stored)
@@ -97,9 +110,29 @@ def _check_segments(leaf, file_bytes: int) -> None:
         raise DecodeError(DAMAGED)
 
 
+def _check_codes(leaf, data: bytes) -> None:
+    """Raise if the LZW or JPEG codes of a page show damage, which tifffile would pass over."""
+    from imagecodecs import lzw_decode
+
+    rows, columns = min(leaf.rowsperstrip, leaf.imagelength), leaf.imagewidth
+    if leaf.is_tiled:
+        rows, columns = leaf.tilelength, leaf.tilewidth
+    samples = 1 if leaf.planarconfig == _TIFF_SEPARATE_PLANES else leaf.samplesperpixel
+    row_bytes = math.ceil(columns * samples * leaf.bitspersample / 8)
+    lengths = rows * row_bytes, (leaf.imagelength % rows or rows) * row_bytes
+    is_lzw = leaf.compression == _TIFF_LZW and leaf.fillorder == _TIFF_HIGHEST_BIT_FIRST
+    for offset, count in zip(leaf.dataoffsets, leaf.databytecounts, strict=True):
+        segment = data[offset : offset + count]
+        if leaf.compression == _TIFF_JPEG:
+            tables = leaf.jpegtables
+            check_jpeg(tables[:-2] + segment[2:] if tables else segment)
+        elif is_lzw and len(lzw_decode(segment, out=lengths[0] + 1)) not in lengths:
+            raise DecodeError(DAMAGED)
+
+
 def _check_colours(leaf) -> None:
     """Raise if the colour model of a page is not supported."""
-    decodes_to_rgb = leaf.photometric == _TIFF_YCBCR and leaf.compression in _TIFF_JPEG
+    decodes_to_rgb = leaf.photometric == _TIFF_YCBCR and leaf.compression == _TIFF_JPEG
     if leaf.photometric not in _TIFF_COLOURS and not decodes_to_rgb:
         model = getattr(leaf.photometric, "name", leaf.photometric)
         raise DecodeError(f"its colour model is {model}; expected grey, RGB or a palette")

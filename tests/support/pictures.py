@@ -36,6 +36,19 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + checksum
 
 
+def palette_png(pixels: np.ndarray, colours: int, bits: int) -> bytes:
+    """Return a PNG of (h, w) uint8 indices into a palette of some colours, right or wrong."""
+    height, width = pixels.shape
+    planes = (pixels[..., np.newaxis] >> np.arange(bits)[::-1]) & 1
+    rows = np.packbits(planes.reshape(height, width * bits), axis=1)
+    content = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", width, height, bits, 3, 0, 0, 0)
+    palette = bytes(number % 256 for number in range(3 * colours))
+    chunks = ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(content)))
+    chunks = (*chunks, (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
 def png_of_zeros(width: int, height: int) -> bytes:
     """Return a grey PNG of any size, cheaply: rows of zeros, deflated."""
     deflate = zlib.compressobj(9)

@@ -14,7 +14,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.io.dicom.elements import NATIVE, PIXEL_DATA, SHORT
 from brainseg.io.dicom.header import DicomImage
-from brainseg.io.jpeg_header import jpeg_size
+from brainseg.io.jpeg import check_jpeg, jpeg_size
 from brainseg.io.limits import DAMAGED, or_damaged
 
 RUN_LENGTH = "1.2.840.10008.1.2.5"
@@ -161,7 +161,9 @@ def _jpeg(image: DicomImage, frame: bytes) -> np.ndarray:
     # jpeg_decode would pass files that jpeg8_decode refuses to a decoder that they can crash.
     from imagecodecs import jpeg8_decode
 
-    return jpeg8_decode(_whole(image, frame, jpeg_size(frame)))
+    frame = _whole(image, frame, jpeg_size(frame))
+    check_jpeg(frame)
+    return jpeg8_decode(frame)
 
 
 def _jpeg_ls(image: DicomImage, frame: bytes) -> np.ndarray:

@@ -12,7 +12,8 @@ import pytest
 import tifffile
 from PIL import Image
 from support.cohorts import CHECKOUT, head
-from support.pictures import pillow, png, read_upload, reason_of, tiff
+from support.damage import LEAST_NOTICED, noticed, stream_of, whole_files
+from support.pictures import palette_png, pillow, png, read_upload, reason_of, tiff
 
 from brainseg.errors import DecodeError
 from brainseg.io import Decoded, decode
@@ -20,12 +21,41 @@ from brainseg.io import Decoded, decode
 DAMAGED = "file is incomplete or damaged"
 
 
-def stream_of(data: bytes) -> list[int]:
-    """Return every position inside the strips of a TIFF."""
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages[0]
-        ends = zip(page.dataoffsets, page.databytecounts, strict=True)
-        return [at for offset, count in ends for at in range(offset, offset + count)]
+@pytest.mark.parametrize("encoding", LEAST_NOTICED)
+def test_what_a_decoder_can_know_of_damaged_pixels_is_not_passed_over(encoding: str) -> None:
+    seen = noticed(*whole_files()[encoding], 60)
+    assert seen["refused"] >= LEAST_NOTICED[encoding] * 60
+
+
+def test_a_whole_jpeg_of_any_kind_is_read_as_pillow_reads_it() -> None:
+    for pixels in (head(1), head(2)[..., 0], head(3, 65, 83)):
+        for options in ({}, {"progressive": True}, {"optimize": True}, {"subsampling": 0}):
+            data = pillow(Image.fromarray(pixels), "JPEG", quality=90, **options)
+            stored = np.asarray(Image.open(io.BytesIO(data)))
+            assert np.array_equal(decode(data, "x.jpg").pixels, stored)
+    cmyk = pillow(Image.fromarray(head(1)).convert("CMYK"), "JPEG")
+    assert decode(cmyk, "x.jpg").pixels.shape == (64, 64, 3)
+
+
+def test_a_jpeg_in_a_tiff_of_more_pixels_than_its_page_is_refused_before_it_is_decoded() -> None:
+    data = bytearray(tiff(head(1), compression="jpeg", photometric="rgb"))
+    at = data.index(b"\xff\xc0")
+    struct.pack_into(">HH", data, at + 5, 65_000, 65_000)
+    assert reason_of(bytes(data)) == "4225 MP exceeds 16 MP"
+
+
+@pytest.mark.parametrize("bits", [1, 2, 8])
+def test_a_png_whose_pixels_use_a_colour_beyond_its_palette_is_refused(bits: int) -> None:
+    colours, pixels = 2**bits - 1, np.zeros((64, 64), np.uint8)
+    for last in (colours - 1, colours):
+        pixels[5, 7] = last
+        data = palette_png(pixels, colours, bits)
+        if last < colours:
+            assert decode(data, "x.png").pixels.shape == (64, 64, 3)
+        else:
+            assert reason_of(data, "x.png") == (
+                f"its pixels use colour {last} of a palette of 0 to {last - 1}"
+            )
 
 
 def test_random_bytes_behind_a_tiff_s_first_four_are_damaged() -> None:
