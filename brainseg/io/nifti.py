@@ -22,6 +22,7 @@ from brainseg.io.orientation import (
     NO_ORIENTATION,
     Orientation,
     is_usable,
+    skew_note,
     spacing_of,
     towards_axial,
     what_is_shown,
@@ -154,7 +155,7 @@ def _read(data: bytes) -> NiftiFile:
         affine = orientation.affine(affine, shape)
         spacing = spacing_of(affine)
         shown, more = what_is_shown(affine)
-        notes += shown
+        notes += (*shown, *skew_note(affine))
         warnings += more
     return NiftiFile(
         np.stack([orientation.shown(voxels[..., index]) for index in range(dims[3])]),

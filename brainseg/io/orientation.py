@@ -21,6 +21,7 @@ _PICTURES = {_TOP: (_FRONT, _RIGHT), _FRONT: (_TOP, _RIGHT), _RIGHT: (_TOP, _FRO
 
 _PLANES = {_TOP: AXIAL, _FRONT: CORONAL, _RIGHT: SAGITTAL}
 
+_LEAST_SKEW_DEGREES = 0.5
 NO_ORIENTATION = (
     "it holds no orientation: that its slices are axial is assumed, left and right unknown"
 )
@@ -161,6 +162,19 @@ def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
     apart = abs(np.linalg.det(affine[:3, :3])) / pixel
     lengths = [round(float(length), 6) for length in (apart, row, pixel / row)]
     return lengths[0], lengths[1], lengths[2]
+
+
+def skew_note(affine: np.ndarray) -> tuple[str, ...]:
+    """Return a note if the axes of a (4, 4) affine are not at right angles, else nothing."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    cosine = np.abs(axes.T @ axes - np.eye(3)).max()
+    degrees = np.degrees(np.arcsin(min(cosine, 1.0)))
+    if degrees < _LEAST_SKEW_DEGREES:
+        return ()
+    return (
+        f"its axes are {degrees:.1f}° from right angles (a tilted gantry or a shear): shown as stored; "
+        "volumes use the determinant of its affine",
+    )
 
 
 def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -19,6 +19,7 @@ from brainseg.io.orientation import (
     NO_ORIENTATION,
     Orientation,
     is_usable,
+    skew_note,
     towards_axial,
     what_is_shown,
 )
@@ -143,7 +144,7 @@ def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
         for part in parts:
             try:
                 made = [_stack(moment) for echo in echoes(part) for moment in _moments(echo)]
-                stacks += [replace(stack, notes=notes) for stack in made]
+                stacks += [replace(stack, notes=(*notes, *stack.notes)) for stack in made]
             except DecodeError as reason:
                 refusals.add_series(len(part), str(reason))
     return stacks
@@ -322,6 +323,7 @@ def _stack(planes: list[Plane]) -> Stack:
         (float(np.linalg.norm(step @ normal)) if is_even else None, *in_plane),
         orientation,
         (*warnings, *uneven, *more),
+        skew_note(affine),
     )
 
 

@@ -236,3 +236,22 @@ def test_a_voxel_is_as_large_as_the_determinant_of_the_affine() -> None:
     sheared = nib.affines.from_matvec(np.array([[-1, 0.3, 0], [0, -1, 0.4], [0, 0, 3.0]]))
     upload = open_inputs([InputFile("flair.nii", nifti(np.full((40, 40, 6), 9, "u1"), sheared))])
     assert np.prod(upload.grid.spacing_mm) == pytest.approx(3.0)
+    (note,) = (note for note in upload.notes if "right angles" in note)
+    assert "16.7° from right angles (a tilted gantry or a shear)" in note
+
+
+@pytest.mark.parametrize("tilt_mm", [0.0, 0.02, 2.0])
+def test_a_series_of_a_tilted_gantry_has_the_volume_between_its_planes_and_a_note(
+    tilt_mm: float,
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (6, 48, 40)).astype(np.uint8)
+    files = [
+        InputFile(f"{n}.dcm", dicom(plane, 5.0 * n, ImagePositionPatient=[-50, tilt_mm * n, 5 * n]))
+        for n, plane in enumerate(stack)
+    ]
+    upload = open_inputs(files)
+    mask = np.ones(upload.series[0].pixels.shape, bool)
+    measured = measure_case(mask, range(1, 7), spacing_mm=upload.grid.spacing_mm)
+    assert measured["volume_ml"] == pytest.approx(stack.size * 0.9 * 0.9 * 5 / 1000)
+    noted = [note for note in upload.series[0].notes if "21.8° from right angles" in note]
+    assert len(noted) == (tilt_mm == 2.0)
