@@ -43,53 +43,72 @@ class Preprocessing:
         return len(SEQUENCES) + 2 * self.context_slices
 
 
+@dataclass(frozen=True)
+class Block:
+    """Some slices of a case with their neighbours, and all that :func:`prepared` needs to know of it.
+
+    Attributes:
+        pixels: (m, h, w, 3) uint8.
+        levels: (3, 256) float32, what each level of each sequence becomes in this case.
+        first: index in ``pixels`` of the first slice that is wanted.
+        count: number of slices that are wanted.
+        pixel: height and width of a pixel, equal where nothing is known.
+    """
+
+    pixels: np.ndarray
+    levels: np.ndarray
+    first: int
+    count: int
+    pixel: tuple[float, float]
+
+
 def prepare(volume: Volume, how: Preprocessing) -> np.ndarray:
     """Return a volume as a network's input.
+
+    A slice keeps its proportions: in mm where the spacing of its rows and columns is known, else in px.
 
     Returns:
         (n, size, size, channels) float32: the three sequences, then the FLAIR of the neighbours
         from the farthest before to the farthest after. At the ends a slice is its own neighbour.
     """
-    return next(prepared_parts(volume, how, len(volume)))
+    return prepared(next(blocks_of(volume, how, len(volume))), how)
 
 
-def prepared_parts(volume: Volume, how: Preprocessing, most: int) -> Iterator[np.ndarray]:
-    """Yield what :func:`prepare` returns, at most so many slices at a time.
-
-    A slice keeps its proportions: in mm where the spacing of its rows and columns is known, else in px.
-
-    Args:
-        volume: any size.
-        how: what the network expects.
-        most: slices in a part, 1 or more; the last one may have fewer.
-    """
-    levels = _normalised_levels(volume.pixels)
-    darkest = levels.min()
-    planes, reach, pixel = volume.pixels, how.context_slices, _pixel(volume)
-    for first in range(0, len(planes), most):
-        start, end = max(0, first - reach), min(len(planes), first + most + reach)
-        # One by one: a case of large slices as float32 would be four times its size.
-        stack = np.concatenate(
-            [
-                fit_to_grid(_look_up(plane[np.newaxis], levels), how.size, pixel, darkest)
-                for plane in planes[start:end]
-            ]
-        )
-        places = range(first - start, min(first + most, len(planes)) - start)
-        yield np.stack([with_context(stack, place, reach) for place in places])
+def blocks_of(volume: Volume, how: Preprocessing, most: int) -> Iterator[Block]:
+    """Yield a volume in blocks of at most ``most`` slices, 1 or more, for :func:`prepared`."""
+    levels, reach, count = _normalised_levels(volume.pixels), how.context_slices, len(volume)
+    for first in range(0, count, most):
+        start, end = max(0, first - reach), min(count, first + most + reach)
+        wanted = min(most, count - first)
+        yield Block(volume.pixels[start:end], levels, first - start, wanted, _pixel(volume))
 
 
-def back_to_volume(planes: np.ndarray, volume: Volume) -> np.ndarray:
-    """Return what a network made of a volume on the volume's own grid.
+def prepared(block: Block, how: Preprocessing) -> np.ndarray:
+    """Return the wanted slices of a block as :func:`prepare` returns those of a volume."""
+    darkest = block.levels.min()
+    # One by one: a case of large slices as float32 would be four times its size.
+    stack = np.concatenate(
+        [
+            fit_to_grid(_look_up(plane[np.newaxis], block.levels), how.size, block.pixel, darkest)
+            for plane in block.pixels
+        ]
+    )
+    places = range(block.first, block.first + block.count)
+    return np.stack([with_context(stack, place, how.context_slices) for place in places])
+
+
+def back_to_block(planes: np.ndarray, block: Block) -> np.ndarray:
+    """Return what a network made of a block on the grid of its volume.
 
     Args:
-        planes: (n, size, size) float32, one for each slice of :func:`prepare`.
-        volume: what was prepared.
+        planes: (k, size, size) float32, 0..1, one for each wanted slice.
+        block: what was prepared.
 
     Returns:
-        (n, h, w) float32, within the range of ``planes``.
+        (k, h, w) float32, within the range of ``planes``.
     """
-    return back_from_grid(planes, *volume.pixels.shape[1:3], _pixel(volume))
+    height, width = block.pixels.shape[1:3]
+    return back_from_grid(planes, height, width, block.pixel)
 
 
 def normalise(pixels: np.ndarray) -> np.ndarray:
@@ -174,11 +193,13 @@ def _normalised_levels(pixels: np.ndarray) -> np.ndarray:
     Levels darker or brighter than any pixel become what the nearest one does, so that the smallest
     value is one that the case holds.
     """
-    counts = np.zeros((pixels.shape[-1], 256), np.int64)
-    # Slice by slice, for counting takes eight bytes a pixel.
+    channels = pixels.shape[-1]
+    counts = np.zeros((channels, 256), np.int64)
     for plane in pixels:
-        for channel, counted in enumerate(counts):
-            counted += np.bincount(plane[..., channel].ravel(), minlength=256)
+        image = np.ascontiguousarray(plane)
+        for channel in range(channels):
+            found = cv2.calcHist([image], [channel], None, [256], [0, 256])
+            counts[channel] += found.ravel().astype(np.int64)
     return np.stack([_levels_of(counted) for counted in counts])
 
 

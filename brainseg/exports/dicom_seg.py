@@ -159,7 +159,7 @@ def _segment(predicted: Predicted, version: str, warnings: Sequence[str]) -> obj
         source="brainseg",
         parameters={
             "predicted by": fold_words(predicted.folds),
-            "mirror images": "yes" if predicted.flip_tta else "no",
+            "mirror images": "yes" if predicted.prediction.flip_tta else "no",
             "threshold": f"{predicted.threshold:g}",
         },
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from brainseg import RESEARCH_USE
 from brainseg.imaging import COLOURS, as_hex
+from brainseg.inference.quantised import UNITS
 from brainseg.inference.record import CaseRecord, Predicted
 from brainseg.io.orientation import sides_of
 from brainseg.volume import FLAIR, Volume
@@ -51,11 +52,11 @@ def case_payload(record: CaseRecord) -> bytes:
     if record.has_mask.any():
         arrays["mask"] = record.masks.astype(np.uint8)
     if predicted is not None:
-        arrays["probability"] = in_steps(predicted.probability)
-        if predicted.std is not None:
-            arrays["spread"] = in_steps(predicted.std)
+        arrays["probability"] = in_steps(predicted.prediction.units)
+        if predicted.prediction.std_units is not None:
+            arrays["spread"] = in_steps(predicted.prediction.std_units)
     if record.other is not None:
-        arrays["other"] = in_steps(record.other.probability)
+        arrays["other"] = in_steps(record.other.prediction.units)
     blobs = {
         name: imagecodecs.deflate_encode(np.ascontiguousarray(array), FASTEST)
         for name, array in arrays.items()
@@ -95,18 +96,9 @@ def copies_of_flair(volume: Volume) -> dict[str, str]:
     }
 
 
-def in_steps(probability: np.ndarray) -> np.ndarray:
-    """Return a probability, float32 0..1, as whole steps of 1 / :data:`STEPS`, uint8, rounded down.
-
-    ``in_steps(p) >= k`` is the same as ``p >= k / STEPS`` for each whole k.
-    """
-    thresholds = (np.arange(STEPS + 2) / STEPS).astype(np.float32)
-    clipped = np.clip(probability, 0, 1).astype(np.float32, copy=False)
-    steps = (clipped * np.float32(STEPS)).astype(np.uint8)
-    # The product may be rounded to the other side of a threshold.
-    steps += clipped >= thresholds[steps + 1]
-    steps -= clipped < thresholds[steps]
-    return steps
+def in_steps(units: np.ndarray) -> np.ndarray:
+    """Return values in units of 1/40,000, uint16, as whole steps of 1 / :data:`STEPS`, uint8."""
+    return (units // (UNITS // STEPS)).astype(np.uint8)
 
 
 def threshold_on_steps(threshold: float) -> float:

@@ -61,33 +61,40 @@ def remove_small_components(inside: np.ndarray, fraction: float) -> Split:
     nothing = np.broadcast_to(np.False_, inside.shape)
     if not fraction:
         return Split(inside, nothing, (), fraction)
-    labels, count = ndimage.label(inside, TOUCHING)
+    # Labels take four times the memory of the mask, so only the box with all components is labelled.
+    box = ndimage.find_objects(inside.view(np.uint8))
+    labels, count = ndimage.label(inside[box[0]], TOUCHING) if box else (inside, 0)
     if count < 2:
         return Split(inside, nothing, (), fraction)
-    sizes = np.bincount(labels.ravel())
+    counts = [np.bincount(plane.ravel(), minlength=count + 1) for plane in labels]
+    sizes = np.sum(counts, axis=0)
     sizes[0] = 0
     small = sizes < fraction * sizes.max()
     small[0] = False
     if not small.any():
         return Split(inside, nothing, (), fraction)
+    removed = np.zeros_like(inside)
+    removed[box[0]] = small[labels]
+    components = _components(labels, small, box[0][0].start)
+    return Split(inside & ~removed, removed, components, fraction)
+
+
+def _components(labels: np.ndarray, small: np.ndarray, start: int) -> tuple[Component, ...]:
     removed = small[labels]
-    return Split(inside & ~removed, removed, _components(labels, removed), fraction)
-
-
-def _components(labels: np.ndarray, removed: np.ndarray) -> tuple[Component, ...]:
     slices = np.nonzero(removed)[0]
     _, began, index = np.unique(labels[removed], return_index=True, return_inverse=True)
-    areas = np.zeros((len(began), len(labels)), np.int64)
-    np.add.at(areas, (index, slices), 1)
-    found = [
-        (began[place], Component(int(row.sum()), *_extent(row))) for place, row in enumerate(areas)
-    ]
-    return tuple(one for _, one in sorted(found, key=lambda pair: (-pair[1].volume_vx, pair[0])))
-
-
-def _extent(area_px: np.ndarray) -> tuple[int, int, int]:
-    inside = np.flatnonzero(area_px)
-    return int(inside[0]), int(inside[-1]), int(area_px.argmax())
+    # One row per component and slice, those of a component in a row.
+    rows, area_px = np.unique(index * len(labels) + slices, return_counts=True)
+    component, place = np.divmod(rows, len(labels))
+    starts = np.searchsorted(component, np.arange(len(began)))
+    volume_vx = np.add.reduceat(area_px, starts)
+    largest = place[np.lexsort((place, -area_px, component))[starts]]
+    last = place[np.append(starts[1:], len(place)) - 1]
+    order = np.lexsort((began, -volume_vx))
+    columns = (volume_vx, place[starts] + start, last + start, largest + start)
+    return tuple(
+        Component(*map(int, row)) for row in zip(*(one[order] for one in columns), strict=True)
+    )
 
 
 def removed_in_words(split: Split) -> str:

@@ -1,9 +1,6 @@
 """Prediction: from a volume to a probability, for training, evaluation, pages and files alike."""
 
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,14 +8,14 @@ import pandas as pd
 from brainseg.cohort.index import Progress
 from brainseg.errors import ModelError
 from brainseg.inference.components import Split, remove_small_components
+from brainseg.inference.quantised import quantise, restore, units_from
+from brainseg.inference.workers import PREDICTING, Passes, open_networks, predict_blocks
+from brainseg.jobs import Jobs
 from brainseg.metrics import dice
 from brainseg.models import NEW, CaseExposure, Model
 from brainseg.notebook import Shown
-from brainseg.preprocessing import back_to_volume, prepared_parts
+from brainseg.preprocessing import blocks_of
 from brainseg.volume import Volume
-
-if TYPE_CHECKING:
-    from brainseg.models.engines import Engine
 
 FAST, STANDARD, FULL = "fast", "standard", "full"
 
@@ -30,8 +27,10 @@ MODES = {
 """Which passes are averaged. A held-out case is predicted only by the fold that held it out, in every
 mode."""
 
-SLICES_AT_ONCE = 36
-"""Number of slices prepared at a time, which bounds the memory."""
+SLICES_AT_ONCE = 12
+"""Number of slices predicted at a time, which bounds the memory; fewer of large slices."""
+
+_BLOCK_BYTES = 2**25
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,9 +38,10 @@ class Prediction(Shown):
     """A probability and how it was computed. Any threshold can be applied later, without the network.
 
     Attributes:
-        probability: (n, h, w) float32, 0..1, on the volume's own grid: the mean of all passes.
-        std: (n, h, w) float32, 0..0.5, the standard deviation over the passes; None for a single
-            pass. It is computed on the network's grid and resampled to the volume's.
+        units: (n, h, w) uint16, the probability on the volume's own grid, the mean of all passes, as
+            :mod:`brainseg.inference.quantised` stores it. A float32 array, 0..1, is converted.
+        std_units: likewise the standard deviation over the passes, which is computed on the network's
+            grid and resampled to the volume's; None for a single pass.
         exposure: whether the model was trained on the patient, and which folds predicted.
         seconds: duration of preprocessing and networks, without opening the model.
         engine: the inference engine, such as “TensorFlow float32”.
@@ -52,8 +52,8 @@ class Prediction(Shown):
             never changed.
     """
 
-    probability: np.ndarray
-    std: np.ndarray | None
+    units: np.ndarray
+    std_units: np.ndarray | None
     exposure: CaseExposure
     seconds: float
     engine: str
@@ -61,9 +61,30 @@ class Prediction(Shown):
     ensemble_size: int
     min_component_fraction: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("units", "std_units"):
+            array = getattr(self, name)
+            if array is not None and array.dtype != np.uint16:
+                object.__setattr__(self, name, quantise(array.astype(np.float32, copy=False)))
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Return (n, h, w) float32, 0..1, at most 1/40,000 below the mean of the passes; a new array."""
+        return restore(self.units)
+
+    @property
+    def std(self) -> np.ndarray | None:
+        """Return (n, h, w) float32, 0..0.5, the standard deviation over the passes; a new array."""
+        return None if self.std_units is None else restore(self.std_units)
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of the arrays in bytes."""
+        return self.units.nbytes + (0 if self.std_units is None else self.std_units.nbytes)
+
     def _facts(self) -> dict[str, object]:
         return {
-            "shape": "x".join(map(str, self.probability.shape)),
+            "shape": "x".join(map(str, self.units.shape)),
             "patient": self.exposure.relation,
             "folds": ", ".join(map(str, self.exposure.folds)),
             "passes": self.ensemble_size,
@@ -80,7 +101,9 @@ class Prediction(Shown):
         Args:
             threshold: a probability of at least this is tumour, 0..1.
         """
-        return remove_small_components(self.probability >= threshold, self.min_component_fraction)
+        return remove_small_components(
+            self.units >= units_from(threshold), self.min_component_fraction
+        )
 
     @property
     def flip_tta(self) -> bool:
@@ -94,6 +117,7 @@ def predict_timed(
     exposure: CaseExposure,
     mode: str = STANDARD,
     progress: Progress | None = None,
+    jobs: Jobs = PREDICTING,
 ) -> Prediction:
     """Return the prediction of a volume by the folds that its exposure names.
 
@@ -105,6 +129,7 @@ def predict_timed(
         exposure: see :meth:`brainseg.models.Model.exposure`.
         mode: a key of :data:`MODES`.
         progress: called with (slices done, slices); an exception it raises ends the prediction.
+        jobs: the worker that predicts; see :mod:`brainseg.inference.workers`.
 
     Raises:
         ModelError: the model cannot be opened, or its output is not a probability.
@@ -113,18 +138,30 @@ def predict_timed(
         raise ModelError(f"unknown mode “{mode[:20]}”: choose one of {', '.join(MODES)}.")
     if mode == FAST:
         exposure = replace(exposure, folds=exposure.folds[:1])
-    networks = warm_up(model, exposure.folds)
     flip_tta = mode == FULL or (mode == STANDARD and model.inference.flip_tta)
-    started = time.perf_counter()
-    mean, std = _mean_and_std(volume, model, networks, flip_tta, progress)
+    passes = Passes.of(model, exposure.folds, flip_tta)
+    engine, device = open_networks(passes, jobs)
+    shape = volume.pixels.shape[:3]
+    units = np.empty(shape, np.uint16)
+    std_units = np.empty(shape, np.uint16) if flip_tta or len(passes.folds) > 1 else None
+    most = max(1, min(SLICES_AT_ONCE, _BLOCK_BYTES // volume.pixels[0].nbytes))
+    done, seconds = 0, 0.0
+    for found in predict_blocks(passes, blocks_of(volume, model.preprocessing, most), jobs):
+        place = slice(done, done + len(found.mean))
+        units[place] = found.mean
+        if std_units is not None and found.std is not None:
+            std_units[place] = found.std
+        done, seconds = place.stop, seconds + found.seconds
+        if progress:
+            progress(done, len(volume))
     return Prediction(
-        probability=back_to_volume(mean, volume),
-        std=None if std is None else back_to_volume(std, volume),
-        exposure=exposure,
-        seconds=time.perf_counter() - started,
-        engine=networks[0].name,
-        device=networks[0].device,
-        ensemble_size=len(networks) * (2 if flip_tta else 1),
+        units,
+        std_units,
+        exposure,
+        seconds,
+        engine,
+        device,
+        ensemble_size=len(passes.folds) * (2 if flip_tta else 1),
         min_component_fraction=model.inference.min_component_fraction,
     )
 
@@ -151,47 +188,13 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
     return predict_timed(volume, model, CaseExposure(NEW, folds)).probability
 
 
-def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> "list[Engine]":
+def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> None:
     """Open the networks of a model ahead of the first prediction; all folds without ``folds``.
 
     Raises:
         ModelError: as for :func:`predict_timed`.
     """
-    # The engine may import Keras, which pages that only choose a model do not need.
-    from brainseg.models.engines import load_engine
-
-    numbers = folds if folds is not None else [record.number for record in model.folds]
-    return [load_engine(model, fold) for fold in numbers]
-
-
-def _mean_and_std(
-    volume: Volume,
-    model: Model,
-    networks: Sequence[Callable[[np.ndarray], np.ndarray]],
-    flip_tta: bool,
-    progress: Progress | None,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return mean and standard deviation of all passes, (n, size, size) float32."""
-    means: list[np.ndarray] = []
-    stds: list[np.ndarray] = []
-    done = 0
-    for inputs in prepared_parts(volume, model.preprocessing, SLICES_AT_ONCE):
-        passes = [network(inputs) for network in networks]
-        if flip_tta:
-            turned = np.ascontiguousarray(inputs[:, :, ::-1])
-            passes += [network(turned)[:, :, ::-1] for network in networks]
-        mean = np.asarray(np.mean(passes, axis=0, dtype=np.float32))
-        if not np.isfinite(mean).all():
-            raise ModelError(
-                f"the output of {model.name} for this volume is not a probability: use another model."
-            )
-        means.append(mean)
-        if len(passes) > 1:
-            stds.append(np.asarray(np.std(passes, axis=0, dtype=np.float32)))
-        done += len(inputs)
-        if progress:
-            progress(done, len(volume))
-    return np.concatenate(means), np.concatenate(stds) if stds else None
+    open_networks(Passes.of(model, folds or tuple(record.number for record in model.folds)))
 
 
 def area_by_slice(

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.cohort import Case
-from brainseg.inference.components import (
-    Split,
-    remove_small_components,
-    removed_in_words,
-    removed_on_slices,
-)
+from brainseg.inference.components import Split, removed_in_words, removed_on_slices
 from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
@@ -32,52 +27,47 @@ class Predicted:
 
     Attributes:
         model: its name.
-        relation: whether the folds were trained on the patient; see :mod:`brainseg.models.exposure`.
-        folds: that predicted; their mean is the probability.
+        prediction: by the model.
         threshold: a probability of at least this is tumour, 0..1.
-        probability: (n, h, w) float32, 0..1, as the networks gave it.
         dice: of the whole case against the usable masks, 0..1; None without one.
-        prediction: how it was made, with its standard deviation; None if unknown.
         digest: of the model's manifest, which names the weights' files; None where not known.
     """
 
     model: str
-    relation: str
-    folds: tuple[int, ...]
+    prediction: Prediction
     threshold: float
-    probability: np.ndarray
     dice: float | None
-    prediction: Prediction | None = None
     digest: str | None = None
-
-    @property
-    def std(self) -> np.ndarray | None:
-        """Return (n, h, w) float32, the standard deviation of the passes; None for a single pass."""
-        return self.prediction.std if self.prediction else None
-
-    @property
-    def made_by(self) -> str:
-        """Return model and passes: “lgg-unet: the mean of folds 0 and 1, with mirror images”."""
-        flipped = ", with mirror images" if self.flip_tta else ""
-        return f"{self.model}: {fold_words(self.folds)}{flipped}"
-
-    @property
-    def flip_tta(self) -> bool:
-        """Return whether each network also predicted the mirror image."""
-        return self.prediction is not None and self.prediction.flip_tta
 
     @property
     def exposure(self) -> CaseExposure:
         """Return whether the folds that predicted were trained on the patient."""
-        return (
-            self.prediction.exposure if self.prediction else CaseExposure(self.relation, self.folds)
-        )
+        return self.prediction.exposure
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Return the folds whose mean is the probability."""
+        return self.exposure.folds
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Return (n, h, w) float32, 0..1, as the networks gave it; a new array."""
+        return self.prediction.probability
+
+    @property
+    def std(self) -> np.ndarray | None:
+        """Return (n, h, w) float32, the standard deviation of the passes; None for a single pass."""
+        return self.prediction.std
+
+    @property
+    def made_by(self) -> str:
+        """Return model and passes: “lgg-unet: the mean of folds 0 and 1, with mirror images”."""
+        flipped = ", with mirror images" if self.prediction.flip_tta else ""
+        return f"{self.model}: {fold_words(self.folds)}{flipped}"
 
     @property
     def how_made(self) -> list[str]:
         """Return the averaged passes, the device and the duration, in a sentence."""
-        if self.prediction is None:
-            return []
         made = self.prediction
         passes = passes_in_words(made)
         mean = passes if made.ensemble_size == 1 else f"the mean of {passes}"
@@ -104,20 +94,17 @@ class Predicted:
 
     def how_sure(self, slice_numbers: Sequence[int]) -> list[str]:
         """Return how far the passes agree, as sentences; see :mod:`brainseg.inference.uncertainty`."""
-        if self.prediction is None:
-            return []
         return [*said_of(self.prediction, self.threshold, slice_numbers)]
 
     @property
     def min_component_fraction(self) -> float:
         """Return the fraction of the largest component below which others are removed, 0..1."""
-        return self.prediction.min_component_fraction if self.prediction else 0.0
+        return self.prediction.min_component_fraction
 
     @cached_property
     def split(self) -> Split:
         """Return the mask at the threshold, and the components that were removed from it."""
-        inside = self.probability >= self.threshold
-        return remove_small_components(inside, self.min_component_fraction)
+        return self.prediction.split(self.threshold)
 
     @property
     def mask(self) -> np.ndarray:
@@ -323,18 +310,10 @@ def predicted_by(
         has_mask: (n,) bool, False where a slice has no usable mask.
         threshold: 0..1; by default the model's own for the folds that predicted.
     """
-    exposure = prediction.exposure
-    at = model.threshold_for(exposure.folds) if threshold is None else threshold
-    return Predicted(
-        model.name,
-        exposure.relation,
-        exposure.folds,
-        at,
-        prediction.probability,
-        dice_of_case(prediction.mask(at), masks, has_mask),
-        prediction,
-        model.digest,
-    )
+    folds = prediction.exposure.folds
+    at = model.threshold_for(folds) if threshold is None else threshold
+    found = dice_of_case(prediction.mask(at), masks, has_mask)
+    return Predicted(model.name, prediction, at, found, model.digest)
 
 
 def record_of_volume(

@@ -14,6 +14,7 @@ import numpy as np
 
 from brainseg.inference.components import remove_small_components
 from brainseg.inference.prediction import Prediction
+from brainseg.inference.quantised import units_from
 
 MOST_DOUBT = 0.5
 """The slices that are named hold at least this share of the voxels in doubt."""
@@ -61,13 +62,13 @@ def certain_and_possible(
         Two (n, h, w) bool. Every voxel of the first is in the second and in the predicted mask; neither
         contains a voxel of a removed component.
     """
-    if prediction.std is None:
+    if prediction.std_units is None:
         return None
-    split = prediction.split(threshold)
-    # Slice by slice, so that a whole case is not in memory three times as float32.
-    planes = [*zip(prediction.probability, prediction.std, strict=True)]
-    cautious = np.stack([mean - std >= threshold for mean, std in planes])
-    generous = np.stack([mean + std >= threshold for mean, std in planes])
+    split, least = prediction.split(threshold), units_from(threshold)
+    # Units are below 2**16, so 32 bits hold sums and differences. Slice by slice, for memory.
+    planes = [*zip(prediction.units, prediction.std_units.astype(np.int32), strict=True)]
+    cautious = np.stack([mean - std >= least for mean, std in planes])
+    generous = np.stack([mean + std >= least for mean, std in planes])
     generous = remove_small_components(generous, split.fraction).mask
     return split.mask & cautious, (generous | split.mask) & ~split.removed
 

@@ -16,6 +16,7 @@ import brainseg.inference.prediction
 from brainseg.cohort import Cohort
 from brainseg.exports.payload import STEPS, in_steps
 from brainseg.inference.prediction import predict
+from brainseg.inference.quantised import quantise
 from brainseg.models import open_model
 from dashboard.shared import cache
 from dashboard.views.prediction import session_uploads
@@ -93,7 +94,7 @@ def test_the_viewer_is_sent_what_the_core_predicts_of_a_held_out_case(
     assert not app.exception
     case = Cohort.open(taught_root).case(held_out)
     header, arrays = viewed(app)
-    assert np.array_equal(arrays["probability"], in_steps(predict(case.volume(), model)))
+    assert np.array_equal(arrays["probability"], in_steps(quantise(predict(case.volume(), model))))
     assert np.array_equal(arrays["mask"], case.masks()[0])
     assert header["case"] == held_out
     assert header["made_by"] == "tiny: fold 0"
@@ -135,8 +136,8 @@ def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taugh
     assert not app.exception
     header, arrays = viewed(app)
     volume = Cohort.open(taught_root).case(case).volume()
-    assert np.array_equal(arrays["probability"], in_steps(predict(volume, model, (0,))))
-    assert np.array_equal(arrays["other"], in_steps(predict(volume, model, (1,))))
+    assert np.array_equal(arrays["probability"], in_steps(quantise(predict(volume, model, (0,)))))
+    assert np.array_equal(arrays["other"], in_steps(quantise(predict(volume, model, (1,)))))
     assert header["other"]["made_by"] == "two: fold 1"
     assert "Left: Held-out prediction: fold 0 was not trained on this patient" in said(app)
     assert "Right: Fold 1 was trained on this patient; the Dice is not meaningful" in said(app)

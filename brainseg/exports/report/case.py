@@ -24,7 +24,7 @@ MOST_NOTES = 2
 MOST_COMPONENTS = 4
 LONGEST_NOTE = 125
 
-PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm)
+PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm, 28 * mm)
 """The pictures shrink where a case has so much to tell that it would not fit on one page."""
 
 MASK_MEANS = (

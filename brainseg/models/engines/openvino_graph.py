@@ -47,7 +47,7 @@ def openvino() -> ModuleType:
     file in the user's home forbids it. Without that package it reports nothing, so it is hidden.
     """
     if "openvino" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
     return openvino

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pypdf import PdfReader
+from support import predictions
 from support.cohorts import FIRST, FLAIR_REPEATED, head
 
 from brainseg import RESEARCH_USE
@@ -31,7 +32,7 @@ from brainseg.exports.nifti import (
     nifti_bytes,
 )
 from brainseg.exports.tables import case_table, slice_table
-from brainseg.inference.record import SYNTHETIC, CaseRecord, Predicted, record_of
+from brainseg.inference.record import SYNTHETIC, CaseRecord, record_of
 from brainseg.models import HELD_OUT
 from brainseg.volume import FLAIR, Volume
 
@@ -46,7 +47,9 @@ def record_of_case(root, name: str = FIRST) -> CaseRecord:
 
 def predicted(record: CaseRecord) -> CaseRecord:
     probability = np.linspace(0, 1, record.masks.size, dtype=np.float32).reshape(record.masks.shape)
-    return replace(record, predicted=Predicted("net", HELD_OUT, (2,), 0.75, probability, 0.5))
+    return replace(
+        record, predicted=predictions.made("net", HELD_OUT, (2,), 0.75, probability, 0.5)
+    )
 
 
 def opened(content: bytes) -> nib.Nifti1Image:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
+from support import predictions
 from support.dicom_series import SECRETS, written_series
 
 from brainseg import RESEARCH_USE
@@ -37,7 +38,7 @@ def marked(upload: Upload, empty: bool = False) -> Predicted:
     if not empty:
         probability[1, 3:9, 4:20] = probability[2, 3:5, 4:9] = 0.9
     looks = Prediction(probability, None, CaseExposure(NEW, (0, 1)), 0.1, "Net", "CPU", 2)
-    return Predicted("net", NEW, (0, 1), 0.35, probability, None, looks, "a1b2" * 16)
+    return predictions.made("net", NEW, (0, 1), 0.35, probability, None, looks, "a1b2" * 16)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from brainseg.exports.nifti import nifti_bytes
 from brainseg.exports.prediction import FOR_A_PAGE, KINDS, overlay, prediction_files, slice_stems
 from brainseg.imaging import PREDICTION_COLOUR, REMOVED_COLOUR
 from brainseg.inference.prediction import Prediction
+from brainseg.inference.quantised import quantise
 from brainseg.inference.record import CaseRecord, record_of_volume
 from brainseg.io import InputFile, assemble, guess_assignment, open_inputs
 from brainseg.models import NEW, CaseExposure
@@ -111,7 +112,7 @@ def test_the_overlay_is_the_slice_with_the_prediction_outlined(record):
 
 def test_a_removed_component_is_in_every_file_and_its_probability_is_the_networks(record):
     made = found((3, 40, 50))
-    made.probability[2, 30, 40:43] = 0.992
+    made.units[2, 30, 40:43] = quantise(np.float32([0.992]))
     made = replace(made, min_component_fraction=0.2)
     record = record_of_volume(record.volume, [5, 6, 7], MODEL, made)
     files = prediction_files(record, kinds=tuple(KINDS), made_on=date(2026, 1, 1))

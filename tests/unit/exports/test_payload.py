@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from support import predictions
 from support.pages import unpack
 
 from brainseg import RESEARCH_USE
 from brainseg.exports.payload import STEPS, case_payload, in_steps
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, Predicted
+from brainseg.inference.quantised import quantise
+from brainseg.inference.record import CaseRecord
 from brainseg.io.orientation import sides_of
 from brainseg.models import CaseExposure
 from brainseg.volume import Volume
@@ -26,7 +28,9 @@ def record(**more: object) -> CaseRecord:
 
 
 def test_every_array_comes_back_as_it_was():
-    predicted = Predicted("m", "new", (0, 1), 0.35, np.full((3, 5, 4), 0.35, np.float32), None)
+    predicted = predictions.made(
+        "m", "new", (0, 1), 0.35, np.full((3, 5, 4), 0.35, np.float32), None
+    )
     packed = record(predicted=predicted)
     header, arrays = unpack(case_payload(packed))
     for name in packed.volume.sequences:
@@ -42,8 +46,8 @@ def test_every_array_comes_back_as_it_was():
 def test_spread_and_another_prediction_are_sent_where_there_are_any():
     half = np.full((3, 5, 4), 0.5, np.float32)
     looked = Prediction(half, half / 4, CaseExposure("new", (0, 1)), 0.1, "Net", "CPU", 4)
-    predicted = Predicted("m", "new", (0, 1), 0.35, half, None, looked)
-    other = Predicted("n", "new", (2,), 0.6, half / 5, None)
+    predicted = predictions.made("m", "new", (0, 1), 0.35, half, None, looked)
+    other = predictions.made("n", "new", (2,), 0.6, half / 5, None)
     header, arrays = unpack(case_payload(record(predicted=predicted, other=other)))
     assert (arrays["spread"] == STEPS // 8).all()
     assert (arrays["other"] == STEPS // 10).all()
@@ -63,7 +67,7 @@ def test_the_viewer_is_sent_the_networks_probability_and_the_rule_that_removes_c
     probability[0] = 0.9
     probability[2, 0, 0] = 0.992
     made = Prediction(probability, None, CaseExposure("new", (0,)), 0.1, "Net", "CPU", 1, 0.2)
-    predicted = Predicted("m", "new", (0,), 0.35, probability, None, made)
+    predicted = predictions.made("m", "new", (0,), 0.35, probability, None, made)
     assert not predicted.mask[2, 0, 0]
     header, arrays = unpack(case_payload(record(predicted=predicted)))
     assert arrays["probability"][2, 0, 0] == 198
@@ -81,7 +85,7 @@ def test_steps_cut_as_the_threshold_cuts_the_probability():
     edges = (np.arange(STEPS + 1) / STEPS).astype(np.float32)
     values = np.concatenate([np.nextafter(edges, np.float32(d)) for d in (-1, 2)] + [edges])
     values = np.clip(values, 0, 1)
-    steps = in_steps(values)
+    steps = in_steps(quantise(values))
     for step in range(STEPS + 1):
         assert np.array_equal(steps >= step, values >= step / STEPS)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pypdf import PdfReader
+from support import predictions
 from support.cohorts import FIRST, FLAIR_REPEATED, blob, head
 
 from brainseg import RESEARCH_USE, __version__
@@ -19,7 +20,7 @@ from brainseg.cohort import Cohort
 from brainseg.exports.report import Outline, Page, case_report
 from brainseg.exports.report.drawing import edges_of
 from brainseg.exports.report.text import REPLACED_MEANS, as_text, drawable, shortened
-from brainseg.inference.record import CaseRecord, Predicted, record_of
+from brainseg.inference.record import CaseRecord, record_of
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN
 from brainseg.reviews import open_reviews
 from brainseg.reviews.table import ReviewedPrediction
@@ -45,7 +46,9 @@ def record(tiny_cohort) -> CaseRecord:
 
 def with_prediction(record: CaseRecord, relation: str = HELD_OUT) -> CaseRecord:
     probability = np.roll(record.masks, 2, axis=1).astype(np.float32) * 0.9
-    return replace(record, predicted=Predicted("net", relation, (2,), 0.4, probability, 0.8123))
+    return replace(
+        record, predicted=predictions.made("net", relation, (2,), 0.4, probability, 0.8123)
+    )
 
 
 def test_a_case_is_one_page_with_its_measures_and_what_is_not_known(record):
@@ -151,9 +154,11 @@ def test_the_fullest_case_still_is_one_page(record, tiny_cohort):
         reviews.put(FIRST, f"READER{number}", "needs edit", "word " * 400)
     notes = tuple("a long note on what was done " * 20 for _ in range(9))
     predicted = with_prediction(record, SEEN)
+    made = predicted.predicted.prediction
+    by_five_folds = replace(made, exposure=replace(made.exposure, folds=(0, 1, 2, 3, 4)))
     full = replace(
         predicted,
-        predicted=replace(predicted.predicted, model="m" * 99, folds=(0, 1, 2, 3, 4)),
+        predicted=replace(predicted.predicted, model="m" * 99, prediction=by_five_folds),
         case="患者" + "W" * 300,
         volume=Volume(record.volume.pixels, spacing_mm=(5.0, 0.5, 0.5), notes=notes),
         has_mask=np.array([True, True, False]),

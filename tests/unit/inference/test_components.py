@@ -15,6 +15,7 @@ from brainseg.inference.components import (
     removed_on_slices,
 )
 from brainseg.inference.prediction import Prediction
+from brainseg.inference.quantised import quantise
 from brainseg.models import NEW, CaseExposure
 
 SPLITS = Path(__file__).with_name("split_components.mjs")
@@ -129,7 +130,7 @@ def cases() -> list[tuple[np.ndarray, float]]:
 def test_the_browser_removes_the_same_components_at_every_threshold(tmp_path):
     asked, expected = [], []
     for probability, fraction in cases():
-        steps = in_steps(probability)
+        steps = in_steps(quantise(probability))
         for step in range(1, STEPS + 1, 3):
             split = remove_small_components(probability >= step / STEPS, fraction)
             expected.append(

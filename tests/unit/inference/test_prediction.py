@@ -94,8 +94,8 @@ def test_mean_and_spread_are_those_of_a_slice_and_its_mirror_image(model, held_o
     once = predict(Volume(pixels), model)
     mirrored = predict(Volume(np.ascontiguousarray(pixels[:, :, ::-1])), model)[:, :, ::-1]
     looked = looks_of(model, Volume(pixels), FULL, (0,))
-    np.testing.assert_allclose(looked.probability, (once + mirrored) / 2, atol=1e-5)
-    np.testing.assert_allclose(looked.std, np.abs(once - mirrored) / 2, atol=1e-5)
+    np.testing.assert_allclose(looked.probability, (once + mirrored) / 2, atol=6e-5)
+    np.testing.assert_allclose(looked.std, np.abs(once - mirrored) / 2, atol=6e-5)
     assert looked.std.max() > 0.01
     assert looked.std.dtype == np.float32
 

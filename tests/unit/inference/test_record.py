@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support import predictions
 from support.cohorts import FIRST, FLAIR_REPEATED, head
 
 from brainseg.cohort import Cohort
 from brainseg.inference.prediction import Prediction
-from brainseg.inference.record import CaseRecord, Predicted, record_of, record_of_volume
+from brainseg.inference.record import CaseRecord, record_of, record_of_volume
 from brainseg.models import HELD_OUT, CaseExposure
 from brainseg.volume import Volume
 
@@ -18,7 +19,7 @@ def bare(masks: np.ndarray, probability: np.ndarray | None = None) -> CaseRecord
     pixels = np.stack([head(n, 20, 20) for n in range(len(masks))])
     predicted = None
     if probability is not None:
-        predicted = Predicted("net", HELD_OUT, (0,), 0.5, probability, None)
+        predicted = predictions.made("net", HELD_OUT, (0,), 0.5, probability, None)
     numbers = tuple(range(3, 3 + len(masks)))
     return CaseRecord("case", Volume(pixels), numbers, masks, np.ones(len(masks), bool), predicted)
 

@@ -10,12 +10,12 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from support import predictions
 from support.dicom_files import COMPRESSED
 from support.files import SECRET, dicom_series
 
 from brainseg.errors import DecodeError
 from brainseg.exports.dicom_seg import dicom_seg_bytes
-from brainseg.inference.record import Predicted
 from brainseg.io import (
     InputFile,
     Upload,
@@ -236,7 +236,7 @@ def test_a_segmentation_refers_to_the_frames_that_were_predicted(echoes: int) ->
     source = ruling_grid(upload, {FLAIR: 0}).source
     mask = np.zeros(STACK.shape, bool)
     mask[1, 10:20, 10:20] = mask[3, 5:9, 5:9] = True
-    predicted = Predicted("m", "unknown", (0,), 0.5, mask.astype(np.float32), None)
+    predicted = predictions.made("m", "unknown", (0,), 0.5, mask.astype(np.float32), None)
     written = io.BytesIO(dicom_seg_bytes(predicted, source))
     dataset = pydicom.dcmread(written)
     assert SECRET not in str(dataset)

@@ -6,10 +6,10 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from support import predictions
 from support.files import dicom, nifti
 
 from brainseg.exports.dicom_seg import dicom_seg_bytes
-from brainseg.inference.record import Predicted
 from brainseg.io import (
     InputFile,
     Upload,
@@ -199,7 +199,7 @@ def test_a_dicom_segmentation_lies_on_flair_s_images() -> None:
     volume, upload = assembled(protocol())
     mask = np.zeros(volume.pixels.shape[:3], bool)
     mask[2, 30:40, 20:30] = True
-    predicted = Predicted("m", "unknown", (0,), 0.5, mask.astype(np.float32), None)
+    predicted = predictions.made("m", "unknown", (0,), 0.5, mask.astype(np.float32), None)
     source = ruling_grid(upload, guess_assignment(upload)).source
     written = pydicom.dcmread(io.BytesIO(dicom_seg_bytes(predicted, source)))
     assert (written.Rows, written.Columns) == (80, 80)
