@@ -1,8 +1,8 @@
 """The case viewer: a custom component around NiiVue, with its modules in static/viewer.
 
-A case is sent to the browser once, packed by :func:`brainseg.exports.payload.case_payload`. Scrolling,
-window, layers, threshold, measurements and their query parameters are handled in the browser; the
-server hears only of another case and of a changed threshold.
+The browser fetches a case once, packed by :func:`brainseg.exports.payload.case_payload`. It handles
+scrolling, window, layers, threshold, measurements and their query parameters; the server hears only of
+another case and of a changed threshold.
 """
 
 import json
@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime import get_instance
 
 from dashboard.shared import keys
 
@@ -43,7 +44,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   viewers.get(place).then((viewer) => {
     if ("goes" in place.dataset) viewer.go = (where) => setTriggerValue("go", where);
     if ("tells" in place.dataset) viewer.telling.tell = (told) => setStateValue("thresholds", told);
-    return viewer.load(data);
+    return viewer.load(new URL(data.case, document.baseURI));
   }).catch(failed);
   return () => {
     viewers.get(place)?.then((viewer) => viewer.destroy()).catch(() => {});
@@ -76,7 +77,10 @@ def show(
             go(where)
 
     _component(go is not None, tells)(
-        data=payload, key=keys.VIEWER, on_go_change=asked, on_thresholds_change=lambda: None
+        data={"case": _address(payload)},
+        key=keys.VIEWER,
+        on_go_change=asked,
+        on_thresholds_change=lambda: None,
     )
     return chosen_thresholds(identity(payload))[0]
 
@@ -104,6 +108,16 @@ def identity(payload: bytes) -> list[str | None]:
     header = json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")])
     other = header.get("other")
     return [header["case"], header["made_by"], other and other["made_by"]]
+
+
+def _address(payload: bytes) -> str:
+    """Return the address of a payload, relative to the dashboard's, while a page shows it.
+
+    All visitors of a case share these bytes. A message to each of them would be copied five times.
+    """
+    files = get_instance().media_file_mgr
+    # A type that the server does not compress once more.
+    return files.add(payload, "application/gzip", keys.VIEWER).lstrip("/")
 
 
 @cache

@@ -11,8 +11,13 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard.shared import viewer
+
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 GUARDS_AGAINST_A_HANG_S = 60
+
+
+_served: dict[str, bytes] = {}
 
 
 def script_of(page: str) -> str:
@@ -25,10 +30,12 @@ def open_page(
     monkeypatch: pytest.MonkeyPatch, root: Path | None, page: str = "overview", **address: object
 ) -> AppTest:
     """Return a page that has run on a folder, with these parameters in its address."""
+    _served.clear()
     if root is None:
         monkeypatch.delenv("BRAINSEG_DATA", raising=False)
     else:
         monkeypatch.setenv("BRAINSEG_DATA", str(root))
+    monkeypatch.setattr(viewer, "_address", _serve)
     app = AppTest.from_file(APP, default_timeout=GUARDS_AGAINST_A_HANG_S).run()
     for key, value in address.items():
         app.query_params[key] = str(value)
@@ -57,8 +64,15 @@ def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
     """Return what the viewer of a page was sent: header and arrays."""
-    (viewer,) = app.get("bidi_component")
-    return unpack(viewer.proto.bytes)
+    (component,) = app.get("bidi_component")
+    return unpack(_served[json.loads(component.proto.json)["case"]])
+
+
+def _serve(payload: bytes) -> str:
+    """Stand in for the server's addresses, which AppTest drops after each run."""
+    address = f"case {len(_served)}"
+    _served[address] = payload
+    return address
 
 
 def texts(app: AppTest) -> str:

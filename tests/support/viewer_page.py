@@ -17,12 +17,12 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>viewer</title>
 <script type="module">
 import { Viewer } from "./viewer/viewer.js";
 const root = document.querySelector(".st-key-viewer div").attachShadow({ mode: "open" });
-const [css, case_] = await Promise.all(["./viewer/viewer.css", "./case"].map((url) => fetch(url)));
+const css = await fetch("./viewer/viewer.css");
 root.innerHTML = `<style>:host { --st-text-color: TEXT; --st-background-color: BACK;
   --st-secondary-background-color: SECOND; --st-primary-color: #0072b2; --st-font: sans-serif; }
   ${await css.text()}</style><div class="place"></div>`;
 globalThis.viewer = new Viewer(root.querySelector(".place"));
-await viewer.load(new Uint8Array(await case_.arrayBuffer()));
+await viewer.load(new URL("./case", document.baseURI));
 </script>"""
 
 LIGHT = {"BACK": "#ffffff", "TEXT": "#31333f", "SECOND": "#f0f2f6"}

@@ -24,6 +24,13 @@ import { cornersOf, descriptionOf, notesOf, nothingFound, orientationOf, valueAt
 const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
 
+/** Returns the bytes at an address. */
+async function fetched(href) {
+  const answer = await fetch(href);
+  if (!answer.ok) throw new Error(`the case was not received: ${answer.status}`);
+  return new Uint8Array(await answer.arrayBuffer());
+}
+
 export class Viewer {
   /** @param root the element that the viewer fills */
   constructor(root) {
@@ -50,14 +57,15 @@ export class Viewer {
     this.whole.dataset.stage = this.plain ? "plain" : "niivue";
   }
 
-  /** Shows the case in a block of bytes. */
-  async load(bytes) {
+  /** Shows the packed case at an address. */
+  async load(address) {
     this.waiting.hidden = true;
-    if (bytes === this.bytes) return;
-    this.bytes = bytes;
-    const data = await unpack(bytes);
+    const href = String(address);
+    if (href === this.href) return;
+    this.href = href;
+    const data = await unpack(await fetched(href));
     if (!this.Stage) await this.chooseStage();
-    if (bytes !== this.bytes) return; // another case came meanwhile
+    if (href !== this.href) return; // another case came meanwhile
     const before = this.data;
     this.data = data;
     // Each model has a threshold of its own, and one that was chosen for another means nothing.
