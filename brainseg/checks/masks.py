@@ -5,7 +5,7 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import error, info, marked, slices_where, warning
-from brainseg.cohort.index import MOST_VALUES
+from brainseg.cohort.slice_rows import MOST_VALUES
 from brainseg.io.masks import RIM_OF_INVERTED
 
 

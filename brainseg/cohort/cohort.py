@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,7 @@ from brainseg.cohort.index import (
 )
 from brainseg.cohort.patients import read_codebook, read_patients
 from brainseg.errors import BrainsegError, CohortError, DecodeError
-from brainseg.io import decode, to_three_channels
-from brainseg.io.files import read_file
+from brainseg.io import Decoded, decode_files, to_three_channels
 from brainseg.io.masks import mask_as_bool, plain_mask
 from brainseg.notebook import Shown
 from brainseg.storage import cohort_dir, state_dir, write_atomically
@@ -90,12 +90,13 @@ class Case(Shown):
         if left_out:
             numbers = ", ".join(map(str, left_out))
             notes[f"left out, because unusable or of another size: slice {numbers}"] = None
-        pixels = []
-        for row in rows.itertuples():
-            rgb, converted = self._image(row)
-            pixels.append(rgb)
+        pixels = np.empty(
+            (len(rows), int(rows["height"].iloc[0]), int(rows["width"].iloc[0]), 3), "u1"
+        )
+        for index, (row, image) in enumerate(self._decoded(rows, "image_path")):
+            pixels[index], converted = self._image(row, image)
             notes |= dict.fromkeys(converted)
-        return Volume(np.stack(pixels), notes=tuple(notes))
+        return Volume(pixels, notes=tuple(notes))
 
     def masks(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the masks of the readable slices, and which slices have one.
@@ -108,9 +109,10 @@ class Case(Shown):
         has_mask = rows["area_px"].notna().to_numpy()
         shape = (len(rows), int(rows["height"].iloc[0]), int(rows["width"].iloc[0]))
         masks = np.zeros(shape, bool)
-        for index, row in enumerate(rows.itertuples()):
-            if has_mask[index] and row.area_px:
-                masks[index] = self._mask(row)
+        with_tumour = has_mask & rows["area_px"].gt(0).fillna(False).to_numpy(bool)
+        decoded = self._decoded(rows[with_tumour], "mask_path")
+        for index, (row, mask) in zip(np.flatnonzero(with_tumour), decoded, strict=True):
+            masks[index] = self._mask(row, mask)
         return masks, has_mask
 
     def slice_pixels(self, slice_number: int) -> np.ndarray:
@@ -119,16 +121,19 @@ class Case(Shown):
         Raises:
             CohortError: the case has no such slice, or it cannot be read.
         """
-        return self._image(self._row(slice_number))[0]
+        ((row, image),) = self._decoded(self._row(slice_number), "image_path")
+        return self._image(row, image)[0]
 
     def slice_mask(self, slice_number: int) -> np.ndarray | None:
         """Return the mask of one slice as (h, w) bool, or None without a usable mask."""
-        row = self._row(slice_number)
-        if pd.isna(row.area_px):
+        rows = self._row(slice_number)
+        if pd.isna(rows["area_px"].iloc[0]):
             return None
-        return self._mask(row)
+        ((row, mask),) = self._decoded(rows, "mask_path")
+        return self._mask(row, mask)
 
-    def _row(self, slice_number: int):
+    def _row(self, slice_number: int) -> pd.DataFrame:
+        """Return the row of a slice, as a table; raises CohortError if its image cannot be used."""
         rows = self.slices[self.slices["slice_number"] == slice_number]
         if rows.empty:
             numbers = self.slices["slice_number"]
@@ -136,42 +141,44 @@ class Case(Shown):
                 f"{self.name} has no slice {slice_number}: choose one of {numbers.min()} to "
                 f"{numbers.max()}."
             )
-        row = next(rows.itertuples())
+        row = rows.iloc[0]
         if pd.isna(row.height) or not pd.isna(row.image_use_error):
             reason = row.image_error if pd.isna(row.height) else row.image_use_error
             raise CohortError(
                 f"{self.name} slice {slice_number} cannot be shown ({reason}): restore the "
                 "file or choose another slice."
             )
-        return row
+        return rows.iloc[:1]
 
-    def _image(self, row) -> tuple[np.ndarray, tuple[str, ...]]:
+    def _image(self, row: Any, image: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return a slice as (h, w, 3) uint8, and its notes."""
         try:
-            decoded = self._decode(row.image_path)
-            windows = windows_of(row._asdict(), decoded.channels)
-            pixels, notes = to_three_channels(decoded, windows)
+            pixels, notes = to_three_channels(image, windows_of(row._asdict(), image.channels))
         except DecodeError as reason:
             raise CohortError(f"{row.image_path} was not used: {reason}.") from reason
         if pixels.shape[:2] != (row.height, row.width):
             raise CohortError(_CHANGED.format(row.image_path))
         return pixels, notes
 
-    def _mask(self, row) -> np.ndarray:
-        mask = mask_as_bool(plain_mask(self._decode(row.mask_path))[0])
+    def _mask(self, row: Any, stored: Decoded) -> np.ndarray:
+        """Return a mask as (h, w) bool."""
+        mask = mask_as_bool(plain_mask(stored)[0])
         if mask is None or mask.shape != (row.height, row.width):
             raise CohortError(_CHANGED.format(row.mask_path))
         return mask
 
-    def _decode(self, path: str):
-        try:
-            return decode(read_file(self.root / path), path)
-        except OSError as error:
-            raise CohortError(
-                f"{path} was there when the cohort was indexed and cannot be opened now "
-                f"({error.strerror}): restore it, or reload to index the folder again."
-            ) from error
-        except DecodeError as reason:
-            raise CohortError(f"{path} was not used: {reason}.") from reason
+    def _decoded(self, rows: pd.DataFrame, column: str) -> Iterator[tuple[Any, Decoded]]:
+        """Yield each row with the content of its file; raises CohortError for one that is not usable."""
+        decoded = decode_files([self.root / path for path in rows[column]])
+        for row, path, one in zip(rows.itertuples(), rows[column], decoded, strict=True):
+            if isinstance(one, OSError):
+                raise CohortError(
+                    f"{path} was there when the cohort was indexed and cannot be opened now "
+                    f"({one.strerror}): restore it, or reload to index the folder again."
+                ) from one
+            if isinstance(one, DecodeError):
+                raise CohortError(f"{path} was not used: {one}.") from one
+            yield row, one
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +188,7 @@ class Cohort(Shown):
     Attributes:
         root: the folder that was opened; it is never written to.
         slices: the index, one row per slice, sorted by institution, case and slice; see
-            :mod:`brainseg.cohort.index` for the columns.
+            :data:`brainseg.cohort.slice_rows.READ_DTYPES` for the columns.
         identity: a fingerprint of the content: the same folder elsewhere is the same cohort.
         patients: ``data.csv`` with a column ``patient_id`` in front, or None.
         codebook: columns ``column``, ``code``, ``label`` of ``codebook.csv``, or None.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SYNTHETIC = "Synthetic: made by a program, of no patient."
 
+_MOST_NAMED = 20
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -194,12 +196,13 @@ def record_of_case(
     masks = case.masks() if masks is None else masks
     numbers = case.readable["slice_number"]
     record = record_of(case.name, volume, numbers, *masks, synthetic=case.synthetic)
-    missing = len(case.slices) - len(volume)
+    missing = sorted({*case.slices["slice_number"]} - {*numbers})
     if not missing:
         return record
+    names = ", ".join(map(str, missing[:_MOST_NAMED])) + ", …" * (len(missing) > _MOST_NAMED)
     left_out = (
-        f"{missing} of {len(case.slices)} slices of {case.name} could not be used and have no "
-        "prediction: `brainseg check` names each."
+        f"{len(missing)} of {len(case.slices)} slices of {case.name} could not be used and have no "
+        f"prediction ({names}): `brainseg check` gives the reasons."
     )
     return replace(record, warnings=(left_out,))
 

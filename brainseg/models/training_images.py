@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from brainseg.cohort import Cohort
-from brainseg.cohort.index import hash_of_pixels
+from brainseg.cohort.slice_rows import hash_of_pixels
 from brainseg.errors import ModelError, refused_as
 from brainseg.models.files import MOST_ARRAY_BYTES, arrays_of, read_verified
 from brainseg.volume import FLAIR, Volume

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from brainseg.cohort.index import MOST_VALUES
+from brainseg.cohort.slice_rows import MOST_VALUES
 
 
 def file_table(slices: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import tifffile
-from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, head
 from support.pages import open_page, texts, viewed
+from support.pictures import crashing_tiff
 
 
 def test_the_viewer_is_sent_the_files_pixels_and_masks(monkeypatch, tiny_cohort):
@@ -17,6 +18,13 @@ def test_the_viewer_is_sent_the_files_pixels_and_masks(monkeypatch, tiny_cohort)
         assert np.array_equal(arrays[sequence][2], image[..., channel])
     assert np.array_equal(arrays["mask"][1], mask // 255)
     assert "probability" not in arrays
+
+
+def test_a_case_is_shown_without_the_file_that_ends_its_decoder(monkeypatch, tiny_cohort):
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(crashing_tiff(head(2)))
+    app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST)
+    assert not app.exception
+    assert viewed(app)[0]["slice_numbers"] == [1, 10]
 
 
 def test_without_a_case_in_the_address_the_first_one_is_shown(monkeypatch, tiny_cohort):

@@ -224,8 +224,8 @@ def test_a_sequence_on_grey_is_named_and_the_head_is_still_known(clean_cohort: P
 
 def test_a_check_reads_no_file_again(clean_cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cohort = Cohort.open(clean_cohort)
-    monkeypatch.setattr("brainseg.cohort.index.decode", None)
-    monkeypatch.setattr("brainseg.cohort.cohort.decode", None)
+    monkeypatch.setattr("brainseg.cohort.slice_rows.decode_plainly", None)
+    monkeypatch.setattr("brainseg.cohort.cohort.decode_files", None)
     assert check_cohort(cohort).findings == []
 
 

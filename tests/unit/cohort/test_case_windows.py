@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 import tifffile
 from support.cohorts import blob, head
+from support.jobs import InThisProcess
 
 import brainseg.cohort.index
 from brainseg.checks import run_checks
-from brainseg.cohort import Cohort
+from brainseg.cohort import Cohort, slice_rows
 from brainseg.cohort.case_windows import HIGH_COLUMNS, LOW_COLUMNS
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.slice_features import describe_slice
@@ -124,7 +125,8 @@ def test_a_case_of_8_bits_has_no_window_and_one_deep_slice_in_it_has_its_own(
 def test_a_deep_case_is_windowed_with_one_slice_in_memory(tmp_path: Path, monkeypatch) -> None:
     write_case(tmp_path / "P01", deep_slices(8))
     alive, most = [0], [0]
-    decode = brainseg.cohort.index.decode
+    decode = slice_rows.decode
+    monkeypatch.setattr(slice_rows, "DECODING", InThisProcess("decoding"))
 
     class Counted(np.ndarray):
         def __del__(self) -> None:
@@ -138,7 +140,7 @@ def test_a_deep_case_is_windowed_with_one_slice_in_memory(tmp_path: Path, monkey
             object.__setattr__(decoded, "pixels", decoded.pixels.view(Counted))
         return decoded
 
-    monkeypatch.setattr(brainseg.cohort.index, "decode", spy)
+    monkeypatch.setattr(slice_rows, "decode", spy)
     Cohort.open(tmp_path)
     assert 1 <= most[0] <= 2
 

@@ -11,9 +11,10 @@ import tifffile
 from support.cohorts import FIRST, FLAIR_REPEATED, blob, head, write_pair
 
 import brainseg.cohort.index
-from brainseg.cohort import Cohort
+from brainseg.cohort import Cohort, slice_rows
 from brainseg.cohort.discovery import list_files
-from brainseg.cohort.index import build_index, identity_of, index_as_bytes, read_index, read_rows
+from brainseg.cohort.index import build_index, identity_of, index_as_bytes, read_index
+from brainseg.cohort.slice_rows import read_rows
 from brainseg.io.masks import mask_as_bool
 
 
@@ -21,13 +22,13 @@ from brainseg.io.masks import mask_as_bool
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list that every file decoded from now on is added to."""
     names: list[str] = []
-    decode = brainseg.cohort.index.decode
+    decode = slice_rows.decode_plainly
 
     def spy(data: bytes, name: str, page: int = 0):
         names.append(name)
         return decode(data, name, page)
 
-    monkeypatch.setattr(brainseg.cohort.index, "decode", spy)
+    monkeypatch.setattr(slice_rows, "decode_plainly", spy)
     return names
 
 

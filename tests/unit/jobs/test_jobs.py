@@ -137,6 +137,14 @@ def test_a_service_that_was_shut_down_leaves_no_process_and_can_be_used_again(jo
     assert jobs.submit(functions.pid).result() != worker.pid
 
 
+def test_another_engine_can_run_the_same_line() -> None:
+    jobs = functions.InThisProcess("a test", workers=1)
+    assert jobs.submit(functions.pid).result() == os.getpid()
+    with pytest.raises(DecodeError, match="file is empty"):
+        jobs.submit(functions.refuse, "decode").result()
+    assert list(jobs.map_with_halving(functions.doubled, [[1, 2], [3]], lost=min)) == [[2, 4], [6]]
+
+
 SCRIPT = """
 import sys
 sys.stdout.write("main ran\\n")
