@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from threading import Thread
 from typing import Generic, TypeVar
 
 from brainseg.cohort.index import Progress
@@ -22,9 +23,9 @@ class Work(Generic[T]):
     def __init__(self, name: str, do: Callable[[Progress], T]) -> None:
         self.done, self.total = 0, 0
         self._started = time.monotonic()
-        executor = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self.result: Future[T] = executor.submit(do, self._progress)
-        executor.shutdown(wait=False)
+        self.result: Future[T] = Future()
+        # The server does not wait for it when it stops.
+        Thread(target=self._run, args=(do,), name=name, daemon=True).start()
 
     def ready(self, patience_s: float) -> bool:
         """Wait at most this many seconds, and return whether the job is done."""
@@ -47,6 +48,12 @@ class Work(Generic[T]):
             return line
         left = seconds / self.done * (self.total - self.done)
         return f"{line}, about {left:.0f} s left" if left >= 1 else f"{line}, nearly done"
+
+    def _run(self, do: Callable[[Progress], T]) -> None:
+        try:
+            self.result.set_result(do(self._progress))
+        except BaseException as error:  # noqa: BLE001  the page that asks for the result raises it
+            self.result.set_exception(error)
 
     def _progress(self, done: int, total: int) -> None:
         self.done, self.total = done, total
