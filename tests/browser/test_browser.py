@@ -1,4 +1,4 @@
-"""What a person sees, in a real browser on a real server."""
+"""All pages in a real browser on a real server."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 import tifffile
-from support.browsing import WAIT_MS, arrives, comes, settled
+from support.browsing import WAIT_MS, arrives, comes, overflow_px, settled
 from support.cohorts import FIRST, head
 from support.viewer import drawn, go
 
@@ -32,7 +32,7 @@ NO_DATA_NEEDED = {"/training", "/evaluation"}
 
 @pytest.fixture
 def look(browser) -> Iterator[Callable]:
-    """Return look(address, **context) -> a page whose script has run to its end."""
+    """Return look(address, **context) -> a page whose script has finished."""
     contexts = []
 
     def look(address: str, **context: object):
@@ -70,7 +70,9 @@ def pictures(page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("path", "title"), PAGES.items())
-def test_each_page_opens_and_says_what_it_is_not(look, served, sample_root, path, title, scheme):
+def test_each_page_opens_with_the_research_use_notice(
+    look, served, sample_root, path, title, scheme
+):
     page = look(served(sample_root) + path, color_scheme=scheme)
     page.wait_for_selector(f"h1:has-text('{title}')", timeout=WAIT_MS)
     settled(page)
@@ -86,11 +88,7 @@ def test_each_page_opens_and_says_what_it_is_not(look, served, sample_root, path
 @pytest.mark.parametrize("path", ["/", "/case", "/browser", "/prediction"])
 def test_a_narrow_window_needs_no_sideways_scrolling(look, served, sample_root, path):
     page = look(served(sample_root) + path, viewport={"width": 700, "height": 900})
-    wide = page.evaluate(
-        "() => { const m = document.querySelector('[data-testid=stMain]');"
-        "return m.scrollWidth - m.clientWidth }"
-    )
-    assert wide <= 1
+    assert overflow_px(page) <= 1
 
 
 def test_the_address_of_a_random_slice_reopens_it(look, served, sample_root):
@@ -122,7 +120,7 @@ def test_a_new_random_slice_changes_picture_and_address(look, served, sample_roo
 
 @pytest.mark.parametrize("path", ["/case", "/browser", "/prediction"])
 @pytest.mark.parametrize("case", ["../../etc/passwd", "<img src=x onerror=alert(1)>", "**bold**"])
-def test_an_unknown_case_in_the_address_is_one_sentence_and_the_list(
+def test_an_unknown_case_in_the_address_shows_a_message_and_the_list(
     look, served, sample_root, path, case
 ):
     page = look(served(sample_root) + path)
@@ -142,7 +140,7 @@ def test_the_viewer_draws_a_case_and_moves_to_the_next_slice_by_keyboard(look, s
     assert page.outside == [], "nothing is asked of the internet"
 
 
-def test_a_slice_is_walked_by_keyboard(look, served, sample_root):
+def test_slices_are_stepped_through_by_keyboard(look, served, sample_root):
     page = look(served(sample_root) + "/browser?slice=3")
     page.wait_for_selector(".js-plotly-plot image", timeout=WAIT_MS)
     page.get_by_role("button", name="Next slice").wait_for(timeout=WAIT_MS)  # it hears the key
@@ -153,7 +151,7 @@ def test_a_slice_is_walked_by_keyboard(look, served, sample_root):
 
 
 @pytest.mark.parametrize(("path", "title"), PAGES.items())
-def test_a_missing_folder_is_one_sentence_on_each_page(look, served, path, title):
+def test_a_missing_folder_shows_one_message_on_each_page(look, served, path, title):
     page = look(served(Path("/nowhere/at/all")) + path)
     told = text_of(page)
     assert "does not exist" in told or path in {"/prediction"}

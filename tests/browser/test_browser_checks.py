@@ -13,8 +13,8 @@ from support.browsing import (
     choose_first_row,
     click_table,
     comes,
+    is_at,
     settled,
-    stands_at,
 )
 from support.cohorts import FIRST, blob, head, write_pair
 from support.viewer import drawn
@@ -54,7 +54,7 @@ def metric(page, label: str) -> str:
 
 def open_finding(page) -> None:
     """Click the case of the first finding."""
-    click_table(page, CASE_X, FIRST_ROW_Y, lambda: stands_at(page, "/case"))
+    click_table(page, CASE_X, FIRST_ROW_Y, lambda: is_at(page, "/case"))
 
 
 def test_a_finding_leads_to_its_slice_and_back_to_the_same_findings(page, address):

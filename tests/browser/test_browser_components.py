@@ -1,4 +1,4 @@
-"""Components removed from a prediction, as a person sees them in a real browser."""
+"""Components removed from a prediction, in a real browser."""
 
 import json
 import re
@@ -109,7 +109,7 @@ def test_the_browser_applies_the_rule_at_every_threshold_as_python_does(opened, 
         assert at_threshold(page, step) == f"{mask.sum():,}", step
 
 
-def test_hovering_over_a_removed_component_tells_the_networks_probability(opened, predicted):
+def test_hovering_over_a_removed_component_shows_its_probability(opened, predicted):
     page = opened("&slice=3")
     split = predicted.split(open_threshold(page))
     z, y, x = np.argwhere(split.removed)[len(np.argwhere(split.removed)) // 2]

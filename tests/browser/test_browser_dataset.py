@@ -1,7 +1,7 @@
 """The dataset pages in a real browser: choose in a chart, save it, open a slice."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -12,30 +12,17 @@ from support.browsing import (
     arrives,
     asked,
     comes,
-    sessions,
+    is_at,
+    overflow_px,
     settled,
-    stands_at,
     still,
 )
-from support.cohorts import FIRST, OTHER_SITE, write_tiny_cohort
+from support.cohorts import FIRST, OTHER_SITE
 from support.viewer import drawn
 
 from brainseg import RESEARCH_USE
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def look(browser) -> Iterator[Callable]:
-    """Return look(address) -> a page in its own session, whose script has finished."""
-    with sessions(browser, viewport={"width": 1400, "height": 1300}) as look:
-        yield look
-
-
-@pytest.fixture(scope="module")
-def address(served, tmp_path_factory) -> str:
-    """Return the address of a dashboard on the tiny cohort, which no test changes."""
-    return served(write_tiny_cohort(tmp_path_factory.mktemp("dataset") / "tiny"))
 
 
 def where(page) -> str | None:
@@ -189,7 +176,7 @@ def click_point(page, until: Callable[[], object]) -> tuple[str, str]:
 def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
     page = look(f"{address}/similar")
     slice_map(page)
-    case, number = click_point(page, lambda: stands_at(page, "/case"))
+    case, number = click_point(page, lambda: is_at(page, "/case"))
     assert drawn(page, slice=number)["case"] == case
     page.go_back()
     arrives(page, "/similar")
@@ -213,14 +200,10 @@ def test_a_narrow_window_needs_no_sideways_scrolling(look, address, path):
     page = look(f"{address}/{path}")
     page.set_viewport_size({"width": 640, "height": 900})
     settled(page)
-    wide = page.evaluate(
-        "() => { const m = document.querySelector('[data-testid=stMain]');"
-        "return m.scrollWidth - m.clientWidth }"
-    )
-    assert wide <= 1
+    assert overflow_px(page) <= 1
 
 
-def test_the_tour_is_walked_by_keyboard(look, address):
+def test_the_tour_can_be_stepped_through_by_keyboard(look, address):
     page = look(f"{address}/tour")
     for step in ("Peek", "Count"):
         page.get_by_role("button", name="Next step").wait_for(timeout=WAIT_MS)  # it hears the key

@@ -1,4 +1,4 @@
-"""Left is left in each view, judged from pixels: a head with a ball on its right, a nose and a hat."""
+"""Orientation in each view, from pixels: a head with a ball on its right, a nose and a hat."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ PICTURES = {
     "coronal": {"left": "R", "right": "L", "top": "S", "bottom": "I"},
     "sagittal": {"left": "A", "right": "P", "top": "S", "bottom": "I"},
 }
-"""What stands around each plane, as radiologists look at it."""
+"""The sides of the patient around each plane, in the radiological convention."""
 
 MARKS = {"R", "A", "S"}
 """The sides of the patient where the phantom has a ball, a nose and a hat."""
@@ -248,7 +248,7 @@ def turned(page, across: int) -> None:
     page.wait_for_timeout(300)
 
 
-def test_the_letters_turn_with_the_head(look):
+def test_the_side_letters_rotate_with_the_head(look):
     page = view(look, case("LPS"), "render", size={"width": 1100, "height": 500})
     seen = []
     for _ in range(4):
@@ -292,7 +292,7 @@ def test_3d_and_back_is_equal_to_the_pixel(look, name, through):
     assert equal(canvas(page), before)
 
 
-def test_classes_that_come_after_3d_was_left_are_not_shown(look):
+def test_labels_that_arrive_after_leaving_3d_are_not_shown(look):
     page = view(look, case("LPS"), "slice")
     before = canvas(page)
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The prediction page as a person uses it: real files, in a real browser, on one server."""
+"""The prediction page in a real browser: real files on one server."""
 
 import gzip
 import io
@@ -69,7 +69,7 @@ def uploads_page(page_of):
 
 @pytest.fixture
 def upload(uploads_page) -> Iterator[Callable]:
-    """Return upload((name, content), ...) -> the page once its script rests; they are removed again."""
+    """Return upload((name, content), ...) -> the settled page; the files are removed."""
 
     def upload(*files: tuple[str, bytes]):
         given = [
@@ -141,7 +141,7 @@ def dicom_series(pixels: np.ndarray) -> list[tuple[str, bytes]]:
 
 
 def downloaded(page, label: str) -> bytes:
-    """Return a file that the page offers, tried again where a click met a page that ran anew."""
+    """Return a file that the page offers; click again if the page was being redrawn."""
     from playwright.sync_api import TimeoutError as NoDownload
 
     for patience_ms in (20_000, WAIT_MS):
@@ -165,7 +165,7 @@ def areas(content: bytes, column: str = "prediction_area_px") -> list[int]:
 
 
 def alone(volume: Volume, model) -> np.ndarray:
-    """Return what the first fold, which predicts an upload unless more is asked for, makes of it."""
+    """Return the prediction of the first fold, the default for an upload."""
     return predict(volume, model, (0,))
 
 
@@ -286,7 +286,7 @@ def test_a_nifti_of_a_case_comes_back_on_its_own_grid(upload, case):
     assert "mm" in str(numbers_in(page)["2 Longest diameter"])
 
 
-def test_a_dicom_series_gives_a_segmentation_that_names_nobody_unless_asked(upload, case):
+def test_a_dicom_series_gives_a_segmentation_without_identifiers_by_default(upload, case):
     page = upload(*dicom_series(case.volume().sequence(FLAIR)))
     drawn(page, case="upload")
     assert "Doe" not in page.content()
@@ -303,7 +303,7 @@ def test_a_dicom_series_gives_a_segmentation_that_names_nobody_unless_asked(uplo
     assert page.failed == []
 
 
-def test_names_that_climb_or_are_markup_do_neither(upload, case):
+def test_names_with_parent_folders_or_markup_are_plain_text(upload, case):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as zipped:
         zipped.writestr("../../climbed.tif", tiff(case.slice_pixels(3)))
@@ -323,7 +323,7 @@ def test_a_bad_file_beside_a_good_one_is_named_and_removed_files_are_gone(upload
     assert page.evaluate(f"() => {VIEWER} === undefined")
 
 
-def test_the_example_shows_what_a_prediction_is(page_of):
+def test_the_example_shows_a_prediction(page_of):
     page = page_of("?source=your+own+files")
     page.get_by_role("button", name="Try the example").click()
     assert drawn(page)["case"].startswith("SYNTH_")

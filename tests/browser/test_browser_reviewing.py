@@ -1,9 +1,7 @@
-"""A reviewed prediction in a real browser: what is signed is what the viewer shows, however fast."""
-
-from collections.abc import Callable, Iterator
+"""Reviews of predictions in a real browser: a review names the threshold that the viewer shows."""
 
 import pytest
-from support.browsing import WAIT_MS, act, arrives, comes, sessions, settled
+from support.browsing import WAIT_MS, act, arrives, comes, settled
 from support.viewer import drawn
 
 from brainseg.cohort import Cohort
@@ -11,13 +9,6 @@ from brainseg.models import open_model
 from brainseg.reviews import Reviews
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def look(browser) -> Iterator[Callable]:
-    """Return look(address) -> a page of a session of its own, whose script has run to its end."""
-    with sessions(browser, viewport={"width": 1400, "height": 1100}) as look:
-        yield look
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +35,11 @@ def open_case(look, address: str, tiny_model, case: str, more: str = ""):
 
 
 def sign(page, verdict: str) -> None:
-    # At once, without waiting until the page rests: the threshold may just have moved.
+    # Without waiting for the page, because the threshold may just have moved.
     page.get_by_role("button", name=verdict).click(no_wait_after=True)
 
 
-def test_a_verdict_pressed_right_after_the_slider_moved_is_of_the_new_threshold(
+def test_a_verdict_right_after_moving_the_slider_names_the_new_threshold(
     look, address, tiny_model, taught_root, reviews
 ):
     case = Cohort.open(taught_root).cases[0]
@@ -73,7 +64,7 @@ def test_a_verdict_pressed_right_after_the_slider_moved_is_of_the_new_threshold(
     page.get_by_text(f"at threshold {row.threshold:g}").first.wait_for(timeout=WAIT_MS)
 
 
-def test_the_next_case_and_the_way_back_never_sign_the_threshold_of_before(
+def test_reviews_after_changing_the_case_never_name_the_previous_threshold(
     look, address, tiny_model, taught_root, reviews
 ):
     cases = Cohort.open(taught_root).cases

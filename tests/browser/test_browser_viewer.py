@@ -1,4 +1,4 @@
-"""The case viewer as a person uses it, in a real browser, with WebGL in software and without."""
+"""The case viewer in a real browser, with WebGL in software and without."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def look(browser) -> Iterator[Callable]:
-    """Return look(address) -> a page whose viewer has drawn; its messages to the server are counted."""
+    """Return look(address) -> a page whose viewer has drawn; it counts messages to the server."""
     contexts = []
 
     def look(address: str, chromium=browser, **context: object):
@@ -104,7 +104,7 @@ def test_a_case_opens_at_its_largest_area_and_the_address_reopens_a_slice(look, 
     assert again.locator(".choice button[aria-pressed=true]", has_text="Off").count() == 1
 
 
-def test_a_slice_that_is_not_there_is_answered(look, served, walked):
+def test_a_missing_slice_in_the_address_shows_a_message(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}&slice=999")
     assert "This case has no slice “999”" in page.inner_text(".notes")
     assert drawn(page)["slice"] == "2"
@@ -129,7 +129,7 @@ def test_arrows_lead_to_the_next_case_and_stay_at_the_end(look, served, walked):
     )
 
 
-def test_keys_do_nothing_while_someone_types(look, served, walked):
+def test_keys_do_nothing_while_the_user_types(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}")
     before = drawn(page)
     page.get_by_label("Comment").click()
@@ -150,7 +150,7 @@ def test_the_list_of_keys_opens_and_closes(look, served, walked):
     page.wait_for_selector("dialog.keys", state="hidden", timeout=WAIT_MS)
 
 
-def test_the_browsers_numbers_equal_the_cores(look, served, tmp_path_factory):
+def test_the_browsers_measurements_equal_those_of_the_core(look, served, tmp_path_factory):
     root = tmp_path_factory.mktemp("measured")
     rng = np.random.default_rng(3)
     for number in range(1, 9):
@@ -200,7 +200,7 @@ def seen(page) -> np.ndarray:
 
 
 @pytest.mark.parametrize("webgl", [True, False])
-def test_a_marked_corner_stands_in_its_corner(
+def test_a_marked_corner_is_drawn_in_its_corner(
     look, served, tmp_path_factory, browser, browser_without_webgl, webgl
 ):
     root = tmp_path_factory.mktemp("corner")
@@ -224,7 +224,7 @@ def test_a_marked_corner_stands_in_its_corner(
 
 
 @pytest.mark.parametrize("webgl", [True, False])
-def test_the_mask_lies_where_it_is_and_can_be_taken_away(
+def test_the_mask_is_drawn_at_its_position_and_can_be_hidden(
     look, served, tmp_path_factory, browser, browser_without_webgl, webgl
 ):
     root = tmp_path_factory.mktemp("layer")
@@ -249,7 +249,7 @@ def test_the_mask_lies_where_it_is_and_can_be_taken_away(
     assert not len(orange()[0])
 
 
-def test_a_browser_without_webgl_is_told_why(look, served, walked, browser_without_webgl):
+def test_a_browser_without_webgl_shows_the_reason(look, served, walked, browser_without_webgl):
     page = look(f"{served(walked)}/case?case={FIRST}", browser_without_webgl)
     assert "no WebGL 2" in page.inner_text(".notes")
     assert page.locator(".choice button", has_text="3D").count() == 0
@@ -290,7 +290,7 @@ def test_the_window_follows_a_drag_and_is_reset(look, served, sample_root):
     )
 
 
-def test_a_ruler_and_an_ellipse_measure_what_is_under_them(look, served, tmp_path_factory):
+def test_a_ruler_and_an_ellipse_measure_the_pixels_below_them(look, served, tmp_path_factory):
     root = tmp_path_factory.mktemp("drawn")
     flat = np.full((64, 64, 3), 90, np.uint8)
     for number in (1, 2):
@@ -313,7 +313,7 @@ def test_a_ruler_and_an_ellipse_measure_what_is_under_them(look, served, tmp_pat
     assert told[1].startswith("90.0 ± 0.0")
 
 
-def test_a_saved_picture_says_what_it_is_for(look, served, sample_root):
+def test_a_saved_picture_has_the_research_use_notice(look, served, sample_root):
     page = look(f"{served(sample_root)}/case")
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save PNG").click()

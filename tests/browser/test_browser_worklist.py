@@ -1,7 +1,6 @@
-"""The worklist as a person uses it, in a real browser: filter, search, sort, open, review, come back."""
+"""The worklist in a real browser: filter, search, sort, open, review, return."""
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
 from support.browsing import (
@@ -14,38 +13,25 @@ from support.browsing import (
     asked,
     click_table,
     comes,
+    is_at,
+    overflow_px,
     rows,
-    sessions,
     settled,
-    stands_at,
     still,
 )
-from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, write_tiny_cohort
+from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 
 pytestmark = pytest.mark.browser
 
 CASE_X, SORTED_X = 120, 420
 
 
-@pytest.fixture
-def look(browser) -> Iterator[Callable]:
-    """Return look(address) -> a page of a session of its own, whose script has run to its end."""
-    with sessions(browser, viewport={"width": 1400, "height": 1000}) as look:
-        yield look
-
-
-@pytest.fixture(scope="module")
-def address(served, tmp_path_factory) -> str:
-    """Return the address of a dashboard on the tiny cohort; one test alone reviews its cases."""
-    return served(write_tiny_cohort(tmp_path_factory.mktemp("worklist") / "tiny"))
-
-
-def cases(page, many: int) -> list[str]:
-    return [row["Case"] for row in rows(page, many)]
+def cases(page, count: int) -> list[str]:
+    return [row["Case"] for row in rows(page, count)]
 
 
 def open_first_case(page, case: str, x: float = CASE_X) -> None:
-    click_table(page, x, FIRST_ROW_Y, lambda: stands_at(page, "/case", case=case))
+    click_table(page, x, FIRST_ROW_Y, lambda: is_at(page, "/case", case=case))
 
 
 def pick(page, label: str, option: str) -> None:
@@ -87,13 +73,13 @@ def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, addr
     assert asked(page) == there | {"case": OTHER_SITE}
     settled(page).go_back()
     arrives(page, "/case", case=FIRST)
-    settled(page).get_by_role("link", name=re.compile("These 3 cases in the worklist")).click()
+    settled(page).get_by_role("link", name=re.compile("3 cases in the worklist")).click()
     arrives(page, "/worklist", case=None, **there)
     assert cases(settled(page), 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
     assert asked(page) == there
 
 
-def test_a_row_is_reached_and_opened_by_keyboard_alone(look, address):
+def test_a_row_can_be_opened_by_keyboard_alone(look, address):
     page = look(f"{address}/worklist")
     rows(settled(page), 3)
     for _ in range(60):
@@ -118,7 +104,7 @@ def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
 
 def sort_by_click(page, sort: str | None) -> None:
     """Click the header of the second column, and wait until it sorts like that."""
-    click_table(page, SORTED_X, HEADER_Y, lambda: stands_at(page, "/worklist", sort=sort))
+    click_table(page, SORTED_X, HEADER_Y, lambda: is_at(page, "/worklist", sort=sort))
 
 
 def review(page, initials: str, comment: str, verdict: str) -> None:
@@ -126,7 +112,7 @@ def review(page, initials: str, comment: str, verdict: str) -> None:
     page.get_by_role("textbox", name="Comment").click()
     page.keyboard.type(comment)
     page.get_by_role("button", name=verdict).click()
-    # What stays; the message above it goes by itself.
+    # The caption stays; the toast disappears.
     page.get_by_text(f"Saved as {initials.upper()}: {verdict.lower()}").wait_for(timeout=WAIT_MS)
     settled(page)
 
@@ -148,7 +134,7 @@ def test_reviews_of_two_sessions_appear_in_the_worklist(look, address):
     assert (row["Mask review"], row["Readers"]) == ("readers differ", "2")
 
 
-def test_initials_are_typed_once_and_a_comment_waits_for_its_case(look, address):
+def test_initials_and_unsaved_comments_last_across_cases(look, address):
     page = look(f"{address}/case?case={FIRST}")
     page.get_by_role("textbox", name="Initials").fill("ab")
     page.get_by_role("textbox", name="Comment").click()
@@ -167,7 +153,7 @@ def test_initials_are_typed_once_and_a_comment_waits_for_its_case(look, address)
     assert comment.input_value() == "half a thought"
 
 
-def test_a_wrong_filter_in_the_address_is_one_sentence_and_shows_all(look, address):
+def test_a_wrong_filter_in_the_address_shows_one_message_and_all_cases(look, address):
     page = look(f"{address}/worklist?where=%3Cimg%20src=x%20onerror=alert(1)%3E~1..2")
     page.on("dialog", lambda dialog: pytest.fail("a filter in the address ran as code"))
     assert len(cases(page, 3)) == 3
@@ -177,11 +163,7 @@ def test_a_wrong_filter_in_the_address_is_one_sentence_and_shows_all(look, addre
 def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
     page = look(f"{address}/worklist", viewport={"width": 700, "height": 900})
     rows(page, 3)
-    wide = page.evaluate(
-        "() => { const m = document.querySelector('[data-testid=stMain]');"
-        "return m.scrollWidth - m.clientWidth }"
-    )
-    assert wide <= 1
+    assert overflow_px(page) <= 1
 
 
 def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, address):
@@ -192,6 +174,6 @@ def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, addre
         still(page, bar)
         bar.click(force=True)
 
-    act(page, click, lambda: stands_at(page, "/dataset", where=f"case~{FIRST}"))
+    act(page, click, lambda: is_at(page, "/dataset", where=f"case~{FIRST}"))
     settled(page).get_by_role("link", name="1 case in the worklist").click()
     arrives(page, "/worklist", where=f"case~{FIRST}")

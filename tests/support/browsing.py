@@ -1,8 +1,7 @@
-"""Look at a page in a real browser, act on it until the effect shows, and wait until it rests.
+"""Open a page in a real browser, act on it until the effect shows, and wait until it has settled.
 
-A page is drawn while a test acts on it: a table that moves or is drawn anew under a click swallows it,
-and a state that is right for a moment may be over before it is looked at. So nothing here is clicked
-before it stands still, what a click does is waited for, and only what stays is waited for.
+A page may be drawn while a test acts on it, and a table that moves under a click swallows it. So a test
+clicks only what has stopped moving, waits for the effect of a click, and repeats the click without one.
 """
 
 import time
@@ -11,30 +10,29 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 WAIT_MS = 60_000
-LOOKS_EVERY_MS = 50
+POLLS_EVERY_MS = 50
 SHOWS_WITHIN_MS = 20_000
-"""How long an effect is waited for before the deed counts as swallowed; on an idle machine it takes
-less than a second."""
+"""Maximum wait for an effect before the action is repeated; an idle machine needs under a second."""
 TRIES = 3
 STILL_MS = 250
 
 FIRST_ROW_Y, HEADER_Y, CHECKBOX_X = 52, 18, 16
-"""Places in a table, which is drawn on a canvas."""
+"""Positions in a table, which is drawn on a canvas, in px."""
 
 ROWS = """() => {
     const rows = document.querySelectorAll('[data-testid=data-grid-canvas] tr');
     return [...rows].map(row => [...row.children].map(cell => cell.textContent));
 }"""
-"""What a screen reader is told of a page's table stands inside its canvas."""
+"""The canvas of a table contains its cells as text for screen readers."""
 
 
 @contextmanager
 def sessions(browser, **usual: object) -> Iterator[Callable]:
-    """Give look(address, **context) -> a page of a session of its own, closed at the end.
+    """Give look(address, **context) -> a page in its own session, closed at the end.
 
     Args:
         browser: a Playwright ``Browser``.
-        usual: of each context, such as its viewport, where ``look`` is told nothing else.
+        usual: default settings of a context, such as its viewport.
     """
     contexts = []
 
@@ -51,9 +49,9 @@ def sessions(browser, **usual: object) -> Iterator[Callable]:
 
 
 def settled(page):
-    """Return a page once its script rests.
+    """Return a page once its script has finished.
 
-    What was just clicked may not have reached the server yet: wait for its effect, not for this.
+    After a click, wait for its effect instead: the click may not have reached the server yet.
     """
     page.wait_for_timeout(200)
     page.wait_for_selector(
@@ -64,43 +62,45 @@ def settled(page):
 
 
 def comes(page, sign: Callable[[], object], within_ms: int = WAIT_MS) -> bool:
-    """Return whether something comes true in time."""
+    """Return whether something becomes true in time."""
     until = time.monotonic() + within_ms / 1000
     while not sign():
         if time.monotonic() > until:
             return False
-        page.wait_for_timeout(LOOKS_EVERY_MS)
+        page.wait_for_timeout(POLLS_EVERY_MS)
     return True
 
 
-def act(page, deed: Callable[[], object], until: Callable[[], object]) -> None:
-    """Do something until its effect shows.
-
-    Args:
-        page: where.
-        deed: what is done; again where it was swallowed.
-        until: whether the effect is there, and will stay.
-    """
+def act(page, action: Callable[[], object], until: Callable[[], object]) -> None:
+    """Repeat an action until its effect shows, and stays."""
     for _ in range(TRIES):
-        deed()
+        action()
         if comes(page, until, SHOWS_WITHIN_MS):
             return
-    raise AssertionError(f"what was done {TRIES} times had no effect; the page is {page.url}")
+    raise AssertionError(f"{TRIES} tries had no effect; the page is {page.url}")
+
+
+def overflow_px(page) -> int:
+    """Return how far the page extends beyond the window, in px."""
+    return page.evaluate(
+        "() => { const main = document.querySelector('[data-testid=stMain]');"
+        "return main.scrollWidth - main.clientWidth }"
+    )
 
 
 def still(page, found) -> dict[str, float]:
-    """Return where something stands on the screen, once it has stood there for a while."""
+    """Return the position of an element on the screen, once it no longer moves."""
     found.wait_for(timeout=WAIT_MS)
-    # In the middle: what stands at the bottom of the window would cover its foot.
+    # In the middle, because the banner at the bottom of the window would cover it.
     found.evaluate("element => element.scrollIntoView({block: 'center'})")
     box, since = None, time.monotonic()
     until = since + WAIT_MS / 1000
     while box is None or time.monotonic() < since + STILL_MS / 1000:
-        assert time.monotonic() < until, "it does not stand still"
+        assert time.monotonic() < until, "it keeps moving"
         now = found.bounding_box()
         if now != box:
             box, since = now, time.monotonic()
-        page.wait_for_timeout(LOOKS_EVERY_MS)
+        page.wait_for_timeout(POLLS_EVERY_MS)
     return box
 
 
@@ -109,14 +109,8 @@ def asked(page) -> dict[str, str]:
     return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def stands_at(page, path: str, **parameters: object) -> bool:
-    """Return whether the address is of a page, with these parameters in any order among others.
-
-    Args:
-        page: where.
-        path: such as "/case".
-        parameters: name -> value, or None where it must not be there.
-    """
+def is_at(page, path: str, **parameters: object) -> bool:
+    """Return whether the address has a path and these parameters, None for one that must be absent."""
     here = asked(page)
     same = all(
         here.get(name) == (None if value is None else str(value))
@@ -126,31 +120,23 @@ def stands_at(page, path: str, **parameters: object) -> bool:
 
 
 def arrives(page, path: str, **parameters: object) -> None:
-    """Wait until :func:`stands_at` is true.
+    """Wait until :func:`is_at` is true.
 
-    The viewer takes a slice out of the address where the case opens there anyway, so a parameter that
-    means the usual is there for a moment only: name none.
+    Name no parameter that means the default: the viewer soon removes it from the address.
     """
-    there = comes(page, lambda: stands_at(page, path, **parameters))
+    there = comes(page, lambda: is_at(page, path, **parameters))
     assert there, f"{page.url} is not {path} with {parameters}"
 
 
-def rows(page, many: int) -> list[dict[str, str]]:
-    """Return what the first table tells a screen reader, once it has so many rows."""
-    page.wait_for_function(f"many => ({ROWS})().length === many + 1", arg=many, timeout=WAIT_MS)
+def rows(page, count: int) -> list[dict[str, str]]:
+    """Return the rows of the first table as text, once it has that number of rows."""
+    page.wait_for_function(f"count => ({ROWS})().length === count + 1", arg=count, timeout=WAIT_MS)
     header, *body = page.evaluate(ROWS)
     return [dict(zip(header, cells, strict=True)) for cells in body]
 
 
 def click_table(page, x: float, y: float, until: Callable[[], object]) -> None:
-    """Click in the first table until the effect shows.
-
-    Args:
-        page: where.
-        x: from the table's left edge, in px.
-        y: from its top edge, in px.
-        until: as for :func:`act`.
-    """
+    """Click in the first table, at px from its left and top edges, until the effect shows."""
 
     def click() -> None:
         box = still(page, page.get_by_test_id("data-grid-canvas").first)
@@ -161,7 +147,7 @@ def click_table(page, x: float, y: float, until: Callable[[], object]) -> None:
 
 
 def choose_first_row(page, until: Callable[[], object]) -> None:
-    """Select the first row of the first table until the effect shows; what is selected stays so."""
+    """Select the first row of the first table, once, until the effect shows."""
     selected = page.locator("[data-testid=data-grid-canvas] tr[aria-selected=true]")
 
     def choose() -> None:

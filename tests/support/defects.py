@@ -71,12 +71,12 @@ def mask_of(root: Path, case: str = FIRST, number: int | str = NUMBER) -> Path:
 
 
 def change(path: Path, how: Callable[[np.ndarray], np.ndarray], **tiff: object) -> None:
-    """Write a file's pixels anew."""
+    """Overwrite a file's pixels."""
     tifffile.imwrite(path, how(tifffile.imread(path)), **tiff)
 
 
 def change_case(root: Path, case: str, how: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Write all images of a case anew."""
+    """Overwrite all images of a case."""
     for number in SLICES:
         change(image_of(root, case, number), how)
 

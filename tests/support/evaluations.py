@@ -1,4 +1,4 @@
-"""Evaluations that no network made, for what is computed from scores alone."""
+"""Evaluations without a network, for tests of what is computed from scores."""
 
 import numpy as np
 import pandas as pd

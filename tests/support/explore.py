@@ -1,4 +1,4 @@
-"""Open a page that shows what needs every pixel, once that is there."""
+"""Open a page once its background work has finished."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from support.pages import GUARDS_AGAINST_A_HANG_S, open_page
 def explore(
     monkeypatch: pytest.MonkeyPatch, root: Path, page: str = "dataset", **address: object
 ) -> AppTest:
-    """Return a page as :func:`pages.open_page`, run until no work beside it is waited for."""
+    """Return a page as :func:`pages.open_page`, run until its background work has finished."""
     app, until = open_page(monkeypatch, root, page, **address), time.monotonic()
     while app.get("progress"):
         assert time.monotonic() < until + GUARDS_AGAINST_A_HANG_S
@@ -28,7 +28,7 @@ def charts_of(app: AppTest) -> list[list[dict]]:
 
 
 def run(lines: str) -> dict:
-    """Return the variables that a piece of code of a page leaves behind."""
+    """Return the variables that code from a page defines."""
     found: dict = {}
     exec(compile(lines, "snippet", "exec"), found)
     return found

@@ -9,7 +9,7 @@ from pypdf import PdfReader
 
 
 def text_of(name: str, content: bytes) -> str:
-    """Return the text of a file in the order in which a person, or a program, meets it."""
+    """Return the text of a file in reading order."""
     if name.endswith(".pdf"):
         said = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
         # The foot of the page comes first in the file, and last on the paper.

@@ -36,7 +36,7 @@ def train_tiny_run(root: Path, runs: Path):
 
 
 def main() -> None:
-    """Write both folders anew."""
+    """Rewrite both folders."""
     from brainseg.training.publishing import publish
     from brainseg.training.runs import Run
     from support.cohorts import write_taught_cohort

@@ -1,4 +1,4 @@
-"""Pictures written in memory, and what is read of them."""
+"""Pictures written and read in memory."""
 
 import io
 import struct

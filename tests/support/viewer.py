@@ -4,11 +4,11 @@ WAIT_MS = 60_000
 
 VIEWER = """(() => [...document.querySelectorAll('.st-key-viewer *')]
     .find(element => element.shadowRoot)?.shadowRoot.querySelector('.viewer'))()"""
-"""The viewer's element, in JavaScript: it stands behind a shadow root."""
+"""The viewer's element, in JavaScript: inside a shadow root."""
 
 
 def drawn(page, **data: object) -> dict:
-    """Wait until the viewer has drawn and rests, with these values in its data, and return them all."""
+    """Wait until the viewer has drawn and settled with these values in its data; return all values."""
     wanted = {"drawn": None, "settled": None} | {key: str(value) for key, value in data.items()}
     page.wait_for_function(
         f"""wanted => {{
@@ -29,7 +29,7 @@ def go(page, key: str, **data: object) -> dict:
 
 
 def numbers_in(page) -> dict[str, list[str]]:
-    """Return the rows of the viewer's table, what they hold by place and name."""
+    """Return the cells of the viewer's table by row number and label."""
     rows = page.evaluate(
         f"""() => [...{VIEWER}.querySelectorAll('.measures tr')]
             .map(row => [...row.children].map(cell => cell.textContent))"""

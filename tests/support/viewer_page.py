@@ -1,4 +1,4 @@
-"""The case viewer on a page of its own, without Streamlit: any record, drawn by the real parts."""
+"""The case viewer on a page of its own, without Streamlit: any record, drawn by its real modules."""
 
 import threading
 from collections.abc import Callable, Iterator
