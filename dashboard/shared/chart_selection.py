@@ -95,26 +95,42 @@ def in_values(column: str) -> Callable[[Mapping], list[Condition]]:
     """Return a reader of bars whose customdata is a value of a column, or None for missing."""
 
     def read(chosen: Mapping) -> list[Condition]:
-        picked = [selection.custom(point)[0] for point in chosen["points"]]
+        picked = [custom(point)[0] for point in chosen["points"]]
         values = tuple(dict.fromkeys(str(value) for value in picked if value is not None))
         return [Condition(column, values=values, missing=None in picked)] if picked else []
 
     return read
 
 
-def in_ranges(column: str) -> Callable[[Mapping], Sequence[Condition]]:
-    """Return a reader of the bins of a column."""
-    return lambda chosen: selection.chosen(chosen, bins=column).conditions
+def in_ranges(column: str) -> Callable[[Mapping], list[Condition]]:
+    """Return a reader of the bins of a column: their ranges, both ends included."""
+
+    def read(chosen: Mapping) -> list[Condition]:
+        ranges = _joined(map(custom, chosen["points"]))
+        return [Condition(column, ranges=ranges)] if ranges else []
+
+    return read
 
 
 def in_cases(chosen: Mapping) -> list[Condition]:
     """Return the condition for the cases in the customdata of the selected points."""
-    return by_name(selection.custom(point)[0] for point in chosen["points"])
+    return by_name(custom(point)[0] for point in chosen["points"])
 
 
-def in_axes(**axes: str) -> Callable[[Mapping], Sequence[Condition]]:
-    """Return a reader of points whose axes are columns of the worklist (x=, y=)."""
-    return lambda chosen: selection.chosen(chosen, case="customdata", **axes).conditions
+def in_axes(**axes: str) -> Callable[[Mapping], list[Condition]]:
+    """Return a reader of points whose axes are numeric columns of the worklist (x=, y=).
+
+    The result for one box is the range of its points, which is shorter than their names.
+    """
+
+    def read(chosen: Mapping) -> list[Condition]:
+        points = chosen["points"]
+        if not points or len(chosen.get("box", [])) != 1 or chosen.get("lasso"):
+            return in_cases(chosen)
+        spans = [(column, [point[axis] for point in points]) for axis, column in axes.items()]
+        return [Condition(column, ranges=((min(of), max(of)),)) for column, of in spans]
+
+    return read
 
 
 def in_strips(rows: pd.DataFrame, group: str, value: str) -> Callable[[Mapping], list[Condition]]:
@@ -129,7 +145,7 @@ def in_strips(rows: pd.DataFrame, group: str, value: str) -> Callable[[Mapping],
     """
 
     def read(chosen: Mapping) -> list[Condition]:
-        names = {selection.custom(point)[0] for point in chosen["points"]}
+        names = {custom(point)[0] for point in chosen["points"]}
         picked = rows[rows["case"].isin(names)]
         if picked.empty:
             return []
@@ -157,7 +173,7 @@ def in_bins_of(rows: pd.DataFrame, value: str) -> Callable[[Mapping], list[Condi
     def read(chosen: Mapping) -> list[Condition]:
         inside = pd.Series(False, index=rows.index)
         for point in chosen["points"]:
-            low, high = selection.custom(point)[:2]
+            low, high = custom(point)[:2]
             inside |= rows[value].between(low, high).fillna(False).astype(bool)
         return by_name(rows.loc[inside, "case"])
 
@@ -168,13 +184,34 @@ def in_values_of(rows: pd.DataFrame, value: str) -> Callable[[Mapping], list[Con
     """Return a reader of bars: the cases with at least one row of a selected value."""
 
     def read(chosen: Mapping) -> list[Condition]:
-        values = {selection.custom(point)[0] for point in chosen["points"]}
+        values = {custom(point)[0] for point in chosen["points"]}
         return by_name(rows.loc[rows[value].astype("str").isin(values), "case"])
 
     return read
+
+
+def custom(point: Mapping) -> list:
+    """Return the custom data of a selected point."""
+    data = point.get("customdata", [])
+    if isinstance(data, Mapping):  # plotly sends the entries of some traces by index
+        return list(data.values())
+    return list(data) if isinstance(data, list | tuple) else [data]
 
 
 def by_name(names: Iterable[str]) -> list[Condition]:
     """Return the condition for some cases; an empty list for no names."""
     values = tuple(dict.fromkeys(names))
     return [Condition("case", values=values)] if values else []
+
+
+def _joined(ranges: Iterable[list]) -> tuple[tuple[float, float], ...]:
+    """Return sorted ranges, adjacent ones merged; consecutive whole numbers are adjacent."""
+    pairs = sorted((one[0], one[1]) for one in ranges)
+    step = 1 if all(float(limit).is_integer() for pair in pairs for limit in pair) else 0
+    joined: list[tuple[float, float]] = []
+    for low, high in pairs:
+        if joined and low <= joined[-1][1] + step:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return tuple(joined)

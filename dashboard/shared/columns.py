@@ -1,6 +1,7 @@
 """The columns of the worklist: labels, help texts, and how cells are drawn."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import streamlit as st
 
@@ -69,6 +70,7 @@ DEFAULT = (
 """The columns shown by default."""
 
 MOST_NAMED = 3
+LOCALIZED = ("slices", "slices_with_tumour", "tumour_vx", "unusable")
 
 
 def label(column: str) -> str:
@@ -95,10 +97,8 @@ def words(condition: Condition) -> str:
 
 
 def _range_words(low: float | None, high: float | None) -> str:
-    if low is None and high is None:
-        return "known"
     if low is None:
-        return f"at most {_figure(high)}"
+        return "known" if high is None else f"at most {_figure(high)}"
     if high is None:
         return f"at least {_figure(low)}"
     return _figure(low) if low == high else f"{_figure(low)} to {_figure(high)}"
@@ -115,7 +115,7 @@ def missing(column: str) -> str:
     return "not scored" if column == "dice" else MISSING
 
 
-def configuration(names: Iterable[str], sort: str, open_key: str) -> dict[str, object]:
+def configuration(names: Iterable[str], sort: str, open_key: str) -> dict[str, Any]:
     """Return how ``st.dataframe`` draws each column.
 
     Args:
@@ -124,25 +124,44 @@ def configuration(names: Iterable[str], sort: str, open_key: str) -> dict[str, o
         open_key: the key of the click on a case's name.
     """
     arrows = {sort.removeprefix("-"): " ↓" if sort.startswith("-") else " ↑"} if sort else {}
-    return {name: _drawn(name, arrows.get(name, ""), open_key) for name in names}
+    return {name: _drawn(name, label(name) + arrows.get(name, ""), open_key) for name in names}
 
 
-def _drawn(name: str, arrow: str, open_key: str) -> object:
-    named = {"label": label(name) + arrow, "help": HELP.get(name)}
-    column = st.column_config
+def case_button(title: str, key: str) -> Any:
+    """Return a column of case names; a click or Enter on one is reported under the key."""
+    return st.column_config.ButtonColumn(
+        title, type="tertiary", alignment="left", pinned=True, key=key
+    )
+
+
+def share(title: str, meaning: str | None = None) -> Any:
+    """Return a column of shares, 0..1, as bars."""
+    return st.column_config.ProgressColumn(
+        title, help=meaning, format="percent", min_value=0, max_value=1
+    )
+
+
+FILES: dict[str, Any] = {
+    "file": "File",
+    "shape": st.column_config.TextColumn("Shape (px)", help="Height × width × channels."),
+    "dtype": "Type",
+    "values": "Values of masks",
+    "files": st.column_config.NumberColumn("Files", format="localized"),
+}
+"""The columns of the table of files."""
+
+
+def _drawn(name: str, title: str, open_key: str) -> Any:
+    column, meaning = st.column_config, HELP.get(name)
     if name == "case":
-        # A click opens the case; so does Enter on the cell.
-        return column.ButtonColumn(
-            **named, type="tertiary", alignment="left", pinned=True, key=open_key
-        )
+        return case_button(title, open_key)
     if name == "area_by_slice":
-        return column.AreaChartColumn(**named, width=110, y_min=0)
+        return column.AreaChartColumn(title, help=meaning, width=110, y_min=0)
     if name == "tumour_share":
-        return column.ProgressColumn(**named, format="percent", min_value=0, max_value=1)
+        return share(title, meaning)
     if name in ("missing_sequences", *READER_COLUMNS):
-        return column.ListColumn(**named, width=125)
-    if name == "dice":
-        return column.NumberColumn(**named, format="%.3f")
-    if name in ("slices", "slices_with_tumour", "tumour_vx", "unusable"):
-        return column.NumberColumn(**named, format="localized")
-    return column.Column(**named)
+        return column.ListColumn(title, help=meaning, width=125)
+    formats = {"dice": "%.3f"} | dict.fromkeys(LOCALIZED, "localized")
+    if name in formats:
+        return column.NumberColumn(title, help=meaning, format=formats[name])
+    return column.Column(title, help=meaning)

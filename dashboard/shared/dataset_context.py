@@ -1,12 +1,10 @@
 """Shared by the sections of the dataset page: the chosen cases, charts and tables with their code."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -79,23 +77,6 @@ class ShownCases(ChosenCases):
         return self.loaded or super().features(source)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What a figure function returned, with the code that returns the same.
-
-    Attributes:
-        name: of the files.
-        table: the numbers.
-        figure: the figure.
-        code: lines that run in a notebook as they are.
-    """
-
-    name: str
-    table: pd.DataFrame
-    figure: go.Figure
-    code: str
-
-
 def shown_cases(cohort: Cohort) -> ShownCases:
     """Return the cohort with the cases that the address asks for."""
     selected = selection.selected(cohort)
@@ -118,38 +99,32 @@ def _choice(names: Sequence[str], filter_text: str | None) -> str:
     return "chosen = ChosenCases(cohort)  # all cases; add a list of names to choose some"
 
 
-def draw(chosen: ShownCases, function: Callable, **arguments: object) -> Drawn:
-    """Return the table and figure of a figure function, with its code.
-
-    Args:
-        chosen: the chosen cases.
-        function: from :mod:`brainseg.plotting.cohort_figures`; its name names the files.
-        arguments: of the function.
-    """
-    table, figure = function(chosen, **arguments)
-    code = _code(chosen, function, "table, figure", "figure", **arguments)
-    return Drawn(function.__name__, table, figure, code)
+def figure_code(chosen: ShownCases, function: Callable, **arguments: object) -> str:
+    """Return lines that return the table and figure of a function in a notebook."""
+    return _code(chosen, function, "table, figure", "figure", **arguments)
 
 
-def tabulate(
-    chosen: ShownCases, function: Callable, **arguments: object
-) -> tuple[pd.DataFrame, str]:
-    """Return the table of a function of the chosen cases, with its code."""
-    return function(chosen, **arguments), _code(chosen, function, "table", "table", **arguments)
+def table_code(chosen: ShownCases, function: Callable, **arguments: object) -> str:
+    """Return lines that return the table of a function in a notebook."""
+    return _code(chosen, function, "table", "table", **arguments)
 
 
 def _code(
     chosen: ShownCases, function: Callable, result: str, shows: str, **arguments: object
 ) -> str:
     """Return lines that open the cohort, choose the cases, define a function and call it."""
-    opened, defined = source_code.opening(chosen.cohort.root), source_code.definition(function)
+    folder = source_code.data_folder(chosen.cohort.root)
+    opened, defined = source_code.opening(folder), source_code.definition(function)
     called = source_code.call(function, result, "chosen", **arguments)
     return f"{opened}\n{defined}\n\n{chosen.code}\n{called}{shows}\n"
 
 
-def side_by_side() -> DeltaGenerator:
-    """Return a grid of two columns, or of one on a narrow screen."""
-    return st.grid(columns=2, min_column_width=MIN_CHART_WIDTH_PX, gap="large")
+def side_by_side(*parts: Callable[[], None]) -> None:
+    """Draw parts in two columns, or below each other on a narrow screen."""
+    with st.grid(columns=2, min_column_width=MIN_CHART_WIDTH_PX, gap="large"):
+        for part in parts:
+            with st.container():
+                part()
 
 
 def title(question: str, finding: str) -> None:
@@ -160,49 +135,82 @@ def title(question: str, finding: str) -> None:
 
 def chart(
     chosen: ShownCases,
-    drawn: Drawn,
-    alt: str,
+    question: str,
+    function: Callable,
+    finding: str | Callable[[pd.DataFrame], str],
     reading: str,
     read: Callable[[Mapping], Iterable[Condition]] | None = None,
     columns: Sequence[str] = ("case",),
+    above: DeltaGenerator | None = None,
+    **arguments: object,
 ) -> None:
-    """Show a chart with its PNG, its CSV and its code.
+    """Show a chart below the question that it answers, with its PNG, its CSV and its code.
 
     Args:
         chosen: the chosen cases.
-        drawn: from :func:`draw`.
-        alt: a description of the chart for screen readers.
-        reading: how to read it, written below.
+        question: the heading.
+        function: from :mod:`brainseg.plotting.cohort_figures`; its name names the files.
+        finding: the answer in one line, or a function of the chart's table that returns it.
+        reading: how to read the chart, written below.
         read: turns a selection in the chart into conditions; None makes the chart not selectable.
         columns: the worklist's columns that a selection may filter.
+        above: where question and finding are written; None for here.
+        arguments: of the function.
     """
-    more: dict = {"key": f"{drawn.name}_chart"}
+    table, figure = function(chosen, **arguments)
+    answer = finding(table) if callable(finding) else finding
+    with above or st.container(gap="xxsmall"):
+        title(question, answer)
+    name = function.__name__
+    more: dict = {"key": f"{name}_chart"}
     if read is not None:
         # A new key per choice: a chart does not report a selection that has not changed, so a bar
         # could not be clicked again after the choice was cleared.
         more["key"] += f"_{chart_selection.digest()}"
         more["on_select"] = partial(
-            chart_selection.follow, more["key"], drawn.name, chosen.every, read, columns
+            chart_selection.follow, more["key"], name, chosen.every, read, columns
         )
         more["selection_mode"] = ("points", "box", "lasso")
     with st.container(gap="xsmall"):
-        widgets.figure(drawn.figure, drawn.name, alt, **more)
+        widgets.figure(figure, name, f"{question} {answer}", **more)
         st.caption(reading)
-        widgets.csv_button(drawn.table, drawn.name)
-        show_code(drawn.code)
+        widgets.csv_button(table, name)
+        show_code(figure_code(chosen, function, **arguments))
 
 
-def table(rows: pd.DataFrame, name: str, alt: str, code: str, **more: object) -> None:
-    """Show a table with its CSV and its code; ``more`` goes to ``st.dataframe``."""
-    shown: dict = {"hide_index": True, "placeholder": "–", "key": name, "alt": alt, **more}
-    st.dataframe(rows, **shown)
+def table(
+    chosen: ShownCases,
+    heading: str,
+    meaning: str,
+    function: Callable,
+    config: Callable[[pd.DataFrame], Mapping],
+    name: str,
+    **arguments: object,
+) -> pd.DataFrame:
+    """Show the table of a function of the chosen cases, with its CSV and its code; return it.
+
+    Args:
+        chosen: the chosen cases.
+        heading: above the table.
+        meaning: what a row is, written below the heading.
+        function: from :mod:`brainseg.plotting.cohort_figures`.
+        config: returns the configuration of the table's columns.
+        name: of the table's key and of the file.
+        arguments: of the function.
+    """
+    rows = function(chosen, **arguments)
+    title(heading, meaning)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="–",
+        key=name,
+        alt=f"{heading}: {meaning}",
+        column_config=config(rows),
+    )
     widgets.csv_button(rows, name)
-    show_code(code)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, such as "1 case" and "1,200 cases"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    show_code(table_code(chosen, function, **arguments))
+    return rows
 
 
 def show_code(lines: str) -> None:
@@ -216,10 +224,7 @@ def pick(
 ) -> str:
     """Return the chosen column, which the address keeps; the first one if there is no default."""
     default = default if default in names else names[0]
-    url_state.take(key, names, default)
-    st.selectbox(label, names, key=key, format_func=label_of, width=300)
-    url_state.keep(key, names, default)
-    return st.session_state[key]
+    return widgets.select(label, key, names, default, format_func=label_of, width=300)
 
 
 def link(case: str, slice_number: int | None = None) -> dict[str, str]:
@@ -243,7 +248,7 @@ def wait_for(work: Work[T], doing: str, again: Callable[[], None], question: str
             return work.result.result()
         _show_progress(work, doing)
     except BrainsegError as error:
-        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        widgets.error(error)
         st.button("Retry", on_click=again, icon=":material/refresh:", key=f"again {doing}")
     if question:
         above.subheader(question, anchor=False)

@@ -4,6 +4,8 @@ Only the address contains the filter: a control reads its value from there befor
 writes each choice back, so that the two never differ.
 """
 
+from collections.abc import Mapping
+from typing import Literal
 from urllib.parse import unquote
 
 import pandas as pd
@@ -13,8 +15,7 @@ from brainseg import worklist
 from brainseg.cohort.filters import Condition, is_list, is_number
 from brainseg.cohort.patients import code_labels
 from brainseg.reviews import STATES
-from dashboard.shared import columns, selection, url_state, widgets
-from dashboard.shared import keys as state
+from dashboard.shared import columns, keys, selection, url_state, widgets
 
 _MISSING = "\0"
 """Option of a picker for cells without a value; no file can contain it as a code."""
@@ -27,7 +28,7 @@ _FINDINGS = {
     "no errors or warnings": (Condition("errors", ("0",)), Condition("warnings", ("0",))),
 }
 
-FINDINGS_KEY = "findings"
+FINDINGS_KEY, SHOWN_KEY = "findings", "shown columns"
 
 MOST_CODES = 12
 """A numeric column of ``data.csv`` with more values than this gets a range instead of a picker."""
@@ -41,10 +42,10 @@ NO_ORDER = ("area_by_slice",)
 
 def search() -> None:
     """Draw the search field; see :func:`dashboard.shared.selection.found`."""
-    st.session_state[state.SEARCH] = st.query_params.get(state.SEARCH, "")
+    st.session_state[keys.SEARCH] = st.query_params.get(keys.SEARCH, "")
     st.text_input(
         "Search",
-        key=state.SEARCH,
+        key=keys.SEARCH,
         type="search",
         placeholder="name, code, column=code",
         help=(
@@ -61,18 +62,11 @@ def search() -> None:
 def values(
     column: str,
     every: pd.DataFrame,
-    width: int | str = "stretch",
-    names: dict[str, str] | None = None,
+    width: int | Literal["stretch"] = "stretch",
+    names: Mapping[str | None, str] | None = None,
 ) -> None:
-    """Draw a picker of the values of a column.
-
-    Args:
-        column: of the worklist.
-        every: the worklist of all cases.
-        width: of the picker.
-        names: value -> its label, if it has one.
-    """
-    called = {_MISSING: columns.missing(column)} | (names or {})
+    """Draw a picker of the values of a column; `names` are labels of some values."""
+    called = {**(names or {}), _MISSING: columns.missing(column)}
     options, known = _options(column, every[column]), selection.current()[0].of(column)
     asked = [*known.values, *[_MISSING] * known.missing]
     key = f"pick {column}"
@@ -93,14 +87,13 @@ def findings() -> None:
     """Draw the picker of cases with and without findings."""
     asked = selection.current()[0]
     now = (asked.of("errors"), asked.of("warnings"))
-    key = FINDINGS_KEY
-    st.session_state[key] = next((k for k, both in _FINDINGS.items() if both == now), None)
+    chosen = next((name for name, both in _FINDINGS.items() if both == now), None)
+    st.session_state[FINDINGS_KEY] = chosen
     st.selectbox(
         "Findings",
         list(_FINDINGS),
-        key=key,
+        key=FINDINGS_KEY,
         on_change=_pick_findings,
-        args=(key,),
         placeholder="see below",
         width=150,
     )
@@ -128,7 +121,7 @@ def not_yet_by_me(every: pd.DataFrame) -> None:
 
     The filter of predictions appears once any prediction has been reviewed.
     """
-    initials = st.session_state.get(state.READER, "").strip().upper()
+    initials = st.session_state.get(keys.READER, "").strip().upper()
     if not initials:
         return
     for column, subject in worklist.READER_COLUMNS.items():
@@ -148,12 +141,21 @@ def not_yet_by_me(every: pd.DataFrame) -> None:
 def chips(every: pd.DataFrame) -> None:
     """Draw a button that removes a filter, for each filter that no picker shows."""
     asked = selection.current()[0]
-    if not asked and not st.query_params.get(state.SEARCH):
+    if not asked and not st.query_params.get(keys.SEARCH):
         return
     with st.container(horizontal=True, gap="small"):
         for condition in asked.conditions:
             if not _is_picked_above(condition, every):
-                _chip(columns.words(condition), Condition(condition.column))
+                text = columns.words(condition)
+                st.button(
+                    widgets.plain(text, longest=80),
+                    on_click=selection.ask,
+                    args=(Condition(condition.column),),
+                    icon=":material/close:",
+                    icon_position="right",
+                    key=f"no more {text}",
+                    help="Remove this filter",
+                )
         st.button(
             "Clear all filters",
             on_click=selection.clear,
@@ -166,7 +168,7 @@ def chips(every: pd.DataFrame) -> None:
 def order(every: pd.DataFrame) -> None:
     """Draw the choice of the order, which the previous and next case follow."""
     names = ["", *(name for name in every.columns if name not in NO_ORDER)]
-    sort = st.query_params.get(state.SORT, "")
+    sort = st.query_params.get(keys.SORT, "")
     known = sort.removeprefix("-") in names
     st.session_state["sort by"] = sort.removeprefix("-") if known else ""
     st.session_state["highest first"] = known and sort.startswith("-")
@@ -184,31 +186,29 @@ def order(every: pd.DataFrame) -> None:
 
 def sort_by(column: str) -> None:
     """Cycle the order of a column, from a callback: ascending, descending, none."""
-    now = st.query_params.get(state.SORT, "")
+    now = st.query_params.get(keys.SORT, "")
     after = {column: f"-{column}", f"-{column}": None}.get(now, column)
     if column not in NO_ORDER:
-        url_state.put(**{state.SORT: after})
+        url_state.put(**{keys.SORT: after})
 
 
 def chooser(every: pd.DataFrame) -> None:
     """Draw the choice of the shown columns."""
-    key = "shown columns"
-    st.session_state[key] = shown(every)[0]
+    st.session_state[SHOWN_KEY] = shown(every)[0]
     st.multiselect(
         "Shown columns",
         list(every.columns),
-        key=key,
+        key=SHOWN_KEY,
         format_func=columns.label,
         on_change=_choose,
-        args=(key,),
         width=420,
     )
     codes = worklist.code_columns(every)
     with st.container(horizontal=True):
-        usual = {state.COLUMNS: None}
+        usual = {keys.COLUMNS: None}
         st.button("Default columns", on_click=url_state.put, kwargs=usual, key="usual_columns")
         if codes:
-            all_codes = {state.COLUMNS: _joined([*columns.DEFAULT, *codes])}
+            all_codes = {keys.COLUMNS: _joined([*columns.DEFAULT, *codes])}
             st.button("With data.csv", on_click=url_state.put, kwargs=all_codes, key="all_codes")
 
 
@@ -217,7 +217,7 @@ def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
 
     By default, scores, readers and reviews of predictions are shown only if there are any.
     """
-    asked = st.query_params.get(state.COLUMNS)
+    asked = st.query_params.get(keys.COLUMNS)
     if not asked:
         unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
         unused["readers"] = not every["readers"].sum()
@@ -248,9 +248,9 @@ def _pick(column: str, key: str) -> None:
     selection.ask(Condition(column, texts, known.ranges, _MISSING in picked, known.without))
 
 
-def _pick_findings(key: str) -> None:
+def _pick_findings() -> None:
     asked = selection.current()[0]
-    for condition in _FINDINGS[st.session_state[key] or ANY]:
+    for condition in _FINDINGS[st.session_state[FINDINGS_KEY] or ANY]:
         asked = asked.but(condition)
     selection.put(asked)
 
@@ -259,10 +259,10 @@ def _range(column: str, cells: pd.Series) -> None:
     known = selection.current()[0].of(column)
     low, high = known.ranges[0] if len(known.ranges) == 1 else (None, None)
     whole = pd.api.types.is_integer_dtype(cells)
-    keys = {f"{column} from": low, f"{column} to": high}
-    limits = (cells.min(), cells.max())
+    ends = (("From", low, cells.min()), ("To", high, cells.max()))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for (key, value), label, limit in zip(keys.items(), ("From", "To"), limits, strict=True):
+        for label, value, limit in ends:
+            key = f"{column} {label.lower()}"
             st.session_state[key] = value if value is None or not whole else int(value)
             st.number_input(
                 label,
@@ -306,31 +306,18 @@ def _pick_not_yet(mine: Condition, key: str) -> None:
     selection.ask(mine if st.session_state[key] else Condition(mine.column))
 
 
-def _chip(text: str, nothing: Condition) -> None:
-    st.button(
-        widgets.plain(text, longest=80),
-        on_click=selection.ask,
-        args=(nothing,),
-        icon=":material/close:",
-        icon_position="right",
-        key=f"no more {text}",
-        help="Remove this filter",
-    )
-
-
 def _search() -> None:
-    url_state.put(**{state.SEARCH: st.session_state[state.SEARCH].strip() or None})
+    url_state.put(**{keys.SEARCH: st.session_state[keys.SEARCH].strip() or None})
 
 
 def _sort() -> None:
     column = st.session_state["sort by"]
     down = "-" if column and st.session_state["highest first"] else ""
-    url_state.put(**{state.SORT: f"{down}{column}" or None})
+    url_state.put(**{keys.SORT: f"{down}{column}" or None})
 
 
-def _choose(key: str) -> None:
-    names = st.session_state[key]
-    url_state.put(**{state.COLUMNS: _joined(names) or None})
+def _choose() -> None:
+    url_state.put(**{keys.COLUMNS: _joined(st.session_state[SHOWN_KEY]) or None})
 
 
 def _joined(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 import os
 import shlex
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -17,7 +18,14 @@ from brainseg.models import (
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from dashboard.shared import keys, url_state, widgets
 
-RELATION_COLOURS = {HELD_OUT: "green", NEW: "blue", SEEN: "orange", UNKNOWN: "gray"}
+Colour = Literal["green", "blue", "orange", "gray"]
+
+RELATION_COLOURS: dict[str, Colour] = {
+    HELD_OUT: "green",
+    NEW: "blue",
+    SEEN: "orange",
+    UNKNOWN: "gray",
+}
 
 RELATION_ICONS = {
     HELD_OUT: ":material/verified:",
@@ -49,25 +57,26 @@ def model_choices() -> dict[str, str]:
 def model_picker() -> Model:
     """Return the chosen model, with a picker if there are several; stop the page if there is none."""
     choices = model_choices()
-    try:
-        if len(choices) < 2:
-            return open_model(next(iter(choices.values()), None))
-        names = list(choices)
+    chosen = next(iter(choices), None)
+    if chosen is not None and len(choices) > 1:
         chosen = widgets.select(
-            "Model", keys.MODEL, names, names[0], on_change=_forget_threshold, width=220
+            "Model", keys.MODEL, list(choices), chosen, on_change=_forget_threshold, width=220
         )
-        return open_model(choices[chosen])
-    except ModelError as error:
-        widgets.refuse(error)
+    return opened(choices.get(chosen or ""))
 
 
 def optional_picker() -> Model | None:
     """Return the model whose prediction the user chose, or None for :data:`NO_PREDICTION`."""
-    choices = {NO_PREDICTION: None} | model_choices()
-    names = list(choices)
+    choices = model_choices()
+    names = [NO_PREDICTION, *choices]
     chosen = widgets.select("Prediction", keys.MODEL, names, NO_PREDICTION, noun="model", width=200)
+    return None if chosen == NO_PREDICTION else opened(choices[chosen])
+
+
+def opened(name: str | None) -> Model:
+    """Return a model by name or folder, or show why it cannot be opened and stop the page."""
     try:
-        return None if chosen == NO_PREDICTION else open_model(choices[chosen])
+        return open_model(name)
     except ModelError as error:
         widgets.refuse(error)
 
@@ -75,9 +84,7 @@ def optional_picker() -> Model | None:
 def exposure_badge(exposure: CaseExposure, side: str = "") -> None:
     """Show whether the model was trained on the patient, on which the meaning of a Dice depends.
 
-    Args:
-        exposure: of the patient.
-        side: prefix if two predictions are compared: “Left: ”.
+    `side` is a prefix if two predictions are compared: “Left: ”.
     """
     if exposure.seen and not side:
         return  # The warnings say so.
@@ -90,12 +97,11 @@ def exposure_badge(exposure: CaseExposure, side: str = "") -> None:
 
 def warn(sentences: tuple[str, ...], unsuitable: bool = False) -> None:
     """Show the warnings of a prediction; the first in red if the images are unsuitable."""
-    for index, sentence in enumerate(sentences):
-        text = widgets.plain(sentence, longest=600)
+    for index, sentence in enumerate(map(widgets.sentence, sentences)):
         if unsuitable and index == 0:
-            st.error(text, icon=":material/report:")
+            st.error(sentence, icon=":material/report:")
         else:
-            st.warning(text, icon=":material/warning:")
+            st.warning(sentence, icon=":material/warning:")
 
 
 def held_back(key: tuple, unsuitable: bool) -> bool:

@@ -1,6 +1,5 @@
 """Slices with their mask: the style that the user chose, pictures, captions and legend."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +53,7 @@ def controls() -> OverlayStyle:
             return OverlayStyle(sequence, OFF)
         default = 40 if mask == FILL else 100
         url_state.take(keys.OPACITY, PERCENT, default)
-        st.slider(
-            "Opacity",
-            PERCENT[0],
-            PERCENT[-1],
-            step=PERCENT.step,
-            format="%d %%",
-            key=keys.OPACITY,
-            width=150,
-        )
+        st.slider("Opacity", 10, 100, step=10, format="%d %%", key=keys.OPACITY, width=150)
         url_state.keep(keys.OPACITY, PERCENT, default)
     return OverlayStyle(sequence, mask, st.session_state[keys.OPACITY] / 100)
 
@@ -70,12 +61,9 @@ def controls() -> OverlayStyle:
 def panels(
     pixels: np.ndarray, mask: np.ndarray | None, style: OverlayStyle
 ) -> dict[str, np.ndarray]:
-    """Return the pictures of a slice by title: image, mask and overlay, or the image alone.
+    """Return the pictures of a slice, (h, w, 3) uint8, by title: image, mask and overlay.
 
-    Args:
-        pixels: (h, w, 3) uint8.
-        mask: (h, w) bool, or None without a usable mask.
-        style: how they are drawn.
+    Without a usable mask, None, it is the image alone.
     """
     image = {f"Image: {style.sequence}": style.image(pixels)}
     if mask is None:
@@ -122,12 +110,14 @@ def opening_slice(cohort: Cohort, case: Case) -> int:
 
 def slice_with_steps(case: Case, default: int) -> int:
     """Draw a slice slider between previous and next buttons; return the slice number."""
-    numbers: Sequence[int] = case.readable["slice_number"].tolist()
+    numbers = case.readable["slice_number"].tolist()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        widgets.step_button("Previous slice", "K", widgets.step_slice, numbers, -1)
+        widgets.step_button(
+            "Previous slice", widgets.step_slice, numbers, -1, back=True, shortcut="K"
+        )
         with st.container(width="stretch"):
             number = widgets.slice_picker(case, default)
-        widgets.step_button("Next slice", "J", widgets.step_slice, numbers, 1)
+        widgets.step_button("Next slice", widgets.step_slice, numbers, 1, shortcut="J")
     return number
 
 
@@ -159,9 +149,8 @@ def describe_mask(mask: np.ndarray | None) -> None:
 
 def legend(style: OverlayStyle) -> None:
     """Draw the legend of the mask."""
-    if style.mask == OFF:
-        return
-    swatches({f"manual mask ({style.mask})": MASK_COLOUR})
+    if style.mask != OFF:
+        swatches({f"manual mask ({style.mask})": MASK_COLOUR})
 
 
 def swatches(colours: dict[str, tuple[int, int, int]]) -> None:

@@ -1,5 +1,6 @@
 """The review of a case's mask or prediction: a verdict and a comment, saved with one click."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,10 +40,6 @@ VERDICTS = {
 OF_MASK, OF_PREDICTION = "manual mask", "prediction"
 """Subjects of a review, as in the form and the address."""
 
-NOT_SHOWN_YET = (
-    "Not saved: the viewer has not shown this prediction yet. Sign the review once it is visible."
-)
-
 _SHOWN = "_comments as first shown"
 _RESULT = "_what came of saving"
 _ADVANCE = "next after review"
@@ -62,18 +59,39 @@ class ShownPrediction:
     exposure: CaseExposure
     of: list[str | None]
 
-    def reviewed(self) -> ReviewedPrediction | None:
+    def reviewed(self) -> ReviewedPrediction:
         """Return the prediction at the viewer's current threshold, also from a callback.
 
-        None until the viewer has reported its threshold, so that a review never names a wrong one.
+        Raises:
+            ReviewError: the viewer has not reported its threshold yet: a review must name the right one.
         """
         chosen, awaited = viewer.chosen_thresholds(self.of)
         if awaited:
-            return None
+            raise ReviewError("the viewer has not shown this prediction yet: wait until it has.")
         folds = self.exposure.folds
-        own = threshold_on_steps(self.model.threshold_for(folds))
-        threshold = chosen[0] if chosen else own
+        threshold = chosen[0] if chosen else threshold_on_steps(self.model.threshold_for(folds))
         return ReviewedPrediction(self.model.name, self.model.digest, folds, threshold)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What a verdict is on: the manual mask of a case, or the prediction in the viewer."""
+
+    cohort: Cohort
+    case: str
+    shown: ShownPrediction | None
+
+    def prediction(self) -> ReviewedPrediction | None:
+        """Return the prediction, None for the mask; raises as :meth:`ShownPrediction.reviewed`."""
+        return self.shown.reviewed() if self.shown else None
+
+    @property
+    def comment_key(self) -> str:
+        """Return the key of the comment; a draft on a prediction survives a moved threshold."""
+        model = self.shown and self.shown.model
+        return f"comment on {self.case}" + (
+            f" by {model.name} {model.digest[:12]}" if model else ""
+        )
 
 
 def form(
@@ -90,25 +108,91 @@ def form(
     Args:
         cohort: the open cohort.
         case: the case's name.
-        after: the case that can open after saving; see :func:`dashboard.shared.selection.place`.
+        after: the case that can open after saving.
         shown: the prediction in the viewer, or None.
     """
     st.subheader("Review", anchor=False)
-    shown = _choose_subject(shown)
-    prediction = shown and shown.reviewed()
-    _describe_subject(shown, prediction)
+    subject = _Subject(cohort, case, _choose_subject(shown))
     try:
         reviews = open_reviews(cohort).of(case)
     except ReviewError as error:
-        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        widgets.error(error)
         reviews = None
-    own = None if shown and prediction is None else _own(reviews, prediction)
-    key = _comment_key(case, shown)
+    own = _own(reviews, subject)
     if reviews is None:
-        saved = st.session_state.get(_SHOWN, {}).get(key, "")
+        saved = st.session_state.get(_SHOWN, {}).get(subject.comment_key, "")
     else:
         saved = "" if own is None else own["comment"]
-    text = _take_comment(key, saved)
+    text = _draw_fields(subject, saved)
+    _draw_verdicts(subject, after, None if own is None else own["state"])
+    _show_result()
+    _describe_own(own, unsaved=text.strip() != saved.strip())
+    if own is not None:
+        st.button(
+            "Withdraw review",
+            on_click=_attempt,
+            args=(case, "Not withdrawn", partial(_withdraw, subject)),
+            type="tertiary",
+            icon=":material/undo:",
+            key="withdraw review",
+        )
+    if reviews is not None:
+        _show_others(
+            reviews if own is None else reviews.drop(index=own.name), own is not None, subject
+        )
+
+
+def _choose_subject(shown: ShownPrediction | None) -> ShownPrediction | None:
+    """Draw the choice of the subject and name it; return the prediction, or None for the mask."""
+    words = MASK_WORDS
+    if shown is not None:
+        options = (OF_MASK, OF_PREDICTION)
+        chosen = widgets.choice(
+            "Review of", keys.REVIEW, options, OF_MASK, format_func=str.capitalize
+        )
+        shown = shown if chosen == OF_PREDICTION else None
+    try:
+        words = shown.reviewed().words if shown else MASK_WORDS
+        st.caption(f"Your verdict is on the **{widgets.plain(words, longest=200)}**.")
+    except ReviewError:
+        st.caption("Waiting for the viewer to show this prediction.")
+    return shown
+
+
+def _own(reviews: pd.DataFrame | None, subject: _Subject) -> pd.Series | None:
+    """Return the review of this subject by the reader whose initials are in the form, or None."""
+    if reviews is None or not st.session_state.get(keys.READER):
+        return None
+    try:
+        mine = reviews["reader"] == as_reader(st.session_state[keys.READER])
+        rows = reviews[mine & _of_subject(reviews, subject.prediction())]
+    except ReviewError:
+        return None  # shown when a review is saved
+    return None if rows.empty else rows.iloc[0]
+
+
+def _of_subject(reviews: pd.DataFrame, prediction: ReviewedPrediction | None) -> pd.Series:
+    """Return a boolean mask: reviews of the mask, or of exactly this prediction."""
+    if prediction is None:
+        return reviews["subject"] != PREDICTION
+    return (
+        (reviews["subject"] == PREDICTION)
+        & (reviews["model_digest"] == prediction.digest)
+        & (reviews["folds"] == prediction.folds_text)
+        & (reviews["threshold"] == prediction.threshold).fillna(False)
+    )
+
+
+def _draw_fields(subject: _Subject, saved: str) -> str:
+    """Draw the fields of initials and comment; return the comment.
+
+    The saved comment is put into its field unless the reader typed another.
+    """
+    key = subject.comment_key
+    before = st.session_state.setdefault(_SHOWN, {})
+    if st.session_state.get(key, before.get(key, "")) == before.get(key, ""):
+        st.session_state[key] = saved
+    before[key] = saved
     with st.container(horizontal=True, gap="small"):
         st.text_input(
             "Initials",
@@ -127,127 +211,67 @@ def form(
             height=80,
             placeholder="What should be edited, or why it is rejected",
         )
+    return st.session_state[key]
+
+
+def _draw_verdicts(subject: _Subject, after: str | None, chosen: str | None) -> None:
+    """Draw the buttons that save a review, the chosen verdict highlighted."""
+
     with st.container(horizontal=True, gap="small"):
         for verdict, (icon, shortcut) in VERDICTS.items():
             st.button(
                 verdict.capitalize(),
-                on_click=_save,
-                args=(cohort, case, verdict, after, shown),
+                on_click=_attempt,
+                args=(subject.case, "Not saved", partial(_save, subject, verdict, after)),
                 icon=icon,
                 shortcut=shortcut,
-                type="primary" if own is not None and own["state"] == verdict else "secondary",
+                type="primary" if verdict == chosen else "secondary",
                 key=f"review {verdict}",
             )
     if after is not None:
         st.checkbox("Open the next case after saving", key=_ADVANCE, persist_state="session")
-    _show_result()
-    _describe_own(own, unsaved=text.strip() != saved.strip())
-    if own is not None:
-        _withdraw_button(partial(_withdraw, cohort, case, shown))
-    _others(reviews, own, shown)
 
 
-def _choose_subject(shown: ShownPrediction | None) -> ShownPrediction | None:
-    """Draw the choice of the subject; return the prediction, or None for the mask."""
-    if shown is None:
-        return None
-    options = (OF_MASK, OF_PREDICTION)
-    chosen = widgets.choice("Review of", keys.REVIEW, options, OF_MASK, format_func=str.capitalize)
-    return shown if chosen == OF_PREDICTION else None
-
-
-def _describe_subject(shown: ShownPrediction | None, prediction: ReviewedPrediction | None) -> None:
-    if shown is None:
-        st.caption(f"Your verdict is on the **{MASK_WORDS}**.")
-    elif prediction is None:
-        st.caption("Waiting for the viewer to show this prediction.")
-    else:
-        st.caption(f"Your verdict is on the **{widgets.plain(prediction.words, longest=200)}**.")
-
-
-def _own(reviews: pd.DataFrame | None, prediction: ReviewedPrediction | None) -> pd.Series | None:
-    """Return the review of this subject by the reader whose initials are in the form, or None."""
-    if reviews is None or not st.session_state.get(keys.READER):
-        return None
+def _attempt(case: str, failure: str, action: Callable[[], str]) -> None:
+    """Run an action, and note for the next run what it returns or why it failed."""
     try:
-        mine = reviews["reader"] == as_reader(st.session_state[keys.READER])
-    except ReviewError:
-        return None  # shown when such initials sign a review
-    rows = reviews[mine & _of_subject(reviews, prediction)]
-    return None if rows.empty else rows.iloc[0]
+        st.session_state[_RESULT] = (case, action(), False)
+    except ReviewError as error:
+        st.session_state[_RESULT] = (case, f"{failure}: {error}", True)
 
 
-def _of_subject(reviews: pd.DataFrame, prediction: ReviewedPrediction | None) -> pd.Series:
-    """Return a boolean mask: reviews of the mask, or of exactly this prediction."""
-    if prediction is None:
-        return reviews["subject"] != PREDICTION
-    return (
-        (reviews["subject"] == PREDICTION)
-        & (reviews["model_digest"] == prediction.digest)
-        & (reviews["folds"] == prediction.folds_text)
-        & (reviews["threshold"] == prediction.threshold).fillna(False)
-    )
-
-
-def _save(
-    cohort: Cohort, case: str, verdict: str, after: str | None, shown: ShownPrediction | None
-) -> None:
+def _save(subject: _Subject, verdict: str, after: str | None) -> str:
     reader = st.session_state[keys.READER].strip()
     if not reader:
-        _note_result(case, "Enter your initials to sign the review.", failed=True)
-        return
-    key = _comment_key(case, shown)
+        raise ReviewError("enter your initials to sign the review.")
     # Read now, because the threshold may have moved since the form was drawn.
-    prediction = shown and shown.reviewed()
-    if shown and prediction is None:
-        _note_result(case, NOT_SHOWN_YET, failed=True)
-        return
-    try:
-        open_reviews(cohort).put(case, reader, verdict, st.session_state[key], prediction)
-    except ReviewError as error:
-        _note_result(case, f"Not saved: {error}", failed=True)
-        return
-    subject = prediction.words if prediction else MASK_WORDS
-    _note_result(case, f"Saved: {verdict} ({subject}), {as_reader(reader)}.")
+    prediction, key = subject.prediction(), subject.comment_key
+    comment = st.session_state[key]
+    open_reviews(subject.cohort).put(subject.case, reader, verdict, comment, prediction)
     # The saved comment has no surrounding spaces.
-    st.session_state[key] = as_comment(st.session_state[key])
+    st.session_state[key] = as_comment(comment)
     if after is not None and st.session_state.get(_ADVANCE):
         url_state.put(**{keys.CASE: after, keys.SLICE: None})
+    words = prediction.words if prediction else MASK_WORDS
+    return f"Saved: {verdict} ({words}), {as_reader(reader)}."
 
 
-def _withdraw(cohort: Cohort, case: str, shown: ShownPrediction | None) -> None:
-    """Delete the reader's review; its comment stays in the form."""
-    prediction = shown and shown.reviewed()
-    if shown and prediction is None:
-        _note_result(
-            case, "Not withdrawn: the viewer has not shown this prediction yet.", failed=True
-        )
-        return
-    try:
-        found = open_reviews(cohort).delete(
-            case, as_reader(st.session_state[keys.READER]), prediction
-        )
-    except ReviewError as error:
-        _note_result(case, f"Not withdrawn: {error}", failed=True)
-        return
-    if not found:  # the threshold moved since the button was drawn, or it was withdrawn elsewhere
-        _note_result(case, "Not withdrawn: this review no longer exists.", failed=True)
-        return
-    # The comment becomes a draft again.
-    st.session_state[_SHOWN][_comment_key(case, shown)] = ""
-    _note_result(case, "Review withdrawn.")
-
-
-def _note_result(case: str, text: str, failed: bool = False) -> None:
-    st.session_state[_RESULT] = (case, text, failed)
+def _withdraw(subject: _Subject) -> str:
+    """Delete the reader's review; its comment stays in the form as a draft."""
+    reader, prediction = as_reader(st.session_state[keys.READER]), subject.prediction()
+    if not open_reviews(subject.cohort).delete(subject.case, reader, prediction):
+        # The threshold moved since the button was drawn, or it was withdrawn elsewhere.
+        raise ReviewError("this review no longer exists.")
+    st.session_state[_SHOWN][subject.comment_key] = ""
+    return "Review withdrawn."
 
 
 def _show_result() -> None:
-    subject, text, failed = st.session_state.pop(_RESULT, (None, "", False))
+    case, text, failed = st.session_state.pop(_RESULT, (None, "", False))
     if failed:
-        st.error(widgets.plain(text, longest=600), icon=":material/error:")
-    elif subject is not None:
-        st.toast(f"{widgets.plain(text)} {widgets.plain(subject)}", icon=":material/check:")
+        widgets.error(text)
+    elif case is not None:
+        st.toast(f"{widgets.plain(text)} {widgets.plain(case)}", icon=":material/check:")
 
 
 def _describe_own(own: pd.Series | None, unsaved: bool) -> None:
@@ -265,60 +289,27 @@ def _describe_own(own: pd.Series | None, unsaved: bool) -> None:
         )
 
 
-def _withdraw_button(withdraw: partial) -> None:
-    st.button(
-        "Withdraw review",
-        on_click=withdraw,
-        type="tertiary",
-        icon=":material/undo:",
-        key="withdraw review",
-    )
-
-
-def _others(
-    reviews: pd.DataFrame | None, own: pd.Series | None, shown: ShownPrediction | None
-) -> None:
+def _show_others(others: pd.DataFrame, expanded: bool, subject: _Subject) -> None:
     """Draw the other reviews of the case, collapsed until the reader has reviewed this subject."""
-    if reviews is None:
-        return
-    others = reviews if own is None else reviews.drop(index=own.name)
     if others.empty:
         return
-    label = "1 other review" if len(others) == 1 else f"{len(others)} other reviews"
-    with st.expander(label, icon=":material/group:", expanded=own is not None):
-        for row in others.itertuples():
-            when = row.changed_at.strftime("%Y-%m-%d")
-            subject = widgets.plain(subject_words(row), longest=200)
-            comment = (
-                f": {widgets.plain(row.comment, longest=LONGEST_COMMENT)}" if row.comment else ""
-            )
+    label = widgets.counted(len(others), "other review")
+    with st.expander(label, icon=":material/group:", expanded=expanded):
+        for _, row in others.iterrows():
+            words = widgets.plain(subject_words(row), longest=200)
+            comment = widgets.plain(row["comment"], longest=LONGEST_COMMENT)
             st.markdown(
-                f"**{widgets.plain(row.reader)}** {row.state} ({subject}), "
-                f"{when}{_outdated(row, shown)}{comment}"
+                f"**{widgets.plain(row['reader'])}** {row['state']} ({words}), "
+                f"{row['changed_at']:%Y-%m-%d}{_outdated(row, subject.shown)}"
+                + (f": {comment}" if comment else "")
             )
 
 
-def _outdated(review: object, shown: ShownPrediction | None) -> str:
+def _outdated(review: pd.Series, shown: ShownPrediction | None) -> str:
     """Return a remark if the review is of another mask or model version than the page shows."""
-    if review.mask_changed is True:
+    if review["mask_changed"] is True:
         return " (the mask has changed since)"
-    same_name = shown is not None and review.model == shown.model.name
-    if same_name and review.model_digest != shown.model.digest:
-        return " (another version of this model)"
+    if shown and review["model"] == shown.model.name:
+        same = review["model_digest"] == shown.model.digest
+        return "" if same else " (another version of this model)"
     return ""
-
-
-def _take_comment(key: str, saved: str) -> str:
-    """Put the saved comment into its field unless the reader typed another; return its text."""
-    shown = st.session_state.setdefault(_SHOWN, {})
-    if st.session_state.get(key, shown.get(key, "")) == shown.get(key, ""):
-        st.session_state[key] = saved
-    shown[key] = saved
-    return st.session_state[key]
-
-
-def _comment_key(case: str, shown: ShownPrediction | None) -> str:
-    """Return the key of the comment's field; a draft on a prediction survives a moved threshold."""
-    if shown is None:
-        return f"comment on {case}"
-    return f"comment on {case} by {shown.model.name} {shown.model.digest[:12]}"

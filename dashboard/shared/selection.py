@@ -5,7 +5,7 @@ The worklist shows the selection, the case page steps through it, charts create 
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -157,14 +157,9 @@ def found(rows: pd.DataFrame, text: str, codebook: pd.DataFrame | None) -> pd.Se
     return filters.found(searched, text, names, codes)
 
 
-def worklist_rows(cohort: Cohort) -> pd.DataFrame:
-    """Return the selected rows of the worklist, in the order of the address."""
-    return selected(cohort).rows
-
-
 def order(cohort: Cohort) -> list[str]:
     """Return the names of the selected cases, in the order of the address."""
-    return worklist_rows(cohort)["case"].tolist()
+    return selected(cohort).rows["case"].tolist()
 
 
 def place(cohort: Cohort, case: str) -> Place:
@@ -195,11 +190,6 @@ def ask(condition: Condition) -> None:
     put(current()[0].but(condition))
 
 
-def add(column: str, low: float | None, high: float | None) -> None:
-    """Set a range for one column, both ends included, from a callback."""
-    ask(Condition(column, ranges=((low, high),)))
-
-
 def clear() -> None:
     """Remove filter and search from the address, from a callback; the order stays."""
     url_state.put(**{keys.WHERE: None, keys.SEARCH: None})
@@ -218,7 +208,7 @@ def say(cohort: Cohort) -> None:
         count = len(now.rows)
         st.page_link(
             keys.WORKLIST,
-            label=f"{'1 case' if count == 1 else f'These {count} cases'} in the worklist",
+            label=f"{widgets.counted(count, 'case')} in the worklist",
             icon=":material/list:",
             query_params=parameters(),
         )
@@ -232,7 +222,7 @@ def say(cohort: Cohort) -> None:
 def say_wrong(now: Selected) -> None:
     """Show a message for each part of the address that could not be used."""
     for sentence in now.wrong:
-        st.warning(widgets.plain(sentence, longest=600), icon=":material/help:")
+        st.warning(widgets.sentence(sentence), icon=":material/help:")
 
 
 def in_words() -> list[str]:
@@ -240,58 +230,6 @@ def in_words() -> list[str]:
     conditions = [columns.words(condition) for condition in current()[0].conditions]
     text = st.query_params.get(keys.SEARCH)
     return [*conditions, f"search “{text}”"] if text else conditions
-
-
-def chosen(
-    selection: Mapping,
-    case: str | None = None,
-    x: str | None = None,
-    y: str | None = None,
-    bins: str | None = None,
-) -> Filter:
-    """Return the filter of a selection in a plotly chart; empty without a selection.
-
-    Args:
-        selection: Streamlit's selection of a chart: ``points``, ``box``, ``lasso``.
-        case: the entry of a point with its case's name: "x", "y" or "customdata" (its first entry).
-        x: the worklist's column on the horizontal axis, if any.
-        y: the worklist's column on the vertical axis, if any.
-        bins: the worklist's column whose range (ends included) is in a point's ``customdata``.
-
-    Returns:
-        For one box over numeric columns, the range of the chosen points, which is shorter than their
-        names. Otherwise the cases by name; without ``case``, the values of ``x``, else of ``y``.
-    """
-    points = selection.get("points", [])
-    if not points:
-        return Filter()
-    if bins:
-        return Filter((Condition(bins, ranges=_joined(map(custom, points))),))
-    axes = [(name, column) for name, column in (("x", x), ("y", y)) if column]
-    numbers = all(_is_number(point.get(name)) for point in points for name, _ in axes)
-    one_box = len(selection.get("box", [])) == 1 and not selection.get("lasso")
-    if axes and numbers and one_box:
-        spans = [(column, [point[name] for point in points]) for name, column in axes]
-        return Filter(
-            tuple(Condition(column, ranges=((min(of), max(of)),)) for column, of in spans)
-        )
-    if case:
-        names = [custom(point)[0] if case == "customdata" else point[case] for point in points]
-        return Filter((Condition("case", values=tuple(dict.fromkeys(map(str, names)))),))
-    if not axes:
-        return Filter()
-    name, column = axes[0]
-    values = [point.get(name) for point in points]
-    texts = [filters.number_text(value) if _is_number(value) else str(value) for value in values]
-    return Filter((Condition(column, values=tuple(dict.fromkeys(texts))),))
-
-
-def custom(point: Mapping) -> list:
-    """Return the custom data of a selected point."""
-    data = point.get("customdata", [])
-    if isinstance(data, Mapping):  # plotly sends the entries of some traces by index
-        return list(data.values())
-    return list(data) if isinstance(data, list | tuple) else [data]
 
 
 def stepper(cohort: Cohort) -> Callable[[str], None]:
@@ -313,20 +251,3 @@ def stepper(cohort: Cohort) -> Callable[[str], None]:
             url_state.put(**{keys.CASE: to, keys.SLICE: None})
 
     return go
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _joined(ranges: Iterable[list]) -> tuple[tuple[float, float], ...]:
-    """Return sorted ranges, adjacent ones merged; consecutive whole numbers are adjacent."""
-    pairs = sorted((one[0], one[1]) for one in ranges)
-    step = 1 if all(float(limit).is_integer() for pair in pairs for limit in pair) else 0
-    joined: list[tuple[float, float]] = []
-    for low, high in pairs:
-        if joined and low <= joined[-1][1] + step:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return tuple(joined)

@@ -5,11 +5,31 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
 
 
-def opening(folder: Path | str) -> str:
+def data_folder(root: Path) -> str:
+    """Return the folder of the cases as the reader would name it.
+
+    That is its path where browser and server are one machine. On a hosted server it is the folder's name
+    alone: a visitor cannot use the path, and should not learn it.
+    """
+    return str(root) if is_local() else root.name
+
+
+def is_local() -> bool:
+    """Return whether the visitor's browser runs on this machine, without a proxy in between."""
+    own = ("localhost", "127.0.0.1", "::1")
+    forwarded = any("forwarded" in name.lower() for name in st.context.headers)
+    host = urlsplit(st.context.url or "").hostname
+    return host in own and st.context.ip_address is None and not forwarded
+
+
+def opening(folder: str) -> str:
     """Return the lines that open a cohort."""
-    return f"import brainseg as bs\n\ncohort = bs.open_cohort({str(folder)!r})\n"
+    return f"import brainseg as bs\n\ncohort = bs.open_cohort({folder!r})\n"
 
 
 def definition(function: Callable) -> str:
@@ -19,14 +39,7 @@ def definition(function: Callable) -> str:
 
 
 def call(function: Callable, result: str, *given: str, **arguments: object) -> str:
-    """Return the line that calls a function.
-
-    Args:
-        function: the function.
-        result: the name or names that its result gets.
-        given: arguments, as code.
-        arguments: more arguments, as values.
-    """
+    """Return the line that calls a function; `given` are arguments as code, `arguments` as values."""
     listed = [*given, *(f"{name}={value!r}" for name, value in arguments.items())]
     return f"{result} = {function.__name__}({', '.join(listed)})\n"
 
@@ -34,9 +47,7 @@ def call(function: Callable, result: str, *given: str, **arguments: object) -> s
 def cell(function: Callable, **arguments: object) -> str:
     """Return a function as the lines of a notebook cell, which ends with the value it returns.
 
-    Args:
-        function: its last statement returns a value.
-        arguments: are set in the first lines.
+    The first lines set the arguments; the function's last statement must return a value.
     """
     source = inspect.getsource(function)
     node = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))

@@ -10,8 +10,8 @@ entries of their own to the browser's history.
 
 import math
 import time
-from collections.abc import Sequence
-from typing import TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
@@ -23,9 +23,6 @@ LAGS_AT_MOST_S = 10.0
 """Maximum time for which the browser may still send the address from before a change here."""
 
 _WRITTEN = "_address as written here"
-
-MOST_SEED = 1_000_000
-"""Seeds are from 0 to below this number, so that addresses stay short."""
 
 
 def take(key: str, allowed: Sequence[T], default: T) -> str | None:
@@ -41,15 +38,8 @@ def take(key: str, allowed: Sequence[T], default: T) -> str | None:
     """
     asked = st.query_params.get(key)
     read = _read(asked, allowed)
-    now, value = _seen_now(key, default), st.session_state.get(key)
-    seen, last = st.session_state.get(_seen(key), (None, None))
-    # A widget that was just moved wins: the browser's address may lag behind by one message.
-    moved = seen is not None and seen[0] == now[0] and value != last
-    if value not in allowed or (now != seen and not moved):
-        value = default if read is None else read
-    # In every run: if a run stops before it draws the widget, the browser forgets its value.
-    st.session_state[key] = value
-    st.session_state[_seen(key)] = (now, value)
+    usual = default if read is None else read
+    _settle(key, _seen_now(asked, default), usual, lambda value: value in allowed)
     return asked if asked is not None and read is None else None
 
 
@@ -65,18 +55,8 @@ def keep(key: str, allowed: Sequence[T], default: T) -> None:
     if st.session_state[key] != (default if read is None else read):
         st.query_params[key] = str(st.session_state[key])
         _note_writing()
-    st.session_state[_seen(key)] = (_seen_now(key, default), st.session_state[key])
-
-
-def take_text(key: str) -> None:
-    """Set a text field's value before it is drawn, as :func:`take`; any text is allowed."""
-    asked = st.query_params.get(key, "")
-    take(key, [asked, st.session_state.get(key, asked)], "")
-
-
-def keep_text(key: str) -> None:
-    """Write a text field's value into the address, as :func:`keep`."""
-    keep(key, [st.query_params.get(key, "")], "")
+    now = _seen_now(st.query_params.get(key), default)
+    st.session_state[_seen(key)] = (now, st.session_state[key])
 
 
 def take_several(key: str, allowed: Sequence[str], default: Sequence[str]) -> list[str]:
@@ -91,14 +71,12 @@ def take_several(key: str, allowed: Sequence[str], default: Sequence[str]) -> li
         The values in the address that are not allowed.
     """
     asked = tuple(st.query_params.get_all(key))
-    now = (st.session_state.get(keys.PAGE), asked, tuple(default) if not asked else None)
-    value = st.session_state.get(key)
-    seen, last = st.session_state.get(_seen(key), (None, None))
-    moved = seen is not None and seen[0] == now[0] and value != last
-    if value is None or (now != seen and not moved):
-        value = list(asked or default)
-    st.session_state[key] = [one for one in value if one in allowed]
-    st.session_state[_seen(key)] = (now, st.session_state[key])
+    usual = [one for one in asked or default if one in allowed]
+
+    def valid(value: Sequence[str] | None) -> bool:
+        return value is not None and set(value) <= set(allowed)
+
+    _settle(key, _seen_now(asked, tuple(default)), usual, valid)
     return [one for one in asked if one not in allowed]
 
 
@@ -112,8 +90,7 @@ def keep_several(key: str, default: Sequence[str]) -> None:
         else:
             st.query_params.pop(key, None)
         _note_writing()
-    now = (st.session_state.get(keys.PAGE), tuple(wanted), tuple(default) if not wanted else None)
-    st.session_state[_seen(key)] = (now, value)
+    st.session_state[_seen(key)] = (_seen_now(tuple(wanted), tuple(default)), value)
 
 
 def put(**values: object) -> None:
@@ -162,12 +139,24 @@ def _read(asked: str | None, allowed: Sequence[T]) -> T | None:
     return next((value for value in allowed if str(value) == asked), None)
 
 
+def _settle(key: str, now: tuple, asked: object, valid: Callable[[Any], bool]) -> None:
+    """Set a widget's value: its own if that is valid and not older than the address, else as asked."""
+    value = st.session_state.get(key)
+    seen, last = st.session_state.get(_seen(key), (None, None))
+    # A widget that was just moved wins: the browser's address may lag behind by one message.
+    moved = seen is not None and seen[0] == now[0] and value != last
+    if not valid(value) or (now != seen and not moved):
+        value = asked
+    # In every run: if a run stops before it draws the widget, the browser forgets its value.
+    st.session_state[key] = value
+    st.session_state[_seen(key)] = (now, value)
+
+
 def _seen(key: str) -> str:
     return f"_{key} as seen in the address"
 
 
-def _seen_now(key: str, default: object) -> tuple:
-    asked = st.query_params.get(key)
+def _seen_now(asked: str | tuple[str, ...] | None, default: object) -> tuple:
     # Includes the page, because Streamlit forgets a widget's value on the way to another page, and the
     # default, because without a parameter another default is another value.
-    return st.session_state.get(keys.PAGE), asked, default if asked is None else None
+    return st.session_state.get(keys.PAGE), asked, None if asked else default

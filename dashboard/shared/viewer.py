@@ -43,7 +43,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   };
   viewers.get(place).then((viewer) => {
     if ("goes" in place.dataset) viewer.go = (where) => setTriggerValue("go", where);
-    if ("tells" in place.dataset) viewer.telling.tell = (told) => setStateValue("thresholds", told);
+    if ("reports" in place.dataset) viewer.report.send = (report) => setStateValue("thresholds", report);
     return viewer.load(new URL(data.case, document.baseURI));
   }).catch(failed);
   return () => {
@@ -55,7 +55,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
 
 
 def show(
-    payload: bytes, go: Callable[[str], None] | None = None, tells: bool = False
+    payload: bytes, go: Callable[[str], None] | None = None, reports: bool = False
 ) -> list[float] | None:
     """Show a case.
 
@@ -63,7 +63,7 @@ def show(
         payload: see :func:`brainseg.exports.payload.case_payload`.
         go: called with :data:`NEXT`, :data:`PREVIOUS` or :data:`RANDOM` before the page runs again
             when a key asks for another case; None disables these keys.
-        tells: whether the viewer reports a changed threshold, once it rests and before the next action
+        reports: whether the viewer reports a changed threshold, once it rests and before the next action
             elsewhere on the page.
 
     Returns:
@@ -76,7 +76,7 @@ def show(
         if go and where in (NEXT, PREVIOUS, RANDOM):
             go(where)
 
-    _component(go is not None, tells)(
+    _component(go is not None, reports)(
         data={"case": _address(payload)},
         key=keys.VIEWER,
         on_go_change=asked,
@@ -104,7 +104,7 @@ def chosen_thresholds(of: list[str | None]) -> tuple[list[float] | None, bool]:
 
 
 def identity(payload: bytes) -> list[str | None]:
-    """Return the identity of the viewer's thresholds, as in telling.js."""
+    """Return the identity of the viewer's thresholds, as in threshold_report.js."""
     header = json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")])
     other = header.get("other")
     return [header["case"], header["made_by"], other and other["made_by"]]
@@ -121,9 +121,9 @@ def _address(payload: bytes) -> str:
 
 
 @cache
-def _component(goes: bool, tells: bool) -> Callable:
+def _component(goes: bool, reports: bool) -> Callable:
     names = sorted(str(path.relative_to(PARTS)) for path in PARTS.rglob("*.js"))
-    flags = (" data-goes" if goes else "") + (" data-tells" if tells else "")
+    flags = (" data-goes" if goes else "") + (" data-reports" if reports else "")
     return st.components.v2.component(
         f"case_viewer{flags.replace(' data-', '_')}",
         html=f'<div class="place"{flags}></div>',

@@ -1,12 +1,15 @@
 """Parts that several pages share: opening the cohort, pickers, charts, plain text."""
 
 import inspect
+import mimetypes
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from brainseg import TUMOUR_MEANS
@@ -20,7 +23,8 @@ T = TypeVar("T")
 
 MOST_LINKS = 200
 
-SEEDS = range(url_state.MOST_SEED)
+SEEDS = range(1_000_000)
+"""Few digits, so that addresses stay short."""
 
 HOW_TO_START = """
 Name a folder of cases and restart:
@@ -36,6 +40,21 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&^=])")
 def plain(text: str, longest: int = 60) -> str:
     """Return a name from a file or an address as Markdown that shows it literally, shortened."""
     return _MARKUP.sub(r"\\\1", shown_name(text, longest))
+
+
+def sentence(text: object) -> str:
+    """Return a message that may contain names as Markdown that shows them literally, shortened."""
+    return plain(str(text), longest=600)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 case" and "1,200 cases"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def error(reason: object) -> None:
+    """Show the reason of a failure as plain text."""
+    st.error(sentence(reason), icon=":material/error:")
 
 
 def open_cohort() -> Cohort:
@@ -57,8 +76,8 @@ def open_cohort() -> Cohort:
         cache.opening.clear(root, changed)
     try:
         cohort = opening.result.result()
-    except BrainsegError as error:
-        refuse(error)
+    except BrainsegError as reason:
+        refuse(reason)
     if cohort.is_synthetic:
         st.badge("synthetic sample: no real patient", icon=":material/science:", color="orange")
     with st.sidebar:
@@ -66,9 +85,9 @@ def open_cohort() -> Cohort:
     return cohort
 
 
-def refuse(error: BrainsegError) -> None:
+def refuse(reason: BrainsegError) -> NoReturn:
     """Show an error as plain text with a Retry button, and stop the page."""
-    st.error(plain(str(error), longest=600), icon=":material/error:")
+    error(reason)
     st.button("Retry", on_click=cache.reload, icon=":material/refresh:", key="retry")
     st.stop()
 
@@ -77,20 +96,15 @@ def notes(cohort: Cohort) -> None:
     """Show the notes on how the folder was read, if there are any."""
     if not cohort.notes:
         return
-    count = len(cohort.notes)
-    label = "1 note on this folder" if count == 1 else f"{count} notes on this folder"
-    with st.expander(label, icon=":material/info:"):
+    with st.expander(
+        f"{counted(len(cohort.notes), 'note')} on this folder", icon=":material/info:"
+    ):
         for note in cohort.notes:
-            st.markdown(f"- {plain(note, longest=600)}")
+            st.markdown(f"- {sentence(note)}")
 
 
 def tumour_means(predicted: bool = False, outlined: bool = True) -> None:
-    """Show once on a page what its word “tumour” means.
-
-    Args:
-        predicted: whether the page shows a prediction.
-        outlined: whether it shows masks of the dataset.
-    """
+    """Show once on a page what its word “tumour” means, of predictions or of outlined masks."""
     if not predicted:
         st.caption(TUMOUR_MEANS)
     elif outlined:
@@ -102,22 +116,16 @@ def tumour_means(predicted: bool = False, outlined: bool = True) -> None:
 
 
 def case_picker(cohort: Cohort, default: str | None = None) -> Case:
-    """Draw the case picker and return the chosen case; see :mod:`url_state`.
+    """Draw the case picker and return the chosen case, by default the first of the cohort.
 
     An unknown case in the address shows the list of cases and stops the page.
-
-    Args:
-        cohort: the open cohort.
-        default: the default case; None for the first of the cohort.
     """
-    names = cohort.cases
-    default = names[0] if default is None else default
     require_known_case(cohort)
     name = select(
         "Case",
         keys.CASE,
-        names,
-        default,
+        cohort.cases,
+        default or cohort.cases[0],
         filter_mode="contains",
         on_change=url_state.put,
         kwargs={keys.SLICE: None},
@@ -144,38 +152,30 @@ def require_known_case(cohort: Cohort) -> None:
     st.stop()
 
 
-def step_button(
-    label: str, shortcut: str, step: Callable, of: object, by: int, disabled: bool = False
-) -> None:
-    """Draw a button that goes one step back or forward, with a keyboard shortcut.
+def step_button(label: str, step: Callable, *args: object, back: bool = False, **more: Any) -> None:
+    """Draw a button that goes one step back or forward.
 
     Args:
         label: such as "Next slice"; also the source of the widget's key.
-        shortcut: one letter; arrows belong to the slider, and with Alt to the browser.
-        step: called with ``of`` and ``by``, such as :func:`step_slice`.
-        of: the values to step through.
-        by: -1 or 1.
-        disabled: whether there is no value to go to.
+        step: called with ``args``, such as :func:`step_slice`.
+        args: of ``step``.
+        back: whether it goes back.
+        more: passed on to ``st.button``; as ``shortcut`` one letter, because arrows belong to the
+            slider, and with Alt to the browser.
     """
     st.button(
         label,
         on_click=step,
-        args=(of, by),
+        args=args,
         key=label.lower().replace(" ", "_"),
-        shortcut=shortcut,
-        icon=":material/chevron_left:" if by < 0 else ":material/chevron_right:",
-        icon_position="left" if by < 0 else "right",
-        disabled=disabled,
+        icon=":material/chevron_left:" if back else ":material/chevron_right:",
+        icon_position="left" if back else "right",
+        **more,
     )
 
 
 def slice_picker(case: Case, default: int) -> int:
-    """Draw the slice picker and return the chosen slice number.
-
-    Args:
-        case: the case; unreadable slices are not offered.
-        default: the default slice.
-    """
+    """Draw the slice picker and return the chosen slice number; unreadable slices are not offered."""
     numbers = case.readable["slice_number"].tolist()
     wrong = url_state.take(keys.SLICE, numbers, default)
     if wrong is not None:
@@ -210,7 +210,7 @@ def step_slice(numbers: Sequence[int], step: int) -> None:
     url_state.put(**{keys.SLICE: numbers[min(max(index, 0), len(numbers) - 1)]})
 
 
-def choice(label: str, key: str, options: Sequence[str], default: str, **more: Any) -> str:
+def choice(label: str, key: str, options: Sequence[T], default: T, **more: Any) -> T:
     """Draw buttons for a few options, as :func:`select`; ``more`` goes to ``st.segmented_control``."""
     return _bound(st.segmented_control, label, key, options, default, required=True, **more)
 
@@ -253,13 +253,13 @@ def _bound(
 
 
 def figure(
-    chart: object, name: str, alt: str, table: pd.DataFrame | None = None, **more: object
-) -> object:
+    chart: go.Figure, name: str, alt: str, table: pd.DataFrame | None = None, **more: Any
+) -> Any:
     """Draw a chart that can be saved as PNG, with its table as CSV if it is given.
 
     Args:
-        chart: a plotly figure.
-        name: of the files without suffix; the chart's key is this and "_chart".
+        chart: the figure.
+        name: of the files without suffix; by default the key is this and "_chart".
         alt: description for screen readers.
         table: the numbers behind the chart.
         more: passed on to ``st.plotly_chart``.
@@ -267,11 +267,9 @@ def figure(
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
-        **more.pop("config", {}),
+        **more.get("config", {}),
     }
-    drawn = st.plotly_chart(
-        chart, key=more.pop("key", f"{name}_chart"), alt=alt, config=config, **more
-    )
+    drawn = st.plotly_chart(chart, alt=alt, **{"key": f"{name}_chart", **more, "config": config})
     if table is not None:
         csv_button(table, name)
     return drawn
@@ -279,15 +277,28 @@ def figure(
 
 def csv_button(table: pd.DataFrame, name: str, label: str = "CSV") -> None:
     """Offer a table as CSV; its first line is the research-use notice."""
+    content = partial(csv_bytes, table)
+    download(label, content, f"{name}.csv", "download", type="tertiary", key=f"{name}_csv")
+
+
+def download(label: str, content: Any, name: str, icon: str, **more: Any) -> None:
+    """Offer a file.
+
+    Args:
+        label: of the button.
+        content: text, bytes, or a function that returns them when the file is requested.
+        name: of the file; its ending decides the type.
+        icon: a Material symbol.
+        more: passed on to ``st.download_button``.
+    """
     st.download_button(
         label,
-        lambda: csv_bytes(table),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        type="tertiary",
-        key=f"{name}_csv",
+        content,
+        name,
+        mimetypes.guess_type(name)[0],
+        icon=f":material/{icon}:",
         on_click="ignore",
+        **{"key": f"download {label}", **more},
     )
 
 

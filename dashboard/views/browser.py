@@ -4,7 +4,7 @@ import secrets
 
 import streamlit as st
 
-from brainseg.cohort.random_slices import random_slices
+from brainseg.cohort.random_slices import Tumour, random_slices
 from brainseg.errors import CohortError
 from brainseg.imaging import ALL_SEQUENCES
 from brainseg.plotting import style as figures
@@ -14,6 +14,7 @@ from dashboard.shared import cache, keys, overlays, url_state, widgets
 ONE, GRID = "one slice", "grid"
 ALL_CASES, THIS_CASE = "all cases", "this case"
 IN_GRID = 12
+TUMOURS: tuple[Tumour, ...] = ("any", "with", "without")
 
 GLOSSARY = {
     PRE_CONTRAST: (
@@ -56,9 +57,7 @@ widgets.require_known_case(cohort)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     show = widgets.choice("Show", keys.SHOW, (ONE, GRID), ONE)
-    tumour = widgets.choice(
-        "Tumour", keys.TUMOUR, ("any", "with", "without"), "any", on_change=redraw
-    )
+    tumour = widgets.choice("Tumour", keys.TUMOUR, TUMOURS, "any", on_change=redraw)
     source = widgets.choice("From", keys.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
     seed = widgets.current_seed()
     widgets.seed_picker(on_change=redraw)
@@ -75,14 +74,16 @@ one_case = st.query_params.get(keys.CASE, cohort.cases[0])
 drawn = random_slices(
     cohort.slices, IN_GRID, seed, tumour, one_case if source == THIS_CASE else None
 )
+drawn_case, drawn_slice = one_case, 0
 if drawn.empty:
     where = "This case" if source == THIS_CASE else "This cohort"
     what = {"any": "that can be read", "with": "with tumour", "without": "without tumour"}[tumour]
     st.info(f"{where} has no slice {what}: choose another filter.")
-first = None if drawn.empty else drawn.iloc[0]
+else:
+    drawn_case, drawn_slice = drawn["case"].iloc[0], int(drawn["slice_number"].iloc[0])
 
 if show == ONE or source == THIS_CASE:
-    case = widgets.case_picker(cohort, default=one_case if first is None else first["case"])
+    case = widgets.case_picker(cohort, default=drawn_case)
 style = overlays.controls()
 
 if show == GRID:
@@ -99,8 +100,8 @@ if show == GRID:
                 )
 else:
     try:
-        same_case = first is not None and case.name == first["case"]
-        default = int(first["slice_number"]) if same_case else overlays.opening_slice(cohort, case)
+        is_drawn = drawn_slice and case.name == drawn_case
+        default = drawn_slice if is_drawn else overlays.opening_slice(cohort, case)
         number = overlays.slice_with_steps(case, default)
         pixels = cache.slice_pixels(cohort, case.name, number)
         mask = cache.slice_mask(cohort, case.name, number)

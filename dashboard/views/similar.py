@@ -1,26 +1,40 @@
 """Similar slices: a map of the cohort by similarity, and the nearest slices of any slice."""
 
+import shlex
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from brainseg import worklist
 from brainseg.cohort import Case, Cohort
-from brainseg.errors import BrainsegError, ModelError
-from brainseg.models import Model, list_models, open_model
+from brainseg.errors import BrainsegError
+from brainseg.models import Model, list_models
 from brainseg.plotting import cohort_figures, maps
 from brainseg.statistics import embeddings
 from brainseg.statistics.embeddings import IMAGE, Features
 from dashboard.shared import (
     cache,
     chart_selection,
-    dataset_context,
     keys,
+    model_picker,
     overlays,
     selection,
+    source_code,
     url_state,
     widgets,
 )
-from dashboard.shared.dataset_context import ShownCases
+from dashboard.shared.dataset_context import (
+    ShownCases,
+    figure_code,
+    link,
+    pick,
+    show_code,
+    shown_cases,
+    table_code,
+    title,
+    wait_for,
+)
 
 OPENS, SHOWS, DRAWS = "click opens", "click shows neighbours", "draw around"
 ACTIONS = {OPENS: "Click: open case", SHOWS: "Click: show neighbours", DRAWS: "Lasso"}
@@ -43,9 +57,14 @@ def features_or_stop(cohort: Cohort, model: Model | None) -> Features:
             "needs the model; run it once in a terminal:",
             icon=":material/terminal:",
         )
-        st.code(f'brainseg features "{cohort.root}" --model {model.name}', language="bash")
+        st.code(command_of(cohort, f" --model {shlex.quote(model.name)}"), language="bash")
         st.stop()
     return image_features_or_stop(cohort)
+
+
+def command_of(cohort: Cohort, options: str = "") -> str:
+    """Return the command that computes the features."""
+    return f"brainseg features {shlex.quote(source_code.data_folder(cohort.root))}{options}"
 
 
 def image_features_or_stop(cohort: Cohort) -> Features:
@@ -63,10 +82,10 @@ def image_features_or_stop(cohort: Cohort) -> Features:
             key="describe",
         )
         st.caption("Or in a terminal:")
-        st.code(f'brainseg features "{cohort.root}"', language="bash")
+        st.code(command_of(cohort), language="bash")
         st.stop()
     work = cache.describing(cohort)
-    found = dataset_context.wait_for(
+    found = wait_for(
         work, "Computing the similarity of all slices", lambda: cache.describing.clear(cohort)
     )
     if found is None:
@@ -77,21 +96,14 @@ def image_features_or_stop(cohort: Cohort) -> Features:
 def pick_source() -> Model | None:
     """Return the model whose features are used, or None for the features of the images."""
     source = widgets.choice("Similarity from", keys.SOURCE, (IMAGE, *list_models()), IMAGE)
-    if source == IMAGE:
-        return None
-    try:
-        return open_model(source)
-    except ModelError as error:
-        widgets.refuse(error)
+    return None if source == IMAGE else model_picker.opened(source)
 
 
 def show_agreement(cohort: Cohort, found: Features) -> None:
     """Show how often neighbours agree, compared with chance."""
     with st.expander("How reliable are the neighbours?", icon=":material/rule:"):
         work = cache.agreement(cohort, found)
-        measured = dataset_context.wait_for(
-            work, ASKING, lambda: cache.agreement.clear(cohort, found)
-        )
+        measured = wait_for(work, ASKING, lambda: cache.agreement.clear(cohort, found))
         for sentence in [] if measured is None else measured.in_words():
             st.markdown(f"- {sentence}")
         if measured is None and work.result.done():
@@ -102,24 +114,23 @@ def draw_map(chosen: ShownCases, source: str, by: str, mode: str) -> list[tuple[
     """Draw the map, follow a click in it, and return the slices inside the lasso."""
     mark = slice_in_address() if mode == SHOWS else None
     drag = "lasso" if mode == DRAWS else "pan"
-    drawn = dataset_context.draw(
-        chosen, cohort_figures.slice_map, source=source, colour=by, mark=mark, drag=drag
-    )
+    arguments: dict[str, Any] = {"source": source, "colour": by, "mark": mark, "drag": drag}
+    table, figure = cohort_figures.slice_map(chosen, **arguments)
     key = f"{MAP} {by} {mode} {st.query_params.get(keys.WHERE, '')} {mark}"
     widgets.figure(
-        drawn.figure,
+        figure,
         MAP,
-        f"Map of {len(drawn.table)} slices, coloured by {maps.colour_name(by)}; near means similar.",
-        drawn.table,
+        f"Map of {len(table)} slices, coloured by {maps.colour_name(by)}; near means similar.",
+        table,
         key=key,
         on_select=(lambda: show(clicked(key))) if mode == SHOWS else "rerun",
         selection_mode=("lasso", "box") if mode == DRAWS else ("points",),
         config={"scrollZoom": True},
     )
-    dataset_context.show_code(drawn.code)
+    show_code(figure_code(chosen, cohort_figures.slice_map, **arguments))
     points = clicked(key)
     if mode == OPENS and points:
-        st.switch_page(keys.CASE_PAGE, query_params=dataset_context.link(*points[0]))
+        st.switch_page(keys.CASE_PAGE, query_params=link(*points[0]))
     return points if mode == DRAWS else []
 
 
@@ -132,7 +143,7 @@ def slice_in_address() -> tuple[str, int] | None:
 def clicked(key: str) -> list[tuple[str, int]]:
     """Return the slices that are selected in the map, without duplicates."""
     points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
-    picked = (selection.custom(point) for point in points)
+    picked = (chart_selection.custom(point) for point in points)
     return list(dict.fromkeys((case, int(number)) for case, number in picked))
 
 
@@ -152,7 +163,7 @@ def picture(cohort: Cohort, case: str, number: int, caption: str, near: bool = T
             keys.CASE_PAGE,
             label="Open",
             icon=":material/neurology:",
-            query_params=dataset_context.link(case, number),
+            query_params=link(case, number),
         )
         if near:
             st.button(
@@ -200,18 +211,20 @@ def pick_slice(cohort: Cohort) -> tuple[str, int]:
 
 def draw_neighbours(chosen: ShownCases, source: str, case: str, number: int) -> None:
     """Show the slices most similar to one."""
-    dataset_context.title(
-        "Most similar slices", "Nearest first: a smaller distance means more similar."
-    )
+    title("Most similar slices", "Nearest first: a smaller distance means more similar.")
     among = widgets.choice("From", keys.OTHERS, (ONE_EACH, OTHER_CASES, ALL_CASES), ONE_EACH)
-    options = {"other_cases": among != ALL_CASES, "one_a_case": among == ONE_EACH}
-    query = {"source": source, "case": case, "slice_number": number, "most": MOST_NEIGHBOURS}
+    arguments: dict[str, Any] = {
+        "source": source,
+        "case": case,
+        "slice_number": number,
+        "most": MOST_NEIGHBOURS,
+        "other_cases": among != ALL_CASES,
+        "one_a_case": among == ONE_EACH,
+    }
     try:
-        near, code = dataset_context.tabulate(
-            chosen, cohort_figures.similar_slices, **query, **options
-        )
+        near = cohort_figures.similar_slices(chosen, **arguments)
     except BrainsegError as error:
-        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        widgets.error(error)
         return
     with st.grid(columns=5, min_column_width=160):
         for row in near.itertuples():
@@ -219,7 +232,7 @@ def draw_neighbours(chosen: ShownCases, source: str, case: str, number: int) -> 
             caption = f"**{row.distance:.2f}** · slice {row.slice_number}  \n{name}"
             picture(chosen.cohort, row.case, row.slice_number, caption)
     widgets.csv_button(near, "neighbours")
-    dataset_context.show_code(code)
+    show_code(table_code(chosen, cohort_figures.similar_slices, **arguments))
 
 
 def caption_of(case: Case, number: int) -> str:
@@ -243,11 +256,11 @@ controls = st.container(horizontal=True, vertical_alignment="bottom")
 with controls:
     model = pick_source()
 source = IMAGE if model is None else model.name
-chosen = dataset_context.shown_cases(cohort)
+chosen = shown_cases(cohort)
 chosen.loaded = features_or_stop(cohort, model)
 with controls:
     codes = worklist.code_columns(chosen.worklist())
-    by = dataset_context.pick("Colour", keys.BY, [*COLOURS, *codes], "tumour", maps.colour_name)
+    by = pick("Colour", keys.BY, [*COLOURS, *codes], "tumour", maps.colour_name)
     mode = widgets.choice(
         "In the map", keys.CLICK, (OPENS, SHOWS, DRAWS), OPENS, format_func=ACTIONS.get
     )

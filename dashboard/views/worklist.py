@@ -100,7 +100,7 @@ def exports(cohort: Cohort, rows: pd.DataFrame) -> None:
             reviews, others = selection.reviews(cohort)
             widgets.csv_button(reviews, "reviews", "All reviews as CSV")
         except BrainsegError as error:
-            st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+            widgets.error(error)
             return
     if others:
         count = "1 review is" if others == 1 else f"{others} reviews are"
@@ -120,7 +120,7 @@ controls(now.every, cohort.codebook)
 selection.say_wrong(now)
 names, wrong = filters.shown(now.every)
 if wrong:
-    st.warning(widgets.plain(wrong, longest=600), icon=":material/help:")
+    st.warning(widgets.sentence(wrong), icon=":material/help:")
 if now.waiting:
     wait_for_the_checks(cohort)
 if now.rows.empty:

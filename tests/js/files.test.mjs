@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { wrapped } from "../../dashboard/static/viewer/picture.js";
-import { removedInWords } from "../../dashboard/static/viewer/removed.js";
+import { removedInWords } from "../../dashboard/static/viewer/removed_components.js";
 import { Measures, csvOf } from "../../dashboard/static/viewer/table.js";
 import { overlays, smallCase } from "./cases.mjs";
 

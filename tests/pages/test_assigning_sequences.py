@@ -1,4 +1,4 @@
-"""The prediction page asks which series is which sequence where the files leave it open."""
+"""Assignment of series to sequences on the prediction page."""
 
 import re
 
@@ -44,9 +44,7 @@ def choice(app, sequence: str):
     return next(one for one in app.selectbox if one.label == sequence)
 
 
-def test_two_equal_candidates_are_asked_and_nothing_is_predicted_meanwhile(
-    monkeypatch, tiny_cohort
-):
+def test_two_equal_candidates_need_a_choice_before_the_prediction(monkeypatch, tiny_cohort):
     app = uploaded(monkeypatch, tiny_cohort, study("FLAIR", "FLAIR", "T1 nach KM"))
     assert not app.exception
     assert choice(app, FLAIR).value is None
@@ -59,7 +57,9 @@ def test_two_equal_candidates_are_asked_and_nothing_is_predicted_meanwhile(
     assert app.table
 
 
-def test_the_page_shows_what_each_series_seems_to_be_and_why(monkeypatch, tiny_cohort):
+def test_the_page_shows_the_guessed_sequence_of_each_series_and_the_reason(
+    monkeypatch, tiny_cohort
+):
     app = uploaded(monkeypatch, tiny_cohort, study("AX T2 FLAIR", "AX T1 FLAIR", "AX T2 POST"))
     shown = said(app)
     assert "FLAIR (description: T2, FLAIR)" in shown
@@ -71,7 +71,9 @@ def test_the_page_shows_what_each_series_seems_to_be_and_why(monkeypatch, tiny_c
     assert (choice(app, FLAIR).value, choice(app, PRE_CONTRAST).value) == (0, 1)
 
 
-def test_one_study_of_two_is_used_and_the_other_named_without_its_patient(monkeypatch, tiny_cohort):
+def test_one_of_two_studies_is_used_and_the_other_is_named_without_its_patient(
+    monkeypatch, tiny_cohort
+):
     first = study("FLAIR", PatientID="SECRET-1", StudyInstanceUID="1.1")
     second = study("T1", PatientID="SECRET-2", StudyInstanceUID="1.2")
     files = first + [(f"b{name}", data, kind) for name, data, kind in second]

@@ -1,4 +1,4 @@
-"""The browser: a seed in the address brings the slice back; image, mask and overlay side by side."""
+"""The browser page: random slices by seed; image, mask and overlay side by side."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_a_new_random_slice_writes_its_seed_into_the_address(monkeypatch, tiny_c
     assert not {"case", "slice"} & set(app.query_params)
 
 
-def test_one_case_alone_can_be_drawn_from(monkeypatch, tiny_cohort):
+def test_random_slices_can_come_from_one_case(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "browser", case=OTHER_SITE, **{"from": "this case"})
     for _ in range(5):
         app.button("new_random").click().run()
@@ -53,7 +53,7 @@ def test_one_case_alone_can_be_drawn_from(monkeypatch, tiny_cohort):
         assert shown(app) == drawn(tiny_cohort, seed, "any", OTHER_SITE)
 
 
-def test_what_is_chosen_by_hand_wins_over_the_seed_and_is_reopened(monkeypatch, tiny_cohort):
+def test_a_choice_by_hand_overrides_the_seed_and_is_reopened(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "browser", seed=1)
     app.selectbox("case").set_value(FLAIR_REPEATED).run()
     app.select_slider("slice").set_value(3).run()
@@ -61,7 +61,7 @@ def test_what_is_chosen_by_hand_wins_over_the_seed_and_is_reopened(monkeypatch, 
     assert shown(again) == shown(app) == (FLAIR_REPEATED, 3)
 
 
-def test_image_mask_and_overlay_stand_side_by_side_and_zoom_together(monkeypatch, tiny_cohort):
+def test_image_mask_and_overlay_are_side_by_side_and_zoom_together(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "browser", case=FIRST, slice=1)
     image, mask, overlay = pictures_of(app)
     assert image.shape == mask.shape == overlay.shape == (64, 64, 3)
@@ -71,7 +71,7 @@ def test_image_mask_and_overlay_stand_side_by_side_and_zoom_together(monkeypatch
         assert others == [axis, axis]
 
 
-def test_a_marked_corner_pixel_stands_in_the_same_corner_of_each_picture(monkeypatch, tiny_cohort):
+def test_a_marked_corner_pixel_is_in_the_same_corner_of_each_picture(monkeypatch, tiny_cohort):
     stem = tiny_cohort / FIRST / f"{FIRST}_1"
     image, mask = tifffile.imread(f"{stem}.tif"), tifffile.imread(f"{stem}_mask.tif")
     image[0, 0] = 201
@@ -94,14 +94,14 @@ def test_the_pixels_shown_are_those_of_the_file(monkeypatch, tiny_cohort):
     assert np.array_equal(mask[..., 0], tifffile.imread(f"{stem}_mask.tif"))
 
 
-def test_without_a_usable_mask_the_image_stands_alone(monkeypatch, tiny_cohort):
+def test_without_a_usable_mask_only_the_image_is_shown(monkeypatch, tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_1_mask.tif").unlink()
     app = open_page(monkeypatch, tiny_cohort, "browser", case=FIRST, slice=1)
     assert len(pictures_of(app)) == 1
     assert "no usable mask" in app.warning[0].value
 
 
-def test_each_of_the_grid_opens_its_slice(monkeypatch, tiny_cohort):
+def test_each_picture_of_the_grid_opens_its_slice(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "browser", show="grid", seed=2, tumour="with")
     assert not app.exception
     expected = random_slices(Cohort.open(tiny_cohort).slices, 12, 2, "with")
@@ -114,7 +114,7 @@ def test_each_of_the_grid_opens_its_slice(monkeypatch, tiny_cohort):
     assert "show" not in app.query_params
 
 
-def test_an_unknown_case_gets_one_sentence_and_the_list(monkeypatch, tiny_cohort):
+def test_an_unknown_case_shows_a_message_and_the_list_of_cases(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "browser", case="TCGA_NO")
     assert not app.exception
     assert "Unknown case" in app.error[0].value
@@ -122,7 +122,7 @@ def test_an_unknown_case_gets_one_sentence_and_the_list(monkeypatch, tiny_cohort
 
 
 @pytest.mark.parametrize("seed", ["x", "-1", "1000000", "1.5", "٣"])
-def test_a_wrong_seed_is_said_and_means_0(monkeypatch, tiny_cohort, seed):
+def test_a_wrong_seed_shows_a_message_and_means_0(monkeypatch, tiny_cohort, seed):
     app = open_page(monkeypatch, tiny_cohort, "browser", seed=seed)
     assert not app.exception
     assert "The seed in the address" in app.warning[0].value
@@ -130,13 +130,13 @@ def test_a_wrong_seed_is_said_and_means_0(monkeypatch, tiny_cohort, seed):
 
 
 @pytest.mark.parametrize("key", ["show", "tumour", "from", "sequence", "mask"])
-def test_a_wrong_choice_is_said_and_means_the_default(monkeypatch, tiny_cohort, key):
+def test_a_wrong_choice_shows_a_message_and_means_the_default(monkeypatch, tiny_cohort, key):
     app = open_page(monkeypatch, tiny_cohort, "browser", **{key: "**x**"})
     assert not app.exception
     assert r" “\*\*x\*\*”: showing" in app.warning[0].value
 
 
-def test_nothing_to_draw_from_is_said(monkeypatch, tiny_cohort):
+def test_a_message_appears_if_no_slice_can_be_drawn(monkeypatch, tiny_cohort):
     for path in tiny_cohort.rglob("*_mask.tif"):
         path.unlink()
     app = open_page(monkeypatch, tiny_cohort, "browser", tumour="with")

@@ -1,4 +1,4 @@
-"""The case page: what the viewer is sent, where the steps lead, and what is said of the case."""
+"""The case page: the data sent to the viewer, steps between cases, case details."""
 
 import numpy as np
 import tifffile
@@ -7,7 +7,7 @@ from support.pages import open_page, texts, viewed
 from support.pictures import crashing_tiff
 
 
-def test_the_viewer_is_sent_the_files_pixels_and_masks(monkeypatch, tiny_cohort):
+def test_the_viewer_receives_the_pixels_and_masks_of_the_files(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST)
     assert not app.exception
     header, arrays = viewed(app)
@@ -33,7 +33,7 @@ def test_without_a_case_in_the_address_the_first_one_is_shown(monkeypatch, tiny_
     assert "case" not in app.query_params
 
 
-def test_the_view_in_the_address_is_left_to_the_viewer(monkeypatch, tiny_cohort):
+def test_the_page_leaves_the_viewers_parameters_in_the_address(monkeypatch, tiny_cohort):
     address = {"case": FIRST, "slice": 10, "sequence": "pre-contrast", "mask": "off"}
     app = open_page(monkeypatch, tiny_cohort, "case", **address)
     assert not app.exception
@@ -42,32 +42,34 @@ def test_the_view_in_the_address_is_left_to_the_viewer(monkeypatch, tiny_cohort)
     }
 
 
-def test_another_case_takes_the_slice_out_of_the_address(monkeypatch, tiny_cohort):
+def test_another_case_removes_the_slice_from_the_address(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST, slice=10)
-    app.button("next").click().run()
+    app.button("next_case").click().run()
     assert app.selectbox("case").value == FLAIR_REPEATED
     assert viewed(app)[0]["case"] == FLAIR_REPEATED
     assert "slice" not in app.query_params
 
 
-def test_the_steps_end_where_the_list_ends(monkeypatch, tiny_cohort):
+def test_the_buttons_for_other_cases_are_disabled_at_the_ends_of_the_list(monkeypatch, tiny_cohort):
     first = open_page(monkeypatch, tiny_cohort, "case", case=FIRST)
-    assert first.button("previous").disabled
-    assert not first.button("next").disabled
-    assert open_page(monkeypatch, tiny_cohort, "case", case=OTHER_SITE).button("next").disabled
+    assert first.button("previous_case").disabled
+    assert not first.button("next_case").disabled
+    assert open_page(monkeypatch, tiny_cohort, "case", case=OTHER_SITE).button("next_case").disabled
 
 
-def test_the_steps_follow_the_filter_and_the_order_of_the_worklist(monkeypatch, tiny_cohort):
+def test_previous_and_next_case_follow_the_filter_and_order_of_the_worklist(
+    monkeypatch, tiny_cohort
+):
     address = {"case": FIRST, "where": "institution~XX", "sort": "-case"}
     app = open_page(monkeypatch, tiny_cohort, "case", **address)
-    assert app.button("next").disabled
-    app.button("previous").click().run()
+    assert app.button("next_case").disabled
+    app.button("previous_case").click().run()
     assert app.selectbox("case").value == FLAIR_REPEATED
-    assert app.button("previous").disabled
+    assert app.button("previous_case").disabled
     assert app.query_params["where"] == "institution~XX"
 
 
-def test_an_unknown_case_gets_one_sentence_and_the_list(monkeypatch, tiny_cohort):
+def test_an_unknown_case_shows_a_message_and_the_list_of_cases(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case="../../etc/passwd")
     assert not app.exception
     (error,) = app.error
@@ -85,20 +87,22 @@ def test_markup_in_the_address_is_shown_as_literal_text(monkeypatch, tiny_cohort
     assert r"\<img onerror\=x\> \*a\* \[b\]\(c\) \`d\`" in app.error[0].value
 
 
-def test_a_sequence_that_repeats_flair_is_sent_once_and_said(monkeypatch, tiny_cohort):
+def test_a_sequence_that_repeats_flair_is_sent_once_and_named(monkeypatch, tiny_cohort):
     header, arrays = viewed(open_page(monkeypatch, tiny_cohort, "case", case=FLAIR_REPEATED))
     assert header["copies"] == {"post-contrast": "FLAIR"}
     assert "post-contrast" not in arrays
     assert not viewed(open_page(monkeypatch, tiny_cohort, "case", case=FIRST))[0]["copies"]
 
 
-def test_a_missing_mask_is_unknown_and_no_empty_mask(monkeypatch, tiny_cohort):
+def test_a_missing_mask_is_unknown_and_not_empty(monkeypatch, tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_1_mask.tif").unlink()
     header, _ = viewed(open_page(monkeypatch, tiny_cohort, "case", case=FIRST))
     assert header["mask_there"] == [False, True, True]
 
 
-def test_a_model_adds_its_probability_and_what_it_knew(monkeypatch, tiny_cohort, tiny_model):
+def test_a_model_adds_its_probability_and_whether_it_was_trained_on_the_case(
+    monkeypatch, tiny_cohort, tiny_model
+):
     monkeypatch.setenv("BRAINSEG_MODEL", str(tiny_model))
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST, model="tiny")
     assert not app.exception
@@ -108,20 +112,22 @@ def test_a_model_adds_its_probability_and_what_it_knew(monkeypatch, tiny_cohort,
     assert "This patient was not in the training data" in texts(app)
 
 
-def test_an_unknown_model_is_said_and_the_case_shown_without(monkeypatch, tiny_cohort):
+def test_an_unknown_model_shows_a_message_and_the_case_without_a_prediction(
+    monkeypatch, tiny_cohort
+):
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST, model="nobody")
     assert "Unknown model “nobody”" in app.warning[0].value
     assert "probability" not in viewed(app)[1]
 
 
-def test_spacing_and_orientation_are_said_to_be_unknown(monkeypatch, tiny_cohort):
+def test_spacing_and_orientation_are_shown_as_unknown(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST)
     told = app.table[0].value.astype(str).to_string()
     assert "unknown (not in the files)" in told
     assert "placeholder" in texts(app)
 
 
-def test_codes_stay_codes_until_a_code_book_names_them(monkeypatch, tiny_cohort):
+def test_codes_are_shown_as_codes_without_a_code_book(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=OTHER_SITE)
     facts = app.dataframe[0].value
     assert list(facts.columns) == ["column", "code"]
@@ -133,7 +139,7 @@ def test_codes_stay_codes_until_a_code_book_names_them(monkeypatch, tiny_cohort)
     assert facts.loc["neoplasm_histologic_grade", "label"] == "Grade III"
 
 
-def test_a_case_without_a_readable_slice_is_one_sentence(monkeypatch, tiny_cohort):
+def test_a_case_without_a_readable_slice_shows_one_message(monkeypatch, tiny_cohort):
     for path in (tiny_cohort / OTHER_SITE).glob(f"{OTHER_SITE}_?.tif"):
         path.write_bytes(b"")
     app = open_page(monkeypatch, tiny_cohort, "case", case=OTHER_SITE)

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from brainseg.cohort.filters import Condition, Filter
-from dashboard.shared import chart_selection, selection
-from dashboard.shared.chart_selection import narrowed
+from dashboard.shared import chart_selection
+from dashboard.shared.chart_selection import in_axes, in_ranges, narrowed
 
 EVERY = pd.DataFrame(
     {
@@ -55,14 +55,14 @@ def conditions(found: list[Condition]) -> str:
     return str(Filter(tuple(found)))
 
 
-def test_a_bar_of_a_missing_value_asks_for_the_missing():
+def test_a_bar_of_a_missing_value_selects_the_missing():
     read = chart_selection.in_values("institution")
     assert read(points(["X"])) == [Condition("institution", values=("X",))]
     assert read(points(["X"], [None])) == [Condition("institution", values=("X",), missing=True)]
     assert read(points()) == []
 
 
-def test_points_of_some_groups_are_groups_and_a_range_where_that_says_the_same():
+def test_points_of_some_groups_become_groups_and_a_range_if_that_selects_the_same():
     read = chart_selection.in_strips(EVERY, "institution", "tumour_vx")
     assert conditions(read(points(["B"]))) == "institution~X~~tumour_vx~20..20"
     assert conditions(read(points(["A"], ["B"]))) == "institution~X~~tumour_vx~10..20"
@@ -75,7 +75,7 @@ def test_points_of_all_groups_are_a_range():
     assert conditions(read(points(["B"], ["C"]))) == "tumour_vx~20..20"
 
 
-def test_points_that_no_group_and_range_tells_apart_are_cases_by_name():
+def test_points_that_no_group_and_range_selects_are_cases_by_name():
     read = chart_selection.in_strips(EVERY, "institution", "tumour_vx")
     assert conditions(read(points(["A"], ["C"]))) == "case~A~C"
 
@@ -99,4 +99,32 @@ def test_a_bar_of_slices_means_the_cases_with_such_a_slice():
 
 @pytest.mark.parametrize("sent", [["A"], ("A",), {"0": "A"}, "A"])
 def test_custom_data_is_read_in_each_form_that_plotly_sends(sent):
-    assert selection.custom({"customdata": sent}) == ["A"]
+    assert chart_selection.custom({"customdata": sent}) == ["A"]
+
+
+def axis_points(*chosen: tuple, **drawn: list) -> dict:
+    """Return a selection of points (x, y, case), with the boxes or lassos that chose them."""
+    return {
+        "points": [{"x": x, "y": y, "customdata": [case]} for x, y, case in chosen],
+        **drawn,
+    }
+
+
+def test_a_box_over_two_columns_is_the_range_of_its_points():
+    boxed = axis_points((20, 5.5, "A"), (30, 1.5, "B"), box=[{}])
+    assert conditions(in_axes(x="slices", y="dice")(boxed)) == "slices~20..30~~dice~1.5..5.5"
+
+
+@pytest.mark.parametrize("drawn", [{"lasso": [{}]}, {"box": [{}, {}]}, {}])
+def test_a_lasso_or_several_boxes_are_the_cases_by_name(drawn):
+    chosen = axis_points((1, 1, "A"), (2, 2, "B"), (2, 3, "B"), **drawn)
+    assert conditions(in_axes(x="slices", y="dice")(chosen)) == "case~A~B"
+    assert in_axes(x="slices", y="dice")(axis_points(**drawn)) == []
+
+
+def test_bins_are_ranges_and_adjacent_ones_are_merged():
+    bins = points([300, 399], [0, 99], [100, 199])
+    assert conditions(in_ranges("tumour_vx")(bins)) == "tumour_vx~0..199~300..399"
+    shares = points([0.1, 0.2], [0.2, 0.3], [0.5, 0.6])
+    assert conditions(in_ranges("share")(shares)) == "share~0.1..0.3~0.5..0.6"
+    assert in_ranges("share")(points()) == []

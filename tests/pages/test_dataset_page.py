@@ -1,4 +1,4 @@
-"""The dataset page: its numbers are the core's, and what is chosen is chosen everywhere on it."""
+"""The dataset page: its numbers equal the core's, and a choice applies to every section."""
 
 import base64
 
@@ -44,7 +44,7 @@ def metrics(app) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
-def test_images_masks_and_what_is_left_out_are_counted(page, tiny_cohort):
+def test_images_masks_and_excluded_slices_are_counted(page, tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
     app = page()
     assert not app.exception
@@ -57,7 +57,7 @@ def test_images_masks_and_what_is_left_out_are_counted(page, tiny_cohort):
     )
 
 
-def test_the_charts_hold_every_slice_and_every_case_once(page, tiny_cohort):
+def test_the_charts_contain_every_slice_and_every_case_once(page, tiny_cohort):
     slices = Cohort.open(tiny_cohort).slices
     share, institutions, by_case = charts_of(page())
     assert sum(trace["x"][0] for trace in share) == len(slices)
@@ -71,7 +71,7 @@ def test_the_charts_hold_every_slice_and_every_case_once(page, tiny_cohort):
     assert sorted(drawn) == sorted(table["tumour_vx"])
 
 
-def test_the_heat_map_is_the_cores_and_names_its_cases(page, tiny_cohort):
+def test_the_heat_map_equals_that_of_the_core_and_counts_its_cases(page, tiny_cohort):
     app = page(section="Where")
     heat = next(trace for trace in charts_of(app)[0] if trace["type"] == "heatmap")
     cohort = Cohort.open(tiny_cohort)
@@ -82,7 +82,7 @@ def test_the_heat_map_is_the_cores_and_names_its_cases(page, tiny_cohort):
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_what_is_chosen_is_chosen_in_every_section(page, section):
+def test_a_choice_of_cases_applies_to_every_section(page, section):
     app = page(section=section, where="institution~YY")
     assert not app.exception
     assert "1 of 3: Institution" in texts(app)
@@ -98,7 +98,7 @@ def test_what_is_chosen_is_chosen_in_every_section(page, section):
     assert findings[section] in texts(app)
 
 
-def test_the_tables_hold_the_chosen_cases_alone(page, tiny_cohort):
+def test_the_tables_contain_only_the_chosen_cases(page, tiny_cohort):
     slices, cases, groups, _ = (
         page(section="Tables", level=level, where="institution~YY").dataframe[0].value
         for level in TABLES
@@ -127,14 +127,14 @@ def test_wrong_names_in_the_address_show_the_default(page):
     assert not page(section="Compare", measure="x", against="y", group="z").exception
 
 
-def test_a_filter_that_fits_no_case_is_one_sentence(page):
+def test_a_filter_without_a_matching_case_shows_one_message(page):
     app = page(where="tumour_vx~999999..")
     assert not app.exception
     assert "No case matches" in texts(app)
     assert not app.get("plotly_chart")
 
 
-def test_a_code_without_a_name_stays_a_code_and_a_gap_is_missing(page):
+def test_a_code_without_a_label_is_shown_as_code_and_a_gap_as_missing(page):
     app = page(section="Patients", column="neoplasm_histologic_grade")
     assert "no codebook.csv found" in texts(app)
     assert "Known in 2 of 3 cases, missing in 1." in texts(app)
@@ -183,9 +183,7 @@ def test_a_repeated_sequence_is_not_counted_as_post_contrast(page):
     assert pd.isna(rows.loc[FLAIR_REPEATED, "tumour_mean_post_contrast"])
 
 
-def test_a_file_that_changed_since_is_one_sentence_beside_the_other_charts(
-    page, tiny_cohort, monkeypatch
-):
+def test_a_changed_file_shows_one_message_and_the_other_charts(page, tiny_cohort, monkeypatch):
     def fails(*_: object) -> None:
         raise CohortError("this file is not what it was: reload the data.")
 

@@ -1,4 +1,4 @@
-"""The evaluation page: figures with their rules, views that the address reopens, scoring beside it."""
+"""The evaluation page: figures with their rules, views in the address, scoring in the background."""
 
 import base64
 import dataclasses
@@ -74,7 +74,7 @@ def figure(app, key: str) -> dict:
     return next(spec for spec, name in zip(specs, keys, strict=True) if key in name)
 
 
-def test_the_button_scores_beside_the_page_which_then_shows_the_result(
+def test_the_button_scores_in_the_background_and_the_page_shows_the_result(
     monkeypatch, taught_root, model, taught
 ):
     app = open_page(monkeypatch, taught_root, "evaluation")
@@ -96,7 +96,7 @@ def test_the_button_scores_beside_the_page_which_then_shows_the_result(
     assert "5 not scored: the model learned from this patient" in texts(app)
 
 
-def test_a_scoring_goes_on_when_the_page_is_left_and_is_there_on_return(
+def test_scoring_continues_after_leaving_the_page_and_is_shown_on_return(
     monkeypatch, taught_root, model, taught, gate
 ):
     app = open_page(monkeypatch, taught_root, "evaluation")
@@ -113,7 +113,9 @@ def test_a_scoring_goes_on_when_the_page_is_left_and_is_there_on_return(
     assert metrics(app)["Cases"] == "5"
 
 
-def test_a_stopped_scoring_says_so_until_it_is_read(monkeypatch, taught_root, model, taught):
+def test_a_stopped_scoring_shows_a_message_until_it_is_acknowledged(
+    monkeypatch, taught_root, model, taught
+):
     scoring = background.start(taught, model)
     scoring.stop()
     scoring.join(WAIT_S)
@@ -123,7 +125,7 @@ def test_a_stopped_scoring_says_so_until_it_is_read(monkeypatch, taught_root, mo
     assert "was stopped" not in texts(app)
 
 
-def test_every_figure_stands_beside_its_rule_for_empty_masks(monkeypatch, taught_root, scored):
+def test_every_figure_is_shown_with_its_rule_for_empty_masks(monkeypatch, taught_root, scored):
     app = open_page(monkeypatch, taught_root, "evaluation")
     told = texts(app)
     assert EMPTY_MASK_RULE in told
@@ -149,9 +151,7 @@ def test_the_address_reopens_each_view(monkeypatch, taught_root, scored, view):
     assert app.segmented_control("view").value == view
 
 
-def test_seen_cases_are_marked_and_left_out_of_the_numbers(
-    monkeypatch, taught_root, model, taught, everyone
-):
+def test_seen_cases_are_marked_and_not_counted(monkeypatch, taught_root, model, taught, everyone):
     save_scores(everyone, taught)
     app = open_page(monkeypatch, taught_root, "evaluation")
     assert metrics(app)["Cases"] == "5"
@@ -187,7 +187,7 @@ def test_the_address_names_the_chosen_case_and_leads_on(monkeypatch, taught_root
     assert ", to open its case" in texts(app)
 
 
-def test_another_metric_is_drawn_and_a_wrong_one_is_answered(monkeypatch, taught_root, scored):
+def test_another_metric_is_drawn_and_a_wrong_one_shows_a_message(monkeypatch, taught_root, scored):
     app = open_page(monkeypatch, taught_root, "evaluation", metric="recall")
     (bars,) = figure(app, "scores_by_case")["data"]
     drawn = np.frombuffer(base64.b64decode(bars["y"]["bdata"]), bars["y"]["dtype"])
@@ -227,7 +227,7 @@ def test_two_models_are_compared_case_by_case(
     assert "it assumes that patients are independent" in texts(app)
 
 
-def test_one_model_alone_has_nothing_beside_it(monkeypatch, taught_root, scored, model):
+def test_a_single_model_cannot_be_compared(monkeypatch, taught_root, scored, model):
     monkeypatch.setattr(
         "dashboard.shared.model_picker.model_choices", lambda: {model.name: str(model.folder)}
     )
@@ -235,7 +235,7 @@ def test_one_model_alone_has_nothing_beside_it(monkeypatch, taught_root, scored,
     assert "There is only one model" in texts(app)
 
 
-def test_rules_of_counting_are_told_with_their_figures(
+def test_averaging_rules_are_shown_with_their_figures(
     monkeypatch, taught_root, model, taught, everyone
 ):
     save_scores(everyone, taught)
@@ -248,9 +248,7 @@ def test_rules_of_counting_are_told_with_their_figures(
         assert row.what in told
 
 
-def test_without_seen_cases_the_page_says_how_to_see_what_they_would_claim(
-    monkeypatch, taught_root, scored
-):
+def test_without_seen_cases_the_page_says_how_to_include_them(monkeypatch, taught_root, scored):
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
     assert "To see the scores of cases in the training data, score them too" in texts(app)
     assert "on cases it learned from" not in texts(app)
@@ -258,7 +256,7 @@ def test_without_seen_cases_the_page_says_how_to_see_what_they_would_claim(
 
 @pytest.fixture
 def leakage(scored, everyone):
-    """Return two sets of scores that stand for the two splits."""
+    """Return two sets of scores in place of the two splits."""
     return Leakage(scored, dataclasses.replace(scored, scores=higher(scored.scores)), Recipe())
 
 
@@ -266,7 +264,7 @@ def higher(scores):
     return scores.assign(dice=scores["dice"] + 0.01)
 
 
-def test_a_split_by_slice_is_measured_beside_the_page(
+def test_a_split_by_slice_is_measured_in_the_background(
     monkeypatch, taught_root, model, taught, leakage
 ):
     monkeypatch.setattr(background, "measure_leakage", lambda *arguments: leakage)
@@ -288,7 +286,7 @@ def test_a_split_by_slice_is_measured_beside_the_page(
     assert (by_slice["name"], by_patient["name"]) == ("split by slice", "split by patient")
 
 
-def test_of_what_a_model_ships_it_is_told_whose_cases_it_is_of(
+def test_a_measurement_that_a_model_ships_names_its_cases(
     monkeypatch, taught_root, leakage, tmp_path
 ):
     save_leakage(leakage, tmp_path / "shipped.json")
@@ -312,7 +310,7 @@ def test_a_cohort_without_masks_cannot_be_scored(monkeypatch, tiny_cohort, model
     assert "0 of 3 cases will be scored" in texts(app)
 
 
-def test_a_missing_model_is_one_sentence(monkeypatch, tiny_cohort):
+def test_a_missing_model_shows_one_message(monkeypatch, tiny_cohort):
     monkeypatch.setenv("BRAINSEG_MODEL", "/nowhere/at-all")
     app = open_page(monkeypatch, tiny_cohort, "evaluation")
     assert not app.exception
@@ -320,7 +318,7 @@ def test_a_missing_model_is_one_sentence(monkeypatch, tiny_cohort):
     assert "unknown model" in app.error[0].value
 
 
-def test_kept_scores_are_shown_in_every_view_without_tensorflow(monkeypatch, taught_root, scored):
+def test_saved_scores_are_shown_in_every_view_without_tensorflow(monkeypatch, taught_root, scored):
     monkeypatch.setenv("BRAINSEG_DATA", str(taught_root))
     code = f"""
 import sys
@@ -339,7 +337,7 @@ assert not loaded, loaded
 
 
 @pytest.mark.browser
-def test_a_person_scores_leaves_returns_and_opens_the_worst_case(
+def test_a_user_scores_leaves_returns_and_opens_the_worst_case(
     served, browser, taught_root, tiny_model
 ):
     page = browser.new_context().new_page()

@@ -1,8 +1,10 @@
-"""The overview counts as the core does; and what stands on every page stands here."""
+"""The overview page, and what every page shows."""
+
+import ast
 
 import pytest
 from support.cohorts import FIRST
-from support.pages import open_page, texts
+from support.pages import APP, open_page, texts
 
 from brainseg import RESEARCH_USE, TUMOUR_MEANS
 from brainseg.cohort import Cohort
@@ -44,21 +46,21 @@ def test_each_case_of_the_gallery_leads_to_its_largest_slice(monkeypatch, tiny_c
     assert "slice 2" in [caption.value for caption in app.caption]
 
 
-def test_there_is_a_way_in_for_each_kind_of_visitor(monkeypatch, tiny_cohort):
+def test_the_overview_links_to_the_pages_for_each_task(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort)
     pages = {link.proto.page for link in app.get("page_link")}
     assert set(PAGES) - {"overview"} <= pages
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_research_use_sentence_stands_on_every_page(monkeypatch, tiny_cohort, page):
+def test_the_research_use_notice_is_on_every_page(monkeypatch, tiny_cohort, page):
     app = open_page(monkeypatch, tiny_cohort, page)
     assert not app.exception
     assert RESEARCH_USE in texts(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_research_use_sentence_stands_also_where_there_is_no_data(monkeypatch, page):
+def test_the_research_use_notice_is_also_on_pages_without_data(monkeypatch, page):
     assert RESEARCH_USE in texts(open_page(monkeypatch, None, page))
 
 
@@ -75,7 +77,7 @@ def test_without_data_a_page_says_how_to_start(monkeypatch, page):
 
 
 @pytest.mark.parametrize("page", ["overview", "worklist", "case", "browser"])
-def test_a_folder_that_is_not_there_is_one_sentence_and_can_come_back(monkeypatch, tmp_path, page):
+def test_a_missing_folder_shows_one_message_until_it_exists(monkeypatch, tmp_path, page):
     app = open_page(monkeypatch, tmp_path / "gone", page)
     assert not app.exception
     (error,) = app.error
@@ -99,9 +101,20 @@ def test_notes_on_the_folder_are_shown(monkeypatch, tiny_cohort):
     assert "No mask was found" in texts(app).replace("\\", "")
 
 
-def test_a_file_that_was_added_is_seen_without_a_restart(monkeypatch, tiny_cohort):
+def test_an_added_file_is_found_without_a_restart(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort)
     (tiny_cohort / FIRST / f"{FIRST}_2.tif").rename(tiny_cohort / FIRST / f"{FIRST}_3.tif")
     (tiny_cohort / FIRST / f"{FIRST}_3.tif").unlink()
     app.run()
     assert {m.label: m.value for m in app.metric}["Slices with tumour"] == "4"
+
+
+VIEWS = APP.parent / "views"
+SCRIPTS = [APP, *VIEWS.glob("[a-z]*.py"), *VIEWS.glob("*/page.py")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name} {path.stem}")
+def test_no_page_script_has_a_bare_string_which_streamlit_would_show(script):
+    after_docstring = ast.parse(script.read_text(encoding="utf-8")).body[1:]
+    bare = [node.value for node in after_docstring if isinstance(node, ast.Expr)]
+    assert not [node.value for node in bare if isinstance(node, ast.Constant)]

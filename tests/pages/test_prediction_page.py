@@ -1,4 +1,4 @@
-"""The prediction page: what the viewer is sent, what that is worth, what an upload may not do."""
+"""The prediction page: data sent to the viewer, badges and warnings, safe handling of uploads."""
 
 import io
 import re
@@ -87,7 +87,7 @@ def slice_with_a_tumour() -> np.ndarray:
     return image
 
 
-def test_the_viewer_is_sent_what_the_core_predicts_of_a_held_out_case(
+def test_the_viewer_receives_the_cores_prediction_of_a_held_out_case(
     monkeypatch, taught_root, model, held_out
 ):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
@@ -105,7 +105,7 @@ def test_the_viewer_is_sent_what_the_core_predicts_of_a_held_out_case(
     assert facts(app)["Time"].endswith("s for 5 slices")
 
 
-def test_the_network_looks_once_however_often_the_page_runs(
+def test_a_case_is_predicted_once_however_often_the_page_runs(
     monkeypatch, taught_root, model, held_out, looks
 ):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
@@ -113,7 +113,7 @@ def test_the_network_looks_once_however_often_the_page_runs(
     assert len(looks) == 1
 
 
-def test_a_full_prediction_says_how_sure_it_is(monkeypatch, tiny_cohort, two_folds):
+def test_a_full_prediction_shows_its_uncertainty(monkeypatch, tiny_cohort, two_folds):
     monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
     assert "spread" not in viewed(app)[1]
@@ -127,7 +127,9 @@ def test_a_full_prediction_says_how_sure_it_is(monkeypatch, tiny_cohort, two_fol
     assert facts(app)["Passes"] == "4 passes (2 folds, original and mirrored)"
 
 
-def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taught_root, two_folds):
+def test_two_folds_are_side_by_side_each_with_its_training_exposure(
+    monkeypatch, taught_root, two_folds
+):
     monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
     model = open_model()
     case = model.folds[0].held_out[1]
@@ -147,14 +149,14 @@ def test_two_folds_stand_side_by_side_each_with_what_it_knows(monkeypatch, taugh
     assert "are the same" not in said(app)
 
 
-def test_a_network_that_is_compared_with_itself_is_said_to_be(monkeypatch, taught_root, two_folds):
+def test_comparing_a_network_with_itself_shows_a_message(monkeypatch, taught_root, two_folds):
     monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
     case = open_model().folds[0].held_out[1]
     app = open_page(monkeypatch, taught_root, "prediction", case=case, right="two: fold 0")
     assert "are the same: two predicts this case with fold 0" in said(app)
 
 
-def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
+def test_an_unknown_model_to_compare_with_shows_a_message(
     monkeypatch, taught_root, model, held_out
 ):
     app = open_page(monkeypatch, taught_root, "prediction", case=held_out, right="<b>nobody</b>")
@@ -162,7 +164,7 @@ def test_whom_to_compare_with_is_answered_where_nobody_has_that_name(
     assert "showing none" in said(app)
 
 
-def test_a_seen_patient_is_warned_of(monkeypatch, taught_root, model):
+def test_a_patient_of_the_training_data_shows_a_warning(monkeypatch, taught_root, model):
     case = model.folds[0].trained_on[0]
     app = open_page(monkeypatch, taught_root, "prediction", case=case)
     assert "Fold 0 was trained on this patient; the Dice" in app.warning[0].value
@@ -173,13 +175,15 @@ def test_a_new_patient_is_called_new(monkeypatch, tiny_cohort, model):
     assert "This patient was not in the training data" in said(app)
 
 
-def test_an_unknown_case_is_one_sentence_and_the_list(monkeypatch, tiny_cohort, model):
+def test_an_unknown_case_shows_a_message_and_the_list_of_cases(monkeypatch, tiny_cohort, model):
     app = open_page(monkeypatch, tiny_cohort, "prediction", case="../../etc/passwd")
     assert not app.exception
     assert "Unknown case" in app.error[0].value
 
 
-def test_a_missing_or_damaged_model_is_one_sentence(monkeypatch, tiny_cohort, tiny_model, tmp_path):
+def test_a_missing_or_damaged_model_shows_one_message(
+    monkeypatch, tiny_cohort, tiny_model, tmp_path
+):
     monkeypatch.setenv("BRAINSEG_MODEL", str(tmp_path / "none"))
     app = open_page(monkeypatch, tiny_cohort, "prediction")
     assert not app.exception
@@ -209,7 +213,7 @@ def test_each_kind_of_file_is_offered(monkeypatch, taught_root, model, held_out)
     ]
 
 
-def test_who_has_no_file_is_offered_an_example(monkeypatch, model):
+def test_without_a_file_the_page_offers_an_example(monkeypatch, model):
     app = open_page(monkeypatch, None, "prediction", **UPLOAD)
     assert not app.exception
     assert "stay in the memory of this session" in said(app)
@@ -243,7 +247,7 @@ def test_a_colour_slice_of_the_cohort_keeps_its_three_sequences(monkeypatch, mod
         assert np.array_equal(arrays[sequence][0], image[..., place])
 
 
-def test_another_sequence_for_a_channel_is_predicted_anew(monkeypatch, model, looks):
+def test_assigning_another_sequence_predicts_again(monkeypatch, model, looks):
     image = slice_with_a_tumour()
     app = upload(open_page(monkeypatch, None, "prediction"), ("slice.tif", tiff(image)))
     flair = next(box for box in app.selectbox if box.label == "FLAIR")
@@ -263,9 +267,7 @@ def test_another_sequence_for_a_channel_is_predicted_anew(monkeypatch, model, lo
         (tiff(np.full((40, 40), np.nan, np.float32)), "nan.tif", "1600 invalid pixels"),
     ],
 )
-def test_an_upload_that_cannot_be_trusted_is_refused_in_one_sentence(
-    monkeypatch, model, data, name, reason
-):
+def test_an_untrusted_upload_is_refused_in_one_sentence(monkeypatch, model, data, name, reason):
     app = upload(open_page(monkeypatch, None, "prediction"), (name, data))
     assert not app.exception
     (error,) = app.error
@@ -286,7 +288,7 @@ def test_a_bad_file_beside_a_good_one_is_named_and_the_good_one_predicted(monkey
     assert viewed(app)
 
 
-def test_the_pages_of_a_tiff_are_a_stack_or_one_of_them_as_asked(monkeypatch, model):
+def test_the_pages_of_a_tiff_become_a_stack_or_one_slice_as_chosen(monkeypatch, model):
     pages = np.stack([head(1), slice_with_a_tumour(), head(3)])
     app = open_page(monkeypatch, None, "prediction")
     app = upload(app, ("pages.tif", tiff(pages, photometric="rgb")))
@@ -326,14 +328,14 @@ def test_a_session_keeps_only_the_last_upload_and_forgets_it_when_removed(monkey
     assert session_uploads.CACHE not in app.session_state
 
 
-def test_nothing_of_an_upload_stands_in_the_address(monkeypatch, model):
+def test_the_address_contains_nothing_of_an_upload(monkeypatch, model):
     app = open_page(monkeypatch, None, "prediction")
     app = upload(app, ("Doe_John_1950.tif", tiff(slice_with_a_tumour())))
     assert "Doe" not in str(dict(app.query_params))
     assert "Doe" not in viewed(app)[0]["case"]
 
 
-def test_a_transparent_png_is_taken_with_a_note(monkeypatch, model):
+def test_a_transparent_png_is_accepted_with_a_note(monkeypatch, model):
     file = io.BytesIO()
     image = np.dstack([slice_with_a_tumour(), np.full((64, 64), 9, np.uint8)])
     Image.fromarray(image).save(file, format="PNG")

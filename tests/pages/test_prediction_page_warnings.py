@@ -1,4 +1,4 @@
-"""What the page warns of stands in its files, as the command line writes them; and what is held back."""
+"""Warnings of the prediction page in its files, and hidden predictions."""
 
 import io
 import re
@@ -21,7 +21,7 @@ from brainseg.batch.run import STAMPED, Wanted, in_words, predict_all
 from brainseg.cohort import Cohort
 from brainseg.inference.prediction import FAST
 from brainseg.models import open_model
-from dashboard.views.prediction import files
+from dashboard.shared import widgets
 
 KINDS = ("nifti", "dicom-seg", "overlay", "csv", "pdf")
 NO_HEAD = "do not rely on"
@@ -53,10 +53,10 @@ def scan(modality: str) -> list[tuple[str, bytes]]:
 
 @pytest.fixture
 def made(monkeypatch) -> dict[str, Callable[[], bytes]]:
-    """Return what makes each file that the page offers, by the label of its button."""
+    """Return the function that creates each offered file, by the label of its button."""
     buttons = {}
     monkeypatch.setattr(
-        files, "_button", lambda label, content, *_: buttons.__setitem__(label, content)
+        widgets, "download", lambda label, content, *_, **__: buttons.update({label: content})
     )
     return buttons
 
@@ -134,7 +134,7 @@ def test_the_page_makes_the_files_that_the_command_line_writes(monkeypatch, made
     ("given", "said"),
     [(photograph(), NO_HEAD), (scan("CT"), "These files are CT, not MR."), (scan("XA"), "not MR.")],
 )
-def test_what_is_no_head_or_no_mr_is_held_back_until_a_person_asks(monkeypatch, made, given, said):
+def test_images_other_than_head_mr_are_hidden_until_the_user_asks(monkeypatch, made, given, said):
     app = uploaded(monkeypatch, given)
     assert said in app.error[0].value.replace("\\", "")
     header, arrays = viewed(app)
@@ -149,7 +149,7 @@ def test_what_is_no_head_or_no_mr_is_held_back_until_a_person_asks(monkeypatch, 
     assert "Report (PDF)" in made
 
 
-def test_another_upload_is_held_back_again(monkeypatch, made):
+def test_another_upload_is_hidden_again(monkeypatch, made):
     app = uploaded(monkeypatch, photograph())
     app.button("show_anyway").click().run()
     assert made
@@ -176,7 +176,7 @@ def test_the_command_line_says_that_the_files_are_stamped(tmp_path):
 
 
 @pytest.mark.parametrize("page", ["prediction", "case"])
-def test_a_case_of_a_cohort_that_is_no_head_is_held_back_too(monkeypatch, tmp_path, page):
+def test_a_case_of_a_cohort_without_a_head_is_hidden_too(monkeypatch, tmp_path, page):
     monkeypatch.setenv("BRAINSEG_MODEL", "lgg-unet")
     picture = np.asarray(Image.open(io.BytesIO(photograph()[0][1])))
     for number in (1, 2, 3):
@@ -189,7 +189,7 @@ def test_a_case_of_a_cohort_that_is_no_head_is_held_back_too(monkeypatch, tmp_pa
     assert viewed(app)[0]["made_by"].startswith("lgg-unet")
 
 
-def test_an_upload_of_a_training_image_is_predicted_by_the_fold_that_did_not_see_it(
+def test_an_upload_of_a_training_image_is_predicted_by_the_held_out_fold(
     monkeypatch, taught_root, tiny_model, tmp_path_factory
 ):
     folder = model_of_two_folds(tiny_model, tmp_path_factory.mktemp("models") / "two")

@@ -85,12 +85,12 @@ def test_without_initials_nothing_is_saved_and_the_comment_stays(open_form, coho
     app = open_form()
     comment(app).set_value("something")
     press(app, "agree")
-    assert "Enter your initials to sign the review" in app.error[0].value
+    assert "enter your initials to sign the review" in app.error[0].value
     assert comment(app).value == "something"
     assert open_reviews(cohort).table().empty
 
 
-def test_wrong_initials_are_one_sentence(open_form, cohort):
+def test_wrong_initials_show_one_message(open_form, cohort):
     app = open_form(initials="<b>")
     press(app, "agree")
     assert not app.exception
@@ -98,7 +98,9 @@ def test_wrong_initials_are_one_sentence(open_form, cohort):
     assert open_reviews(cohort).table().empty
 
 
-def test_a_locked_database_is_one_sentence_and_loses_nothing(monkeypatch, open_form, cohort, home):
+def test_a_locked_database_shows_one_message_and_loses_nothing(
+    monkeypatch, open_form, cohort, home
+):
     monkeypatch.setattr(core, "_BUSY_S", 0.1)
     open_reviews(cohort).put(OTHER_SITE, "CD", "agree")
     app = open_form(initials="AB")
@@ -115,7 +117,7 @@ def test_a_locked_database_is_one_sentence_and_loses_nothing(monkeypatch, open_f
     assert open_reviews(cohort).of(FIRST)["comment"].tolist() == ["a long thought"]
 
 
-def test_a_file_that_is_no_database_is_said_and_the_form_stays(open_form, home):
+def test_a_damaged_database_shows_a_message_and_the_form_stays(open_form, home):
     (home / "reviews.sqlite").write_bytes(b"no database at all" * 100)
     app = open_form(initials="AB")
     comment(app).set_value("kept")
@@ -190,7 +192,7 @@ def test_a_review_is_withdrawn_and_its_comment_stays(open_form, cohort):
     assert comment(app).value == "not sure"
 
 
-def test_the_next_case_opens_after_saving_where_that_is_wished(open_form, cohort):
+def test_the_next_case_opens_after_saving_if_chosen(open_form, cohort):
     app = open_form(initials="AB")
     app.checkbox("next after review").check().run()
     press(app, "agree")

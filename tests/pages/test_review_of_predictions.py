@@ -14,7 +14,7 @@ from brainseg.reviews.table import MASK, PREDICTION
 
 
 def page() -> None:
-    """Draw the form alone; ``told`` and ``told_of`` stand for what the viewer reported."""
+    """Draw the form alone; ``told`` and ``told_of`` are the viewer's report."""
     import os
 
     import streamlit as st
@@ -99,7 +99,7 @@ def test_without_a_report_of_the_viewer_the_threshold_is_the_model_s_own(open_fo
     [{"threshold": 0.3}, {"told": 0.3, "told_of": OTHER_SITE}],
     ids=["address", "case before"],
 )
-def test_while_the_viewer_has_yet_to_show_a_prediction_none_is_signed(open_form, cohort, asked):
+def test_no_prediction_is_reviewed_before_the_viewer_shows_it(open_form, cohort, asked):
     app = open_form(**asked)
     assert "Waiting for the viewer" in texts(app)
     press(app, "agree")
@@ -107,7 +107,7 @@ def test_while_the_viewer_has_yet_to_show_a_prediction_none_is_signed(open_form,
     assert open_reviews(cohort).table().empty
 
 
-def test_a_threshold_moved_after_the_form_was_drawn_is_the_one_that_is_signed(open_form, cohort):
+def test_a_review_names_the_threshold_at_the_click_and_not_of_the_drawn_form(open_form, cohort):
     app = open_form(told=0.3)
     app.session_state["viewer"] = {"thresholds": {"of": [FIRST, "made", None], "values": [0.6]}}
     app.query_params["told"] = "0.6"

@@ -31,7 +31,7 @@ def points(app) -> int:
 def test_similarity_is_computed_after_a_click_where_it_is_missing(page, tiny_cohort):
     app = page()
     assert not app.exception and not app.get("plotly_chart")
-    assert f'brainseg features "{tiny_cohort}"' in app.code[0].value
+    assert app.code[0].value == f"brainseg features {tiny_cohort}"
     app.button("describe").click().run()
     while app.get("progress"):
         app.run()
@@ -92,7 +92,7 @@ def test_a_model_without_saved_features_shows_the_command_that_computes_them(pag
     assert "have not been computed" in texts(app)
 
 
-def test_a_wrong_case_or_slice_in_the_address_is_one_sentence(page, described):
+def test_a_wrong_case_or_slice_in_the_address_shows_one_message(page, described):
     assert "Unknown case" in texts(page(case="nobody"))
     app = page(case=FIRST, slice=99)
     assert not app.exception

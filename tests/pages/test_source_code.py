@@ -1,11 +1,15 @@
-"""The code under each chart and table runs in a notebook and gives what the page shows."""
+"""The code below each chart and table runs in a notebook and gives what the page shows."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from support.cohorts import FIRST
 from support.explore import charts_of, explore, run
+
+from dashboard.shared.source_code import data_folder
 
 SECTIONS = (
     {},
@@ -71,3 +75,26 @@ def test_the_code_needs_no_environment_variable(monkeypatch, tiny_cohort):
     app = explore(monkeypatch, tiny_cohort)
     monkeypatch.delenv("BRAINSEG_DATA")
     assert len(run(app.code[0].value)["chosen"].names) == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "ip_address", "headers"),
+    [
+        ("https://demo.example.org/dataset", None, {}),
+        ("http://192.168.1.7:8501/dataset", "192.168.1.9", {}),
+        ("http://localhost:8501/dataset", None, {"X-Forwarded-For": "203.0.113.5"}),
+    ],
+    ids=["behind a proxy", "in the local network", "forwarded"],
+)
+def test_a_hosted_server_shows_the_name_of_its_folder_and_never_the_path(
+    monkeypatch, url, ip_address, headers
+):
+    visitor = SimpleNamespace(url=url, ip_address=ip_address, headers=headers)
+    monkeypatch.setattr("dashboard.shared.source_code.st.context", visitor)
+    assert data_folder(Path("/srv/private/kaggle_3m")) == "kaggle_3m"
+
+
+def test_on_the_readers_own_machine_the_code_names_the_path(monkeypatch):
+    visitor = SimpleNamespace(url="http://localhost:8501/dataset", ip_address=None, headers={})
+    monkeypatch.setattr("dashboard.shared.source_code.st.context", visitor)
+    assert data_folder(Path("/data/kaggle_3m")) == "/data/kaggle_3m"

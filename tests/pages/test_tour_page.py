@@ -1,4 +1,4 @@
-"""The guided tour: eight steps, each with code that gives what the page shows."""
+"""The guided tour: eight steps, each with code that gives the shown output."""
 
 import ast
 import json
@@ -6,11 +6,12 @@ import json
 import numpy as np
 import pytest
 from support.cohorts import FIRST, write_pair
-from support.explore import run
-from support.pages import open_page, texts
+from support.explore import charts_of, run
+from support.pages import open_page, pictures_of, texts
 
 from brainseg import RESEARCH_USE, statistics
 from brainseg.cohort import Cohort
+from brainseg.imaging import shown
 from dashboard.views.tour.steps import all_steps, as_notebook, as_script
 from dashboard.views.tour.steps import run as run_step
 
@@ -51,13 +52,17 @@ def test_the_code_of_each_step_gives_the_output_below_it(page, capsys, step):
     if printed := capsys.readouterr().out.strip():
         assert app.code[1].value == printed
     is_table = step in ("Find", "Count", "Table", "Shapes")
+    is_figure = step in ("Image", "Overlay")
     assert len(app.dataframe) == is_table
-    assert len(app.get("image")) == (not is_table)
+    assert len(app.get("plotly_chart")) == is_figure
+    assert len(app.get("image")) == (not is_table and not is_figure)
     if is_table:
         assert app.dataframe[0].value.astype(str).equals(value.astype(str))
+    if is_figure:
+        assert json.loads(value.to_json())["data"] == charts_of(app)[0]
 
 
-def test_peek_mask_and_overlay_show_the_same_slice(page, tiny_cohort):
+def test_peek_and_mask_show_the_same_slice(page, tiny_cohort):
     slices = Cohort.open(tiny_cohort).slices
     pair = statistics.random_pair(slices[slices["area_px"] > 0], seed=3)
     cohort = Cohort.open(tiny_cohort)
@@ -67,8 +72,23 @@ def test_peek_mask_and_overlay_show_the_same_slice(page, tiny_cohort):
     mask = case.slice_mask(pair.slice_number)
     np.testing.assert_array_equal(np.asarray(steps["Mask"][0]), mask)
     assert f"{mask.sum()} px" in steps["Mask"][1]
-    changed = np.asarray(steps["Overlay"][0]) != np.asarray(steps["Peek"][0])
-    assert changed.any()
+
+
+def test_the_overlay_shows_image_mask_and_overlay_side_by_side_in_one_figure(page, tiny_cohort):
+    app = page(step="Overlay", seed=3)
+    titles = [
+        one["text"]
+        for one in json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["annotations"]
+    ]
+    assert titles == ["Image", "Mask", "Overlay"]
+    flair, mask, overlay = pictures_of(app)
+    cohort = Cohort.open(tiny_cohort)
+    pair = statistics.random_pair(cohort.slices[cohort.slices["area_px"] > 0], seed=3)
+    np.testing.assert_array_equal(
+        mask[..., 0] == 255, cohort[pair.case].slice_mask(pair.slice_number)
+    )
+    np.testing.assert_array_equal(flair, shown(cohort[pair.case].slice_pixels(pair.slice_number)))
+    assert (overlay != flair).any()
 
 
 def test_the_seed_in_the_address_brings_the_slice_back(page):
@@ -79,7 +99,7 @@ def test_the_seed_in_the_address_brings_the_slice_back(page):
     assert len({printed(seed) for seed in range(6)}) > 1
 
 
-def test_a_wrong_step_or_seed_gets_a_sentence(page):
+def test_a_wrong_step_or_seed_shows_a_message(page):
     app = page(step="x", seed="x")
     assert not app.exception
     assert "Unknown step" in texts(app)
@@ -107,7 +127,7 @@ def test_without_a_usable_mask_the_steps_that_need_one_are_left_out(page, tiny_c
 
 
 def test_the_notebook_runs_from_its_first_cell_to_its_last(tiny_cohort):
-    notebook = json.loads(as_notebook(all_steps(1), tiny_cohort))
+    notebook = json.loads(as_notebook(all_steps(1), str(tiny_cohort)))
     assert notebook["nbformat"] == 4
     cells = notebook["cells"]
     assert len({cell["id"] for cell in cells}) == len(cells)
@@ -120,7 +140,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(tiny_cohort):
 
 
 def test_the_python_file_runs_as_a_whole(tiny_cohort, capsys):
-    script = as_script(all_steps(1), tiny_cohort).decode()
+    script = as_script(all_steps(1), str(tiny_cohort)).decode()
     assert script.count("# %%") == len(STEPS) + 1
     exec(compile(script, "tour", "exec"), {})
     assert "3 cases, 8 slices" in capsys.readouterr().out

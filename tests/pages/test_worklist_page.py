@@ -57,7 +57,7 @@ def test_the_address_filters_searches_and_sorts(worklist):
     assert cases(worklist(sort="-tumour_vx")) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
 
 
-def test_pickers_show_what_the_address_asks_for(worklist):
+def test_pickers_show_the_filter_of_the_address(worklist):
     asked = "institution~XX~~missing_sequences~post-contrast~~errors~0~~warnings~0~~slices~2.."
     app = worklist(where=asked, search="TCGA", sort="-slices")
     assert app.multiselect(key="pick institution").value == ["XX"]
@@ -70,7 +70,7 @@ def test_pickers_show_what_the_address_asks_for(worklist):
     assert chips == [r"Slices\: at least 2"]
 
 
-def test_what_is_picked_goes_into_the_address_and_out_again(worklist):
+def test_picked_values_are_written_into_the_address_and_removed(worklist):
     app = worklist()
     app.multiselect(key="pick institution").select("YY").run()
     assert cases(app) == [OTHER_SITE]
@@ -84,7 +84,7 @@ def test_what_is_picked_goes_into_the_address_and_out_again(worklist):
     assert len(cases(app)) == 3
 
 
-def test_a_search_and_an_order_go_into_the_address(worklist):
+def test_search_and_order_are_written_into_the_address(worklist):
     app = worklist()
     app.text_input("search").set_value("grade=2").run()
     assert cases(app) == [OTHER_SITE]
@@ -107,7 +107,7 @@ def test_findings_are_picked_with_and_without(worklist):
     assert "where" not in app.query_params
 
 
-def test_any_number_is_asked_for_by_a_range(worklist):
+def test_a_numeric_column_is_filtered_by_a_range(worklist):
     app = worklist()
     app.number_input("tumour_vx from").set_value(70).run()
     assert app.query_params["where"] == "tumour_vx~70.."
@@ -146,14 +146,14 @@ def test_a_code_is_picked_by_its_name_in_the_code_book(worklist, tiny_cohort):
         ({"columns": "case~colour"}, "Unknown column “colour”"),
     ],
 )
-def test_a_wrong_address_is_one_sentence_and_shows_all(worklist, address, told):
+def test_a_wrong_address_shows_one_message_and_all_cases(worklist, address, told):
     app = worklist(**address)
     assert not app.exception
     assert [told in warning.value.replace("\\", "") for warning in app.warning] == [True]
     assert len(cases(app)) == 3
 
 
-def test_filters_that_fit_no_case_are_said(worklist):
+def test_filters_without_a_matching_case_show_a_message(worklist):
     app = worklist(search="(", where="institution~ZZ")
     assert not app.exception
     assert "No case matches" in texts(app)
@@ -161,7 +161,7 @@ def test_filters_that_fit_no_case_are_said(worklist):
     assert len(cases(app)) == 3
 
 
-def test_columns_are_chosen_and_the_choice_stands_in_the_address(worklist):
+def test_the_choice_of_columns_is_written_into_the_address(worklist):
     app = worklist()
     shown = list(app.dataframe[0].value.columns)
     assert "dice" not in shown, "nothing was scored"
@@ -195,7 +195,7 @@ def test_reviews_are_shown_by_case(worklist, tiny_cohort):
     assert cases(worklist(search="wrong")) == [OTHER_SITE]
 
 
-def test_reviews_that_cannot_be_read_are_said_and_the_table_stays(worklist, home):
+def test_unreadable_reviews_show_a_message_and_the_table_stays(worklist, home):
     (home / "reviews.sqlite").write_bytes(b"no database at all" * 100)
     app = worklist()
     assert not app.exception
@@ -203,7 +203,7 @@ def test_reviews_that_cannot_be_read_are_said_and_the_table_stays(worklist, home
     assert "reviews.sqlite" in app.error[0].value.replace("\\", "")
 
 
-def test_dice_stands_where_the_model_was_scored(worklist, tiny_cohort):
+def test_dice_is_shown_for_scored_cases(worklist, tiny_cohort):
     cohort, model = Cohort.open(tiny_cohort), open_model(DEFAULT_MODEL)
     scores = pd.DataFrame(
         [score(FIRST, 0.5, seen=False), score(OTHER_SITE, 0.99, seen=True)],

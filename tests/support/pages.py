@@ -29,7 +29,11 @@ def script_of(page: str) -> str:
 def open_page(
     monkeypatch: pytest.MonkeyPatch, root: Path | None, page: str = "overview", **address: object
 ) -> AppTest:
-    """Return a page that has run on a folder, with these parameters in its address."""
+    """Return a page that has run on a folder, with these parameters in its address.
+
+    As for a browser on this machine, because a test has none.
+    """
+    monkeypatch.setattr("dashboard.shared.source_code.is_local", lambda: True)
     _served.clear()
     if root is None:
         monkeypatch.delenv("BRAINSEG_DATA", raising=False)
@@ -51,8 +55,7 @@ def pictures_of(app: AppTest, chart: int = 0) -> list[np.ndarray]:
 
 
 def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return the header and the arrays of a case as the viewer is sent it; see
-    brainseg/exports/payload.py."""
+    """Return the header and the arrays of a packed case; see brainseg/exports/payload.py."""
     start = 4 + int.from_bytes(payload[:4], "little")
     header = json.loads(payload[4:start])
     arrays = {}
@@ -63,7 +66,7 @@ def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
-    """Return what the viewer of a page was sent: header and arrays."""
+    """Return the header and arrays that a page sent to its viewer."""
     (component,) = app.get("bidi_component")
     return unpack(_served[json.loads(component.proto.json)["case"]])
 

@@ -11,7 +11,7 @@ import pytest
 from support.cohorts import CHECKOUT
 
 IDIOMS = {
-    "told": 10,
+    "told": 9,
     "let stand": 0,
     "gainsay": 0,
     "looked at": 2,
@@ -21,8 +21,8 @@ IDIOMS = {
     "a person": 9,
     "of which": 4,
     "is at(?! (?:most|least))": 0,
-    "stands?": 41,
-    "holds": 54,
+    "stands?": 38,
+    "holds": 51,
     "goes on": 4,
     "looks(?! like)": 5,
     "the more so": 1,
@@ -30,7 +30,7 @@ IDIOMS = {
     "by itself": 2,
     "has come to": 0,
     "what becomes of": 0,
-    "how many": 24,
+    "how many": 20,
 }
 """Pattern -> the most lines with it. Lower a number when you rewrite a line; never raise one."""
 

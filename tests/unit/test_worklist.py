@@ -89,7 +89,7 @@ def test_no_finding_at_all_is_0_and_not_missing(cohort):
     assert counted[["errors", "warnings", "infos"]].to_numpy().tolist() == [[0, 0, 0]] * 3
 
 
-def test_dice_stands_at_scored_cases_only(cohort):
+def test_dice_is_at_scored_cases_only(cohort):
     rows = worklist.case_rows(cohort)
     scores = pd.DataFrame({"case": [OTHER_SITE], "dice": [0.75]})
     dice = worklist.with_scores(rows, scores).set_index("case")["dice"]

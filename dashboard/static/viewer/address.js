@@ -8,7 +8,7 @@ export function read() {
 /**
  * Writes parameters into the address without a new entry in the browser's history.
  *
- * @param values name -> text, or null where the parameter means the default and is taken out
+ * @param values name -> text, or null to remove the parameter
  */
 export function write(values) {
   const parameters = new URLSearchParams(location.search);

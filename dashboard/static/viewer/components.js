@@ -1,14 +1,14 @@
-// A predicted mask at a threshold, without its small components: the rule of brainseg/inference/components.py,
-// which a test compares with this one.
+// A predicted mask at a threshold, without its small components: the rule of
+// brainseg/inference/components.py; a test compares both.
 
 export const [KEPT, REMOVED] = [1, 2];
 
 /**
- * A volume cut at one threshold.
+ * A volume at one threshold.
  *
- * classes holds KEPT, REMOVED or 0 for each voxel; areas the kept pixels of each slice, removedAreas the
- * others; count the kept components; removed the others, largest first, each with voxels, first, last and
- * largest (places of slices; largest holds most of it), and voxel, one of its [x, y, z] there.
+ * classes: KEPT, REMOVED or 0 for each voxel; areas and removedAreas: kept and removed pixels of each slice;
+ * count: number of kept components; removed: the removed ones, largest first, each with its number of
+ * voxels, the indices of its first, last and largest slice, and one voxel [x, y, z] on the largest.
  */
 class Cut {
   constructor(step, fraction, shape, classes) {
@@ -23,7 +23,7 @@ class Cut {
   }
 }
 
-/** Cuts a probability at thresholds, and keeps the last cut. */
+/** Applies thresholds to a probability, and caches the last result. */
 export class Cutter {
   /**
    * @param {Uint8Array} probability (n, h, w) in whole steps
@@ -63,13 +63,13 @@ export class Cutter {
   }
 }
 
-/** Returns where a component lies; its runs are in reading order. */
+/** Returns the position of a component from its runs in reading order. */
 function describe(runs, [, h, w]) {
   const areas = new Map();
   for (const { z, from, to } of runs) areas.set(z, (areas.get(z) ?? 0) + to - from);
   const [largest] = [...areas].reduce((most, one) => (one[1] > most[1] ? one : most));
-  const there = runs.filter(({ z }) => z === largest);
-  const { from, to } = there[there.length >> 1];
+  const inSlice = runs.filter(({ z }) => z === largest);
+  const { from, to } = inSlice[inSlice.length >> 1];
   const middle = ((from + to) >> 1) % (h * w);
   return {
     voxels: [...areas.values()].reduce((sum, area) => sum + area, 0),
@@ -83,13 +83,13 @@ function describe(runs, [, h, w]) {
 /**
  * Returns the connected components of a volume; voxels that touch at a corner belong together.
  *
- * Runs of voxels along the rows are joined instead of single voxels, so each threshold of a slider takes
+ * It joins runs of voxels along the rows instead of single voxels, so each step of a slider takes
  * milliseconds.
  *
  * @param {Uint8Array} values (n, h, w); voxels of at least `least` belong to the mask
- * @returns {{runs: object[], sizes: number[]}} the runs in reading order, each with its slice z, its places
- *   `from` to before `to`, and the label of its component; and each component's voxels by label. Labels
- *   count from 0 in the order of the components' first voxels.
+ * @returns {{runs: object[], sizes: number[]}} the runs in reading order, each with its slice z, its
+ *   indices from `from` to before `to`, and the label of its component; and the number of voxels of each
+ *   label. Labels count from 0 in the order of the components' first voxels.
  */
 export function volumeComponents(values, least, [n, h, w]) {
   const { runs, firstOfRow } = runsOf(values, least, [n, h, w]);
@@ -98,7 +98,7 @@ export function volumeComponents(values, least, [n, h, w]) {
     while (parents[i] !== i) i = parents[i] = parents[parents[i]];
     return i;
   };
-  // Joins the runs of a row with those of an earlier one that they touch, `apart` places before.
+  // Joins the runs of a row with those that they touch in an earlier row, `apart` indices before.
   const join = (row, earlier, apart) => {
     let [i, j] = [firstOfRow[row], firstOfRow[earlier]];
     const [iEnds, jEnds] = [firstOfRow[row + 1], firstOfRow[earlier + 1]];
@@ -131,7 +131,7 @@ export function volumeComponents(values, least, [n, h, w]) {
   return { runs, sizes };
 }
 
-/** Returns the runs of a volume in reading order, and the number of the first run from each row on. */
+/** Returns the runs of a volume in reading order, and the index of the first run of each row. */
 function runsOf(values, least, [n, h, w]) {
   const runs = [];
   const firstOfRow = new Int32Array(n * h + 1);

@@ -1,9 +1,11 @@
-// A ruler and an ellipse, drawn by hand on slices, with what they measure.
+// Rulers and ellipses that the user draws on slices, with their measurements.
 
+import { strokeWithRim, writeWithRim } from "./canvas.js";
 import { ellipseStatistics } from "./measure.js";
 import { SLICE, cut } from "./planes.js";
 
 const COLOUR = "#ffffff";
+const WIDTHS = [3.5, 1.5];
 
 export class Drawings {
   constructor() {
@@ -11,7 +13,7 @@ export class Drawings {
     this.current = null;
   }
 
-  /** Returns the drawings of a case, the one under way included. */
+  /** Returns the drawings of a case, including the current one. */
   of(name) {
     if (!this.ofCase.has(name)) this.ofCase.set(name, []);
     return this.ofCase.get(name);
@@ -26,14 +28,14 @@ export class Drawings {
     if (this.current) this.current.to = [u, v];
   }
 
-  /** Ends a drawing; one that was not dragged is none. */
+  /** Ends a drawing; a click without a drag is discarded. */
   end(name) {
     const { current } = this;
     this.current = null;
     if (current && Math.hypot(...away(current)) < 1) this.of(name).pop();
   }
 
-  /** Removes the drawing of a slice that was drawn last. */
+  /** Removes the most recent drawing of a slice. */
   removeLast(name, z) {
     const drawings = this.of(name);
     const place = drawings.findLastIndex((one) => one.z === z);
@@ -50,7 +52,7 @@ function away({ from, to }) {
 }
 
 /**
- * Returns what a drawing measures.
+ * Returns the measurement of a drawing as text.
  *
  * @param spacing [slice, or null, row, column] in mm, or null
  */
@@ -72,7 +74,7 @@ export function measured(drawing, data, sequence) {
   return `${mean.toFixed(1)} ± ${deviation.toFixed(1)} (${area})`;
 }
 
-/** Draws the drawings that lie on the shown slice. */
+/** Draws the drawings of the shown slice. */
 export function drawDrawings(context, tile, drawings, data, sequence, z) {
   if (!tile.plane.isSlice) return;
   for (const drawing of drawings.filter((one) => one.z === z)) {
@@ -86,8 +88,9 @@ export function drawDrawings(context, tile, drawings, data, sequence, z) {
       const [rx, ry] = [Math.abs(x1 - x0) / 2, Math.abs(y1 - y0) / 2];
       path.ellipse((x0 + x1) / 2, (y0 + y1) / 2, rx, ry, 0, 0, 2 * Math.PI);
     }
-    strokeTwice(context, path, COLOUR);
-    write(context, measured(drawing, data, sequence), Math.max(x0, x1) + 6, Math.max(y0, y1) - 4);
+    strokeWithRim(context, path, COLOUR, WIDTHS);
+    const text = measured(drawing, data, sequence);
+    writeWithRim(context, text, Math.max(x0, x1) + 6, Math.max(y0, y1) - 4, COLOUR);
   }
 }
 
@@ -95,32 +98,9 @@ export function drawDrawings(context, tile, drawings, data, sequence, z) {
 export function drawDiameters(context, tile, diameters, colour) {
   for (const { ends } of [diameters.longest, diameters.across]) {
     const path = new Path2D();
-    // Ends are pixel centres, which lie half a pixel from the pixel's corner.
+    // Ends are pixel centres, half a pixel from the pixel's corner.
     path.moveTo(...tile.toScreen(ends[0][0] + 0.5, ends[0][1] + 0.5));
     path.lineTo(...tile.toScreen(ends[1][0] + 0.5, ends[1][1] + 0.5));
-    strokeTwice(context, path, colour, [6, 3]);
+    strokeWithRim(context, path, colour, WIDTHS, [6, 3]);
   }
-}
-
-function strokeTwice(context, path, colour, dash = []) {
-  context.setLineDash(dash);
-  for (const [style, width] of [
-    ["rgba(0, 0, 0, 0.6)", 3.5],
-    [colour, 1.5],
-  ]) {
-    context.strokeStyle = style;
-    context.lineWidth = width;
-    context.stroke(path);
-  }
-  context.setLineDash([]);
-}
-
-function write(context, text, x, y) {
-  context.font = "600 13px system-ui, sans-serif";
-  context.lineJoin = "round";
-  context.strokeStyle = "rgba(0, 0, 0, 0.75)";
-  context.lineWidth = 3;
-  context.strokeText(text, x, y);
-  context.fillStyle = COLOUR;
-  context.fillText(text, x, y);
 }

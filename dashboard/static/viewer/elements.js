@@ -1,4 +1,4 @@
-// Makes the parts of the page that people press, as plain elements that a keyboard reaches.
+// Controls of the viewer as plain elements that work with a keyboard.
 
 /** Returns an element with attributes, listeners (onclick: f) and children. */
 export function make(tag, attributes = {}, ...children) {
@@ -12,7 +12,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A row of buttons, exactly one of them pressed. */
+/** A row of buttons; exactly one is pressed. */
 export class Choice {
   /** @param options [[value, label, hint], ...] */
   constructor(label, options, onChoose) {
@@ -66,7 +66,7 @@ export class Slider {
   }
 }
 
-/** Returns a section of the panel: a heading and what belongs under it. */
+/** Returns a section of the panel with its heading. */
 export function section(title, ...children) {
   return make("section", {}, make("h3", {}, title), ...children);
 }
@@ -75,6 +75,6 @@ export function section(title, ...children) {
 export function save(content, type, name) {
   const url = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: url, download: name }).click();
-  // Later: the download reads the address after the click.
+  // Later, because the download reads the address after the click.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -1,7 +1,7 @@
-// The elements that the viewer fills: where pictures, numbers and messages stand.
+// The elements of the viewer: pictures, measurements and messages.
 
 import { make } from "./elements.js";
-import { saveTable } from "./leaving.js";
+import { saveTable } from "./exports.js";
 
 /** Returns the elements by name; `whole` contains the others, the panel and the strip. */
 export function frameOf(viewer) {

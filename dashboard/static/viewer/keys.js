@@ -1,4 +1,4 @@
-// The keys of the viewer. Streamlit itself binds R and C, so no key here is one of them.
+// The keys of the viewer. Streamlit itself binds R and C, so the viewer does not.
 
 const BETWEEN_CASES = [
   ["← →", "previous, next case of the worklist"],
@@ -25,27 +25,27 @@ export const KEYS = [
   ["?", "show this list"],
 ];
 
-/** Returns the keys where there is no other case to go to. */
+/** Returns the keys of a page with a single case. */
 export function keysOfOneCase() {
   return KEYS.filter((key) => !BETWEEN_CASES.includes(key));
 }
 
 const TYPED_IN = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
-const HAS_KEYS_OF_ITS_OWN = [
+const HAS_ITS_OWN_KEYS = [
   ...["slider", "combobox", "listbox", "option", "grid", "gridcell", "menu", "menuitem", "tab"],
   ...["radio", "spinbutton", "textbox", "tree", "dialog"],
 ]
   .map((role) => `[role=${role}]`)
   .join(", ");
 
-/** Returns whether a key press belongs to what has the focus, and not to the viewer. */
+/** Returns whether a key press belongs to the focused element instead of the viewer. */
 export function isForAnother(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return true;
   // With Shift a letter belongs to the page: the review's verdicts.
   if (event.shiftKey && /^[a-z]$/i.test(event.key)) return true;
   return event
     .composedPath()
-    .some((node) => node.matches?.(TYPED_IN) || node.matches?.(HAS_KEYS_OF_ITS_OWN));
+    .some((node) => node.matches?.(TYPED_IN) || node.matches?.(HAS_ITS_OWN_KEYS));
 }
 
 /**
@@ -62,7 +62,7 @@ export function listen(actions) {
     event.stopPropagation();
     action();
   };
-  // In the capturing phase: the page scrolls with the same keys.
+  // In the capturing phase, because the page scrolls with the same keys.
   document.addEventListener("keydown", press, true);
   return () => document.removeEventListener("keydown", press, true);
 }

@@ -1,5 +1,6 @@
-// What is drawn over the pictures: mask, prediction, their agreement, diameters and the crosshair.
+// The layers over the pictures: mask, prediction, their agreement, and the crosshair.
 
+import { strokeWithRim } from "./canvas.js";
 import { KEPT, REMOVED } from "./components.js";
 import { cut, pixelOf } from "./planes.js";
 import { differenceOf, heatOf, rgbOf, spreadOf } from "./ramps.js";
@@ -7,7 +8,7 @@ import { differenceOf, heatOf, rgbOf, spreadOf } from "./ramps.js";
 const [BOTH, PREDICTION_ONLY, MASK_ONLY] = [1, 2, 3];
 const HATCH_PX = 7;
 
-/** What a pane shows: the prediction, the one it is compared with, or how they differ. */
+/** What a pane shows: the prediction, the one to compare with, or their difference. */
 export const [PREDICTION, OTHER, DIFFERENCE] = ["prediction", "other", "difference"];
 
 /** Returns the probability that a pane shows. */
@@ -15,7 +16,7 @@ export function foundBy(data, shows) {
   return shows === OTHER ? data.other : data.probability;
 }
 
-/** Returns the threshold, in whole steps, that cuts it. */
+/** Returns the threshold of that probability, in whole steps. */
 export function stepOf(look, shows) {
   return shows === OTHER ? look.otherStep : look.step;
 }
@@ -23,14 +24,14 @@ export function stepOf(look, shows) {
 /**
  * Returns the colour of each meaning, the same in every layer, chart and legend.
  *
- * Those of mask and prediction may be chosen; the others come with the case: `other`, the prediction that
- * it is compared with; `both`, where mask and prediction agree; `removed`, components removed.
+ * The user may choose those of mask and prediction; the others come with the case: `other`, the prediction
+ * to compare with; `both`, where mask and prediction agree; `removed`, removed components.
  */
 export function coloursOf(data, look) {
   return { ...data.colours, mask: look.mask.colour, prediction: look.prediction.colour };
 }
 
-/** Returns which layers are seen: mask, prediction, their agreement, uncertainty, removed components. */
+/** Returns which layers are visible. */
 export function visible(data, look) {
   const mask = data.mask !== null && look.mask.style !== "off";
   const prediction = data.probability !== null && look.prediction.style !== "off";
@@ -79,14 +80,14 @@ function drawFound(context, tile, data, plane, look, shows, z) {
   }
   if (seen.agreement) {
     const agreement = agreementOf(plane(data.mask), classes);
-    if (!tile.plane.isSlice || data.maskThere[z]) {
+    if (!tile.plane.isSlice || data.hasMask[z]) {
       const ofClass = [null, ...agreementColours(colours, shows)];
       paint(context, tile, agreement, (kind) => ofClass[kind], look.mask.opacity.fill);
     }
   } else {
     if (seen.prediction) {
       const { style, opacity } = look.prediction;
-      // Two maps over one another could not be read.
+      // Two overlaid maps would be illegible.
       if (style === "heat" && !spreads) {
         const probability = plane(foundBy(data, shows));
         drawMap(context, tile, probability, (i) => probability.pixels[i], (steps) =>
@@ -120,7 +121,7 @@ export function only(classes, which) {
   return { ...classes, pixels: classes.pixels.map((value) => Number(value === which)) };
 }
 
-/** Returns the voxels to show in 3D as classes, and the colour of each; null where there are none. */
+/** Returns the classes of voxels to show in 3D and their colours; null if there are none. */
 export function labelsOf(data, look) {
   const seen = visible(data, look);
   if (!seen.mask && !seen.prediction && !seen.agreement && !seen.removed) return null;
@@ -139,7 +140,7 @@ export function labelsOf(data, look) {
   return { labels, colours: [...shown, colours.removed].map(rgbOf) };
 }
 
-/** Draws a plane of 0 and 1 hatched, with a dashed rim. */
+/** Draws a plane of 0 and 1 hatched, with a dashed outline. */
 function drawHatched(context, tile, plane, colour) {
   if (!plane.pixels.includes(1)) return;
   const [left, top, width, height] = tile.clip;
@@ -150,14 +151,12 @@ function drawHatched(context, tile, plane, colour) {
   }
   context.save();
   context.clip(regionOf(plane, tile));
-  strokeOn(context, lines, colour, [3, 1.5]);
+  strokeWithRim(context, lines, colour, [3, 1.5]);
   context.restore();
-  context.setLineDash([4, 3]);
-  strokeOn(context, outlineOf(plane, tile), colour, [3, 1.5]);
-  context.setLineDash([]);
+  strokeWithRim(context, outlineOf(plane, tile), colour, [3, 1.5], [4, 3]);
 }
 
-/** Returns the pixels inside as a path, a rectangle a run of a row. */
+/** Returns the pixels inside as a path, one rectangle per run of a row. */
 function regionOf({ width, height, pixels }, tile) {
   const path = new Path2D();
   for (let v = 0; v < height; v++) {
@@ -171,30 +170,18 @@ function regionOf({ width, height, pixels }, tile) {
   return path;
 }
 
-/** Strokes a line over a dark rim, which keeps it in sight on bright tissue. */
-function strokeOn(context, path, colour, [rim, line]) {
-  for (const [style, width] of [
-    ["rgba(0, 0, 0, 0.55)", rim],
-    [colour, line],
-  ]) {
-    context.strokeStyle = style;
-    context.lineWidth = width;
-    context.stroke(path);
-  }
-}
-
 function drawLayer(context, tile, plane, { style, colour, opacity }) {
   if (style === "fill") {
     paint(context, tile, plane, (inside) => (inside ? colour : null), opacity.fill);
   } else {
     const outline = outlineOf(plane, tile);
     context.globalAlpha = opacity.contour;
-    strokeOn(context, outline, colour, [3.5, 1.75]);
+    strokeWithRim(context, outline, colour, [3.5, 1.75]);
     context.globalAlpha = 1;
   }
 }
 
-/** Returns the line between the pixels inside and those outside, along their edges. */
+/** Returns the boundary between the pixels inside and outside, along their edges. */
 function outlineOf({ width, height, pixels }, tile) {
   const path = new Path2D();
   const at = (u, v) => (u >= 0 && u < width && v >= 0 && v < height ? pixels[v * width + u] : 0);
@@ -257,7 +244,7 @@ function drawImage(context, tile, image) {
   context.drawImage(buffer, tile.x, tile.y, ...size);
 }
 
-/** Draws where the other planes cut this one. */
+/** Draws the crosshair where the other planes intersect this one. */
 export function drawCrosshair(context, tile, shape, position) {
   const [px, py] = tile.toScreen(...pixelOf(tile.plane, shape, position));
   const [left, top, width, height] = tile.clip;

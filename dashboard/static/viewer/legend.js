@@ -1,4 +1,4 @@
-// The legend on the picture: the layers that are shown, each with its colour and its pattern.
+// The legend on the picture: each shown layer with its colour and pattern.
 
 import { make } from "./elements.js";
 import { DIFFERENCE, OTHER, PREDICTION, coloursOf, stepOf, visible } from "./layers.js";
@@ -11,7 +11,7 @@ const SIZE_PX = 12;
 const ROW_PX = 18;
 
 /**
- * Returns what a pane's legend lists: label, kind (LINE, FILL, HATCH or RAMP), and colour or colourOf.
+ * Returns the entries of a pane's legend: label, kind (LINE, FILL, HATCH or RAMP), and colour or colourOf.
  *
  * @param shows PREDICTION, OTHER or DIFFERENCE; see layers.js
  */
@@ -78,7 +78,7 @@ export class Legend {
   }
 }
 
-/** Paints the legend into a picture that leaves the viewer, its unit the CSS pixel. */
+/** Draws the legend into an exported picture; the unit of the context is the CSS pixel. */
 export function paintLegend(context, entries, height) {
   let top = height - 34 - entries.length * ROW_PX;
   for (const { label, kind, colour, colourOf } of entries) {

@@ -1,4 +1,4 @@
-// Numbers of masks: the same definitions as brainseg/statistics/measures.py, which tests hold beside these.
+// Measurements of masks, with the definitions of brainseg/statistics/measures.py; tests compare both.
 
 /** Returns the area of a plane of 0 and 1, in pixels. */
 export function areaOf(plane) {
@@ -11,8 +11,8 @@ export function areaOf(plane) {
  * Returns the connected components of a plane; pixels that touch at a corner belong together.
  *
  * @param {Uint8Array} plane (h, w) of 0 and 1
- * @returns {{count: number, largest: number[]}} the places of the largest one's pixels in reading
- *   order; of two as large the one that comes first
+ * @returns {{count: number, largest: number[]}} the pixel indices of the largest one in reading order;
+ *   the first of equally large ones
  */
 export function componentsOf(plane, width) {
   const height = plane.length / width;
@@ -45,10 +45,9 @@ export function componentsOf(plane, width) {
 /**
  * Returns the longest diameter of a plane's largest component, and the longest across it.
  *
- * The longest joins two pixel centres; the other is the longest chord of the convex hull that is
- * perpendicular to it.
+ * The longest connects two pixel centres; the other is the longest perpendicular chord of the convex hull.
  *
- * @param {number[]} unit width and height of a pixel, which the lengths are in
+ * @param {number[]} unit width and height of a pixel, the unit of the lengths
  * @returns {{longest: object, across: object}|null} each with length, and ends [[x, y], [x, y]] in
  *   pixels; null for an empty plane
  */
@@ -88,7 +87,7 @@ function longestAcross(hull, a, b) {
   return best;
 }
 
-/** Returns the points of a hull's outline at one place along a direction. */
+/** Returns the points of a hull's outline at one position along a direction. */
 function chord(hull, along, place) {
   const points = [];
   hull.forEach((u, i) => {
@@ -133,9 +132,9 @@ function byReading(p, q) {
 }
 
 /**
- * Returns how many pixels lie in an ellipse, and the mean and standard deviation of their values.
+ * Returns the number of pixels in an ellipse, and the mean and standard deviation of their values.
  *
- * A pixel counts where its centre lies inside; the deviation is that of the pixels themselves, with n.
+ * A pixel counts if its centre is inside; the standard deviation divides by n.
  *
  * @param {number[]} box [x0, y0, x1, y1] around the ellipse, in pixels of the picture
  */
@@ -160,7 +159,7 @@ export function ellipseStatistics(plane, width, [x0, y0, x1, y1]) {
   return { pixels, mean, deviation: Math.sqrt(Math.max(0, squares / pixels - mean * mean)) };
 }
 
-/** Returns the Dice coefficient (Dice 1945); 1 where both are empty, as brainseg.metrics has it. */
+/** Returns the Dice coefficient (Dice 1945); 1 if both are empty, as in brainseg.metrics. */
 export function dice(maskArea, predictedArea, shared) {
   return maskArea + predictedArea ? (2 * shared) / (maskArea + predictedArea) : 1;
 }

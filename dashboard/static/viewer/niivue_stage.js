@@ -6,10 +6,10 @@ import { Tile } from "./planes.js";
 const HEADER_BYTES = 352;
 const UINT8 = 2;
 const PLANES = [SLICE_TYPE.AXIAL, SLICE_TYPE.CORONAL, SLICE_TYPE.SAGITTAL];
-/** The direction that 3D opens from, in degrees: a little left of the face and above it. */
+/** The initial direction of 3D, in degrees: slightly left of the face and above it. */
 const [AZIMUTH, ELEVATION] = [160, 15];
 
-/** Draws a volume as it lies in the patient; NiiVue's world is the patient's, RAS+. */
+/** Draws a volume in the patient's space, which NiiVue uses too (RAS+). */
 export class NiivueStage {
   static views = ["slice", "planes", "render"];
 
@@ -20,7 +20,7 @@ export class NiivueStage {
     host.append(this.canvas);
     this.niivue = new Niivue({
       backColor: [0, 0, 0, 1],
-      // The viewer draws its own crosshair, text and layers, and has its own keys and mouse.
+      // The viewer draws its own crosshair, text and layers, and handles keys and mouse.
       crosshairWidth: 0,
       show3Dcrosshair: false,
       isOrientationTextVisible: false,
@@ -37,7 +37,7 @@ export class NiivueStage {
       sagittalNoseLeft: true,
       logLevel: "error",
     });
-    /** Called after 3D was turned. */
+    /** Called after 3D was rotated. */
     this.onTurn = () => {};
     Object.assign(this.niivue.scene, { renderAzimuth: AZIMUTH, renderElevation: ELEVATION });
     this.niivue.scene.onAzimuthElevationChange = () => this.onTurn();
@@ -53,7 +53,7 @@ export class NiivueStage {
    * @param {Uint8Array} pixels (n, h, w)
    * @param {number[]} shape [n, h, w]
    * @param {number[]} voxel width, height and depth of a voxel, in any one unit
-   * @param {Anatomy} anatomy how the volume lies in the patient; see planes.js
+   * @param {Anatomy} anatomy the orientation in the patient; see planes.js
    */
   async show(pixels, shape, voxel, anatomy) {
     await this.ready;
@@ -61,7 +61,7 @@ export class NiivueStage {
     const same = geometry === this.geometry;
     Object.assign(this, { shape, voxel, anatomy, geometry });
     if (same && this.pixels) {
-      // A texture that is only filled anew keeps its shaders and its place.
+      // Refilling the texture keeps its shaders and position.
       this.niivue.volumes[0].img = pixels;
       this.pixels = pixels;
       this.stale = true;
@@ -71,7 +71,7 @@ export class NiivueStage {
     this.labels = this.labelsAsked = null;
     for (const volume of [...this.niivue.volumes]) this.niivue.removeVolume(volume);
     const volume = await this.image(pixels, "gray", 1);
-    // As the last scene was: then the next one needs no second upload.
+    // The window of the last scene, so that the next one needs no second upload.
     [volume.cal_min, volume.cal_max] = this.window;
     this.niivue.addVolume(volume);
   }
@@ -85,7 +85,7 @@ export class NiivueStage {
    *
    * @param scene view; position [x, y, z]; window [low, high]; zoom, 1 fits; pan [x, y] in pixels of
    *   the slice; smooth, whether pixels are blended
-   * @returns {Tile[]} where the planes lie; none in 3D
+   * @returns {Tile[]} the positions of the planes; none in 3D
    */
   draw({ view, position, window, zoom, pan, smooth }) {
     const { niivue } = this;
@@ -101,7 +101,7 @@ export class NiivueStage {
       return flipped ? 1 - share : share;
     });
     if (view !== "render") {
-      // The pictures run from right to left, front to back and top to bottom: against the axes of RAS+.
+      // Pictures run right to left, front to back and top to bottom: opposite to the axes of RAS+.
       const panned = [0, 0, 0];
       [panned[slice.u.axis], panned[slice.v.axis]] = [-pan[0], -pan[1]];
       const shifts = towardsRas.map(({ axis }) => {
@@ -114,17 +114,17 @@ export class NiivueStage {
       [niivue.volumes[0].cal_min, niivue.volumes[0].cal_max] = window;
       niivue.opts.isNearestInterpolation = !smooth;
       Object.assign(this, { window: [...window], smooth, stale: false });
-      niivue.updateGLVolume(); // draws, too
+      niivue.updateGLVolume(); // also draws
     } else {
       niivue.drawScene();
     }
-    // NiiVue's own keys turn the head; a plane has none, and no ring around it.
+    // NiiVue's own keys rotate the head; a plane has none, and no focus ring.
     this.canvas.tabIndex = view === "render" ? 0 : -1;
     if (view !== "render") this.canvas.blur();
     return view === "render" ? [] : this.tiles();
   }
 
-  /** Makes the canvas as large as its place now: NiiVue does it a frame later, and layers would be off. */
+  /** Fits the canvas to its element now: NiiVue does it one frame later, and layers would be displaced. */
   fill() {
     const ratio = globalThis.devicePixelRatio || 1;
     const { offsetWidth, offsetHeight, width, height } = this.canvas;
@@ -140,7 +140,7 @@ export class NiivueStage {
         const plane = this.anatomy.planes[slice.axCorSag];
         const [left, top, width, height] = slice.leftTopWidthHeight.map((px) => px / ratio);
         const [du, dv] = [this.voxel[plane.u.axis], this.voxel[plane.v.axis]];
-        // The edge of the first pixel, in the millimetres of NiiVue's plane: u and v run against them.
+        // The edge of the first pixel in millimetres of NiiVue's plane; u and v run opposite to them.
         const [u, v] = [plane.u, plane.v].map(({ axis }) => (this.size(axis) - 0.5) * this.voxel[axis]);
         const [sx, sy] = [width / slice.fovMM[0], height / slice.fovMM[1]];
         const px = left + (u - slice.leftTopMM[0]) * sx;
@@ -154,7 +154,7 @@ export class NiivueStage {
     return this.shape[2 - axis];
   }
 
-  /** Returns the sides of the patient around 3D as it is turned now; null where unknown. */
+  /** Returns the sides of the patient around the current 3D view; null if unknown. */
   edgesSeen() {
     const { renderAzimuth, renderElevation } = this.niivue.scene;
     const turned = this.niivue.calculateModelMatrix(renderAzimuth, renderElevation);
@@ -162,7 +162,7 @@ export class NiivueStage {
   }
 
   /**
-   * Shows classes of voxels in 3D, or takes them away, for in the planes they would cover the layers.
+   * Shows classes of voxels in 3D, or removes them, because in the planes they would cover the layers.
    *
    * @param {Uint8Array|null} labels (n, h, w): 0 is nothing, k has the colour k - 1
    * @param {number[][]} colours [r, g, b] 0..255 of each class
@@ -172,7 +172,7 @@ export class NiivueStage {
     await this.ready;
     const asked = (this.labelsAsked = {});
     const made = labels && (await this.image(labels, "gray", opacity));
-    if (asked !== this.labelsAsked) return; // others were asked for meanwhile
+    if (asked !== this.labelsAsked) return; // replaced by a later call
     if (this.labels) this.niivue.removeVolume(this.labels);
     this.labels = made;
     if (made) {
@@ -189,7 +189,7 @@ export class NiivueStage {
     }
   }
 
-  /** Returns an array of this volume's shape as NiiVue takes it. */
+  /** Returns an array of this volume's shape as a NiiVue image. */
   image(array, colormap, opacity) {
     const affine = this.anatomy.towardsRas.map(({ axis, flipped }) => {
       const row = [0, 0, 0, flipped ? (this.size(axis) - 1) * this.voxel[axis] : 0];
@@ -207,16 +207,16 @@ export class NiivueStage {
 }
 
 /**
- * Keeps NiiVue from computing the gradient of a volume, which it does anew with each change of window.
+ * Keeps NiiVue from computing the gradient of a volume, which it repeats with each change of window.
  *
- * Only its illumination of surfaces draws with the gradient, and here that is off. Where the browser
- * draws in software, nine tenths of the time of a new case or window went into it.
+ * Only the illumination of surfaces uses the gradient, and it is off here. With software rendering, the
+ * gradient took nine tenths of the time of a new case or window.
  */
 function skipGradient(niivue) {
   const { gl } = niivue;
   const program = gl.createProgram();
   for (const [kind, body] of [
-    [gl.VERTEX_SHADER, "void main() { gl_Position = vec4(2.0, 2.0, 2.0, 1.0); }"], // off the picture
+    [gl.VERTEX_SHADER, "void main() { gl_Position = vec4(2.0, 2.0, 2.0, 1.0); }"], // outside the picture
     [gl.FRAGMENT_SHADER, "out lowp vec4 colour; void main() { colour = vec4(0.0); }"],
   ]) {
     const shader = gl.createShader(kind);
@@ -238,7 +238,7 @@ export function hasWebGl() {
 }
 
 /**
- * Returns a volume as NiiVue takes it: a NIfTI-1 file in memory (Cox et al. 2004).
+ * Returns a volume as a NiiVue image, from a NIfTI-1 file in memory (Cox et al. 2004).
  *
  * @param {number[][]} affine three rows, from column, row and slice to the patient's right, front and top
  */

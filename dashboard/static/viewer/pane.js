@@ -1,4 +1,4 @@
-// One picture with its layers, its words in the corners, and the mouse over it.
+// One picture with its layers, corner texts and mouse handling.
 
 import { drawDiameters, drawDrawings } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
@@ -11,8 +11,8 @@ const PX_PER_SLICE = 8;
 
 export class Pane {
   /**
-   * @param viewer the one who knows the state; see viewer.js
-   * @param Stage the class that draws: NiivueStage or PlainStage
+   * @param viewer owns the state; see viewer.js
+   * @param Stage NiivueStage or PlainStage
    */
   constructor(viewer, Stage) {
     this.viewer = viewer;
@@ -52,16 +52,16 @@ export class Pane {
     await this.stage.show(data.pixels(sequence), data.shape, voxel, data.anatomy);
   }
 
-  /** Draws the picture and what lies over it. */
+  /** Draws the picture and its overlays. */
   draw(data, state) {
     this.tiles = this.stage.draw(state);
     const ratio = globalThis.devicePixelRatio || 1;
     const { clientWidth: width, clientHeight: height } = this.root;
     this.overlay.width = Math.max(1, Math.round(width * ratio));
     this.overlay.height = Math.max(1, Math.round(height * ratio));
-    // In 3D NiiVue turns the head with the mouse.
+    // In 3D, NiiVue handles the mouse.
     this.overlay.style.pointerEvents = state.view === "render" ? "none" : "auto";
-    // So it is always drawn by the processor: what else draws it differs by a grey level from time to time.
+    // Forces drawing by the CPU: GPU drawing sometimes differs by a grey level.
     const context = this.overlay.getContext("2d", { willReadFrequently: true });
     context.scale(ratio, ratio);
     const { viewer } = this;
@@ -87,7 +87,7 @@ export class Pane {
     }
   }
 
-  /** Shows which side of the patient lies where, and names the planes where there are several. */
+  /** Shows the sides of the patient, and names the planes if there are several. */
   showSides(view) {
     const { clientWidth, clientHeight } = this.root;
     const whole = [0, 0, clientWidth, clientHeight];
@@ -120,7 +120,7 @@ export class Pane {
   }
 
   tileAt(event) {
-    return this.tiles.find((tile) => tile.holds(event.offsetX, event.offsetY));
+    return this.tiles.find((tile) => tile.contains(event.offsetX, event.offsetY));
   }
 
   wheel(event) {
@@ -131,7 +131,7 @@ export class Pane {
       this.viewer.zoomBy(Math.exp(-event.deltaY / 300));
       return;
     }
-    // A notch of a mouse is about 100 px, or 3 lines; a touchpad sends many small steps.
+    // A mouse sends about 100 px, or 3 lines, per notch; a touchpad sends many small steps.
     this.turned += event.deltaMode ? event.deltaY * 33 : event.deltaY;
     const steps = Math.trunc(this.turned / WHEEL_PER_SLICE);
     this.turned -= steps * WHEEL_PER_SLICE;
@@ -182,7 +182,7 @@ export class Pane {
     this.drag = null;
   }
 
-  /** Moves all planes through the voxel under the mouse. */
+  /** Moves all planes to the voxel under the mouse. */
   point(tile, event) {
     const voxel = this.voxelUnder(tile, event);
     if (voxel) this.viewer.goTo(voxel);
@@ -197,13 +197,13 @@ export class Pane {
     return inside ? voxel : null;
   }
 
-  /** Returns the picture with its layers on a canvas, as wide as on the screen. */
+  /** Returns the picture with its layers on a canvas, at screen size. */
   picture() {
     const canvas = document.createElement("canvas");
     canvas.width = this.overlay.width;
     canvas.height = this.overlay.height;
     const context = canvas.getContext("2d");
-    // WebGL's buffer is empty again once the browser has shown it, so it is drawn anew first.
+    // WebGL clears its buffer after showing it, so redraw first.
     this.viewer.drawNow();
     context.drawImage(this.stage.drawn, 0, 0, canvas.width, canvas.height);
     context.drawImage(this.overlay, 0, 0);

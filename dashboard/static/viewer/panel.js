@@ -1,9 +1,9 @@
-// The panel beside the picture: what is seen, and how. Each control also has a key; see keys.js.
+// The panel next to the picture: what is shown, and how. Each control also has a key; see keys.js.
 
 import { Choice, Slider, make, section } from "./elements.js";
-import { savePicture } from "./leaving.js";
+import { savePicture } from "./exports.js";
 import { MOST_SPREAD, Ramp, differenceOf, heatOf, spreadOf } from "./ramps.js";
-import { RemovedList } from "./removed.js";
+import { RemovedList } from "./removed_components.js";
 
 export const VIEWS = [
   ["slice", "Slice", "One plane"],
@@ -32,7 +32,7 @@ export class Panel {
     this.root = make("div", { class: "panel" });
   }
 
-  /** Builds the controls that a case has something for. */
+  /** Builds the controls that apply to a case. */
   build(data, views) {
     const { viewer } = this;
     const copied = (name) => (data.copies[name] ? `${name} is a copy of ${data.copies[name]}` : null);
@@ -76,8 +76,8 @@ export class Panel {
     );
   }
 
-  layer(which, title, there, styles) {
-    if (!there) return [];
+  layer(which, title, array, styles) {
+    if (!array) return [];
     const { viewer } = this;
     const look = (values) => viewer.setLook(which, values);
     const style = new Choice(title, styles, (chosen) => look({ style: chosen }));
@@ -141,7 +141,7 @@ export class Panel {
     return [section("Uncertainty", this.spread.root, this.spreadPart)];
   }
 
-  /** The layer of removed components: its switch, the rule, and a list that leads to each. */
+  /** Returns the part for removed components: a switch, the rule, and a list of links to each. */
   removedComponents(data) {
     this.removedList = null;
     const { cutters } = data;

@@ -1,4 +1,4 @@
-// Unpacks the block of bytes that brainseg/exports/payload.py makes of a case.
+// Unpacks the bytes into which brainseg/exports/payload.py packs a case.
 
 import { Cutter } from "./components.js";
 import { Anatomy } from "./planes.js";
@@ -8,8 +8,8 @@ export const VERSION = 2;
 /**
  * A case as decoded by the viewer.
  *
- * shape is [n, h, w]; each array is a Uint8Array of n * h * w in C order, rows from the top. Those of
- * probability, spread and other (the prediction that it is compared with) are whole steps.
+ * shape is [n, h, w]; each array is a Uint8Array of n * h * w in C order, rows from the top. probability,
+ * spread and other (the prediction to compare with) are in whole steps.
  */
 export class CaseData {
   constructor(header, arrays) {
@@ -20,7 +20,7 @@ export class CaseData {
     this.sequences = header.sequences;
     this.copies = header.copies;
     this.mask = arrays.mask ?? null;
-    this.maskThere = header.mask_there ?? header.slice_numbers.map(() => false);
+    this.hasMask = header.mask_there ?? header.slice_numbers.map(() => false);
     this.probability = arrays.probability ?? null;
     this.spread = arrays.spread ?? null;
     this.other = arrays.other ?? null;
@@ -46,9 +46,9 @@ export class CaseData {
     return this.cutters[which]?.at(step) ?? null;
   }
 
-  /** Returns a number that was sent as whole steps, rounded down, as text of two decimals. */
+  /** Returns a value in whole steps, which were rounded down, as text with two decimals. */
   written(steps) {
-    // The middle of the step rounds as the number itself does.
+    // The middle of the step rounds like the original value.
     return ((steps + 0.5) / this.steps).toFixed(2);
   }
 
@@ -57,13 +57,13 @@ export class CaseData {
     return this.header.made_by?.split(": ")[0] ?? null;
   }
 
-  /** Returns a sequence's pixels; those of the sequence that it repeats where it is a copy. */
+  /** Returns a sequence's pixels; a copy has those of the sequence that it repeats. */
   pixels(sequence) {
     return this.arrays[this.copies[sequence] ?? sequence];
   }
 
-  /** Returns the place of a pixel in each array. */
-  place(x, y, z) {
+  /** Returns the index of a voxel in each array. */
+  indexOf(x, y, z) {
     const [, h, w] = this.shape;
     return (z * h + y) * w + x;
   }

@@ -1,12 +1,12 @@
-// The shown picture as a file: panes side by side, what they show, and what it may be used for.
+// The shown picture as a file: panes side by side with captions, warnings and the research-use notice.
 
 const LINE_PX = 18;
 
 /**
- * Returns words as lines of at most a width; a longer word has a line of its own.
+ * Returns a text as lines of at most a width; a longer word gets its own line.
  *
  * @param {string} text
- * @param {(line: string) => number} widthOf in the unit of the width
+ * @param {(line: string) => number} widthOf returns the width of a line
  * @param {number} width
  */
 export function wrapped(text, widthOf, width) {
@@ -20,7 +20,7 @@ export function wrapped(text, widthOf, width) {
 }
 
 /**
- * Returns panes and words on one canvas.
+ * Returns panes and texts on one canvas.
  *
  * @param {HTMLCanvasElement[]} pictures of one height
  * @param {string[]} lines written under them

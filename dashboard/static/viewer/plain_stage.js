@@ -1,4 +1,4 @@
-// Draws slices on a plain canvas, for browsers without WebGL: the same planes, window, zoom and pan.
+// Draws slices on a plain canvas for browsers without WebGL, with the same planes, window, zoom and pan.
 
 import { Tile, cut, sizeOf } from "./planes.js";
 
@@ -56,7 +56,7 @@ export class PlainStage {
   layOut(view, width, height, zoom, pan) {
     const { slice, planes } = this.anatomy;
     const quarter = [width / 2, height / 2];
-    // Placed as by NiiVue: coronal and sagittal side by side, axial below coronal.
+    // The layout of NiiVue: coronal and sagittal side by side, axial below coronal.
     const corners = [
       [0, height / 2],
       [0, 0],

@@ -1,8 +1,8 @@
-// The three planes of a volume: how they lie in the patient, which voxels they show, where on the screen.
+// The three planes of a volume: their orientation, voxels and position on the screen.
 //
 // A plane's picture has u from the left and v from the top, in pixels; pixel (u, v) covers the square
-// from (u, v) to (u + 1, v + 1). Each plane is shown as radiologists look at it: axial and coronal with
-// the patient's right on the left, sagittal with the face on the left.
+// from (u, v) to (u + 1, v + 1). Planes follow the radiological convention: axial and coronal with the
+// patient's right on the left, sagittal with the face on the left.
 
 const BODY_AXES = ["LR", "PA", "IS"]; // each towards its second letter, as in RAS+
 
@@ -38,7 +38,7 @@ const edgesOf = (right, bottom) => ({
 export class Plane {
   /**
    * @param {string} name shown to the user
-   * @param u, v {axis, flipped}: the volume's axis, and whether its end lies on the left or on top
+   * @param u, v {axis, flipped}: the volume's axis, and whether it runs right to left or bottom to top
    * @param edges the sides of the patient, {left, right, top, bottom}; null where unknown
    */
   constructor(name, u, v, edges = null) {
@@ -55,12 +55,12 @@ export class Plane {
 /** A slice as stored in the volume. */
 export const SLICE = new Plane("slice", { axis: 0, flipped: false }, { axis: 1, flipped: false });
 
-/** How a volume lies in the patient. */
+/** The orientation of a volume in the patient. */
 export class Anatomy {
   /** @param orientation of the case's header: the letter at each edge of a slice; null where unknown */
   constructor(orientation) {
     this.known = Boolean(orientation);
-    /** The side of the patient that column, row and slice rise to. */
+    /** The side of the patient towards which columns, rows and slices increase. */
     this.axes = this.known ? [orientation.right, orientation.bottom, orientation.last] : ASSUMED;
     /** The axial, the coronal and the sagittal plane. */
     this.planes = CONVENTIONS.map((convention) => this.plane(...convention));
@@ -74,7 +74,7 @@ export class Anatomy {
       : new Plane(NEUTRAL[3 - u.axis - v.axis], u, v);
   }
 
-  /** Returns the volume's axis that runs towards a side, and whether it has to be turned round for that. */
+  /** Returns the volume's axis that runs towards a side, and whether it must be flipped. */
   towards(letter) {
     const same = this.axes.indexOf(letter);
     return same < 0
@@ -88,7 +88,7 @@ export class Anatomy {
   }
 
   /**
-   * Returns the sides of the patient around a picture that is seen from anywhere.
+   * Returns the sides of the patient around a picture seen from any direction.
    *
    * @param {number[]} right, up towards the right and the top of the screen, as [R, A, S] of length 1
    */
@@ -99,7 +99,7 @@ export class Anatomy {
   }
 }
 
-/** Returns the letters of a direction, the nearest side first: “RA” is to the right and the front. */
+/** Returns the letters of a direction, the nearest side first: “RA” is right and anterior. */
 function sidesOf(direction) {
   const nearest = [0, 1, 2].sort((one, other) => Math.abs(direction[other]) - Math.abs(direction[one]));
   return nearest
@@ -151,9 +151,9 @@ export function cut(array, shape, plane, position) {
 }
 
 /**
- * Where a plane lies on the screen, in CSS pixels of its pane.
+ * The position of a plane on the screen, in CSS pixels of its pane.
  *
- * clip is [left, top, width, height]; (x, y) is where u = v = 0 lies; (sx, sy) the size of a pixel.
+ * clip is [left, top, width, height]; (x, y) is the position of u = v = 0; (sx, sy) is the size of a pixel.
  */
 export class Tile {
   constructor(plane, clip, x, y, sx, sy) {
@@ -168,7 +168,7 @@ export class Tile {
     return [(px - this.x) / this.sx, (py - this.y) / this.sy];
   }
 
-  holds(px, py) {
+  contains(px, py) {
     const [left, top, width, height] = this.clip;
     return px >= left && px < left + width && py >= top && py < top + height;
   }

@@ -1,4 +1,4 @@
-// The colours of numbers: probability, uncertainty and difference, each with its legend.
+// Colour scales of probability, uncertainty and difference, with their legends.
 
 import { make } from "./elements.js";
 
@@ -14,7 +14,7 @@ const MAGMA = ["#1d1147", "#721f81", "#b73779", "#fc8961", "#fcfdbf"].map(rgbOf)
 /** Standard deviation at the brightest colour; the maximum possible is 0.5. */
 export const MOST_SPREAD = 0.3;
 
-/** Returns the colour [r, g, b, a] of a probability 0..1: the lower, the more the image shows. */
+/** Returns the colour [r, g, b, a] of a probability 0..1; low ones are transparent. */
 export function heatOf(probability, opacity) {
   return alongside(VIRIDIS, probability, opacity * Math.min(1, 1.5 * probability));
 }
@@ -51,12 +51,12 @@ export function gradientOf(colourOf) {
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
-/** A bar of colours over grey, as over tissue, with what its ends mean; a line marks a place. */
+/** A colour bar over grey, like tissue, with labels at its ends; a line can mark a value. */
 export class Ramp {
   /**
-   * @param {string} title what the colours stand for
-   * @param {(share: number) => number[]} colourOf [r, g, b, a] at a place 0..1 of the bar
-   * @param {string[]} ends words at the left and at the right end
+   * @param {string} title the meaning of the colours
+   * @param {(share: number) => number[]} colourOf returns [r, g, b, a] at a position 0..1 of the bar
+   * @param {string[]} ends labels of the left and the right end
    */
   constructor(title, colourOf, [left, right]) {
     this.line = make("i", { class: "line", hidden: true });
@@ -70,7 +70,7 @@ export class Ramp {
     );
   }
 
-  /** Draws the line at a place 0..1. */
+  /** Draws the line at a position 0..1. */
   mark(share) {
     this.line.hidden = false;
     this.line.style.left = `${100 * share}%`;

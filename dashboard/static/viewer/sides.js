@@ -1,13 +1,14 @@
-// The sides of the patient around each picture, and the names of the planes: R, L, A, P, S, I.
+// The sides of the patient around each picture (R, L, A, P, S, I), and the names of the planes.
 
+import { writeWithRim } from "./canvas.js";
 import { make } from "./elements.js";
 
 const SIDES = { R: "right", L: "left", A: "front", P: "back", S: "top", I: "bottom" };
 const PLACES = { left: "on the left", right: "on the right", top: "at the top", bottom: "at the bottom" };
 const MARGIN_PX = 8;
-const FONT = "600 13px system-ui, sans-serif";
+const COLOUR = "#e8e8e8";
 
-/** Shows letters over a pane, and draws the same into its saved picture. */
+/** Shows letters over a pane, and draws them into its saved picture. */
 export class Sides {
   constructor() {
     this.root = make("div", { class: "sides" });
@@ -17,8 +18,8 @@ export class Sides {
   /**
    * Shows frames: {clip: [left, top, width, height], edges, name}, in CSS pixels.
    *
-   * `edges` are the letters {left, right, top, bottom}, null where the orientation is unknown; `name` is
-   * that of the plane, null where there is one picture alone.
+   * `edges` are the letters {left, right, top, bottom}, null if the orientation is unknown; `name` is
+   * the plane's, null for a single picture.
    */
   show(frames) {
     if (JSON.stringify(frames) === JSON.stringify(this.shown)) return;
@@ -26,12 +27,10 @@ export class Sides {
     this.root.replaceChildren(...frames.map(elementOf));
   }
 
-  /** Draws the letters onto a context whose unit is the CSS pixel. */
+  /** Draws the letters; the unit of the context is the CSS pixel. */
   draw(context) {
-    context.font = FONT;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.lineJoin = "round";
     for (const { clip, edges, name } of this.shown) {
       const [left, top, width, height] = clip;
       const [middle, centre] = [left + width / 2, top + height / 2];
@@ -42,10 +41,11 @@ export class Sides {
         top: [middle, top + inset],
         bottom: [middle, top + height - inset],
       };
-      for (const [place, letters] of Object.entries(edges ?? {})) write(context, letters, ...places[place]);
+      for (const [place, letters] of Object.entries(edges ?? {}))
+        writeWithRim(context, letters, ...places[place], COLOUR);
       if (!name) continue;
       context.textAlign = "right";
-      write(context, name, left + width - MARGIN_PX, top + height - inset);
+      writeWithRim(context, name, left + width - MARGIN_PX, top + height - inset, COLOUR);
       context.textAlign = "center";
     }
   }
@@ -62,18 +62,10 @@ function elementOf({ clip, edges, name }) {
   return make("div", { class: "frame", style }, ...letters, ...named, ...hidden);
 }
 
-/** Returns for a screen reader: "patient's right on the left, front at the top, …". */
+/** Returns the text for screen readers: "The patient's right on the left, front at the top, …". */
 function inWords(edges) {
   const sides = Object.entries(edges).map(
     ([place, letters]) => `${[...letters].map((letter) => SIDES[letter]).join(" and ")} ${PLACES[place]}`,
   );
   return `The patient's ${sides.join(", ")}`;
-}
-
-function write(context, text, x, y) {
-  context.strokeStyle = "rgba(0, 0, 0, 0.75)";
-  context.lineWidth = 3;
-  context.strokeText(text, x, y);
-  context.fillStyle = "#e8e8e8";
-  context.fillText(text, x, y);
 }

@@ -1,4 +1,4 @@
-// The area of the tumour by slice, under the picture: a click or a drag goes there.
+// Tumour area by slice, below the picture; a click or a drag goes to the slice.
 
 import { make } from "./elements.js";
 
@@ -31,13 +31,13 @@ export class Strip {
   /**
    * Draws the bars.
    *
-   * @param {object[]} series side by side in each slice: kind, which names its colour; label; areas of
-   *   the slices, null where unknown; removed, areas of removed components, on top of them
+   * @param {object[]} series side by side on each slice: kind, which names its colour; label; areas by
+   *   slice, null if unknown; removed, the areas of removed components, stacked on top
    */
   show(numbers, series) {
     this.count = numbers.length;
     this.numbers = numbers;
-    this.root.hidden = this.count === 1; // there is nowhere to go
+    this.root.hidden = this.count === 1; // nothing to choose
     const totals = series.flatMap(({ areas, removed }) =>
       areas.map((area, z) => (area ?? 0) + (removed?.[z] ?? 0)),
     );
@@ -74,7 +74,7 @@ export class Strip {
     );
   }
 
-  /** Marks the slice that is shown. */
+  /** Marks the shown slice. */
   mark(z) {
     this.here.setAttribute("x", z);
   }

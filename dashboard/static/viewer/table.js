@@ -19,8 +19,8 @@ export class Measures {
     this.data = data;
     const size = data.shape[1] * data.shape[2];
     this.maskAreas = data.mask
-      ? data.maskThere.map((there, z) =>
-          there ? areaOf(data.mask.subarray(z * size, (z + 1) * size)) : null,
+      ? data.hasMask.map((known, z) =>
+          known ? areaOf(data.mask.subarray(z * size, (z + 1) * size)) : null,
         )
       : null;
     this.counted = new WeakMap();
@@ -29,10 +29,10 @@ export class Measures {
     this.lengthUnit = spacing ? "mm" : "px";
   }
 
-  /** Returns what can be measured, in the order of the table's columns. */
+  /** Returns the regions that can be measured, in the order of the table's columns. */
   get regions() {
     const found = Object.keys(this.data.cutters).filter((which) => this.data.cutters[which]);
-    // An upload has no mask, which needs no column to say so.
+    // An upload has no mask, and needs no empty column for it.
     return this.data.mask || !found.length ? ["mask", ...found] : found;
   }
 
@@ -66,18 +66,18 @@ export class Measures {
     ];
   }
 
-  /** Returns the plane of 0 and 1 of a region on a slice; null where it is unknown. */
+  /** Returns a region on a slice as a plane of 0 and 1; null where it is unknown. */
   plane(which, z, step) {
     const { data } = this;
     const position = [0, 0, z];
     if (which === "mask") {
-      return data.mask && data.maskThere[z] ? cut(data.mask, data.shape, SLICE, position) : null;
+      return data.mask && data.hasMask[z] ? cut(data.mask, data.shape, SLICE, position) : null;
     }
     const found = data.cut(which, step);
     return found && only(cut(found.classes, data.shape, SLICE, position), KEPT);
   }
 
-  /** Returns the numbers of a region on a slice; null where they are unknown. */
+  /** Returns the measurements of a region on a slice; null where they are unknown. */
   ofSlice(which, z, step) {
     const plane = this.plane(which, z, step);
     if (!plane) return null;
@@ -95,7 +95,7 @@ export class Measures {
   ofCase(which, step) {
     const { data } = this;
     if (which === "mask") {
-      if (!data.maskThere.includes(true)) return null;
+      if (!data.hasMask.includes(true)) return null;
       this.maskComponents ??= volumeComponents(data.mask, 1, data.shape).sizes.length;
       const volume = this.maskAreas.reduce((sum, area) => sum + (area ?? 0), 0);
       return { volume, components: this.maskComponents };
@@ -104,7 +104,7 @@ export class Measures {
     return found && { volume: found.volume, components: found.count };
   }
 
-  /** Returns how many predicted pixels of each slice belong to the mask. */
+  /** Returns the number of predicted pixels inside the mask on each slice. */
   shared(found) {
     if (!this.counted.has(found)) {
       const { mask, shape } = this.data;
@@ -122,14 +122,12 @@ export class Measures {
   agreement(z, step, which = "prediction") {
     const { data, maskAreas } = this;
     const found = data.cut(which, step);
-    if (!found || !data.maskThere.includes(true)) return { slice: null, whole: null };
+    if (!found || !data.hasMask.includes(true)) return { slice: null, whole: null };
     const shared = this.shared(found);
-    const known = data.sliceNumbers.map((_, i) => i).filter((i) => data.maskThere[i]);
+    const known = data.sliceNumbers.map((_, i) => i).filter((i) => data.hasMask[i]);
     const sum = (f) => known.reduce((total, i) => total + f(i), 0);
     return {
-      slice: data.maskThere[z]
-        ? dice(maskAreas[z], found.areas[z], shared[z])
-        : null,
+      slice: data.hasMask[z] ? dice(maskAreas[z], found.areas[z], shared[z]) : null,
       whole: dice(
         sum((i) => maskAreas[i]),
         sum((i) => found.areas[i]),
@@ -139,7 +137,7 @@ export class Measures {
   }
 
   /** Returns Dice of two predictions with each other, of the slice and of the case. */
-  likeness(z, { step, otherStep }) {
+  diceBetween(z, { step, otherStep }) {
     const { data } = this;
     const [left, right] = [data.cut("prediction", step), data.cut("other", otherStep)];
     const size = data.shape[1] * data.shape[2];
@@ -158,7 +156,7 @@ export class Measures {
 }
 
 /**
- * Returns the rows of the table: [what, a column a region] as text, headings first.
+ * Returns the rows of the table as text: [label, one value per region], headings first.
  *
  * @param look with `step` and `otherStep`, the thresholds in whole steps
  */
@@ -178,7 +176,7 @@ export function rowsOf(measures, z, look) {
     if (which === "mask") return "";
     return data.mask ? say.score(scores[which][of]) : "needs a mask";
   };
-  const both = (of) => say.score(measures.likeness(z, look)[of]);
+  const both = (of) => say.score(measures.diceBetween(z, look)[of]);
   const dices = (of) => [
     ["Dice", ...regions.map(dice(of))],
     ...(data.other ? [["Dice between the two", ...regions.slice(1).map(() => ""), both(of)]] : []),
@@ -203,7 +201,7 @@ function titleOf(which, data) {
   return which === "other" ? "Right" : "Left";
 }
 
-/** Returns how numbers are written, with millimetres where there is a spacing. */
+/** Returns functions that format numbers, in millimetres if the spacing is known. */
 function words(spacing, lengthUnit) {
   return {
     length: (value) => (value === null ? "none" : `${value.toFixed(1)} ${lengthUnit}`),
@@ -233,7 +231,7 @@ export function tableOf(rows) {
   );
 }
 
-/** Returns a row a slice as CSV; its first line says what it may be used for. */
+/** Returns one row per slice as CSV; the first lines are warnings and the research-use notice. */
 export function csvOf(measures, look) {
   const { data, lengthUnit, regions } = measures;
   const numbers = ["area_px", `longest_${lengthUnit}`, `across_${lengthUnit}`, "components"];
@@ -253,7 +251,7 @@ export function csvOf(measures, look) {
 }
 
 function quoted(text) {
-  // A table program would run a cell that begins like a formula.
+  // A spreadsheet would run a cell that begins like a formula.
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

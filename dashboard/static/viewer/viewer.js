@@ -10,16 +10,16 @@ import { make } from "./elements.js";
 import { frameOf } from "./frame.js";
 import { KEYS, keysOfOneCase, listen } from "./keys.js";
 import { DIFFERENCE, OTHER, PREDICTION, coloursOf, labelsOf } from "./layers.js";
-import { copied } from "./leaving.js";
-import { WHOLE_WINDOW, adopt, parametersOf, stateFrom } from "./opening.js";
+import { copied } from "./exports.js";
+import { WHOLE_WINDOW, adopt, parametersOf, stateFrom } from "./state.js";
 import { Pane } from "./pane.js";
 import { Panel } from "./panel.js";
 import { unpack } from "./payload.js";
 import { PlainStage } from "./plain_stage.js";
 import { Strip } from "./strip.js";
 import { Measures, rowsOf, tableOf } from "./table.js";
-import { Telling } from "./telling.js";
-import { cornersOf, descriptionOf, notesOf, nothingFound, orientationOf, valueAt } from "./words.js";
+import { ThresholdReport } from "./threshold_report.js";
+import { cornersOf, descriptionOf, notesOf, nothingFound, orientationOf, valueAt } from "./texts.js";
 
 const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
@@ -35,9 +35,9 @@ export class Viewer {
   /** @param root the element that the viewer fills */
   constructor(root) {
     this.root = root;
-    /** Called with "next", "previous" or "random" where another case is asked for; null where none is. */
+    /** Called with "next", "previous" or "random" to open another case; null if there is none. */
     this.go = null;
-    this.telling = new Telling(this);
+    this.report = new ThresholdReport(this);
     this.drawings = new Drawings();
     this.panes = [];
     this.tool = "scroll";
@@ -49,7 +49,7 @@ export class Viewer {
     this.stopKeys = listen(actionsOf(this));
   }
 
-  /** Chooses what draws: NiiVue, or plain slices where there is no WebGL. */
+  /** Chooses the stage: NiiVue, or plain slices without WebGL. */
   async chooseStage() {
     const { NiivueStage, hasWebGl } = await import("./niivue_stage.js");
     this.Stage = hasWebGl() ? NiivueStage : PlainStage;
@@ -65,10 +65,10 @@ export class Viewer {
     this.href = href;
     const data = await unpack(await fetched(href));
     if (!this.Stage) await this.chooseStage();
-    if (href !== this.href) return; // another case came meanwhile
+    if (href !== this.href) return; // another case arrived meanwhile
     const before = this.data;
     this.data = data;
-    // Each model has a threshold of its own, and one that was chosen for another means nothing.
+    // Each model has its own threshold; one chosen for another model is meaningless.
     if (before?.model && data.model && before.model !== data.model) this.stepChosen = false;
     this.measures = new Measures(data);
     this.views = [...this.Stage.views, "pair", ...(data.other ? ["compare"] : [])];
@@ -82,13 +82,13 @@ export class Viewer {
     const notes = notesOf(data, wrong, this.plain);
     this.notes.replaceChildren(...notes.map((note) => make("p", {}, note)));
     this.whole.dataset.case = data.name;
-    this.drawStrip(); // before the pictures, which take a while: keys may come meanwhile
+    this.drawStrip(); // before the slower pictures, because keys may arrive meanwhile
     await this.refill();
     this.changed();
-    this.telling.opened();
+    this.report.opened();
   }
 
-  // What changes the state.
+  // Changes of the state.
 
   set(values) {
     const deep = "view" in values || "sequence" in values || "second" in values;
@@ -114,10 +114,10 @@ export class Viewer {
   setThreshold(step, which = "step") {
     this.state.look[which] = step;
     if (which === "step") this.stepChosen = true;
-    this.stripStale = true; // drawn with the next frame: a slider may be faster than a large volume
+    this.stripStale = true; // drawn with the next frame, because a slider may outrun a large volume
     this.changed();
     this.labelsLater();
-    this.telling.later();
+    this.report.later();
   }
 
   moveThreshold(by) {
@@ -216,17 +216,17 @@ export class Viewer {
     this.box.focus({ preventScroll: true });
   }
 
-  /** Asks the server for another case, and says so until it comes. */
+  /** Asks the server for another case, and shows that until it arrives. */
   leave(where) {
     if (!this.go) return;
     this.waiting.hidden = false;
     clearTimeout(this.waitingEnds);
-    // At the end of the list there is no other case to come.
+    // At the end of the list no other case arrives.
     this.waitingEnds = setTimeout(() => (this.waiting.hidden = true), WAITS_AT_MOST_MS);
     this.go(where);
   }
 
-  /** @param {"agreement"|"spread"|"removed"} which layer is switched on or off */
+  /** @param {"agreement"|"spread"|"removed"} which the layer to switch on or off */
   toggleLayer(which) {
     this.setLook(which, !this.state.look[which]);
   }
@@ -236,16 +236,16 @@ export class Viewer {
     this.changed();
   }
 
-  // What shows the state.
+  // Display of the state.
 
-  /** Returns the sequence of each pane, and which prediction it shows. */
+  /** Returns the sequence and the prediction of each pane. */
   wanted() {
     const { sequence, second, view } = this.state;
     if (view === "compare") return [PREDICTION, OTHER, DIFFERENCE].map((shows) => [sequence, shows]);
     return (view === "pair" ? [sequence, second] : [sequence]).map((one) => [one, PREDICTION]);
   }
 
-  /** Gives the panes their volumes; makes further ones where things are compared. */
+  /** Gives the panes their volumes; adds panes for a comparison. */
   async refill() {
     const { data } = this;
     const wanted = this.wanted();
@@ -281,7 +281,7 @@ export class Viewer {
     this.labelling = setTimeout(() => this.showLabels().then(() => this.ask()), SETTLED_MS);
   }
 
-  /** Shows a changed state: the picture with the next frame, numbers and address once it rests. */
+  /** Shows a changed state: the picture with the next frame, measurements and address once it rests. */
   changed() {
     this.panel.show(this.state, this.tool);
     this.strip.mark(this.position[2]);
@@ -355,7 +355,7 @@ export class Viewer {
     this.whole.dataset.settled = data.sliceNumbers[this.position[2]];
   }
 
-  /** Writes the drawings of the slice as text, too. */
+  /** Lists the measurements of the drawings on the slice as text. */
   listDrawings() {
     const { data, state } = this;
     const here = this.drawings.of(data.name).filter((one) => one.z === this.position[2]);
@@ -375,7 +375,7 @@ export class Viewer {
       .filter(({ diameters }) => diameters);
   }
 
-  // What leaves the viewer.
+  // Exports and dialogs.
 
   async copyTable() {
     this.announcement.textContent = await copied(this.rows);
@@ -398,7 +398,7 @@ export class Viewer {
     this.stopKeys();
     clearTimeout(this.settling);
     clearTimeout(this.waitingEnds);
-    this.telling.stop();
+    this.report.stop();
     for (const pane of this.panes) pane.destroy();
     this.whole.remove();
   }

@@ -46,23 +46,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     case = widgets.case_picker(cohort)
     model = model_picker.optional_picker()
     here = selection.place(cohort, case.name)
-    for label, where, icon, neighbour in (
-        ("Previous case", viewer.PREVIOUS, ":material/chevron_left:", here.before),
-        ("Next case", viewer.NEXT, ":material/chevron_right:", here.after),
-    ):
-        st.button(
-            label,
-            on_click=go,
-            args=(where,),
-            key=where,
-            disabled=neighbour is None,
-            icon=icon,
-            icon_position="left" if where == viewer.PREVIOUS else "right",
-        )
+    widgets.step_button(
+        "Previous case", go, viewer.PREVIOUS, back=True, disabled=here.before is None
+    )
+    widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
     if here.number is not None:
         st.caption(f"case {here.number} of {here.of}", width="content")
 selection.say(cohort)
 
+prediction = None
 try:
     if model is not None:
         exposure = model.exposure(case)
@@ -75,15 +67,12 @@ try:
     else:
         with st.spinner(f"{widgets.plain(model.name)} predicts this case", show_time=True):
             shown = cache.case_payload(cohort, case.name, model)
+        model_picker.exposure_badge(exposure)
+        of = viewer.identity(shown)
+        prediction = review_form.ShownPrediction(model, exposure, of)
 except (CohortError, ModelError) as error:
     widgets.refuse(error)
-if model is not None:
-    model_picker.exposure_badge(exposure)
-    of = viewer.identity(shown)
-    prediction = review_form.ShownPrediction(model, exposure, of)
-else:
-    prediction = None
-viewer.show(shown, go, tells=True)
+viewer.show(shown, go, reports=True)
 
 parts = st.grid(columns=2, min_column_width=330, gap="large")
 with parts.container():
@@ -92,24 +81,8 @@ with parts.container():
     st.subheader("Files", anchor=False)
     stem = file_stem(case.name)
     with st.container(horizontal=True):
-        st.download_button(
-            "Report (PDF)",
-            report,
-            file_name=f"{stem}_report.pdf",
-            mime="application/pdf",
-            icon=":material/picture_as_pdf:",
-            on_click="ignore",
-            key="report",
-        )
-        st.download_button(
-            "All files (ZIP)",
-            files,
-            file_name=f"{stem}.zip",
-            mime="application/zip",
-            icon=":material/folder_zip:",
-            on_click="ignore",
-            key="files",
-        )
+        widgets.download("Report (PDF)", report, f"{stem}_report.pdf", "picture_as_pdf")
+        widgets.download("All files (ZIP)", files, f"{stem}.zip", "folder_zip")
     st.caption(
         "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
         "the model's own threshold as NIfTI, measurements as CSV, report."

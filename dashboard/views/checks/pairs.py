@@ -1,4 +1,4 @@
-"""Shared by the dataset and checks pages: a random pair by seed, and the table of files."""
+"""Parts of the checks page: a random pair by seed, and the table of files."""
 
 import secrets
 
@@ -7,7 +7,7 @@ import streamlit as st
 from brainseg import statistics
 from brainseg.cohort import Cohort
 from brainseg.statistics import Pair
-from dashboard.shared import keys, url_state, widgets
+from dashboard.shared import columns, keys, url_state, widgets
 
 
 def controls(pair: Pair, again: str) -> None:
@@ -46,13 +46,7 @@ def file_table(cohort: Cohort) -> None:
         placeholder="–",
         key="files",
         alt="Shapes, types and values of the image and mask files.",
-        column_config={
-            "file": "File",
-            "shape": st.column_config.TextColumn("Shape (px)", help="Height × width × channels."),
-            "dtype": "Type",
-            "values": "Values of masks",
-            "files": st.column_config.NumberColumn("Files", format="localized"),
-        },
+        column_config=columns.FILES,
     )
     widgets.csv_button(files, "files")
 

@@ -1,10 +1,11 @@
 """What the cohort contains: cases, slices, masks, institutions."""
 
+import pandas as pd
 import streamlit as st
 
 from brainseg.plotting import cohort_figures
-from dashboard.shared import chart_selection, dataset_context, keys
-from dashboard.shared.dataset_context import ShownCases
+from dashboard.shared import chart_selection, keys, widgets
+from dashboard.shared.dataset_context import ShownCases, chart, side_by_side
 
 EXCLUDED_HELP = (
     "Slices without a usable image and mask. This page counts them in neither group: not with and "
@@ -15,12 +16,17 @@ EXCLUDED_HELP = (
 def draw(chosen: ShownCases) -> None:
     """Draw the section."""
     numbers(chosen)
-    with_and_without(chosen)
-    with dataset_context.side_by_side():
-        with st.container():
-            institutions(chosen)
-        with st.container():
-            by_case(chosen)
+    chart(
+        chosen,
+        "How many slices show a tumour?",
+        cohort_figures.tumour_share,
+        lambda table: (
+            ", ".join(f"{row.slices:,} {row.what} ({row.of_all:.1%})" for row in table.itertuples())
+            + "."
+        ),
+        "Share of all images. Slices without a usable mask are in neither group.",
+    )
+    side_by_side(lambda: institutions(chosen), lambda: by_case(chosen))
 
 
 def numbers(chosen: ShownCases) -> None:
@@ -39,31 +45,18 @@ def numbers(chosen: ShownCases) -> None:
         st.page_link(keys.CHECKS, label="Why slices are excluded", icon=":material/rule:")
 
 
-def with_and_without(chosen: ShownCases) -> None:
-    """Draw the share of slices with tumour."""
-    drawn = dataset_context.draw(chosen, cohort_figures.tumour_share)
-    parts = [f"{row.slices:,} {row.what} ({row.of_all:.1%})" for row in drawn.table.itertuples()]
-    finding = f"{', '.join(parts)}."
-    dataset_context.title("How many slices show a tumour?", finding)
-    dataset_context.chart(
-        chosen,
-        drawn,
-        f"Slices: {finding}",
-        "Share of all images. Slices without a usable mask are in neither group.",
-    )
-
-
 def institutions(chosen: ShownCases) -> None:
     """Draw the number of cases per institution."""
-    drawn = dataset_context.draw(chosen, cohort_figures.institutions)
-    count = int((drawn.table["chosen"] > 0).sum())
-    cases = dataset_context.counted(len(chosen.names), "case")
-    finding = f"{cases} from {dataset_context.counted(count, 'institution')}."
-    dataset_context.title("Where do the cases come from?", finding)
-    dataset_context.chart(
+
+    def finding(table: pd.DataFrame) -> str:
+        places = widgets.counted(int((table["chosen"] > 0).sum()), "institution")
+        return f"{widgets.counted(len(chosen.names), 'case')} from {places}."
+
+    chart(
         chosen,
-        drawn,
-        f"Cases by institution: {finding}",
+        "Where do the cases come from?",
+        cohort_figures.institutions,
+        finding,
         "One bar per institution (the two letters in the case name). Click one to choose its cases.",
         chart_selection.in_values("institution"),
         ["institution"],
@@ -72,14 +65,16 @@ def institutions(chosen: ShownCases) -> None:
 
 def by_case(chosen: ShownCases) -> None:
     """Draw the number of slices per case, with and without tumour."""
-    drawn = dataset_context.draw(chosen, cohort_figures.slices_by_case)
-    slices = drawn.table.loc[chosen.among(drawn.table), "slices"]
-    finding = f"{slices.min()} to {slices.max()}, median {slices.median():g}."
-    dataset_context.title("How many slices does a case have?", finding)
-    dataset_context.chart(
+
+    def finding(table: pd.DataFrame) -> str:
+        slices = table.loc[chosen.among(table), "slices"]
+        return f"{slices.min()} to {slices.max()}, median {slices.median():g}."
+
+    chart(
         chosen,
-        drawn,
-        f"Slices of each of {len(drawn.table)} cases, with and without tumour: {finding}",
+        "How many slices does a case have?",
+        cohort_figures.slices_by_case,
+        finding,
         "One bar per case; the lower part is slices with tumour. Click one to choose its case, or use "
         "box select for several.",
         chart_selection.in_cases,

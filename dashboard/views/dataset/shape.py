@@ -4,19 +4,21 @@ import streamlit as st
 
 from brainseg.plotting import cohort_figures
 from brainseg.statistics import LEAST_COMPACT_PX
-from dashboard.shared import chart_selection, dataset_context, keys, overlays, widgets
-from dashboard.shared.dataset_context import ShownCases
+from dashboard.shared import chart_selection, keys, overlays, widgets
+from dashboard.shared.dataset_context import (
+    ShownCases,
+    chart,
+    link,
+    side_by_side,
+    wait_for_atlas,
+)
 
 NO_SLICE = "None of these slices shows a tumour."
 
 
 def draw(chosen: ShownCases) -> None:
     """Draw the section."""
-    with dataset_context.side_by_side():
-        with st.container():
-            pieces(chosen)
-        with st.container():
-            compactness(chosen)
+    side_by_side(lambda: pieces(chosen), lambda: compactness(chosen))
     examples(chosen)
     parts(chosen)
 
@@ -25,13 +27,12 @@ def pieces(chosen: ShownCases) -> None:
     """Draw the number of tumour pieces on a slice."""
     slices = chosen.tumour_slices()
     counts = slices.loc[chosen.among(slices), "components"]
-    of = dataset_context.counted(len(counts), "slice")
-    finding = f"One piece on {(counts == 1).mean():.0%} of {of}." if len(counts) else NO_SLICE
-    dataset_context.title("How many pieces does the tumour have on a slice?", finding)
-    dataset_context.chart(
+    of = widgets.counted(len(counts), "slice")
+    chart(
         chosen,
-        dataset_context.draw(chosen, cohort_figures.pieces),
-        f"Slices by the number of tumour pieces. {finding}",
+        "How many pieces does the tumour have on a slice?",
+        cohort_figures.pieces,
+        f"One piece on {(counts == 1).mean():.0%} of {of}." if len(counts) else NO_SLICE,
         "Pixels that touch at an edge or a corner belong to one piece. Click a bar to choose the cases "
         "with such a slice.",
         chart_selection.in_values_of(slices, "components"),
@@ -42,13 +43,12 @@ def compactness(chosen: ShownCases) -> None:
     """Draw the compactness of the tumour on a slice."""
     slices = chosen.tumour_slices()
     known = slices.loc[chosen.among(slices), "compactness"].dropna()
-    over = dataset_context.counted(len(known), "slice")
-    finding = f"Median {known.median():.2f} over {over}." if len(known) else NO_SLICE
-    dataset_context.title("How compact is the tumour on a slice?", finding)
-    dataset_context.chart(
+    over = widgets.counted(len(known), "slice")
+    chart(
         chosen,
-        dataset_context.draw(chosen, cohort_figures.compactness),
-        f"Histogram of compactness. {finding}",
+        "How compact is the tumour on a slice?",
+        cohort_figures.compactness,
+        f"Median {known.median():.2f} over {over}." if len(known) else NO_SLICE,
         "4 π area / perimeter² (Cox 1927): 1 is a disc; a ragged rim, holes and several pieces lower "
         "it. On a pixel grid this is accurate to about 10 %. Slices with less than "
         f"{LEAST_COMPACT_PX} px of tumour have no value. Click a bar to choose the cases with such a "
@@ -68,33 +68,26 @@ def examples(chosen: ShownCases) -> None:
     st.markdown("**From the least to the most compact** of the chosen cases:")
     with st.grid(columns=5, min_column_width=150):
         for index in dict.fromkeys((0, last // 4, last // 2, last * 3 // 4, last)):
-            row = ordered.iloc[index]
+            case, number, value = ordered.iloc[index][["case", "slice_number", "compactness"]]
             with st.container(gap="xxsmall"):
-                overlays.thumbnail(
-                    chosen.cohort, row["case"], row["slice_number"], overlays.OverlayStyle()
-                )
-                st.page_link(
-                    keys.CASE_PAGE,
-                    label=f"{row['compactness']:.2f} · slice {row['slice_number']}",
-                    query_params=dataset_context.link(row["case"], row["slice_number"]),
-                )
-                st.caption(widgets.plain(row["case"]))
+                overlays.thumbnail(chosen.cohort, case, number, overlays.OverlayStyle())
+                label = f"{value:.2f} · slice {number}"
+                st.page_link(keys.CASE_PAGE, label=label, query_params=link(case, number))
+                st.caption(widgets.plain(case))
 
 
 def parts(chosen: ShownCases) -> None:
     """Draw the number of separate parts of the tumours as volumes."""
     question = "How many parts does the tumour of a case have?"
-    if not dataset_context.wait_for_atlas(chosen, question):
+    if not wait_for_atlas(chosen, question):
         return
     cases = chosen.cases(with_parts=True)
     known = cases.loc[chosen.among(cases), "components"].dropna()
-    of = dataset_context.counted(len(known), "case")
-    finding = f"One part in {int((known == 1).sum())} of {of}."
-    dataset_context.title(question, finding)
-    dataset_context.chart(
+    chart(
         chosen,
-        dataset_context.draw(chosen, cohort_figures.parts),
-        f"Cases by the number of parts of their tumour. {finding}",
+        question,
+        cohort_figures.parts,
+        f"One part in {int((known == 1).sum())} of {widgets.counted(len(known), 'case')}.",
         "Voxels that touch, also from slice to slice, belong to one part, so two pieces on a slice can "
         "be one part. Cases without a usable mask are missing. Click a bar to choose its cases.",
         chart_selection.in_values_of(cases, "components"),

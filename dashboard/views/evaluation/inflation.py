@@ -16,6 +16,7 @@ from brainseg.models import Model
 from brainseg.plotting import scores
 from dashboard.shared import widgets
 from dashboard.views.evaluation import scoring
+from dashboard.views.evaluation.panels import signed
 
 
 def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
@@ -59,13 +60,13 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
         table=rules,
     )
     if found is not None:
-        ends = f"{found.low:+.3f} to {found.high:+.3f}"
+        ends = f"{signed(found.low)} to {signed(found.high)}"
         honest, claimed = rules["by_patient"].iloc[0], rules["by_slice"].iloc[-1]
         st.markdown(
-            f"Effect of the split alone, averaged by case: **{found.mean:+.3f}** (95 % interval {ends}, "
-            f"bootstrap by patient, {len(found.cases)} cases). Split and averaging together, from split "
-            f"by patient and mean by case to split by slice and all slices: {honest:.3f} becomes "
-            f"**{claimed:.3f}**.".replace("-", "−")
+            f"Effect of the split alone, averaged by case: **{signed(found.mean)}** (95 % interval "
+            f"{ends}, bootstrap by patient, {len(found.cases)} cases). Split and averaging together, "
+            "from split by patient and mean by case to split by slice and all slices: "
+            f"{honest:.3f} becomes **{claimed:.3f}**."
         )
 
 
@@ -101,7 +102,7 @@ def _show_conventions(evaluation: Evaluation) -> None:
         alt="; ".join(f"{row.rule}: {row.dice:.3f}" for row in rules.itertuples()),
     )
     for row in rules.itertuples():
-        changed = "" if row.Index == 0 else f" ({row.difference:+.3f})".replace("-", "−")
+        changed = "" if row.Index == 0 else f" ({signed(row.difference)})"
         st.markdown(
             f"- **{row.rule}**: {figure_text(row.dice)}{changed}, {row.n:,} {row.unit}. {row.what}"
         )

@@ -31,39 +31,37 @@ from dashboard.shared import keys, model_picker, url_state, widgets
 from dashboard.views.evaluation import inflation, panels, scoring
 
 CASES = "Cases"
-INFLATION = "How scores inflate"
-"""Part of saved addresses; the page shows “Flattering scores”."""
+INFLATION = "How scores inflate"  # in saved addresses; the page shows “Flattering scores”
 
 VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", INFLATION)
-CHART, TABLE = "scores_by_case", "scores_table"
+TABLE = "scores_table"
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
 def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
     """Draw the summary figures of the counted cases, each with its interval and its rule."""
     table = summary(counted).set_index("metric")
-    low, high = counted.ci95
+    rule = METRICS["dice"].rule
     with st.grid(columns="auto", min_column_width=150):
-        tile(
-            "Mean Dice",
-            f"{counted.mean_dice:.3f}",
-            f"{low:.3f} to {high:.3f}",
-            METRICS["dice"].rule,
-        )
-        low, high = counted.median_ci95
-        tile(
-            "Median Dice",
-            f"{counted.median_dice:.3f}",
-            f"{low:.3f} to {high:.3f}",
-            METRICS["dice"].rule,
-        )
+        for name, dice_value, interval in (
+            ("Mean Dice", counted.mean_dice, counted.ci95),
+            ("Median Dice", counted.median_dice, counted.median_ci95),
+        ):
+            tile(name, f"{dice_value:.3f}", [f"{end:.3f}" for end in interval], rule)
         for name in HEADLINES:
             row, metric = table.loc[name], METRICS[name]
-            ends = [figure_text(end, row["unit"]) for end in (row["low"], row["high"])]
+            value, *ends = (
+                figure_text(row[part], row["unit"]) for part in ("value", "low", "high")
+            )
             label = metric.label if row["how"] != "median" else f"{metric.label}, median"
-            meaning = f"{metric.meaning}. Empty masks: {metric.rule}."
-            tile(label, figure_text(row["value"], row["unit"]), " to ".join(ends), meaning)
-        st.metric("Cases", len(counted.scores), help=what_counts(counted, evaluation))
+            tile(label, value, ends, f"{metric.meaning}. Empty masks: {metric.rule}.")
+        all_new = counted is evaluation and not evaluation.seen_cases
+        which = (
+            "No scored case was in the training data."
+            if all_new
+            else "The figures count only cases that the model was not trained on, if there are any."
+        )
+        st.metric("Cases", len(counted.scores), help=which)
     rules = "; ".join(
         f"{METRICS[name].label} {' / '.join(METRICS[name].empty_masks)}"
         for name in ("dice", *HEADLINES)
@@ -76,29 +74,21 @@ def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
         st.caption("Distances are missing because only some of the cases have a known spacing.")
 
 
-def tile(label: str, value: str, interval: str, meaning: str) -> None:
+def tile(label: str, value: str, ends: list[str], meaning: str) -> None:
     """Draw one figure over its interval."""
+    interval = " to ".join(ends)
     st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=meaning)
-
-
-def what_counts(counted: Evaluation, evaluation: Evaluation) -> str:
-    """Return which cases the figures count."""
-    if counted is evaluation and not evaluation.seen_cases:
-        return "No scored case was in the training data."
-    return "The figures count only cases that the model was not trained on, if there are any."
 
 
 def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
     """Warn of scores on patients that the model was trained on, and of too few cases."""
-    if not evaluation.seen_cases:
-        pass
-    elif counted is evaluation:
+    if evaluation.seen_cases and counted is evaluation:
         st.warning(
             "The model was trained on all of these patients: the scores do not tell how it does on new "
             "patients.",
             icon=":material/visibility:",
         )
-    else:
+    elif evaluation.seen_cases:
         st.caption(
             f":material/visibility: {evaluation.seen_cases} cases in the training data were scored too; "
             "they are marked as seen and not counted in these figures."
@@ -113,29 +103,23 @@ def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
 def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
     """Draw the cases from the lowest to the highest score, with links to the worst.
 
-    Args:
-        counted: the cases that count.
-        scores: all scored cases with ``relation``.
-        model: the scored model.
+    `counted` are the cases that count; `scores` are all scored ones, with ``relation``.
     """
     metric = panels.metric_picker()
     label = METRICS[metric].label
     ordered = scores[scores["case"].isin(counted.scores["case"])]
     ordered = ordered.sort_values([metric, "case"], ignore_index=True)
     row = summary(counted).set_index("metric").loc[metric]
-    mean = row["value"], row["low"], row["high"]
+    mean = (row["value"], row["low"], row["high"]) if row["cases"] else None
     st.subheader(f"{label} by case")
-    if row["cases"]:
+    if mean:
         value, *ends = map(figure_text, mean)
         st.caption(f"Dotted line: mean {value}. Band: 95 % interval, {' to '.join(ends)}.")
-    widgets.figure(
-        evaluation_charts.by_case(ordered, metric, label, mean if row["cases"] else None),
-        CHART,
-        alt=f"{label} of {len(ordered)} cases, sorted, with mean and interval",
-        table=ordered[["case", "relation", metric]],
-        key=CHART,
-        on_select=lambda: panels.choose(CHART),
-        selection_mode="points",
+    panels.case_chart(
+        evaluation_charts.by_case(ordered, metric, label, mean),
+        "scores_by_case",
+        f"{label} of {len(ordered)} cases, sorted, with mean and interval",
+        ordered[["case", "relation", metric]],
     )
     st.caption("Click a bar, or a row below, to open its case.")
     show_chosen(scores, model)
@@ -152,18 +136,12 @@ def show_chosen(scores: pd.DataFrame, model: Model) -> None:
     with st.container(horizontal=True, border=True, vertical_alignment="center"):
         st.markdown(f"**{widgets.plain(case)}** · Dice {value:.3f}", width="content")
         st.badge(relation, color=model_picker.RELATION_COLOURS[relation])
-        st.page_link(
-            keys.CASE_PAGE,
-            label="Open the case",
-            icon=":material/neurology:",
-            query_params={keys.CASE: case, keys.MODEL: model.name},
-        )
-        st.page_link(
-            keys.PREDICTION,
-            label="Try thresholds",
-            icon=":material/online_prediction:",
-            query_params={keys.CASE: case, keys.MODEL: model.name},
-        )
+        for page, text, icon in (
+            (keys.CASE_PAGE, "Open the case", ":material/neurology:"),
+            (keys.PREDICTION, "Try thresholds", ":material/online_prediction:"),
+        ):
+            asked = {keys.CASE: case, keys.MODEL: model.name}
+            st.page_link(page, label=text, icon=icon, query_params=asked)
 
 
 def show_worst(counted: Evaluation, model: Model) -> None:
@@ -193,56 +171,47 @@ def show_table(scores: pd.DataFrame) -> None:
     """Draw the table of cases, lowest Dice first."""
     shown = scores.assign(relation=[[relation] for relation in scores["relation"]])
     number = st.column_config.NumberColumn
-    columns = [
-        "case",
-        "dice",
-        "relation",
-        "fold",
-        "tumour_vx",
-        "predicted_vx",
-        "precision",
-        "recall",
-    ]
-    columns += ["surface_dice", "hd95", "lesions_found", "lesions", "false_positives", "slices"]
+    config: dict = {
+        "case": "Case",
+        "dice": st.column_config.ProgressColumn(
+            "Dice", format="%.3f", min_value=0, max_value=1, color="primary"
+        ),
+        "relation": st.column_config.MultiselectColumn(
+            "Model and patient",
+            options=list(model_picker.RELATION_COLOURS),
+            color=list(model_picker.RELATION_COLOURS.values()),
+            help=model_picker.RELATION_MEANS,
+        ),
+        "fold": number("Fold", help="Fold that predicted; – if several did."),
+        "tumour_vx": number("Mask (voxels)", format="localized"),
+        "predicted_vx": number("Prediction (voxels)", format="localized"),
+        "precision": number("Precision", format="%.3f", help=METRICS["precision"].meaning),
+        "recall": number("Recall", format="%.3f", help=METRICS["recall"].meaning),
+        "surface_dice": number("Surface Dice", format="%.3f"),
+        "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].meaning),
+        "lesions_found": number("Lesions found"),
+        "lesions": number("Lesions"),
+        "false_positives": number("False positives"),
+        "slices": number("Slices"),
+        "seconds": number("Seconds", format="%.1f"),
+    }
+
+    def choose_row() -> None:
+        if rows := st.session_state[TABLE].selection.rows:
+            url_state.put(**{keys.CASE: scores["case"].iloc[rows[0]]})
+
     st.dataframe(
-        shown[[*columns, "seconds"]],
+        shown[list(config)],
         hide_index=True,
         key=TABLE,
-        on_select=lambda: choose_row(scores["case"].tolist()),
+        on_select=choose_row,
         selection_mode="single-row",
         placeholder="–",
         alt="Scores, one row per case",
-        column_config={
-            "dice": st.column_config.ProgressColumn(
-                "Dice", format="%.3f", min_value=0, max_value=1, color="primary"
-            ),
-            "relation": st.column_config.MultiselectColumn(
-                "model and patient",
-                options=list(model_picker.RELATION_COLOURS),
-                color=list(model_picker.RELATION_COLOURS.values()),
-                help=model_picker.RELATION_MEANS,
-            ),
-            "fold": number("fold", help="Fold that predicted; – if several did."),
-            "tumour_vx": number("mask (voxels)", format="localized"),
-            "predicted_vx": number("prediction (voxels)", format="localized"),
-            "precision": number(format="%.3f", help=METRICS["precision"].meaning),
-            "recall": number(format="%.3f", help=METRICS["recall"].meaning),
-            "surface_dice": number("surface Dice", format="%.3f"),
-            "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].meaning),
-            "lesions_found": number("lesions found"),
-            "lesions": number("lesions"),
-            "false_positives": number("false positives"),
-            "seconds": number("seconds", format="%.1f"),
-        },
+        column_config=config,
     )
     st.caption(model_picker.RELATION_MEANS)
     widgets.csv_button(scores, "scores")
-
-
-def choose_row(names: list[str]) -> None:
-    """Put the case of a clicked row into the address."""
-    if rows := st.session_state[TABLE].selection.rows:
-        url_state.put(**{keys.CASE: names[rows[0]]})
 
 
 def show_refused(refused: dict[str, str]) -> None:

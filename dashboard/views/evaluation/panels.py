@@ -1,6 +1,7 @@
 """The parts of the evaluation page below its summary: all figures, groups, calibration, two models."""
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from brainseg.cohort import Cohort
@@ -30,20 +31,14 @@ NO_INTERVAL = (
     f"Groups of fewer than {FEWEST_CASES} patients have no interval (hollow): too few patients "
     "to resample."
 )
-COMPARISON_KEY = "two_models"
 
 
 def metric_picker() -> str:
     """Return the chosen metric of a case, 0..1."""
-    name = widgets.select(
-        "Metric",
-        keys.METRIC,
-        SHARES,
-        "dice",
-        format_func=lambda name: METRICS[name].label,
-        width=260,
-    )
-    metric = METRICS[name]
+    label_of = {name: METRICS[name].label for name in SHARES}.__getitem__
+    metric = METRICS[
+        widgets.select("Metric", keys.METRIC, SHARES, "dice", format_func=label_of, width=260)
+    ]
     st.caption(f"{metric.label}: {metric.meaning}. Empty masks: {metric.rule}.")
     return metric.name
 
@@ -90,13 +85,7 @@ def show_figures(counted: Evaluation) -> None:
 
 
 def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> None:
-    """Draw a metric by group and against tumour volume.
-
-    Args:
-        counted: the cases that count.
-        cohort: they are of.
-        scores: their rows with ``relation``.
-    """
+    """Draw a metric by group and by volume; `scores` are the counted rows with ``relation``."""
     metric = metric_picker()
     label = METRICS[metric].label
     known = subgroups(counted, cohort)
@@ -117,25 +106,30 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
     with grid.cell():
         st.subheader("By tumour volume")
         with_tumour = scores[(scores["tumour_vx"] > 0) & scores[metric].notna()]
-        columns = ["case", "institution", "relation", "tumour_vx", metric]
-        widgets.figure(
+        case_chart(
             evaluation_charts.by_volume(with_tumour, metric, label),
             "scores_by_volume",
-            alt=f"{label} of {len(with_tumour)} cases against the voxels of their masks",
-            table=with_tumour[columns],
-            key="scores_by_volume",
-            on_select=lambda: choose("scores_by_volume"),
-            selection_mode="points",
+            f"{label} of {len(with_tumour)} cases against the voxels of their masks",
+            with_tumour[["case", "institution", "relation", "tumour_vx", metric]],
         )
         st.caption("Click a point to open its case.")
         if without := int((scores["tumour_vx"] == 0).sum()):
             st.caption(f"{without} cases without tumour cannot be shown on this axis.")
 
 
-def choose(key: str) -> None:
-    """Put the case of a clicked bar or point into the address; for charts' ``on_select``."""
-    if points := st.session_state[key].selection.points:
-        url_state.put(**{keys.CASE: points[0]["customdata"]})
+def case_chart(chart: go.Figure, key: str, alt: str, table: pd.DataFrame) -> None:
+    """Draw a chart of cases; a click puts the case into the address."""
+
+    def choose() -> None:
+        if points := st.session_state[key].selection.points:
+            url_state.put(**{keys.CASE: points[0]["customdata"]})
+
+    widgets.figure(chart, key, alt, table, key=key, on_select=choose, selection_mode="points")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign, a real minus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def show_calibration(counted: Evaluation, model: Model) -> None:
@@ -188,9 +182,8 @@ def _say_calibration(found: Calibration) -> None:
 
 def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     """Draw a paired comparison of this model with another one."""
-    others = {
-        name: named for name, named in model_picker.model_choices().items() if name != model.name
-    }
+    choices = model_picker.model_choices().items()
+    others = {name: named for name, named in choices if name != model.name}
     if not others:
         st.info(
             "There is only one model. Publish another with `python -m brainseg train DATA --publish "
@@ -203,7 +196,7 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     try:
         other = open_model(others[chosen])
     except ModelError as error:
-        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        widgets.error(error)
         return
     second = load_scores(cohort, other)
     name = widgets.plain(other.name)
@@ -233,15 +226,15 @@ def _show_comparison(found: Comparison, label: str) -> None:
     with st.grid(columns=4, min_column_width=190):
         st.metric(
             f"Mean difference, {second} − {first}",
-            f"{found.mean:+.3f}".replace("-", "−"),
-            delta=f"{found.low:+.3f} to {found.high:+.3f}".replace("-", "−"),
+            signed(found.mean),
+            delta=f"{signed(found.low)} to {signed(found.high)}",
             delta_color="off",
             delta_arrow="off",
         )
         st.metric("Wilcoxon signed-rank, p", _p_text(found.p_value))
         st.metric(
             "Rank-biserial effect",
-            f"{found.effect:+.2f}".replace("-", "−"),
+            signed(found.effect, 2),
             help="−1: the first is better on every patient; 0: no difference; +1: the second is.",
         )
         st.metric(
@@ -261,21 +254,15 @@ def _show_comparison(found: Comparison, label: str) -> None:
         winner = widgets.plain(found.better)
         result = f"does not contain 0: on these cases **{winner}** is better on average."
     st.markdown(f"The interval of the mean difference {result}")
-    left_out = ""
-    if found.left_out:
-        left_out = (
-            f" {found.left_out} more are left out: scored once only, or in the training data."
-        )
+    more = f" {found.left_out} more are left out: scored once only, or in the training data."
+    left_out = more if found.left_out else ""
     st.caption(f"{len(found.cases)} cases of {found.patients} patients. {ASSUMES}{left_out}")
-    widgets.figure(
+    case_chart(
         evaluation_charts.comparison(found.cases, found.first, found.second, label),
-        COMPARISON_KEY,
-        alt=f"{label} of {found.first} and {found.second} on {len(found.cases)} cases; the second is "
+        "two_models",
+        f"{label} of {found.first} and {found.second} on {len(found.cases)} cases; the second is "
         f"better on {better} and worse on {worse}",
-        table=found.cases.rename(columns={"first": found.first, "second": found.second}),
-        key=COMPARISON_KEY,
-        on_select=lambda: choose(COMPARISON_KEY),
-        selection_mode="points",
+        found.cases.rename(columns={"first": found.first, "second": found.second}),
     )
     st.caption("Click a point to open its case.")
 

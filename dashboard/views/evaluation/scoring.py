@@ -14,14 +14,7 @@ REFRESH_S = 1.0
 
 
 def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: str) -> None:
-    """Draw the button that scores the cases, and the equivalent command.
-
-    Args:
-        cohort: the cohort to score.
-        model: the model to score.
-        evaluation: the saved scores, or None.
-        label: of the button.
-    """
+    """Draw the button that scores the cases, and the command; `evaluation` are the saved scores."""
     new, seen = _counts(cohort, model, evaluation)
     allow_seen = False
     if seen:
@@ -90,8 +83,7 @@ def progress(cohort: Cohort, model: Model) -> None:
             scored = {keys.MODEL: last.model.name}
             st.button("Show scores", key="show_scored", on_click=url_state.put, kwargs=scored)
         elif last.state == background.FAILED:
-            why = widgets.plain(last.error, longest=600)
-            st.error(f"Scoring {name} failed: {why}", icon=":material/error:")
+            widgets.error(f"Scoring {last.model.name} failed: {last.error}")
         else:
             st.info(f"Scoring {name} was stopped; its partial scores were not saved.")
         st.button("OK", key="end_of_scoring", on_click=background.forget)
@@ -133,16 +125,16 @@ def _start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool
         # Opens the networks once for both, and then tells the garbage collector of them.
         cache.warm_up(model)
     except BrainsegError as error:
-        st.toast(widgets.plain(str(error), longest=600), icon=":material/error:")
+        st.toast(widgets.sentence(error), icon=":material/error:")
 
 
 def _counts(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> tuple[int, int]:
     """Return the number of unseen cases to score, and of those in the training data."""
-    if evaluation is not None:
-        refused, scored = evaluation.refused, len(evaluation.scores) - evaluation.seen_cases
-    else:
+    if evaluation is None:
         chosen, refused = cache.scorable(cohort, model)
-        scored = len(chosen)
+        scored, seen = len(chosen), 0
+    else:
+        refused, seen = evaluation.refused, evaluation.seen_cases
+        scored = len(evaluation.scores) - seen
     reasons = list(refused.values())
-    seen = reasons.count(LEARNED_FROM) + reasons.count(KNOWS_THE_PATIENT)
-    return scored, seen + (evaluation.seen_cases if evaluation is not None else 0)
+    return scored, seen + reasons.count(LEARNED_FROM) + reasons.count(KNOWS_THE_PATIENT)

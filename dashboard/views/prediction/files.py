@@ -1,7 +1,7 @@
 """Downloads of the prediction page: each kind of file alone, and all of them as one archive."""
 
-from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 import streamlit as st
 
@@ -16,13 +16,8 @@ from dashboard.views.prediction.subject import UPLOAD, Subject
 KEEP_IDENTITY = "keep_identity"
 
 
-def offer(subject: Subject, record: CaseRecord) -> None:
-    """Offer the files of a prediction; each is created on request.
-
-    Args:
-        subject: what was predicted.
-        record: with the prediction, at the threshold that the viewer shows.
-    """
+def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
+    """Offer the files of a prediction at the viewer's threshold; each is created on request."""
     st.subheader("Files", anchor=False)
     source = subject.source
     of_dicom = isinstance(source, DicomSource)
@@ -34,49 +29,32 @@ def offer(subject: Subject, record: CaseRecord) -> None:
 
         return prediction_files(record, source, kinds or FOR_A_PAGE, keep, date.today())
 
-    def packed(*kinds: str) -> Callable[[], bytes]:
-        def pack() -> bytes:
-            from brainseg.exports.case import zip_bytes
+    def packed(*kinds: str) -> bytes:
+        from brainseg.exports.case import zip_bytes
 
-            return zip_bytes(made(kinds))
+        return zip_bytes(made(kinds))
 
-        return pack
-
-    def alone(kind: str, ending: str) -> Callable[[], bytes]:
-        return lambda: next(data for name, data in made((kind,)).items() if name.endswith(ending))
+    def alone(kind: str, ending: str) -> bytes:
+        return next(data for name, data in made((kind,)).items() if name.endswith(ending))
 
     stem = file_stem(record.case)
     with st.container(horizontal=True, gap="small"):
-        _button("All files (ZIP)", packed(), f"{stem}_prediction.zip", "zip", "folder_zip")
-        _button("NIfTI (ZIP)", packed("nifti"), f"{stem}_nifti.zip", "zip", "view_in_ar")
-        if of_dicom:
-            _button(
+        for label, content, ending, icon in (
+            ("All files (ZIP)", packed, "prediction.zip", "folder_zip"),
+            ("NIfTI (ZIP)", partial(packed, "nifti"), "nifti.zip", "view_in_ar"),
+            (
                 "DICOM segmentation (ZIP)",
-                packed("dicom-seg"),
-                f"{stem}_dicom_seg.zip",
-                "zip",
+                partial(packed, "dicom-seg"),
+                "dicom_seg.zip",
                 "radiology",
-            )
-        overlay = alone("overlay", "_overlay.png")
-        _button("Overlay (PNG)", overlay, f"{stem}_overlay.png", "png", "image")
-        table = alone("csv", "_slices.csv")
-        _button("Slices (CSV)", table, f"{stem}_slices.csv", "csv", "table")
-        report = alone("pdf", "_report.pdf")
-        _button("Report (PDF)", report, f"{stem}_report.pdf", "pdf", "picture_as_pdf")
-    _describe(record, source)
-
-
-def _button(label: str, content: Callable[[], bytes], name: str, kind: str, icon: str) -> None:
-    mime = {"csv": "text/csv", "png": "image/png"}.get(kind, f"application/{kind}")
-    st.download_button(
-        label,
-        content,
-        file_name=name,
-        mime=mime,
-        icon=f":material/{icon}:",
-        key=f"download {label}",
-        on_click="ignore",
-    )
+            ),
+            ("Overlay (PNG)", partial(alone, "overlay", "_overlay.png"), "overlay.png", "image"),
+            ("Slices (CSV)", partial(alone, "csv", "_slices.csv"), "slices.csv", "table"),
+            ("Report (PDF)", partial(alone, "pdf", "_report.pdf"), "report.pdf", "picture_as_pdf"),
+        ):
+            if of_dicom or icon != "radiology":
+                widgets.download(label, content, f"{stem}_{ending}", icon)
+    _describe(record, threshold, source)
 
 
 def _keep_identity() -> bool:
@@ -89,9 +67,11 @@ def _keep_identity() -> bool:
     return keep
 
 
-def _describe(record: CaseRecord, source: NiftiSource | DicomSource | None) -> None:
+def _describe(
+    record: CaseRecord, threshold: float, source: NiftiSource | DicomSource | None
+) -> None:
     st.caption(
-        f"At the threshold {record.predicted.threshold:g} of the viewer. NIfTI: mask, probability and, "
+        f"At the threshold {threshold:g} of the viewer. NIfTI: mask, probability and, "
         "if several passes were averaged, their standard deviation. Overlay: the slice with the "
         "largest area."
     )

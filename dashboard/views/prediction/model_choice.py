@@ -32,11 +32,9 @@ class Viewpoint:
     fold: int | None = None
 
     def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
-        """Return whether the model was trained on a case, and which folds predict it.
+        """Return whether the model was trained on a case (None for an upload), and which folds predict.
 
-        Args:
-            case: None for an upload.
-            volume: as for :meth:`brainseg.models.Model.exposure`.
+        `volume` is as for :meth:`brainseg.models.Model.exposure`.
         """
         if self.fold is None:
             return self.model.exposure(case, volume)
@@ -53,24 +51,24 @@ def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
         )
         every = _every(model)
         left = Viewpoint(model)
-        right = _pick("Compare with", keys.RIGHT, {NOT_COMPARED: None} | every, NOT_COMPARED)
+        right = every.get(_pick("Compare with", keys.RIGHT, [NOT_COMPARED, *every]))
         if right is not None and len(model.folds) > 1:
-            own = {name: one for name, one in every.items() if one.model.folder == model.folder}
-            left = _pick("Left", keys.LEFT, {model.name: Viewpoint(model)} | own, model.name)
+            own = [name for name, one in every.items() if one.model.folder == model.folder]
+            left = every.get(_pick("Left", keys.LEFT, [model.name, *own]), left)
     return left, right, mode
 
 
-def _pick(
-    label: str, key: str, options: dict[str, Viewpoint | None], default: str
-) -> Viewpoint | None:
-    names = list(options)
-    noun = "model or fold"
-    chosen = widgets.select(label, key, names, default, noun=noun, format_func=_shown, width=200)
-    return options[chosen]
-
-
-def _shown(name: str) -> str:
-    return "none" if name == NOT_COMPARED else name
+def _pick(label: str, key: str, names: list[str]) -> str:
+    """Return a chosen model or fold, by default the first."""
+    return widgets.select(
+        label,
+        key,
+        names,
+        names[0],
+        noun="model or fold",
+        format_func=lambda name: "none" if name == NOT_COMPARED else name,
+        width=200,
+    )
 
 
 def _every(chosen: Model) -> dict[str, Viewpoint]:

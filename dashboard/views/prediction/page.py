@@ -5,6 +5,7 @@ import os
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.inference.prediction import predict_timed
 from brainseg.io import open_upload, warm_decoders
@@ -26,9 +27,8 @@ def choose_source() -> str:
     return widgets.choice("Predict", keys.SOURCE, (FROM_COHORT, FROM_UPLOAD), usual)
 
 
-def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
+def case_of_cohort(cohort: Cohort, model: Model, place: DeltaGenerator) -> Subject:
     """Return the chosen case, and draw its picker."""
-    cohort = widgets.open_cohort()
     widgets.require_known_case(cohort)
     with place:
         # By default a case that the model was not trained on: others flatter it.
@@ -41,22 +41,16 @@ def case_of_cohort(model: Model, place: DeltaGenerator) -> Subject:
 
 def is_held_back(subject: Subject, viewpoint: Viewpoint) -> bool:
     """Show the warnings, and return whether the result stays hidden."""
-    try:
-        record = subject.cautioned(viewpoint.model, subject.exposure(viewpoint))
-    except BrainsegError as error:
-        widgets.refuse(error)
+    record = subject.cautioned(viewpoint.model, subject.exposure(viewpoint))
     warnings = tuple(one for one in record.warnings if one not in subject.shown)
     model_picker.warn(warnings, record.unsuitable)
     return model_picker.held_back(subject.key, record.unsuitable)
 
 
 def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer:
-    """Return a prediction, or show why there is none and stop the page."""
-    try:
-        exposure = subject.exposure(viewpoint)
-        return Answer(viewpoint, subject.predicted(viewpoint.model, exposure, mode))
-    except BrainsegError as error:
-        widgets.refuse(error)
+    """Return the prediction of a model or fold."""
+    exposure = subject.exposure(viewpoint)
+    return Answer(viewpoint, subject.predicted(viewpoint.model, exposure, mode))
 
 
 st.title("Prediction", anchor=False)
@@ -72,14 +66,18 @@ if source == FROM_UPLOAD:
     warm_decoders()
     subject = upload.choose()
 else:
-    subject = case_of_cohort(left.model, what)
-    go = selection.stepper(subject.cohort)
-if is_held_back(subject, left):
-    result.show_images(subject, go)
-else:
-    answer = predicted(subject, left, mode)
-    compared = predicted(subject, right, mode) if right else None
-    result.show(subject, answer, compared, go)
+    cohort = widgets.open_cohort()
+    subject = case_of_cohort(cohort, left.model, what)
+    go = selection.stepper(cohort)
+try:
+    if is_held_back(subject, left):
+        result.show_images(subject, go)
+    else:
+        answer = predicted(subject, left, mode)
+        compared = predicted(subject, right, mode) if right else None
+        result.show(subject, answer, compared, go)
+except BrainsegError as error:
+    widgets.refuse(error)
 
 if subject.case is not None:
     st.page_link(

@@ -50,38 +50,31 @@ def show(
 ) -> None:
     """Show a prediction, or two side by side; a moved threshold reruns only this fragment.
 
-    Args:
-        subject: the predicted volume.
-        left: the prediction.
-        right: a second prediction to compare with, or None.
-        go: goes to another case for the viewer's keys, or None.
+    `go` goes to another case for the viewer's keys, None if there is no other.
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
     payload = session_uploads.cached(
-        _payload_key(subject, left, right), lambda: _payload(subject, left, right)
+        _payload_key(subject, left, right), lambda: case_payload(_record(subject, left, right))
     )
     _badges(subject, left, right)
-    reported = viewer.show(payload, go and partial(_leave, go), tells=True)
-    chosen = reported or _own(left, right)
-    record = _record(subject, left, right, (*chosen, None)[:2])
+    reported = viewer.show(payload, go and partial(_leave, go), reports=True)
+    record = _record(subject, left, right, reported)
+    answers = [one for one in (left, right) if one]
+    made = [one for one in (record.predicted, record.other) if one]
     if right:
-        _difference(record)
+        _difference(made, record.slice_numbers)
     parts = st.grid(columns=2, min_column_width=330, gap="large")
     with parts.container():
-        _uncertainty(record)
-        files.offer(subject, replace(record, other=None))
+        _uncertainty(answers, made, record.slice_numbers)
+        files.offer(subject, replace(record, other=None), made[0].threshold)
     with parts.container():
-        _facts(left, right, record)
+        slices = len(record.volume)
+        _facts([_facts_of(*pair, slices) for pair in zip(answers, made, strict=True)])
 
 
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
-    """Show the images without a prediction.
-
-    Args:
-        subject: the volume whose prediction is hidden.
-        go: as for :func:`show`.
-    """
+    """Show the images without their prediction; `go` as for :func:`show`."""
     key = (*subject.key, "payload without a prediction")
     viewer.show(session_uploads.cached(key, lambda: case_payload(subject.record)), go)
 
@@ -92,30 +85,18 @@ def _leave(go: Callable[[str], None], where: str) -> None:
     st.session_state[_LEAVES] = True
 
 
-def _own(left: Answer, right: Answer | None) -> tuple[float, float | None]:
-    """Return the thresholds that the viewer opens at; None for a missing side."""
-    return left.threshold, right.threshold if right else None
-
-
 def _record(
-    subject: Subject,
-    left: Answer,
-    right: Answer | None,
-    thresholds: tuple[float | None, float | None],
+    subject: Subject, left: Answer, right: Answer | None, thresholds: list[float] | None = None
 ) -> CaseRecord:
+    """Return the record with its predictions; by default at the thresholds that the viewer opens at."""
+    first, *second = thresholds or [one.threshold for one in (left, right) if one]
     model = left.viewpoint.model
     record = subject.cautioned(model, subject.exposure(left.viewpoint))
-    record = with_prediction(record, model, left.prediction, thresholds[0])
+    record = with_prediction(record, model, left.prediction, first)
     if right is None:
         return record
-    other = predicted_by(
-        right.viewpoint.model, right.prediction, record.masks, record.has_mask, thresholds[1]
-    )
-    return replace(record, other=other)
-
-
-def _payload(subject: Subject, left: Answer, right: Answer | None) -> bytes:
-    return case_payload(_record(subject, left, right, _own(left, right)))
+    other = right.viewpoint.model, right.prediction
+    return replace(record, other=predicted_by(*other, record.masks, record.has_mask, *second))
 
 
 def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
@@ -144,59 +125,41 @@ def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
         st.caption("A single slice is predicted without its neighbours.")
 
 
-def _uncertainty(record: CaseRecord) -> None:
-    """Show the uncertainty of each prediction in words."""
-    compared = {"Left: ": record.predicted, "Right: ": record.other}
-    texts = {
-        side: " ".join(said_of(one.prediction, one.threshold, record.slice_numbers))
-        for side, one in (compared if record.other else {"": record.predicted}).items()
-    }
-    if len(set(texts.values())) == 1:
-        texts = {"": next(iter(texts.values()))}
+def _uncertainty(answers: list[Answer], made: list[Predicted], numbers: tuple[int, ...]) -> None:
+    """Show the uncertainty of each prediction in words; once if it is the same."""
+    texts = [
+        " ".join(said_of(answer.prediction, one.threshold, numbers))
+        for answer, one in zip(answers, made, strict=True)
+    ]
     st.subheader("Uncertainty", anchor=False)
-    for side, sentences in texts.items():
-        st.markdown(side + widgets.plain(sentences, longest=600))
+    sides = ("Left: ", "Right: ") if len(set(texts)) > 1 else ("",)
+    for side, text in zip(sides, texts, strict=False):
+        st.markdown(side + widgets.sentence(text))
 
 
-def _difference(record: CaseRecord) -> None:
-    one, other = record.predicted, record.other
-    apart = difference_of(
-        one.probability,
-        other.probability,
-        (one.mask, other.mask),
-        record.slice_numbers,
-    )
+def _difference(made: list[Predicted], numbers: tuple[int, ...]) -> None:
+    one, other = made
+    apart = difference_of(one.probability, other.probability, (one.mask, other.mask), numbers)
+    mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
+    means = "Mean absolute difference of the probabilities where at least one reaches 0.05."
     st.subheader("Difference", anchor=False)
     with st.grid(columns=4, min_column_width=150):
-        st.metric(
-            "Dice between the two",
-            f"{apart.dice:.3f}",
-            help="Overlap of the two predictions.",
-        )
+        dice = f"{apart.dice:.3f}"
+        st.metric("Dice between the two", dice, help="Overlap of the two predictions.")
         st.metric("Voxels that differ", f"{apart.differing_vx:,}")
-        mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
-        st.metric(
-            "Mean difference",
-            mean,
-            help="Mean absolute difference of the probabilities where at least one reaches 0.05.",
-        )
+        st.metric("Mean difference", mean, help=means)
         st.metric("Largest difference", f"{apart.largest:.3f}")
     widgets.csv_button(apart.by_slice, "difference_by_slice", "Difference by slice (CSV)")
 
 
-def _facts(left: Answer, right: Answer | None, record: CaseRecord) -> None:
-    """Show the model, its folds, the passes and the time of a prediction."""
+def _facts(sides: list[dict[str, str]]) -> None:
+    """Show the model, its folds, the passes and the time of each prediction."""
     st.subheader("How it was made", anchor=False)
-    slices = len(record.volume)
-    alone = _facts_of(left, record.predicted, slices)
-    if right is None:
-        st.table(alone, hide_header=True, border="horizontal", alt="How the prediction was made")
-        return
-    sides = {"Left": alone, "Right": _facts_of(right, record.other, slices)}
     st.table(
-        pd.DataFrame(sides).fillna("none"),
+        sides[0] if len(sides) == 1 else pd.DataFrame(sides, ["Left", "Right"]).T,
+        hide_header=len(sides) == 1,
         border="horizontal",
-        alt="How the two predictions were made",
+        alt="How the prediction was made",
     )
 
 
@@ -204,15 +167,14 @@ def _facts_of(answer: Answer, predicted: Predicted, slices: int) -> dict[str, st
     prediction, model = answer.prediction, answer.viewpoint.model
     folds = prediction.exposure.folds
     own, threshold = model.threshold_for(folds), predicted.threshold
-    removed = removed_in_words(predicted.split).removesuffix(".")
     return {
         "Model": widgets.plain(model.name),
         "Predicted by": fold_words(folds),
         "Passes": passes_in_words(prediction).removeprefix("the "),
-        "Components removed": removed,
+        "Components removed": removed_in_words(predicted.split).removesuffix("."),
         "Patient": prediction.exposure.relation,
         "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (model's own: {own:g})"),
-        "Time": f"{prediction.seconds:.2f} s for {'1 slice' if slices == 1 else f'{slices} slices'}",
+        "Time": f"{prediction.seconds:.2f} s for {widgets.counted(slices, 'slice')}",
         "Engine": prediction.engine,
         "Device": prediction.device,
     }

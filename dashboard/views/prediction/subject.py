@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from brainseg.cohort import Case, Cohort
-from brainseg.errors import BrainsegError
 from brainseg.inference.cautions import cautions
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of, record_of_upload, unusable_files
@@ -74,11 +73,8 @@ class Subject:
         bar = st.empty()
         ready = work.ready(AT_ONCE_S)
         while not ready:
-            doing = (
-                f"Predicting with {widgets.plain(model.name)}"
-                if work.total
-                else "Opening the model"
-            )
+            predicting = f"Predicting with {widgets.plain(model.name)}"
+            doing = predicting if work.total else "Opening the model"
             bar.progress(work.share(), work.message(doing))
             ready = work.ready(0.2)
         bar.empty()
@@ -106,13 +102,9 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
 def from_upload(
     upload: Upload, assignment: Mapping[str, int | None], volume: Volume, key: tuple
 ) -> Subject:
-    """Return an assembled upload as a subject, with its masks.
+    """Return an upload, assembled by :func:`brainseg.io.assemble`, as a subject with its masks.
 
-    Args:
-        upload: the readable content.
-        assignment: sequence -> index of its series.
-        volume: see :func:`brainseg.io.assemble`.
-        key: identifies the upload in this session.
+    `assignment` is sequence -> index of its series; `key` identifies the upload in this session.
     """
     record = record_of_upload(upload, assignment, volume, UPLOAD)
     subject = _in_session(record, key, ruling_grid(upload, assignment).source)
@@ -124,8 +116,8 @@ def from_example() -> Subject:
     with st.spinner("Creating the synthetic head", show_time=True):
         made = cache.example()
     volume = Volume(made.pixels)
-    numbers, there = range(1, len(volume) + 1), np.ones(len(volume), bool)
-    record = record_of(made.name, volume, numbers, made.masks, there, synthetic=True)
+    numbers, has_mask = range(1, len(volume) + 1), np.ones(len(volume), bool)
+    record = record_of(made.name, volume, numbers, made.masks, has_mask, synthetic=True)
     return _in_session(record, ("example", made.name))
 
 
@@ -143,9 +135,3 @@ def _in_session(
         return replace(record, warnings=warned[0], unsuitable=warned[1])
 
     return Subject(record, key, start, cautioned, source=source)
-
-
-def refuse(error: BrainsegError) -> None:
-    """Show an error as plain text, and stop the page."""
-    st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
-    st.stop()

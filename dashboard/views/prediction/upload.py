@@ -24,7 +24,7 @@ from brainseg.io.sequence_choice import Choice, propose
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 from dashboard.shared import widgets
 from dashboard.views.prediction import session_uploads
-from dashboard.views.prediction.subject import Subject, from_example, from_upload, refuse
+from dashboard.views.prediction.subject import Subject, from_example, from_upload
 
 FILES = "upload"
 EXAMPLE = "_example"
@@ -51,7 +51,12 @@ def choose() -> Subject:
     if not st.session_state.get(EXAMPLE):
         session_uploads.forget()
         _nothing_yet()
-    st.button("Close the example", on_click=_close, icon=":material/close:", key="close_example")
+    st.button(
+        "Close the example",
+        on_click=lambda: st.session_state.pop(EXAMPLE, None),
+        icon=":material/close:",
+        key="close_example",
+    )
     return from_example()
 
 
@@ -62,7 +67,10 @@ def _nothing_yet() -> None:
         st.markdown("**No file at hand?**")
         st.caption("A synthetic head (no patient data) with a mask, so Dice can be shown.")
         st.button(
-            "Try the example", on_click=_open_example, icon=":material/play_circle:", key="example"
+            "Try the example",
+            on_click=lambda: st.session_state.update({EXAMPLE: True}),
+            icon=":material/play_circle:",
+            key="example",
         )
     st.stop()
 
@@ -75,14 +83,6 @@ def _privacy() -> None:
     )
 
 
-def _open_example() -> None:
-    st.session_state[EXAMPLE] = True
-
-
-def _close() -> None:
-    st.session_state.pop(EXAMPLE, None)
-
-
 def _from_files(uploaded: list) -> Subject:
     ids = session_uploads.identity(uploaded)
     session_uploads.drop_others(ids)
@@ -90,16 +90,18 @@ def _from_files(uploaded: list) -> Subject:
         with st.spinner("Reading the files", show_time=True):
             upload, pages = _opened(uploaded, ids)
         _privacy()
-        _say(upload)
+        for sentence in upload.refused:
+            st.error(widgets.sentence(sentence), icon=":material/block:")
         assignment = _assign(upload, (ids, pages))
         key = (ids, pages, tuple(assignment.items()))
         volume: Volume = session_uploads.cached(
             (*key, "volume"), lambda: assemble(upload, assignment)
         )
         for sentence in left_out(upload, assignment):
-            st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
+            st.error(widgets.sentence(sentence), icon=":material/block:")
     except DecodeError as error:
-        refuse(error)
+        widgets.error(error)
+        st.stop()
     return from_upload(upload, assignment, volume, key)
 
 
@@ -138,12 +140,6 @@ def _choose_page(identity: str, index: int, count: int) -> int:
     )
 
 
-def _say(upload: Upload) -> None:
-    """Show an error for each file that could not be used."""
-    for sentence in upload.refused:
-        st.error(widgets.plain(sentence, longest=600), icon=":material/block:")
-
-
 def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
     """Return the series of each sequence, guessed or chosen; stop the page while one is undecided."""
     choice = propose(upload)
@@ -170,9 +166,8 @@ def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
         open_ones = [one for one in choice.questions if chosen[one.sequence] is None]
         for question in open_ones:
             st.warning(
-                widgets.plain(
-                    f"Choose the series for {question.sequence}, or “{NOT_GIVEN}”: {question.reason}.",
-                    longest=600,
+                widgets.sentence(
+                    f"Choose the series for {question.sequence}, or “{NOT_GIVEN}”: {question.reason}."
                 ),
                 icon=":material/help:",
             )

@@ -6,7 +6,7 @@ from PIL import Image
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import keys, source_code, url_state, widgets
+from dashboard.shared import keys, overlays, source_code, url_state, widgets
 from dashboard.views.tour.steps import Step, all_steps, as_notebook, as_script, run
 
 PICTURE_PX = 320
@@ -18,7 +18,7 @@ def draw(step: Step, number: int, of: int) -> None:
     st.markdown(step.text)
     if step.settings:
         widgets.seed_picker()
-    st.code(f"{source_code.opening(cohort.root)}\n{step.code}", language="python")
+    st.code(f"{source_code.opening(folder)}\n{step.code}", language="python")
     st.caption("Copy and run this in your notebook. Output:")
     result(step)
     st.info(step.think, icon=":material/psychology:")
@@ -31,17 +31,17 @@ def result(step: Step) -> None:
         with st.spinner("Running the code"):
             value, printed = run(step, cohort)
     except BrainsegError as error:
-        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        widgets.error(error)
         return
     if printed:
         st.code(printed, language=None, wrap_lines=True)
+    alt = f"The output of the step {step.name}."
     if isinstance(value, Image.Image):
-        width = 3 * PICTURE_PX if value.width > value.height else PICTURE_PX
-        alt = f"The picture from the step {step.name}."
-        st.image(value.convert("RGB"), width=width, output_format="PNG", alt=alt)
+        st.image(value.convert("RGB"), width=PICTURE_PX, output_format="PNG", alt=alt)
     elif isinstance(value, pd.DataFrame):
-        alt = f"The table from the step {step.name}."
         st.dataframe(value, hide_index=True, placeholder="–", key=step.name, alt=alt)
+    else:
+        widgets.figure(value, f"tour_{step.name.lower()}", alt, config=overlays.ZOOM_CONFIG)
 
 
 def smallest_area(cohort: Cohort) -> int | None:
@@ -65,6 +65,7 @@ st.markdown(
     "cohort. The code of each step runs on your own data."
 )
 min_area_px = smallest_area(cohort)
+folder = source_code.data_folder(cohort.root)
 steps = all_steps(widgets.current_seed(), min_area_px or 0)
 if min_area_px is None:
     steps = [step for step in steps if not step.settings]
@@ -76,23 +77,13 @@ names = [step.name for step in steps]
 with st.container(horizontal=True, vertical_alignment="bottom"):
     chosen = widgets.choice("Step", keys.STEP, tuple(names), names[0])
     index = names.index(chosen)
-    widgets.step_button("Back", "K", go, names, -1, disabled=index == 0)
-    widgets.step_button("Next step", "J", go, names, 1, disabled=index == len(names) - 1)
+    widgets.step_button("Back", go, names, -1, back=True, shortcut="K", disabled=index == 0)
+    widgets.step_button("Next step", go, names, 1, shortcut="J", disabled=chosen == names[-1])
 draw(steps[index], index + 1, len(steps))
 with st.container(horizontal=True):
-    for label, content, name, kind in (
-        ("All steps as a notebook", as_notebook, "brainseg_tour.ipynb", "application/x-ipynb+json"),
-        ("All steps as a Python file", as_script, "brainseg_tour.py", "text/x-python"),
-    ):
-        st.download_button(
-            label,
-            content(steps, cohort.root),
-            name,
-            kind,
-            key=name,
-            icon=":material/download:",
-            on_click="ignore",
-        )
-if index == len(names) - 1:
+    notebook, script = as_notebook(steps, folder), as_script(steps, folder)
+    widgets.download("All steps as a notebook", notebook, "brainseg_tour.ipynb", "download")
+    widgets.download("All steps as a Python file", script, "brainseg_tour.py", "download")
+if chosen == names[-1]:
     st.page_link(keys.DATASET, label="Next: explore the whole cohort", icon=":material/bar_chart:")
 widgets.tumour_means()

@@ -1,21 +1,21 @@
 """The eight steps of the guided tour as functions, and the tour as a notebook or a Python file.
 
 The page shows the body of a step's function and the value that the function returns. The functions
-have no type hints: they are read as notebook cells, and the page checks that there is a mask to draw.
+have no type hints and no docstrings: they are read as notebook cells below the words of their step.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 
-from numpy import hstack
+import numpy as np
 from PIL import Image
 
 from brainseg import RESEARCH_USE, TUMOUR_MEANS
 from brainseg.cohort import Cohort
 from brainseg.imaging import contour, shown
+from brainseg.plotting.style import pictures
 from brainseg.statistics import case_table, file_table, random_pair, tumour_shares
 from brainseg.volume import SEQUENCES
 from dashboard.shared import source_code
@@ -55,6 +55,33 @@ class Step:
         return source_code.cell(self.function, **self.settings)
 
 
+_STEPS: list[Step] = []
+
+
+def _step(question: str, text: str, think: str) -> Callable[[Callable], Callable]:
+    """Return a decorator that makes a function the next step of the tour."""
+
+    def add(function: Callable) -> Callable:
+        _STEPS.append(Step(function, question, text, think))
+        return function
+
+    return add
+
+
+def all_steps(seed: int, min_area_px: int = 1) -> list[Step]:
+    """Return the eight steps, in order.
+
+    Args:
+        seed: of the slice that is drawn at random.
+        min_area_px: smallest tumour area of that slice; 0 allows slices without tumour.
+    """
+    drawn = {"seed": seed, "min_area_px": min_area_px}
+    return [
+        replace(step, settings=drawn) if step.function.__code__.co_argcount > 1 else step
+        for step in _STEPS
+    ]
+
+
 def run(step: Step, cohort: Cohort) -> tuple[object, str]:
     """Return the value of a step, and the text that it prints."""
     printed: list[str] = []
@@ -68,140 +95,108 @@ def run(step: Step, cohort: Cohort) -> tuple[object, str]:
     return function(cohort, **step.settings), "\n".join(printed)
 
 
+@_step(
+    "Which files are there?",
+    "One folder per patient. Each slice of the head is one image file next to its **mask**: the "
+    "same size, white where an annotator outlined the tumour. Opening the cohort builds an **index** "
+    "with one row per slice.",
+    "Which slice numbers does the second case have? Change the last line.",
+)
 def find(cohort):
-    """Show the files of the first slices."""
     files = cohort.slices[["case", "slice_number", "image_path", "mask_path"]]
     print(len(cohort.cases), "cases,", len(files), "slices")
     return files.head(8)
 
 
+@_step(
+    "What does one of them look like?",
+    "Never trust a table of files alone: look at the images. A **seed** makes a random choice "
+    "repeatable, so that two people see the same slice.",
+    "Look at ten seeds. On how many slices would you have found the tumour?",
+)
 def peek(cohort, seed, min_area_px):
-    """Show FLAIR of a random slice."""
     pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
     pixels = cohort[pair.case].slice_pixels(pair.slice_number)
     print(pair.case, pair.slice_number)
     return Image.fromarray(shown(pixels))
 
 
+@_step(
+    "How many slices of each kind?",
+    "Most slices of a head show no tumour. A model that always answers “no tumour” is then right most "
+    "of the time, and useless: this is **class imbalance**, and why accuracy is a poor measure here.",
+    "How accurate, slice by slice, is a model that never sees a tumour?",
+)
 def count(cohort):
-    """Count slices with and without tumour."""
     counts = tumour_shares(cohort.slices)
     return counts
 
 
+@_step(
+    "What is known about each case?",
+    "One row per **case**. Neighbouring slices of one patient look alike, so a patient must never be in "
+    "both training and test data: cohorts are split by patient, not by slice.",
+    "Which case has the largest share of slices with tumour?",
+)
 def table(cohort):
-    """Show the cases with the largest tumours."""
     cases = case_table(cohort.slices)
     return cases.sort_values("tumour_vx", ascending=False).head(8)
 
 
+@_step(
+    "Do image and mask fit each other?",
+    "An image is an **array**: rows × columns × channels. A mask has no channels. If their rows and "
+    "columns differ, every later step is wrong, without any error message.",
+    "What would you do with a mask that contains the values 0, 1 and 2?",
+)
 def shapes(cohort):
-    """Show the shapes and types of the files."""
     files = file_table(cohort.slices)
     return files
 
 
+@_step(
+    "What are the three channels?",
+    "Not red, green and blue, although the file says so: three MRI **sequences** of the same slice, "
+    "from left to right before contrast agent, FLAIR, and after it. On FLAIR, free fluid is dark and "
+    "many abnormalities are bright.",
+    "Are two of the three the same picture? Compare the arrays.",
+)
 def image(cohort, seed, min_area_px):
-    """Show the three sequences of a random slice."""
     pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
     pixels = cohort[pair.case].slice_pixels(pair.slice_number)  # rows x columns x sequences
     print(pixels.shape, pixels.dtype, SEQUENCES)
-    return Image.fromarray(hstack([shown(pixels, name) for name in SEQUENCES]))
+    return pictures({name: shown(pixels, name) for name in SEQUENCES})
 
 
+@_step(
+    "What is in a mask?",
+    "True or False for each pixel. The number of True pixels is the tumour **area**. An area in "
+    "millimetres would need the distance between pixels, which these files do not contain.",
+    "Compare this share with the share of slices that show a tumour: this is class imbalance again, now "
+    "at pixel level.",
+)
 def mask(cohort, seed, min_area_px):
-    """Show the mask of a random slice."""
     pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
     mask = cohort[pair.case].slice_mask(pair.slice_number)
     print(mask.shape, mask.dtype, mask.sum(), "px,", f"{mask.mean():.2%} of the slice")
     return Image.fromarray(mask)
 
 
+@_step(
+    "Is the mask where the tumour is?",
+    "Image, mask and overlay side by side: the outline of the mask, drawn on FLAIR, is the quickest "
+    "check of all. It shows a mask that is shifted, mirrored or from another slice.",
+    "Where would you have drawn the line? Annotators differ, and no mask is the truth.",
+)
 def overlay(cohort, seed, min_area_px):
-    """Show the outline of the mask on FLAIR."""
     pair = random_pair(cohort.slices[cohort.slices["area_px"] >= min_area_px], seed)
     pixels = cohort[pair.case].slice_pixels(pair.slice_number)
     mask = cohort[pair.case].slice_mask(pair.slice_number)
-    return Image.fromarray(contour(shown(pixels), mask))
+    flair, white = shown(pixels), np.dstack([mask * np.uint8(255)] * 3)
+    return pictures({"Image": flair, "Mask": white, "Overlay": contour(flair, mask)})
 
 
-def all_steps(seed: int, min_area_px: int = 1) -> list[Step]:
-    """Return the eight steps, in order.
-
-    Args:
-        seed: of the slice that is drawn at random.
-        min_area_px: smallest tumour area of that slice; 0 allows slices without tumour.
-    """
-    drawn = {"seed": seed, "min_area_px": min_area_px}
-    return [
-        Step(
-            find,
-            "Which files are there?",
-            "One folder per patient. Each slice of the head is one image file next to its **mask**: the "
-            "same size, white where an annotator outlined the tumour. Opening the cohort builds an "
-            "**index** with one row per slice.",
-            "Which slice numbers does the second case have? Change the last line.",
-        ),
-        Step(
-            peek,
-            "What does one of them look like?",
-            "Never trust a table of files alone: look at the images. A **seed** makes a random choice "
-            "repeatable, so that two people see the same slice.",
-            "Look at ten seeds. On how many slices would you have found the tumour?",
-            drawn,
-        ),
-        Step(
-            count,
-            "How many slices of each kind?",
-            "Most slices of a head show no tumour. A model that always answers “no tumour” is then "
-            "right most of the time, and useless: this is **class imbalance**, and why accuracy is a "
-            "poor measure here.",
-            "How accurate, slice by slice, is a model that never sees a tumour?",
-        ),
-        Step(
-            table,
-            "What is known about each case?",
-            "One row per **case**. Neighbouring slices of one patient look alike, so a patient must "
-            "never be in both training and test data: cohorts are split by patient, not by slice.",
-            "Which case has the largest share of slices with tumour?",
-        ),
-        Step(
-            shapes,
-            "Do image and mask fit each other?",
-            "An image is an **array**: rows × columns × channels. A mask has no channels. If their rows "
-            "and columns differ, every later step is wrong, without any error message.",
-            "What would you do with a mask that contains the values 0, 1 and 2?",
-        ),
-        Step(
-            image,
-            "What are the three channels?",
-            "Not red, green and blue, although the file says so: three MRI **sequences** of the same "
-            "slice, from left to right before contrast agent, FLAIR, and after it. On FLAIR, free fluid "
-            "is dark and many abnormalities are bright.",
-            "Are two of the three the same picture? Compare the arrays.",
-            drawn,
-        ),
-        Step(
-            mask,
-            "What is in a mask?",
-            "True or False for each pixel. The number of True pixels is the tumour **area**. An area in "
-            "millimetres would need the distance between pixels, which these files do not contain.",
-            "Compare this share with the share of slices that show a tumour: this is class imbalance "
-            "again, now at pixel level.",
-            drawn,
-        ),
-        Step(
-            overlay,
-            "Is the mask where the tumour is?",
-            "The outline of the mask, drawn on FLAIR: the quickest check of all. It shows a mask that "
-            "is shifted, mirrored or from another slice.",
-            "Where would you have drawn the line? Annotators differ, and no mask is the truth.",
-            drawn,
-        ),
-    ]
-
-
-def as_notebook(steps: list[Step], folder: Path) -> bytes:
+def as_notebook(steps: list[Step], folder: str) -> bytes:
     """Return the tour as a Jupyter notebook, format 4.5, which opens the cohort in a folder."""
     cells = [
         _cell(
@@ -225,7 +220,7 @@ def as_notebook(steps: list[Step], folder: Path) -> bytes:
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def as_script(steps: list[Step], folder: Path) -> bytes:
+def as_script(steps: list[Step], folder: str) -> bytes:
     """Return the tour as a Python file with cells, which Spyder and VS Code recognise."""
     parts = [
         f'# %%\n"""A tour of a brain MRI cohort. {RESEARCH_USE}"""\n',

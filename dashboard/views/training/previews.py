@@ -68,10 +68,10 @@ def _epoch(epochs: Sequence[int], best_epoch: int | None) -> int:
         st.caption(f"After epoch {newest}, the only one so far")
         return newest
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        widgets.step_button("Previous epoch", "K", _step, epochs, -1)
+        widgets.step_button("Previous epoch", _step, epochs, -1, back=True, shortcut="K")
         with st.container(width="stretch"):
             st.select_slider("After epoch", epochs, key=keys.EPOCH)
-        widgets.step_button("Next epoch", "J", _step, epochs, 1)
+        widgets.step_button("Next epoch", _step, epochs, 1, shortcut="J")
         if best_epoch in epochs:
             st.button(
                 "Best",

@@ -78,7 +78,7 @@ def test_every_pixel_comes_back_where_it_was(tiny_cohort):
     assert read["probability.nii.gz"].dtype == np.float32
 
 
-def test_a_marked_voxel_stands_at_column_row_slice():
+def test_a_marked_voxel_is_at_column_row_slice():
     pixels = np.zeros((3, 40, 50, 3), np.uint8)
     pixels[2, 7, 11] = (1, 200, 3)
     volume = Volume(pixels)

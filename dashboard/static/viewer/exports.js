@@ -1,11 +1,11 @@
-// What leaves the viewer: the table as text or CSV, the picture as PNG.
+// Exports of the viewer: the table as text or CSV, the picture as PNG.
 
 import { save } from "./elements.js";
 import { composed } from "./picture.js";
 import { csvOf } from "./table.js";
-import { cornersOf } from "./words.js";
+import { cornersOf } from "./texts.js";
 
-/** Copies rows of text to the clipboard, and returns what to say of it. */
+/** Copies rows of text to the clipboard, and returns a message about it. */
 export async function copied(rows) {
   try {
     await navigator.clipboard.writeText(rows.map((row) => row.join("\t")).join("\n"));
@@ -19,7 +19,7 @@ export function saveTable({ data, measures, state }) {
   save(csvOf(measures, state.look), "text/csv", `${data.name}_slices.csv`);
 }
 
-/** Offers the panes as they are shown, with what they show and what it may be used for. */
+/** Saves the panes as shown, with captions, warnings and the research-use notice. */
 export function savePicture({ data, panes, state }) {
   const words = panes.flatMap((pane) =>
     Object.values(cornersOf(data, state, pane.sequence, pane.shows)),

@@ -1,14 +1,14 @@
 // Reports the chosen thresholds to the server, which exports files with them, once they rest.
 
-import { usualOtherStep, usualStep } from "./opening.js";
+import { ownStep } from "./state.js";
 
 const RESTS_MS = 400;
 
-export class Telling {
+export class ThresholdReport {
   constructor(viewer) {
     this.viewer = viewer;
     /** Called with thresholds; null if the page does not use them. */
-    this.tell = null;
+    this.send = null;
     // Report before a button elsewhere on the page acts on what the viewer shows.
     this.flush = (event) => {
       const elsewhere = !event.composedPath().includes(viewer.whole);
@@ -22,7 +22,7 @@ export class Telling {
     const { data, state } = this.viewer;
     if (!data.probability) return;
     const { step, otherStep } = state.look;
-    const own = step === usualStep(data) && (!data.other || otherStep === usualOtherStep(data));
+    const own = step === ownStep(data) && (!data.other || otherStep === ownStep(data, data.header.other));
     // Also confirms a threshold in the address, because the server does not know whether it is valid.
     if (!own || this.reported || this.viewer.stepChosen) this.later();
   }
@@ -37,9 +37,9 @@ export class Telling {
     this.waiting = null;
     const thresholds = this.thresholds();
     const report = JSON.stringify(thresholds);
-    if (!this.tell || report === this.reported) return;
+    if (!this.send || report === this.reported) return;
     this.reported = report;
-    this.tell(thresholds);
+    this.send(thresholds);
   }
 
   stop() {

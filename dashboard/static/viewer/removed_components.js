@@ -1,11 +1,11 @@
-// The components that were removed from a prediction: the rule in words, and a list that leads to each.
+// The components removed from a prediction: the rule in words, and a list of links to each.
 
 import { make } from "./elements.js";
 import { OTHER, PREDICTION } from "./layers.js";
 
 const MOST_LISTED = 30;
 
-/** Returns how many components a Cut lacks, and by which rule; brainseg/inference/components.py says the same. */
+/** Returns the number of removed components and the rule, as in brainseg/inference/components.py. */
 export function removedInWords({ removed, fraction }) {
   const rule = `below ${Number((100 * fraction).toPrecision(3))} % of the largest`;
   if (!fraction) return "No component was removed: this model keeps all components.";
@@ -14,16 +14,16 @@ export function removedInWords({ removed, fraction }) {
   return `${removed.length} smaller ${were} removed (${rule}).`;
 }
 
-/** Returns where a removed component lies: “slice 12” or “slices 11–13”. */
+/** Returns the slices of a removed component: “slice 12” or “slices 11–13”. */
 function where({ first, last }, numbers) {
   return first === last ? `slice ${numbers[first]}` : `slices ${numbers[first]}–${numbers[last]}`;
 }
 
-/** The section of the panel that names them. */
+/** The section of the panel that lists them. */
 export class RemovedList {
   /**
    * @param {HTMLElement} toggle the switch of the layer
-   * @param {(voxel: number[]) => void} onGo leads to a voxel [x, y, z]
+   * @param {(voxel: number[]) => void} onGo goes to a voxel [x, y, z]
    */
   constructor(toggle, onGo) {
     this.onGo = onGo;

@@ -1,32 +1,27 @@
-// How a case opens: what the address asks for, and what is usual where it says nothing.
+// The state of the viewer: what the address asks for, defaults for the rest.
 
 const FLAIR = "FLAIR";
 export const WHOLE_WINDOW = [0, 255];
 const STYLES = { mask: ["contour", "fill", "off"], prediction: ["contour", "fill", "heat", "off"] };
 
-export function usualSequence(data) {
+export function defaultSequence(data) {
   return data.sequences.includes(FLAIR) ? FLAIR : data.sequences[0];
 }
 
-/** Returns the model's own threshold in whole steps. */
-export function usualStep(data) {
-  return Math.round((data.header.threshold ?? 0.5) * data.steps);
+/** Returns the model's own threshold in whole steps; `made` is the header of one of two predictions. */
+export function ownStep(data, made = data.header) {
+  return Math.round((made?.threshold ?? 0.5) * data.steps);
 }
 
-/** Returns the other prediction's own threshold in whole steps. */
-export function usualOtherStep(data) {
-  return Math.round((data.header.other?.threshold ?? 0.5) * data.steps);
-}
-
-/** Returns a thickness at which the stack is about 0.6 as tall as wide: for the display only. */
-function usualThickness(data) {
+/** Returns a slice spacing at which the stack is 0.6 times as tall as wide, for display only. */
+function defaultThickness(data) {
   const [n, , w] = data.shape;
   return Math.min(12, Math.max(1, Math.round((0.6 * w) / n)));
 }
 
-/** Returns the place of the slice that a case opens at: the largest tumour area, else the middle. */
-export function usualSlice(data, measures) {
-  const areas = [measures.maskAreas, measures.predictedAreas(usualStep(data))]
+/** Returns the index of the slice that a case opens at: the largest tumour area, else the middle one. */
+export function defaultSlice(data, measures) {
+  const areas = [measures.maskAreas, measures.predictedAreas(ownStep(data))]
     .filter(Boolean)
     .map((known) => known.map((area) => area ?? 0))
     .find((known) => known.some(Boolean));
@@ -43,11 +38,11 @@ function stepAsked(text, data) {
  *
  * @param asked the parameters of the address; see address.js
  * @param {string[]} views that can be shown here
- * @returns {{state: object, wrong: string|null}} `wrong` is a sentence where no such slice is there
+ * @returns {{state: object, wrong: string|null}} `wrong` is a sentence if the case has no such slice
  */
 export function stateFrom(asked, data, measures, views) {
   const one = (value, options, otherwise) => (options.includes(value) ? value : otherwise);
-  const sequence = one(asked.sequence, data.sequences, usualSequence(data));
+  const sequence = one(asked.sequence, data.sequences, defaultSequence(data));
   const others = data.sequences.filter((name) => name !== sequence);
   const look = (which, colour) => ({
     style: one(asked[which], STYLES[which], "contour"),
@@ -55,71 +50,67 @@ export function stateFrom(asked, data, measures, views) {
     opacity: { contour: 1, fill: 0.4 },
   });
   const [, h, w] = data.shape;
-  const usual = usualSlice(data, measures);
+  const first = defaultSlice(data, measures);
   const opensWith = data.other ? "compare" : "slice";
-  const z = asked.slice === undefined ? usual : data.sliceNumbers.indexOf(Number(asked.slice));
+  const z = asked.slice === undefined ? first : data.sliceNumbers.indexOf(Number(asked.slice));
   const state = {
     sequence,
     second: one(asked.second, data.sequences, others.at(-1) ?? sequence),
     view: one(asked.view, views, opensWith),
-    position: [Math.floor(w / 2), Math.floor(h / 2), z < 0 ? usual : z],
+    position: [Math.floor(w / 2), Math.floor(h / 2), z < 0 ? first : z],
     window: [...WHOLE_WINDOW],
     zoom: 1,
     pan: [0, 0],
     smooth: true,
     diameters: false,
-    thickness: usualThickness(data),
+    thickness: defaultThickness(data),
     look: {
       mask: look("mask", data.colours.mask),
       prediction: look("prediction", data.colours.prediction),
       agreement: asked.agreement === "on",
       spread: asked.uncertainty === "on",
       removed: asked.removed !== "off",
-      step: stepAsked(asked.threshold, data) ?? usualStep(data),
-      otherStep: stepAsked(asked.right_threshold, data) ?? usualOtherStep(data),
+      step: stepAsked(asked.threshold, data) ?? ownStep(data),
+      otherStep: stepAsked(asked.right_threshold, data) ?? ownStep(data, data.header.other),
     },
   };
   if (z >= 0) return { state, wrong: null };
-  const here = data.sliceNumbers[usual];
-  const what = asked.slice.slice(0, 20);
-  return {
-    state,
-    wrong: `This case has no slice “${what}”: showing slice ${here}.`,
-  };
+  const shown = `showing slice ${data.sliceNumbers[first]}`;
+  return { state, wrong: `This case has no slice “${asked.slice.slice(0, 20)}”: ${shown}.` };
 }
 
 /**
- * Keeps the look for a case that came after another, and opens it at its own slice.
+ * Adopts the state for the next case: the display settings stay, the slice is the new default.
  *
- * @param before the case that was shown
+ * @param before the previous case
  * @param {boolean} keepStep whether the user chose the threshold
  */
 export function adopt(state, data, measures, before, keepStep) {
   const same = before.name === data.name && String(before.shape) === String(data.shape);
-  if (!data.sequences.includes(state.sequence)) state.sequence = usualSequence(data);
+  if (!data.sequences.includes(state.sequence)) state.sequence = defaultSequence(data);
   if (!data.sequences.includes(state.second)) state.second = data.sequences.at(-1);
-  if (!keepStep) state.look.step = usualStep(data);
+  if (!keepStep) state.look.step = ownStep(data);
   if (data.other && before.header.other?.made_by !== data.header.other.made_by) {
-    state.look.otherStep = usualOtherStep(data);
+    state.look.otherStep = ownStep(data, data.header.other);
   }
   if (data.other && !before.other) state.view = "compare";
   if (!data.other && state.view === "compare") state.view = "slice";
   if (same) return;
   const [, h, w] = data.shape;
   const [x, y] = state.position;
-  state.position = [Math.min(w - 1, x), Math.min(h - 1, y), usualSlice(data, measures)];
-  Object.assign(state, { zoom: 1, pan: [0, 0], thickness: usualThickness(data) });
+  state.position = [Math.min(w - 1, x), Math.min(h - 1, y), defaultSlice(data, measures)];
+  Object.assign(state, { zoom: 1, pan: [0, 0], thickness: defaultThickness(data) });
 }
 
-/** Returns the parameters that stand for a state; null for what is usual and left out. */
+/** Returns the parameters that reopen a state; null for a default, which is omitted. */
 export function parametersOf(state, data, measures, keepStep) {
   const { look } = state;
-  const unless = (value, usual) => (value === usual ? null : String(value));
+  const unless = (value, standard) => (value === standard ? null : String(value));
   const number = (z) => data.sliceNumbers[z];
-  const threshold = (step, usual) => (step === usual ? null : (step / data.steps).toFixed(2));
+  const threshold = (step, own) => (step === own ? null : (step / data.steps).toFixed(2));
   return {
-    slice: unless(number(state.position[2]), number(usualSlice(data, measures))),
-    sequence: unless(state.sequence, usualSequence(data)),
+    slice: unless(number(state.position[2]), number(defaultSlice(data, measures))),
+    sequence: unless(state.sequence, defaultSequence(data)),
     view: unless(state.view, data.other ? "compare" : "slice"),
     second: state.view === "pair" ? state.second : null,
     mask: unless(look.mask.style, "contour"),
@@ -127,7 +118,7 @@ export function parametersOf(state, data, measures, keepStep) {
     agreement: look.agreement ? "on" : null,
     uncertainty: look.spread ? "on" : null,
     removed: look.removed ? null : "off",
-    threshold: data.probability && keepStep ? threshold(look.step, usualStep(data)) : null,
-    right_threshold: data.other ? threshold(look.otherStep, usualOtherStep(data)) : null,
+    threshold: data.probability && keepStep ? threshold(look.step, ownStep(data)) : null,
+    right_threshold: data.other ? threshold(look.otherStep, ownStep(data, data.header.other)) : null,
   };
 }

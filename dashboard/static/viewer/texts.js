@@ -60,19 +60,19 @@ function nothingIn(data, measures, z, step, shows) {
   if (!areas || areas[z]) return null;
   const found = foundBy(data, shows);
   const size = data.shape[1] * data.shape[2];
-  const with_ = areas.filter(Boolean).length;
+  const predicted = areas.filter(Boolean).length;
   const alone = areas.length === 1;
-  const nowhere = !with_ && !alone;
+  const nowhere = !predicted && !alone;
   const values = nowhere ? found : found.subarray(z * size, (z + 1) * size);
   const highest = data.written(values.reduce((most, value) => Math.max(most, value), 0));
   const removed = measures.removedAreas(step, shows)[z];
   const where = nowhere ? `on any of the ${areas.length} slices` : "on this slice";
-  const elsewhere = with_ ? ` Slices with a prediction: ${with_}.` : "";
+  const elsewhere = predicted ? ` Slices with a prediction: ${predicted}.` : "";
   const of = removed === 1 ? "1 pixel" : `${removed} pixels`;
-  const lacks = removed ? ` Small components of ${of} were removed here.` : "";
+  const without = removed ? ` Small components of ${of} were removed here.` : "";
   return (
     `No tumour predicted ${where} at the threshold ${(step / data.steps).toFixed(2)}. ` +
-    `The highest probability is ${highest}.${lacks}${elsewhere}`
+    `The highest probability is ${highest}.${without}${elsewhere}`
   );
 }
 
@@ -82,8 +82,8 @@ export function descriptionOf(data, measures, sequence, z, look) {
   const mask = area === null ? "no usable mask" : `mask of ${area} pixels`;
   const found = measures.predictedAreas(look.step)?.[z];
   const predicted = found === undefined ? "" : `, prediction of ${found} pixels`;
-  const lacks = measures.removedAreas(look.step)?.[z];
-  const removed = lacks ? `, removed components of ${lacks} pixels` : "";
+  const removedPx = measures.removedAreas(look.step)?.[z];
+  const removed = removedPx ? `, removed components of ${removedPx} pixels` : "";
   return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}${removed}`;
 }
 
@@ -98,17 +98,17 @@ export function orientationOf(data, view) {
 
 /** Returns the values under the mouse. */
 export function valueAt(data, sequence, voxel, look) {
-  const place = data.place(...voxel);
-  const share = (array) => data.written(array[place]);
-  const lacks = (which, step) =>
-    data.cut(which, step).classes[place] === REMOVED ? " (component removed)" : "";
-  const values = [`x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[place]}`];
+  const index = data.indexOf(...voxel);
+  const share = (array) => data.written(array[index]);
+  const removed = (which, step) =>
+    data.cut(which, step).classes[index] === REMOVED ? " (component removed)" : "";
+  const values = [`x ${voxel[0]}, y ${voxel[1]}: ${data.pixels(sequence)[index]}`];
   if (data.other) {
-    const left = `${share(data.probability)}${lacks(PREDICTION, look.step)}`;
-    values.push(`probability left ${left}, right ${share(data.other)}${lacks(OTHER, look.otherStep)}`);
+    const left = `${share(data.probability)}${removed(PREDICTION, look.step)}`;
+    values.push(`probability left ${left}, right ${share(data.other)}${removed(OTHER, look.otherStep)}`);
   } else if (data.probability) {
     const spread = data.spread ? ` ± ${share(data.spread)}` : "";
-    values.push(`probability ${share(data.probability)}${spread}${lacks(PREDICTION, look.step)}`);
+    values.push(`probability ${share(data.probability)}${spread}${removed(PREDICTION, look.step)}`);
   }
   return values.join("\n");
 }
