@@ -72,7 +72,7 @@ def main() -> None:
             "BRAINSEG_DATA": sys.argv[1],
             "BRAINSEG_MODEL": str(model.folder),
         }
-        app = str(CHECKOUT / "dashboard" / "app.py")
+        app = str(CHECKOUT / "dashboard" / "navigation.py")
         command = [sys.executable, "-c", OPEN_PAGE, app]
         done = subprocess.run(
             command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True

@@ -1,9 +1,10 @@
-"""Entry script of the dashboard: the pages, their order, and the notice at the bottom of each."""
+"""Entry of the dashboard, `streamlit run dashboard/app.py`: the server around navigation.py."""
 
 import sys
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 # Pages import ``dashboard`` by name. It is installed outside site-packages, where another product may
 # have a package of that name, so its parent folder goes first on the path.
@@ -11,58 +12,15 @@ PARENT = str(Path(__file__).resolve().parents[1])
 if PARENT not in sys.path:
     sys.path.insert(0, PARENT)
 
-from brainseg import RESEARCH_USE, memory  # noqa: E402
-from dashboard.shared import keys  # noqa: E402
+from brainseg import memory  # noqa: E402
+from dashboard.server import guard, uploads  # noqa: E402
 
 memory.return_freed_blocks()
-memory.collect_garbage(every_s=10)
-st.set_page_config(
-    page_title="brainseg",
-    page_icon=str(Path(__file__).with_name("icon.svg")),
-    layout="wide",
-    menu_items={"About": f"brainseg: brain MRI segmentations. {RESEARCH_USE}"},
+uploads.keep_in_memory()
+app = st.App(
+    Path(__file__).with_name("navigation.py"),
+    routes=guard.redirects(),
+    middleware=[Middleware(guard.Guard), Middleware(uploads.Limits)],
+    lifespan=uploads.timer,
+    exception_handlers={Exception: guard.fail},
 )
-
-OVERVIEW = st.Page(
-    keys.OVERVIEW, title="Overview", icon=":material/home:", url_path="overview", default=True
-)
-PAGES = {
-    "": [OVERVIEW],
-    "Cases": [
-        st.Page(keys.WORKLIST, title="Worklist", icon=":material/list:", url_path="worklist"),
-        st.Page(keys.CASE_PAGE, title="Case", icon=":material/neurology:", url_path="case"),
-        st.Page(keys.BROWSER, title="Browser", icon=":material/shuffle:", url_path="browser"),
-    ],
-    "Data": [
-        st.Page(keys.DATASET, title="Dataset", icon=":material/bar_chart:", url_path="dataset"),
-        st.Page(
-            keys.SIMILAR,
-            title="Similar slices",
-            icon=":material/bubble_chart:",
-            url_path="similar",
-        ),
-        st.Page(keys.TOUR, title="Guided tour", icon=":material/school:", url_path="tour"),
-        st.Page(keys.CHECKS, title="Checks", icon=":material/rule:", url_path="checks"),
-    ],
-    "Model": [
-        st.Page(keys.TRAINING, title="Training", icon=":material/show_chart:", url_path="training"),
-        st.Page(
-            keys.EVALUATION,
-            title="Evaluation",
-            icon=":material/scoreboard:",
-            url_path="evaluation",
-        ),
-        st.Page(
-            keys.PREDICTION,
-            title="Prediction",
-            icon=":material/online_prediction:",
-            url_path="prediction",
-        ),
-    ],
-}
-
-page = st.navigation(PAGES)
-st.session_state[keys.PAGE] = page.url_path
-
-st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
-page.run()

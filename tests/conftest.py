@@ -11,24 +11,15 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything imports TensorFlow
 
 import shutil
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.cohorts import (
-    CHECKOUT,
-    REQUIRE_ALL,
-    SERVER_STARTS_WITHIN_S,
-    is_healthy,
-    write_taught_cohort,
-    write_tiny_cohort,
-)
+from support.cohorts import REQUIRE_ALL, write_taught_cohort, write_tiny_cohort
+from support.servers import server
 
 if TYPE_CHECKING:
     from brainseg.cohort import Cohort
@@ -134,50 +125,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., s
     The same arguments give the same server again; each server has a ``BRAINSEG_HOME`` of its own
     unless the environment names one. All of them end with the session.
     """
-    servers: dict[tuple, tuple[str, subprocess.Popen]] = {}
+    servers: dict[tuple, str] = {}
+    with ExitStack() as running:
 
-    def serve(data: Path | None, **environment: str) -> str:
-        key = (data, *sorted(environment.items()))
-        if key not in servers:
-            servers[key] = _start_server(data, tmp_path_factory.mktemp("served"), environment)
-        return servers[key][0]
+        def serve(data: Path | None, **environment: str) -> str:
+            key = (data, *sorted(environment.items()))
+            if key not in servers:
+                started = server(tmp_path_factory.mktemp("served"), data, environment=environment)
+                servers[key] = running.enter_context(started)[0]
+            return servers[key]
 
-    yield serve
-    for _, process in servers.values():
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _start_server(
-    data: Path | None, folder: Path, environment: dict[str, str]
-) -> tuple[str, subprocess.Popen]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shown = {key: value for key, value in os.environ.items() if key != "BRAINSEG_DATA"}
-    shown |= {"BRAINSEG_HOME": str(folder / "home"), **environment}
-    if data is not None:
-        shown["BRAINSEG_DATA"] = str(data)
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
-    command += ["--server.port", str(port), "--server.headless", "true"]
-    log = folder / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=CHECKOUT, env=shown, stdout=output, stderr=subprocess.STDOUT
-        )
-    address = f"http://localhost:{port}"
-    deadline = time.monotonic() + SERVER_STARTS_WITHIN_S
-    while not is_healthy(address):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            process.wait()
-            pytest.fail(f"the dashboard did not start:\n{log.read_text(errors='replace')[-4000:]}")
-        time.sleep(0.2)
-    return address, process
+        yield serve
 
 
 def _skip_or_fail(reason: str) -> None:

@@ -50,7 +50,7 @@ LEFT = "left"
 RIGHT = "right"
 
 PAGE = "_page"
-"""Session key of the open page's address, set by app.py before the page runs; not a widget."""
+"""Session key of the open page's address, set by navigation.py before the page runs; not a widget."""
 
 OVERVIEW = "views/overview.py"
 WORKLIST = "views/worklist.py"

@@ -3,11 +3,9 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
-import time
 import tomllib
 import urllib.request
 import zipfile
@@ -16,7 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.cohorts import CHECKOUT, SERVER_STARTS_WITHIN_S, is_healthy
+from support.cohorts import CHECKOUT
+from support.hostile_requests import HOSTILE, answer_of
+from support.servers import server
 
 SETTINGS = tomllib.loads((CHECKOUT / "dashboard/.streamlit/config.toml").read_text())
 PRIVATE = {
@@ -53,7 +53,7 @@ def answers(*_, **__):
     names = json.loads(sys.stdin.read())
     print(json.dumps({name: config.get_option(name) for name in names}))
 
-bootstrap.run = answers
+bootstrap.run_asgi_app = answers
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
@@ -188,23 +188,11 @@ def test_an_installation_serves_privately_from_any_folder(installed, empty, samp
 @pytest.fixture
 def dashboard(installed: Path, empty: Path, sample_root: Path) -> Iterator[tuple[str, int]]:
     """Return the address and the process id of an installed dashboard, started in an empty folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [installed, "-m", "brainseg", "dashboard", str(sample_root), "--port", str(port)]
-    log = empty.with_name("server.log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=empty, env=environment(empty), stdout=output, stderr=output
-        )
-    address = f"http://localhost:{port}"
-    deadline = time.monotonic() + SERVER_STARTS_WITHIN_S
-    while not is_healthy(address):
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-4000:]
-        time.sleep(0.2)
-    yield address, process.pid
-    process.terminate()
-    process.wait(10)
+    command = (installed, "-P", "-m", "brainseg", "dashboard", sample_root)
+    named = {"PYTHONPATH": "", "BRAINSEG_HOME": str(empty / "state"), "HOME": str(empty)}
+    started = server(empty.parent, None, command, "--port", named, cwd=empty)
+    with started as (address, process):
+        yield address, process.pid
 
 
 @pytest.mark.slow
@@ -221,6 +209,13 @@ def test_an_installed_dashboard_listens_on_this_machine_alone_and_has_its_viewer
             assert answer.read() == (CHECKOUT / "dashboard/static" / file).read_bytes()
 
 
+@pytest.mark.slow
+def test_an_installed_dashboard_refuses_what_the_checkout_refuses(dashboard):
+    port = int(dashboard[0].rpartition(":")[2])
+    statuses = {one.name: (answer_of(port, one)[0], one.status) for one in HOSTILE}
+    assert {name: pair for name, pair in statuses.items() if pair[0] != pair[1]} == {}
+
+
 RUNS_EVERY_PAGE = """
 import os, sys
 from pathlib import Path
@@ -228,7 +223,8 @@ from streamlit.testing.v1 import AppTest
 from brainseg.bundled import BUNDLED
 
 folder = BUNDLED / "dashboard"
-app = AppTest.from_file(str(folder / "app.py"), default_timeout=200).run()
+sys.path.insert(0, str(folder.parent))
+app = AppTest.from_file(str(folder / "navigation.py"), default_timeout=200).run()
 views = folder / "views"
 for view in sorted([*views.glob("[a-z]*.py"), *views.glob("*/page.py")]):
     app.switch_page(view.relative_to(folder).as_posix()).run()

@@ -87,7 +87,7 @@ def test_every_page_opens_and_the_training_page_says_what_to_install(run, tiny_c
         for pattern in ("views/[a-z]*.py", "views/*/page.py")
         for path in sorted(dashboard.glob(pattern))
     ]
-    app = dashboard / "app.py"
+    app = dashboard / "navigation.py"
     done = run("-c", OPENS_EVERY_PAGE, app, *pages, BRAINSEG_DATA=str(tiny_cohort))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 

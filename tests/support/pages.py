@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import viewer
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "navigation.py"
 GUARDS_AGAINST_A_HANG_S = 60
 
 

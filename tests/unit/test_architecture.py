@@ -315,7 +315,7 @@ def test_the_pages_that_need_no_model_open_without_tensorflow(tiny_cohort, home,
     environment["BRAINSEG_HOME"] = str(home)
     if with_data:
         environment["BRAINSEG_DATA"] = str(tiny_cohort)
-    app = str(CHECKOUT / "dashboard" / "app.py")
+    app = str(CHECKOUT / "dashboard" / "navigation.py")
     command = [sys.executable, "-c", RUNS_EVERY_PAGE_WITHOUT_A_MODEL, app, *pages]
     run = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]

@@ -11,6 +11,7 @@ from typing import TypeVar
 from weakref import finalize
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from brainseg.errors import BrainsegError
@@ -70,6 +71,12 @@ class Forgotten(BrainsegError):
 def files_of(uploaded: Sequence[UploadedFile]) -> list[InputFile]:
     """Return Streamlit's files as input files of the core."""
     return [InputFile(file.name, file.getvalue()) for file in uploaded]
+
+
+def session_id() -> str:
+    """Return the id under which the server stores the uploads of this session."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def identity(uploaded: Sequence[UploadedFile]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from brainseg.io import (
 )
 from brainseg.io.sequence_choice import Choice, propose
 from brainseg.volume import FLAIR, SEQUENCES, Volume
+from dashboard.server import uploads
 from dashboard.shared import widgets
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.subject import Subject, from_example, from_upload
@@ -38,16 +39,21 @@ def choose() -> Subject:
     """Return the upload or the example; stop the page if there is none yet."""
     uploaded = st.file_uploader(
         "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
-        f"{MAX_INFLATED_BYTES // 2**20} MiB",
+        f"{uploads.MAX_FILES:,} files and {uploads.MAX_BYTES // 2**20} MiB",
         accept_multiple_files=True,
         key=FILES,
         help=f"At most {MAX_MEGAPIXELS} megapixels per slice, {MAX_SLICES} slices and "
         f"{MAX_INFLATED_BYTES // 2**20} MiB unpacked. Several files are read as slices of one stack or "
         "as its sequences. Uploaded masks are compared with the prediction.",
     )
+    session = session_uploads.session_id()
     if uploaded:
+        if refusal := uploads.refusal(session):
+            st.error(refusal, icon=":material/block:")
+            st.stop()
         st.session_state.pop(EXAMPLE, None)
         return _from_files(uploaded)
+    uploads.forgive(session)
     if not st.session_state.get(EXAMPLE):
         session_uploads.forget()
         _nothing_yet()
@@ -79,7 +85,7 @@ def _privacy() -> None:
     st.caption(
         ":material/lock: Your files stay in the memory of this session. They are not written to disk, "
         "not shown to other visitors and not named in logs or addresses. They are deleted when you "
-        "remove them or close the page."
+        f"remove them, or {uploads.CLOSES_AFTER_S:.0f} seconds after you close the page."
     )
 
 
