@@ -172,7 +172,7 @@ def with_labels(table: pd.DataFrame, codebook: pd.DataFrame | None) -> pd.DataFr
     labels = {} if codebook is None else code_labels(codebook)
     named = {column for column, _ in labels}
     texts = {}
-    for column in named & set(table.columns):
+    for column in named & set(code_columns(table)):
         codes = table[column].map(code_text)
         texts[column] = pd.Series(
             [_labelled(code, labels.get((column, code))) for code in codes],
@@ -190,9 +190,12 @@ def for_export(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_codes(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    codes = patients.set_index("patient_id").reindex(table["patient_id"])
-    taken = {name: f"{name} (data.csv)" for name in codes.columns if name in OWN_COLUMNS}
-    codes = codes.rename(columns=taken).rename(columns=str)
+    codes = patients.set_index("patient_id").reindex(table["patient_id"]).rename(columns=str)
+    names = {name: name for name in codes.columns}
+    for name in names.keys() & set(OWN_COLUMNS):
+        while names[name] in {*codes.columns, *OWN_COLUMNS}:
+            names[name] += " (data.csv)"
+    codes = codes.rename(columns=names)
     codes.index = table.index
     return table.join(codes.apply(_whole_numbers))
 

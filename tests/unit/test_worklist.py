@@ -72,6 +72,20 @@ def test_a_column_of_data_csv_never_hides_one_of_the_worklist(tiny_cohort):
     assert "dice" not in rows
 
 
+def test_columns_that_are_named_like_renamed_ones_or_like_lists_are_labelled_apart(tiny_cohort):
+    patients = pd.read_csv(tiny_cohort / "data.csv")
+    patients = patients.assign(**{"slices": 7, "slices (data.csv)": 8, "area_by_slice": 9})
+    patients.to_csv(tiny_cohort / "data.csv", index=False)
+    rows = worklist.case_rows(Cohort.open(tiny_cohort))
+    assert rows.columns.is_unique
+    assert rows["slices (data.csv)"].tolist() == [8, 8, 8]
+    assert rows["slices (data.csv) (data.csv)"].tolist() == [7, 7, 7]
+    codebook = pd.DataFrame({"column": ["area_by_slice"], "code": [9], "label": ["nine"]})
+    assert worklist.with_labels(rows, codebook)["area_by_slice"].tolist() == [
+        *([100, 144, 0], [0, 64, 0], [36, 36])
+    ]
+
+
 def test_findings_are_counted_by_severity_and_missing_before_the_checks(cohort):
     rows = worklist.case_rows(cohort)
     assert worklist.with_findings(rows, None)["errors"].isna().all()
