@@ -212,7 +212,7 @@ def file_rows(chosen: ChosenCases) -> pd.DataFrame:
 
 
 def patient_columns(chosen: ChosenCases) -> pd.DataFrame:
-    """Return how many patients of the cohort have a value in each column of ``data.csv``."""
+    """Return the number of patients of the cohort with a value in each column of ``data.csv``."""
     return statistics.patient_columns(chosen.cohort.slices, chosen.cohort.patients)
 
 

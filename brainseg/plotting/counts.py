@@ -6,6 +6,7 @@ range that a selection of it means.
 
 import html
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -28,11 +29,7 @@ MOST_MARKED_INSTITUTIONS = 12
 
 
 def tumour_share(table: pd.DataFrame) -> go.Figure:
-    """Return one stacked bar of slices with, without and with unknown tumour.
-
-    Args:
-        table: from :func:`brainseg.statistics.tumour_shares`.
-    """
+    """Return one stacked bar of the table of :func:`brainseg.statistics.tumour_shares`."""
     figure = go.Figure()
     for row in table[table["slices"] > 0].itertuples():
         text = f"{row.slices:,} {row.what}<br>{row.of_all:.1%}"
@@ -88,12 +85,9 @@ def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
     quiet(figure, height=340, top=52, barmode="stack", bargap=0.15)
     figure.update_yaxes(title="Slices")
     if len(cases) <= MOST_NAMED_BARS:
-        figure.update_xaxes(
-            tickvals=positions,
-            ticktext=cases["case"].map(html.escape),
-            tickangle=-40,
-            ticklabeloverflow="allow",
-        )
+        names = cases["case"].map(html.escape)
+        figure.update_xaxes(tickvals=positions, ticktext=names)
+        figure.update_xaxes(tickangle=-40, ticklabeloverflow="allow")
     else:
         figure.update_xaxes(showticklabels=False, title=f"{len(cases)} cases, by institution")
     _mark_institutions(figure, cases["institution"].fillna("unknown").tolist())
@@ -108,50 +102,40 @@ def categories(
     Args:
         counts: from :func:`brainseg.statistics.category_counts`, with ``label`` where values have names.
         title: of the axis of values.
-        of: what is counted, such as "patients".
+        of: the things counted, such as "patients".
         missing: the label of missing values.
         tumour: use the colour of tumours.
     """
-    gap = counts["value"].isna()
+    gap, count = counts["value"].isna(), len(counts)
     names = counts["value"].fillna(missing)
     if "label" in counts:
         names = counts["label"].fillna(names)
-    positions, colour = list(range(len(counts))), MASK_RGB if tumour else SERIES_COLOUR
-    hatch = ["/" if one else "" for one in gap]
-    shared = {
-        "customdata": [[None if pd.isna(value) else value] for value in counts["value"]],
-        "hovertext": [
-            f"{html.escape(name)}<br>{row.chosen:,} of {row.all:,} {of}"
-            for name, row in zip(names, counts.itertuples(), strict=True)
-        ],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
-    colours = [QUIET if one else colour for one in gap]
-    figure = go.Figure(
-        [
-            go.Bar(x=positions, y=counts["all"], marker={"color": PALE}, **shared),
-            go.Bar(
-                x=positions,
-                y=counts["chosen"],
-                marker={"color": colours, "pattern": {"shape": hatch}},
-                text=[f"{number:,}" for number in counts["chosen"]],
-                textposition="outside",
-                cliponaxis=False,
-                **shared,
-            ),
-        ]
+    colour = MASK_RGB if tumour else SERIES_COLOUR
+    figure = _overlaid(
+        counts,
+        {
+            "color": [QUIET if one else colour for one in gap],
+            "pattern": {"shape": ["/" if one else "" for one in gap]},
+        },
+        of,
+        _chosen_of_all(names.map(html.escape), counts, of),
+        x=list(range(count)),
+        customdata=[[None if pd.isna(value) else value] for value in counts["value"]],
     )
-    quiet(figure, height=300, top=24, bargap=0.25, barmode="overlay", showlegend=False)
+    figure.data[1].update(
+        text=[f"{number:,}" for number in counts["chosen"]],
+        textposition="outside",
+        cliponaxis=False,
+    )
+    figure.update_layout(margin={"t": 24}, bargap=0.25)
     figure.update_xaxes(
         title=html.escape(title),
-        tickvals=positions,
+        tickvals=list(range(count)),
         ticktext=names.map(html.escape),
         type="linear",
-        range=[-0.6, max(0.6, len(counts) - 0.4)],
-        showgrid=False,
+        range=[-0.6, max(0.6, count - 0.4)],
     )
-    figure.update_yaxes(title=of.capitalize(), rangemode="tozero", tickformat=",")
-    return selectable(figure)
+    return figure
 
 
 def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.Figure:
@@ -160,72 +144,83 @@ def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.F
     Args:
         table: from :func:`brainseg.statistics.histogram`.
         title: of the horizontal axis, with the unit.
-        of: what is counted.
+        of: the things counted.
         tumour: use the colour of tumours.
     """
-    whole = pd.api.types.is_integer_dtype(table["from"])
+    low, high = table["from"], table["to"]
     # A bin of whole numbers excludes its upper limit, except the last bin.
-    highest = table["to"] - (1 if whole else 0)
-    highest = highest.where(table.index < len(table) - 1, table["to"])
-    shared = {
-        "x": (table["from"] + table["to"]) / 2,
-        "width": table["to"] - table["from"],
-        "customdata": pd.DataFrame({"from": table["from"], "to": highest}),
-        "hovertext": [
-            f"{_number(row.from_)} to {_number(row.to)}<br>{row.chosen:,} of {row.all:,} {of}"
-            for row in table.rename(columns={"from": "from_"}).itertuples()
-        ],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
-    colour = MASK_RGB if tumour else SERIES_COLOUR
-    figure = go.Figure(
-        [
-            go.Bar(y=table["all"], marker={"color": PALE, "line": {"width": 0}}, **shared),
-            go.Bar(y=table["chosen"], marker={"color": colour, "line": {"width": 0}}, **shared),
-        ]
+    highest = high - int(pd.api.types.is_integer_dtype(low))
+    highest = highest.where(table.index < len(table) - 1, high)
+    figure = _overlaid(
+        table,
+        {"color": MASK_RGB if tumour else SERIES_COLOUR},
+        of,
+        _chosen_of_all(map("{} to {}".format, map(_number, low), map(_number, high)), table, of),
+        x=(low + high) / 2,
+        width=high - low,
+        customdata=pd.DataFrame({"from": low, "to": highest}),
     )
-    quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
-    figure.update_xaxes(title=html.escape(title), showgrid=False, tickformat=",")
-    figure.update_yaxes(title=of.capitalize(), rangemode="tozero", tickformat=",")
-    return selectable(figure)
+    return figure.update_xaxes(title=html.escape(title), tickformat=",")
 
 
 def along(table: pd.DataFrame) -> go.Figure:
-    """Return the share of slices with tumour, from the first slice of a case to the last.
-
-    Args:
-        table: from :func:`brainseg.statistics.along_the_case`.
-    """
-    middle = (table["from"] + table["to"]) / 2
+    """Return bars of the table of :func:`brainseg.statistics.along_the_case`."""
     hover = [
         f"{row.from_:.0%} to {row.to:.0%} of the way<br>{row.chosen_with_tumour:,} of "
         f"{row.chosen_slices:,} slices with tumour<br>of all cases {row.with_tumour:,} of "
         f"{row.slices:,}"
         for row in table.rename(columns={"from": "from_"}).itertuples()
     ]
-    shared = {
-        "x": middle,
-        "width": table["to"] - table["from"],
-        "customdata": table[["from", "to"]],
-        "hovertext": hover,
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
-    figure = go.Figure(
-        [
-            go.Bar(y=table["share"], marker={"color": PALE}, name="all cases", **shared),
-            go.Bar(y=table["chosen_share"], marker={"color": MASK_RGB}, name="chosen", **shared),
-        ]
+    figure = _overlaid(
+        pd.DataFrame({"all": table["share"], "chosen": table["chosen_share"]}),
+        {"color": MASK_RGB},
+        "slices with tumour",
+        hover,
+        x=(table["from"] + table["to"]) / 2,
+        width=table["to"] - table["from"],
+        customdata=table[["from", "to"]],
     )
-    quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
     figure.update_xaxes(
         title="Position along the case (last slice: 100 %)",
         tickformat=".0%",
         range=[0, 1.005],
         dtick=0.2,
-        showgrid=False,
     )
-    figure.update_yaxes(title="Slices with tumour", tickformat=".0%", rangemode="tozero")
+    return figure.update_yaxes(tickformat=".0%")
+
+
+def _overlaid(
+    counts: pd.DataFrame, marker: dict, of: str, hover: list[str], **settings: object
+) -> go.Figure:
+    """Return bars of ``all`` in pale, and of ``chosen`` in front of them.
+
+    Args:
+        counts: ``all`` and ``chosen``.
+        marker: of the bars in front.
+        of: the things counted.
+        hover: text of each bar.
+        **settings: of both traces.
+    """
+    settings |= {"hovertext": hover, "hovertemplate": "%{hovertext}<extra></extra>"}
+    line = {"line": {"width": 0}}
+    figure = go.Figure(
+        [
+            go.Bar(y=counts["all"], marker={"color": PALE} | line, **settings),
+            go.Bar(y=counts["chosen"], marker=marker | line, **settings),
+        ]
+    )
+    quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(title=of.capitalize(), rangemode="tozero", tickformat=",")
     return selectable(figure)
+
+
+def _chosen_of_all(names: Iterable[str], counts: pd.DataFrame, of: str) -> list[str]:
+    """Return the hover text of each bar."""
+    return [
+        f"{name}<br>{row.chosen:,} of {row.all:,} {of}"
+        for name, row in zip(names, counts.itertuples(), strict=True)
+    ]
 
 
 def _number(value: float) -> str:
@@ -250,12 +245,6 @@ def _mark_institutions(figure: go.Figure, institutions: list[str]) -> None:
     for name, length in runs:
         if start:
             figure.add_vline(x=start - 0.5, line={"width": 1, "dash": "dot", "color": QUIET})
-        figure.add_annotation(
-            x=start + (length - 1) / 2,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            text=html.escape(name),
-            showarrow=False,
-        )
+        place = {"x": start + (length - 1) / 2, "y": 1, "yref": "paper", "yanchor": "bottom"}
+        figure.add_annotation(text=html.escape(name), showarrow=False, **place)
         start += length

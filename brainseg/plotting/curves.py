@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,10 @@ MOST_POINTS = 1200
 
 EPOCHS, TIME = "epochs", "time"
 LINEAR, LOG = "linear", "log"
+
+
+Across = Callable[[pd.DataFrame], pd.Series]
+"""Gives the position of each row of a history on the horizontal axis."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,8 @@ def epochs_between(
         right: in the same unit.
     """
     across, _ = _across(snapshots, drawing)
-    found: list[int] = []
-    for snapshot in snapshots:
-        rows = drawing.part(snapshot.history)
-        positions = across.of(rows)
-        found += rows["epoch"][(positions >= left) & (positions <= right)].tolist()
+    parts = [drawing.part(snapshot.history) for snapshot in snapshots]
+    found = [epoch for rows in parts for epoch in rows["epoch"][across(rows).between(left, right)]]
     return (min(found), max(found)) if found else None
 
 
@@ -106,8 +107,7 @@ def curve(snapshot: Snapshot, group: Group, drawing: Drawing, height_px: int = 2
         figure.update_yaxes(tickformat=".1e")
         if drawing.scale == LINEAR:
             figure.update_yaxes(rangemode="tozero")  # a constant rate has no range
-    several = len(group.columns) > 1
-    return figure.update_layout(showlegend=several)
+    return figure.update_layout(showlegend=len(group.columns) > 1)
 
 
 def overlay(
@@ -127,10 +127,9 @@ def overlay(
         if column in snapshot.history:
             name = html.escape(snapshot.name)
             _add_line(figure, snapshot, column, drawing, x, run_line(index), name, hover=name)
-    units = {snapshot.unit for snapshot in snapshots}
-    words = in_words(column)
+    words, units = in_words(column), sorted({snapshot.unit for snapshot in snapshots})
     title = words[:1].upper() + words[1:]
-    _layout(figure, title, drawing, unit, height_px, " or ".join(sorted(units)))
+    _layout(figure, title, drawing, unit, height_px, " or ".join(units))
     return figure.update_layout(showlegend=False)
 
 
@@ -155,13 +154,12 @@ def parallel(table: pd.DataFrame, height_px: int = 380) -> go.Figure:
     """
     dimensions = []
     for name, values in table.items():
-        label = html.escape(str(name))
+        ticks: dict[str, object] = {}
         if isinstance(values.dtype, pd.CategoricalDtype):
             names = [html.escape(text[:24]) for text in values.cat.categories]
             ticks = {"tickvals": list(range(len(names))), "ticktext": names}
-            dimensions.append({"label": label, "values": values.cat.codes, **ticks})
-        else:
-            dimensions.append({"label": label, "values": values})
+            values = values.cat.codes
+        dimensions.append({"label": html.escape(str(name)), "values": values, **ticks})
     figure = go.Figure(
         go.Parcoords(
             dimensions=dimensions,
@@ -191,8 +189,8 @@ def dice_by_case_and_epoch(
         chosen: an epoch to mark, or None.
         height_px: of the figure; None fits one line per case.
     """
-    places = np.unique(np.linspace(0, scores.shape[1] - 1, 400).round().astype(int))
-    part = scores.iloc[:, places]
+    columns = np.unique(np.linspace(0, scores.shape[1] - 1, 400).round().astype(int))
+    part = scores.iloc[:, columns]
     # The hardest case is on top.
     part = part.loc[part.iloc[:, -1].sort_values(ascending=False, na_position="first").index]
     names = part.index.map(html.escape)
@@ -212,8 +210,8 @@ def dice_by_case_and_epoch(
     )
     if chosen is not None:
         figure.add_vline(chosen, line={"color": WRONG_COLOUR, "width": 2, "dash": "dot"})
-    few = 1 if scores.shape[1] <= 12 else None
-    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d", dtick=few)
+    step = 1 if scores.shape[1] <= 12 else None
+    figure.update_xaxes(title="epoch", showgrid=False, tickformat="d", dtick=step)
     figure.update_yaxes(
         tickvals=list(range(len(part))),
         ticktext=list(names),
@@ -228,29 +226,13 @@ def dice_by_case_and_epoch(
     )
 
 
-class _Across:
-    """Converts rows of a history to positions on the horizontal axis."""
-
-    def __init__(self, column: str, factor: float) -> None:
-        self.column, self.factor = column, factor
-
-    def of(self, rows: pd.DataFrame) -> np.ndarray:
-        return rows[self.column].to_numpy() * self.factor
-
-    def of_epoch(self, snapshot: Snapshot, epoch: int) -> float | None:
-        rows = snapshot.history[snapshot.history["epoch"] == epoch]
-        position = self.of(rows)
-        return float(position[0]) if len(position) and np.isfinite(position[0]) else None
-
-
-def _across(snapshots: Sequence[Snapshot], drawing: Drawing) -> tuple[_Across, str | None]:
+def _across(snapshots: Sequence[Snapshot], drawing: Drawing) -> tuple[Across, str | None]:
     """Return the horizontal axis and its unit of time, None if it counts epochs."""
     if drawing.by != TIME:
-        return _Across("epoch", 1), None
+        return (lambda rows: rows["epoch"]), None
     longest = max((snapshot.history["hours"].max() for snapshot in snapshots), default=0)
-    if longest > 2:
-        return _Across("hours", 1), "h"
-    return (_Across("hours", 60), "min") if longest > 2 / 60 else (_Across("hours", 3600), "s")
+    factor, unit = (1, "h") if longest > 2 else (60, "min") if longest > 2 / 60 else (3600, "s")
+    return (lambda rows: rows["hours"] * factor), unit
 
 
 def _add_line(
@@ -258,7 +240,7 @@ def _add_line(
     snapshot: Snapshot,
     column: str,
     drawing: Drawing,
-    across: _Across,
+    across: Across,
     line: dict,
     name: str,
     hover: str,
@@ -272,7 +254,7 @@ def _add_line(
     finite = rows[column].where(np.isfinite(rows[column]))
     few = "lines+markers" if len(rows) < 60 and not smooth else "lines"
     common = {
-        "x": across.of(rows),
+        "x": across(rows).to_numpy(),
         "customdata": rows["epoch"],
         "marker": {"size": 5, "color": line["color"]},
         "connectgaps": False,
@@ -300,7 +282,7 @@ def _add_line(
 
 
 def _mark_best(
-    figure: go.Figure, snapshot: Snapshot, group: Group, across: _Across, drawing: Drawing
+    figure: go.Figure, snapshot: Snapshot, group: Group, across: Across, drawing: Drawing
 ) -> None:
     """Mark the best epoch with a star, on the validation curve or the only one."""
     column = list(group.columns)[-1]
@@ -308,10 +290,9 @@ def _mark_best(
         return  # a metric of the machine or the schedule has no best epoch
     rows = drawing.part(snapshot.history)
     best = rows[(rows["epoch"] == snapshot.best_epoch) & np.isfinite(rows[column])]
-    position = across.of(best)
-    if len(best) and np.isfinite(position).all():
+    if len(best) and np.isfinite(across(best)).all():
         figure.add_scatter(
-            x=position,
+            x=across(best).to_numpy(),
             y=best[column],
             mode="markers",
             marker={"symbol": "star", "size": 14, "color": BEST_COLOUR, "line": {"width": 0}},
@@ -322,20 +303,20 @@ def _mark_best(
 
 
 def _mark_events(
-    figure: go.Figure, snapshot: Snapshot, group: Group, across: _Across, drawing: Drawing
+    figure: go.Figure, snapshot: Snapshot, group: Group, across: Across, drawing: Drawing
 ) -> None:
     marks = [(epoch, "resumed", RESTART_COLOUR, "dash") for epoch in snapshot.restarts]
     if snapshot.early_stop is not None:
         marks.append((snapshot.early_stop, "stopped early", QUIET, "dot"))
     wrong = [snapshot.invalid[name] for name in group.columns if name in snapshot.invalid]
     marks += [(epoch, "not a number", WRONG_COLOUR, "solid") for epoch in wrong[:1]]
-    shown = drawing.part(snapshot.history)["epoch"]
+    shown = drawing.part(snapshot.history)
     for epoch, what, colour, dash in marks:
-        position = across.of_epoch(snapshot, epoch)
-        if position is None or shown.empty or not shown.iloc[0] <= epoch <= shown.iloc[-1]:
+        position = across(shown[shown["epoch"] == epoch])
+        if not len(position) or not np.isfinite(position.iloc[0]):
             continue
         figure.add_vline(
-            position,
+            float(position.iloc[0]),
             line={"color": colour, "width": 1.5, "dash": dash},
             annotation={
                 "text": what,
@@ -356,9 +337,7 @@ def _layout(
     unit: str,
 ) -> None:
     across = unit if time_unit is None else f"training time ({time_unit})"
-    figure.update_xaxes(title=across, showgrid=False)
-    if time_unit is None:
-        figure.update_xaxes(tickformat="d")
+    figure.update_xaxes(title=across, showgrid=False, tickformat=None if time_unit else "d")
     if drawing.scale == LOG:
         figure.update_yaxes(type="log", tickformat="~g", dtick=_log_ticks(figure))
     else:

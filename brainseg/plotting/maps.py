@@ -41,7 +41,7 @@ def overlap_map(found: Overlap) -> go.Figure:
     Args:
         found: from :func:`brainseg.statistics.atlas.overlap`.
     """
-    rows, columns = (np.arange(ROWS) + 0.5) / ROWS, (np.arange(COLUMNS) + 0.5) / COLUMNS
+    rows, columns = _middles(ROWS), _middles(COLUMNS)
     shown = np.where(found.share > 0, found.share, np.nan)
     figure = go.Figure(
         go.Heatmap(
@@ -65,18 +65,16 @@ def overlap_map(found: Overlap) -> go.Figure:
         showscale=False,
         hoverinfo="skip",
     )
-    across, down = np.meshgrid(
-        (np.arange(COARSE_COLUMNS) + 0.5) / COARSE_COLUMNS,
-        (np.arange(COARSE_ROWS) + 0.5) / COARSE_ROWS,
-    )
+    across, down = np.meshgrid(_middles(COARSE_COLUMNS), _middles(COARSE_ROWS))
     # A heat map cannot be selected, so invisible points are added.
+    invisible = {"marker": {"opacity": 0}}
     figure.add_scatter(
         x=across.ravel(),
         y=down.ravel(),
         mode="markers",
         marker={"size": 14, "opacity": 0},
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
+        selected=invisible,
+        unselected=invisible,
         hoverinfo="skip",
     )
     quiet(figure, height=480, showlegend=False)
@@ -98,14 +96,9 @@ def overlap_map(found: Overlap) -> go.Figure:
 
 def overlap_table(found: Overlap) -> pd.DataFrame:
     """Return the numbers of the map: ``row``, ``column`` (0..1 in the head's box) and ``share``."""
-    down, across = np.mgrid[0:ROWS, 0:COLUMNS]
-    return pd.DataFrame(
-        {
-            "row": ((down + 0.5) / ROWS).ravel(),
-            "column": ((across + 0.5) / COLUMNS).ravel(),
-            "share": found.share.ravel(),
-        }
-    )
+    across, down = np.meshgrid(_middles(COLUMNS), _middles(ROWS))
+    columns = {"row": down.ravel(), "column": across.ravel(), "share": found.share.ravel()}
+    return pd.DataFrame(columns)
 
 
 def regions(chosen: Mapping) -> list[tuple[tuple[float, float], tuple[float, float]]]:
@@ -116,21 +109,15 @@ def regions(chosen: Mapping) -> list[tuple[tuple[float, float], tuple[float, flo
     """
     if boxes := chosen.get("box"):
         return [(tuple(sorted(box["y"])), tuple(sorted(box["x"]))) for box in boxes]
-    half_row, half_column = 0.5 / COARSE_ROWS, 0.5 / COARSE_COLUMNS
-    return [
-        (
-            (point["y"] - half_row, point["y"] + half_row),
-            (point["x"] - half_column, point["x"] + half_column),
-        )
-        for point in chosen.get("points", [])
-    ]
+    high, wide = 0.5 / COARSE_ROWS, 0.5 / COARSE_COLUMNS
+    points = [(point["y"], point["x"]) for point in chosen.get("points", [])]
+    return [((y - high, y + high), (x - wide, x + wide)) for y, x in points]
 
 
 def colour_name(column: str) -> str:
     """Return the label of a column that colours the map."""
-    return {"position": "position along the case", "area_px": "tumour area (px)"}.get(
-        column, column
-    )
+    names = {"position": "position along the case", "area_px": "tumour area (px)"}
+    return names.get(column, column)
 
 
 def slice_colour(table: pd.DataFrame, cases: pd.DataFrame, column: str) -> pd.Series:
@@ -196,6 +183,11 @@ def slice_map(
     quiet(figure, height=520, top=40)
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return selectable(figure, drag)
+
+
+def _middles(cells: int) -> np.ndarray:
+    """Return the centres of a row of cells, 0..1."""
+    return (np.arange(cells) + 0.5) / cells
 
 
 def _add_slices(

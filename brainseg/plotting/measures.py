@@ -139,24 +139,18 @@ def scatter(
     known = cases[x[0]].notna() & cases[y[0]].notna()
     figure = go.Figure()
     styles = group_styles(group)
-    names = styles["name"]
-    parts = [(None, known & ~chosen)]
-    parts += [
-        (name, known & chosen & (names == name)) for name in sorted(names.unique(), key=_last)
-    ]
-    for name, here in parts:
+    groups = styles.drop_duplicates("name").sort_values("name", key=lambda names: names.map(_last))
+    parts = [("not chosen", PALE, "circle", known & ~chosen)]
+    parts += [(*row, known & chosen & (styles["name"] == row[0])) for row in groups.to_numpy()]
+    for name, colour, symbol, here in parts:
         rows = cases[here]
         figure.add_scatter(
             x=rows[x[0]].astype("float64"),
             y=rows[y[0]].astype("float64"),
             mode="markers",
-            name="not chosen" if name is None else html.escape(name),
-            showlegend=name is not None and bool(len(rows)),
-            marker={
-                "size": 9,
-                "color": PALE if name is None else styles.loc[names == name, "colour"].iloc[0],
-                "symbol": "circle" if name is None else styles.loc[names == name, "symbol"].iloc[0],
-            },
+            name=html.escape(name),
+            showlegend=colour != PALE and bool(len(rows)),
+            marker={"size": 9, "color": colour, "symbol": symbol},
             customdata=rows[["case"]],
             text=rows["case"].map(html.escape),
             hovertemplate="%{text}<br>%{x:,.4~r}; %{y:,.4~r}<extra>%{fullData.name}</extra>",
@@ -183,14 +177,8 @@ def inside_and_outside(
         cases, (outside, "outside the tumour"), (inside, "inside the tumour"), chosen, group
     )
     ends = [max(1.0, cases[name].fillna(0).max()) for name in (outside, inside)]
-    figure.add_scatter(
-        x=[0, min(ends)],
-        y=[0, min(ends)],
-        mode="lines",
-        line={"color": QUIET, "dash": "dot"},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    dotted = {"mode": "lines", "line": {"color": QUIET, "dash": "dot"}, "hoverinfo": "skip"}
+    figure.add_scatter(x=[0, min(ends)], y=[0, min(ends)], showlegend=False, **dotted)
     figure.update_xaxes(range=[0, 1.05 * ends[0]])
     return figure.update_yaxes(range=[0, 1.05 * ends[1]])
 

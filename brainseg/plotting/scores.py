@@ -20,6 +20,12 @@ SECOND_COLOUR = "#e69f00"
 BETTER, WORSE = "#009e73", "#d55e00"
 
 MOST_NAMED = 30
+_MEAN_LINE = {"color": MASK_RGB, "width": 2, "dash": "dot"}
+_BAND = {"fillcolor": MASK_RGB, "opacity": 0.18, "line_width": 0, "layer": "above"}
+_SELECTION = {
+    "selected": {"marker": {"opacity": 1}},
+    "unselected": {"marker": {"opacity": 0.5}},
+}
 ROW_PX = 24
 
 
@@ -41,18 +47,14 @@ def by_case(
             y=rows[metric],
             customdata=rows["case"],
             marker={"color": RELATION_COLOURS[relation], "line": {"width": 0}},
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 0.5}},
+            **_SELECTION,
             hovertemplate=f"%{{x}}: {label} %{{y:.3f}}<extra>{relation}</extra>",
             name=relation,
         )
     if mean is not None:
         value, low, high = mean
-        figure.add_hrect(low, high, fillcolor=MASK_RGB, opacity=0.18, line_width=0, layer="above")
-        figure.add_hline(
-            value,
-            line={"color": MASK_RGB, "width": 2, "dash": "dot"},
-        )
+        figure.add_hrect(low, high, **_BAND)
+        figure.add_hline(value, line=_MEAN_LINE)
     # The names of more cases would overlap; the hover text shows them.
     named = len(scores) <= MOST_NAMED
     figure.update_xaxes(
@@ -83,13 +85,12 @@ def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
             text=rows["case"].map(html.escape),
             mode="markers",
             marker={"size": 10, "color": RELATION_COLOURS[relation]},
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 0.5}},
+            **_SELECTION,
             hovertemplate=f"%{{text}}: {label} %{{y:.3f}}, %{{x:,}} voxels<extra>{relation}</extra>",
             name=relation,
         )
-    figure.update_xaxes(title="tumour volume (voxels, log scale)", type="log")
-    figure.update_xaxes(dtick="D2", tickformat=",")
+    title = "tumour volume (voxels, log scale)"
+    figure.update_xaxes(title=title, type="log", dtick="D2", tickformat=",")
     figure.update_yaxes(title=f"{label} of the case", range=[0, 1.04])
     return clickable(figure, 380, **LEGEND_ON_TOP)
 
@@ -103,16 +104,12 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
         label: the name of the metric.
     """
     known = groups["low"].notna()
-    names = pd.DataFrame(
-        {
-            "trait": groups["trait"].map(html.escape),
-            "group": [f"{html.escape(row.group)} (n = {row.cases})" for row in groups.itertuples()],
-        }
-    )
+    traits = groups["trait"].map(html.escape).tolist()
+    names = [f"{html.escape(row.group)} (n = {row.cases})" for row in groups.itertuples()]
     figure = go.Figure(
         go.Scatter(
             x=groups["mean"],
-            y=names.T.to_numpy().tolist(),
+            y=[traits, names],
             mode="markers",
             marker={
                 "size": 10,
@@ -127,22 +124,19 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
         )
     )
     # Error bars would also be drawn, with length 0, for groups without an interval.
-    for row, label_of in zip(groups[known].itertuples(), names[known].itertuples(), strict=True):
-        figure.add_scatter(
-            x=[row.low, row.high],
-            y=[[label_of.trait] * 2, [label_of.group] * 2],
-            mode="lines",
-            line={"color": SERIES_COLOUR, "width": 2},
-            hoverinfo="skip",
-        )
-    figure.add_vline(overall, line={"color": MASK_RGB, "width": 2, "dash": "dot"})
+    for row, trait, name in zip(groups.itertuples(), traits, names, strict=True):
+        if not np.isnan(row.low):
+            figure.add_scatter(
+                x=[row.low, row.high],
+                y=[[trait] * 2, [name] * 2],
+                mode="lines",
+                line={"color": SERIES_COLOUR, "width": 2},
+                hoverinfo="skip",
+            )
+    figure.add_vline(overall, line=_MEAN_LINE)
     figure.update_xaxes(title=f"mean {label}; dotted: all cases", range=[0, 1.02], dtick=0.2)
-    figure.update_yaxes(
-        showdividers=True,
-        dividercolor=QUIET,
-        ticklabeloverflow="allow",
-        autorange="reversed",
-    )
+    figure.update_yaxes(showdividers=True, dividercolor=QUIET)
+    figure.update_yaxes(ticklabeloverflow="allow", autorange="reversed")
     return figure.update_layout(
         height=90 + ROW_PX * len(groups),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
@@ -158,16 +152,9 @@ def reliability(curve: pd.DataFrame) -> go.Figure:
         curve: of :attr:`brainseg.evaluation.Calibration.curve`.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.04)
-    figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": QUIET, "dash": "dot"},
-        hoverinfo="skip",
-        name="perfect",
-        row=1,
-        col=1,
-    )
+    upper = {"row": 1, "col": 1}
+    dotted = {"mode": "lines", "line": {"color": QUIET, "dash": "dot"}, "hoverinfo": "skip"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", **dotted, **upper)
     figure.add_scatter(
         x=curve["probability"],
         y=curve["tumour"],
@@ -184,8 +171,7 @@ def reliability(curve: pd.DataFrame) -> go.Figure:
         },
         hovertemplate="probability %{x:.2f}: %{y:.1%} are tumour<extra></extra>",
         name="this model, with 95 % intervals",
-        row=1,
-        col=1,
+        **upper,
     )
     figure.add_bar(
         x=(curve["from"] + curve["to"]) / 2,
@@ -197,7 +183,7 @@ def reliability(curve: pd.DataFrame) -> go.Figure:
         row=2,
         col=1,
     )
-    figure.update_yaxes(title="share that is tumour", range=[0, 1.02], row=1, col=1)
+    figure.update_yaxes(title="share that is tumour", range=[0, 1.02], **upper)
     figure.update_yaxes(title="voxels (log)", type="log", nticks=4, row=2, col=1)
     figure.update_xaxes(range=[0, 1.02])
     figure.update_xaxes(title="predicted probability", row=2, col=1)
@@ -223,13 +209,8 @@ def dice_at_thresholds(curve: pd.DataFrame, thresholds: Sequence[float]) -> go.F
     for threshold in thresholds:
         figure.add_vline(
             threshold,
-            line={"color": MASK_RGB, "width": 2, "dash": "dot"},
-            annotation={
-                "text": f"{threshold:g}",
-                "xanchor": "left",
-                "y": 0,
-                "yanchor": "bottom",
-            },
+            line=_MEAN_LINE,
+            annotation={"text": f"{threshold:g}", "xanchor": "left", "y": 0, "yanchor": "bottom"},
         )
     figure.update_xaxes(title="threshold", range=[0, 1])
     figure.update_yaxes(title="mean Dice by case", range=[0, 1.02])
@@ -271,8 +252,7 @@ def comparison(cases: pd.DataFrame, first: str, second: str, label: str) -> go.F
             customdata=cases["case"],
             mode="markers",
             marker={"size": 9, "color": colour, "symbol": symbol},
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 0.6}},
+            **_SELECTION,
             hovertemplate=f"%{{y}}: {label} %{{x:.3f}}<extra>{html.escape(name)}</extra>",
             name=html.escape(name),
         )
@@ -294,34 +274,17 @@ def conventions(rules: pd.DataFrame, interval: tuple[float, float]) -> go.Figure
         interval: 95 % interval of the first row, drawn as a band.
     """
     rows = rules[rules["dice"].notna()].iloc[::-1]
-    is_ours = rows["rule"] == rules["rule"].iloc[0]
-    figure = go.Figure(
-        go.Bar(
-            x=rows["dice"],
-            y=rows["rule"],
-            orientation="h",
-            marker={
-                "color": [SERIES_COLOUR if ours else QUIET for ours in is_ours],
-                "line": {"width": 0},
-            },
-            text=[
-                f"{row.dice:.3f}"
-                if ours
-                else f"{row.dice:.3f} ({row.difference:+.3f})".replace("-", "−")
-                for row, ours in zip(rows.itertuples(), is_ours, strict=True)
-            ],
-            textposition="inside",
-            insidetextanchor="start",
-            insidetextfont={
-                "color": ["#ffffff" if ours else "#10151b" for ours in is_ours],
-                "size": 13,
-            },
-            customdata=[f"{row.n:,} {row.unit}" for row in rows.itertuples()],
-            hovertemplate="%{y}: %{x:.3f}, %{customdata}<extra></extra>",
-        )
-    )
-    figure.add_vrect(*interval, fillcolor=MASK_RGB, opacity=0.18, line_width=0, layer="above")
-    figure.add_vline(rules["dice"].iloc[0], line={"color": MASK_RGB, "width": 2, "dash": "dot"})
+    is_ours = (rows["rule"] == rules["rule"].iloc[0]).tolist()
+    texts = [
+        f"{row.dice:.3f}" if ours else f"{row.dice:.3f} ({row.difference:+.3f})".replace("-", "−")
+        for row, ours in zip(rows.itertuples(), is_ours, strict=True)
+    ]
+    colours = [SERIES_COLOUR if ours else QUIET for ours in is_ours]
+    inks = ["#ffffff" if ours else "#10151b" for ours in is_ours]
+    figure = go.Figure()
+    _add_rules(figure, rows, "dice", texts, colours, inks)
+    figure.add_vrect(*interval, **_BAND)
+    figure.add_vline(rules["dice"].iloc[0], line=_MEAN_LINE)
     figure.update_xaxes(title="mean Dice of the same predictions", range=[0, 1.02], dtick=0.2)
     return clickable(figure, 90 + 34 * len(rows), showlegend=False, bargap=0.3)
 
@@ -335,23 +298,37 @@ def two_splits(rules: pd.DataFrame) -> go.Figure:
     rows = rules.iloc[::-1]
     figure = go.Figure()
     # Plotly draws the last trace of a group on top.
-    for column, name, colour, text_colour in (
+    for column, name, colour, ink in (
         ("by_slice", BY_SLICE, SECOND_COLOUR, "#10151b"),
         ("by_patient", BY_PATIENT, SERIES_COLOUR, "#ffffff"),
     ):
-        figure.add_bar(
-            x=rows[column],
-            y=rows["rule"],
-            orientation="h",
-            name=name,
-            marker={"color": colour, "line": {"width": 0}},
-            text=[f"{value:.3f}" for value in rows[column]],
-            textposition="inside",
-            insidetextanchor="start",
-            insidetextfont={"color": text_colour, "size": 13},
-            customdata=[f"{row.n:,} {row.unit}" for row in rows.itertuples()],
-            hovertemplate=f"%{{y}}: %{{x:.3f}}, %{{customdata}}<extra>{name}</extra>",
-        )
+        texts = [f"{value:.3f}" for value in rows[column]]
+        _add_rules(figure, rows, column, texts, colour, ink, name)
     figure.update_xaxes(title="mean Dice of the same network", range=[0, 1.02], dtick=0.2)
     figure.update_layout(barmode="group", legend_traceorder="reversed")
     return clickable(figure, 110 + 62 * len(rows), bargap=0.25, **LEGEND_ON_TOP)
+
+
+def _add_rules(
+    figure: go.Figure,
+    rows: pd.DataFrame,
+    column: str,
+    texts: list[str],
+    colour: str | list[str],
+    ink: str | list[str],
+    name: str = "",
+) -> None:
+    """Add one bar per rule with its text inside."""
+    figure.add_bar(
+        x=rows[column],
+        y=rows["rule"],
+        orientation="h",
+        name=name,
+        marker={"color": colour, "line": {"width": 0}},
+        text=texts,
+        textposition="inside",
+        insidetextanchor="start",
+        insidetextfont={"color": ink, "size": 13},
+        customdata=[f"{row.n:,} {row.unit}" for row in rows.itertuples()],
+        hovertemplate=f"%{{y}}: %{{x:.3f}}, %{{customdata}}<extra>{name}</extra>",
+    )
