@@ -1,4 +1,4 @@
-"""Pictures of slices: which sequence is shown, and a mask drawn over it as fill or as contour."""
+"""Pictures of slices, with masks as fill, contour, hatch or heat map."""
 
 import cv2
 import numpy as np
@@ -6,13 +6,13 @@ import numpy as np
 from brainseg.volume import FLAIR, SEQUENCES
 
 MASK_COLOUR = (230, 159, 0)
-"""Orange of the palette of Okabe and Ito (2008), which colour-blind readers tell apart."""
+"""Orange of the colour-blind safe palette of Okabe and Ito (2008)."""
 
 PREDICTION_COLOUR = (86, 180, 233)
 """Sky blue of the same palette."""
 
 OTHER_COLOUR = (204, 121, 167)
-"""Reddish purple: the prediction that the first one is compared with."""
+"""Reddish purple: the second prediction in a comparison."""
 
 BOTH_COLOUR = (0, 158, 115)
 """Bluish green: where mask and prediction agree."""
@@ -27,24 +27,24 @@ COLOURS = {
     "both": BOTH_COLOUR,
     "removed": REMOVED_COLOUR,
 }
-"""The colour of each meaning, RGB 0..255, in pictures, charts, reports and the viewer alike."""
+"""Colours by meaning, RGB 0..255, for pictures, charts, reports and the viewer."""
 
 HATCH_PX = 4
-"""Distance of the lines of a hatch, in pixels of the picture."""
+"""Distance between the lines of a hatch, in pixels of the picture."""
 
 ALL_SEQUENCES = "all three as colours"
-"""The choice that shows the channels as red, green and blue: only where a person asks for it."""
+"""Shows the channels as red, green and blue."""
 
 
 def shown(pixels: np.ndarray, sequence: str = FLAIR) -> np.ndarray:
-    """Return a slice as it is shown: (h, w, 3) uint8 RGB, grey unless all sequences are asked for.
+    """Return a slice as a picture: (h, w, 3) uint8 RGB, grey unless it shows all sequences.
 
     Args:
         pixels: (h, w, 3) uint8 in the order of :data:`brainseg.volume.SEQUENCES`.
         sequence: one of them, or :data:`ALL_SEQUENCES`.
 
     Raises:
-        ValueError: there is no such sequence.
+        ValueError: the sequence is unknown.
     """
     if sequence == ALL_SEQUENCES:
         return pixels.copy()
@@ -64,7 +64,7 @@ def fill(
     Args:
         picture: (h, w, 3) uint8 RGB.
         mask: (h, w) bool.
-        opacity: 0 (nothing is drawn) to 1 (the picture is covered).
+        opacity: 0 (invisible) to 1 (opaque).
         colour: RGB, 0..255.
     """
     filled = picture.copy()
@@ -80,14 +80,14 @@ def contour(
     colour: tuple[int, int, int] = MASK_COLOUR,
     opacity: float = 1.0,
 ) -> np.ndarray:
-    """Return a copy of a picture with the outline of a mask, holes included, drawn on its rim.
+    """Return a copy of a picture with the outline of a mask, including holes.
 
     Args:
         picture: (h, w, 3) uint8 RGB.
         mask: (h, w) bool.
         thickness_px: width of the line in pixels of the picture.
         colour: RGB, 0..255.
-        opacity: 0 (nothing is drawn) to 1 (the line covers the picture).
+        opacity: 0 (invisible) to 1 (opaque).
     """
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     line = np.zeros(mask.shape, np.uint8)
@@ -120,8 +120,8 @@ def heat(picture: np.ndarray, probability: np.ndarray, opacity: float = 0.6) -> 
 
     Args:
         picture: (h, w, 3) uint8 RGB.
-        probability: (h, w), 0..1; the more probable, the less of the picture is left.
-        opacity: 0..1, of a pixel that is certain.
+        probability: (h, w), 0..1; higher probabilities are more opaque.
+        opacity: at probability 1, 0..1.
     """
     levels = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)

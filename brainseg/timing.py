@@ -1,24 +1,21 @@
-"""How long the rest takes: one estimate for epochs, cases and whatever else comes one by one."""
+"""Estimates of the remaining time, and durations in words."""
 
 from collections.abc import Sequence
 from statistics import median
 
 COUNTED = 11
-"""So many of the newest: enough for cases of unequal length, and soon rid of a pause."""
+"""Number of recent durations used for an estimate."""
 
 
 def seconds_left(took_s: Sequence[float], to_come: float) -> float | None:
-    """Return the seconds that what is to come takes, if it goes as the newest of what is done did.
+    """Return the estimated remaining seconds, or None before the first unit is done.
 
-    The median of the last :data:`COUNTED`, so that one slow epoch or case (the first one compiles) does
-    not tell the rest.
+    The estimate uses the median of the last :data:`COUNTED` durations, because the first unit is often
+    slow.
 
     Args:
-        took_s: how long each that is done took, in its order, in seconds.
-        to_come: how many are left; a part of one counts as a part.
-
-    Returns:
-        Seconds, or None where nothing is done yet.
+        took_s: duration of each finished unit, in order, in seconds.
+        to_come: number of remaining units, perhaps with a fraction.
     """
     if not took_s:
         return None
@@ -26,7 +23,7 @@ def seconds_left(took_s: Sequence[float], to_come: float) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as a person says it: “40 s”, “12 min”, “1 h 5 min”."""
+    """Return a duration in words: “40 s”, “12 min”, “1 h 5 min”."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

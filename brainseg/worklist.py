@@ -1,7 +1,7 @@
-"""The worklist: a row a case with all that is known of it, from the index to the readers' reviews.
+"""The worklist: one row per case with everything known about it, from the index to the reviews.
 
-What is not known is missing: no volume without a usable mask, no findings before the checks have run,
-no Dice of a case that was not scored, no state of a case that nobody reviewed.
+Unknown values are missing: volumes without a usable mask, findings before the checks have run, the
+Dice of unscored cases, the state of cases without a review.
 """
 
 from collections.abc import Iterable
@@ -19,50 +19,37 @@ FINDING_COLUMNS = {"error": "errors", "warning": "warnings", "info": "infos"}
 """The columns that count a case's findings, by severity."""
 
 READERS_DIFFER = "readers differ"
-"""What ``review`` holds where readers gave the mask different states."""
+"""Value of ``review`` if readers gave the mask different states."""
 
 REVIEWS_DIFFER = "reviews differ"
-"""What ``prediction_review`` holds where predictions of the case were given different states."""
+"""Value of ``prediction_review`` if predictions of the case have different states."""
 
 REVIEW_COLUMNS = {"review": READERS_DIFFER, "prediction_review": REVIEWS_DIFFER}
-"""The columns that hold the readers' state, and what each holds where they gave several."""
+"""The columns of the readers' state, each with its value for several states."""
 
 READER_COLUMNS = {"reviewed_by": MASK, "prediction_reviewed_by": PREDICTION}
-"""The columns that list who reviewed, and what."""
+"""The columns of the readers, each with the subject that they reviewed."""
 
 OWN_COLUMNS = (
-    "case",
-    "patient_id",
-    "institution",
-    "area_by_slice",
-    "slices",
-    "slices_with_tumour",
-    "tumour_share",
-    "tumour_vx",
-    "missing_sequences",
-    "unusable",
-    *FINDING_COLUMNS.values(),
-    "dice",
-    *REVIEW_COLUMNS,
-    "readers",
-    *READER_COLUMNS,
-    "comments",
+    *("case", "patient_id", "institution", "area_by_slice", "slices", "slices_with_tumour"),
+    *("tumour_share", "tumour_vx", "missing_sequences", "unusable", *FINDING_COLUMNS.values()),
+    *("dice", *REVIEW_COLUMNS, "readers", *READER_COLUMNS, "comments"),
 )
-"""The columns of the worklist that are not of ``data.csv``."""
+"""The columns of the worklist that do not come from ``data.csv``."""
 
 
 def case_rows(cohort: Cohort) -> pd.DataFrame:
-    """Return the part of the worklist that the files alone give, a row a case.
+    """Return the part of the worklist that comes from the files alone, one row per case.
 
     Returns:
-        In the order of the cohort, with a plain index from 0: ``case``, ``patient_id``,
-        ``institution`` (str, missing where the name tells none); ``area_by_slice`` (a list of the
-        tumour's area in px, by slice, None where a slice has no usable mask); ``slices``,
-        ``slices_with_tumour``, ``unusable`` (slices without a usable mask); ``tumour_share`` and
-        ``tumour_vx`` as in :func:`brainseg.statistics.case_table`; ``missing_sequences`` (a list of
-        the sequences that only repeat FLAIR, missing where no slice can be compared); then the
-        columns of ``data.csv``, joined by patient, whole numbers as Int64. A column of ``data.csv``
-        that has a name of :data:`OWN_COLUMNS` gets " (data.csv)" behind it.
+        In the order of the cohort, with an index from 0: ``case``, ``patient_id``, ``institution``
+        (str, missing if the name has none); ``area_by_slice`` (a list of the tumour's area in px, None
+        for a slice without a usable mask); ``slices``, ``slices_with_tumour``, ``unusable`` (slices
+        without a usable mask); ``tumour_share`` and ``tumour_vx`` as in
+        :func:`brainseg.statistics.case_table`; ``missing_sequences`` (a list of the sequences that
+        only repeat FLAIR, missing if no slice can be compared); then the columns of ``data.csv``,
+        joined by patient, whole numbers as Int64. A column of ``data.csv`` with a name in
+        :data:`OWN_COLUMNS` gets the suffix " (data.csv)".
     """
     table = case_table(cohort.slices)
     by_case = cohort.slices.groupby("case", sort=False)["area_px"]
@@ -86,8 +73,8 @@ def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.Dat
     """Return the worklist with the number of findings of each case, by severity.
 
     Args:
-        table: a row a case.
-        findings: of the whole cohort, or None where the checks have not run: all is missing then.
+        table: one row per case.
+        findings: of the whole cohort; None, before the checks have run, gives missing values.
 
     Returns:
         The table with ``errors``, ``warnings`` and ``infos`` (Int64).
@@ -109,8 +96,8 @@ def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFram
     """Return the worklist with ``dice`` of each case (0..1, Float64, missing where not scored).
 
     Args:
-        table: a row a case.
-        scores: a row a scored case with ``case`` and ``dice``, or None.
+        table: one row per case.
+        scores: one row per scored case with ``case`` and ``dice``, or None.
     """
     if scores is None:
         return table.assign(**_missing(table, ["dice"], "Float64"))
@@ -119,26 +106,25 @@ def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFram
 
 
 def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the worklist with what the readers said of each case's mask and predictions.
+    """Return the worklist with the reviews of each case's mask and predictions.
 
     Args:
-        table: a row a case.
-        reviews: see :func:`brainseg.reviews.table.as_table`, or None where the reviews cannot be
-            read: all is missing then.
+        table: one row per case.
+        reviews: see :func:`brainseg.reviews.table.as_table`; None, if they cannot be read, gives missing
+            values.
 
     Returns:
-        The table with ``review`` and ``prediction_review`` (str: the one state that the mask, or the
-        predictions, were given; see :data:`REVIEW_COLUMNS` for several; missing where not reviewed),
-        ``readers`` (Int64: the number of readers of either, 0 where there is none), ``reviewed_by``
-        and ``prediction_reviewed_by`` (lists of their initials), and ``comments`` (str: "reader:
-        comment", for a prediction with what it is of, separated by " | "; missing where there is
-        none).
+        The table with ``review`` and ``prediction_review`` (str: the state of the mask, or of the
+        predictions; see :data:`REVIEW_COLUMNS` for several; missing without a review), ``readers``
+        (Int64: the number of readers of either), ``reviewed_by`` and ``prediction_reviewed_by`` (lists
+        of their initials), and ``comments`` (str: "reader: comment", for a prediction with its
+        subject, separated by " | "; missing without any).
     """
     if reviews is None:
         unknown = _missing(table, [*REVIEW_COLUMNS, "comments"], "str")
         unknown |= _missing(table, ["readers"], "Int64")
         return table.assign(**unknown, **_missing(table, READER_COLUMNS, "object"))
-    # Loops, for a table of reviews is grouped ten times slower than it is read.
+    # Loops, because grouping the table with pandas is ten times slower.
     given: dict[str, list] = {}
     for review in reviews.sort_values("reader", kind="stable").itertuples():
         given.setdefault(review.case, []).append(review)
@@ -148,10 +134,11 @@ def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFr
         REVIEW_COLUMNS.items(), READER_COLUMNS.items(), strict=True
     ):
         of_subject = [[one for one in of_case if one.subject == subject] for of_case in of_each]
-        states = [_one_state(of_case, several) for of_case in of_subject]
+        found = [{one.state for one in of_case} for of_case in of_subject]
+        states = [several if len(one) > 1 else next(iter(one), None) for one in found]
         columns[column] = pd.array(states, dtype="str")
         columns[by] = pd.Series(list(map(_readers, of_subject)), index=table.index, dtype=object)
-    comments = [" | ".join(map(_comment, filter(_has_comment, of_case))) for of_case in of_each]
+    comments = [" | ".join(_comment(one) for one in case if one.comment) for case in of_each]
     return table.assign(
         **columns,
         readers=pd.array([len(_readers(of_case)) for of_case in of_each], dtype="Int64"),
@@ -160,30 +147,26 @@ def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFr
 
 
 def with_labels(table: pd.DataFrame, codebook: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the worklist with codes as a person reads them, “2 grade III” where a code has a name.
+    """Return the worklist with readable codes, such as “2 grade III” if a code has a name.
 
     Args:
-        table: a row a case.
-        codebook: see :attr:`brainseg.cohort.Cohort.codebook`; without one, codes stay codes.
+        table: one row per case.
+        codebook: see :attr:`brainseg.cohort.Cohort.codebook`; None changes nothing.
 
     Returns:
         The table, with the columns that the code book names as str.
     """
     labels = {} if codebook is None else code_labels(codebook)
-    named = {column for column, _ in labels}
     texts = {}
-    for column in named & set(code_columns(table)):
+    for column in {column for column, _ in labels} & set(code_columns(table)):
         codes = table[column].map(code_text)
-        texts[column] = pd.Series(
-            [_labelled(code, labels.get((column, code))) for code in codes],
-            index=table.index,
-            dtype="str",
-        )
+        named = [f"{code} {labels.get((column, code), '')}".rstrip() for code in codes]
+        texts[column] = pd.Series(named, table.index, dtype="str").where(codes.notna())
     return table.assign(**texts)
 
 
 def for_export(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the worklist as a file takes it: lists as text, without the areas of each slice."""
+    """Return the worklist for a file: lists as text, without the areas of each slice."""
     table = table.drop(columns="area_by_slice")
     lists = ["missing_sequences", *READER_COLUMNS]
     return table.assign(**{name: table[name].map(_listed).astype("str") for name in lists})
@@ -200,17 +183,8 @@ def _with_codes(table: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     return table.join(codes.apply(_whole_numbers))
 
 
-def _one_state(reviews: list, several: str) -> str | None:
-    states = {review.state for review in reviews}
-    return several if len(states) > 1 else next(iter(states), None)
-
-
 def _readers(reviews: list) -> list[str]:
     return list(dict.fromkeys(review.reader for review in reviews))
-
-
-def _has_comment(review: Any) -> bool:
-    return bool(review.comment)
 
 
 def _comment(review: Any) -> str:
@@ -218,16 +192,12 @@ def _comment(review: Any) -> str:
     return f"{review.reader}{of}: {review.comment}"
 
 
-def _labelled(code: str | None, label: str | None) -> str | None:
-    return code if code is None or label is None else f"{code} {label}"
-
-
 def _listed(cell: object) -> str | None:
     return ", ".join(cell) if isinstance(cell, list) else None
 
 
 def _whole_numbers(codes: pd.Series) -> pd.Series:
-    """Return a column of codes as Int64 where a gap made its whole numbers floats."""
+    """Return a column of codes as Int64 if a gap made its whole numbers floats."""
     if pd.api.types.is_float_dtype(codes) and (codes.dropna() % 1 == 0).all():
         return codes.astype("Int64")
     return codes

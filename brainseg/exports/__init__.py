@@ -1,4 +1,4 @@
-"""Files that leave the application, each with the line that says what they are not."""
+"""Files for download, each with the research-use sentence."""
 
 import io
 import re
@@ -20,17 +20,17 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def file_stem(case: str) -> str:
-    """Return a case's name as the beginning of a file's name, on any system and never a path."""
+    """Return a case's name as a file stem that is valid on any system and never a path."""
     return re.sub(r"[^\w.-]+", "_", case).strip("._")[:LONGEST_STEM] or "case"
 
 
 def one_line(text: str) -> str:
-    """Return text without line breaks, for a comment that ends with its line."""
+    """Return text without line breaks."""
     return " ".join(text.split())
 
 
 def png_bytes(picture: np.ndarray, warnings: Sequence[str] = ()) -> bytes:
-    """Return a picture as a PNG file whose text chunks hold its warnings and the research-use sentence.
+    """Return a picture as a PNG file with its warnings and the research-use sentence as text chunks.
 
     Args:
         picture: (h, w, 3) or (h, w) uint8; bool is written as 0 and 255.
@@ -48,11 +48,10 @@ def png_bytes(picture: np.ndarray, warnings: Sequence[str] = ()) -> bytes:
 
 
 def csv_bytes(table: pd.DataFrame, warnings: Sequence[str] = ()) -> bytes:
-    """Return a table as UTF-8 CSV below comments: its warnings, then the research-use sentence.
+    """Return a table as UTF-8 CSV after comments with its warnings and the research-use sentence.
 
-    Text that a spreadsheet would take for a formula, for it begins with =, +, -, @ or a tab, gets an
-    apostrophe in front: names and comments are other people's words. Numbers stay as they are, and
-    lines in a text end with a newline alone.
+    Text that a spreadsheet would read as a formula, because it begins with =, +, -, @ or a tab, gets an
+    apostrophe in front. Numbers do not change, and line breaks within a text become newlines.
 
     Args:
         table: of any columns.
@@ -60,23 +59,29 @@ def csv_bytes(table: pd.DataFrame, warnings: Sequence[str] = ()) -> bytes:
     """
     comments = [*(f"Warning: {one_line(warning)}" for warning in warnings), RESEARCH_USE]
     head = "".join(f"# {comment}\n" for comment in comments)
-    safe = table.apply(_text_without_formulas).rename(columns=_no_formula)
-    return f"{head}{safe.to_csv(index=False)}".encode()
+    safe = table.apply(
+        lambda column: (
+            column
+            if pd.api.types.is_numeric_dtype(column) or column.empty
+            else column.map(_no_formula)
+        )
+    )
+    return f"{head}{safe.rename(columns=_no_formula).to_csv(index=False)}".encode()
 
 
 def refuse_inside(out: Path, dataset: Path) -> None:
-    """Raise CohortError where a folder for results is a dataset's own, or lies inside of it."""
-    if out.resolve() == dataset.resolve() or dataset.resolve() in out.resolve().parents:
+    """Raise CohortError if a folder for results is a dataset's own, or lies inside it."""
+    if out.resolve().is_relative_to(dataset.resolve()):
         raise CohortError(
             f"{out} lies inside of {dataset}, and a dataset's folder is never written: name another."
         )
 
 
 def write_new(path: Path, content: bytes, dataset: Path, overwrite: bool = False) -> None:
-    """Write a whole file for a person, never into the dataset.
+    """Write a file, never into the dataset.
 
     Raises:
-        CohortError: the file is there and may not be replaced, or lies inside of the dataset.
+        CohortError: the file exists and may not be replaced, or lies inside the dataset.
         BrainsegError: the folder cannot be written.
     """
     refuse_inside(path.parent, dataset)
@@ -85,7 +90,7 @@ def write_new(path: Path, content: bytes, dataset: Path, overwrite: bool = False
 
 
 def refuse_to_replace(paths: Iterable[Path], overwrite: bool) -> None:
-    """Raise CohortError where one of the files is there already, unless it may be replaced."""
+    """Raise CohortError if one of the files exists, unless it may be replaced."""
     existing = [path for path in paths if path.exists()]
     if existing and not overwrite:
         raise CohortError(
@@ -94,14 +99,9 @@ def refuse_to_replace(paths: Iterable[Path], overwrite: bool) -> None:
         )
 
 
-def _text_without_formulas(column: pd.Series) -> pd.Series:
-    holds_text = not pd.api.types.is_numeric_dtype(column) and len(column)
-    return column.map(_no_formula) if holds_text else column
-
-
 def _no_formula(value: object) -> object:
     if not isinstance(value, str):
         return value
-    # A carriage return is written without quotes, and would begin a new row for some readers.
+    # A carriage return is written without quotes, and some readers would begin a new row.
     text = value.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

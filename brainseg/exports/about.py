@@ -1,6 +1,8 @@
-"""The text beside the files of a case: what they are, who made them, and what is not known."""
+"""The text file that describes the exported files of a case."""
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.exports import file_stem
@@ -11,12 +13,12 @@ from brainseg.volume import FLAIR
 
 
 def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False) -> bytes:
-    """Return the text that lies beside a case's files, UTF-8, its warnings first.
+    """Return the description of a case's files, UTF-8, its warnings first.
 
     Args:
-        record: whose files they are.
+        record: of the case.
         names: of the files.
-        on_source: whether the NIfTI files lie on the grid of the file that was predicted.
+        on_source: whether the NIfTI files have the grid of the file that was predicted.
     """
     lines = [
         *(f"Warning: {warning}" for warning in record.warnings),
@@ -26,7 +28,7 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
         "",
         *_geometry(record, on_source),
         *(f"{name}: the same pixels as {FLAIR}." for name in record.flair_copies),
-        "mask: the dataset's manual FLAIR abnormality, 1 inside; " + _masks_told(record),
+        "mask: the dataset's manual FLAIR abnormality, 1 inside; " + _masks_in_words(record),
     ]
     if predicted := record.predicted:
         lines.append(
@@ -45,26 +47,22 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
 def _geometry(record: CaseRecord, on_source: bool) -> list[str]:
     if on_source:
         return [
-            "The NIfTI files lie on the grid of the file that was predicted: its shape, axes, spacing "
+            "The NIfTI files have the grid of the file that was predicted: its shape, axes, spacing "
             f"and orientation. voxel_k in {file_stem(record.case)}_slices.csv counts the slices of the "
-            "volume as it was shown."
+            "volume as displayed."
         ]
     return [
         "Axes of the NIfTI files: column, row, slice, each from 0, neither turned nor flipped; "
-        f"{file_stem(record.case)}_slices.csv names the slice of each place.",
+        f"{file_stem(record.case)}_slices.csv gives the slice number of each slice index.",
         affine_warning(record.volume) or "Spacing and orientation are those of the source.",
         "Pixels are 8-bit, as the dashboard shows them.",
     ]
 
 
-def _masks_told(record: CaseRecord) -> str:
+def _masks_in_words(record: CaseRecord) -> str:
     if record.has_mask.all():
         return "every slice has one."
     if not record.has_mask.any():
-        return "no slice has one that can be used, so there is no file."
-    without = [
-        str(n)
-        for n, has_mask in zip(record.slice_numbers, record.has_mask, strict=True)
-        if not has_mask
-    ]
-    return f"slice {', '.join(without)} without. {UNKNOWN_SLICES}"
+        return "no slice has a usable one, so there is no file."
+    without = np.array(record.slice_numbers)[~record.has_mask]
+    return f"slice {', '.join(map(str, without))} without. {UNKNOWN_SLICES}"

@@ -1,4 +1,4 @@
-"""All files of one case: the same content for the command line, which writes them, and for a page."""
+"""All files of one case, for the command line and for a page."""
 
 import io
 import zipfile
@@ -23,11 +23,11 @@ from brainseg.storage import write_atomically
 
 
 def nifti_files(record: CaseRecord) -> dict[str, bytes]:
-    """Return a case's NIfTI files by name: its sequences, its mask, and what was predicted.
+    """Return a case's NIfTI files by name: its sequences, its mask and its prediction.
 
-    The mask is 0 and 1, and where a slice has none that can be used, floating-point with NaN in that
-    slice: unknown is not empty. There is no file of the mask without any, and none of a prediction
-    without one; see :func:`brainseg.exports.prediction.predicted_nifti_files`.
+    The mask is 0 and 1; if slices lack a usable mask, it is floating-point with NaN in those slices.
+    There is no mask file without any usable mask. For the prediction see
+    :func:`brainseg.exports.prediction.predicted_nifti_files`.
     """
     volume, stem = record.volume, file_stem(record.case)
     files = {
@@ -48,12 +48,12 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
 def case_files(
     record: CaseRecord, reviews: pd.DataFrame | None = None, made_on: date | None = None
 ) -> dict[str, bytes]:
-    """Return all files of a case by name: NIfTI, measures by slice, the report, and what they are.
+    """Return all files of a case by name: NIfTI, measures by slice, the report, and a description.
 
     Args:
         record: see :func:`brainseg.inference.record.record_of`.
         reviews: rows of :meth:`brainseg.reviews.Reviews.of`, for the report.
-        made_on: the day that stands on the report.
+        made_on: the date on the report.
     """
     stem = file_stem(record.case)
     files = nifti_files(record)
@@ -68,11 +68,11 @@ def write_case(files: dict[str, bytes], out: Path, overwrite: bool = False) -> l
 
     Args:
         files: by name; see :func:`case_files`.
-        out: made where it is missing; what else lies there is left alone.
+        out: created if missing; other files in it do not change.
         overwrite: replace files of these names.
 
     Raises:
-        CohortError: a file of one of these names is there, and may not be replaced; none was written.
+        CohortError: one of the files exists and may not be replaced; none was written.
         BrainsegError: the folder cannot be written.
     """
     paths = [out / name for name in files]
@@ -85,16 +85,16 @@ def write_case(files: dict[str, bytes], out: Path, overwrite: bool = False) -> l
 def export_case(
     cohort: Cohort, name: str, out: Path, model: Model | None = None, overwrite: bool = False
 ) -> list[Path]:
-    """Write all files of a case into a folder, predicted where a model is given; return the paths.
+    """Write all files of a case into a folder, with a prediction if there is a model; return the paths.
 
     Raises:
-        CohortError: the case is unknown or cannot be read, ``out`` lies inside of the dataset, or a
-            file is there and may not be replaced.
+        CohortError: the case is unknown or cannot be read, ``out`` lies inside the dataset, or a file
+            exists and may not be replaced.
         ModelError: the model cannot be opened.
         ReviewError: the reviews cannot be read.
     """
     refuse_inside(out, cohort.root)
-    # Every export has this one: asked for here, so that nobody waits for a prediction to be refused.
+    # Every export has this file, so the refusal comes before the prediction.
     refuse_to_replace([out / f"{file_stem(name)}_about.txt"], overwrite)
     case = cohort.case(name)
     record = record_of_case(case)
@@ -111,7 +111,7 @@ def zip_bytes(files: dict[str, bytes]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:
         for name, content in files.items():
-            # Without a day of its own, which would make each archive another; .gz is packed already.
+            # ZipInfo has a fixed date: equal files give equal archives. .gz is compressed already.
             entry = zipfile.ZipInfo(name)
             packed = name.endswith((".gz", ".pdf"))
             zipped.writestr(entry, content, zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED)

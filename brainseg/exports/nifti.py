@@ -1,12 +1,12 @@
-"""NIfTI-1 files of a case, and what their geometry is worth.
+"""NIfTI-1 files of a case.
 
 Axes are column, row, slice, the first running fastest, and no pixel is turned or flipped: voxel
-(i, j, k) is column i, row j of the k-th slice in the stack, each from 0. Slices that could not be used
-are not in the stack, so k is a place and no slice number; ``<case>_slices.csv`` says which is which.
+(i, j, k) is column i, row j of the k-th slice in the stack, each from 0. Unusable slices are not in the
+stack, so k is an index and no slice number; ``<case>_slices.csv`` has both.
 
-Where the source held an orientation, it is kept as sform, and as qform where the axes stand at right
-angles. Where it did not, both codes are 0, and their fields hold a placeholder: the identity, or the
-spacing alone where that is known.
+An orientation of the source is saved as sform, and as qform if the axes are at right angles. Without
+one, both codes are 0, and their fields contain a placeholder: the identity, or the spacing alone if
+known.
 """
 
 import gzip
@@ -46,7 +46,7 @@ _COMMENT = 6  # the extension's code for plain text
 
 
 def affine_warning(volume: Volume) -> str | None:
-    """Return what a person must know before trusting a NIfTI's geometry; None where it is known."""
+    """Return the warning about a NIfTI file's geometry; None if it is known."""
     if volume.affine is not None:
         return None
     if volume.spacing_mm is None:
@@ -65,8 +65,8 @@ def nifti_bytes(
 
     Args:
         voxels: (n, h, w) uint8, bool (written as 0 and 1) or float32.
-        volume: whose spacing and affine are written.
-        name: what the file holds, in its field ``intent_name``: at most 15 ASCII characters.
+        volume: gives spacing and affine.
+        name: of the content, for the field ``intent_name``: at most 15 ASCII characters.
         is_mask: marks the values as labels.
         warnings: for the header's comment, a sentence each.
 
@@ -78,7 +78,7 @@ def nifti_bytes(
             f"the array is {voxels.shape}, but its volume {volume.pixels.shape[:3]}: put it on "
             "the volume's grid first"
         )
-    # Not above: a page that only warns of the affine opens without it.
+    # Imported here, because pages that only warn of the affine do not need it.
     import nibabel as nib
 
     image = nib.Nifti1Image(_stored(voxels).transpose(2, 1, 0), None)
@@ -93,13 +93,13 @@ def nifti_bytes_as_source(
     is_mask: bool = False,
     warnings: Sequence[str] = (),
 ) -> bytes:
-    """Return one array on the very grid of the NIfTI file that was predicted, as .nii.gz.
+    """Return one array on the grid of the NIfTI file that was predicted, as .nii.gz.
 
-    Shape, spacing, units, qform and sform are the file's own, its axes in its own order: programs lay
-    the one over the other voxel by voxel.
+    Shape, order of axes, spacing, units, qform and sform are those of the file, so that both overlay
+    voxel by voxel.
 
     Args:
-        voxels: (n, h, w) uint8, bool or float32, on the grid of the volume that the file became.
+        voxels: (n, h, w) uint8, bool or float32, on the grid of the volume from the file.
         source: of :func:`brainseg.io.ruling_grid`.
         name: as for :func:`nifti_bytes`.
         is_mask: likewise.
@@ -125,15 +125,15 @@ def _packed(
     warnings: list[str],
     of_affine: str | None = None,
 ) -> bytes:
-    """Return an image as .nii.gz whose header says what it holds, and what it is not."""
+    """Return an image as .nii.gz with its name, its warnings and the research-use sentence."""
     import nibabel as nib
 
     header = image.header
     header["descrip"] = f"{RESEARCH_USE} brainseg {__version__}".encode()[:79]
     header.set_intent("label" if is_mask else "none", name=name)
     stamps = [f"Warning: {warning}" for warning in warnings]
-    told = " ".join(filter(None, (*stamps, RESEARCH_USE, of_affine)))
-    header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, told.encode()))
+    comment = " ".join(filter(None, (*stamps, RESEARCH_USE, of_affine)))
+    header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, comment.encode()))
     return gzip.compress(image.to_bytes(), compresslevel=6, mtime=0)
 
 
@@ -148,10 +148,7 @@ def _set_geometry(image: "nib.Nifti1Image", volume: Volume) -> None:
         image.set_sform(affine, _ALIGNED)
         header.set_xyzt_units(xyz="mm")
         return
-    zooms = (
-        tuple(mm or 1.0 for mm in volume.spacing_mm[::-1]) if volume.spacing_mm else (1.0, 1.0, 1.0)
-    )
+    zooms = [mm or 1.0 for mm in (volume.spacing_mm or (1.0, 1.0, 1.0))[::-1]]
     header.set_zooms(zooms)
-    placeholder = np.diag([*zooms, 1.0])
-    image.set_sform(placeholder, 0)
+    image.set_sform(np.diag([*zooms, 1.0]), 0)
     header.set_xyzt_units(xyz="unknown" if volume.spacing_mm is None else "mm")

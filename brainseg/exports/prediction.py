@@ -1,6 +1,7 @@
-"""All files of a prediction, by name, whatever was predicted: a case, or what a person brought."""
+"""All files of a prediction, by name, for a case or an upload."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
@@ -29,7 +30,7 @@ KINDS = {
     CSV: "measures by slice and of the case",
     PDF: "the one-page report",
 }
-"""Kinds of files, each with what it is; the text about the files comes with any of them."""
+"""Kinds of files with their descriptions; the text about the files comes with any of them."""
 
 FOR_A_PAGE = tuple(kind for kind in KINDS if kind != MASKS)
 
@@ -41,21 +42,21 @@ def prediction_files(
     keep_identity: bool = False,
     made_on: date | None = None,
 ) -> dict[str, bytes]:
-    """Return the files of a prediction by name, none of which holds a tag of the patient.
+    """Return the files of a prediction by name, without patient tags.
 
-    The record's warnings stand first in each of them, and are drawn into the overlay. Where a DICOM
-    segmentation cannot be made, the others are, and a note says why.
+    Each begins with the record's warnings, which are also drawn into the overlay. If a DICOM
+    segmentation cannot be made, a note says why.
 
     Args:
         record: with a prediction; see :func:`brainseg.inference.record.record_of_volume`.
-        source: of :func:`brainseg.io.ruling_grid`: NIfTI files then lie on the grid of a NIfTI
-            input, and DICOM images get a segmentation that refers to them.
+        source: of :func:`brainseg.io.ruling_grid`: NIfTI files then have the grid of a NIfTI input,
+            and DICOM images get a segmentation that refers to them.
         kinds: of :data:`KINDS`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
-        made_on: the day that stands on the report.
+        made_on: the date on the report.
 
     Raises:
-        ValueError: the record holds no prediction, or a kind is unknown.
+        ValueError: the record has no prediction, or a kind is unknown.
     """
     if record.predicted is None or not set(kinds) <= set(KINDS):
         raise ValueError(f"a record with a prediction, and kinds of {', '.join(KINDS)}, are needed")
@@ -95,8 +96,8 @@ def predicted_nifti_files(
 ) -> dict[str, bytes]:
     """Return mask, probability, and if present standard deviation and removed components.
 
-    The mask is 0 and 1. Probability and standard deviation of the passes are float32, as computed by the
-    networks, and include removed components, which are 1 in a file of their own.
+    The mask is 0 and 1. Probability and standard deviation of the passes are float32 and include removed
+    components, which are 1 in a file of their own.
 
     Args:
         record: with a prediction.
@@ -126,12 +127,12 @@ def predicted_nifti_files(
 def overlay(record: CaseRecord, place: int) -> np.ndarray:
     """Return a slice, (h, w, 3) uint8, its FLAIR with the mask and the prediction outlined.
 
-    Components that were removed from the prediction are hatched. The patient's sides stand at the edges
-    where the orientation is known.
+    Components removed from the prediction are hatched. The edges have the letters of the patient's sides
+    if the orientation is known.
 
     Args:
         record: of the case.
-        place: of the slice, from 0.
+        place: the slice_index.
     """
     picture = shown(record.volume.pixels[place])
     if record.has_mask[place]:
@@ -147,17 +148,8 @@ def slice_stems(record: CaseRecord) -> list[str]:
 
     Slices that share a number also get their index in the stack: ``case_7_k3``.
     """
-    stem, numbers = file_stem(record.case), record.slice_numbers
-    twice = _repeated(numbers)
+    stem, times = file_stem(record.case), Counter(record.slice_numbers)
     return [
-        f"{stem}_{number}_k{index}" if number in twice else f"{stem}_{number}"
-        for index, number in enumerate(numbers)
+        f"{stem}_{number}_k{index}" if times[number] > 1 else f"{stem}_{number}"
+        for index, number in enumerate(record.slice_numbers)
     ]
-
-
-def _repeated(numbers: Sequence[int]) -> set[int]:
-    seen: set[int] = set()
-    repeated: set[int] = set()
-    for number in numbers:
-        (repeated if number in seen else seen).add(number)
-    return repeated

@@ -1,4 +1,4 @@
-"""Warnings and the patient's sides drawn into a picture that leaves the application, to stay with it."""
+"""Warnings and the patient's sides, drawn into exported pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 FONT = Path(__file__).parent / "report" / "fonts" / "NotoSans-Bold.ttf"
 
 LEAST_WIDTH_PX = 384
-"""A narrower picture gets black sides, for a sentence would not be readable on it."""
+"""A narrower picture gets black margins, so that its warnings are legible."""
 
 BAND_COLOUR, TEXT_COLOUR = (240, 228, 66), (0, 0, 0)
 """Yellow of the palette of Okabe and Ito (2008), and black: a contrast of 16 to 1."""
@@ -19,14 +19,14 @@ _FONT_SHARE = 1 / 38
 
 
 def stamped(picture: np.ndarray, warnings: Sequence[str]) -> np.ndarray:
-    """Return a picture below a band that holds the warnings; without any, the picture itself.
+    """Return a picture below a band with the warnings; without any, the picture itself.
 
     Args:
         picture: (h, w, 3) uint8.
         warnings: a sentence each.
 
     Returns:
-        (h + band, max(w, :data:`LEAST_WIDTH_PX`), 3) uint8; the picture is in the middle, unscaled.
+        (h + band, max(w, :data:`LEAST_WIDTH_PX`), 3) uint8; the picture is centred, unscaled.
     """
     if not warnings:
         return picture
@@ -55,8 +55,8 @@ def lettered(picture: np.ndarray, sides: Mapping[str, str] | None) -> np.ndarray
 
     Args:
         picture: (h, w, 3) uint8 RGB.
-        sides: ``left``, ``right``, ``top`` and ``bottom`` to a letter; None where the orientation is
-            unknown: then the picture itself.
+        sides: letters by edge (``left``, ``right``, ``top``, ``bottom``); None, for an unknown
+            orientation, returns the picture itself.
     """
     if sides is None:
         return picture
@@ -76,7 +76,7 @@ def lettered(picture: np.ndarray, sides: Mapping[str, str] | None) -> np.ndarray
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Return text as lines of at most a width in pixels; a longer word has a line of its own."""
+    """Return text as lines of at most a width in pixels; a longer word has its own line."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

@@ -1,4 +1,4 @@
-"""What a case measures, as tables that leave the application."""
+"""Measures of a case as tables for export."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from brainseg.statistics.measures import by_slice, measure_case
 
 
 def slice_table(record: CaseRecord) -> pd.DataFrame:
-    """Return what each slice of a case measures, a row a slice of the NIfTI files.
+    """Return the measures of each slice of a case, one row per slice of the NIfTI files.
 
     Returns:
-        ``voxel_k``, the place in the files' third axis from 0; ``slice_number``; then the columns of
-        :func:`brainseg.statistics.measures.by_slice` with ``mask_`` in front, and with
-        ``prediction_`` where there is one, and ``prediction_removed_px``, the pixels of the
-        components that were removed. Two slices of one number have a row each.
+        ``voxel_k``, the index on the files' third axis; ``slice_number``; then the columns of
+        :func:`brainseg.statistics.measures.by_slice` with the prefix ``mask_``, and with a prediction
+        the same with ``prediction_`` and ``prediction_removed_px``, the pixels of removed components.
+        Two slices of one number have a row each.
     """
     numbers, spacing_mm = record.slice_numbers, record.volume.spacing_mm
     numbered = pd.DataFrame({"slice_number": pd.Series(numbers, dtype="int64")})
@@ -33,12 +33,11 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
 
 
 def case_table(record: CaseRecord) -> pd.DataFrame:
-    """Return what a case measures as a whole, a row for its mask and one for its prediction.
+    """Return the measures of a case as a volume, one row for its mask and one for its prediction.
 
     Returns:
-        ``region``, then what :func:`brainseg.statistics.measures.measure_case` gives, and with a
-        prediction ``components_removed`` and ``removed_vx`` (Int64), missing for the mask; no row
-        without any.
+        ``region``, then the measures of :func:`brainseg.statistics.measures.measure_case`, and with a
+        prediction ``components_removed`` and ``removed_vx`` (Int64, missing for the mask).
     """
     rows = [
         {"region": name.lower()}
@@ -48,17 +47,15 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if record.predicted is None:
         return table
-    split = record.predicted.split
+    split, is_predicted = record.predicted.split, table["region"] == "prediction"
     facts = {"components_removed": len(split.components), "removed_vx": int(split.removed.sum())}
     for name, fact in facts.items():
-        table[name] = pd.Series(fact, table.index, dtype="Int64").where(
-            table["region"] == "prediction"
-        )
+        table[name] = pd.Series(fact, table.index, dtype="Int64").where(is_predicted)
     return table
 
 
 def components_removed(predicted: Predicted, slice_numbers: Sequence[int]) -> list[dict[str, int]]:
-    """Return the components that were removed from a prediction, largest first.
+    """Return the components removed from a prediction, largest first.
 
     Args:
         predicted: a model's part of a record.
@@ -66,7 +63,7 @@ def components_removed(predicted: Predicted, slice_numbers: Sequence[int]) -> li
 
     Returns:
         Each with ``volume_vx``, ``first_slice``, ``last_slice`` and ``largest_slice``, the number of the
-        slice that holds most of it.
+        slice with most of it.
     """
     return [
         {

@@ -1,14 +1,14 @@
 """Reviews: one per case, reader and subject (the manual mask, or a model's prediction), in SQLite.
 
-The file is ``reviews.sqlite`` in the user's folder, for all cohorts. A review belongs to the pixels it
-was given for: the same case in a copied folder has it, another case of the same name has not. A mask
-that was edited afterwards, as "needs edit" asks for, keeps its reviews, marked.
+The file is ``reviews.sqlite`` in the user's folder, for all cohorts. A review belongs to the pixels of
+its case: the same case in a copied folder has it, another case of the same name does not. If a mask is
+edited afterwards, as "needs edit" asks for, its reviews remain, marked.
 
-Reviews of masks and of predictions have a table each. Older programs know the first one alone: they
-read and write it as ever and leave the second one as it is, so the file's version is the same.
+Reviews of masks and of predictions have separate tables. Older programs know only the first and do not
+change the second, so the version of the file is the same.
 
-The journal is SQLite's rollback journal, not WAL: WAL needs shared memory, which a home on a network
-drive has not, and at the pace of people who press buttons it is no faster.
+The journal is SQLite's rollback journal, not WAL: WAL needs shared memory, which a home folder on a
+network drive lacks, and for occasional reviews it is no faster.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -30,14 +31,14 @@ from brainseg.storage import state_dir
 AGREE, NEEDS_EDIT, REJECT = "agree", "needs edit", "reject"
 
 STATES = (AGREE, NEEDS_EDIT, REJECT)
-"""What a reader can say of a mask or a prediction."""
+"""The verdicts on a mask or a prediction."""
 
 LONGEST_READER = 8
 LONGEST_COMMENT = 2000
 
 SCHEMA_VERSION = 1
 
-_APPLICATION_ID = 0x62735276  # "bsRv", so that another program's database is not taken for ours
+_APPLICATION_ID = 0x62735276  # "bsRv", to recognise databases of other programs
 _BUSY_S = 10.0
 
 _SCHEMA = f"""
@@ -69,6 +70,9 @@ CREATE TABLE IF NOT EXISTS prediction_review (
 )
 """
 
+_TABLES = ("review", "prediction_review")
+"""Of masks, and of predictions."""
+
 _HAS_PREDICTIONS = "SELECT count(*) FROM sqlite_master WHERE name = 'prediction_review'"
 
 _OF_MASKS = """
@@ -84,12 +88,12 @@ FROM prediction_review
 
 
 def open_reviews(cohort: Cohort) -> "Reviews":
-    """Return the reviews of a cohort's cases; nothing is written before the first one is given."""
+    """Return the reviews of a cohort's cases; the first review creates the file."""
     return Reviews(state_dir() / "reviews.sqlite", cohort.slices)
 
 
 def as_reader(initials: str) -> str:
-    """Return a reader's initials as they are kept: upper case, without spaces around.
+    """Return a reader's initials as saved: upper case, without surrounding spaces.
 
     Raises:
         ReviewError: they are not 1 to 8 letters or digits.
@@ -104,24 +108,22 @@ def as_reader(initials: str) -> str:
 
 
 def as_comment(text: str) -> str:
-    """Return a comment as it is kept: lines end with a newline alone, control characters are spaces.
+    """Return a comment as saved: with newlines only, and spaces for control characters.
 
     Raises:
         ReviewError: it is longer than :data:`LONGEST_COMMENT` characters.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = "".join(
-        character
-        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
-        else " "
-        for character in lines
+    comment = "".join(
+        " " if unicodedata.category(letter) in ("Cc", "Cs") and letter != "\n" else letter
+        for letter in lines
     ).strip()
-    if len(kept) > LONGEST_COMMENT:
+    if len(comment) > LONGEST_COMMENT:
         raise ReviewError(
-            f"the comment has {len(kept)} characters, but at most {LONGEST_COMMENT} are kept: "
+            f"the comment has {len(comment)} characters, but at most {LONGEST_COMMENT} are kept: "
             "shorten it."
         )
-    return kept
+    return comment
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Reviews:
     """The reviews of a cohort's cases; each call opens the file, so any thread or process may call.
 
     Attributes:
-        path: the SQLite file; its folder is made with the first review.
+        path: the SQLite file; its folder is created with the first review.
         slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
     """
 
@@ -144,21 +146,22 @@ class Reviews:
         comment: str = "",
         prediction: ReviewedPrediction | None = None,
     ) -> None:
-        """Keep a reader's review of a case, in place of that reader's earlier one of the same subject.
+        """Save a reader's review of a case, replacing that reader's earlier one of the same subject.
 
-        Once this returns, the review outlives a kill and a power cut.
+        The review is on the disk when this returns, even after a kill or a power cut.
 
         Args:
             case: a case of the cohort.
             reader: initials; see :func:`as_reader`.
             state: one of :data:`STATES`.
             comment: see :func:`as_comment`.
-            prediction: what the review is of; None for the manual mask. Another model, or another
-                threshold, is another subject.
+            prediction: the reviewed prediction; None for the manual mask. Another model or threshold is
+                another subject.
 
         Raises:
-            ReviewError: an argument is not as said, or the file cannot be written, is damaged, or of
-                a newer version; what it held stands.
+            ReviewError: an argument is invalid, or the file cannot be written, is damaged, or has a
+            newer
+                version; it then does not change.
         """
         if state not in STATES:
             raise ReviewError(
@@ -167,16 +170,14 @@ class Reviews:
         images, masks = self._fingerprints_of(case)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         key = (case, images, as_reader(reader))
-        said = (state, as_comment(comment))
+        verdict = (state, as_comment(comment))
         with self._writing() as database:
-            if prediction is None:
-                row = (*key, *said, masks, now)
-                database.execute("INSERT OR REPLACE INTO review VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-                return
-            database.execute(_PREDICTION_SCHEMA)
-            row = (*key, prediction.model, *_key_of(prediction), *said, now)
-            slots = ", ".join("?" * len(row))
-            database.execute(f"INSERT OR REPLACE INTO prediction_review VALUES ({slots})", row)
+            row: tuple = (*key, *verdict, masks, now)
+            if prediction is not None:
+                database.execute(_PREDICTION_SCHEMA)
+                row = (*key, prediction.model, *_key_of(prediction), *verdict, now)
+            table, slots = _TABLES[prediction is not None], ", ".join("?" * len(row))
+            database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({slots})", row)
 
     def delete(self, case: str, reader: str, prediction: ReviewedPrediction | None = None) -> bool:
         """Remove a reader's review of a case, and return whether there was one.
@@ -190,20 +191,17 @@ class Reviews:
             ReviewError: as for :meth:`put`.
         """
         images, _ = self._fingerprints_of(case)
-        key = (case, images, as_reader(reader))
+        key: tuple = (case, images, as_reader(reader))
         if not self.path.exists():
             return False
         which = "case_name = ? AND images = ? AND reader = ?"
         with self._writing() as database:
-            if prediction is None:
-                removed = database.execute(f"DELETE FROM review WHERE {which}", key)
-            else:
+            if prediction is not None:
                 database.execute(_PREDICTION_SCHEMA)
+                key += _key_of(prediction)
                 which += " AND model_digest = ? AND folds = ? AND threshold = ?"
-                removed = database.execute(
-                    f"DELETE FROM prediction_review WHERE {which}", (*key, *_key_of(prediction))
-                )
-            return removed.rowcount > 0
+            table = _TABLES[prediction is not None]
+            return database.execute(f"DELETE FROM {table} WHERE {which}", key).rowcount > 0
 
     def of(self, case: str) -> pd.DataFrame:
         """Return the reviews of one case; see :func:`brainseg.reviews.table.as_table`.
@@ -225,9 +223,9 @@ class Reviews:
         return as_table([row for row in rows if row[:2] in known], known, cases)
 
     def of_other_images(self) -> pd.DataFrame:
-        """Return the reviews of cases that only share their name with one of the cohort.
+        """Return the reviews of cases with a name but not the images of a case of the cohort.
 
-        Either an image of the case has changed since, or another cohort has a case of that name.
+        Either an image of the case has changed, or another cohort has a case of that name.
 
         Returns:
             See :func:`brainseg.reviews.table.as_table`; ``mask_changed`` is missing.
@@ -240,7 +238,7 @@ class Reviews:
         return as_table(others, known, cases)
 
     def stamp(self) -> tuple:
-        """Return what changes whenever the file does, so that what was read of it can be kept."""
+        """Return a value that changes whenever the file does, as a cache key."""
         try:
             with self.path.open("rb") as file:
                 # SQLite counts the changes of a file in these four bytes of its header.
@@ -253,11 +251,11 @@ class Reviews:
         """Return all rows of the file, the masks' fingerprint by case and images, and the cases."""
         rows = self._read()
         cases = self.slices["case"].drop_duplicates().tolist() if rows else []
-        reviewed = {row[0] for row in rows}
+        reviewed = self.slices[self.slices["case"].isin({row.case for row in rows})]
         known = {}
-        for name, its_slices in self.slices[self.slices["case"].isin(reviewed)].groupby("case"):
+        for name, its_slices in reviewed.groupby("case"):
             images, masks = _fingerprints(its_slices)
-            known[name, images] = masks
+            known[str(name), images] = masks
         return rows, known, cases
 
     def _fingerprints_of(self, case: str) -> tuple[str, str]:
@@ -271,7 +269,7 @@ class Reviews:
     def _read(self, where: str = "", values: tuple = ()) -> list[Row]:
         if not self.path.exists():
             return []
-        with self._told(), closing(self._connect("rw")) as database:
+        with self._errors_in_words(), closing(self._connect("rw")) as database:
             if not self._check(database):
                 return []
             # One snapshot: a writer may add a review between the two tables.
@@ -286,11 +284,11 @@ class Reviews:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the database inside a transaction that is kept whole or not at all."""
-        with self._told():
+        """Give the database inside a transaction that is saved completely or not at all."""
+        with self._errors_in_words():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._connect("rwc")) as database:
-                # Now, not at the first change: two readers that begin at once wait for each other.
+                # IMMEDIATE: two readers that begin at the same time wait for each other.
                 database.execute("BEGIN IMMEDIATE")
                 if not self._check(database):
                     database.execute(_SCHEMA)
@@ -306,14 +304,14 @@ class Reviews:
         return database
 
     def _check(self, database: sqlite3.Connection) -> bool:
-        """Return whether the tables are there; raises where the file is not what it should be."""
+        """Return whether the tables exist; raise ReviewError if the file is not valid."""
 
-        def one(question: str) -> object:
+        def one(question: str) -> Any:
             return database.execute(question).fetchone()[0]
 
         version, application = one("PRAGMA user_version"), one("PRAGMA application_id")
         if version == application == one("SELECT count(*) FROM sqlite_master") == 0:
-            return False  # new, or killed before its first review was kept
+            return False  # new, or killed before its first review was saved
         if application != _APPLICATION_ID:
             raise ReviewError(
                 f"{self.path} is a database of another program: move it away, and reviews start anew."
@@ -334,8 +332,8 @@ class Reviews:
         )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what SQLite and the disk say into one sentence."""
+    def _errors_in_words(self) -> Iterator[None]:
+        """Turn errors of SQLite and the disk into one sentence."""
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
@@ -356,22 +354,15 @@ class Reviews:
 
 
 def _fingerprints(its_slices: pd.DataFrame) -> tuple[str, str]:
-    """Return what a case's images, and its masks, are known by: 32 hexadecimal digits each."""
-    images, masks = (
-        hashlib.blake2b(
-            repr(
-                [
-                    (int(number), None if pd.isna(pixels) else pixels)
-                    for number, pixels in zip(
-                        its_slices["slice_number"], its_slices[column], strict=True
-                    )
-                ]
-            ).encode(),
-            digest_size=16,
-        ).hexdigest()
-        for column in ("image_hash", "mask_hash")
-    )
-    return images, masks
+    """Return the hashes of a case's images and of its masks: 32 hexadecimal digits each."""
+
+    def fingerprint(column: str) -> str:
+        numbers = map(int, its_slices["slice_number"])
+        hashes = (None if pd.isna(pixels) else pixels for pixels in its_slices[column])
+        content = repr(list(zip(numbers, hashes, strict=True))).encode()
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+    return fingerprint("image_hash"), fingerprint("mask_hash")
 
 
 def _key_of(prediction: ReviewedPrediction) -> tuple[str, str, float]:

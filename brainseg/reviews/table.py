@@ -1,4 +1,4 @@
-"""What a review is of, and reviews as a table: the manual mask of a case, or a model's prediction."""
+"""The subject of a review (a manual mask or a prediction), and reviews as a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ COLUMNS = (
     "mask_changed",
     "model_digest",
 )
-"""Of a table of reviews. ``subject`` is :data:`MASK` or :data:`PREDICTION`; ``model``, ``threshold``
-(0..1), ``folds`` and ``model_digest`` are missing for a mask. ``changed_at`` is UTC. ``mask_changed``
-says that a mask of the case has changed since the review; it is missing for a prediction."""
+"""The columns of a table of reviews. ``subject`` is :data:`MASK` or :data:`PREDICTION`; ``model``,
+``threshold`` (0..1), ``folds`` and ``model_digest`` are missing for a mask. ``changed_at`` is UTC.
+``mask_changed`` says whether a mask of the case has changed since the review; it is missing for a
+prediction."""
 
 MASK_WORDS = "manual mask"
 
@@ -35,14 +36,13 @@ _DECIMALS = 4
 
 @dataclass(frozen=True)
 class ReviewedPrediction:
-    """The prediction that a review is of.
+    """The prediction that was reviewed.
 
     Attributes:
         model: the model's name.
         digest: of the model's manifest; see :attr:`brainseg.models.Model.digest`.
         folds: numbers of the folds whose mean probability was shown.
-        threshold: a probability of at least this was shown as tumour, between 0 and 1; kept to four
-            decimals.
+        threshold: the least probability shown as tumour, between 0 and 1; rounded to four decimals.
     """
 
     model: str
@@ -70,15 +70,15 @@ class ReviewedPrediction:
 
     @property
     def folds_text(self) -> str:
-        """Return the folds as they are stored: “0, 1, 2”."""
+        """Return the folds as stored: “0, 1, 2”."""
         return ", ".join(map(str, self.folds))
 
 
 class Row(NamedTuple):
-    """One review as the database holds it; what only a prediction has is None for a mask.
+    """One review in the database.
 
-    The model's fields are of :class:`ReviewedPrediction`; ``masks`` is the fingerprint of the case's
-    masks when the review was given.
+    The model's fields, as in :class:`ReviewedPrediction`, are None for a mask; ``masks`` is the
+    fingerprint of the case's masks at the time of the review, None for a prediction.
     """
 
     case: str
@@ -95,7 +95,7 @@ class Row(NamedTuple):
 
 
 def prediction_words(model: str, threshold: float) -> str:
-    """Return what a review of a prediction is of: “prediction of lgg-unet at threshold 0.5”."""
+    """Return the subject in words: “prediction of lgg-unet at threshold 0.5”."""
     return f"prediction of {model} at threshold {threshold:g}"
 
 
@@ -107,7 +107,7 @@ def subject_words(review: Any) -> str:
 
 
 def subject_words_with_folds(review: Any) -> str:
-    """Return :func:`subject_words`, for a prediction with the folds that made it."""
+    """Return :func:`subject_words`, for a prediction with its folds."""
     if review.subject == MASK:
         return MASK_WORDS
     folds = fold_words(tuple(map(int, review.folds.split(", "))))
@@ -121,20 +121,19 @@ def as_table(
 
     Args:
         rows: of the database.
-        known: the fingerprint of the masks by case and fingerprint of the images; of other images,
-            ``mask_changed`` is missing.
+        known: the fingerprint of the masks by case and fingerprint of the images; ``mask_changed`` is
+            missing for other images.
         cases: the cohort's cases, in its order.
     """
-    place = {name: i for i, name in enumerate(cases)}
-    ordered = sorted(
-        rows,
-        key=lambda row: (
-            *(place[row.case], row.reader, row.images),
-            *(row.model or "", row.model_digest or "", row.folds or "", row.threshold or 0),
-        ),
-    )
+    index = {name: i for i, name in enumerate(cases)}
+
+    def order(row: Row) -> tuple:
+        of_model = row.model or "", row.model_digest or "", row.folds or "", row.threshold or 0
+        return index[row.case], row.reader, row.images, *of_model
+
     table = pd.DataFrame(
-        [_shown(row, known.get((row.case, row.images))) for row in ordered], columns=list(COLUMNS)
+        [_shown(row, known.get((row.case, row.images))) for row in sorted(rows, key=order)],
+        columns=list(COLUMNS),
     )
     table["changed_at"] = pd.to_datetime(table["changed_at"], utc=True).astype("datetime64[s, UTC]")
     text = ("case", "reader", "subject", "model", "folds", "state", "comment", "model_digest")

@@ -11,26 +11,26 @@ import pytest
 from support.cohorts import CHECKOUT
 
 IDIOMS = {
-    "told": 9,
+    "told": 7,
     "let stand": 0,
     "gainsay": 0,
     "looked at": 2,
-    "so many": 3,
-    "nobody": 3,
+    "so many": 0,
+    "nobody": 1,
     "whoever": 1,
-    "a person": 9,
-    "of which": 4,
+    "a person": 3,
+    "of which": 3,
     "is at(?! (?:most|least))": 0,
-    "stands?": 38,
-    "holds": 51,
-    "goes on": 4,
-    "looks(?! like)": 5,
+    "stands?": 22,
+    "holds": 39,
+    "goes on": 3,
+    "looks(?! like)": 4,
     "the more so": 1,
     "all the same": 1,
     "by itself": 2,
     "has come to": 0,
     "what becomes of": 0,
-    "how many": 20,
+    "how many": 17,
 }
 """Pattern -> the most lines with it. Lower a number when you rewrite a line; never raise one."""
 

@@ -1,4 +1,4 @@
-"""The report of one case: an A4 page with its key slice, its measures, and what is not known."""
+"""The report of one case: an A4 page with its key slice, measures, model and reviews."""
 
 from datetime import date
 
@@ -25,7 +25,7 @@ MOST_COMPONENTS = 4
 LONGEST_NOTE = 125
 
 PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm, 28 * mm)
-"""The pictures shrink where a case has so much to tell that it would not fit on one page."""
+"""The first height at which the report fits on one page is used."""
 
 MASK_MEANS = (
     "Mask: the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR."
@@ -37,12 +37,12 @@ def case_report(
 ) -> bytes:
     """Return one A4 page about a case as PDF; the same content gives the same bytes.
 
-    It holds no tag of the patient but the case's name.
+    The case's name is its only information about the patient.
 
     Args:
         record: see :func:`brainseg.inference.record.record_of`.
-        reviews: rows of :meth:`brainseg.reviews.Reviews.of`; without them none are mentioned.
-        made_on: the day that stands on the page.
+        reviews: rows of :meth:`brainseg.reviews.Reviews.of`; None leaves out the section.
+        made_on: the date on the page.
     """
     for highest in PICTURE_HEIGHTS:
         page = _laid_out(record, reviews, made_on, highest)
@@ -88,7 +88,7 @@ def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> Non
     if record.predicted:
         name = f"prediction of {shortened(record.predicted.model, 30)}"
         mask = record.predicted.mask[place]
-        # Two crosses on one another could not be read; the table has both.
+        # Two crosses on top of each other would be illegible; the table has both.
         lines = () if any(outline.lines for outline in outlines) else _diameters(mask, record)
         outlines.append(Outline(name, mask, PREDICTION_COLOUR, lines, dashed=True))
         removed = record.predicted.split.removed[place]
@@ -119,7 +119,7 @@ def _why_this_slice(record: CaseRecord, place: int) -> str:
 
 
 def _measures(record: CaseRecord, place: int) -> pd.DataFrame:
-    """Return a row a measure and a column a region, as text with its unit."""
+    """Return one row per measure and one column per region, as text with its unit."""
     columns = {
         name: _column(record, place, region, has_mask)
         for name, (region, has_mask) in record.regions.items()
@@ -135,50 +135,49 @@ def _column(
     row = by_slice(region[[place]], [record.slice_numbers[place]], known, spacing_mm).iloc[0]
     whole = measure_volume(region, has_mask, spacing_mm)
 
-    def of_slice(in_px: str, in_mm: str, digits: int, mm_unit: str) -> str | None:
-        if pd.isna(row[in_px]):
-            return None
-        if spacing_mm is None:
-            return f"{row[in_px]:,.{digits}f} px"
-        return f"{row[in_mm]:,.1f} {mm_unit}"
+    def of_slice(name: str, text: str) -> str | None:
+        return None if pd.isna(row[name]) else text.format(row[name])
 
-    voxels = f"{whole.volume_vx:,} voxels"
+    if spacing_mm is None:
+        lengths = "longest_px", "perpendicular_px", "{:,.1f} px"
+        area = of_slice("area_px", "{:,.0f} px")
+    else:
+        lengths = "longest_mm", "perpendicular_mm", "{:,.1f} mm"
+        area = of_slice("area_mm2", "{:,.1f} mm²")
+    longest, perpendicular, text = lengths
+    share, volume_ml = whole.largest_share, whole.volume_ml
     return {
-        "Area of the slice": of_slice("area_px", "area_mm2", 0, "mm²"),
-        "Longest diameter": of_slice("longest_px", "longest_mm", 1, "mm"),
-        "Longest perpendicular": of_slice("perpendicular_px", "perpendicular_mm", 1, "mm"),
-        "Components in slice": None if pd.isna(row["components"]) else f"{row['components']:.0f}",
-        "Volume of the case": voxels if whole.volume_ml is None else f"{whole.volume_ml:,.1f} ml",
+        "Area of the slice": area,
+        "Longest diameter": of_slice(longest, text),
+        "Longest perpendicular": of_slice(perpendicular, text),
+        "Components in slice": of_slice("components", "{:.0f}"),
+        "Volume of the case": f"{whole.volume_vx:,} voxels"
+        if volume_ml is None
+        else f"{volume_ml:,.1f} ml",
         "Components in case": f"{whole.components:,}",
-        "Share of the largest": None
-        if whole.largest_share is None
-        else f"{whole.largest_share:.1%}",
+        "Share of the largest": None if share is None else f"{share:.1%}",
         "Slices marked": f"{whole.slices} of {whole.known}",
     }
 
 
 def _how_measured(record: CaseRecord) -> str:
-    told = ["Diameters are of the slice's largest component, between pixel centres."]
+    sentences = ["Diameters are of the slice's largest component, between pixel centres."]
     if record.has_mask.any():
-        told.append(MASK_MEANS)
+        sentences.append(MASK_MEANS)
         if missing := int((~record.has_mask).sum()):
-            told.append(f"Slices without a usable mask are left out of its column: {missing}.")
-    return " ".join(told)
+            sentences.append(f"Slices without a usable mask are left out of its column: {missing}.")
+    return " ".join(sentences)
 
 
 def _areas(block: Block, record: CaseRecord, place: int) -> None:
-    def areas(region: np.ndarray) -> list[int]:
-        return region.sum(axis=(1, 2)).tolist()
-
-    mask_px = [
-        area if known else None
-        for area, known in zip(areas(record.masks), record.has_mask.tolist(), strict=True)
-    ]
-    predicted_px = areas(record.predicted.mask) if record.predicted else None
+    areas = record.masks.sum(axis=(1, 2)).tolist()
+    mask_px = [area if known else None for area, known in zip(areas, record.has_mask, strict=True)]
+    predicted = record.predicted
+    predicted_px = predicted.mask.sum(axis=(1, 2)).tolist() if predicted else None
     numbers = record.slice_numbers
     block.flowables.append(AreaBySlice(numbers, mask_px, predicted_px, numbers[place], block.width))
     colours = {"mask": MASK_COLOUR} if record.has_mask.any() else {}
-    if record.predicted:
+    if predicted:
         colours["prediction"] = PREDICTION_COLOUR
     if not record.has_mask.all():
         colours["no usable mask"] = (211, 217, 222)
@@ -200,12 +199,11 @@ def _model(block: Block, record: CaseRecord) -> None:
         }
     )
     block.text(predicted.exposure.in_words())
-    told = (
+    for sentence in (
         *predicted.removed(record.slice_numbers, MOST_COMPONENTS),
         *predicted.how_made,
         *predicted.how_sure(record.slice_numbers),
-    )
-    for sentence in told:
+    ):
         block.text(sentence, muted=True)
 
 
@@ -216,27 +214,20 @@ def _known(record: CaseRecord) -> dict[str, object]:
     spacing = None
     if volume.spacing_mm is not None:
         between, row, column = volume.spacing_mm
-        apart = (
-            "distance of slices unknown" if between is None else f"slices {between:.3g} mm apart"
-        )
+        apart = f"slices {between:.3g} mm apart" if between else "distance of slices unknown"
         spacing = f"{row:.3g} × {column:.3g} mm, {apart}"
+    sequences, copies = ", ".join(volume.sequences), record.flair_copies
+    if copies:
+        repeat = "repeats" if len(copies) == 1 else "repeat"
+        sequences += f"; {' and '.join(copies)} {repeat} {FLAIR}"
     return {
         **({"Origin": SYNTHETIC} if record.synthetic else {}),
         "Slices": f"{len(volume)}, of {width} × {height} px",
         "Usable masks": f"{int(record.has_mask.sum())} of {len(volume)}",
-        "Sequences": _sequences(record),
+        "Sequences": sequences,
         "Spacing": spacing,
-        "Orientation": None
-        if sides is None
-        else f"{sides['left']} on the left, {sides['top']} on top",
+        "Orientation": sides and f"{sides['left']} on the left, {sides['top']} on top",
     }
-
-
-def _sequences(record: CaseRecord) -> str:
-    told = ", ".join(record.volume.sequences)
-    copies = record.flair_copies
-    repeat = "repeats" if len(copies) == 1 else "repeat"
-    return f"{told}; {' and '.join(copies)} {repeat} {FLAIR}" if copies else told
 
 
 def _reviews(block: Block, reviews: pd.DataFrame | None) -> None:
@@ -249,16 +240,16 @@ def _reviews(block: Block, reviews: pd.DataFrame | None) -> None:
     for review in reviews.head(MOST_REVIEWS).itertuples():
         earlier = pd.notna(review.mask_changed) and review.mask_changed
         mark = ", of an earlier mask" if earlier else ""
-        said = " ".join(review.comment.split())
-        if len(said) > LONGEST_COMMENT:
-            said = f"{said[: LONGEST_COMMENT - 1]}…"
+        comment = " ".join(review.comment.split())
+        if len(comment) > LONGEST_COMMENT:
+            comment = f"{comment[: LONGEST_COMMENT - 1]}…"
         block.text(
             f"{review.reader}, {review.changed_at:%Y-%m-%d}, {subject_words_with_folds(review)}: "
-            f"{review.state}{mark}" + (f". {said}" if said else "")
+            f"{review.state}{mark}" + (f". {comment}" if comment else "")
         )
     if len(reviews) > MOST_REVIEWS:
         block.text(f"and {len(reviews) - MOST_REVIEWS} more, in the CSV file", muted=True)
 
 
 def _range(numbers: tuple[int, ...]) -> str:
-    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
+    return " to ".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))

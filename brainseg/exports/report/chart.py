@@ -1,4 +1,4 @@
-"""The small chart of a case: area by slice, the mask as bars and a prediction as a line over them."""
+"""The chart of area by slice: the mask as bars and the prediction as a line over them."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,14 +10,23 @@ from brainseg.exports.report.text import style as text_style
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR
 
 Place = Callable[[float], float]
-"""Where a slice number, or an area, lies on the chart, in points."""
+"""Gives the position of a slice number, or of an area, on the chart, in points."""
 
 _TEXT_SIZE = 7.0
 _MOST_TICKS = 12
 
 
 class AreaBySlice(Flowable):
-    """Bars over slice numbers; a slice without a usable mask has a grey mark instead of a bar."""
+    """Bars by slice number; a slice without a usable mask has a grey mark instead of a bar.
+
+    Args:
+        slice_numbers: (n,), ascending; missing numbers leave a gap.
+        mask_px: (n,), None for a slice without a usable mask.
+        predicted_px: (n,), or None without a prediction.
+        key_slice: the highlighted slice number.
+        width: in points.
+        height: in points.
+    """
 
     def __init__(
         self,
@@ -28,25 +37,15 @@ class AreaBySlice(Flowable):
         width: float,
         height: float = 118.0,
     ) -> None:
-        """Prepare the chart.
-
-        Args:
-            slice_numbers: (n,), ascending; numbers that are not there leave a gap.
-            mask_px: (n,), None where a slice has no usable mask.
-            predicted_px: (n,), or None where nothing was predicted.
-            key_slice: the slice number that is marked.
-            width: in points.
-            height: in points.
-        """
         super().__init__()
-        self.numbers, self.mask_px, self.predicted_px = slice_numbers, mask_px, predicted_px
-        self.key_slice = key_slice
+        self.numbers, self.key_slice = slice_numbers, key_slice
+        self.mask_px, self.predicted_px = mask_px, predicted_px
         self.width, self.height = width, height
         known = [area for area in mask_px if area is not None]
         self.highest = max([1, *known, *(predicted_px or [])])
 
     def draw(self) -> None:
-        """Draw axis, bars, line and marks on the page's canvas."""
+        """Draw the chart."""
         left = width_of(f"{self.highest:,}", text_style(_TEXT_SIZE)) + 4
         bottom, top = 12.0, self.height - 10
         first, last = self.numbers[0], self.numbers[-1]
@@ -84,14 +83,11 @@ class AreaBySlice(Flowable):
         canvas = self.canv
         thick = step * 0.72
         for number, area in zip(self.numbers, self.mask_px, strict=True):
-            if area is None:
-                canvas.setFillColor(RULE)
-                canvas.rect(x(number) - thick / 2, bottom, thick, 2.5, stroke=0, fill=1)
-            elif area:
-                canvas.setFillColor(rgb(MASK_COLOUR, 1 if number == self.key_slice else 0.6))
-                canvas.rect(
-                    x(number) - thick / 2, bottom, thick, y(area) - bottom, stroke=0, fill=1
-                )
+            colour = rgb(MASK_COLOUR, 1 if number == self.key_slice else 0.6)
+            canvas.setFillColor(RULE if area is None else colour)
+            high = 2.5 if area is None else y(area) - bottom
+            if high:
+                canvas.rect(x(number) - thick / 2, bottom, thick, high, stroke=0, fill=1)
 
     def _line(self, x: Place, y: Place, step: float) -> None:
         canvas = self.canv

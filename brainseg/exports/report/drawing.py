@@ -1,4 +1,4 @@
-"""What is drawn on a page: pictures with outlines along their pixels' edges, and legends."""
+"""Pictures with outlines along the edges of their pixels, and legends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,15 +23,14 @@ Ends = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True)
 class Outline:
-    """A region drawn over a picture by its border, named in the legend below.
+    """The outline of a region, drawn over a picture.
 
     Attributes:
         name: in the legend.
-        mask: (h, w) bool, as the picture.
+        mask: (h, w) bool, on the grid of the picture.
         colour: RGB, 0..255.
-        lines: drawn thinly in the same colour: two (row, column) each, pixels from the centre of the
-            first.
-        dashed: so that two outlines are told apart without colour.
+        lines: thin lines in the same colour.
+        dashed: distinguishes two outlines without colour.
         hatched: filled with diagonal lines.
     """
 
@@ -44,7 +43,7 @@ class Outline:
 
 
 class Picture(Flowable):
-    """Pixels, with outlines along their edges and the letters of the patient's sides."""
+    """A picture with outlines and the letters of the patient's sides; see :meth:`Block.picture`."""
 
     def __init__(
         self,
@@ -63,10 +62,9 @@ class Picture(Flowable):
         self.width, self.height = pixels.shape[1] * self.scale, pixels.shape[0] * self.scale
 
     def draw(self) -> None:
-        """Draw the pixels, then what lies over them."""
-        self.canv.drawImage(
-            ImageReader(Image.fromarray(self.pixels)), 0, 0, self.width, self.height
-        )
+        """Draw the pixels, the outlines and the letters."""
+        image = ImageReader(Image.fromarray(self.pixels))
+        self.canv.drawImage(image, 0, 0, self.width, self.height)
         for outline in self.outlines:
             self._draw(outline)
         if self.sides is not None:
@@ -86,9 +84,9 @@ class Picture(Flowable):
         self.canv.setLineWidth(1.6)
         self.canv.setStrokeColor(black)
         self.canv.setFillColor(white)
-        for rim in (True, False):
+        for mode in (1, 0):  # the rim, then the letter
             for edge, (x, y) in places.items():
-                self.canv.drawCentredString(x, y - 0.36 * size, sides[edge], mode=1 if rim else 0)
+                self.canv.drawCentredString(x, y - 0.36 * size, sides[edge], mode=mode)
         self.canv.restoreState()
 
     def _draw(self, outline: Outline) -> None:
@@ -123,35 +121,27 @@ class Picture(Flowable):
         self.canv.restoreState()
 
     def _place(self, point: tuple[float, float]) -> tuple[float, float]:
-        """Return where a (row, column) is drawn: a pixel's centre is half a pixel from its edge."""
+        """Return the position of a (row, column) on the page; a pixel's centre is half a pixel from
+        its edge."""
         row, column = point
         return (column + 0.5) * self.scale, self.height - (row + 0.5) * self.scale
 
 
 def edges_of(mask: np.ndarray) -> list[list[tuple[float, float]]]:
-    """Return the borders of a mask along the edges of its pixels, those of holes included.
-
-    Args:
-        mask: (h, w) bool.
+    """Return the outlines of a mask, (h, w) bool, along the edges of its pixels, including holes.
 
     Returns:
-        Closed polygons of (row, column), pixels from the centre of the first: whole numbers are
-        centres. The line runs a sixth of a pixel inside of the edge, so that two regions that
-        touch have two lines.
+        Closed polygons of (row, column) in pixels from the centre of the first pixel. They run a sixth
+        of a pixel inside the edge, so that touching regions have separate lines.
     """
     fine = np.pad(np.kron(mask, np.ones((3, 3), np.uint8)), 1)
     found, _ = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    return [
-        [
-            ((row - 1) / 3 - 1 / 3, (column - 1) / 3 - 1 / 3)
-            for column, row in contour[:, 0].tolist()
-        ]
-        for contour in found
-    ]
+    points = [contour[:, 0, ::-1].astype(float) for contour in found]
+    return [list(map(tuple, ((polygon - 1) / 3 - 1 / 3).tolist())) for polygon in points]
 
 
 class Legend(Flowable):
-    """Squares of colour with their names, in one line, the text small enough to fit."""
+    """Names with squares of their colours, in one line, in a text size that fits."""
 
     def __init__(self, colours: Mapping[str, tuple[int, int, int]], width: float) -> None:
         super().__init__()
@@ -175,5 +165,5 @@ class Legend(Flowable):
 
 
 def rgb(colour: tuple[int, int, int], strength: float = 1.0) -> Color:
-    """Return RGB of 0..255 as a page takes it, mixed with white where the strength is below 1."""
+    """Return RGB of 0..255 as a colour of the page, mixed with white if the strength is below 1."""
     return Color(*(1 - (1 - value / 255) * strength for value in colour))

@@ -1,15 +1,15 @@
-"""The page builder: what a PDF report is made of, from the top to the line that says what it is not.
+"""The page builder for PDF reports.
 
-A report is a :class:`Page`; what is told of it stands below what was told before::
+A report is a :class:`Page`; content is added from top to bottom::
 
     page = Page("Checks", subtitle="86 cases, 3,101 slices", made_on=date.today())
     page.heading("Findings by kind")
-    page.table(frame)                         # a DataFrame; numbers stand to the right
+    page.table(frame)                         # a DataFrame; numbers are aligned right
     left, right = page.columns(0.6, 0.4)      # blocks side by side, with the same methods
     left.picture(pixels, "FLAIR, slice 17", [Outline("mask", mask, MASK_COLOUR)])
-    right.facts({"Spacing": None})            # None is shown as "unknown"
+    right.facts({"Spacing": None})            # None is printed as "unknown"
     page.text("A sentence.", muted=True)
-    content = page.as_bytes()                 # one A4 page, or more where there is more to say
+    content = page.as_bytes()                 # one A4 page, or more
 
 Each page ends with the research-use sentence and the version. All text is literal, never markup. The
 same content gives the same bytes.
@@ -29,6 +29,7 @@ from reportlab.platypus import (
     BaseDocTemplate,
     Flowable,
     Frame,
+    HRFlowable,
     PageTemplate,
     Spacer,
     Table,
@@ -58,17 +59,14 @@ from brainseg.exports.report.text import (
 MARGIN = 16 * mm
 FOOT = 9 * mm
 GUTTER = 7 * mm
+ALL = (0, 0), (-1, -1)
+"""All cells of a table, for its style."""
 
 
 class Block:
-    """Content from top to bottom in a column of a page."""
+    """Content from top to bottom in a column of a page, ``width`` points wide."""
 
     def __init__(self, width: float) -> None:
-        """Start an empty block.
-
-        Args:
-            width: in points.
-        """
         self.width = width
         self.flowables: list[Flowable] = []
         self._replaced = False
@@ -77,29 +75,26 @@ class Block:
         """Begin a section."""
         if self.flowables:
             self.space(3)
-        self.flowables += [paragraph(self._drawn(text), style(10, BOLD, ACCENT)), _Rule(self.width)]
+        line = HRFlowable("100%", 0.5, color=RULE, spaceBefore=0.6 * mm, spaceAfter=1.6 * mm - 0.5)
+        self.flowables += [paragraph(self._drawn(text), style(10, BOLD, ACCENT)), line]
 
     def text(self, text: str, muted: bool = False) -> None:
-        """Add a paragraph; ``muted`` makes it small and grey, for what is said aside."""
+        """Add a paragraph; ``muted`` makes it small and grey."""
         look = style(7.5, colour=MUTED) if muted else style(9)
         self.flowables += [paragraph(self._drawn(text), look), Spacer(0, 1 * mm)]
 
     def warnings(self, sentences: Iterable[str]) -> None:
-        """Add warnings as a box that stands out; nothing without any."""
+        """Add warnings in a coloured box; nothing without any."""
         lines = [[paragraph(self._drawn(f"Warning: {one}"), style(9, BOLD))] for one in sentences]
         if not lines:
             return
-        box = [
-            ("BACKGROUND", (0, 0), (-1, -1), WARNED),
-            ("BOX", (0, 0), (-1, -1), 0.8, INK),
-            ("LEFTPADDING", (0, 0), (-1, -1), 2 * mm),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 2 * mm),
-        ]
+        box = [("BACKGROUND", *ALL, WARNED), ("BOX", *ALL, 0.8, INK)]
+        box += [(f"{side}PADDING", *ALL, 2 * mm) for side in ("LEFT", "RIGHT")]
         self.flowables.append(Table(lines, [self.width], style=box, hAlign="LEFT"))
         self.space(3)
 
     def facts(self, facts: Mapping[str, object]) -> None:
-        """Add a line a fact, its name in front; see :func:`as_text` for the values."""
+        """Add one line per fact, its name in front; see :func:`as_text` for the values."""
         if not facts:
             return
         names = [self._drawn(name) for name in facts]
@@ -110,26 +105,20 @@ class Block:
                 for name, value in zip(names, facts.values(), strict=True)
             ],
             [column, self.width - column],
-            [("TOPPADDING", (0, 0), (-1, -1), 0.8), ("BOTTOMPADDING", (0, 0), (-1, -1), 0.8)],
+            [(f"{side}PADDING", *ALL, 0.8) for side in ("TOP", "BOTTOM")],
         )
 
     def table(self, frame: pd.DataFrame, right: Iterable[str] = ()) -> None:
-        """Add a table as wide as the column; its head is repeated where it goes on to a next page.
+        """Add a table as wide as the column; its head is repeated on each page.
 
         Args:
-            frame: its columns' names are the head, its index is not shown.
-            right: columns that stand to the right although they hold text; numbers do so anyway.
+            frame: its columns' names are the head; its index is not printed.
+            right: columns of text to align right, as numbers are.
         """
-        to_the_right = {
-            name
-            for name in frame.columns
-            if name in set(right)
-            or (
-                pd.api.types.is_numeric_dtype(frame[name])
-                and not pd.api.types.is_bool_dtype(frame[name])
-            )
-        }
-        looks = [{"alignment": TA_RIGHT} if name in to_the_right else {} for name in frame.columns]
+        to_the_right = [
+            name in set(right) or frame[name].dtype.kind in "iuf" for name in frame.columns
+        ]
+        looks = [{"alignment": TA_RIGHT} if is_right else {} for is_right in to_the_right]
         widths = _share_out(self._natural_widths(frame), self.width)
         head = [
             paragraph(self._drawn(str(name)), style(8, BOLD, **look))
@@ -142,8 +131,8 @@ class Block:
         lines = [
             ("LINEBELOW", (0, 0), (-1, 0), 0.8, INK),
             ("LINEBELOW", (0, 1), (-1, -1), 0.3, RULE),
-            ("TOPPADDING", (0, 0), (-1, -1), 1.5),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+            ("TOPPADDING", *ALL, 1.5),
+            ("BOTTOMPADDING", *ALL, 2),
         ]
         self._grid([head, *body], widths, lines, repeatRows=1, splitInRow=1)
 
@@ -155,15 +144,15 @@ class Block:
         highest: float = 95 * mm,
         sides: Mapping[str, str] | None = None,
     ) -> None:
-        """Add a picture as wide as the column, its outlines as sharp lines, caption and legend below.
+        """Add a picture as wide as the column with sharp outlines, a caption and a legend.
 
         Args:
             pixels: (h, w, 3) or (h, w) uint8.
             caption: a line below.
             outlines: regions drawn over it.
-            highest: in points; a picture that would be higher is drawn narrower.
-            sides: ``left``, ``right``, ``top`` and ``bottom`` to the letter of the patient's side
-                there; None where the orientation is unknown.
+            highest: in points; a higher picture is drawn narrower.
+            sides: letters of the patient's sides by edge (``left``, ``right``, ``top``, ``bottom``);
+                None if the orientation is unknown.
         """
         drawn = list(outlines)
         self.flowables.append(Picture(pixels, drawn, self.width, highest, sides))
@@ -178,7 +167,7 @@ class Block:
         self.flowables.append(Legend(named, self.width))
 
     def space(self, height_mm: float) -> None:
-        """Leave room; none at the top of a page."""
+        """Leave space, except at the top of a page."""
         self.flowables.append(Spacer(0, height_mm * mm))
 
     def _cell(self, value: object, look) -> Flowable:
@@ -193,7 +182,7 @@ class Block:
         return drawn
 
     def _natural_widths(self, frame: pd.DataFrame) -> list[float]:
-        """Return how wide each column would like to be, in points, the room between included."""
+        """Return the width of each column without line breaks, in points, including the gap."""
         return [
             10
             + max(
@@ -206,31 +195,27 @@ class Block:
 
     def _grid(self, rows: list, widths: list[float], look: list[tuple], **more: object) -> None:
         padding = [
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 9),
+            ("LEFTPADDING", *ALL, 0),
+            ("RIGHTPADDING", *ALL, 9),
             ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("VALIGN", *ALL, "TOP"),
         ]
         self.flowables.append(Table(rows, widths, style=[*padding, *look], hAlign="LEFT", **more))
         self.space(1)
 
 
 class Page(Block):
-    """An A4 page with a title on top and the research-use sentence at its foot."""
+    """An A4 page with a title on top and the research-use sentence at its foot.
+
+    Attributes:
+        title: of the page.
+        made_on: the date at the foot, or None.
+        pages: number of pages, after :meth:`as_bytes`.
+    """
 
     def __init__(self, title: str, subtitle: str = "", made_on: date | None = None) -> None:
-        """Start a page.
-
-        Args:
-            title: what the page is.
-            subtitle: of what; a long one is shortened.
-            made_on: the day that stands on it; without one, no day does.
-        """
         super().__init__(A4[0] - 2 * MARGIN)
-        self.title = title
-        self.made_on = made_on
-        self.pages = 0
-        """How many pages the report took, once it was laid out."""
+        self.title, self.made_on, self.pages = title, made_on, 0
         self._blocks: list[Block] = []
         self._about = shortened(subtitle)
         look = style(17, BOLD)
@@ -243,12 +228,17 @@ class Page(Block):
         """Add blocks side by side and return them, empty.
 
         Args:
-            *shares: of the width, a number a block.
+            *shares: of the width, one number per block.
         """
         room = self.width - GUTTER * (len(shares) - 1)
         blocks = [Block(room * share / sum(shares)) for share in shares]
         self._blocks += blocks
-        self.flowables.append(_Columns(blocks))
+        # The table keeps the lists of content, which the caller fills later.
+        cells: list = [cell for block in blocks for cell in (block.flowables, "")][:-1]
+        widths = [width for block in blocks for width in (block.width, GUTTER)][:-1]
+        look: list[tuple] = [(f"{side}PADDING", *ALL, 0) for side in ("LEFT", "RIGHT", "TOP")]
+        look += [("VALIGN", *ALL, "TOP"), ("BOTTOMPADDING", *ALL, 2 * mm)]
+        self.flowables.append(Table([cells], widths, style=look, hAlign="LEFT", splitInRow=1))
         return blocks
 
     def as_bytes(self) -> bytes:
@@ -271,7 +261,7 @@ class Page(Block):
             MARGIN, MARGIN + FOOT, self.width, A4[1] - 2 * MARGIN - FOOT, 0, 0, 0, 0, id="page"
         )
         document.addPageTemplates(PageTemplate("page", [frame], onPage=self._foot))
-        document.build([flowable for flowable in flowables if not _is_empty(flowable)])
+        document.build(flowables)
         self.pages = document.page
         return file.getvalue()
 
@@ -292,60 +282,13 @@ class Page(Block):
 
 
 def _share_out(natural: list[float], width: float) -> list[float]:
-    """Return widths that fill a width: the wide columns give way first, or all grow alike."""
+    """Return column widths that fill a width: the widest columns shrink first, or all grow equally."""
     spare = width - sum(natural)
     if spare >= 0:
         return [one + spare / len(natural) for one in natural]
-    widths = list(natural)
-    for narrow_first in sorted(range(len(natural)), key=lambda i: natural[i]):
-        left = [i for i in range(len(natural)) if natural[i] >= natural[narrow_first]]
-        fair = (width - sum(natural[i] for i in range(len(natural)) if i not in left)) / len(left)
-        if natural[narrow_first] > fair:
-            for i in left:
-                widths[i] = fair
-            break
+    widths, left = list(natural), width
+    for place, index in enumerate(sorted(range(len(natural)), key=lambda i: natural[i])):
+        # Narrow columns keep their width, the others share the rest equally.
+        widths[index] = min(natural[index], left / (len(natural) - place))
+        left -= widths[index]
     return widths
-
-
-def _is_empty(flowable: Flowable) -> bool:
-    return isinstance(flowable, _Columns) and not any(b.flowables for b in flowable.blocks)
-
-
-class _Rule(Flowable):
-    """A thin line as wide as its column."""
-
-    def __init__(self, width: float) -> None:
-        super().__init__()
-        self.width, self.height = width, 2.2 * mm
-
-    def draw(self) -> None:
-        self.canv.setStrokeColor(RULE)
-        self.canv.setLineWidth(0.5)
-        self.canv.line(0, 1.6 * mm, self.width, 1.6 * mm)
-
-
-class _Columns(Flowable):
-    """Blocks side by side; a table made when the page is laid out, once the blocks are full."""
-
-    def __init__(self, blocks: list[Block]) -> None:
-        super().__init__()
-        self.blocks = blocks
-
-    def wrap(self, width: float, height: float) -> tuple[float, float]:
-        cells, widths = [], []
-        for block in self.blocks:
-            cells += [block.flowables or [Spacer(0, 0)], ""]
-            widths += [block.width, GUTTER]
-        look = [
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            *((f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP")),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 2 * mm),
-        ]
-        self._table = Table([cells[:-1]], widths[:-1], style=look, hAlign="LEFT", splitInRow=1)
-        return self._table.wrapOn(self.canv, width, height)
-
-    def split(self, width: float, height: float) -> list[Flowable]:
-        return self._table.split(width, height)
-
-    def draw(self) -> None:
-        self._table.drawOn(self.canv, 0, 0)

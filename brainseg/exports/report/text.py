@@ -1,7 +1,7 @@
-"""Text on a PDF page: the font, its styles, and what happens to characters that it lacks.
+"""Text on a PDF page: the font, its styles, and the replacement of characters without a glyph.
 
-Noto Sans (SIL Open Font License, see ``fonts/OFL.txt``) holds Latin, Greek and Cyrillic, and is
-embedded, so a page looks the same everywhere. Its scripts need no shaping, which ReportLab has not.
+Noto Sans (SIL Open Font License, see ``fonts/OFL.txt``) has Latin, Greek and Cyrillic, and is
+embedded, so that pages are the same everywhere. These scripts need no shaping, which ReportLab lacks.
 """
 
 import unicodedata
@@ -25,34 +25,30 @@ WARNED = HexColor("#f7f1b0")
 """Behind warnings: a pale yellow of the palette of Okabe and Ito (2008), 17 to 1 under :data:`INK`."""
 
 MISSING = "unknown"
-"""What stands in place of None and of missing values."""
+"""Printed for None and missing values."""
 
 REPLACED = "\ufffd"
-"""Drawn in place of a character that the font lacks."""
+"""Printed for a character without a glyph."""
 
-REPLACED_MEANS = f"{REPLACED} stands for a character that this page has no glyph for."
+REPLACED_MEANS = f"{REPLACED} replaces a character that the font of this page lacks."
 
 LONGEST_NAME = 80
 
 
 @cache
 def _glyphs() -> frozenset[int]:
-    """Return the code points that both fonts can draw; the first call registers the fonts."""
-    fonts = Path(__file__).with_name("fonts")
-    found = []
-    for name in (REGULAR, BOLD):
-        font = TTFont(name, fonts / f"{name}.ttf")
+    """Return the code points of both fonts; the first call registers the fonts."""
+    folder = Path(__file__).with_name("fonts")
+    fonts = [TTFont(name, folder / f"{name}.ttf") for name in (REGULAR, BOLD)]
+    for font in fonts:
         pdfmetrics.registerFont(font)
-        found.append(frozenset(font.face.charToGlyph))
-    return found[0] & found[1]
+    return frozenset.intersection(*(frozenset(font.face.charToGlyph) for font in fonts))
 
 
 def drawable(text: str) -> str:
-    """Return text as the font can draw it: composed, control characters as spaces, others replaced."""
-    composed = unicodedata.normalize("NFC", text)
-    glyphs = _glyphs()
-    drawn = []
-    for character in composed:
+    """Return printable text: composed, control characters as spaces, unknown characters replaced."""
+    glyphs, drawn = _glyphs(), []
+    for character in unicodedata.normalize("NFC", text):
         category = unicodedata.category(character)
         if category == "Cc":
             drawn.append("\n" if character == "\n" else " ")
@@ -62,7 +58,7 @@ def drawable(text: str) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """Return text of at most so many characters; what was cut is in the middle, as an ellipsis."""
+    """Return text of at most this many characters, with an ellipsis in the middle."""
     if len(text) <= longest:
         return text
     front = (longest - 1) * 2 // 3
@@ -75,18 +71,16 @@ def paragraph(text: str, style: ParagraphStyle) -> Paragraph:
 
 
 def width_of(text: str, style: ParagraphStyle) -> float:
-    """Return how wide text runs on one line, in points."""
+    """Return the width of text in points, of its longest line."""
     _glyphs()
-    return max(
-        pdfmetrics.stringWidth(line, style.fontName, style.fontSize)
-        for line in (text.split("\n") or [""])
-    )
+    lines = text.split("\n")
+    return max(pdfmetrics.stringWidth(line, style.fontName, style.fontSize) for line in lines)
 
 
 def style(
     size: float, font: str = REGULAR, colour: HexColor = INK, **more: object
 ) -> ParagraphStyle:
-    """Return a paragraph's style; lines stand 1.35 times the size apart."""
+    """Return a paragraph's style with a line height of 1.35."""
     _glyphs()
     return ParagraphStyle(
         f"{font}-{size}",
@@ -100,7 +94,7 @@ def style(
 
 
 def as_text(value: object) -> str:
-    """Return a value as it stands on a page: thousands apart, two decimals, :data:`MISSING`."""
+    """Return a value as text: with thousands separators, two decimals, or :data:`MISSING`."""
     if value is None or value is pd.NA or (np.isscalar(value) and pd.isna(value)):
         return MISSING
     if isinstance(value, bool | np.bool_):

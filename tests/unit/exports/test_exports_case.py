@@ -134,7 +134,7 @@ def test_a_slice_without_a_mask_is_not_a_number_and_never_a_zero(tiny_cohort):
         (tiny_cohort / FIRST / f"{FIRST}_{number}_mask.tif").unlink()
     files = case_files(record_of_case(tiny_cohort))
     assert f"{FIRST}_mask.nii.gz" not in files
-    assert "no slice has one" in files[f"{FIRST}_about.txt"].decode()
+    assert "no slice has a usable one" in files[f"{FIRST}_about.txt"].decode()
 
 
 def test_the_table_names_the_slice_of_each_place(tiny_cohort):
