@@ -74,7 +74,10 @@ def check_cohort(
     Raises:
         BrainsegError: ``only`` names an unknown rule.
     """
-    chosen, evidence = _chosen(only), Evidence(cohort)
+    names = set(RULES if only is None else only)
+    if unknown := sorted(names - RULES.keys()):
+        raise BrainsegError(f"there is no check “{unknown[0]}”: choose among {', '.join(RULES)}.")
+    chosen, evidence = [RULES[name] for name in RULES if name in names], Evidence(cohort)
     found: list[Finding] = []
     rows = []
     for done, rule in enumerate(chosen, start=1):
@@ -104,13 +107,3 @@ def check_cohort(
 def run_checks(cohort: Cohort, only: Iterable[str] | None = None) -> list[Finding]:
     """Return the findings of :func:`check_cohort` alone."""
     return check_cohort(cohort, only).findings
-
-
-def _chosen(only: Iterable[str] | None) -> list[Rule]:
-    if only is None:
-        return list(RULES.values())
-    only = set(only)
-    unknown = sorted(only - RULES.keys())
-    if unknown:
-        raise BrainsegError(f"there is no check “{unknown[0]}”: choose among {', '.join(RULES)}.")
-    return [rule for name, rule in RULES.items() if name in only]

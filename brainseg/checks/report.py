@@ -14,12 +14,9 @@ _MOST = ((20, 28, 14), (18, 18, 14), (14, 10, 8), (10, 6, 4), (6, 3, 0))
 
 
 def checks_report(outcome: Outcome, cohort: str, made_on: date | None = None) -> bytes:
-    """Return what was found and what was not checked, on one A4 page.
+    """Return the findings and the rules that were not checked, on one A4 page.
 
-    Args:
-        outcome: see :func:`brainseg.checks.outcome.outcome_of`.
-        cohort: the line below the title, such as name and size of the cohort.
-        made_on: the date on the page.
+    ``cohort`` is the line below the title, such as name and size of the cohort.
     """
     for kinds, findings, not_checked in _MOST:
         page = _page(outcome, cohort, made_on, kinds, findings, not_checked)

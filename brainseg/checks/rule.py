@@ -77,11 +77,9 @@ def marked(slices: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def slices_where(what: str, condition: Callable[[pd.DataFrame], pd.Series]) -> Rows:
-    """Return a function that selects the rows of the index that meet a condition.
+    """Return a function that selects the rows of the index whose "image" or "mask" meets a condition.
 
-    Args:
-        what: the file that the findings are about, "image" or "mask".
-        condition: of the index, bool by row; a missing value counts as False.
+    A missing value of the condition counts as False.
     """
 
     def rows(evidence: Evidence) -> pd.DataFrame:

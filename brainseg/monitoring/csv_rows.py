@@ -51,11 +51,7 @@ class CsvRows:
         self._before_an_epoch: dict[str, float | None] = {}
 
     def parse(self, line: str) -> EpochRow | None:
-        """Return all known values of a line's epoch, or None if the line is not a row.
-
-        Args:
-            line: without its line ending.
-        """
+        """Return all known values of a line's epoch, or None if the line is not a row."""
         if not line.strip():
             return None
         if not self._names:
@@ -127,9 +123,7 @@ def cells_of(line: str, separator: str) -> list[str]:
 def is_csv_log(beginning: bytes, needs_a_row: bool = False) -> bool:
     """Return True if a file starts like a training log: a header with ``epoch`` and a metric.
 
-    Args:
-        beginning: the file's first bytes.
-        needs_a_row: True if a row must follow, for files without the suffix .csv.
+    With ``needs_a_row``, for files without the suffix .csv, a row must follow.
     """
     lines = beginning.decode("utf-8", errors="replace").strip("\ufeff").splitlines()
     separator = separator_of(lines[0]) if lines else ","

@@ -57,11 +57,7 @@ class Group:
 
 
 def groups(columns: list[str]) -> list[Group]:
-    """Return the charts of a history: losses and scores first, machine metrics last.
-
-    Args:
-        columns: columns of the history; those that are not curves are ignored.
-    """
+    """Return the charts of a history's columns: losses and scores first, machine metrics last."""
     found: dict[str, dict[str, str]] = {}
     for column in columns:
         if column not in NOT_CURVES:

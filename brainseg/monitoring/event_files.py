@@ -50,11 +50,7 @@ def event_files(folder: Path) -> list[Path]:
 
 
 def is_event_file(beginning: bytes) -> bool:
-    """Return True if a file starts like an event file, with its version record.
-
-    Args:
-        beginning: the file's first 64 bytes, or fewer if it is shorter.
-    """
+    """Return True if a file starts like an event file, with its version record."""
     return b"brain.Event:" in beginning[:64]
 
 
@@ -176,11 +172,9 @@ def _records(path: Path) -> Iterator[bytes]:
 
 
 def _numbers(event: Any, scalar_tags: set[str]) -> Iterator[tuple[str, float]]:
-    """Return the scalars of an event, in the format of TensorFlow 1 and PyTorch or of TensorFlow 2.
+    """Yield the scalars of an event, in the format of TensorFlow 1 and PyTorch or of TensorFlow 2.
 
-    Args:
-        event: a protocol buffer.
-        scalar_tags: tags known to be scalars; new ones are added.
+    Tags that it declares to be scalars are added to ``scalar_tags``.
     """
     from tensorboard.util import tensor_util
 

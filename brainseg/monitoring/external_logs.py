@@ -100,13 +100,10 @@ def _beginning(path: Path) -> bytes:
 def add_log(folder: Path, file_name: str, content: bytes) -> Log:
     """Save an uploaded log and return it.
 
-    Args:
-        folder: the cohort's folder of logs.
-        file_name: the uploaded file's name; never used as a path.
-        content: of one event file or one CSV file.
+    The file's name is never used as a path.
 
     Raises:
-        RunError: it is neither.
+        RunError: it is neither an event file nor a CSV log.
         BrainsegError: it cannot be saved.
     """
     if is_csv_log(content[:_HEADER_BYTES]):

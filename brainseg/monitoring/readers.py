@@ -18,7 +18,7 @@ from brainseg.monitoring.csv_rows import CsvRows
 from brainseg.monitoring.log_tail import LogTail
 from brainseg.monitoring.snapshot import CSV, EVENT_COLUMNS, RUN, Snapshot
 from brainseg.monitoring.warnings import find_warnings
-from brainseg.training.run_files import read_line
+from brainseg.training.run_files import is_number, read_line
 from brainseg.training.runs import ACTIVE, DAMAGED, Run, silent_for
 
 _AXES = {name: f"{name} (logged)" for name in ("epoch", "hours")}
@@ -60,8 +60,7 @@ class Columns:
     def history(self, hours: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
         """Return one row per epoch, ascending; see :class:`brainseg.monitoring.snapshot.Snapshot`.
 
-        Args:
-            hours: computes the hours of training from the other columns.
+        ``hours`` computes the hours of training from the other columns.
         """
         columns = {"epoch": np.fromiter(self._row_of, np.int64, len(self._row_of))}
         for name, column in self._values.items():
@@ -85,15 +84,7 @@ class Columns:
         is_active: bool = True,
         **more: Any,
     ) -> Snapshot:
-        """Return a snapshot of the history with its warnings.
-
-        Args:
-            name: name of the run or log.
-            kind: see :class:`brainseg.monitoring.snapshot.Snapshot`, as for ``more``.
-            hours: see :meth:`history`.
-            config: see :func:`brainseg.monitoring.warnings.find_warnings`, as for ``is_active``.
-            more: other attributes of the snapshot.
-        """
+        """Return a snapshot of the history with its warnings; ``more`` are its other attributes."""
         history, invalid = self.history(hours), self.invalid()
         warnings = tuple(find_warnings(history, config, is_active, invalid))
         return Snapshot(name, kind, history, invalid=invalid, warnings=warnings, **more)
@@ -132,7 +123,7 @@ class RunReader:
             if replaced:
                 self._columns = Columns()
             for row in epochs:
-                numbers = {key: value for key, value in row.items() if _is_number(value)}
+                numbers = {key: value for key, value in row.items() if is_number(value)}
                 self._columns.add(numbers.pop("epoch"), numbers)
             events, replaced, more = self._new_rows("events.jsonl", notes)
             self._events = [*([] if replaced else self._events), *events]
@@ -280,10 +271,6 @@ def _hours(history: pd.DataFrame) -> pd.Series:
     missing = _no_hours(history)
     durations = history.get("epoch_seconds", missing).fillna(history.get("seconds", missing))
     return durations.cumsum() / 3600
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _as_float(value: float) -> float:

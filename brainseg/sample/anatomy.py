@@ -36,7 +36,7 @@ class Atlas:
 @cache
 def atlas() -> Atlas:
     """Return the template maps, read once."""
-    # nilearn takes a second to import, and only those who make a sample need it.
+    # nilearn takes a second to import.
     from nilearn import datasets
 
     def load(loader: Callable) -> np.ndarray:
@@ -57,10 +57,7 @@ def atlas() -> Atlas:
 
 
 def _head_geometry(brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The signed depth of the skull and the skull base, from a brain mask on the 2 mm grid.
-
-    The templates are stripped of skull and scalp, so both are drawn around a closed brain.
-    """
+    """Return the signed depth of the skull and the skull base, from a brain mask on the 2 mm grid."""
     radius_vx, margin = 14, 18
     grown = ndimage.distance_transform_edt(~np.pad(brain, margin)) <= radius_vx
     closed = ndimage.distance_transform_edt(grown) > radius_vx
@@ -112,7 +109,7 @@ def place_in_template(rng: np.random.Generator, centre_vx: np.ndarray) -> np.nda
 def _mass_effect(
     rng: np.random.Generator, coordinates: np.ndarray, centre_vx: np.ndarray
 ) -> np.ndarray:
-    """Coordinates drawn towards the tumour, which in the picture pushes the brain away from it."""
+    """Return coordinates moved towards the tumour, which in the image pushes the brain away from it."""
     offset = coordinates - centre_vx[:, None, None, None]
     square = np.einsum("i...,i...->...", offset, offset)
     pull = rng.uniform(0.05, 0.25) * np.exp(-square / (2 * 24.0**2))

@@ -9,13 +9,7 @@ def smooth_noise(
 ) -> np.ndarray:
     """Return a smooth random field with mean 0 and deviation 1: cubic splines over few knots.
 
-    Args:
-        rng: decides the field.
-        shape: of the field, three axes.
-        cells: spans between knots along each axis; the more, the finer.
-
-    Returns:
-        float32 of ``shape``.
+    ``cells`` are the spans between knots along each of three axes. The field is float32 of ``shape``.
     """
     field = rng.standard_normal([count + 3 for count in cells])
     for length, count in zip(shape, cells, strict=True):

@@ -90,17 +90,12 @@ class _Tissue:
 
 
 def synthesize_case(seed: int, case_number: int) -> SyntheticCase:
-    """Return one synthetic case; the same arguments give the same pixels.
+    """Return a synthetic case of 20 to 40 axial slices, from the skull base to the vertex.
 
-    Args:
-        seed: of the cohort, 0 or more.
-        case_number: 1 to 9999; decides the site and, one time in six, a missing sequence.
-
-    Returns:
-        A SyntheticCase of 20 to 40 axial slices, ordered from the skull base to the vertex.
+    The same arguments give the same pixels. The number decides the site and the missing sequence.
 
     Raises:
-        SampleError: if an argument is out of range.
+        SampleError: the seed is negative, or the number not from 1 to 9999.
     """
     if seed < 0 or not 1 <= case_number <= 9999:
         raise SampleError(
@@ -162,7 +157,7 @@ def _mix_tissue(rng: np.random.Generator, coordinates: np.ndarray, tumour: Tumou
 def _signals(
     rng: np.random.Generator, tissue: _Tissue, tumour: Tumour, site: Site
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise-free pre-contrast, FLAIR and post-contrast signal, normal brain being about 1."""
+    """Return noise-free pre-contrast, FLAIR and post-contrast signals; normal brain is about 1."""
     outside = site.scalp * tissue.fat + 0.6 * tissue.muscle + 0.7 * tissue.marrow + 0.06
     normal = 1 + 0.03 * smooth_noise(rng, tissue.grey.shape, (10, 14, 12))
     flair = (1 + site.grey_white) * tissue.grey + tissue.white + 0.22 * tissue.fluid
@@ -182,7 +177,7 @@ def _blend(signal: np.ndarray, value: float, fraction: np.ndarray) -> np.ndarray
 
 
 def _offset(rng: np.random.Generator) -> tuple[int, int]:
-    """The box's first row and column in the picture: heads are seldom centred."""
+    """Return the box's first row and column in the image, as heads are seldom centred."""
     middle = [(SIZE_PX - length) // 2 for length in BOX_PX]
     shift = (rng.integers(-12, 13), rng.integers(-14, 15))
     return int(middle[0] + shift[0]), int(middle[1] + shift[1])
@@ -198,7 +193,7 @@ def _paste(box: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
 def _acquire(
     rng: np.random.Generator, signal: np.ndarray, offset: tuple[int, int], site: Site
 ) -> np.ndarray:
-    """One sequence as its scanner exports it: (n, 256, 256) uint8."""
+    """Return one sequence as its scanner exports it: (n, 256, 256) uint8."""
     bias = np.exp(rng.uniform(0.05, 0.13) * smooth_noise(rng, signal.shape, (1, 2, 2)))
     picture = _paste((signal * bias).astype(np.float32), offset)
     noise = rng.standard_normal((2, *picture.shape), np.float32) * np.float32(site.noise)

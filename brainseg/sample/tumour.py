@@ -11,7 +11,7 @@ from brainseg.sample.fields import smooth_noise, step
 
 @dataclass(frozen=True)
 class Tumour:
-    """A grown tumour on the 2 mm grid, and how it looks."""
+    """A grown tumour on the 2 mm grid, and its appearance."""
 
     density: np.ndarray  # 0 to 1
     inside_mm: np.ndarray  # distance from the border, 0 outside
@@ -60,7 +60,7 @@ def _seed_voxel(
     depth_mm: np.ndarray,
     near: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A voxel of supratentorial white matter; with `near`, 18 to 36 mm from that one."""
+    """Return a voxel of supratentorial white matter; with `near`, 18 to 36 mm from that one."""
     candidates = np.argwhere((white > 0.8) & (depth_mm < -12))
     candidates = candidates[candidates[:, 2] > 34]
     if near is not None:
@@ -90,8 +90,7 @@ def _diffuse(
         change = growth * density * (1 - density)
         for axis, conductance in enumerate(between):
             flow = conductance * np.diff(density, axis=axis)
-            lower = [slice(None)] * 3
-            upper = [slice(None)] * 3
+            lower, upper = [slice(None)] * 3, [slice(None)] * 3
             lower[axis], upper[axis] = slice(None, -1), slice(1, None)
             change[tuple(lower)] += flow
             change[tuple(upper)] -= flow

@@ -49,10 +49,7 @@ def write_sample(
         dest: the cohort's folder; new, empty, or an earlier one of this same sample.
         cases: number of patients, 1 to 500.
         seed: 0 or more; case k depends on the seed and on k, not on `cases`.
-        progress: called with (cases written, cases in all) after each case.
-
-    Returns:
-        `dest`.
+        progress: called with the number of cases written and of all cases.
 
     Raises:
         SampleError: if `cases` or `seed` is out of range, or `dest` contains other files.
@@ -92,14 +89,14 @@ def _refuse_foreign(dest: Path, readme: bytes) -> None:
     known = dest / "README.md"
     if not known.is_file() or known.read_bytes() != readme:
         raise SampleError(
-            f"a sample overwrites nothing but itself, {dest} holds {found[0]} of something else "
+            f"a sample overwrites nothing but itself, {dest} contains {found[0]} of something else "
             f"or of a sample with another seed or number of cases: {remedy}"
         )
     for path in sorted(dest.rglob("*")):
         inside = path.relative_to(dest)
         if not path.is_dir() and not path.name.startswith(".") and not _is_ours(inside):
             raise SampleError(
-                f"a sample overwrites nothing but itself, {dest} also holds {inside}: "
+                f"a sample overwrites nothing but itself, {dest} also contains {inside}: "
                 f"{remedy}, or move that file away"
             )
 

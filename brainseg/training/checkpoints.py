@@ -43,11 +43,7 @@ class Checkpoints:
 
     ``progress.json`` names its state file and is replaced last, so a kill between two writes leaves the
     previous checkpoint valid. It also contains the progress of the previous state, in case the newest
-    file is damaged.
-
-    Args:
-        folder: the run's folder; the files are in its subfolder ``checkpoints``.
-        network: compiled, so that the optimizer's state is saved, too.
+    file is damaged. The network must be compiled, so that the optimizer's state is saved, too.
     """
 
     def __init__(self, folder: Path, network: "keras.Model") -> None:
@@ -84,11 +80,7 @@ class Checkpoints:
         raise self._unreadable(failure) from failure
 
     def save_state(self, progress: Progress, name: str) -> None:
-        """Save weights, optimizer state and moving averages, with their progress.
-
-        Args:
-            progress: its ``state`` is set to the file's name.
-            name: of the state; must differ from the previous one.
+        """Save weights, optimizer state and moving averages, with their progress, under a new name.
 
         Raises:
             RunError: the disk is full or the folder is not writable; earlier checkpoints stay valid.

@@ -22,10 +22,8 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     With ``all_folds`` it is the status of the last run, and ``runs`` lists all of them. The page starts
     this command with ``--resume``, as it has already created the run.
 
-    Args:
-        options: ``data``, ``config``, ``set``, ``resume``, ``all_folds``, ``runs`` and ``publish``.
-        data: called for the cohort's folder if neither options nor settings name it.
-        say: called with one line per epoch.
+    ``data`` is called for the cohort's folder if neither options nor settings name it, ``say`` with one
+    line per epoch.
 
     Raises:
         BrainsegError: as for :func:`brainseg.training.train`, or a setting is refused.

@@ -25,9 +25,9 @@ Rule = str | Callable[["TrainingConfig"], str]
 
 
 def _setting(
-    default: Any = MISSING,
-    *,
+    default: Any,
     help: str,
+    *,
     check: Check | None = None,
     rule: Rule = "",
     choices: tuple[str, ...] = (),
@@ -65,39 +65,39 @@ def _below_one() -> dict[str, Any]:
 class TrainingConfig:
     """All settings of a training, as saved in its run; see ``brainseg train --settings``."""
 
-    data: str = _setting(help="Folder of the cases.", changeable=True)
+    data: str = _setting(MISSING, "Folder of the cases.", changeable=True)
     name: str = _setting(
         "unet",
-        help="Name of the run: letters, digits, dots, hyphens and underscores.",
+        "Name of the run: letters, digits, dots, hyphens and underscores.",
         check=lambda name, _: re.fullmatch(r"[\w.-]{1,60}", name) is not None,
         rule="1 to 60 letters, digits or . - _",
     )
     fold: int = _setting(
         0,
-        help="Number of the held-out fold, from 0.",
+        "Number of the held-out fold, from 0.",
         check=lambda fold, config: 0 <= fold < config.folds,
         rule=lambda config: f"0 to {config.folds - 1}",
     )
-    folds: int = _setting(5, help="Number of folds; a patient is in one fold only.", **_at_least(2))
+    folds: int = _setting(5, "Number of folds; a patient is in one fold only.", **_at_least(2))
     seed: int = _setting(
-        0, help="Random seed of folds, weights, sampling and augmentation.", **_at_least(0)
+        0, "Random seed of folds, weights, sampling and augmentation.", **_at_least(0)
     )
-    epochs: int = _setting(36, help="Maximum number of epochs.", changeable=True, **_at_least(1))
-    steps_per_epoch: int = _setting(100, help="Batches per epoch.", **_at_least(1))
-    batch_size: int = _setting(16, help="Slices per batch.", **_at_least(2))
+    epochs: int = _setting(36, "Maximum number of epochs.", changeable=True, **_at_least(1))
+    steps_per_epoch: int = _setting(100, "Batches per epoch.", **_at_least(1))
+    batch_size: int = _setting(16, "Slices per batch.", **_at_least(2))
     tumour_share: float = _setting(
-        0.5, help="Fraction of each batch that shows tumour, 0 to 1.", **_between(0, 1)
+        0.5, "Fraction of each batch that shows tumour, 0 to 1.", **_between(0, 1)
     )
     learning_rate: float = _setting(
         1e-3,
-        help="Peak learning rate (one warm-up epoch, then cosine decay).",
+        "Peak learning rate (one warm-up epoch, then cosine decay).",
         check=lambda rate, _: 0 < rate < 1,
         rule="above 0 and below 1",
         changeable=True,
     )
     rate_restarts: tuple = _setting(
         (),
-        help="Epochs after which the learning rate rises again (warm restarts).",
+        "Epochs after which the learning rate rises again (warm restarts).",
         check=lambda epochs, config: (
             all(type(epoch) is int for epoch in epochs)
             and all(a < b for a, b in pairwise((0, *epochs, config.epochs)))
@@ -107,82 +107,77 @@ class TrainingConfig:
         ),
     )
     weight_decay: float = _setting(
-        1e-4,
-        help="Weight decay of AdamW (Loshchilov and Hutter 2019).",
-        changeable=True,
-        **_below_one(),
+        1e-4, "Weight decay of AdamW (Loshchilov and Hutter 2019).", changeable=True, **_below_one()
     )
     averaging: float = _setting(
         0.99,
-        help="Momentum of the moving average of the weights, which is saved; 0 turns it off.",
+        "Momentum of the moving average of the weights, which is saved; 0 turns it off.",
         **_below_one(),
     )
     patience: int = _setting(
         12,
-        help="Epochs without a better validation Dice before training stops.",
+        "Epochs without a better validation Dice before training stops.",
         changeable=True,
         **_at_least(1),
     )
     augmentation: float = _setting(
-        1.0, help="Strength of augmentation; 0 turns it off.", **_between(0, 3)
+        1.0, "Strength of augmentation; 0 turns it off.", **_between(0, 3)
     )
     synthetic_cases: int = _setting(
-        0, help="Number of synthetic cases added to the training cases.", **_between(0, 500)
+        0, "Number of synthetic cases added to the training cases.", **_between(0, 500)
     )
     precision: str = _setting(
         AUTO,
-        help="Floating-point precision; auto picks the fastest of this machine.",
+        "Floating-point precision; auto picks the fastest of this machine.",
         choices=PRECISIONS,
         changeable=True,
     )
     devices: str = _setting(
         "one",
-        help="One device, or all accelerators of this machine, which share each batch.",
+        "One device, or all accelerators of this machine, which share each batch.",
         choices=DEVICES,
         changeable=True,
     )
     workers: int = _setting(
         0,
-        help="Threads that prepare batches; 0 is one per core, at most eight.",
+        "Threads that prepare batches; 0 is one per core, at most eight.",
         changeable=True,
         **_between(0, 64),
     )
     size: int = _setting(
         256,
-        help="Side of the network's grid, px.",
+        "Side of the network's grid, px.",
         check=lambda size, config: size > 0 and size % config._coarsest_px == 0,
         rule=lambda config: f"a multiple of {config._coarsest_px}",
     )
     window: int = _setting(
         0,
-        help="Side of the random crop of each training slice, px; 0 uses the whole slice.",
+        "Side of the random crop of each training slice, px; 0 uses the whole slice.",
         check=lambda side, config: 0 <= side <= config.size and side % config._coarsest_px == 0,
         rule=lambda config: f"0, or a multiple of {config._coarsest_px} up to the size",
     )
     context_slices: int = _setting(
-        1, help="Neighbouring slices on each side that add their FLAIR.", **_between(0, 8)
+        1, "Neighbouring slices on each side that add their FLAIR.", **_between(0, 8)
     )
-    network: str = _setting("unet", help="Architecture of the network.", choices=(*ENCODERS_OF,))
-    base_features: int = _setting(
-        16, help="Features of the first level of unet.", **_between(1, 128)
-    )
-    levels: int = _setting(5, help="Levels of unet, including the bottleneck.", **_between(2, 6))
+    network: str = _setting("unet", "Architecture of the network.", choices=(*ENCODERS_OF,))
+    base_features: int = _setting(16, "Features of the first level of unet.", **_between(1, 128))
+    levels: int = _setting(5, "Levels of unet, including the bottleneck.", **_between(2, 6))
     encoder: str = _setting(
         "",
-        help="Pretrained encoder of lite_unet: efficientnet-lite0 (ImageNet), or empty for none.",
+        "Pretrained encoder of lite_unet: efficientnet-lite0 (ImageNet), or empty for none.",
         check=lambda encoder, config: encoder in ENCODERS_OF[config.network],
         rule=lambda config: f"one of {ENCODERS_OF[config.network]} for {config.network}",
     )
     mirrored: int = _setting(
         0,
-        help="1 makes the published model average each slice with its mirror image; 0 does not.",
+        "1 makes the published model average each slice with its mirror image; 0 does not.",
         check=lambda value, _: value in (0, 1),
         rule="0 or 1",
         changeable=True,
     )
     smallest_share: float = _setting(
         0.0,
-        help="The published model removes components below this fraction of the largest, 0 to 1.",
+        "The published model removes components below this fraction of the largest, 0 to 1.",
         changeable=True,
         **_between(0, 1),
     )

@@ -53,11 +53,7 @@ class PreparedCase:
 
 
 def prepare_case(case: Case, size: int) -> PreparedCase:
-    """Return a case of a cohort on the grid, without the slices that have no usable mask.
-
-    Args:
-        case: see :class:`brainseg.cohort.Case`.
-        size: side of the grid, px.
+    """Return a case on a grid of ``size`` px, without the slices that have no usable mask.
 
     Raises:
         CohortError: the case has no usable mask.
@@ -83,15 +79,9 @@ def prepare_phantom(seed: int, number: int, size: int) -> PreparedCase:
 def make_feed(
     cases: list[PreparedCase], config: TrainingConfig, first: int = 0
 ) -> "keras.utils.PyDataset":
-    """Return an endless Keras dataset of training batches, for any backend.
+    """Return an endless Keras dataset of training batches from number ``first`` on, for any backend.
 
-    Threads draw the next batches while the network is busy, until ``close`` is called; see
-    :func:`draw_batch`.
-
-    Args:
-        cases: the cases to draw from.
-        config: batch size, tumour share, context, augmentation, seed and workers.
-        first: number of the first batch.
+    Threads call :func:`draw_batch` while the network is busy, until ``close`` is called.
     """
     import keras
 
@@ -131,13 +121,8 @@ def draw_batch(
     """Return a batch of slices (b, s, s, c) and their masks (b, s, s, 1), both float32.
 
     A case is drawn before its slice, so that long cases do not dominate, and every batch has the same
-    share of slices with tumour.
-
-    Args:
-        cases: the cases to draw from.
-        config: batch size, tumour share, context, augmentation and seed.
-        number: number of the batch since the training started; with the seed it determines the batch, so
-            that a resumed training sees the same batches.
+    share of slices with tumour. The seed and the number of the batch since the training started
+    determine it, so that a resumed training sees the same batches.
     """
     rng = np.random.default_rng([config.seed, number])
     with_tumour = round(config.batch_size * config.tumour_share)

@@ -63,12 +63,9 @@ def resume(run: Run) -> Run:
 def stop(run: Run, within_s: float = STOPS_WITHIN_S) -> dict:
     """Ask a training to stop, wait until it has, and return its status.
 
-    It finishes its batch and saves its state, so that nothing is lost. One that does not respond, for
-    instance while its network is being compiled, is killed, and resumes from its last checkpoint.
-
-    Args:
-        run: a training on this machine, whichever process started it.
-        within_s: how long to wait, in seconds.
+    It finishes its batch and saves its state, so that nothing is lost. One that does not respond within
+    ``within_s`` seconds, for instance while its network is being compiled, is killed, and resumes from
+    its last checkpoint.
 
     Raises:
         RunError: it is not being trained on this machine.

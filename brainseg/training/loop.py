@@ -47,14 +47,7 @@ BECAME_INVALID = (
 
 
 class TrainingLoop:
-    """One training in this process.
-
-    Args:
-        run: receives history, status and checkpoints.
-        config: the run's settings.
-        stop: checked after each batch and each case.
-        report: called after each epoch.
-    """
+    """One training in this process; ``report`` is called after each epoch."""
 
     def __init__(
         self,
@@ -185,11 +178,7 @@ class TrainingLoop:
         return self._end_epoch(ended) if whole else {}
 
     def _end_epoch(self, ended: float) -> dict:
-        """Score the averaged weights, save the epoch, and return its values for TensorBoard.
-
-        Args:
-            ended: time of its last batch, on the monotonic clock.
-        """
+        """Score the averaged weights, save the epoch, and return its values for TensorBoard."""
         config, progress = self.config, self.progress
         copy_averages(self.network, self.averaged)
         probabilities = self._probabilities()

@@ -94,10 +94,6 @@ def ramped(maximum: float, steps: Any) -> Any:
 
     A constant 0.99 gives the random initial weights a third of the weight after a hundred steps; a ramp
     forgets them at once and ends at the same momentum (Tarvainen and Valpola 2017).
-
-    Args:
-        maximum: the final momentum, 0..1.
-        steps: number of earlier averages, a scalar tensor.
     """
     steps = ops.cast(steps, "float32")
     return ops.minimum(maximum, (1 + steps) / (10 + steps))
@@ -129,12 +125,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
 
 
 def copy_averages(network: keras.Model, averaged: keras.Model) -> None:
-    """Copy the averaged weights of a network in training into one for inference.
-
-    Args:
-        network: from :func:`build_network`.
-        averaged: the same architecture with ordinary layers; it is scored and saved.
-    """
+    """Copy the averaged weights of a network in training into one with ordinary layers."""
     optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
     average_of = {
         variable.path: average

@@ -41,12 +41,9 @@ class PreviewSlices:
 def choose(cases: Sequence[PreparedCase], seed: int) -> list[tuple[int, int]]:
     """Choose the preview slices: one without tumour, the others evenly by tumour size.
 
-    Args:
-        cases: the validation cases.
-        seed: the same seed and cases give the same slices.
-
     Returns:
-        Pairs of an index in ``cases`` and a slice index in that case, at most :data:`PREVIEW_SLICES`.
+        Pairs of an index in ``cases`` and a slice index in that case, at most :data:`PREVIEW_SLICES`;
+        the same for the same seed and cases.
     """
     rng = np.random.default_rng(seed)
     every = [(i, j) for i, case in enumerate(cases) for j in range(len(case.masks))]

@@ -26,11 +26,7 @@ GIT_ANSWERS_WITHIN_S = 10
 
 
 def about(cohort: Cohort) -> dict:
-    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no paths.
-
-    Args:
-        cohort: the training data; its ``identity`` is a fingerprint of the content.
-    """
+    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no paths."""
     slices = cohort.slices
     return {
         "git": git_state(Path(__file__).resolve().parents[2]),

@@ -38,16 +38,12 @@ if TYPE_CHECKING:
 
 
 def publish(run: Run, folder: Path) -> Model:
-    """Write the best weights of a finished run as a fold of a model, with an OpenVINO graph if possible.
+    """Write the best weights of a run as a fold of the model in a folder, with a graph if possible.
 
     An existing model keeps its other folds if they have the same architecture and input. Nothing is
     written before everything is checked. Without OpenVINO, or on PyTorch, the graph is omitted, and
     :func:`export_engines` can add it elsewhere. Hashes of the training images are added if the images
     that the run started with can still be read.
-
-    Args:
-        run: a finished training.
-        folder: ``models/<name>``; created if missing.
 
     Raises:
         ModelError: the run is not finished, the existing model has another architecture or the same
@@ -102,10 +98,6 @@ def _open(folder: Path) -> Model:
 def publish_images(folder: Path, cohort: Cohort) -> Model:
     """Add the hashes of the training images to a published model, so that it recognises them.
 
-    Args:
-        folder: the model's folder.
-        cohort: the cohort it was trained on.
-
     Raises:
         ModelError: the model cannot be opened, or the cohort lacks one of its cases.
         CohortError: a case cannot be read.
@@ -147,10 +139,6 @@ def _as_files(images: TrainingImages) -> tuple[dict[str, str], dict[str, bytes]]
 def export_engines(folder: Path, progress: Callable[[int, int], None] | None = None) -> Model:
     """Add an OpenVINO graph to every fold of a published model; nothing else changes.
 
-    Args:
-        folder: the model's folder.
-        progress: called with (folds done, folds).
-
     Raises:
         ModelError: the model cannot be opened, networks cannot be exported here, or a graph's output
             differs from its network's.
@@ -178,12 +166,7 @@ def export_engines(folder: Path, progress: Callable[[int, int], None] | None = N
 def publish_all(
     runs: Sequence[Path], folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> dict:
-    """Publish runs, or add graphs to a published model, and return the model's content.
-
-    Args:
-        runs: folders of finished runs; if empty, :func:`export_engines` is called.
-        folder: ``models/<name>``.
-        progress: called with (folds done, folds).
+    """Publish finished runs or, without any, add graphs to a model; return the model's content.
 
     Returns:
         ``model``, its name; ``folds``, their numbers; ``graphs``, the numbers of folds with a graph.

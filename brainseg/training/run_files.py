@@ -48,12 +48,13 @@ def _is_positive(value: object) -> bool:
     return _is_count(value) and value != 0
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Return True if a value is an int or a float, also NaN or infinite, but not a bool."""
     return type(value) in (int, float)
 
 
 def _is_finite(value: object) -> bool:
-    return _is_number(value) and math.isfinite(cast(float, value))
+    return is_number(value) and math.isfinite(cast(float, value))
 
 
 def _is_time(value: object) -> bool:
@@ -72,7 +73,7 @@ def _are_names(value: object) -> bool:
 
 
 def _are_scores(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
+    return isinstance(value, dict) and all(map(is_number, value.values()))
 
 
 def _or_none(rule: Rule) -> Rule:
@@ -92,7 +93,7 @@ REQUIRED: dict[str, dict[str, Rule]] = {
     },
     "process.json": {"pid": _is_count, "created": _is_finite, "host": _is_text},
     "history.jsonl": {
-        **dict.fromkeys(FIRST_KEYS, _is_number),
+        **dict.fromkeys(FIRST_KEYS, is_number),
         "epoch": _is_positive,
         "finished_at": _is_time,
     },
@@ -112,7 +113,7 @@ OPTIONAL: dict[str, dict[str, Rule]] = {
         "step": _or_none(_is_count),
         **dict.fromkeys(("slices_per_second", "memory_mb", "threshold"), _or_none(_is_finite)),
     },
-    "history.jsonl": dict.fromkeys(LATER_KEYS, _or_none(_is_number)),
+    "history.jsonl": dict.fromkeys(LATER_KEYS, _or_none(is_number)),
 }
 """File -> optional keys and their rules."""
 

@@ -49,14 +49,7 @@ class Run:
     def create(
         cls, folder: Path, name: str, config: dict, fold: dict, about: dict | None = None
     ) -> "Run":
-        """Return a new run with its configuration and its fold written.
-
-        Args:
-            folder: parent folder of the runs.
-            name: the user's name for it.
-            config: every setting, defaults included.
-            fold: the cases of each part; see :class:`brainseg.cohort.splits.Fold`.
-            about: its provenance; see :func:`brainseg.training.provenance.about`.
+        """Return a new run below a folder, with all its settings, its fold and its provenance written.
 
         Raises:
             RunError: the name cannot be used for a folder, or a run of that name was started in the
@@ -274,11 +267,6 @@ def seconds_left(history: pd.DataFrame, status: dict, config: dict) -> float | N
     """Return the longest remaining time of a run in seconds; None before its first epoch has ended.
 
     It includes scoring and saving, but no pauses between a stop and a resume.
-
-    Args:
-        history: see :meth:`Run.history`.
-        status: see :meth:`Run.status`.
-        config: see :meth:`Run.config`.
     """
     durations = history["epoch_seconds"].fillna(history["seconds"])
     done = (status.get("step") or 0) / config.get("steps_per_epoch", 1)
@@ -314,12 +302,7 @@ def silent_for(
     """Return the time since an active run's last sign of life if it is suspiciously long, else None.
 
     For runs whose process cannot be checked (on another machine, or of an older version): they count as
-    dead after five times their slowest epoch, and at least ten minutes.
-
-    Args:
-        status: see :meth:`Run.status`.
-        history: see :meth:`Run.history`.
-        now: for tests; with a time zone.
+    dead after five times their slowest epoch, and at least ten minutes. ``now`` is for tests.
     """
     if status["state"] not in ACTIVE:
         return None
@@ -330,11 +313,8 @@ def silent_for(
 
 def _facts(run: Run) -> dict:
     try:
-        status, config = run.status(), run.config()
-        return {key: status[key] for key in ("epoch", "best_epoch", "best_dice")} | {
-            "state": run.state(),
-            "epochs": config["epochs"],
-        }
+        epochs = run.config()["epochs"]
+        return progress_in(run.status()) | {"state": run.state(), "epochs": epochs}
     except RunError:
         return {"state": DAMAGED}
 

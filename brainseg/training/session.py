@@ -24,11 +24,7 @@ LONGEST_MESSAGE = 600
 
 
 def new_run(config: TrainingConfig, runs: Path) -> Run:
-    """Return a run that is ready for training, with its settings, fold and provenance.
-
-    Args:
-        config: the settings.
-        runs: parent folder of the run.
+    """Return a run in a folder of runs that is ready for training.
 
     Raises:
         CohortError: the data cannot be used, or has too few patients.
@@ -47,10 +43,6 @@ def train(run: Run, report: Report | None = None) -> Run:
 
     The best weights are those of the epoch with the highest mean Dice of the validation cases; the
     held-out cases are not read. One training runs at a time.
-
-    Args:
-        run: see :func:`new_run`.
-        report: called after each epoch.
 
     Raises:
         CohortError: the data cannot be used.

@@ -17,11 +17,7 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """A request to stop a training, by file or signal.
-
-    Args:
-        run: the run being trained; an earlier request is discarded.
-    """
+    """A request to stop the training of a run, by file or signal; an earlier one is discarded."""
 
     def __init__(self, run: Run) -> None:
         self._path = run.path / STOP_FILE

@@ -30,7 +30,7 @@ CASE_X = 330
 def address(served, tmp_path_factory) -> str:
     """Return the address of a dashboard on one case: slice 2 has no mask, that of 3 has an island.
 
-    The largest tumour area is on slice 1, so that the case opens there by itself.
+    The largest tumour area is on slice 1, so that the case opens there.
     """
     root = tmp_path_factory.mktemp("checks") / "cohort"
     island = blob(30, 30, 6)
@@ -57,7 +57,7 @@ def open_finding(page) -> None:
     click_table(page, CASE_X, FIRST_ROW_Y, lambda: is_at(page, "/case"))
 
 
-def test_a_finding_leads_to_its_slice_and_back_to_the_same_findings(page, address):
+def test_a_finding_opens_its_slice_and_back_returns_to_the_same_findings(page, address):
     page.goto(f"{address}/checks?kind=mask_island")
     open_finding(page)
     drawn(page, slice=3)
@@ -67,7 +67,7 @@ def test_a_finding_leads_to_its_slice_and_back_to_the_same_findings(page, addres
     page.get_by_text("1 of 2 findings").wait_for(timeout=WAIT_MS)
 
 
-def test_a_finding_leads_to_its_slice_from_a_case_that_showed_another(page, address):
+def test_a_finding_opens_its_slice_in_a_case_that_showed_another(page, address):
     page.goto(f"{address}/case?case={FIRST}&slice=3")
     drawn(page, slice=3)
     page.get_by_role("link", name="Checks").first.click()
@@ -77,7 +77,7 @@ def test_a_finding_leads_to_its_slice_from_a_case_that_showed_another(page, addr
     arrives(page, "/case", case=FIRST, slice=2)
 
 
-def test_a_selected_finding_says_why_and_links_to_the_nearest_slice(page, address):
+def test_a_selected_finding_gives_the_reason_and_links_to_its_slice(page, address):
     page.goto(f"{address}/checks?kind=missing_mask")
     why = page.get_by_text("It is unknown whether the slice shows a tumour")
     choose_first_row(page, why.is_visible)
@@ -87,7 +87,7 @@ def test_a_selected_finding_says_why_and_links_to_the_nearest_slice(page, addres
     arrives(page, "/case", case=FIRST, slice=2)
 
 
-def test_a_finding_is_accepted_with_a_reason_exported_and_taken_back(page, address):
+def test_a_finding_is_accepted_exported_and_withdrawn(page, address):
     page.goto(f"{address}/checks?severity=warning")
     accept = page.get_by_role("button", name="Accept", exact=True)
     choose_first_row(page, accept.is_visible)

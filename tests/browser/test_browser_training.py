@@ -1,4 +1,4 @@
-"""A real training, started from the page, watched live, stopped, found again, resumed to its end."""
+"""A real training, started from the page, followed live, stopped, found again and resumed to its end."""
 
 import json
 import re
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
 ENDS_WITHIN_S = 60
 EPOCHS = 1000
-"""More than are ever trained here: a person stops it, on a fast machine, too."""
+"""More than are ever trained here, as the training is stopped."""
 
 FOLD = {"number": 0, "trained_on": ["a"], "selected_on": ["b"], "held_out": ["c"]}
 
 SMALL = {
     "folds": 2,
-    "steps_per_epoch": 25,
+    "steps_per_epoch": 5,
     "batch_size": 4,
     "averaging": 0.0,
     "augmentation": 0.0,
@@ -35,7 +35,7 @@ SMALL = {
     "base_features": 4,
     "levels": 3,
 }
-"""About a second an epoch, or less."""
+"""About a second per epoch, without compiling."""
 
 LAST_DRAWN = """() => {
     const chart = document.querySelector('.js-plotly-plot');
@@ -46,10 +46,10 @@ SAID = """() => {
     const said = document.querySelector('[data-testid=stMain]').innerText;
     return Number(said.match(/Epoch (\\d+) of/)?.[1]);
 }"""
-"""How many epochs are done, as the sentence on top says."""
+"""Number of finished epochs in the sentence at the top."""
 
 LATE_MS = 3000
-"""More than the page waits between two looks at a run that goes on."""
+"""Longer than the interval of updates during a training."""
 
 ON_A_SLOW_LINE = f"""() => {{
     const listen = WebSocket.prototype.addEventListener;
@@ -58,12 +58,12 @@ ON_A_SLOW_LINE = f"""() => {{
         return listen.call(this, kind, kind === 'message' ? late : hear, ...how);
     }};
 }}"""
-"""What the server says is heard late, in its order; what the browser says is not."""
+"""Messages of the server arrive late, in order; those of the browser do not."""
 
 
 @pytest.fixture
 def look(browser) -> Iterator[Callable]:
-    """Return look(address, late, **context) -> a page that is open, on a slow line where ``late``."""
+    """Return look(address, late, **context) -> an open page; with ``late``, on a slow line."""
     contexts = []
 
     def look(address: str, late: bool = False, **context: object):
@@ -111,8 +111,9 @@ def click(page, key: str) -> None:
 def trained_from_the_page(look: Callable, served: Callable, root: Path, state: Path) -> Run:
     """Start, watch, zoom, stop, find again and resume a training; return its finished run."""
     runs = state / "cohorts" / Cohort.open(root).identity / "runs"
-    page = look(served(root, BRAINSEG_HOME=str(state)) + "/training")
-    another = served(root, BRAINSEG_HOME=str(state), AFTER="restart")
+    environment = {"BRAINSEG_HOME": str(state), "BRAINSEG_TEST_EAGER": "1"}
+    page = look(served(root, **environment) + "/training")
+    another = served(root, **environment, AFTER="restart")
     says(page, "No training runs yet")
     a_run_with(runs, root, epochs=EPOCHS, patience=EPOCHS)
     page.reload()
@@ -132,7 +133,7 @@ def trained_from_the_page(look: Callable, served: Callable, root: Path, state: P
     page.wait_for_function(f"before => ({LAST_DRAWN})() > before", arg=chosen, timeout=WAIT_MS)
     assert page.evaluate("() => window.neverReloaded"), "the page was loaded again"
 
-    # Another server on the same state knows what one knows after a restart: it finds it, and stops it.
+    # A second server on the same state, as after a restart, finds the training and stops it.
     again = look(another + "/training")
     says(again, r"Epoch [1-9]\d* of")
     click(again, "training_stop")
@@ -159,7 +160,7 @@ def trained_from_the_page(look: Callable, served: Callable, root: Path, state: P
 
 
 def ends(run: Run) -> None:
-    """Wait until the process of a run that has let go of everything is gone, too."""
+    """Wait until the process of a run has ended."""
     deadline = time.monotonic() + ENDS_WITHIN_S
     while run.is_alive():
         assert time.monotonic() < deadline, "the process stays behind"
@@ -167,7 +168,7 @@ def ends(run: Run) -> None:
 
 
 def drag(page) -> None:
-    """Drag over the left part of the first chart; a chart that is drawn anew just then has no box."""
+    """Drag over the left part of the first chart; a chart that is being redrawn has no box."""
     box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     if box is None:
         return
@@ -180,8 +181,8 @@ def drag(page) -> None:
 
 
 def choose_epochs(page) -> int:
-    """Drag over the left part of the first chart and return the last epoch that it shows then."""
-    for _ in range(10):  # what is drawn anew under a drag ends it
+    """Drag over the left part of the first chart and return the last epoch shown afterwards."""
+    for _ in range(10):  # a redraw during a drag cancels it
         drag(page)
         page.wait_for_timeout(1500)
         if asked := re.search(r"epochs=(\d+)\.\.(\d+)", page.url):
@@ -212,7 +213,7 @@ def test_a_training_is_started_watched_stopped_found_again_and_resumed(
     )
 
 
-def test_a_choice_of_epochs_holds_while_the_browser_has_not_heard_of_it(
+def test_a_choice_of_epochs_remains_while_the_browser_lags_behind(
     look, served, taught_root, tmp_path
 ):
     run = make_run(tmp_path / "cohorts" / Cohort.open(taught_root).identity / "runs", "late")
@@ -227,7 +228,7 @@ def test_a_choice_of_epochs_holds_while_the_browser_has_not_heard_of_it(
         page.wait_for_timeout(500)
         last_drawn.append(page.evaluate(LAST_DRAWN))
     assert page.evaluate(SAID) > 10, "the page is not drawn again"
-    shown = [last for last in last_drawn if last > 0]  # a chart that is drawn anew has no points
+    shown = [last for last in last_drawn if last > 0]  # a chart that is being redrawn has no points
     assert shown == sorted(shown, reverse=True), "an update took the choice of epochs"
     assert shown[0] == 4 > shown[-1]
 

@@ -1,4 +1,4 @@
-"""The checks page: what was found, what was not checked, what was accepted, links to slices."""
+"""The checks page: findings, unchecked rules, acceptances, links to slices."""
 
 import json
 
@@ -49,13 +49,13 @@ def test_each_group_says_what_passed_and_what_was_not_checked(monkeypatch, witho
     assert ":gray-badge[1 not checked]" in told
 
 
-def test_a_clean_cohort_is_told_so(monkeypatch, sample_root):
+def test_a_clean_cohort_gets_a_success_message(monkeypatch, sample_root):
     app = open_page(monkeypatch, sample_root, "checks")
     assert not app.exception
     assert "No open error or warning" in app.success[0].value
 
 
-def test_what_cannot_be_decided_is_never_called_passed(monkeypatch, tiny_cohort):
+def test_an_undecided_check_is_never_passed(monkeypatch, tiny_cohort):
     (tiny_cohort / "data.csv").unlink()
     app = open_page(monkeypatch, tiny_cohort, "checks")
     table = shown(app, "rules").set_index("kind")
@@ -76,21 +76,21 @@ def test_findings_are_filtered_in_the_address(monkeypatch, without_a_mask):
     assert "0 of 3 findings" in texts(app)
 
 
-def test_a_kind_in_a_tile_leads_to_its_findings(monkeypatch, without_a_mask):
+def test_a_kind_in_a_tile_opens_its_findings(monkeypatch, without_a_mask):
     app = open_page(monkeypatch, without_a_mask, "checks", severity="error")
     app.button("kind flair_copy").click().run()
     assert shown(app, "findings")["kind"].tolist() == ["flair_copy"]
     assert app.query_params["kind"] == "flair_copy" and "severity" not in app.query_params
 
 
-def test_a_kind_that_was_not_found_gets_a_sentence(monkeypatch, tiny_cohort):
+def test_an_unknown_kind_gets_a_warning(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "checks", kind="<b>mask</b>")
     assert not app.exception
     assert "Unknown kind" in texts(app) and "showing All" in texts(app)
     assert len(shown(app, "findings")) == 2
 
 
-def test_what_was_accepted_is_shown_apart_with_its_reason(monkeypatch, tiny_cohort):
+def test_accepted_findings_are_shown_separately_with_their_reason(monkeypatch, tiny_cohort):
     cohort = Cohort.open(tiny_cohort)
     open_acceptances(cohort).accept(run_checks(cohort, only={"slice_gap"}), "the source lacks them")
     app = open_page(monkeypatch, tiny_cohort, "checks")
@@ -100,14 +100,14 @@ def test_what_was_accepted_is_shown_apart_with_its_reason(monkeypatch, tiny_coho
     assert shown(app, "findings")["reason"].tolist() == ["the source lacks them"]
 
 
-def test_acceptances_that_cannot_be_read_are_said_in_a_sentence(monkeypatch, tiny_cohort, home):
+def test_unreadable_acceptances_are_reported_in_a_sentence(monkeypatch, tiny_cohort, home):
     (home / "acceptances.jsonl").mkdir()
     app = open_page(monkeypatch, tiny_cohort, "checks")
     assert not app.exception
     assert "cannot be read" in app.error[0].value
 
 
-def test_a_slice_that_cannot_be_shown_leads_to_the_nearest(tiny_cohort):
+def test_a_slice_that_cannot_be_shown_opens_the_nearest_one(tiny_cohort):
     from dashboard.views.checks.findings import place_of
 
     (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(b"")
@@ -117,7 +117,7 @@ def test_a_slice_that_cannot_be_shown_leads_to_the_nearest(tiny_cohort):
     assert place_of(cohort, FIRST, None) == {"case": FIRST}
 
 
-def test_the_readme_is_compared_where_there_is_one(monkeypatch, sample_root, tiny_cohort):
+def test_the_readme_is_compared_if_there_is_one(monkeypatch, sample_root, tiny_cohort):
     headers = [header.value for header in open_page(monkeypatch, sample_root, "checks").header]
     assert "Dataset README: stated and actual counts" in headers
     headers = [header.value for header in open_page(monkeypatch, tiny_cohort, "checks").header]
@@ -144,7 +144,7 @@ def test_one_random_pair_is_printed_and_its_seed_reopens_it(monkeypatch, tiny_co
     assert str(app.query_params["seed"]) == str(app.number_input("seed").value)
 
 
-def test_the_code_that_is_shown_gives_what_the_page_shows(monkeypatch, tiny_cohort):
+def test_the_displayed_code_gives_the_results_of_the_page(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "checks", show="all")
     found: dict = {}
     exec(compile(app.code[0].value, "snippet", "exec"), found)
@@ -153,7 +153,7 @@ def test_the_code_that_is_shown_gives_what_the_page_shows(monkeypatch, tiny_coho
     assert set(found["summary"]["kind"]) == set(shown(app, "rules")["kind"])
 
 
-def test_names_from_files_are_text_and_never_markup(monkeypatch, tiny_cohort):
+def test_file_names_are_text_and_never_markup(monkeypatch, tiny_cohort):
     name = "<b>x** [a](b)"
     write_pair(tiny_cohort / name, name, 1, head(1), None)
     app = open_page(monkeypatch, tiny_cohort, "checks")
@@ -168,7 +168,7 @@ def test_accepted_findings_do_not_count_in_the_worklist(monkeypatch, tiny_cohort
     assert "No case matches these filters" in app.info[0].value
 
 
-def test_a_training_that_saw_a_case_is_looked_at_without_a_reload(monkeypatch, tiny_cohort):
+def test_a_new_training_run_is_checked_without_a_reload(monkeypatch, tiny_cohort):
     rules = shown(open_page(monkeypatch, tiny_cohort, "checks"), "rules").set_index("kind")
     assert rules.loc["fold_leak", "outcome"] == "not checked"
     run = Cohort.open(tiny_cohort).state_dir / "runs" / "20260101-000000-planted"
@@ -180,7 +180,7 @@ def test_a_training_that_saw_a_case_is_looked_at_without_a_reload(monkeypatch, t
     assert shown(app, "findings")["kind"].tolist() == ["fold_leak"]
 
 
-def test_checks_that_do_not_end_are_tried_again(monkeypatch, tiny_cohort):
+def test_failed_checks_are_retried(monkeypatch, tiny_cohort):
     from brainseg import checks
 
     whole = checks.check_cohort

@@ -49,7 +49,7 @@ def test_without_a_run_the_page_says_how_to_begin_and_shows_the_form(monkeypatch
         assert not open_page(monkeypatch, tiny_cohort, "training", view=view).exception
 
 
-def test_a_training_says_how_far_it_is_and_marks_its_best_epoch(monkeypatch, tiny_cohort, run):
+def test_a_training_shows_its_progress_and_marks_its_best_epoch(monkeypatch, tiny_cohort, run):
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert not app.exception
     assert "Epoch 4 of 10, best validation Dice 0.700 at epoch 2" in said(app)
@@ -61,7 +61,7 @@ def test_a_training_says_how_far_it_is_and_marks_its_best_epoch(monkeypatch, tin
     assert "has not reported" not in said(app).lower()
 
 
-def test_what_changed_on_disk_is_shown_when_the_page_looks_again(monkeypatch, tiny_cohort, run):
+def test_changes_on_disk_are_shown_with_the_next_update(monkeypatch, tiny_cohort, run):
     app = open_page(monkeypatch, tiny_cohort, "training")
     add_epoch(run, 5, 0.8)
     run.set_status("finished", epoch=10, best_epoch=5, best_dice=0.8, threshold=0.5)
@@ -69,7 +69,7 @@ def test_what_changed_on_disk_is_shown_when_the_page_looks_again(monkeypatch, ti
     assert "All 10 epochs are done: best validation Dice 0.800" in said(app)
 
 
-def test_an_early_stop_is_said_and_marked(monkeypatch, tiny_cohort, run):
+def test_an_early_stop_is_described_and_marked(monkeypatch, tiny_cohort, run):
     run.set_status("finished", epoch=4, best_epoch=2, best_dice=0.7, threshold=0.5)
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert "Stopped early at epoch 4 of 10" in said(app)
@@ -77,7 +77,7 @@ def test_an_early_stop_is_said_and_marked(monkeypatch, tiny_cohort, run):
     assert "stopped early" in [note["text"] for note in layout(app)["annotations"]]
 
 
-def test_a_resume_is_marked_where_it_was(monkeypatch, tiny_cohort, run):
+def test_a_resume_is_marked_at_its_epoch(monkeypatch, tiny_cohort, run):
     run.add_event("resumed", 2)
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert [note["text"] for note in layout(app)["annotations"]] == ["resumed"]
@@ -85,9 +85,7 @@ def test_a_resume_is_marked_where_it_was(monkeypatch, tiny_cohort, run):
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])
-def test_a_run_that_ended_before_its_time_says_why_and_how_to_go_on(
-    monkeypatch, tiny_cohort, run, state
-):
+def test_an_unfinished_run_shows_the_reason_and_how_to_resume(monkeypatch, tiny_cohort, run, state):
     run.set_status(state, epoch=4, best_epoch=2, best_dice=0.7, message="no space <b>left</b>")
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert "Ended after epoch 4 of 10" in said(app)
@@ -96,7 +94,7 @@ def test_a_run_that_ended_before_its_time_says_why_and_how_to_go_on(
     assert button(app, "Resume")
 
 
-def test_resume_and_its_failure_are_the_jobs_own(monkeypatch, tiny_cohort, run):
+def test_resume_calls_the_job_and_shows_its_error(monkeypatch, tiny_cohort, run):
     run.set_status("stopped", epoch=4, best_epoch=2, best_dice=0.7)
     asked = []
     monkeypatch.setattr(jobs, "resume", lambda run: asked.append(run) or run)
@@ -112,7 +110,7 @@ def test_resume_and_its_failure_are_the_jobs_own(monkeypatch, tiny_cohort, run):
     assert "another training goes on" in app.error[0].value
 
 
-def test_a_killed_training_is_not_shown_as_if_it_went_on(monkeypatch, tiny_cohort, run):
+def test_a_killed_training_is_not_shown_as_running(monkeypatch, tiny_cohort, run):
     run.set_process()
     path = run.path / "process.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1}))
@@ -122,7 +120,7 @@ def test_a_killed_training_is_not_shown_as_if_it_went_on(monkeypatch, tiny_cohor
     assert "Stop" not in [one.label for one in app.button]
 
 
-def test_a_run_of_elsewhere_that_fell_silent_says_so(monkeypatch, tiny_cohort, run):
+def test_a_silent_run_of_another_machine_has_a_warning(monkeypatch, tiny_cohort, run):
     path = run.path / "status.json"
     status = json.loads(path.read_text())
     long_ago = datetime.now(UTC) - timedelta(hours=3)
@@ -131,7 +129,7 @@ def test_a_run_of_elsewhere_that_fell_silent_says_so(monkeypatch, tiny_cohort, r
     assert "This training has not reported for 3 h" in said(app)
 
 
-def test_a_warning_stands_there_while_it_holds(monkeypatch, tiny_cohort, run):
+def test_a_warning_is_shown_while_its_condition_is_true(monkeypatch, tiny_cohort, run):
     add_epoch(run, 5, 0.5, loss=math.nan)
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert "**Not a number**, since epoch 5" in said(app)
@@ -140,9 +138,7 @@ def test_a_warning_stands_there_while_it_holds(monkeypatch, tiny_cohort, run):
     assert "Not a number" not in said(app)
 
 
-def test_validation_dice_is_told_apart_from_the_score_on_held_out_cases(
-    monkeypatch, tiny_cohort, run
-):
+def test_validation_dice_is_distinguished_from_the_held_out_score(monkeypatch, tiny_cohort, run):
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert [(m.label, m.value) for m in app.metric] == [
         ("Training", "2"),
@@ -156,7 +152,7 @@ def test_validation_dice_is_told_apart_from_the_score_on_held_out_cases(
 
 @pytest.mark.parametrize("file", ["status.json", "config.json", "folds.json"])
 @pytest.mark.parametrize("content", ["", "[]", '{"state": "tr'])
-def test_a_damaged_file_is_one_sentence_and_the_curves_stay(
+def test_a_damaged_file_is_one_note_and_the_curves_stay(
     monkeypatch, tiny_cohort, run, file, content
 ):
     (run.path / file).write_text(content)
@@ -167,7 +163,7 @@ def test_a_damaged_file_is_one_sentence_and_the_curves_stay(
     assert len(app.get("plotly_chart")) == 4
 
 
-def test_half_a_line_of_history_counts_as_none(monkeypatch, tiny_cohort, run):
+def test_an_incomplete_line_of_history_is_ignored(monkeypatch, tiny_cohort, run):
     with (run.path / "history.jsonl").open("a") as file:
         file.write('{"epoch": 5, "lo')
     app = open_page(monkeypatch, tiny_cohort, "training")
@@ -176,7 +172,7 @@ def test_half_a_line_of_history_counts_as_none(monkeypatch, tiny_cohort, run):
     assert len(app.get("plotly_chart")) == 4
 
 
-def test_the_address_chooses_the_run_and_an_unknown_one_gets_a_sentence(
+def test_the_address_chooses_the_run_and_an_unknown_one_gets_a_warning(
     monkeypatch, tiny_cohort, run, runs
 ):
     older = copy_of(run, runs / "20200101-000000-older")
@@ -229,14 +225,12 @@ def test_the_address_chooses_epochs_and_a_button_shows_all(monkeypatch, tiny_coh
         (Drawing(epochs=(2, 3)), 0.0, 9.0, (2, 3)),
     ],
 )
-def test_a_drag_chooses_the_epochs_that_are_drawn_under_it(run, drawing, left, right, epochs):
+def test_a_drag_chooses_the_epochs_below_it(run, drawing, left, right, epochs):
     snapshot = RunReader(run).read()
     assert epochs_between([snapshot, snapshot], drawing, left, right) == epochs
 
 
-def test_what_the_network_sees_follows_the_newest_epoch_and_the_address(
-    monkeypatch, tiny_cohort, run
-):
+def test_the_preview_slices_follow_the_newest_epoch_and_the_address(monkeypatch, tiny_cohort, run):
     watch_slices(run, 1, 2, 3)
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert app.select_slider("epoch").value == 3
@@ -259,7 +253,7 @@ def test_what_the_network_sees_follows_the_newest_epoch_and_the_address(
 
 
 @pytest.mark.parametrize("name", ["slices.npz", "epoch-0003.npz"])
-def test_damaged_slices_are_one_sentence(monkeypatch, tiny_cohort, run, name):
+def test_damaged_preview_slices_are_one_note(monkeypatch, tiny_cohort, run, name):
     watch_slices(run, 1, 2, 3)
     (run.path / "samples" / name).write_bytes(b"PK\x03\x04 damaged")
     app = open_page(monkeypatch, tiny_cohort, "training")

@@ -1,4 +1,4 @@
-"""The training page: runs side by side, the form that starts one, logs of other programs."""
+"""The training page: comparison of runs, the form that starts one, logs of other programs."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def run(runs: Path) -> Run:
     return make_run(runs, "unet")
 
 
-def test_runs_are_compared_by_result_and_by_what_differs(monkeypatch, tiny_cohort, run, runs):
+def test_runs_are_compared_by_result_and_differing_settings(monkeypatch, tiny_cohort, run, runs):
     copy_of(run, runs / "20200101-000000-older", seed=7)
     app = open_page(monkeypatch, tiny_cohort, "training", view="Compare")
     assert not app.exception
@@ -81,9 +81,7 @@ def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, tiny_coho
     assert "Epoch 4 of 10" in said(app)
 
 
-def test_a_setting_that_breaks_its_rule_is_one_sentence_and_nothing_is_lost(
-    monkeypatch, tiny_cohort
-):
+def test_an_invalid_setting_is_one_sentence_and_the_form_keeps_its_values(monkeypatch, tiny_cohort):
     monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("it was started"))
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
     app.number_input(key="setting_epochs").set_value(0)
@@ -93,7 +91,7 @@ def test_a_setting_that_breaks_its_rule_is_one_sentence_and_nothing_is_lost(
     assert app.number_input(key="setting_patience").value == 3
 
 
-def test_every_setting_has_its_field_and_its_meaning(monkeypatch, tiny_cohort):
+def test_every_setting_has_a_field_with_its_help(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
     fields = [*app.text_input, *app.number_input, *app.selectbox]
     told = {one.key.removeprefix("setting_"): one.help for one in fields if "setting_" in one.key}
@@ -103,7 +101,7 @@ def test_every_setting_has_its_field_and_its_meaning(monkeypatch, tiny_cohort):
     assert told == {k: v for k, v in settings.items() if k not in ("data", "rate_restarts")}
 
 
-def test_one_training_at_a_time_is_said_with_a_way_to_it(monkeypatch, tiny_cohort, run, runs):
+def test_a_running_training_blocks_the_form_and_can_be_opened(monkeypatch, tiny_cohort, run, runs):
     older = copy_of(run, runs / "20200101-000000-older")
     monkeypatch.setattr(jobs, "running", lambda _: run)
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
@@ -125,7 +123,7 @@ def test_new_training_with_these_settings_fills_the_form(monkeypatch, tiny_cohor
     assert app.number_input(key="setting_batch_size").value == 16
 
 
-def test_a_log_of_another_program_stands_among_the_runs(
+def test_a_log_of_another_program_is_listed_with_the_runs(
     monkeypatch, tiny_cohort, run, tmp_path_factory
 ):
     folder = tmp_path_factory.mktemp("logs")

@@ -27,7 +27,7 @@ LONG = {"epochs": 5000, "patience": 5000}
 
 @pytest.fixture
 def started(taught_root, tmp_path):
-    """Return start(**settings) -> Run; whatever still runs at the end is ended."""
+    """Return start(**settings) -> Run; trainings that still run at the end are killed."""
     runs = tmp_path / "runs"
 
     def start(**settings: object) -> Run:
@@ -105,7 +105,7 @@ def test_a_training_outlives_the_process_that_started_it_and_is_found_again(
     assert jobs.running(runs) is None
 
 
-def test_a_training_that_does_not_answer_is_ended_with_all_that_it_started(
+def test_an_unresponsive_training_is_killed_with_its_child_processes(
     started, tmp_path, monkeypatch
 ):
     script = (
@@ -125,12 +125,12 @@ def test_a_training_that_does_not_answer_is_ended_with_all_that_it_started(
     assert "did not stop in time" in status["message"]
     assert status["epoch"] == 3
     deaf.wait(10)
-    # What nobody waits for stays in the list of processes.
+    # An ended process stays listed until its parent waits for it.
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     assert run.events()["event"].tolist() == ["stopped"]
 
 
-def test_a_process_that_got_the_same_number_later_is_not_taken_for_the_training(tmp_path):
+def test_a_later_process_with_the_same_number_is_not_the_training(tmp_path):
     run = Run.create(tmp_path / "runs", "old", {"epochs": 9, "patience": 9}, {})
     run.set_process()
     run.set_status("training", epoch=3)
@@ -154,7 +154,7 @@ def test_a_run_of_another_machine_is_neither_alive_nor_dead(tmp_path):
     assert run.state() == "training"
 
 
-def test_a_training_that_cannot_start_leaves_no_run_and_says_why(
+def test_a_training_that_cannot_start_leaves_no_run_and_gives_the_reason(
     started, tmp_path, taught_root, monkeypatch
 ):
     monkeypatch.setattr(jobs.sys, "executable", sys.executable)
@@ -166,7 +166,7 @@ def test_a_training_that_cannot_start_leaves_no_run_and_says_why(
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_lock_is_held_once_and_let_go_by_a_kill(tmp_path):
+def test_a_lock_is_exclusive_and_released_by_a_kill(tmp_path):
     path = tmp_path / "a.lock"
     code = (
         "import sys, time; from pathlib import Path; from brainseg.storage import locking\n"
@@ -188,7 +188,7 @@ def test_a_lock_is_held_once_and_let_go_by_a_kill(tmp_path):
     assert locking.read(path) == ""
 
 
-def test_two_that_start_at_once_become_one(started, taught_root, tmp_path):
+def test_of_two_simultaneous_starts_only_one_trains(started, taught_root, tmp_path):
     reported: list[object] = []
 
     def start(name: str) -> None:

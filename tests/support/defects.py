@@ -17,7 +17,7 @@ FIRST, OTHER, LAST = CASES[0], CASES[4], CASES[-1]
 SLICES = range(1, 10)
 TUMOUR_SLICES = (4, 5, 6)
 NUMBER = 5
-"""Where a defect is planted unless something else is needed: in the middle of the tumour."""
+"""Slice of most defects, in the middle of the tumour."""
 
 Expected = set[tuple[str, str | None, int | None]]
 
@@ -32,7 +32,7 @@ def write_clean_cohort(root: Path) -> Path:
 
 
 def write_case(root: Path, case: str, seed: int) -> None:
-    """Write a head that grows and fades along its stack, with a tumour in its middle."""
+    """Write a case whose head grows and fades along the stack, with a tumour in the middle."""
     random = np.random.default_rng(seed)
     tissues = [_tissue(random) for _ in range(3)]
     for number in SLICES:
@@ -44,7 +44,7 @@ def write_case(root: Path, case: str, seed: int) -> None:
 
 
 def _tissue(random: np.random.Generator) -> np.ndarray:
-    """Return (slices, h, w) float32 of soft spots, alike from slice to slice but never the same."""
+    """Return (slices, h, w) float32 of soft spots, similar but never equal from slice to slice."""
     field = random.normal(size=(len(SLICES) + 4, SIDE_PX, SIDE_PX)).astype(np.float32)
     field = np.stack([cv2.GaussianBlur(plane, (0, 0), 1.0) for plane in field])
     field = sum(field[step : step + len(SLICES)] for step in range(5))
@@ -61,12 +61,12 @@ def _slice_of(tissue: np.ndarray, number: int, random: np.random.Generator) -> n
 
 
 def image_of(root: Path, case: str = FIRST, number: int | str = NUMBER) -> Path:
-    """Return where a slice's image lies."""
+    """Return the path of a slice's image."""
     return root / case / f"{case}_{number}.tif"
 
 
 def mask_of(root: Path, case: str = FIRST, number: int | str = NUMBER) -> Path:
-    """Return where a slice's mask lies."""
+    """Return the path of a slice's mask."""
     return root / case / f"{case}_{number}_mask.tif"
 
 
@@ -82,7 +82,7 @@ def change_case(root: Path, case: str, how: Callable[[np.ndarray], np.ndarray]) 
 
 
 def scaled(by: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what makes pixels darker or brighter."""
+    """Return a function that makes pixels darker or brighter."""
     return lambda pixels: np.clip(pixels * by, 0, 255).astype(np.uint8)
 
 
@@ -98,18 +98,18 @@ def noisy(pixels: np.ndarray) -> np.ndarray:
 
 
 def without(channel: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what empties one sequence."""
+    """Return a function that empties one sequence."""
     return lambda pixels: pixels * np.uint8([step != channel for step in range(3)])
 
 
 def repeating(channel: int, of: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what puts one sequence in another's place."""
+    """Return a function that replaces one sequence by another."""
     order = [of if step == channel else step for step in range(3)]
     return lambda pixels: np.ascontiguousarray(pixels[..., order])
 
 
 def set_to(value: int, *boxes: tuple[slice, slice]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what sets parts of a mask."""
+    """Return a function that sets parts of a mask."""
 
     def change_mask(mask: np.ndarray) -> np.ndarray:
         for box in boxes:
@@ -120,11 +120,11 @@ def set_to(value: int, *boxes: tuple[slice, slice]) -> Callable[[np.ndarray], np
 
 
 PLANTS: dict[str, Callable[[Path], Expected]] = {}
-"""By kind: what plants it, and returns (kind, case, slice_number) of what is to be found."""
+"""Kind -> function that plants the defect and returns (kind, case, slice_number) of its findings."""
 
 
 def plant(function: Callable[[Path], Expected | None]) -> Callable[[Path], Expected]:
-    """Enter a plant under its own name; without an answer it is found in ``FIRST``, ``NUMBER``."""
+    """Enter a defect under its kind; by default it is found in ``FIRST``, ``NUMBER``."""
     kind = function.__name__.removeprefix("plant_")
 
     def planted(root: Path) -> Expected:
@@ -132,6 +132,70 @@ def plant(function: Callable[[Path], Expected | None]) -> Callable[[Path], Expec
 
     PLANTS[kind] = planted
     return planted
+
+
+def _plant_change(
+    kind: str,
+    path_of: Callable[[Path], Path],
+    how: Callable[[np.ndarray], np.ndarray],
+    **tiff: object,
+) -> None:
+    """Enter a defect of a single file, found in ``FIRST``, ``NUMBER``."""
+
+    def planted(root: Path) -> Expected:
+        change(path_of(root), how, **tiff)
+        return {(kind, FIRST, NUMBER)}
+
+    PLANTS[kind] = planted
+
+
+def _plant_case(kind: str, how: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Enter a defect of all images of ``OTHER``."""
+
+    def planted(root: Path) -> Expected:
+        change_case(root, OTHER, how)
+        return {(kind, OTHER, None)}
+
+    PLANTS[kind] = planted
+
+
+_plant_change("grey_image", image_of, lambda pixels: pixels[..., 1])
+_plant_change(
+    "image_dtype", image_of, lambda pixels: pixels.astype(np.uint16) * 257, photometric="rgb"
+)
+_plant_change(
+    "image_channels",
+    image_of,
+    lambda pixels: np.dstack([pixels, pixels[..., :2]]),
+    photometric="minisblack",
+    planarconfig="contig",
+)
+_plant_change("black_slice", image_of, scaled(0.02))
+_plant_change("constant_slice", image_of, lambda pixels: np.full_like(pixels, 7))
+_plant_change("blurred_slice", image_of, blurred)
+_plant_change("noisy_slice", image_of, noisy)
+_plant_change("slice_brightness", image_of, scaled(0.4))
+_plant_change("mask_shape", mask_of, lambda mask: mask[:60])
+_plant_change(
+    "mask_channels", mask_of, lambda mask: np.dstack([mask, mask, 0 * mask]), photometric="rgb"
+)
+_plant_change("mask_values", mask_of, set_to(128, (slice(26, 28), slice(30, 33))))
+_plant_change("converted_file", mask_of, lambda mask: np.dstack([mask] * 3), photometric="rgb")
+_plant_change("mask_of_ones", mask_of, lambda mask: mask // 255)
+_plant_change("mask_dtype", mask_of, lambda mask: mask.astype(np.uint16))
+_plant_change("mask_outside_head", mask_of, set_to(255, (slice(0, 26), slice(31, 33))))
+_plant_change("mask_island", mask_of, set_to(255, (slice(40, 41), slice(32, 33))))
+_plant_change("mask_pinhole", mask_of, set_to(0, (slice(26, 27), slice(31, 33))))
+_plant_change("mask_hole", mask_of, set_to(0, (slice(25, 28), slice(31, 34))))
+_plant_change("mask_gap", mask_of, np.zeros_like)
+_plant_change("mask_jump", mask_of, lambda mask: np.roll(mask, 18, axis=0))
+_plant_change("mask_area", mask_of, set_to(255, (slice(16, 36), slice(20, 44))))
+_plant_case("flair_copy", repeating(2, of=1))
+_plant_case("contrast_copy", repeating(2, of=0))
+_plant_case("blurred_case", blurred)
+_plant_case("noisy_case", noisy)
+_plant_case("case_brightness", scaled(0.35))
+_plant_case("bright_background", lambda pixels: np.clip(pixels, 90, 255))
 
 
 @plant
@@ -195,16 +259,6 @@ def plant_small_image(root: Path) -> None:
 
 
 @plant
-def plant_image_channels(root: Path) -> None:
-    change(
-        image_of(root),
-        lambda pixels: np.dstack([pixels, pixels[..., :2]]),
-        photometric="minisblack",
-        planarconfig="contig",
-    )
-
-
-@plant
 def plant_image_pixels(root: Path) -> Expected:
     def with_a_gap(pixels: np.ndarray) -> np.ndarray:
         pixels = pixels.astype(np.float32)
@@ -216,16 +270,6 @@ def plant_image_pixels(root: Path) -> Expected:
 
 
 @plant
-def plant_grey_image(root: Path) -> None:
-    change(image_of(root), lambda pixels: pixels[..., 1])
-
-
-@plant
-def plant_image_dtype(root: Path) -> None:
-    change(image_of(root), lambda pixels: pixels.astype(np.uint16) * 257, photometric="rgb")
-
-
-@plant
 def plant_cohort_shape(root: Path) -> Expected:
     for number in SLICES:
         for path in (image_of(root, OTHER, number), mask_of(root, OTHER, number)):
@@ -234,40 +278,10 @@ def plant_cohort_shape(root: Path) -> Expected:
 
 
 @plant
-def plant_mask_shape(root: Path) -> None:
-    change(mask_of(root), lambda mask: mask[:60])
-
-
-@plant
-def plant_mask_channels(root: Path) -> None:
-    change(mask_of(root), lambda mask: np.dstack([mask, mask, 0 * mask]), photometric="rgb")
-
-
-@plant
-def plant_mask_values(root: Path) -> None:
-    change(mask_of(root), set_to(128, (slice(26, 28), slice(30, 33))))
-
-
-@plant
 def plant_inverted_mask(root: Path) -> Expected:
     change(mask_of(root), lambda mask: 255 - mask)
     also = ("mask_jump", "mask_hole", "mask_area", "mask_outside_head")
     return {(kind, FIRST, NUMBER) for kind in ("inverted_mask", *also)}
-
-
-@plant
-def plant_converted_file(root: Path) -> None:
-    change(mask_of(root), lambda mask: np.dstack([mask] * 3), photometric="rgb")
-
-
-@plant
-def plant_mask_of_ones(root: Path) -> None:
-    change(mask_of(root), lambda mask: mask // 255)
-
-
-@plant
-def plant_mask_dtype(root: Path) -> None:
-    change(mask_of(root), lambda mask: mask.astype(np.uint16))
 
 
 @plant
@@ -285,32 +299,10 @@ def plant_slice_repeat(root: Path) -> None:
 
 
 @plant
-def plant_black_slice(root: Path) -> None:
-    change(image_of(root), scaled(0.02))
-
-
-@plant
-def plant_constant_slice(root: Path) -> None:
-    change(image_of(root), lambda pixels: np.full_like(pixels, 7))
-
-
-@plant
 def plant_blank_end(root: Path) -> Expected:
     for number in (7, 8, 9):
         change(image_of(root, OTHER, number), scaled(0.02))
     return {("blank_end", OTHER, 7)}
-
-
-@plant
-def plant_flair_copy(root: Path) -> Expected:
-    change_case(root, OTHER, repeating(2, of=1))
-    return {("flair_copy", OTHER, None)}
-
-
-@plant
-def plant_contrast_copy(root: Path) -> Expected:
-    change_case(root, OTHER, repeating(2, of=0))
-    return {("contrast_copy", OTHER, None)}
 
 
 @plant
@@ -328,84 +320,10 @@ def plant_short_sequence(root: Path) -> Expected:
 
 
 @plant
-def plant_blurred_slice(root: Path) -> None:
-    change(image_of(root), blurred)
-
-
-@plant
-def plant_noisy_slice(root: Path) -> None:
-    change(image_of(root), noisy)
-
-
-@plant
-def plant_slice_brightness(root: Path) -> None:
-    change(image_of(root), scaled(0.4))
-
-
-@plant
-def plant_blurred_case(root: Path) -> Expected:
-    change_case(root, OTHER, blurred)
-    return {("blurred_case", OTHER, None)}
-
-
-@plant
-def plant_noisy_case(root: Path) -> Expected:
-    change_case(root, OTHER, noisy)
-    return {("noisy_case", OTHER, None)}
-
-
-@plant
-def plant_case_brightness(root: Path) -> Expected:
-    change_case(root, OTHER, scaled(0.35))
-    return {("case_brightness", OTHER, None)}
-
-
-@plant
-def plant_bright_background(root: Path) -> Expected:
-    change_case(root, OTHER, lambda pixels: np.clip(pixels, 90, 255))
-    return {("bright_background", OTHER, None)}
-
-
-@plant
 def plant_no_tumour(root: Path) -> Expected:
     for number in TUMOUR_SLICES:
         change(mask_of(root, OTHER, number), np.zeros_like)
     return {("no_tumour", OTHER, None)}
-
-
-@plant
-def plant_mask_outside_head(root: Path) -> None:
-    change(mask_of(root), set_to(255, (slice(0, 26), slice(31, 33))))
-
-
-@plant
-def plant_mask_island(root: Path) -> None:
-    change(mask_of(root), set_to(255, (slice(40, 41), slice(32, 33))))
-
-
-@plant
-def plant_mask_pinhole(root: Path) -> None:
-    change(mask_of(root), set_to(0, (slice(26, 27), slice(31, 33))))
-
-
-@plant
-def plant_mask_hole(root: Path) -> None:
-    change(mask_of(root), set_to(0, (slice(25, 28), slice(31, 34))))
-
-
-@plant
-def plant_mask_gap(root: Path) -> None:
-    change(mask_of(root), np.zeros_like)
-
-
-@plant
-def plant_mask_jump(root: Path) -> None:
-    change(mask_of(root), lambda mask: np.roll(mask, 18, axis=0))
-
-
-@plant
-def plant_mask_area(root: Path) -> None:
-    change(mask_of(root), set_to(255, (slice(16, 36), slice(20, 44))))
 
 
 @plant
@@ -471,7 +389,7 @@ def plant_readme_count(root: Path) -> Expected:
 
 
 def write_run(root: Path, parts: dict[str, list[str]]) -> None:
-    """Write a training run of the cohort in a folder, as far as its fold is concerned."""
+    """Write a training run of the cohort with its fold only."""
     run = Cohort.open(root).state_dir / "runs" / "20260101-000000-planted"
     run.mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({"epochs": 1, "patience": 1}))

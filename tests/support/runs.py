@@ -1,4 +1,4 @@
-"""Runs for tests of the training page, and what a person reads on it."""
+"""Runs for tests of the training page, and readers of its texts and charts."""
 
 import base64
 import json
@@ -66,7 +66,7 @@ def drawn(trace: dict, name: str) -> list[float]:
 
 
 def said(app: AppTest) -> str:
-    """Return the sentences of a page as a person reads them, without what keeps names literal."""
+    """Return the sentences of a page as a user reads them, without escapes."""
     return texts(app).replace("\\", "")
 
 

@@ -32,7 +32,7 @@ TINY = {
 """For images of 64 x 64 px, such as ``taught_root``."""
 
 FOLLOWED = ("loss", "validation_dice", "validation_loss", "learning_rate")
-"""The columns of a history that the seed decides; the others are times."""
+"""The columns of a history that the seed determines; the others are times."""
 
 A_TRAINING_BEGINS_WITHIN_S = 240
 
@@ -48,7 +48,7 @@ def as_words(**changes: object) -> list[str]:
 
 
 def copied(run: Run, folder: Path) -> Run:
-    """Return a copy of a run in a folder, to resume while the run itself stays unchanged."""
+    """Return a copy of a run in a folder, to resume while the original stays unchanged."""
     return Run(Path(shutil.copytree(run.path, folder / run.name)))
 
 
@@ -69,14 +69,14 @@ def wait_for_epoch(run: Run, epoch: int, process: subprocess.Popen | None = None
     deadline = time.monotonic() + A_TRAINING_BEGINS_WITHIN_S
     while run.status()["epoch"] < epoch:
         if process is not None and process.poll() is not None:
-            raise AssertionError(f"the training ended by itself: {process.stderr.read()[-2000:]}")
+            raise AssertionError(f"the training ended early: {process.stderr.read()[-2000:]}")
         if time.monotonic() > deadline:
-            raise AssertionError(f"epoch {epoch} did not come: {run.status()}")
+            raise AssertionError(f"epoch {epoch} was not reached: {run.status()}")
         time.sleep(0.02)
 
 
 def kill(process: subprocess.Popen) -> None:
-    """End a process as a power cut would, and wait until it is gone."""
+    """Kill a process as a power cut would, and wait for its end."""
     if process.poll() is None:
         os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -91,7 +91,7 @@ def saved_progress(run: Run) -> tuple[int, int]:
 
 
 def assert_nothing_is_torn(run: Run) -> None:
-    """Check what a kill at any moment must leave: every file reads, and no scored epoch is lost."""
+    """Check that a kill left every file readable and lost no scored epoch."""
     run.status(), run.config(), run.fold(), run.about(), run.events()
     assert not any("cannot be read" in note for note in RunReader(run).read().notes)
     history = run.history()
@@ -105,7 +105,7 @@ def assert_nothing_is_torn(run: Run) -> None:
 
 
 def assert_same_history(run: Run, other: Run) -> None:
-    """Check that two histories agree in all that the seed decides."""
+    """Check that two histories agree in the columns that the seed determines."""
     for column in FOLLOWED:
         np.testing.assert_allclose(
             run.history()[column], other.history()[column], rtol=1e-5, err_msg=column

@@ -29,13 +29,13 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def reports() -> list[dict]:
-    """Return what ``whole`` reported, an epoch each."""
+    """Return the reports of ``whole``, one per epoch."""
     return []
 
 
 @pytest.fixture(scope="session")
 def whole(taught_root: Path, tmp_path_factory: pytest.TempPathFactory, reports: list[dict]) -> Run:
-    """Return a finished training of three epochs that nothing interrupted: do not change it."""
+    """Return a finished, uninterrupted training of three epochs: do not change it."""
     with _shared(tmp_path_factory):
         run = new_run(tiny_training(taught_root), tmp_path_factory.mktemp("whole"))
         return train(run, reports.append)

@@ -1,4 +1,4 @@
-"""Cross-validation: every case is held out once, no fold learns from what it is scored on."""
+"""Cross-validation: every case is held out once, and no fold is trained on its held-out cases."""
 
 import gc
 import json
@@ -46,7 +46,9 @@ def test_each_fold_is_trained_once_and_each_case_held_out_once(runs, taught_root
     assert sorted(held) == sorted(Cohort.open(taught_root).cases)
 
 
-def test_the_cases_of_a_fold_are_let_go_before_the_next(settings, tmp_path, monkeypatch, compiled):
+def test_the_cases_of_a_fold_are_released_before_the_next_fold(
+    settings, tmp_path, monkeypatch, compiled
+):
     monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
 
     def cases_in_memory() -> int:
@@ -57,14 +59,12 @@ def test_the_cases_of_a_fold_are_let_go_before_the_next(settings, tmp_path, monk
     cross_validate(
         settings, tmp_path / "runs", lambda fold, _: during.append(cases_in_memory() - before)
     )
-    # Five of ten cases are held out by each fold and not read; the first one's are gone in the second.
+    # Each fold reads five of ten cases, and those of the first are released in the second.
     assert during == [5, 5]
     assert cases_in_memory() == before
 
 
-def test_the_same_call_takes_what_is_finished_and_continues_with_what_is_not(
-    runs, settings, tmp_path
-):
+def test_the_same_call_reuses_finished_runs_and_resumes_others(runs, settings, tmp_path):
     folder, found, _ = runs
     reported: list[int] = []
     again = cross_validate(settings, folder, lambda fold, _: reported.append(fold))
@@ -82,7 +82,7 @@ def test_other_settings_are_another_training(runs, settings):
     assert len(list_runs(folder)) == before + 2
 
 
-def test_what_may_change_counts_as_given_last(runs, settings):
+def test_changeable_settings_take_their_latest_values(runs, settings):
     folder, found, _ = runs
     assert cross_validate(replace(settings, mirrored=1), folder) == found
     assert [run.config()["mirrored"] for run in found] == [1, 1]
@@ -114,7 +114,7 @@ def test_the_command_trains_all_folds_and_publishes_one_model(runs, settings, tm
         run_training(Namespace(**vars(options) | {"resume": found[0].path}), Path, print)
 
 
-def test_no_fold_of_a_published_model_learned_from_a_patient_it_is_scored_on():
+def test_no_fold_of_a_published_model_is_scored_on_a_patient_it_was_trained_on():
     for name in list_models():
         for record in open_model(name).folds:
             held = {patient_of(case)[0] for case in record.held_out}
@@ -122,12 +122,12 @@ def test_no_fold_of_a_published_model_learned_from_a_patient_it_is_scored_on():
             assert held and learned and not held & learned
 
 
-def test_the_published_model_holds_each_case_of_the_cohort_out_once(real_root):
+def test_each_case_of_the_cohort_is_held_out_once_by_the_published_model(real_root):
     held = [case for record in open_model().folds for case in record.held_out]
     assert sorted(held) == sorted(Cohort.open(real_root).cases)
 
 
-def test_the_settings_beside_the_published_model_are_its_own():
+def test_the_settings_file_of_the_published_model_matches_it():
     model = open_model()
     settings = tomllib.loads((model.folder / "training.toml").read_text())
     config = TrainingConfig.from_settings({"data": "."} | settings)
@@ -136,7 +136,7 @@ def test_the_settings_beside_the_published_model_are_its_own():
     assert config.folds == len(model.folds)
 
 
-def test_no_slice_of_a_held_out_case_is_among_those_its_fold_learned_from(real_root):
+def test_no_fold_was_trained_on_a_slice_of_its_held_out_cases(real_root):
     slices = Cohort.open(real_root).slices
     there = set(slices["case"])
     for record in open_model().folds:

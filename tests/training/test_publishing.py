@@ -23,7 +23,7 @@ def tiny_model(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return publish(Run.open(tiny_run), tmp_path_factory.mktemp("models") / "tiny").folder
 
 
-def test_a_model_published_today_is_the_one_that_all_tests_open(tiny_model):
+def test_a_newly_published_model_matches_the_committed_one(tiny_model):
     fresh, committed = (open_model(str(folder)) for folder in (tiny_model, MODEL))
     assert contents(tiny_model).keys() == contents(MODEL).keys()
     assert fresh.folds[0].held_out == committed.folds[0].held_out
@@ -32,7 +32,7 @@ def test_a_model_published_today_is_the_one_that_all_tests_open(tiny_model):
     assert fresh.training_images.cases == committed.training_images.cases
 
 
-def test_a_published_model_names_the_runs_cases_threshold_and_input(tiny_run, tiny_model):
+def test_a_published_model_has_the_cases_threshold_and_input_of_its_run(tiny_run, tiny_model):
     run, model = Run.open(tiny_run), open_model(str(tiny_model))
     (record,) = model.folds
     for part in ("trained_on", "selected_on", "held_out"):
@@ -42,7 +42,7 @@ def test_a_published_model_names_the_runs_cases_threshold_and_input(tiny_run, ti
     assert str(tiny_run) not in (tiny_model / "manifest.json").read_text()
 
 
-def test_a_published_model_gives_what_the_best_checkpoint_gives(tiny_run, tiny_model):
+def test_a_published_model_predicts_as_the_best_checkpoint(tiny_run, tiny_model):
     from brainseg.models.engines import run_network
     from brainseg.models.networks import build_unet
 
@@ -71,7 +71,7 @@ def test_published_weights_are_those_of_the_checkpoint_in_half_precision(tiny_ru
 
 
 def other_fold(run: Path, dest: Path, **settings: object) -> Run:
-    """Return a copy of a run as if it had been of another fold: what it trained on is held out."""
+    """Return a copy of a run of another fold: its training cases are held out."""
     copy = Run(Path(shutil.copytree(run, dest)))
     copy.set_config(copy.config() | {"fold": 1} | settings)
     fold = copy.fold()
@@ -101,7 +101,7 @@ def test_folds_are_published_one_after_the_other_and_replaced(tiny_run, tiny_mod
         load_engine(model, number)
 
 
-def test_a_fold_that_holds_out_the_same_cases_leaves_the_model_as_it_is(tiny_run, tmp_path):
+def test_a_fold_with_the_same_held_out_cases_is_refused(tiny_run, tmp_path):
     folder = tmp_path / "twice"
     publish(Run.open(tiny_run), folder)
     before = contents(folder)
@@ -112,7 +112,7 @@ def test_a_fold_that_holds_out_the_same_cases_leaves_the_model_as_it_is(tiny_run
     assert contents(folder) == before
 
 
-def test_graphs_are_added_to_a_published_model_whose_scores_stay(tiny_model, tmp_path):
+def test_graphs_are_added_to_a_published_model_without_other_changes(tiny_model, tmp_path):
     folder = Path(shutil.copytree(tiny_model, tmp_path / "old"))
     manifest = folder / "manifest.json"
     facts = json.loads(manifest.read_text())
@@ -136,9 +136,7 @@ def test_graphs_are_added_to_a_published_model_whose_scores_stay(tiny_model, tmp
     assert load_engine(new, 0).name.startswith("OpenVINO")
 
 
-def test_where_nothing_can_be_exported_a_fold_is_published_without_a_graph(
-    tiny_run, tmp_path, monkeypatch
-):
+def test_without_an_exporter_a_fold_is_published_without_a_graph(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr("brainseg.training.publishing.can_export", lambda: False)
     model = publish(Run.open(tiny_run), tmp_path / "plain")
     assert model.folds[0].engine is None
@@ -165,7 +163,7 @@ def scaled_network(run: Path, factor: float):
     return network
 
 
-def test_the_stored_output_of_a_shipped_fold_can_fail(tiny_model):
+def test_the_stored_output_of_a_fold_shows_head_and_background(tiny_model):
     with np.load(tiny_model / "fold0.golden.npz") as golden:
         assert golden["inputs"].shape == (1, 64, 64, 5)
         assert golden["probability"].min() < 0.1
@@ -184,7 +182,7 @@ def test_a_run_that_is_not_finished_is_not_published(tiny_run, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_a_model_of_another_architecture_is_not_mixed_in(tiny_run, tmp_path):
+def test_a_fold_of_another_architecture_is_refused(tiny_run, tmp_path):
     folder = tmp_path / "mixed"
     publish(Run.open(tiny_run), folder)
     before = contents(folder)

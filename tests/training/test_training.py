@@ -1,4 +1,4 @@
-"""A training writes a run that tells everything, learns what it is shown, and repeats itself."""
+"""A training writes a complete run, learns, and is reproducible."""
 
 import json
 from dataclasses import asdict
@@ -20,7 +20,7 @@ from brainseg.training.runs import HISTORY_KEYS
 from brainseg.training.session import lock_path
 
 
-def test_a_run_holds_every_setting_and_the_cases_of_its_fold(whole, taught_root):
+def test_a_run_contains_every_setting_and_the_cases_of_its_fold(whole, taught_root):
     settings = whole.config()
     assert list(settings) == list(asdict(tiny_training(taught_root)))
     assert TrainingConfig.from_settings(settings) == tiny_training(taught_root)
@@ -29,7 +29,7 @@ def test_a_run_holds_every_setting_and_the_cases_of_its_fold(whole, taught_root)
     assert sum(map(len, parts)) == len(set.union(*parts)) == 10
 
 
-def test_each_epoch_leaves_a_line_of_history_and_the_dice_of_each_selecting_case(whole):
+def test_each_epoch_has_a_line_of_history_and_the_dice_of_each_validation_case(whole):
     history = whole.history()
     assert history["epoch"].tolist() == [1, 2, 3]
     assert tuple(history.columns) == HISTORY_KEYS
@@ -84,7 +84,7 @@ def test_the_same_slices_are_predicted_after_each_epoch(whole, taught_root):
         load_probability(whole, 4)
 
 
-def test_what_a_run_was_made_with_names_versions_and_data_and_no_path(whole, taught_root):
+def test_the_provenance_of_a_run_names_versions_and_data_but_no_path(whole, taught_root):
     about = whole.about()
     assert about["data"]["cases"] == 10
     assert about["data"]["slices"] == 50
@@ -125,7 +125,7 @@ def test_a_report_comes_after_each_epoch_with_the_time_left(whole, reports):
     assert reports[-1]["seconds_left"] == 0
 
 
-def test_event_files_hold_the_curves_for_tensorboard(whole):
+def test_event_files_contain_the_curves_for_tensorboard(whole):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util import tensor_util
 
@@ -154,8 +154,8 @@ def test_a_short_training_finds_the_squares_with_the_default_averaging(
     assert run.status()["best_dice"] > 0.8
 
 
-def test_training_stops_early_when_the_selecting_cases_no_longer_improve(taught_root, tmp_path):
-    # Steps this small teach nothing, so a best epoch comes soon and nothing better follows.
+def test_training_stops_early_when_validation_no_longer_improves(taught_root, tmp_path):
+    # Steps this small change nothing, so the first epochs are the best.
     config = tiny_training(taught_root, learning_rate=1e-12, epochs=40, patience=2)
     run = train(new_run(config, tmp_path))
     status = run.status()
@@ -176,9 +176,7 @@ def test_too_few_patients_are_refused_before_a_run_is_made(taught_root, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
-def test_phantoms_and_half_precision_are_used_for_this_run_alone(
-    taught_root, tmp_path, monkeypatch
-):
+def test_phantoms_and_half_precision_apply_to_one_run_only(taught_root, tmp_path, monkeypatch):
     import keras
 
     from brainseg.training import loop

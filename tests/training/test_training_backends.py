@@ -1,4 +1,4 @@
-"""The same training on each backend of Keras: what one has begun, another goes on with.
+"""The same training on each backend of Keras: one resumes the training of another.
 
 TensorFlow is always there. For the others, install Keras with JAX or PyTorch beside it, or name the
 interpreter of an environment that has them in BRAINSEG_TEST_JAX or BRAINSEG_TEST_TORCH.
@@ -61,7 +61,7 @@ def test_another_backend_continues_with_a_training_as_tensorflow_does(half, whol
 
 
 def outputs_agree(run: Run) -> bool:
-    """Return whether the best weights give here what they gave where they were trained."""
+    """Return whether the best weights predict here as in their training."""
     config = TrainingConfig.from_settings(run.config())
     network = build_unet(**config.architecture_arguments)
     network.load_weights(run.path / "checkpoints" / "best.weights.h5")
@@ -71,11 +71,11 @@ def outputs_agree(run: Run) -> bool:
         case = prepare_case(cohort.case(name), config.size)
         here = run_network(network, case.inputs(config.context_slices))
         found = here[case.slice_numbers.index(number)]
-        np.testing.assert_allclose(found, there[place], atol=0.005)  # kept in 255 steps
+        np.testing.assert_allclose(found, there[place], atol=0.005)  # stored in 255 steps
     return True
 
 
-def test_the_network_its_loss_and_what_feeds_it_know_no_backend():
+def test_network_loss_and_data_import_no_backend():
     modules = [
         *(CHECKOUT / "brainseg/models/networks").glob("*.py"),
         *(

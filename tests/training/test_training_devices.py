@@ -1,4 +1,4 @@
-"""Several devices of one machine: each gets a whole part of every batch, or the training is refused."""
+"""Several devices of one machine share each batch equally, or the training is refused."""
 
 import subprocess
 import sys
@@ -75,12 +75,12 @@ def test_the_time_of_a_convolution_is_measured_in_both_precisions():
         assert 0 < seconds_per_convolution(dtype) < 60
 
 
-def test_a_precision_that_is_named_is_not_measured(taught_root, monkeypatch):
+def test_a_given_precision_is_not_measured(taught_root, monkeypatch):
     monkeypatch.setattr("brainseg.training.devices.seconds_per_convolution", None)
     assert precision_of(tiny_training(taught_root, precision="mixed_float16")) == "mixed_float16"
 
 
-def test_all_devices_need_tensorflow_and_one_needs_nothing(taught_root, monkeypatch):
+def test_all_devices_need_tensorflow_and_one_device_does_not(taught_root, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     assert Devices(tiny_training(taught_root)).facts() == {"backend": "jax", "devices": ["one"]}
     with pytest.raises(RunError, match="set devices=one or KERAS_BACKEND=tensorflow"):

@@ -1,4 +1,4 @@
-"""A training loses nothing to what ends it: a kill at any write, a full disk, a damaged file."""
+"""Interrupted trainings: a kill at any write, a full disk, a damaged file."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ from brainseg.training.stopping import ask_to_stop
 
 
 class PowerCut(BaseException):
-    """Ends a training without a word."""
+    """Ends a training without a trace."""
 
 
 def test_a_kill_between_a_state_and_its_score_loses_nothing(
@@ -65,7 +65,7 @@ def test_a_damaged_newest_state_costs_one_epoch_and_no_more(whole, taught_root, 
     assert_same_history(run, whole)
 
 
-def test_a_checkpoint_of_which_nothing_can_be_read_is_reported(taught_root, tmp_path):
+def test_an_unreadable_checkpoint_is_reported(taught_root, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     folder = run.path / "checkpoints"
     folder.mkdir()
@@ -81,7 +81,7 @@ def test_a_full_disk_fails_with_a_sentence_and_continues_when_there_is_room(whol
     before = saved_progress(run)
     state = run.path / "checkpoints" / "state-0001+0001.weights.h5"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # The system itself refuses to write a checkpoint to its end; small files still fit.
+    # The system refuses to write a whole checkpoint, but small files fit.
     resource.setrlimit(resource.RLIMIT_FSIZE, (state.stat().st_size // 2, hard))
     try:
         with pytest.raises(RunError, match=r"could not be written .*free some space"):
@@ -96,9 +96,7 @@ def test_a_full_disk_fails_with_a_sentence_and_continues_when_there_is_room(whol
     assert_same_history(run, whole)
 
 
-def test_a_disk_without_a_byte_left_still_ends_with_the_first_reason(
-    taught_root, tmp_path, monkeypatch
-):
+def test_a_completely_full_disk_ends_with_the_first_error(taught_root, tmp_path, monkeypatch):
     run = new_run(tiny_training(taught_root), tmp_path)
 
     def full(descriptor: int) -> None:
@@ -110,7 +108,7 @@ def test_a_disk_without_a_byte_left_still_ends_with_the_first_reason(
     with pytest.raises(BrainsegError, match="No space left on device"):
         train(run, fill_the_disk)
     monkeypatch.undo()
-    # Not even the status could be written, so it stands as it was; nobody trains it.
+    # Not even the status could be written, so it is unchanged.
     assert run.status()["epoch"] == 1
     assert saved_progress(run) == (1, 0)
     assert_nothing_is_torn(run)
@@ -131,7 +129,7 @@ def test_a_kill_inside_a_save_continues_to_the_same_history(whole, taught_root, 
     assert {"killed", "resumed"} <= set(run.events()["event"])
 
 
-def test_sigterm_keeps_the_part_of_an_epoch_and_says_so(taught_root, tmp_path, compiled):
+def test_sigterm_saves_the_current_epoch_and_records_the_stop(taught_root, tmp_path, compiled):
     run = new_run(tiny_training(taught_root, epochs=500, patience=500), tmp_path)
     process = spawn(run)
     try:

@@ -1,4 +1,4 @@
-"""A stopped, failed or finished training goes on, with the same settings or others."""
+"""A stopped, failed or finished training continues, with the same settings or others."""
 
 import json
 from dataclasses import asdict
@@ -67,7 +67,7 @@ def test_an_invalid_loss_fails_with_a_sentence_and_checkpoints_stay_intact(
     assert_same_history(run, whole)
 
 
-def test_a_run_continues_with_other_settings_where_they_may_change(whole, half):
+def test_a_run_continues_with_changed_settings(whole, half):
     run = half
     config = tiny_training(run.config()["data"])
     run.set_config(asdict(changed(config, {"epochs": 2, "learning_rate": 1e-4})))
@@ -76,7 +76,7 @@ def test_a_run_continues_with_other_settings_where_they_may_change(whole, half):
     assert run.history()["learning_rate"].iloc[1] < whole.history()["learning_rate"].iloc[1]
 
 
-def test_a_finished_run_continues_where_it_is_given_more_epochs(whole, tmp_path):
+def test_a_finished_run_continues_with_more_epochs(whole, tmp_path):
     run = copied(whole, tmp_path)
     epochs = run.config()["epochs"]
     with pytest.raises(RunError, match=rf"is finished.*resume it with epochs above {epochs}"):
@@ -90,7 +90,7 @@ def test_a_finished_run_continues_where_it_is_given_more_epochs(whole, tmp_path)
     assert run.events()["event"].tolist() == ["started", "finished", "resumed", "finished"]
 
 
-def test_a_restart_is_what_comes_of_going_on_with_more_epochs(taught_root, tmp_path):
+def test_a_warm_restart_equals_a_resume_with_more_epochs(taught_root, tmp_path):
     longer = train(new_run(tiny_training(taught_root, epochs=1), tmp_path / "longer"))
     for epochs in (2, 4):
         longer.set_config(longer.config() | {"epochs": epochs})
@@ -105,7 +105,7 @@ def test_a_restart_is_what_comes_of_going_on_with_more_epochs(taught_root, tmp_p
     assert rates[0] > rates[1] > rates[2] > rates[3]
 
 
-def test_other_images_than_those_it_began_with_are_refused(taught_root, tiny_cohort, tmp_path):
+def test_a_run_refuses_to_continue_with_other_images(taught_root, tiny_cohort, tmp_path):
     run = new_run(tiny_training(taught_root), tmp_path)
     run.set_config(run.config() | {"data": str(tiny_cohort)})
     with pytest.raises(RunError, match="does not contain the images"):
@@ -124,7 +124,7 @@ def test_a_run_of_the_first_version_still_opens_and_continues(whole, taught_root
 
 
 def _make_older(run: Run) -> None:
-    """Take from a run what the first version did not write."""
+    """Remove from a run the parts that the first version did not write."""
     for name in ("about.json", "process.json", "events.jsonl", "cases.jsonl"):
         (run.path / name).unlink()
     config = run.config()

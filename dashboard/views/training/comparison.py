@@ -25,12 +25,7 @@ OPENED_WITH = 4
 
 
 def draw(choices: Mapping[str, monitor.Shown], labels: dict[str, str]) -> None:
-    """Draw the comparison of the chosen runs.
-
-    Args:
-        choices: name -> run or log, the newest first.
-        labels: name -> label in the picker.
-    """
+    """Draw the comparison of the chosen runs and logs, by name, the newest first."""
     chosen = _chosen(list(choices), labels)
     if len(chosen) < 2:
         st.info("Choose two or more runs.", icon=":material/compare_arrows:")

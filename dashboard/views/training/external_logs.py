@@ -14,12 +14,7 @@ _REFUSED = "_logs refused"
 
 
 def draw(folder: Path, logs: Sequence[Log]) -> None:
-    """Draw the imported logs, and the form that imports others.
-
-    Args:
-        folder: of the imported logs.
-        logs: all logs of the page.
-    """
+    """Draw all logs, and the form that imports others into a folder."""
     st.markdown(
         "Import logs of other tools: TensorBoard event files, or files with a row per epoch, such as "
         "those of Keras's `CSVLogger` and Lightning. They appear among the runs. Only curves are "

@@ -46,11 +46,7 @@ def _shown_if_damaged() -> Iterator[None]:
 
 
 def draw_all(table: pd.DataFrame) -> None:
-    """Draw every run of the cohort.
-
-    Args:
-        table: from :func:`brainseg.training.runs.runs_table`.
-    """
+    """Draw the table of :func:`brainseg.training.runs.runs_table`."""
     st.subheader("All runs of this cohort")
     st.dataframe(
         table,

@@ -55,12 +55,7 @@ def fill_in(settings: Mapping[str, object]) -> None:
 
 
 def draw(cohort: Cohort, running: Run | None) -> None:
-    """Draw the form; the monitor then shows the started training.
-
-    Args:
-        cohort: the cohort to train on.
-        running: the training that is running, as only one can run at a time.
-    """
+    """Draw the form; it starts nothing while another training is running."""
     st.markdown(
         f"Trains on the cases of **{widgets.plain(cohort.root.name)}** on this server. Runs in the "
         "background; you can leave this page."

@@ -56,12 +56,7 @@ def read(shown: Shown) -> Snapshot:
 
 
 def picker(choices: Sequence[str], labels: dict[str, str]) -> str:
-    """Return the name of the chosen training.
-
-    Args:
-        choices: names of runs and logs, the default first.
-        labels: name -> label in the picker.
-    """
+    """Return the name of the chosen run or log; the first is the default."""
     return widgets.select(
         "Run",
         keys.RUN,
@@ -74,12 +69,7 @@ def picker(choices: Sequence[str], labels: dict[str, str]) -> str:
 
 
 def look_again(shown: Sequence[Shown], drawn: Sequence[Snapshot]) -> None:
-    """Redraw the page when one of these has changed; checks every few seconds.
-
-    Args:
-        shown: runs and logs.
-        drawn: the snapshots on the page, in the same order.
-    """
+    """Redraw the page when one of these differs from its snapshot; checks every few seconds."""
     versions = [snapshot.version for snapshot in drawn]
     st.fragment(_look, run_every=IDLE_REFRESH_S)(shown, versions)
 
@@ -92,9 +82,7 @@ def _look(shown: Sequence[Shown], versions: Sequence[int]) -> None:
 def status(shown: Shown, drawn: Snapshot) -> None:
     """Draw the status of a training and its actions; updates every few seconds.
 
-    Args:
-        shown: the run or the log.
-        drawn: the snapshot of the curves on the page; a newer one redraws the page.
+    A snapshot newer than that of the curves on the page redraws the page.
     """
     is_running = drawn.is_active and isinstance(shown, Run)
     interval_s = REFRESH_S if is_running else IDLE_REFRESH_S
@@ -200,11 +188,7 @@ def _carry_out_request(run: Run) -> None:
 
 
 def drawing_controls(timed: bool) -> Drawing:
-    """Draw the curve controls and return the chosen drawing.
-
-    Args:
-        timed: whether the durations of the epochs are known.
-    """
+    """Draw the curve controls, with the time axis if it is known, and return the chosen drawing."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         url_state.take(keys.SMOOTHING, SMOOTHINGS, 0)
         st.slider(
@@ -255,11 +239,6 @@ def draggable(name: str, snapshots: Sequence[Snapshot], drawing: Drawing) -> dic
     """Return the options of a chart in which a drag zooms all charts to those epochs.
 
     The range is in the address, so that it survives updates of the charts.
-
-    Args:
-        name: of the chart, as for :func:`dashboard.shared.widgets.figure`.
-        snapshots: that the chart shows.
-        drawing: how it is drawn.
     """
     key = f"{name}_chart"
 

@@ -22,12 +22,7 @@ THRESHOLD = 0.5
 
 
 def draw(run: Run, best_epoch: int | None) -> None:
-    """Draw the preview slices after the chosen epoch, and Dice by case, with one slider for both.
-
-    Args:
-        run: the training.
-        best_epoch: gets a button beside the slider; None before there is one.
-    """
+    """Draw the preview slices after the chosen epoch, and Dice by case, with one slider for both."""
     try:
         slices, epochs = load_slices(run), preview_epochs(run)
         scores = cache.run_follower(str(run.path)).case_scores()
@@ -72,21 +67,15 @@ def _epoch(epochs: Sequence[int], best_epoch: int | None) -> int:
         with st.container(width="stretch"):
             st.select_slider("After epoch", epochs, key=keys.EPOCH)
         widgets.step_button("Next epoch", _step, epochs, 1, shortcut="J")
-        if best_epoch in epochs:
+        shortcuts = [("Best", "star", best_epoch)] if best_epoch in epochs else []
+        for label, icon, epoch in (*shortcuts, ("Newest", "last_page", None)):
             st.button(
-                "Best",
-                icon=":material/star:",
-                key="epoch_best",
+                label,
+                icon=f":material/{icon}:",
+                key=f"epoch_{label.lower()}",
                 on_click=url_state.put,
-                kwargs={keys.EPOCH: best_epoch},
+                kwargs={keys.EPOCH: epoch},
             )
-        st.button(
-            "Newest",
-            icon=":material/last_page:",
-            key="epoch_newest",
-            on_click=url_state.put,
-            kwargs={keys.EPOCH: None},
-        )
     url_state.keep(keys.EPOCH, epochs, newest)
     return st.session_state[keys.EPOCH]
 

@@ -25,18 +25,18 @@ def found(root: Path) -> tuple[Cohort, dict[str, Finding]]:
 
 @pytest.fixture
 def gap(tiny_cohort: Path) -> tuple[Acceptances, Finding]:
-    """Return what is accepted of the tiny cohort, and its finding of missing slices."""
+    """Return the acceptances of the tiny cohort, and its finding of missing slices."""
     cohort, findings = found(tiny_cohort)
     return open_acceptances(cohort), findings["slice_gap"]
 
 
-def test_nothing_is_accepted_and_nothing_written_before_a_person_does(gap) -> None:
+def test_nothing_is_written_before_the_first_acceptance(gap) -> None:
     acceptances, finding = gap
     assert acceptances.of([finding]) == [None]
     assert not acceptances.path.exists() and acceptances.stamp() == (0, 0)
 
 
-def test_an_acceptance_is_kept_with_its_reason_outside_of_the_dataset(gap, tiny_cohort) -> None:
+def test_an_acceptance_is_saved_with_its_reason_outside_the_dataset(gap, tiny_cohort) -> None:
     acceptances, finding = gap
     before = sorted(tiny_cohort.rglob("*"))
     acceptances.accept([finding], "  the source\nlacks them ")
@@ -48,7 +48,7 @@ def test_an_acceptance_is_kept_with_its_reason_outside_of_the_dataset(gap, tiny_
     assert acceptances.stamp() != (0, 0)
 
 
-def test_only_the_finding_that_was_meant_is_accepted(tiny_cohort) -> None:
+def test_only_the_chosen_finding_is_accepted(tiny_cohort) -> None:
     cohort, findings = found(tiny_cohort)
     acceptances = open_acceptances(cohort)
     acceptances.accept([findings["slice_gap"]], "known")
@@ -56,7 +56,7 @@ def test_only_the_finding_that_was_meant_is_accepted(tiny_cohort) -> None:
     assert accepted["slice_gap"] is not None and accepted["flair_copy"] is None
 
 
-def test_an_acceptance_is_taken_back_and_may_be_given_again(gap) -> None:
+def test_an_acceptance_can_be_withdrawn_and_repeated(gap) -> None:
     acceptances, finding = gap
     acceptances.accept([finding], "known")
     acceptances.withdraw([finding])
@@ -66,7 +66,7 @@ def test_an_acceptance_is_taken_back_and_may_be_given_again(gap) -> None:
     assert len(acceptances.path.read_text().split()) >= 3, "earlier acceptances can still be read"
 
 
-def test_an_acceptance_holds_for_a_copy_opened_from_the_folder_above(gap, tiny_cohort) -> None:
+def test_an_acceptance_is_valid_for_a_copy_opened_from_its_parent_folder(gap, tiny_cohort) -> None:
     acceptances, finding = gap
     acceptances.accept([finding], "known")
     copy = tiny_cohort.parent / "elsewhere" / "deep"
@@ -75,7 +75,7 @@ def test_an_acceptance_holds_for_a_copy_opened_from_the_folder_above(gap, tiny_c
     assert open_acceptances(cohort).of([findings["slice_gap"]])[0].reason == "known"
 
 
-def test_an_acceptance_holds_while_other_slices_change_and_lapses_with_its_own(tiny_cohort) -> None:
+def test_an_acceptance_lapses_when_its_own_slice_changes(tiny_cohort) -> None:
     mask = tiny_cohort / FIRST / f"{FIRST}_2_mask.tif"
     pixels = tifffile.imread(mask)
     pixels[60, 60] = 255
@@ -96,7 +96,7 @@ def test_an_acceptance_holds_while_other_slices_change_and_lapses_with_its_own(t
     assert "mask_island" in outcome.open_kinds, "what lapsed is open again"
 
 
-def test_a_finding_of_no_case_is_known_by_its_words(tiny_cohort) -> None:
+def test_a_finding_without_a_case_is_identified_by_its_fact(tiny_cohort) -> None:
     with (tiny_cohort / "data.csv").open("a") as table:
         table.write("TCGA_ZZ_0008,3,30\n")
     cohort, findings = found(tiny_cohort)
@@ -108,7 +108,7 @@ def test_a_finding_of_no_case_is_known_by_its_words(tiny_cohort) -> None:
     assert [one is not None for one in open_acceptances(cohort).of(rows)] == [True, False]
 
 
-def test_lines_that_were_cut_or_are_something_else_are_passed_over(gap) -> None:
+def test_invalid_lines_of_acceptances_are_skipped(gap) -> None:
     acceptances, finding = gap
     acceptances.accept([finding], "known")
     whole = acceptances.path.read_text()
@@ -119,7 +119,7 @@ def test_lines_that_were_cut_or_are_something_else_are_passed_over(gap) -> None:
     assert all(json.loads(line) for line in whole.splitlines() if line)
 
 
-def test_a_reason_is_needed_and_kept_short(gap) -> None:
+def test_a_reason_is_required_and_limited(gap) -> None:
     acceptances, finding = gap
     with pytest.raises(BrainsegError, match="no reason was given"):
         acceptances.accept([finding], " \n ")
@@ -129,7 +129,7 @@ def test_a_reason_is_needed_and_kept_short(gap) -> None:
     assert as_reason("a\tb") == "a b"
 
 
-def test_a_file_that_cannot_be_used_is_said_in_a_sentence(gap) -> None:
+def test_an_unusable_file_is_reported_in_a_sentence(gap) -> None:
     acceptances, finding = gap
     acceptances.path.mkdir(parents=True)
     with pytest.raises(BrainsegError, match="cannot be read"):
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_used_is_said_in_a_sentence(gap) -> None:
         acceptances.accept([finding], "known")
 
 
-def test_an_acceptance_saved_in_the_words_of_an_older_version_still_counts(tiny_cohort) -> None:
+def test_an_acceptance_saved_by_an_older_version_remains_valid(tiny_cohort) -> None:
     (tiny_cohort / "README.md").write_text(
         "# LGG Segmentation Dataset\n\nThey correspond to 9 patients.\n"
     )

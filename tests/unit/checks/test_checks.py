@@ -1,4 +1,4 @@
-"""Checks: each planted defect is found, named by case and slice, and nothing else is."""
+"""Checks: each planted defect is found by case and slice, without false findings."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ def clean_cohort(clean_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     home, pristine = clean_root.parent / "home", clean_root.parent / "pristine"
     for place in (clean_root, home):
         shutil.copytree(place, pristine / place.name)
-    # Already indexed: only what the test changes is read.
+    # Already indexed: only changed files are read.
     monkeypatch.setenv("BRAINSEG_HOME", str(home))
     yield clean_root
     for place in (clean_root, home):
@@ -54,7 +54,7 @@ def clean_cohort(clean_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def found_in(root: Path) -> set[tuple]:
-    """Return (kind, case, slice) of each finding; no two may be told in the same words."""
+    """Return (kind, case, slice) of each finding; all messages must differ."""
     findings = run_checks(Cohort.open(root))
     assert len(findings) == len({finding.message for finding in findings})
     return {(finding.kind, finding.case, finding.slice_number) for finding in findings}
@@ -70,7 +70,7 @@ def only(kind: str, root: Path) -> checks.Finding:
     return finding
 
 
-def test_in_the_clean_cohort_everything_is_checked_and_nothing_found(clean_cohort: Path) -> None:
+def test_the_clean_cohort_passes_every_check(clean_cohort: Path) -> None:
     table = outcomes(clean_cohort)
     assert table["findings"].sum() == 0
     cannot = {"fold_leak", "readme_count"}
@@ -86,11 +86,11 @@ def test_a_planted_defect_is_found_and_nothing_else(clean_cohort: Path, kind: st
     assert found_in(clean_cohort) == expected
 
 
-def test_no_plant_is_left_without_its_check() -> None:
+def test_each_planted_defect_belongs_to_a_rule() -> None:
     assert set(PLANTS) == set(RULES)
 
 
-def test_the_tiny_cohort_has_only_what_was_written_into_it(tiny_cohort: Path) -> None:
+def test_the_tiny_cohort_has_only_its_planted_findings(tiny_cohort: Path) -> None:
     assert found_in(tiny_cohort) == {("slice_gap", FIRST, 3), ("flair_copy", FLAIR_REPEATED, None)}
 
 
@@ -138,7 +138,7 @@ def test_numbers_may_start_at_zero(tiny_cohort: Path) -> None:
     assert found_in(tiny_cohort) == {("slice_gap", FIRST, 3), ("flair_copy", FLAIR_REPEATED, None)}
 
 
-def test_two_files_of_one_number_name_each_other(tiny_cohort: Path) -> None:
+def test_two_files_of_one_slice_number_name_each_other(tiny_cohort: Path) -> None:
     write_pair(tiny_cohort / OTHER_SITE, OTHER_SITE, "02", head(5), blob(12, 30))
     finding = only("slice_repeat", tiny_cohort)
     assert finding.file.endswith("_2.tif") and f"{OTHER_SITE}_02.tif" in finding.message
@@ -152,7 +152,7 @@ def test_without_data_csv_its_checks_are_not_checked(tiny_cohort: Path) -> None:
         assert "no data.csv" in table.loc[kind, "reason"]
 
 
-def test_without_masks_nothing_about_masks_is_called_passed(clean_cohort: Path) -> None:
+def test_without_masks_no_check_of_masks_passes(clean_cohort: Path) -> None:
     for mask in clean_cohort.rglob("*_mask.tif"):
         mask.unlink()
     table = outcomes(clean_cohort)
@@ -163,14 +163,14 @@ def test_without_masks_nothing_about_masks_is_called_passed(clean_cohort: Path) 
     assert table.loc["unreadable_image", "outcome"] == "passed"
 
 
-def test_what_could_not_be_read_is_counted_beside_what_passed(tiny_cohort: Path) -> None:
+def test_unreadable_files_are_counted_as_undecided(tiny_cohort: Path) -> None:
     mask_of(tiny_cohort, FIRST, 2).write_bytes(b"")
     values = outcomes(tiny_cohort).loc["mask_values"]
     assert (values["outcome"], values["checked"], values["undecided"]) == ("passed", 7, 1)
     assert values["reason"] == "1 of 8 masks cannot be decoded"
 
 
-def test_brightness_of_rescaled_pixels_is_not_judged(tiny_cohort: Path) -> None:
+def test_brightness_of_rescaled_pixels_is_not_checked(tiny_cohort: Path) -> None:
     for path in tiny_cohort.rglob("*.tif"):
         if "_mask" not in path.name:
             tifffile.imwrite(path, tifffile.imread(path).astype(np.uint16), photometric="rgb")
@@ -212,7 +212,7 @@ def test_a_mask_that_was_moved_is_named_and_its_neighbours_are_not(
     assert "lies apart from those of slices 4 and 6" in finding.message
 
 
-def test_a_sequence_on_grey_is_named_and_the_head_is_still_known(clean_cohort: Path) -> None:
+def test_a_sequence_with_grey_background_is_named(clean_cohort: Path) -> None:
     change_case(
         clean_cohort, CLEAN_OTHER, lambda image: np.maximum(image, [90, 0, 0]).astype("uint8")
     )
@@ -229,7 +229,7 @@ def test_a_check_reads_no_file_again(clean_cohort: Path, monkeypatch: pytest.Mon
     assert check_cohort(cohort).findings == []
 
 
-def test_a_model_that_saw_a_case_under_another_name_is_found_by_the_pictures(
+def test_a_leak_under_another_name_is_found_by_the_images(
     clean_cohort: Path,
 ) -> None:
     later = PLANTS["repeated_case"](clean_cohort).pop()[1]
@@ -249,7 +249,7 @@ def test_a_run_that_cannot_be_read_is_undecided(clean_cohort: Path) -> None:
     assert "folds.json" in row["reason"]
 
 
-def test_counts_of_a_readme_are_compared_as_far_as_a_part_can_tell(clean_cohort: Path) -> None:
+def test_a_partial_cohort_decides_only_some_counts_of_the_readme(clean_cohort: Path) -> None:
     text = (
         "# LGG Segmentation Dataset\n\nThey correspond to {} patients.\n"
         "For 3 cases, post-contrast sequence is missing.\n"
@@ -265,7 +265,7 @@ def test_counts_of_a_readme_are_compared_as_far_as_a_part_can_tell(clean_cohort:
     assert "counts 20 patients, this folder has 9" in only("readme_count", clean_cohort).message
 
 
-def test_any_other_readme_claims_nothing(clean_cohort: Path) -> None:
+def test_an_unknown_readme_is_not_compared(clean_cohort: Path) -> None:
     (clean_cohort / "README.md").write_text("# Mine\n\nThey correspond to 7 patients.\n")
     assert outcomes(clean_cohort).loc["readme_count", "outcome"] == "not checked"
 
@@ -275,7 +275,7 @@ def test_the_sample_cohort_is_compared_with_its_own_readme(sample_root: Path) ->
     assert (row["outcome"], row["checked"]) == ("passed", 1)
 
 
-def test_every_kind_says_what_it_checks_why_and_what_to_do() -> None:
+def test_every_rule_has_a_reason_and_a_remedy() -> None:
     for kind in RULES.values():
         assert kind.severity in checks.SEVERITIES
         assert kind.rule.endswith(".") and kind.why.endswith(".")
@@ -291,19 +291,19 @@ def test_errors_come_first(tiny_cohort: Path) -> None:
     assert checks.findings_table([]).empty
 
 
-def test_a_check_that_there_is_not_is_refused_with_the_list(tiny_cohort: Path) -> None:
+def test_an_unknown_check_is_refused_with_the_list_of_checks(tiny_cohort: Path) -> None:
     with pytest.raises(BrainsegError, match=r"no check “colour”: choose among .*mask_shape"):
         run_checks(Cohort.open(tiny_cohort), only={"colour"})
 
 
-def test_progress_is_told_kind_by_kind(tiny_cohort: Path) -> None:
+def test_progress_is_reported_after_each_rule(tiny_cohort: Path) -> None:
     told: list[tuple[int, int]] = []
     check_cohort(Cohort.open(tiny_cohort), ["slice_gap", "mask_jump"], lambda *at: told.append(at))
     assert told == [(1, 2), (2, 2)]
 
 
 @pytest.mark.real_data
-def test_the_real_cohort_has_the_copies_and_slips_an_independent_reading_finds(
+def test_findings_on_the_real_cohort_agree_with_an_independent_reading(
     real_root: Path,
 ) -> None:
     copies: dict[int, set[str]] = {0: set(), 2: set()}

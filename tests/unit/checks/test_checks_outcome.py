@@ -19,7 +19,7 @@ from brainseg.cohort import Cohort
 
 
 def outcome(root: Path, accepted: str = "") -> Outcome:
-    """Return what comes of checks; ``accepted`` is a kind whose findings are accepted first."""
+    """Return the outcome of checks; findings of the kind ``accepted`` are accepted first."""
     cohort = Cohort.open(root)
     checked, acceptances = check_cohort(cohort), open_acceptances(cohort)
     if accepted:
@@ -28,7 +28,7 @@ def outcome(root: Path, accepted: str = "") -> Outcome:
 
 
 def text_of(pdf: bytes) -> tuple[int, str]:
-    """Return how many pages a PDF has, and its text."""
+    """Return the number of pages of a PDF, and its text."""
     from io import BytesIO
 
     from pypdf import PdfReader
@@ -37,7 +37,7 @@ def text_of(pdf: bytes) -> tuple[int, str]:
     return len(pages), "\n".join(page.extract_text() for page in pages)
 
 
-def test_accepted_findings_are_counted_apart_and_fail_nothing(tiny_cohort) -> None:
+def test_accepted_findings_are_counted_separately_and_fail_no_build(tiny_cohort) -> None:
     before = outcome(tiny_cohort)
     assert before.counts == {"error": 0, "warning": 1, "info": 1}
     assert before.fails("warning") and before.fails("info") and not before.fails("error")
@@ -59,14 +59,14 @@ def test_each_group_counts_its_rules_and_its_findings(tiny_cohort) -> None:
     assert (folds["passed"], folds["not_checked"], folds["rules"]) == (0, 1, 1)
 
 
-def test_the_table_says_what_was_accepted_and_why(tiny_cohort) -> None:
+def test_the_table_has_acceptances_with_their_reasons(tiny_cohort) -> None:
     rows = outcome(tiny_cohort, accepted="slice_gap").table().set_index("kind")
     assert rows["accepted"].to_dict() == {"slice_gap": True, "flair_copy": False}
     assert rows.loc["slice_gap", "reason"] == "known"
     assert rows.loc["flair_copy", ["reason", "accepted_at"]].isna().all()
 
 
-def test_json_carries_findings_acceptances_and_what_was_not_checked(tiny_cohort) -> None:
+def test_json_contains_findings_acceptances_and_unchecked_rules(tiny_cohort) -> None:
     facts = json.loads(json.dumps(outcome(tiny_cohort, accepted="slice_gap").as_json()))
     assert [finding["kind"] for finding in facts["findings"]] == ["flair_copy"]
     (accepted,) = facts["accepted"]
@@ -75,14 +75,14 @@ def test_json_carries_findings_acceptances_and_what_was_not_checked(tiny_cohort)
     assert {row["kind"] for row in facts["checks"]} == set(RULES)
 
 
-def test_the_terminal_reads_a_line_a_finding_and_the_counts_last(tiny_cohort) -> None:
+def test_the_terminal_shows_one_line_per_finding_and_the_counts(tiny_cohort) -> None:
     lines = outcome(tiny_cohort, accepted="slice_gap").as_lines()
     assert lines[0].startswith(f"info: post-contrast of {FLAIR_REPEATED} equals FLAIR")
     assert any(line.startswith("not checked: case_brightness: ") for line in lines)
     assert lines[-1] == "error 0, warning 0, info 1, accepted 1"
 
 
-def test_the_report_is_one_page_with_the_counts_and_what_was_not_checked(tiny_cohort) -> None:
+def test_the_report_is_one_page_with_the_counts_and_unchecked_rules(tiny_cohort) -> None:
     pdf = checks_report(outcome(tiny_cohort, "slice_gap"), "tiny: 3 cases", date(2026, 1, 2))
     pages, text = text_of(pdf)
     assert pages == 1
@@ -96,7 +96,7 @@ def test_the_report_is_one_page_with_the_counts_and_what_was_not_checked(tiny_co
     assert "no model and no training run here knows a case" in text
 
 
-def test_the_report_of_many_findings_still_is_one_page_and_says_what_it_leaves_out(
+def test_the_report_of_many_findings_is_one_page_and_counts_the_omitted_ones(
     tiny_cohort,
 ) -> None:
     for mask in tiny_cohort.rglob("*_mask.tif"):
@@ -123,7 +123,7 @@ def test_the_kinds_are_listed_without_any_data() -> None:
     ("words", "code"),
     [([], 0), (["--fail-on", "warning"], 1), (["--fail-on", "info", "--only", "orphan_mask"], 0)],
 )
-def test_the_exit_code_follows_the_severity_asked_for(tiny_cohort, words, code) -> None:
+def test_the_exit_code_depends_on_the_chosen_severity(tiny_cohort, words, code) -> None:
     assert main(["check", str(tiny_cohort), *words]) == code
 
 

@@ -57,7 +57,7 @@ def test_numbers_of_a_european_spreadsheet_are_read(tmp_path: Path) -> None:
     assert column(snapshot) == {1: 0.9, 2: 0.5}
 
 
-def test_epochs_that_a_table_of_floats_holds_are_epochs(tmp_path: Path) -> None:
+def test_whole_floats_are_epochs(tmp_path: Path) -> None:
     assert column(shown(tmp_path, "epoch,loss\n0.0,3\n1.0,2\n1.5,1\n")) == {1: 3, 2: 2}
 
 
@@ -98,7 +98,7 @@ def test_a_second_training_is_noticed_while_the_file_grows(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("between", ["", "epoch,loss,val_loss\n"])
-def test_a_resumed_training_takes_the_place_of_what_it_repeats(
+def test_a_resumed_training_replaces_the_epochs_that_it_repeats(
     tmp_path: Path, between: str
 ) -> None:
     snapshot = shown(tmp_path, FIRST + between + "1,0.5,0.4\n")
@@ -129,7 +129,7 @@ def test_the_two_rows_that_lightning_writes_for_an_epoch_are_one(tmp_path: Path)
     assert "step" not in snapshot.history.columns
 
 
-def test_rows_of_steps_within_an_epoch_are_no_further_trainings(tmp_path: Path) -> None:
+def test_rows_of_steps_within_an_epoch_are_one_training(tmp_path: Path) -> None:
     rows = [
         {"lr-Adam": 0.01, "step": 0},
         {"epoch": 0, "step": 49, "train_loss": 3},
@@ -154,7 +154,7 @@ def test_a_second_training_of_lightning_is_shown_alone(tmp_path: Path) -> None:
     assert "contains 2 trainings" in snapshot.notes[0]
 
 
-def test_a_metric_that_is_called_as_an_axis_is_a_curve_of_its_own(tmp_path: Path) -> None:
+def test_a_metric_with_the_name_of_an_axis_is_a_separate_curve(tmp_path: Path) -> None:
     snapshot = shown(tmp_path, "epoch,loss,hours\n0,3,0.5\n1,2,0.7\n")
     assert column(snapshot, "hours (logged)") == {1: 0.5, 2: 0.7}
     assert snapshot.history["hours"].isna().all()

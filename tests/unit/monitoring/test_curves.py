@@ -1,4 +1,4 @@
-"""Which curves belong together, how they are smoothed, and what thinning may not lose."""
+"""Curves: grouping, names, smoothing and downsampling."""
 
 import math
 
@@ -10,7 +10,7 @@ from brainseg.monitoring import curves
 from brainseg.monitoring.curves import Group
 
 
-def test_training_and_validation_of_one_metric_stand_in_one_chart() -> None:
+def test_training_and_validation_of_a_metric_share_a_chart() -> None:
     of_the_machine = ("slices_per_second", "seconds", "memory_mb", "cpu_percent", "finished_at")
     found = curves.groups(
         [
@@ -34,7 +34,7 @@ def test_training_and_validation_of_one_metric_stand_in_one_chart() -> None:
     assert [group.title for group in found][:3] == ["Loss", "Validation Dice", "Learning rate"]
 
 
-def test_names_of_other_programs_become_ours_and_none_is_lost() -> None:
+def test_column_names_of_other_programs_are_translated_without_collisions() -> None:
     assert curves.canonical(["loss", "val_loss", "lr", "Dice/val", "mae"]) == {
         "loss": "loss",
         "val_loss": "validation_loss",
@@ -46,7 +46,7 @@ def test_names_of_other_programs_become_ours_and_none_is_lost() -> None:
     assert len(set(names.values())) == 5
 
 
-def test_a_sentence_calls_a_metric_by_the_words_of_the_field() -> None:
+def test_metrics_have_plain_names_in_sentences() -> None:
     assert curves.in_words("validation_dice") == "validation Dice"
     assert curves.in_words("loss") == "training loss"
     assert curves.in_words("validation_loss") == "validation loss"
@@ -64,7 +64,7 @@ def test_a_sentence_calls_a_metric_by_the_words_of_the_field() -> None:
         (["learning_rate", "something"], None),
     ],
 )
-def test_the_score_is_of_validation_cases_before_all_else(columns, expected) -> None:
+def test_the_score_prefers_validation_metrics(columns, expected) -> None:
     assert curves.score(["epoch", *columns]) == expected
 
 
@@ -95,14 +95,14 @@ def test_smoothing_is_the_debiased_average_that_tensorboard_draws() -> None:
     np.testing.assert_allclose(curves.smoothed(values, strength), expected)
 
 
-def test_no_smoothing_leaves_the_values_and_infinity_pulls_nothing_with_it() -> None:
+def test_smoothing_ignores_infinite_values() -> None:
     values = pd.Series([1.0, math.inf, 3.0])
     assert curves.smoothed(values, 0).tolist()[::2] == [1.0, 3.0]
     assert curves.smoothed(pd.Series([2.0, math.inf, 2.0]), 0.9).tolist()[::2] == [2.0, 2.0]
     assert curves.smoothed(pd.Series([5.0] * 9), 0.95).tolist() == pytest.approx([5.0] * 9)
 
 
-def test_thinning_keeps_ends_spikes_and_gaps_and_invents_nothing() -> None:
+def test_downsampling_keeps_ends_spikes_and_gaps() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=10_000)
     values[4_321], values[8_765] = 50.0, -50.0
@@ -117,7 +117,7 @@ def test_thinning_keeps_ends_spikes_and_gaps_and_invents_nothing() -> None:
     assert curves.downsample(values[:1200], 1200).tolist() == list(range(1200))
 
 
-def test_thinning_a_curve_that_is_nowhere_known_keeps_its_shape() -> None:
+def test_downsampling_a_curve_without_values_keeps_its_ends() -> None:
     kept = curves.downsample(np.full(5_000, math.nan), 100)
     assert kept[0] == 0
     assert kept[-1] == 4_999

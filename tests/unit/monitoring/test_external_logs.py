@@ -1,4 +1,4 @@
-"""Logs of other programs: found, read by TensorBoard's own reader elsewhere, kept, and refused."""
+"""Logs of other programs: found, read in a worker process, cached and refused."""
 
 import json
 import os
@@ -49,7 +49,7 @@ network.fit(
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with what Keras's own callbacks wrote in four epochs: do not change it."""
+    """Return a folder of logs that Keras's callbacks wrote in four epochs: do not change it."""
     folder = tmp_path_factory.mktemp("written")
     subprocess.run([sys.executable, "-c", WRITES_LOGS, str(folder)], check=True)
     return folder
@@ -79,7 +79,7 @@ def steps(count: int, first: int = 0) -> list[tuple[int, dict[str, float]]]:
 
 
 def read(folder: Path) -> Snapshot:
-    """Return what a follower shows of a log."""
+    """Return the snapshot of a log."""
     return TensorBoardReader(folder, "logs/x").read(wait=True)
 
 
@@ -107,7 +107,7 @@ def hang(*_: object) -> None:
     time.sleep(600)
 
 
-def test_logs_are_found_with_their_parts_and_nothing_else_is(tmp_path: Path) -> None:
+def test_logs_are_found_with_their_parts_and_other_files_are_ignored(tmp_path: Path) -> None:
     for path in ("a/train", "a/validation", "b", "deep/1/2", "deep/1/2/3/4"):
         event_file(tmp_path / path / "events.out.tfevents.1.host")
     (tmp_path / "log.csv").write_text(CSV_TEXT)
@@ -138,7 +138,7 @@ def test_a_log_of_csvlogger_is_found_under_any_name(tmp_path: Path, name: str) -
     assert open_log(log).read().history["loss"].tolist() == [1.5, 1.25]
 
 
-def test_logs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+def test_logs_of_the_same_name_get_different_names(tmp_path: Path) -> None:
     for root in ("one", "two"):
         (tmp_path / root).mkdir()
         (tmp_path / root / "log.csv").write_text(CSV_TEXT)
@@ -146,7 +146,7 @@ def test_logs_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
     assert names == ["logs/log.csv", "logs/log.csv (two)"]
 
 
-def test_a_folder_that_is_not_there_holds_none(tmp_path: Path, monkeypatch) -> None:
+def test_a_missing_folder_contains_no_logs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("BRAINSEG_LOGS", os.pathsep.join([str(tmp_path / "no"), "", str(tmp_path)]))
     assert configured_folders() == [tmp_path / "no", tmp_path]
     assert find_logs(configured_folders()) == []
@@ -154,7 +154,7 @@ def test_a_folder_that_is_not_there_holds_none(tmp_path: Path, monkeypatch) -> N
     assert configured_folders() == []
 
 
-def test_what_keras_wrote_is_read_the_same_from_both_its_logs(written: Path) -> None:
+def test_both_logs_of_keras_give_the_same_curves(written: Path) -> None:
     logs = {log.kind: log for log in find_logs([written])}
     events = open_log(logs[TENSORBOARD]).read(wait=True)
     lines = open_log(logs[CSV]).read()
@@ -168,7 +168,9 @@ def test_what_keras_wrote_is_read_the_same_from_both_its_logs(written: Path) -> 
     assert "4 epochs of a TensorBoard log: best validation loss" in sentence(events)
 
 
-def test_the_reader_works_elsewhere_and_its_result_is_kept(written: Path, home: Path) -> None:
+def test_a_log_is_read_in_the_background_and_its_result_is_cached(
+    written: Path, home: Path
+) -> None:
     follower = TensorBoardReader(written / "keras", "logs/keras")
     first = follower.read()
     assert first.history.empty
@@ -181,7 +183,7 @@ def test_the_reader_works_elsewhere_and_its_result_is_kept(written: Path, home: 
     assert TensorBoardReader(written / "keras", "k").read().history.empty
 
 
-def test_reading_a_log_imports_no_tensorflow_here(written: Path, home: Path) -> None:
+def test_reading_a_log_imports_no_tensorflow_in_this_process(written: Path, home: Path) -> None:
     program = (
         "import sys; from pathlib import Path;"
         "from brainseg.monitoring.tensorboard import TensorBoardReader;"
@@ -193,7 +195,7 @@ def test_reading_a_log_imports_no_tensorflow_here(written: Path, home: Path) -> 
     assert reported.splitlines() == ["4", "set()"]
 
 
-def test_plain_scalars_count_by_their_step_with_their_time(tmp_path: Path) -> None:
+def test_plain_scalars_are_indexed_by_step_with_their_time(tmp_path: Path) -> None:
     event_file(tmp_path / "events.out.tfevents.1", *steps(3))
     snapshot = read(tmp_path)
     assert snapshot.unit == "step"
@@ -214,7 +216,7 @@ def test_a_tag_with_the_word_epoch_hides_no_other_curve(tmp_path: Path, tag: str
     assert len(set(snapshot.history.columns) - {"epoch", "hours"}) == 3
 
 
-def test_a_curve_of_one_s_own_beside_those_of_keras_is_kept(tmp_path: Path) -> None:
+def test_a_custom_curve_beside_those_of_keras_is_kept(tmp_path: Path) -> None:
     batches = [(step, {"batch_loss": 2.0}) for step in range(20)]
     epochs = [(step, {"epoch_loss": 1.0, "my_dice": 0.5}) for step in range(2)]
     event_file(tmp_path / "train" / "events.out.tfevents.1", *batches, *epochs)
@@ -226,7 +228,7 @@ def test_a_curve_of_one_s_own_beside_those_of_keras_is_kept(tmp_path: Path) -> N
     assert "batch_loss" not in snapshot.history.columns
 
 
-def test_a_restart_takes_the_place_of_what_it_repeats(tmp_path: Path) -> None:
+def test_a_restart_replaces_the_steps_that_it_repeats(tmp_path: Path) -> None:
     event_file(tmp_path / "events.out.tfevents.1", *steps(6))
     event_file(tmp_path / "events.out.tfevents.2", (3, {"loss": 9.0}), (4, {"loss": 8.0}))
     history = read(tmp_path).history
@@ -234,7 +236,7 @@ def test_a_restart_takes_the_place_of_what_it_repeats(tmp_path: Path) -> None:
     assert history["loss"].tolist()[3:] == [9.0, 8.0]
 
 
-def test_nan_is_a_value_that_is_wrong_and_a_gap_is_one_that_is_missing(tmp_path: Path) -> None:
+def test_nan_is_invalid_and_a_gap_is_missing(tmp_path: Path) -> None:
     event_file(
         tmp_path / "events.out.tfevents.1",
         (0, {"loss": 1.0, "acc": 0.5}),
@@ -247,7 +249,7 @@ def test_nan_is_a_value_that_is_wrong_and_a_gap_is_one_that_is_missing(tmp_path:
 
 
 @pytest.mark.parametrize("with_tensorflow", [True, False])
-def test_damaged_files_give_what_stands_before_the_damage_and_one_sentence_each(
+def test_damaged_files_give_the_values_before_the_damage_and_a_note(
     tmp_path: Path, with_tensorflow: bool
 ) -> None:
     whole = event_file(tmp_path / "whole" / "events.out.tfevents.1", *steps(5)).read_bytes()
@@ -279,7 +281,7 @@ def test_an_empty_event_file_is_a_log_without_a_curve_yet(tmp_path: Path) -> Non
     assert snapshot.notes == ()
 
 
-def test_a_reader_that_fails_or_never_ends_leaves_a_sentence_and_is_not_tried_again(
+def test_a_reader_that_fails_or_hangs_leaves_a_note_and_is_not_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event_file(tmp_path / "events.out.tfevents.1", *steps(2))
@@ -304,7 +306,7 @@ def test_one_log_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(first.read(wait=True).history) == 2
 
 
-def test_a_file_that_a_person_hands_over_becomes_a_log(tmp_path: Path, written: Path) -> None:
+def test_an_uploaded_file_becomes_a_log(tmp_path: Path, written: Path) -> None:
     folder = tmp_path / "logs"
     added = add_log(folder, "../../my <run> 1.csv", CSV_TEXT.encode())
     assert added.kind == CSV
@@ -325,7 +327,7 @@ def test_a_file_that_a_person_hands_over_becomes_a_log(tmp_path: Path, written: 
 @pytest.mark.parametrize(
     "content", [b"", b"Patient,age\nx,1\n", b"\x89PNG\r\n\x1a\n", b"epoch\n1\n", b"\x00" * 100]
 )
-def test_a_file_that_is_no_log_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+def test_another_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(
         RunError, match=r"x\.csv was not used: it is neither a TensorBoard event file"
     ):
@@ -333,7 +335,7 @@ def test_a_file_that_is_no_log_is_refused_in_one_sentence(tmp_path: Path, conten
     assert not (tmp_path / "logs").exists()
 
 
-def test_a_header_of_csvlogger_is_known_with_any_of_its_separators() -> None:
+def test_a_header_of_csvlogger_is_recognised_with_any_separator() -> None:
     assert is_csv_log(b"epoch;loss\r\n0;1\n")
     assert is_csv_log(b"\xef\xbb\xbfepoch,loss\n")
     assert not is_csv_log(b"epochs,loss\n")
@@ -346,7 +348,7 @@ def test_a_long_log_is_read_again_less_often(tmp_path: Path, monkeypatch) -> Non
     assert event_files.is_long(tmp_path)
 
 
-def test_a_log_that_grows_is_read_again_after_a_pause_and_says_nothing_of_it(
+def test_a_growing_log_is_read_again_after_a_pause_without_a_note(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = event_file(tmp_path / "events.out.tfevents.1", *steps(2))
@@ -363,7 +365,7 @@ def test_a_log_that_grows_is_read_again_after_a_pause_and_says_nothing_of_it(
     assert len(follower.read().history) == 5
 
 
-def test_what_was_kept_of_a_log_that_grew_is_replaced(tmp_path: Path, home: Path) -> None:
+def test_the_cached_result_of_a_growing_log_is_replaced(tmp_path: Path, home: Path) -> None:
     path = event_file(tmp_path / "events.out.tfevents.1", *steps(2))
     follower = TensorBoardReader(tmp_path, "logs/x")
     assert len(follower.read(wait=True).history) == 2

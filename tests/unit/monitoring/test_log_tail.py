@@ -1,5 +1,7 @@
-"""A growing file is read a whole line at a time, each line once, whatever its writer does."""
+"""A growing file is read line by line, each line once, also while it is replaced."""
 
+from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ def append(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def test_each_line_is_handed_out_once(path: Path) -> None:
+def test_each_line_is_returned_once(path: Path) -> None:
     lines = LogTail(path)
     append(path, b"one\ntwo\n")
     assert lines.read() == ([b"one", b"two"], False)
@@ -27,7 +29,7 @@ def test_each_line_is_handed_out_once(path: Path) -> None:
     assert lines.read() == ([b"three"], False)
 
 
-def test_half_a_line_waits_until_it_is_whole(path: Path) -> None:
+def test_an_incomplete_line_is_returned_once_it_is_complete(path: Path) -> None:
     lines = LogTail(path)
     append(path, b"one\nhal")
     assert lines.read() == ([b"one"], False)
@@ -35,7 +37,7 @@ def test_half_a_line_waits_until_it_is_whole(path: Path) -> None:
     assert lines.read() == ([b"half"], False)
 
 
-def test_a_file_that_is_not_there_yet_is_no_error(path: Path) -> None:
+def test_a_missing_file_is_no_error(path: Path) -> None:
     lines = LogTail(path)
     assert lines.read() == ([], False)
     append(path, b"one\n")
@@ -53,7 +55,7 @@ def test_a_file_that_was_rewritten_in_place_is_read_again(path: Path, content: b
     assert lines.read() == (content.splitlines(), True)
 
 
-def test_a_file_that_was_replaced_is_read_again_also_where_it_begins_the_same(path: Path) -> None:
+def test_a_replaced_file_with_the_same_start_is_read_again(path: Path) -> None:
     lines = LogTail(path)
     append(path, b"one\n")
     lines.read()
@@ -63,7 +65,7 @@ def test_a_file_that_was_replaced_is_read_again_also_where_it_begins_the_same(pa
     assert lines.read() == ([b"one", b"two"], True)
 
 
-def test_a_file_that_was_deleted_holds_nothing_any_more(path: Path) -> None:
+def test_a_deleted_file_makes_its_lines_obsolete(path: Path) -> None:
     lines = LogTail(path)
     append(path, b"one\n")
     lines.read()
@@ -86,9 +88,7 @@ def test_a_file_that_cannot_be_read_continues_from_the_same_place(path: Path) ->
     assert lines.read() == ([b"two"], False)
 
 
-def test_a_line_beyond_all_measure_is_skipped_and_the_next_one_is_not(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_an_oversized_line_is_skipped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_tail, "MOST_LINE_BYTES", 10)
     lines = LogTail(path)
     append(path, b"one\n" + b"x" * 35 + b"\ntwo\n" + b"y" * 25)
@@ -99,53 +99,44 @@ def test_a_line_beyond_all_measure_is_skipped_and_the_next_one_is_not(
     assert lines.skipped == 2
 
 
-def test_only_what_was_appended_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def watch_reads(monkeypatch: pytest.MonkeyPatch, note: Callable[[bytes], None]) -> None:
+    """Call a function with the result of each read of a followed file."""
+
+    class Watched(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            found = super().read(size)
+            note(found)
+            return found
+
+    monkeypatch.setattr(log_tail, "open_file", Watched)
+
+
+def test_only_appended_bytes_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append(path, b"0123456789\n" * 10_000)
     lines = LogTail(path)
     assert len(lines.read()[0]) == 10_000
     append(path, b"new\n")
-    read_bytes = []
-    opened = Path.open
-
-    def counting(self: Path, *how: object, **more: object):
-        file = opened(self, *how, **more)
-        whole_read = file.read
-
-        class Counted:
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *_):
-                file.close()
-
-            def read(self, size: int) -> bytes:
-                found = whole_read(size)
-                read_bytes.append(len(found))
-                return found
-
-            def __getattr__(self, name: str):
-                return getattr(file, name)
-
-        return Counted()
-
-    monkeypatch.setattr(Path, "open", counting)
+    reads: list[bytes] = []
+    watch_reads(monkeypatch, reads.append)
     assert lines.read() == ([b"new"], False)
-    assert sum(read_bytes) < 2000
+    assert 4 <= sum(map(len, reads)) < 2000
 
 
-def test_a_file_that_is_written_anew_while_it_is_read_is_never_half_old(
+def test_a_file_rewritten_during_a_read_is_never_half_old(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(path, b"old\n" * 4)
     lines = LogTail(path)
     lines.read()
     append(path, b"old\n")
-    look = lines._new_lines
+    reads: list[bytes] = []
 
-    def rewritten_meanwhile(file):
-        monkeypatch.setattr(lines, "_new_lines", look)
-        path.write_bytes(b"new\n" * 9)
-        return look(file)
+    def rewrite_before_the_third_read(found: bytes) -> None:
+        # The first two reads compare the file with what is known of it.
+        reads.append(found)
+        if len(reads) == 2:
+            path.write_bytes(b"new\n" * 9)
 
-    monkeypatch.setattr(lines, "_new_lines", rewritten_meanwhile)
+    watch_reads(monkeypatch, rewrite_before_the_third_read)
     assert lines.read() == ([b"new"] * 9, True)
+    assert len(reads) > 2

@@ -1,4 +1,4 @@
-"""Runs side by side: one row each, and no column for a setting that they share."""
+"""Comparison of runs: one row per run, one column per differing setting."""
 
 import math
 
@@ -42,13 +42,13 @@ def test_only_settings_that_differ_are_columns() -> None:
     assert table["device"].tolist() == [None, None, "cpu"]
 
 
-def test_true_and_one_are_two_settings_and_one_run_differs_in_nothing() -> None:
+def test_true_and_one_differ_and_a_single_run_has_no_differences() -> None:
     assert list(differences({"a": {"x": True}, "b": {"x": 1}})) == ["x"]
     assert list(differences({"a": {"x": True, "y": 2}})) == []
     assert differences({}).empty
 
 
-def test_a_log_has_its_own_best_and_differs_in_no_setting() -> None:
+def test_a_log_has_a_best_value_and_no_settings() -> None:
     table = comparison([snapshot("a", 0.7, seed=0), snapshot("logs/b", kind=CSV)])
     assert list(table.columns) == list(RESULTS)
     log = table.set_index("run").loc["logs/b"]

@@ -1,4 +1,4 @@
-"""The monitor: what it says of a run that grows, ends, is killed, is damaged or was never one."""
+"""The monitor of runs that grow, end, are killed or damaged, and of CSV logs."""
 
 import json
 import math
@@ -47,7 +47,7 @@ def test_a_new_run_has_no_curve_and_a_sentence(follower: RunReader) -> None:
     assert "cases are being read" in sentence(snapshot)
 
 
-def test_each_look_adds_what_came_and_says_so_by_its_version(run: Run, follower: RunReader) -> None:
+def test_each_read_adds_new_epochs_and_changes_the_version(run: Run, follower: RunReader) -> None:
     add(run, 1, 2)
     run.set_status("training", epoch=2, best_epoch=2, best_dice=0.1)
     first = follower.read()
@@ -105,7 +105,7 @@ def test_an_older_run_without_later_keys_has_its_curves(run: Run, follower: RunR
         '{"epoch": 1e999}\n',
     ],
 )
-def test_a_damaged_line_leaves_the_last_good_point_and_one_sentence(
+def test_a_damaged_line_leaves_the_last_valid_epoch_and_one_note(
     run: Run, follower: RunReader, damage: str
 ) -> None:
     add(run, 1, 2)
@@ -129,7 +129,7 @@ def test_a_history_that_was_cut_or_replaced_is_read_again(run: Run, follower: Ru
 
 @pytest.mark.parametrize("name", ["status.json", "config.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"{}"])
-def test_a_damaged_small_file_leaves_what_it_said_last_and_one_sentence(
+def test_a_damaged_small_file_leaves_its_last_content_and_one_note(
     run: Run, follower: RunReader, name: str, content: bytes
 ) -> None:
     add(run, 1)
@@ -152,7 +152,7 @@ def test_a_damaged_small_file_leaves_what_it_said_last_and_one_sentence(
     + [("status.json", "step"), ("config.json", "epochs"), ("config.json", "steps_per_epoch")],
 )
 @pytest.mark.parametrize("value", ["x", -1.5, [], {}, True, 1e308, "2026-01-01"])
-def test_a_value_of_another_kind_in_a_small_file_is_one_sentence(
+def test_an_invalid_value_in_a_small_file_is_one_note(
     run: Run, follower: RunReader, name: str, key: str, value: object
 ) -> None:
     add(run, 1, 2)
@@ -170,7 +170,7 @@ def test_a_value_of_another_kind_in_a_small_file_is_one_sentence(
     seconds_to_go(snapshot)
 
 
-def test_a_history_that_cannot_be_opened_is_one_sentence(run: Run, follower: RunReader) -> None:
+def test_a_history_that_cannot_be_opened_is_one_note(run: Run, follower: RunReader) -> None:
     add(run, 1)
     follower.read()
     path = run.path / "history.jsonl"
@@ -182,7 +182,7 @@ def test_a_history_that_cannot_be_opened_is_one_sentence(run: Run, follower: Run
     assert snapshot.history["epoch"].tolist() == [1]
 
 
-def test_a_folder_that_is_gone_leaves_sentences(run: Run, follower: RunReader) -> None:
+def test_a_deleted_folder_leaves_notes(run: Run, follower: RunReader) -> None:
     for path in run.path.iterdir():
         path.unlink()
     run.path.rmdir()
@@ -192,9 +192,7 @@ def test_a_folder_that_is_gone_leaves_sentences(run: Run, follower: RunReader) -
     assert sentence(snapshot) == ("0 epochs could be read; the state of the training is unknown.")
 
 
-def test_a_value_that_is_no_number_is_told_from_one_that_is_missing(
-    run: Run, follower: RunReader
-) -> None:
+def test_an_invalid_value_differs_from_a_missing_one(run: Run, follower: RunReader) -> None:
     add(run, 1)
     add(run, 2, loss=math.nan, validation_loss=math.inf)
     snapshot = follower.read()
@@ -244,7 +242,7 @@ def test_the_sentence_says_state_epoch_best_score_and_time_left(
     )
 
 
-def test_the_sentence_of_a_run_that_ended_says_how(run: Run, follower: RunReader) -> None:
+def test_the_sentence_of_an_ended_run_gives_the_reason(run: Run, follower: RunReader) -> None:
     add(run, 1)
     for state, facts, expected in (
         ("finished", {"epoch": 10, "best_epoch": 9}, "All 10 epochs are done: best"),
@@ -263,9 +261,7 @@ def _early(run: Run, follower: RunReader) -> str:
     return sentence(follower.read())
 
 
-def test_a_run_whose_process_is_gone_is_not_shown_as_if_it_went_on(
-    run: Run, follower: RunReader
-) -> None:
+def test_a_run_whose_process_has_ended_is_shown_as_killed(run: Run, follower: RunReader) -> None:
     run.set_process()
     path = run.path / "process.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1}))
@@ -276,9 +272,7 @@ def test_a_run_whose_process_is_gone_is_not_shown_as_if_it_went_on(
     assert "The training process ended unexpectedly after epoch 3 of 10" in sentence(snapshot)
 
 
-def test_a_run_of_another_machine_that_fell_silent_is_known_by_its_silence(
-    run: Run, follower: RunReader
-) -> None:
+def test_a_silent_run_of_another_machine_has_its_silence(run: Run, follower: RunReader) -> None:
     add(run, 1)
     run.set_status("training", epoch=1, best_epoch=1, best_dice=0.5)
     path = run.path / "status.json"
@@ -288,7 +282,7 @@ def test_a_run_of_another_machine_that_fell_silent_is_known_by_its_silence(
     assert follower.read().silence_s == pytest.approx(3 * 3600, abs=60)
 
 
-def test_an_epoch_may_bring_a_metric_that_the_ones_before_had_not() -> None:
+def test_a_metric_may_start_at_a_later_epoch() -> None:
     columns = Columns()
     columns.add(1, {"a": 1.0})
     columns.add(2, {"a": 2.0, "b": 5.0})
@@ -330,7 +324,7 @@ def test_a_file_of_csvlogger_is_followed_with_epochs_from_one(csv_path: Path) ->
 @pytest.mark.parametrize(
     "line", ["x,1,2,3", "2,1", "2,1,2,3,4", "-1,1,2,3", "\x00,,", "1" * 40 + ",1,1,1"]
 )
-def test_a_row_that_is_none_is_skipped_in_one_sentence(csv_path: Path, line: str) -> None:
+def test_an_invalid_row_is_skipped_with_one_note(csv_path: Path, line: str) -> None:
     with csv_path.open("a") as file:
         file.write(line + "\n2,1.0,2.0,0.05\n")
     snapshot = CsvReader(csv_path, "logs/log.csv").read()
@@ -339,7 +333,7 @@ def test_a_row_that_is_none_is_skipped_in_one_sentence(csv_path: Path, line: str
     assert "1 line was skipped" in snapshot.notes[0]
 
 
-def test_missing_cells_lists_and_a_second_header_are_no_numbers_and_no_error(
+def test_missing_cells_lists_and_a_second_header_are_no_error(
     csv_path: Path,
 ) -> None:
     with csv_path.open("a") as file:

@@ -48,12 +48,12 @@ def first_fired(history: pd.DataFrame, kind: str) -> int | None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_training_that_goes_well_is_never_warned_of(seed: int) -> None:
+def test_a_good_training_has_no_warning(seed: int) -> None:
     history = well(seed=seed)
     assert [kinds(history.iloc[:row]) for row in range(1, EPOCHS + 1)] == [[]] * EPOCHS
 
 
-def test_the_first_training_of_our_own_network_is_never_warned_of() -> None:
+def test_the_first_training_of_our_network_has_no_warning() -> None:
     # The curve of a real training of 50 epochs on the LGG cohort, patience 20, rounded.
     dice = [0.181, 0.191, 0.590, 0.706, 0.729, 0.733, 0.750, 0.759, 0.756, 0.751, 0.764, 0.759]
     dice += [0.766, 0.765, 0.773, 0.775, 0.777, 0.774, 0.770, 0.767, 0.770, 0.770, 0.772, 0.771]
@@ -148,7 +148,7 @@ def test_each_rule_fires_soon_after_its_cause_and_no_other_does(
     assert warning.message.endswith(".")
 
 
-def test_a_value_that_is_no_number_is_named_with_its_epoch() -> None:
+def test_an_invalid_value_is_named_with_its_epoch() -> None:
     history = not_a_number(well())
     (warning, *_) = find_warnings(history, CONFIG, invalid={"loss": 30, "validation_dice": 31})
     assert warning.kind == NOT_A_NUMBER
@@ -157,24 +157,24 @@ def test_a_value_that_is_no_number_is_named_with_its_epoch() -> None:
     assert "learning_rate" in warning.message
 
 
-def test_a_value_that_is_missing_is_no_value_that_is_wrong() -> None:
+def test_a_missing_value_is_not_invalid() -> None:
     history = well()
     history["validation_loss"] = math.nan
     history.loc[::3, "loss"] = math.nan
     assert kinds(history) == []
 
 
-def test_what_is_wrong_with_the_machine_is_no_warning_of_the_training() -> None:
+def test_an_invalid_machine_metric_is_no_warning() -> None:
     assert kinds(well(), invalid={"cpu_percent": 3}) == []
 
 
-def test_a_training_that_has_ended_is_not_told_what_to_do_while_it_lasts() -> None:
+def test_an_ended_training_has_no_warnings_about_its_continuation() -> None:
     assert kinds(on_a_plateau(well()), is_active=False) == []
     assert kinds(rate_gone(well()), is_active=False) == []
     assert kinds(diverging(well()), is_active=False) == [DIVERGENCE]
 
 
-def test_a_warning_goes_when_what_it_warned_of_goes() -> None:
+def test_a_warning_disappears_with_its_condition() -> None:
     history = well()
     history.loc[30:35, "loss"] = 5.0
     assert DIVERGENCE in kinds(history.iloc[:35])
@@ -187,19 +187,19 @@ def test_a_validation_metric_that_worsens_with_the_training_loss_is_no_overfitti
     assert OVERFITTING not in kinds(history)
 
 
-def test_a_score_that_has_not_left_the_ground_is_no_overfitting() -> None:
+def test_a_score_near_zero_is_no_overfitting() -> None:
     history = well()
     history["validation_dice"] = np.where(history["epoch"] < 6, 0.01, 0.0)
     assert OVERFITTING not in kinds(history)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 9])
-def test_few_epochs_are_judged_by_nothing_but_invalid_values(rows: int) -> None:
+def test_few_epochs_have_no_warning(rows: int) -> None:
     assert kinds(well().iloc[:rows]) == []
     assert find_warnings(pd.DataFrame({"epoch": [1, 2], "something": [1.0, 2.0]})) == []
 
 
-def test_a_loss_that_falls_below_zero_is_judged_by_its_range() -> None:
+def test_a_negative_loss_is_compared_with_its_range() -> None:
     history = well()
     history["loss"] -= 1.0
     history["validation_loss"] -= 1.0

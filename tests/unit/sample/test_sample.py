@@ -43,7 +43,7 @@ def test_the_same_seed_writes_the_same_bytes(sample: Path, tmp_path: Path) -> No
     assert contents(write_sample(tmp_path / "again", cases=2, seed=SEED)) == contents(sample)
 
 
-def test_a_case_does_not_depend_on_how_many_there_are(sample: Path, tmp_path: Path) -> None:
+def test_a_case_does_not_depend_on_the_number_of_cases(sample: Path, tmp_path: Path) -> None:
     alone = contents(write_sample(tmp_path / "one", cases=1, seed=SEED))
     images = {name: data for name, data in alone.items() if name.endswith(".tif")}
     assert images
@@ -69,7 +69,7 @@ def test_folders_and_files_are_named_as_in_the_lgg_cohort(sample: Path) -> None:
         assert {path.name for path in folder.iterdir()} == expected
 
 
-def test_files_hold_the_channels_in_the_order_of_the_lgg_cohort(
+def test_files_have_the_channels_in_the_order_of_the_lgg_cohort(
     sample: Path, case: SyntheticCase
 ) -> None:
     for index in (0, len(case.pixels) // 2):
@@ -87,7 +87,7 @@ def test_images_are_stored_uncompressed(sample: Path, case: SyntheticCase) -> No
     assert image.stat().st_size >= 256 * 256 * 3
 
 
-def test_masks_hold_only_0_and_255_and_some_slices_have_no_tumour(sample: Path) -> None:
+def test_masks_contain_only_0_and_255_and_some_slices_have_no_tumour(sample: Path) -> None:
     masks = np.stack(
         [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sample.rglob("*_mask.tif")]
     )
@@ -122,16 +122,14 @@ def test_the_tumour_is_brighter_than_the_healthy_brain_on_flair(number: int) -> 
     ("number", "sequence", "channel"),
     [(LACKS_POST, "post-contrast", 2), (LACKS_PRE, "pre-contrast", 0)],
 )
-def test_flair_stands_in_place_of_the_missing_sequence(
-    number: int, sequence: str, channel: int
-) -> None:
+def test_flair_replaces_the_missing_sequence(number: int, sequence: str, channel: int) -> None:
     case = synthesize_case(SEED, number)
     assert case.missing_sequence == sequence
     np.testing.assert_array_equal(case.pixels[..., channel], case.pixels[..., 1])
     assert not np.array_equal(case.pixels[..., 2 - channel], case.pixels[..., 1])
 
 
-def test_no_sequence_repeats_flair_where_none_is_missing(case: SyntheticCase) -> None:
+def test_no_sequence_repeats_flair_if_none_is_missing(case: SyntheticCase) -> None:
     assert case.missing_sequence is None
     assert not np.array_equal(case.pixels[..., 0], case.pixels[..., 1])
     assert not np.array_equal(case.pixels[..., 2], case.pixels[..., 1])
@@ -145,7 +143,7 @@ def test_the_table_says_that_each_patient_is_synthetic(sample: Path) -> None:
     assert {row["missing_sequence"] for row in rows} == {"none"}
 
 
-def test_the_readme_says_what_it_is_and_from_which_seed(sample: Path) -> None:
+def test_the_readme_names_its_source_and_seed(sample: Path) -> None:
     text = (sample / "README.md").read_text()
     assert "Research and education only. Not a medical device." in text
     assert "MNI152" in text and "Fonov" in text
@@ -174,7 +172,7 @@ def test_a_killed_run_leaves_no_table(tmp_path: Path) -> None:
     assert not (tmp_path / "sample" / "data.csv").exists()
 
 
-def test_a_folder_with_somebody_elses_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("Patient\nTCGA_CS_4941\n")
     with pytest.raises(SampleError, match=r"data\.csv.*choose a new or empty folder"):
         write_sample(tmp_path, cases=1)
@@ -188,7 +186,7 @@ def test_a_stray_file_within_a_sample_is_refused(tmp_path: Path) -> None:
         write_sample(dest, cases=1, seed=SEED)
 
 
-def test_a_sample_of_another_seed_is_not_mixed_in(sample: Path) -> None:
+def test_a_sample_of_another_seed_is_refused(sample: Path) -> None:
     with pytest.raises(SampleError, match="another seed"):
         write_sample(sample, cases=2, seed=SEED + 1)
 

@@ -1,4 +1,4 @@
-"""Variations of a training slice: repeatable, of the same shape, slice and mask moved as one."""
+"""Augmentation: repeatable, of the same shape, slice and mask moved together."""
 
 import numpy as np
 import pytest

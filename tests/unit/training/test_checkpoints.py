@@ -51,7 +51,7 @@ def test_the_newest_state_comes_back_with_its_progress(checkpoints, network, tmp
 
 
 @pytest.mark.parametrize("damage", [b"", b"no HDF5", None])
-def test_a_damaged_state_gives_way_to_the_one_before(checkpoints, network, tmp_path, damage):
+def test_a_damaged_state_is_replaced_by_the_previous_one(checkpoints, network, tmp_path, damage):
     for epoch in (1, 2):
         fill(network, epoch)
         checkpoints.save_state(Progress(epoch=epoch), f"state-{epoch:04d}")
@@ -64,7 +64,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(checkpoints, network, tmp_p
     assert first(network) == 1
 
 
-def test_what_a_kill_left_of_a_save_is_cleared_by_the_next_one(checkpoints, network, tmp_path):
+def test_partial_files_of_a_killed_save_are_deleted_by_the_next_one(checkpoints, network, tmp_path):
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     (folder / ".state-0001.weights.h5.123-456.part").write_bytes(b"half")

@@ -35,7 +35,7 @@ def epoch(number: int, **values: float) -> dict:
     return {"epoch": number, "slices_per_second": 20.0, "seconds": 2.0} | values
 
 
-def test_a_new_run_holds_its_settings_and_its_fold(run: Run) -> None:
+def test_a_new_run_contains_its_settings_and_its_fold(run: Run) -> None:
     opened = Run.open(run.path)
     assert opened.config() == CONFIG
     assert opened.fold() == FOLD
@@ -46,7 +46,7 @@ def test_a_new_run_holds_its_settings_and_its_fold(run: Run) -> None:
     assert abs(run.started - datetime.now()) < timedelta(minutes=1)
 
 
-def test_the_history_is_what_was_added(run: Run) -> None:
+def test_the_history_contains_the_added_epochs(run: Run) -> None:
     for number in (1, 2, 3):
         run.add_epoch(**epoch(number))
     history = run.history()
@@ -65,7 +65,7 @@ def test_a_torn_last_line_is_skipped(run: Run, cut: int) -> None:
     assert run.history()["epoch"].tolist() == ([1, 2] if cut == 1 else [1])
 
 
-def test_an_epoch_after_a_torn_line_is_not_lost_with_it(run: Run) -> None:
+def test_an_epoch_after_a_torn_line_is_kept(run: Run) -> None:
     for number in (1, 2):
         run.add_epoch(**epoch(number))
     path = run.path / "history.jsonl"
@@ -85,7 +85,7 @@ def test_an_epoch_repeated_after_a_resume_counts_once_with_its_newest_line(run: 
     assert history["loss"].tolist() == [0.9, 0.6, 0.7]
 
 
-def test_lines_of_something_else_are_skipped(run: Run) -> None:
+def test_invalid_lines_are_skipped(run: Run) -> None:
     run.add_epoch(**epoch(1))
     with (run.path / "history.jsonl").open("ab") as file:
         file.write(b"[1, 2]\n\nnull\n{}\n\xff\xfe\n" + b'{"epoch": 9}\n')
@@ -108,7 +108,7 @@ def test_a_history_that_cannot_be_written_or_read_is_reported(run: Run) -> None:
         run.history()
 
 
-def test_a_reader_never_meets_half_a_status(run: Run) -> None:
+def test_a_reader_never_sees_half_a_status(run: Run) -> None:
     stop = threading.Event()
 
     def write() -> None:
@@ -137,7 +137,7 @@ def test_a_status_has_all_its_keys_and_only_a_known_state(run: Run) -> None:
     assert run.status() == status
 
 
-def test_a_foreign_folder_is_no_run(tmp_path: Path) -> None:
+def test_another_folder_is_not_a_run(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(RunError, match=r"is not a run, as it has no config\.json"):
         Run.open(tmp_path / "photos")
@@ -146,7 +146,7 @@ def test_a_foreign_folder_is_no_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'"text"', b"{}", b"null"])
-def test_a_damaged_file_of_a_run_is_told_with_what_to_do(run: Run, content: bytes) -> None:
+def test_a_damaged_file_of_a_run_is_reported_with_a_remedy(run: Run, content: bytes) -> None:
     for name, read in (
         ("config.json", run.config),
         ("folds.json", run.fold),
@@ -181,7 +181,7 @@ def test_runs_are_listed_newest_first_and_other_folders_are_skipped(tmp_path: Pa
     assert names == ["20260101-090001-a", "20260101-090000-b", "20251231-235959-z"]
 
 
-def test_the_table_of_runs_holds_damaged_ones_too(run: Run, tmp_path: Path) -> None:
+def test_the_table_of_runs_includes_damaged_ones(run: Run, tmp_path: Path) -> None:
     run.set_status("finished", epoch=4, best_epoch=2, best_dice=0.8)
     run.path.rename(run.path.with_name("20260101-090000-good"))
     broken = tmp_path / "runs" / "renamed"
@@ -196,7 +196,7 @@ def test_the_table_of_runs_holds_damaged_ones_too(run: Run, tmp_path: Path) -> N
     assert runs_table([]).empty
 
 
-def test_time_left_counts_scoring_and_saving_and_the_part_of_the_epoch_that_is_done(
+def test_time_left_includes_scoring_and_saving_and_the_current_epoch(
     run: Run,
 ) -> None:
     config = {"epochs": 5, "steps_per_epoch": 10}
@@ -209,12 +209,12 @@ def test_time_left_counts_scoring_and_saving_and_the_part_of_the_epoch_that_is_d
     assert seconds_left(history, {"epoch": 5}, config) == 0
 
 
-def test_time_left_of_an_older_run_counts_what_it_knows(run: Run) -> None:
+def test_time_left_of_an_older_run_uses_its_training_time(run: Run) -> None:
     run.add_epoch(**epoch(1, seconds=8.0))
     assert seconds_left(run.history(), {"epoch": 1}, {"epochs": 3}) == 16
 
 
-def test_a_run_that_fell_silent_is_known_by_its_silence(run: Run) -> None:
+def test_a_silent_run_is_detected_by_its_last_sign_of_life(run: Run) -> None:
     run.set_status("training", epoch=1)
     run.add_epoch(**epoch(1, seconds=600.0))
     now = datetime.now(UTC)

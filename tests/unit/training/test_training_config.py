@@ -50,14 +50,14 @@ def test_a_setting_out_of_range_is_refused_with_its_rule(setting, value, rule):
     assert setting in str(refused.value)
 
 
-def test_a_setting_that_does_not_exist_is_refused_with_those_that_do():
+def test_an_unknown_setting_is_refused_with_the_list_of_settings():
     with pytest.raises(RunError, match=r"unknown setting epoch: choose from .*epochs"):
         TrainingConfig.from_settings({"data": "x", "epoch": 3})
     with pytest.raises(RunError, match="data is missing"):
         TrainingConfig.from_settings({})
 
 
-def test_a_run_of_an_older_version_gets_the_defaults_of_what_it_lacks():
+def test_missing_settings_of_an_older_run_get_their_defaults():
     settings = asdict(TrainingConfig(data="x"))
     for later in ("devices", "workers"):
         del settings[later]
@@ -85,7 +85,7 @@ def test_the_settings_are_listed_when_docstrings_are_stripped():
     assert listed.stdout.splitlines() == TrainingConfig.help_lines()
 
 
-def test_a_run_continues_with_what_may_change_and_with_nothing_else():
+def test_only_changeable_settings_of_a_run_can_change():
     config = TrainingConfig(data="x")
     assert changed(config, {"epochs": 50, "learning_rate": 1e-4, "seed": 0}).epochs == 50
     with pytest.raises(RunError, match="cannot change base_features, seed"):
@@ -94,7 +94,7 @@ def test_a_run_continues_with_what_may_change_and_with_nothing_else():
         changed(config, {"epochs": 0})
 
 
-def test_words_overrule_a_file_of_json_or_toml(tmp_path):
+def test_settings_on_the_command_line_override_a_file(tmp_path):
     settings = {"epochs": 7, "name": "mine", "learning_rate": 0.5}
     (tmp_path / "a.json").write_text(json.dumps(settings))
     (tmp_path / "a.toml").write_text('epochs = 7\nname = "mine"\nlearning_rate = 0.5\n')

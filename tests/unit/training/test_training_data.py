@@ -1,4 +1,4 @@
-"""Batches: the seed and their number decide them, and each holds its share of tumour."""
+"""Batches: determined by seed and number, each with its share of tumour."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def cases(taught_root):
     return [prepare_case(cohort.case(name), 64) for name in cohort.cases[:3]]
 
 
-def test_a_batch_holds_its_share_of_slices_with_tumour(cases, taught_root):
+def test_a_batch_contains_its_share_of_slices_with_tumour(cases, taught_root):
     config = tiny_training(taught_root, batch_size=8, tumour_share=0.75)
     slices, masks = draw_batch(cases, config, 0)
     assert (slices.shape, slices.dtype) == ((8, 64, 64, 5), np.float32)
@@ -23,7 +23,7 @@ def test_a_batch_holds_its_share_of_slices_with_tumour(cases, taught_root):
     assert set(np.unique(masks)) == {0.0, 1.0}
 
 
-def test_the_seed_and_the_number_decide_a_batch(cases, taught_root):
+def test_the_seed_and_the_number_determine_a_batch(cases, taught_root):
     config = tiny_training(taught_root, augmentation=1.0)
     one, same, other = (draw_batch(cases, config, number)[0] for number in (5, 5, 6))
     np.testing.assert_array_equal(one, same)
@@ -36,7 +36,7 @@ def test_threads_draw_the_same_batches_in_their_order(cases, taught_root, worker
     config = tiny_training(taught_root, augmentation=1.0, workers=workers)
     feed = make_feed(cases, config, first=4)
     try:
-        # Keras looks at the first batches before it begins with them.
+        # Keras requests the first batches twice.
         fed = [feed[place][0] for place in (0, 1, 0, 1, 2, 3)]
     finally:
         feed.close()
@@ -44,13 +44,13 @@ def test_threads_draw_the_same_batches_in_their_order(cases, taught_root, worker
         np.testing.assert_array_equal(batch, draw_batch(cases, config, number)[0])
 
 
-def test_a_case_without_tumour_still_feeds(cases, taught_root):
+def test_a_case_without_tumour_can_be_drawn(cases, taught_root):
     healthy = PreparedCase(cases[0].stack, np.zeros_like(cases[0].masks))
     _, masks = draw_batch([healthy], tiny_training(taught_root), 0)
     assert not masks.any()
 
 
-def test_a_prepared_case_knows_its_slices_by_their_numbers(cases):
+def test_a_prepared_case_keeps_its_slice_numbers(cases):
     assert cases[0].slice_numbers == (1, 2, 3, 4, 5)
     assert cases[0].has_tumour.tolist() == [False, True, True, True, False]
     assert cases[0].stack.dtype == np.float16
