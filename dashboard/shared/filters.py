@@ -156,13 +156,8 @@ def chips(every: pd.DataFrame) -> None:
                     key=f"no more {text}",
                     help="Remove this filter",
                 )
-        st.button(
-            "Clear all filters",
-            on_click=selection.clear,
-            type="tertiary",
-            icon=":material/filter_alt_off:",
-            key="clear_all",
-        )
+        clear = selection.clear
+        widgets.button("Clear all filters", "filter_alt_off", "clear_all", clear, type="tertiary")
 
 
 def order(every: pd.DataFrame) -> None:

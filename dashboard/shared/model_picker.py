@@ -118,12 +118,8 @@ def held_back(key: tuple, unsuitable: bool) -> bool:
         "all files exported from it carry the warnings above.",
         icon=":material/visibility_off:",
     )
-    st.button(
-        "Show anyway",
-        on_click=st.session_state.__setitem__,
-        args=(_SHOWN_ANYWAY, key),
-        key="show_anyway",
-        icon=":material/visibility:",
+    widgets.button(
+        "Show anyway", "visibility", "show_anyway", st.session_state.__setitem__, _SHOWN_ANYWAY, key
     )
     return True
 

@@ -206,17 +206,11 @@ def say(cohort: Cohort) -> None:
     say_wrong(now)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         count = len(now.rows)
-        st.page_link(
-            keys.WORKLIST,
-            label=f"{widgets.counted(count, 'case')} in the worklist",
-            icon=":material/list:",
-            query_params=parameters(),
-        )
+        label = f"{widgets.counted(count, 'case')} in the worklist"
+        widgets.link(keys.WORKLIST, label, "list", parameters())
         conditions = " · ".join(widgets.plain(text, longest=120) for text in in_words())
         st.caption(f"{count} of {len(now.every)}: {conditions}", width="content")
-        st.button(
-            "Clear", on_click=clear, icon=":material/close:", type="tertiary", key="clear_selection"
-        )
+        widgets.button("Clear", "close", "clear_selection", clear, type="tertiary")
 
 
 def say_wrong(now: Selected) -> None:

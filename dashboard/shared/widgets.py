@@ -4,7 +4,7 @@ import inspect
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -152,6 +152,17 @@ def require_known_case(cohort: Cohort) -> None:
     st.stop()
 
 
+def button(label: str, icon: str, key: str, on_click: Callable, *args: object, **more: Any) -> None:
+    """Draw a button with a Material icon, which calls a function; ``more`` goes to ``st.button``."""
+    st.button(label, key, on_click=on_click, args=args, icon=f":material/{icon}:", **more)
+
+
+def link(page: str, label: str, icon: str, query: Mapping[str, object], **more: Any) -> None:
+    """Draw a link to a page with query parameters; ``more`` goes to ``st.page_link``."""
+    asked = {key: str(value) for key, value in query.items()}
+    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=asked, **more)
+
+
 def step_button(label: str, step: Callable, *args: object, back: bool = False, **more: Any) -> None:
     """Draw a button that goes one step back or forward.
 
@@ -163,15 +174,9 @@ def step_button(label: str, step: Callable, *args: object, back: bool = False, *
         more: passed on to ``st.button``; as ``shortcut`` one letter, because arrows belong to the
             slider, and with Alt to the browser.
     """
-    st.button(
-        label,
-        on_click=step,
-        args=args,
-        key=label.lower().replace(" ", "_"),
-        icon=":material/chevron_left:" if back else ":material/chevron_right:",
-        icon_position="left" if back else "right",
-        **more,
-    )
+    side = "left" if back else "right"
+    key = label.lower().replace(" ", "_")
+    button(label, f"chevron_{side}", key, step, *args, icon_position=side, **more)
 
 
 def slice_picker(case: Case, default: int) -> int:
@@ -312,11 +317,11 @@ def code(*functions: Callable) -> None:
 
 def _data_name(cohort: Cohort) -> None:
     st.badge(plain(cohort.root.name), icon=":material/folder_open:", color="gray")
-    st.button(
+    button(
         "Reload data",
-        on_click=cache.reload,
-        icon=":material/refresh:",
+        "refresh",
+        "reload",
+        cache.reload,
         type="tertiary",
-        key="reload",
         help="Rescan the folder for changed files",
     )

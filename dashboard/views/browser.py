@@ -61,12 +61,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     source = widgets.choice("From", keys.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
     seed = widgets.current_seed()
     widgets.seed_picker(on_change=redraw)
-    st.button(
+    widgets.button(
         "New random slice" if show == ONE else "New random slices",
-        on_click=new_seed,
-        icon=":material/casino:",
+        "casino",
+        "new_random",
+        new_seed,
         type="primary",
-        key="new_random",
         shortcut="N",
     )
 

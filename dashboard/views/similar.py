@@ -74,12 +74,12 @@ def image_features_or_stop(cohort: Cohort) -> Features:
             "Similarity has not been computed for this cohort. It takes under a minute for 3,000 "
             "slices, uses the images only, and is saved."
         )
-        st.button(
+        widgets.button(
             "Compute similarity",
-            on_click=lambda: st.session_state.update(describing=True),
+            "bubble_chart",
+            "describe",
+            lambda: st.session_state.update(describing=True),
             type="primary",
-            icon=":material/bubble_chart:",
-            key="describe",
         )
         st.caption("Or in a terminal:")
         st.code(command_of(cohort), language="bash")
@@ -159,19 +159,14 @@ def picture(cohort: Cohort, case: str, number: int, caption: str, near: bool = T
     with st.container(gap="xxsmall"):
         overlays.thumbnail(cohort, case, number, overlays.OverlayStyle())
         st.caption(caption)
-        st.page_link(
-            keys.CASE_PAGE,
-            label="Open",
-            icon=":material/neurology:",
-            query_params=link(case, number),
-        )
+        widgets.link(keys.CASE_PAGE, "Open", "neurology", link(case, number))
         if near:
-            st.button(
+            widgets.button(
                 "Similar",
-                on_click=url_state.put,
+                "bubble_chart",
+                f"similar {case} {number}",
+                url_state.put,
                 kwargs={keys.CASE: case, keys.SLICE: number},
-                icon=":material/bubble_chart:",
-                key=f"similar {case} {number}",
                 type="tertiary",
             )
 
@@ -187,11 +182,11 @@ def show_lassoed(cohort: Cohort, points: list[tuple[str, int]]) -> None:
     more = f"; the first {MOST_DRAWN} are shown" if len(points) > MOST_DRAWN else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{len(points)} slices of {len(cases)} cases{more}.", width="content")
-        st.button(
+        widgets.button(
             f"Choose these {len(cases)} cases",
-            on_click=lambda: selection.ask(chart_selection.by_name(cases)[0]),
-            icon=":material/filter_alt:",
-            key="choose_drawn",
+            "filter_alt",
+            "choose_drawn",
+            lambda: selection.ask(chart_selection.by_name(cases)[0]),
         )
     with st.grid(columns=5, min_column_width=160):
         for case, number in points[:MOST_DRAWN]:

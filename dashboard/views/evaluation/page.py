@@ -136,12 +136,9 @@ def show_chosen(scores: pd.DataFrame, model: Model) -> None:
     with st.container(horizontal=True, border=True, vertical_alignment="center"):
         st.markdown(f"**{widgets.plain(case)}** · Dice {value:.3f}", width="content")
         st.badge(relation, color=model_picker.RELATION_COLOURS[relation])
-        for page, text, icon in (
-            (keys.CASE_PAGE, "Open the case", ":material/neurology:"),
-            (keys.PREDICTION, "Try thresholds", ":material/online_prediction:"),
-        ):
-            asked = {keys.CASE: case, keys.MODEL: model.name}
-            st.page_link(page, label=text, icon=icon, query_params=asked)
+        asked = {keys.CASE: case, keys.MODEL: model.name}
+        widgets.link(keys.CASE_PAGE, "Open the case", "neurology", asked)
+        widgets.link(keys.PREDICTION, "Try thresholds", "online_prediction", asked)
 
 
 def show_worst(counted: Evaluation, model: Model) -> None:
@@ -154,14 +151,10 @@ def show_worst(counted: Evaluation, model: Model) -> None:
             asked = {keys.CASE: row.case, keys.MODEL: model.name, keys.SORT: "dice"}
             if not pd.isna(row.slice_number):
                 asked[keys.SLICE] = str(row.slice_number)
-            st.page_link(
-                keys.CASE_PAGE,
-                label=f"**{row.dice:.3f}**  {widgets.plain(row.case)}",
-                icon=":material/neurology:",
-                help=f"Mask {row.tumour_vx:,} voxels, predicted {row.predicted_vx:,}: "
-                f"{figure_text(row.volume_error, 'relative')}.",
-                query_params=asked,
-            )
+            label = f"**{row.dice:.3f}**  {widgets.plain(row.case)}"
+            error = figure_text(row.volume_error, "relative")
+            sizes = f"Mask {row.tumour_vx:,} voxels, predicted {row.predicted_vx:,}: {error}."
+            widgets.link(keys.CASE_PAGE, label, "neurology", asked, help=sizes)
     st.caption(
         "Lowest Dice first. A link opens the slice where mask and prediction differ in the most pixels."
     )

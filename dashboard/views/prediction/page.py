@@ -80,15 +80,8 @@ except BrainsegError as error:
     widgets.refuse(error)
 
 if subject.case is not None:
-    st.page_link(
-        keys.CASE_PAGE,
-        label="Review this prediction",
-        icon=":material/rate_review:",
-        query_params={
-            keys.CASE: subject.name,
-            keys.MODEL: left.model.name,
-            keys.REVIEW: review_form.OF_PREDICTION,
-        },
-    )
+    query = {keys.CASE: subject.name, keys.MODEL: left.model.name}
+    query[keys.REVIEW] = review_form.OF_PREDICTION
+    widgets.link(keys.CASE_PAGE, "Review this prediction", "rate_review", query)
 widgets.tumour_means(predicted=True, outlined=subject.case is not None)
 widgets.code(open_upload, predict_timed, dice)

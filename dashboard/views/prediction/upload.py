@@ -57,11 +57,8 @@ def choose() -> Subject:
     if not st.session_state.get(EXAMPLE):
         session_uploads.forget()
         _nothing_yet()
-    st.button(
-        "Close the example",
-        on_click=lambda: st.session_state.pop(EXAMPLE, None),
-        icon=":material/close:",
-        key="close_example",
+    widgets.button(
+        "Close the example", "close", "close_example", lambda: st.session_state.pop(EXAMPLE, None)
     )
     return from_example()
 
@@ -72,11 +69,11 @@ def _nothing_yet() -> None:
     with st.container(border=True):
         st.markdown("**No file at hand?**")
         st.caption("A synthetic head (no patient data) with a mask, so Dice can be shown.")
-        st.button(
+        widgets.button(
             "Try the example",
-            on_click=lambda: st.session_state.update({EXAMPLE: True}),
-            icon=":material/play_circle:",
-            key="example",
+            "play_circle",
+            "example",
+            lambda: st.session_state.update({EXAMPLE: True}),
         )
     st.stop()
 
