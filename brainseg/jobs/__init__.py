@@ -21,6 +21,6 @@ Workers start with the first job, remain warm, and end with this process, even i
 as the same user and their results are unpickled: they contain crashes, time and memory, nothing more.
 """
 
-from brainseg.jobs.service import Job, JobLost, Jobs, QueueFull
+from brainseg.jobs.service import Job, JobLost, Jobs, QueueFull, jobs_of
 
-__all__ = ["Job", "JobLost", "Jobs", "QueueFull"]
+__all__ = ["Job", "JobLost", "Jobs", "QueueFull", "jobs_of"]

@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import spawn
-from threading import RLock, Thread
+from threading import RLock, Thread, get_ident
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from pebble.pool.process import WORKERS_NAME
@@ -46,9 +47,17 @@ class JobLost(BrainsegError):
 
 
 class Job(ProcessFuture[T]):
-    """The future of one asker; cancelling it also works while the job runs."""
+    """The future of one asker; cancelling it also works while the job runs.
+
+    Attributes:
+        thread: that asked, by its identifier.
+    """
 
     _find_place: Callable[[], int] = staticmethod(lambda: 0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = get_ident()
 
     @property
     def place(self) -> int:
@@ -109,6 +118,7 @@ class Jobs(Executor):
         self._running: set[_Task] = set()
         self._shared: dict[Hashable, _Task] = {}
         self._idle: list[ProcessPool] = []
+        _services.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Job[T]:
         """Schedule a job with the limits of this service, as any executor does."""
@@ -206,12 +216,16 @@ class Jobs(Executor):
         for _ in range(missing):
             self.submit(function)
 
+    def unfinished(self) -> list[Job]:
+        """Return the jobs that run or wait."""
+        with self._lock:
+            return [job for task in (*self._running, *self._waiting) for job in task.askers]
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the idle workers, and all others with ``cancel_futures``; new jobs start new workers."""
         with self._lock:
-            jobs = [job for task in {*self._waiting, *self._running} for job in task.askers]
             idle, self._idle = self._idle, []
-        for job in jobs if cancel_futures else ():
+        for job in self.unfinished() if cancel_futures else ():
             job.cancel()
         for thread in [_end(pool) for pool in idle]:
             if wait:
@@ -285,6 +299,14 @@ class Jobs(Executor):
     def _place_of(self, task: _Task) -> int:
         with self._lock:
             return self._waiting.index(task) + 1 if task in self._waiting else 0
+
+
+_services: WeakSet[Jobs] = WeakSet()
+
+
+def jobs_of(thread: int | None) -> list[Job]:
+    """Return the unfinished jobs that a thread asked for, by its identifier, of all services."""
+    return [job for one in [*_services] for job in one.unfinished() if job.thread == thread]
 
 
 def _outcome(future: Future, longest_s: float) -> tuple[BaseException | None, Any]:

@@ -1,18 +1,33 @@
-"""Background jobs: pages open before a job is done, and leaving a page does not stop it."""
+"""Background work: pages open before it is done, and leaving a page does not stop it.
+
+It runs in a thread, which asks worker processes for the heavy parts, see :mod:`brainseg.jobs`. Pages
+show its progress or its place in line. A prediction or an upload leaves the line after its last visitor;
+work on the whole cohort (index, checks, atlas, embeddings) is finished.
+"""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, wait
-from threading import Thread
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import contextmanager
+from threading import Thread, Timer
 from typing import Generic, TypeVar
 
+import streamlit as st
+
 from brainseg.cohort.index import Progress
+from brainseg.errors import BrainsegError
+from brainseg.jobs import Job, jobs_of
 
 T = TypeVar("T")
 
+GONE_AFTER_S = 5.0
+"""A visitor who does not ask again within this time has left; a click only runs the page again."""
+
+_LOOK_EVERY_S = 0.2
+
 
 class Work(Generic[T]):
-    """A job in a thread of its own, started when this is created.
+    """Work in a thread of its own, started when this is created.
 
     Attributes:
         result: the future result.
@@ -23,12 +38,21 @@ class Work(Generic[T]):
     def __init__(self, name: str, do: Callable[[Progress], T]) -> None:
         self.done, self.total = 0, 0
         self._started = time.monotonic()
+        self._askers: set[object] = set()
+        self._is_cancelled = False
         self.result: Future[T] = Future()
-        # The server does not wait for it when it stops.
-        Thread(target=self._run, args=(do,), name=name, daemon=True).start()
+        self._thread = Thread(target=self._run, args=(do,), name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def place(self) -> int:
+        """Return the place in line, from 1; 0 if it runs or is done."""
+        if self.result.done():
+            return 0
+        return min((job.place for job in jobs_of(self._thread.ident)), default=0)
 
     def ready(self, patience_s: float) -> bool:
-        """Wait at most this many seconds, and return whether the job is done."""
+        """Wait at most this many seconds, and return whether the work is done."""
         wait([self.result], timeout=patience_s)
         return self.result.done()
 
@@ -38,6 +62,8 @@ class Work(Generic[T]):
 
     def message(self, doing: str) -> str:
         """Return the progress in words, with an estimate of the remaining time."""
+        if not self.done and (place := self.place):
+            return f"{doing}: {in_line(place)}"
         if not self.total:
             return f"{doing} …"
         if self.done >= self.total:
@@ -49,11 +75,59 @@ class Work(Generic[T]):
         left = seconds / self.done * (self.total - self.done)
         return f"{line}, about {left:.0f} s left" if left >= 1 else f"{line}, nearly done"
 
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Note that a visitor waits; some seconds after the last one has left, the work leaves, too."""
+        asker = object()
+        self._askers.add(asker)
+        try:
+            yield
+        finally:
+            self._askers.discard(asker)
+            if not self._askers and not self.result.done():
+                timer = Timer(GONE_AFTER_S, self._leave)
+                timer.daemon = True
+                timer.start()
+
+    def cancel(self) -> None:
+        """Take the jobs of this work out of the line; what a worker has begun is finished."""
+        self._is_cancelled = True
+        for job in [] if self.result.done() else jobs_of(self._thread.ident):
+            if job.place:
+                job.cancel()
+
+    def _leave(self) -> None:
+        if not self._askers:
+            self.cancel()
+
     def _run(self, do: Callable[[Progress], T]) -> None:
         try:
             self.result.set_result(do(self._progress))
-        except BaseException as error:  # noqa: BLE001  the page that asks for the result raises it
+        except CancelledError:
+            self.result.set_exception(BrainsegError("The work was cancelled: start it again."))
+        except BaseException as error:  # noqa: BLE001  the page that waits for the result raises it
             self.result.set_exception(error)
 
     def _progress(self, done: int, total: int) -> None:
+        if self._is_cancelled:
+            raise CancelledError
         self.done, self.total = done, total
+
+
+def result_of(job: Job[T]) -> T:
+    """Return the result of a job, showing its place in line; a visitor who leaves cancels it."""
+    line = st.empty()
+    try:
+        while not job.done():
+            wait([job], timeout=_LOOK_EVERY_S)
+            # It ends the page's run if the visitor has left or clicked.
+            line.caption(in_line(job.place).capitalize() if job.place else "")
+        return job.result()
+    finally:
+        job.cancel()
+        line.empty()
+
+
+def in_line(place: int) -> str:
+    """Return a place in line in words."""
+    return f"waiting, place {place} in line"

@@ -230,7 +230,9 @@ def reload() -> None:
 def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
     """Return a case's prediction in the standard mode."""
     exposure = model.exposure(cohort.case(case))
-    return predicting(cohort, case, model, exposure, STANDARD).result.result()
+    work = predicting(cohort, case, model, exposure, STANDARD)
+    with work.asked():
+        return work.result.result()
 
 
 def predicting(

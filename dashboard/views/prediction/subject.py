@@ -71,14 +71,15 @@ class Subject:
         """Return the prediction, with a progress bar while it runs."""
         work = self.start(model, exposure, mode)
         bar = st.empty()
-        ready = work.ready(AT_ONCE_S)
-        while not ready:
-            predicting = f"Predicting with {widgets.plain(model.name)}"
-            doing = predicting if work.total else "Opening the model"
-            bar.progress(work.share(), work.message(doing))
-            ready = work.ready(0.2)
-        bar.empty()
-        return work.result.result()
+        with work.asked():
+            ready = work.ready(AT_ONCE_S)
+            while not ready:
+                predicting = f"Predicting with {widgets.plain(model.name)}"
+                doing = predicting if work.total else "Opening the model"
+                bar.progress(work.share(), work.message(doing))
+                ready = work.ready(0.2)
+            bar.empty()
+            return work.result.result()
 
 
 def from_cohort(cohort: Cohort, case: Case) -> Subject:

@@ -23,7 +23,7 @@ from brainseg.io import (
 from brainseg.io.sequence_choice import Choice, propose
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 from dashboard.server import uploads
-from dashboard.shared import widgets
+from dashboard.shared import background, widgets
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.subject import Subject, from_example, from_upload
 
@@ -125,7 +125,7 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
 
 
 def _open(uploaded: list, pages: Mapping[int, int]) -> Upload:
-    return open_upload(session_uploads.files_of(uploaded), pages)
+    return open_upload(session_uploads.files_of(uploaded), pages, wait=background.result_of)
 
 
 def _choose_page(identity: str, index: int, count: int) -> int:
