@@ -166,9 +166,9 @@ def _one(cohort: Cohort, finding: Finding, acceptance: Acceptance | None) -> Non
         picture, words = st.columns([1, 3], gap="medium")
         with words:
             st.badge(SEVERITY_NAMES[finding.severity], color=COLOURS[finding.severity])
-            st.markdown(f"**{widgets.plain(finding.fact, longest=600)}.**")
+            st.markdown(f"**{widgets.sentence(finding.fact)}.**")
             remedy = f"{finding.remedy[:1].upper()}{finding.remedy[1:]}."
-            st.markdown(f"{finding.why} {widgets.plain(remedy, longest=600)}")
+            st.markdown(f"{finding.why} {widgets.sentence(remedy)}")
             if finding.file is not None:
                 st.caption(f"File: {widgets.plain(finding.file, longest=200)}")
             link(cohort, finding)
@@ -290,6 +290,6 @@ def _count(findings: list[Finding]) -> str:
 def _show_message() -> None:
     message, failed = st.session_state.pop(MESSAGE, (None, False))
     if message and failed:
-        st.error(widgets.plain(message, longest=600), icon=":material/error:")
+        widgets.error(message)
     elif message:
-        st.success(widgets.plain(message, longest=600), icon=":material/check:")
+        st.success(widgets.sentence(message), icon=":material/check:")

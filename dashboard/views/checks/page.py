@@ -59,10 +59,9 @@ def wait_for(cohort: Cohort) -> Outcome:
         cache.checking.clear(cohort)
     try:
         work.result.result()
-        found = cache.outcome(cohort, open_acceptances(cohort).stamp())
+        return cache.outcome(cohort, open_acceptances(cohort).stamp())
     except BrainsegError as error:
         widgets.refuse(error)
-    return found
 
 
 def at_a_glance(outcome: Outcome) -> None:
@@ -74,7 +73,7 @@ def at_a_glance(outcome: Outcome) -> None:
     if number["error"]:
         st.error(f"Some files cannot be used. {summary}.", icon=":material/error:")
     elif number["warning"]:
-        warnings = "1 warning" if number["warning"] == 1 else f"{number['warning']:,} warnings"
+        warnings = widgets.counted(number["warning"], "warning")
         st.warning(f"Usable, with {warnings}. {summary}.", icon=":material/warning:")
     else:
         st.success(f"No open error or warning. {summary}.", icon=":material/check_circle:")
@@ -114,8 +113,8 @@ def by_group(outcome: Outcome) -> None:
 
 def _badges(row: Any) -> list[str]:
     badges = [
-        f":{COLOURS[severity]}-badge[{number:,} {findings.SEVERITY_NAMES[severity].lower()}"
-        f"{'' if number == 1 else 's'}]"
+        f":{COLOURS[severity]}-badge"
+        f"[{widgets.counted(number, findings.SEVERITY_NAMES[severity].lower())}]"
         for severity in checks.SEVERITIES
         if (number := getattr(row, severity))
     ]
@@ -147,20 +146,8 @@ def exports(cohort: Cohort, outcome: Outcome) -> None:
 
     with st.container(horizontal=True):
         widgets.csv_button(outcome.table(), "findings", "Findings as CSV")
-        for label, content, name, mime in (
-            ("All as JSON", as_json, "checks.json", "application/json"),
-            ("One page as PDF", as_pdf, "checks.pdf", "application/pdf"),
-        ):
-            st.download_button(
-                label,
-                content,
-                file_name=name,
-                mime=mime,
-                icon=":material/download:",
-                type="tertiary",
-                key=name,
-                on_click="ignore",
-            )
+        widgets.download("All as JSON", as_json, "checks.json", "download", type="tertiary")
+        widgets.download("One page as PDF", as_pdf, "checks.pdf", "download", type="tertiary")
 
 
 def what_was_checked(summary: pd.DataFrame) -> None:

@@ -34,7 +34,7 @@ def draw(choices: Mapping[str, monitor.Shown], labels: dict[str, str]) -> None:
     snapshots = [monitor.read(choices[name]) for name in chosen]
     for snapshot in snapshots:
         for note in snapshot.notes:
-            st.info(widgets.plain(note, longest=600), icon=":material/info:")
+            st.info(widgets.sentence(note), icon=":material/info:")
     table = comparison(snapshots)
     _table(table)
     timed = any(snapshot.history["hours"].notna().any() for snapshot in snapshots)

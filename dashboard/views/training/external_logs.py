@@ -29,7 +29,7 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
         if st.form_submit_button("Add", icon=":material/add:") and files:
             _add(folder, files)
     for reason in st.session_state.pop(_REFUSED, []):
-        st.error(widgets.plain(reason, longest=400), icon=":material/error:")
+        widgets.error(reason)
     st.markdown(
         f"To follow whole folders live, set `{LOGS_ENVIRONMENT}` before you start the dashboard."
     )

@@ -42,7 +42,7 @@ def _shown_if_damaged() -> Iterator[None]:
     try:
         yield
     except RunError as error:
-        st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+        st.info(widgets.sentence(error), icon=":material/info:")
 
 
 def draw_all(table: pd.DataFrame) -> None:

@@ -125,7 +125,7 @@ def _start(cohort: Cohort, settings: dict) -> None:
         with st.spinner("Starting: splitting the cases by patient"):
             run = jobs.start(config, cohort.state_dir / "runs")
     except BrainsegError as error:
-        st.error(widgets.plain(str(error), longest=600), icon=":material/error:")
+        widgets.error(error)
         return
     url_state.put(**{keys.RUN: run.name, keys.VIEW: None})
     st.rerun()

@@ -105,7 +105,7 @@ def _status(shown: Shown, version: int) -> None:
     for warning in snapshot.warnings:
         st.warning(
             f"**{warning.kind.capitalize()}**, since {snapshot.unit} {warning.epoch}. "
-            + widgets.plain(warning.message, longest=600),
+            + widgets.sentence(warning.message),
             icon=":material/warning:",
         )
     if snapshot.silence_s is not None:
@@ -115,7 +115,7 @@ def _status(shown: Shown, version: int) -> None:
             icon=":material/hourglass_disabled:",
         )
     for note in snapshot.notes:
-        st.info(widgets.plain(note, longest=600), icon=":material/info:")
+        st.info(widgets.sentence(note), icon=":material/info:")
     if isinstance(shown, Run):
         _actions(shown, snapshot)
 
@@ -184,7 +184,7 @@ def _carry_out_request(run: Run) -> None:
             st.rerun()
     failed_run, why = st.session_state.get(_FAILED, (None, ""))
     if failed_run == run.name:
-        st.error(widgets.plain(why, longest=600), icon=":material/error:")
+        widgets.error(why)
 
 
 def drawing_controls(timed: bool) -> Drawing:

@@ -45,7 +45,7 @@ def find_running(cohort: Cohort) -> Run | None:
     try:
         return jobs.running(cohort.state_dir / "runs")
     except RunError as error:
-        st.warning(widgets.plain(str(error), longest=600), icon=":material/warning:")
+        st.warning(widgets.sentence(error), icon=":material/warning:")
         return None
 
 

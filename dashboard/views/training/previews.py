@@ -27,7 +27,7 @@ def draw(run: Run, best_epoch: int | None) -> None:
         slices, epochs = load_slices(run), preview_epochs(run)
         scores = cache.run_follower(str(run.path)).case_scores()
     except RunError as error:
-        st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+        st.info(widgets.sentence(error), icon=":material/info:")
         return
     if slices is None and scores.empty:
         return
@@ -89,7 +89,7 @@ def _draw_slices(run: Run, slices: PreviewSlices, epoch: int) -> None:
     try:
         probability = load_probability(run, epoch)
     except RunError as error:
-        st.info(widgets.plain(str(error), longest=600), icon=":material/info:")
+        st.info(widgets.sentence(error), icon=":material/info:")
         return
     if probability.shape != slices.truth.shape:
         st.info(
