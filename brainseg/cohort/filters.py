@@ -191,11 +191,7 @@ def sort_rows(table: pd.DataFrame, sort: str) -> pd.DataFrame:
             f"There is no column “{column[:60]}” to sort by: choose another order above the table."
         )
     return table.sort_values(
-        column,
-        ascending=not sort.startswith("-"),
-        kind="stable",
-        na_position="last",
-        key=_sortable,
+        column, ascending=not sort.startswith("-"), kind="stable", na_position="last", key=_sortable
     )
 
 

@@ -69,7 +69,7 @@ def inflate_exactly(data: bytes, expected: int) -> tuple[bytes, int]:
         parts.append(member)
         taken, at = taken + len(member), end
         if taken > expected:
-            raise DecodeError("it holds more than its header says")
+            raise DecodeError("it contains more than its header says")
     return b"".join(parts), len(data) - at
 
 

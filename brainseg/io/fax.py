@@ -1,9 +1,8 @@
-"""Fax pages in TIFF, whose codes have no checksum: is each page whole?
+"""Detect damaged fax pages in TIFF, whose codes have no checksum.
 
-A decoder goes on behind a damaged code with pixels that it guesses, and says so on standard error
-alone. The codes of ITU-T T.4 in one dimension and of T.6 leave an encoder no choice, apart from the
-marks at the ends of lines and what fills them up, so that a whole page encodes to the same codes again.
-T.4 in two dimensions leaves some; for it, a second decoder must find the same pixels.
+A decoder continues behind a damaged code with guessed pixels. The codes of ITU-T T.4 in one dimension
+and of T.6 are unique except for line ends and padding, so an undamaged page encodes to the same codes.
+T.4 in two dimensions leaves a choice; there a second decoder must find the same pixels.
 """
 
 import io
@@ -31,16 +30,16 @@ _END_OF_LINE = re.compile("0{11,}1")
 
 
 def check_fax(data: bytes, leaf: "TiffPage", stored: np.ndarray, orientation: int) -> None:
-    """Raise where the codes of a fax page are damaged in a way that shows.
+    """Raise if the codes of a fax page are recognisably damaged.
 
     Args:
         data: the whole file.
-        leaf: its page, as tifffile opens it.
+        leaf: the page in tifffile.
         stored: (h, w) bool, the page as tifffile decodes it, neither inverted nor turned.
-        orientation: its tag, 1 to 8.
+        orientation: the tag, 1 to 8.
 
     Raises:
-        DecodeError: another code than this page's stands in the file.
+        DecodeError: the codes are damaged.
     """
     options = leaf.tags.get(_T4_OPTIONS)
     if options is not None and options.value & _TWO_DIMENSIONS:
@@ -64,7 +63,7 @@ def _encodes_to_itself(data: bytes, leaf: "TiffPage", stored: np.ndarray) -> boo
 
 
 def _codes(strip: bytes, order: Literal["big", "little"] = "big") -> str:
-    """Return the bits of a strip as text, with E for each end of a line, without those around it."""
+    """Return the bits of a strip as text, with E for each line end except the first and last ones."""
     bits = np.unpackbits(np.frombuffer(strip, np.uint8), bitorder=order)
     text = (bits + ord("0")).tobytes().decode("ascii")
     return _END_OF_LINE.sub("E", text).lstrip("E").rstrip("E0")
@@ -89,7 +88,7 @@ def _encoded(stored: np.ndarray, compression: int) -> str:
 
 
 def _decoded_by_libtiff(data: bytes, leaf: "TiffPage") -> np.ndarray:
-    """Return (h, w) bool as Pillow reads a page: upright, and as stored where white is zero."""
+    """Return (h, w) bool as Pillow reads a page: upright, inverted if white is zero."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:

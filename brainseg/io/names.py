@@ -2,13 +2,7 @@
 
 from pathlib import Path, PurePath
 
-PICTURE_SUFFIXES = {
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-}
+PICTURE_SUFFIXES = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 IMAGE_SUFFIXES = tuple(PICTURE_SUFFIXES)
 
 KIND_OF_SUFFIX = PICTURE_SUFFIXES | {

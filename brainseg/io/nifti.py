@@ -12,12 +12,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.archives import GZIP_MAGIC, inflate_exactly, inflate_start, too_large
-from brainseg.io.limits import (
-    DAMAGED,
-    MAX_INFLATED_BYTES,
-    check_planes,
-    or_damaged,
-)
+from brainseg.io.limits import DAMAGED, MAX_INFLATED_BYTES, check_planes, or_damaged
 from brainseg.io.orientation import (
     NO_ORIENTATION,
     Orientation,

@@ -13,13 +13,7 @@ from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of, shown_name
 from brainseg.io.nan_background import fill_background
 from brainseg.io.nifti import NiftiFile, read_nifti
-from brainseg.io.sequence_guess import (
-    LABEL_MAP,
-    UNKNOWN,
-    Evidence,
-    SequenceGuess,
-    guess_sequence,
-)
+from brainseg.io.sequence_guess import LABEL_MAP, UNKNOWN, Evidence, SequenceGuess, guess_sequence
 from brainseg.io.subjects import identifier_of, is_label_map, label_map_word
 from brainseg.io.upload import Grid, Series, Upload
 from brainseg.io.upload_file import Refusals, UploadFile

@@ -1,8 +1,8 @@
-"""From a file's own axes to the picture the model learned from, and exactly the way back.
+"""Turn the axes of a file to the slices that the model was trained on, and back.
 
-The training data are axial slices as radiologists look at them: rows run towards the back of the head
-and columns towards the patient's left, and here slices run from the feet up. Axes are only permuted and
-flipped, never interpolated, so every voxel keeps its value and an export lies on the file's own grid.
+The training data are axial slices as radiologists view them: rows run to the back of the head, columns
+to the patient's left, slices from the feet up. Axes are only permuted and flipped, never interpolated,
+so every voxel keeps its value and exports lie on the file's own grid.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ _RIGHT, _FRONT, _TOP = 0, 1, 2
 """The axes of RAS+."""
 
 _PICTURES = {_TOP: (_FRONT, _RIGHT), _FRONT: (_TOP, _RIGHT), _RIGHT: (_TOP, _FRONT)}
-"""For slices along an axis of RAS+: the axes that rows and columns of their picture run against."""
+"""By the axis of RAS+ that slices run along: the axes against which rows and columns run."""
 
 _PLANES = {_TOP: AXIAL, _FRONT: CORONAL, _RIGHT: SAGITTAL}
 
 _LEAST_SKEW_DEGREES = 0.5
 NO_ORIENTATION = (
-    "it holds no orientation: that its slices are axial is assumed, left and right unknown"
+    "it has no orientation: its slices are assumed to be axial, left and right are unknown"
 )
 
 
@@ -32,25 +32,25 @@ class Orientation:
     """How the axes of a file's array become (slice, row, column).
 
     Attributes:
-        axes: which of the file's axes becomes the slices, the rows, the columns.
-        flipped: whether each of the three is turned round.
+        axes: the file's axes that become slices, rows and columns.
+        flipped: whether each of the three is reversed.
     """
 
     axes: tuple[int, int, int] = (0, 1, 2)
     flipped: tuple[bool, bool, bool] = (False, False, False)
 
     def shown(self, voxels: np.ndarray) -> np.ndarray:
-        """Return an array of the file's three axes, and any after them, as (slice, row, column, ...)."""
+        """Return an array with the file's three axes first as (slice, row, column, ...)."""
         rest = tuple(range(3, voxels.ndim))
         return self._flip(voxels.transpose(*self.axes, *rest))
 
     def back(self, stack: np.ndarray) -> np.ndarray:
-        """Return a (slice, row, column) array, and any axes after them, along the file's own axes."""
+        """Return a (slice, row, column, ...) array along the file's own axes."""
         rest = tuple(range(3, stack.ndim))
         return self._flip(stack).transpose(*np.argsort(self.axes).tolist(), *rest)
 
     def affine(self, affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-        """Return a (4, 4) affine of the file's axes for those of the shown stack.
+        """Return the (4, 4) affine of the shown stack.
 
         Args:
             affine: from the file's voxels to mm.
@@ -70,12 +70,11 @@ class Orientation:
 
 
 def towards_axial(affine: np.ndarray, shape: tuple[int, int, int]) -> Orientation:
-    """Return the orientation that shows a file's planes as axial as its axes allow.
+    """Return the orientation whose slices are nearest to axial.
 
-    An oblique volume keeps its own planes, the nearest to axial. Where these would be too narrow to
-    segment, as with a few coronal or sagittal slices, the planes are those that are wide enough. Each
-    is shown as radiologists look at it: the patient's right on the left of an axial or coronal
-    picture, the face on the left of a sagittal one.
+    An oblique volume keeps its own planes. If the nearest to axial are too narrow to segment, as with a
+    few coronal or sagittal slices, other planes are used. Slices are shown as radiologists view them:
+    the patient's right on the left of an axial or coronal slice, the face on the left of a sagittal one.
 
     Args:
         affine: (4, 4), from the file's three axes to RAS+; see :func:`is_usable`.
@@ -95,38 +94,35 @@ def towards_axial(affine: np.ndarray, shape: tuple[int, int, int]) -> Orientatio
 
 
 def _followed(affine: np.ndarray) -> list[tuple[int, bool]]:
-    """Return for each axis of an affine the axis of RAS+ that it follows most, and whether it rises.
-
-    No two follow the same one.
-    """
-    # Not above: a cohort of pictures opens without it.
+    """Return for each axis of an affine its nearest axis of RAS+, each once, and whether it rises."""
+    # Imported here because a cohort of pictures opens without it.
     from nibabel.orientations import io_orientation
 
     return [(int(ras), bool(sign > 0)) for ras, sign in io_orientation(affine)]
 
 
 def plane_of(affine: np.ndarray) -> str:
-    """Return what the slices of a shown stack's affine are: axial, coronal or sagittal."""
+    """Return whether the slices of a shown stack are axial, coronal or sagittal, by its affine."""
     return _PLANES[_followed(affine)[0][0]]
 
 
 def is_axial(affine: np.ndarray) -> bool:
-    """Return whether the slices of a shown stack's affine are axial rather than coronal or sagittal."""
+    """Return whether the slices of a shown stack are axial, by its affine."""
     return plane_of(affine) == AXIAL
 
 
 def sides_of(
     affine: np.ndarray | None, directions: np.ndarray | None = None
 ) -> dict[str, str] | None:
-    """Return the patient's side at each edge of a slice, or None where the source does not say.
+    """Return the patient's side at each edge of a slice, or None if unknown.
 
     Args:
         affine: (4, 4) from (slice, row, column) to world mm, RAS+ as in NIfTI, or None.
-        directions: (3, 3), the directions alone, where there is no affine; or None.
+        directions: (3, 3), the directions alone, used without an affine; or None.
 
     Returns:
-        ``left``, ``right``, ``top``, ``bottom`` (of the picture), ``first``, ``last`` (slice), each a
-        letter of L, R, A, P, S, I: the side that the axis points to most.
+        ``left``, ``right``, ``top``, ``bottom`` (of the picture), ``first``, ``last`` (slice), each one
+        of the letters L, R, A, P, S, I: the nearest side.
     """
     if affine is None:
         if directions is None:
@@ -152,10 +148,10 @@ def is_usable(affine: np.ndarray) -> bool:
 
 
 def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
-    """Return (slice, row, column) in mm of a shown stack, so that their product is a voxel's volume.
+    """Return (slice, row, column) in mm of a shown stack; their product is the volume of a voxel.
 
-    Each is measured at right angles to those behind it: under a tilted gantry or a shear, slices are
-    less far apart than the steps between their corners are long.
+    Distances are measured at right angles: with a tilted gantry or a shear, the distance between slices
+    is shorter than the step between their corners.
     """
     _, tall, wide = affine[:3, :3].T
     row, pixel = np.linalg.norm(tall), np.linalg.norm(np.cross(tall, wide))
@@ -178,7 +174,7 @@ def skew_note(affine: np.ndarray) -> tuple[str, ...]:
 
 
 def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return notes and warnings of how a stack is shown.
+    """Return notes and warnings on the planes in which a stack is shown.
 
     Args:
         affine: (4, 4) of the stack as shown, (slice, row, column) to RAS+.
@@ -187,12 +183,14 @@ def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]
         plane = plane_of(affine)
         side = "face" if plane == SAGITTAL else "patient's right"
         note = f"shown as {plane} slices, the {side} on the left: axial ones would be too narrow"
-        return (note,), ("its slices are not axial, but all that the model learned from are",)
+        return (note,), (
+            "its slices are not axial, but the model was trained on axial slices only",
+        )
     _, tall, wide = spacing_of(affine)
     notes = ("shown as axial slices, the patient's right on the left of the picture",)
     if max(tall, wide) < 1.5 * min(tall, wide):
         return notes, ()
     return notes, (
-        f"its axial pixels are {tall:.3g} x {wide:.3g} mm, for it was not acquired in axial slices; "
-        "the model learned from square ones",
+        f"its axial pixels are {tall:.3g} x {wide:.3g} mm, as it was not acquired in axial slices; "
+        "the model was trained on square pixels",
     )

@@ -9,15 +9,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from brainseg.io.description_words import (
-    FLAIR_WEIGHTING,
-    PD,
-    T1,
-    T2,
-    T2_STAR,
-    Words,
-    read_words,
-)
+from brainseg.io.description_words import FLAIR_WEIGHTING, PD, T1, T2, T2_STAR, Words, read_words
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 
 STIR = "STIR"

@@ -41,34 +41,34 @@ def dicom_files() -> list[Bad]:
     bad: list[Bad] = [
         ("empty.dcm", b"", "file is empty"),
         ("noise.dcm", b"\x07" * 999, "not a readable DICOM"),
-        ("meta_alone.dcm", good[: good.index(b"\x08\x00\x16\x00")], "it holds no pixels"),
+        ("meta_alone.dcm", good[: good.index(b"\x08\x00\x16\x00")], "it contains no pixels"),
         ("preamble.dcm", good[:140], SHORT),
-        ("no_pixels.dcm", dicom(None), "it holds no pixels"),
+        ("no_pixels.dcm", dicom(None), "it contains no pixels"),
         (
             "rtstruct.dcm",
             dicom(None, SOPClassUID=f"{MR}481.3"),
-            "it holds radiotherapy contours (RT Structure Set), no image",
+            "it contains radiotherapy contours (RT Structure Set), no image",
         ),
-        ("seg.dcm", dicom(GREY, SOPClassUID=f"{MR}66.4"), "it holds a segmentation, no image"),
+        ("seg.dcm", dicom(GREY, SOPClassUID=f"{MR}66.4"), "it contains a segmentation, no image"),
         (
             "dose.dcm",
             dicom(GREY, SOPClassUID=f"{MR}481.2"),
-            "it holds a radiotherapy dose, no image",
+            "it contains a radiotherapy dose, no image",
         ),
         (
             "plan.dcm",
             dicom(None, SOPClassUID=f"{MR}481.5"),
-            "it holds a radiotherapy plan, no image",
+            "it contains a radiotherapy plan, no image",
         ),
         (
             "DICOMDIR",
             dicom(None, SOPClassUID="1.2.840.10008.1.3.10"),
-            "it holds a list of files (DICOMDIR), no image",
+            "it contains a list of files (DICOMDIR), no image",
         ),
         (
             "frames.dcm",
             dicom(GREY, NumberOfFrames=30),
-            "it holds 30 frames; of multi-frame images only enhanced MR is read: export the series as "
+            "it contains 30 frames, but only enhanced MR is read frame by frame: export the series as "
             "single slices",
         ),
         ("rgb.dcm", dicom(GREY, SamplesPerPixel=3), "3 channels; expected one grey channel"),
@@ -135,13 +135,13 @@ def dicom_files() -> list[Bad]:
         (
             "label_map.dcm",
             dicom(GREY, SOPClassUID=f"{MR}66.7"),
-            "it holds a segmentation, no image",
+            "it contains a segmentation, no image",
         ),
-        ("report.dcm", dicom(None, SOPClassUID=f"{MR}88.33"), "it holds a report, no image"),
+        ("report.dcm", dicom(None, SOPClassUID=f"{MR}88.33"), "it contains a report, no image"),
         (
             "skew.dcm",
             dicom(GREY, ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
-            "its rows and columns do not stand at right angles in its orientation",
+            "its rows and columns are not at right angles in its orientation",
         ),
         (
             "video.dcm",

@@ -213,7 +213,7 @@ def volumes() -> list[Bad]:
         ("noise.nii.gz", b"\x07" * 999, "not a readable NIfTI"),
         ("flip.nii.gz", flipped(packed, 0.5), DAMAGED),
         ("checksum.nii.gz", flipped(packed, 0.9999), DAMAGED),
-        ("more.nii.gz", gzip.compress(good + b"x"), "it holds more than its header says"),
+        ("more.nii.gz", gzip.compress(good + b"x"), "it contains more than its header says"),
         ("zeros.nii.gz", gzip.compress(bytes(10**7), 1), "not a readable NIfTI"),
         ("picture.nii.gz", gzip.compress(png(head(1))), "not a readable NIfTI"),
         ("nifti.dcm", good, "content is NIfTI, name says DICOM"),

@@ -1,12 +1,11 @@
-"""The elements of a DICOM file, walked over before pydicom sees any of them.
+"""Find the elements of a DICOM file, and check their structure before pydicom reads any.
 
-Every length is checked against the file's end, so a file that is cut or shorter than its header says is
-refused instead of read as far as it goes, and nesting is bounded before anything recurses into it. What
-goes on to pydicom is the few elements that are asked for, with the value representation of the standard,
-whatever the file states: no private ones, no others.
+Every length is compared with the end of the file and nesting is limited, so cut files are refused and
+nothing recurses too deep. pydicom then gets only the few elements that are needed, with the value
+representation of the standard whatever the file states, and never private elements.
 
-As other readers do, it accepts a file without preamble or meta header, and a dataset that is encoded
-otherwise than its header declares: the first element shows how.
+Files without preamble or meta header are accepted, as other readers do, and so are datasets in another
+encoding than the header declares: the first elements show the encoding.
 """
 
 import struct
@@ -42,16 +41,16 @@ _FIRST_GROUPS = range(2, 0x20)
 _DEEPEST = 16
 _MOST_ELEMENTS = 2_000_000
 PEEKED_BYTES = 1024
-"""Of a file, enough to tell whether it is DICOM."""
+"""Enough of a file to recognise DICOM."""
 
 
 @dataclass(frozen=True)
 class Element:
-    """Where one element stands.
+    """The position of one element.
 
     Attributes:
-        value: where its value begins.
-        end: behind its value, and behind the delimiter that an undefined length asks for.
+        value: offset of its value.
+        end: offset behind its value and, if its length is undefined, behind the delimiter.
         kind: its value representation, empty in implicit encoding.
         is_open: whether its length is undefined.
         fragments: (start, end) of each item of encapsulated pixels, the offset table first.
@@ -66,15 +65,15 @@ class Element:
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """A DICOM file's dataset, not yet interpreted.
+    """The dataset of a DICOM file, not yet interpreted.
 
     Attributes:
-        transfer_syntax: the UID that says how the pixels are encoded; empty where the file does not say.
-        body: the dataset, inflated where it was deflated.
+        transfer_syntax: the UID of the pixels' encoding, empty if not declared.
+        body: the dataset, inflated.
         found: the elements of the top level by tag.
         is_implicit: whether the elements state no value representation.
         is_big_endian: whether numbers are stored with the most significant byte first.
-        notes: what of the file is not as the standard asks, one sentence each.
+        notes: one sentence for each deviation from the standard.
     """
 
     transfer_syntax: str
@@ -88,11 +87,11 @@ class Elements:
         return f"Elements({len(self.found)} of {len(self.body)} bytes)"
 
     def only(self, tags: Collection[int], more: Mapping[int, Element] | None = None) -> bytes:
-        """Return a few elements as a dataset of their own, behind a byte that says how it is encoded.
+        """Return some elements as a dataset of their own, behind one byte for the byte order.
 
         Args:
             tags: of the top level; sequences are left out.
-            more: elements from inside of sequences, which stand in place of those of the top level.
+            more: elements from sequences, which replace those of the top level.
         """
         kept = {tag: self.found[tag] for tag in self.found.keys() & set(tags)} | dict(more or {})
         parts = (self._encoded(tag, kept[tag]) for tag in sorted(kept))
@@ -102,7 +101,7 @@ class Elements:
         """Return the elements of each item of a sequence.
 
         Raises:
-            DecodeError: it is no sequence, or damaged.
+            DecodeError: not a sequence, or damaged.
         """
         implicit = self.is_implicit or element.kind == b"UN"
         walker = _Walker(self.body, implicit, self.is_big_endian)
@@ -112,7 +111,7 @@ class Elements:
             raise DecodeError(SHORT) from None
 
     def _encoded(self, tag: int, element: Element) -> bytes:
-        """Return an element in explicit encoding, as the standard's dictionary has it."""
+        """Return an element in explicit encoding, with the value representation of the standard."""
         from pydicom.datadict import dictionary_VR
 
         kind = dictionary_VR(tag).encode()
@@ -132,10 +131,9 @@ class Elements:
 
 
 def looks_like_dicom(start: bytes) -> bool:
-    """Return whether a file's first :data:`PEEKED_BYTES`, or more, are those of a DICOM file.
+    """Return whether the first :data:`PEEKED_BYTES` or more of a file are those of DICOM.
 
-    Without the preamble that the standard asks for, two elements of the first groups must follow one
-    another.
+    Without the preamble of the standard, the file must begin with two elements of the first groups.
     """
     return (
         start[_PREAMBLE : _PREAMBLE + 4] == _MARK
@@ -170,14 +168,14 @@ def read_elements(data: bytes) -> Elements:
 
 
 def _meta_start(data: bytes) -> int:
-    """Return where the meta header begins, or the dataset where there is none."""
+    """Return the offset of the meta header, or of the dataset if there is none."""
     if data[_PREAMBLE : _PREAMBLE + 4] == _MARK:
         return _PREAMBLE + 4
     return 4 if data[:4] == _MARK else 0
 
 
 def _read_meta(data: bytes, at: int) -> tuple[str, int]:
-    """Return the transfer syntax, empty where it is not declared, and where the dataset begins."""
+    """Return the transfer syntax, empty if not declared, and the offset of the dataset."""
     encoding = _encoding(data, at)
     is_implicit = encoding == (True, False)
     walker, syntax = _Walker(data, is_implicit, False), ""
@@ -192,7 +190,7 @@ def _read_meta(data: bytes, at: int) -> tuple[str, int]:
 
 
 def _encoding(data: bytes, at: int) -> tuple[bool, bool] | None:
-    """Return (is implicit, is big endian) as two elements show it; None where they show neither."""
+    """Return (is implicit, is big endian) by the first two elements, or None."""
     for implicit, order in ((False, "<"), (False, ">"), (True, "<")):
         first = _peeked(data, at, implicit, order)
         if first is None or first[0] >> 16 not in _FIRST_GROUPS:
@@ -204,7 +202,7 @@ def _encoding(data: bytes, at: int) -> tuple[bool, bool] | None:
 
 
 def _peeked(data: bytes, at: int, implicit: bool, order: str) -> tuple[int, int] | None:
-    """Return the tag of an element of defined length, and its end; None where there is none."""
+    """Return the tag and the end of an element of defined length, or None."""
     if at + 12 > len(data):
         return None
     group, number = struct.unpack_from(f"{order}HH", data, at)
@@ -221,7 +219,7 @@ def _peeked(data: bytes, at: int, implicit: bool, order: str) -> tuple[int, int]
 
 
 class _Walker:
-    """Steps over the elements of a dataset without interpreting any."""
+    """Finds the elements of a dataset without interpreting them."""
 
     def __init__(self, body: bytes, implicit: bool, big: bool) -> None:
         self._body, self._implicit = body, implicit
@@ -231,10 +229,10 @@ class _Walker:
         self._steps = 0
 
     def header(self, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
-        """Return tag, value representation, length and where the value begins."""
+        """Return tag, value representation, length and offset of the value."""
         self._steps += 1
         if self._steps > _MOST_ELEMENTS:
-            raise DecodeError(f"it holds more than {_MOST_ELEMENTS:,} elements")
+            raise DecodeError(f"it contains more than {_MOST_ELEMENTS:,} elements")
         group, number = self._tag.unpack_from(self._body, at)
         tag = group << 16 | number
         if implicit or tag in (_ITEM, _ITEM_END, _SEQUENCE_END):
@@ -247,10 +245,10 @@ class _Walker:
         return tag, kind, self._short.unpack_from(self._body, at + 6)[0], at + 8
 
     def top_level(self) -> dict[int, Element]:
-        """Return all elements, in rising order as the standard has them, up to the file's end."""
+        """Return all elements, which must be in the rising order of the standard."""
         found, at, last = {}, 0, -1
         while at < len(self._body):
-            # Some writers fill up the last block.
+            # Some writers pad the last block.
             if self._body[at : at + 8] == bytes(8) and not self._body[at:].strip(b"\0"):
                 break
             tag, element = self._element(at)
@@ -261,7 +259,7 @@ class _Walker:
         return found
 
     def items(self, sequence: Element) -> list[dict[int, Element]]:
-        """Return the elements of each item of a sequence that :meth:`top_level` walked over."""
+        """Return the elements of each item of a sequence."""
         items, at = [], sequence.value
         while at < sequence.end:
             tag, _, length, at = self.header(at, True)
@@ -309,7 +307,7 @@ class _Walker:
             fragments.append((value, at))
 
     def _sequence_end(self, at: int, implicit: bool) -> int:
-        """Return where a sequence of undefined length ends; open levels are counted, not recursed."""
+        """Return the end of a sequence of undefined length, counting levels instead of recursing."""
         levels = ["sequence"]
         while levels:
             if len(levels) > 2 * _DEEPEST:

@@ -8,45 +8,28 @@ import math
 import re
 import struct
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from brainseg.errors import DecodeError
+from brainseg.io.dicom.dataset import number, read_header, text, texts
 from brainseg.io.dicom.elements import Elements
-from brainseg.io.limits import or_damaged
 from brainseg.io.sequence_guess import Evidence
 
 if TYPE_CHECKING:
     import pydicom
 
 _AGENT_SEQUENCE = 0x00180012
-TAGS = frozenset(
-    (
-        *(0x00080005, 0x00080008, 0x00080032, 0x00080033, 0x00080070, 0x0008103E),
-        *(0x00100020, 0x00180010, 0x00180020, 0x00180024, 0x00180025, 0x00180080, 0x00180081),
-        *(0x00180082, 0x00180086, 0x00181030, 0x00181041, 0x00181044, 0x00181048, 0x00181060),
-        *(
-            0x00189005,
-            0x00189087,
-            0x0020000D,
-            0x0020000E,
-            0x00200011,
-            0x00200012,
-            0x00200013,
-            0x00200100,
-        ),
-    )
+TAGS = (
+    *(0x00080005, 0x00080008, 0x00080032, 0x00080033, 0x00080070, 0x0008103E, 0x00100020),
+    *(0x00180010, 0x00180020, 0x00180024, 0x00180025, 0x00180080, 0x00180081, 0x00180082),
+    *(0x00180086, 0x00181030, 0x00181041, 0x00181044, 0x00181048, 0x00181060, 0x00189005),
+    *(0x00189087, 0x0020000D, 0x0020000E, 0x00200011, 0x00200012, 0x00200013, 0x00200100),
 )
 _REPEATS = (
-    "EchoNumbers",
-    "DiffusionBValue",
-    "TemporalPositionIdentifier",
-    "TemporalPositionIndex",
-    "AcquisitionNumber",
-    "FrameAcquisitionNumber",
-    "TriggerTime",
+    *("EchoNumbers", "DiffusionBValue", "TemporalPositionIdentifier", "TemporalPositionIndex"),
+    *("AcquisitionNumber", "FrameAcquisitionNumber", "TriggerTime"),
 )
+_MOMENT = ("AcquisitionTime", "ContentTime", "InstanceNumber")
 _PRIVATE_B_VALUES = {"siemens": 0x0019100C, "ge medical": 0x00431039, "philips": 0x20011003}
 _NO_AGENT = re.compile(
     r"|no\b.*|none.*|n\s*/\s*a|na|nil|null|not\b.*|non\b.*|without.*|w/o.*|sans\b.*|ohne\b.*|kein.*|sin\b.*|"
@@ -91,8 +74,6 @@ def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidenc
         elements: of the file.
         frame: the header of the image, which in an enhanced file is one frame.
     """
-    from brainseg.io.dicom.dataset import read_header
-
     header = read_header(elements.only(TAGS))
     for tag in frame.keys():  # noqa: SIM118 - iterating would interpret every value
         header[tag] = frame.get_item(tag)
@@ -101,53 +82,48 @@ def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidenc
 
 def whose(elements: Elements) -> tuple[str, str]:
     """Return the hashes of the patient and the study of a DICOM file, each empty if unknown."""
-    from brainseg.io.dicom.dataset import read_header
-
     return belonging_of(read_header(elements.only(TAGS))).whose
 
 
 def belonging_of(header: "pydicom.Dataset") -> Belonging:
     """Return the patient, study and series of an image, by the tags of :data:`TAGS`."""
-    number = _number(header, "SeriesNumber")
+    series_number = number(header, "SeriesNumber")
     return Belonging(
-        _stand_in(_text(header, "PatientID")),
-        _stand_in(_text(header, "StudyInstanceUID")),
-        _text(header, "SeriesInstanceUID"),
-        None if number is None else int(number),
+        _stand_in(text(header, "PatientID")),
+        _stand_in(text(header, "StudyInstanceUID")),
+        text(header, "SeriesInstanceUID"),
+        None if series_number is None else int(series_number),
         _echo(header),
         _repeats(header),
-        tuple(
-            _number(header, name) or 0.0
-            for name in ("AcquisitionTime", "ContentTime", "InstanceNumber")
-        ),
+        tuple(number(header, name) or 0.0 for name in _MOMENT),
     )
 
 
 def _evidence(header: "pydicom.Dataset", elements: Elements) -> Evidence:
     return Evidence(
-        _text(header, "SeriesDescription"),
-        _text(header, "ProtocolName"),
-        _text(header, "SequenceName") or _text(header, "PulseSequenceName"),
+        text(header, "SeriesDescription"),
+        text(header, "ProtocolName"),
+        text(header, "SequenceName") or text(header, "PulseSequenceName"),
         "",
-        (*_texts(header, "ImageType"), *_texts(header, "FrameType")),
-        tuple(_texts(header, "ScanningSequence")),
-        _number(header, "RepetitionTime"),
+        (*texts(header, "ImageType"), *texts(header, "FrameType")),
+        tuple(texts(header, "ScanningSequence")),
+        number(header, "RepetitionTime"),
         _echo(header),
-        _number(header, "InversionTime") or _number(header, "InversionTimes"),
+        number(header, "InversionTime") or number(header, "InversionTimes"),
         _agents(header, elements),
         _b_value(header, elements),
-        _text(header, "AngioFlag").upper() == "Y",
+        text(header, "AngioFlag").upper() == "Y",
     )
 
 
 def _echo(header: "pydicom.Dataset") -> float | None:
-    return _number(header, "EchoTime") or _number(header, "EffectiveEchoTime")
+    return number(header, "EchoTime") or number(header, "EffectiveEchoTime")
 
 
 def _repeats(header: "pydicom.Dataset") -> tuple[float | str, ...]:
-    numbers = [_number(header, name) for name in _REPEATS]
-    kind = (*_texts(header, "ImageType"), *_texts(header, "FrameType"))
-    return ("\\".join(kind), *(math.nan if number is None else number for number in numbers))
+    found = [number(header, name) for name in _REPEATS]
+    kind = (*texts(header, "ImageType"), *texts(header, "FrameType"))
+    return ("\\".join(kind), *(math.nan if one is None else one for one in found))
 
 
 def _agents(header: "pydicom.Dataset", elements: Elements) -> frozenset[bool]:
@@ -155,24 +131,24 @@ def _agents(header: "pydicom.Dataset", elements: Elements) -> frozenset[bool]:
     said = set()
     for name in ("ContrastBolusAgent", "ContrastBolusIngredient"):
         if name in header:
-            text = _plain(_text(header, name))
-            if not _UNKNOWN_AGENT.fullmatch(text):
-                said.add(not _NO_AGENT.fullmatch(text))
+            words = _plain(text(header, name))
+            if not _UNKNOWN_AGENT.fullmatch(words):
+                said.add(not _NO_AGENT.fullmatch(words))
     for name in ("ContrastBolusVolume", "ContrastBolusTotalDose"):
-        if (amount := _number(header, name)) is not None and amount > 0:
+        if (amount := number(header, name)) is not None and amount > 0:
             said.add(True)
     sequence = elements.found.get(_AGENT_SEQUENCE)
     # An empty sequence has 8 bytes or, with undefined length, 16 more; an item has at least 8 more.
     if sequence and sequence.end - sequence.value > 16:
         said.add(True)
-    if said == {True, False} and not _plain(_text(header, "ContrastBolusAgent")):
+    if said == {True, False} and not _plain(text(header, "ContrastBolusAgent")):
         said.discard(False)
     return frozenset(said)
 
 
 def _b_value(header: "pydicom.Dataset", elements: Elements) -> float | None:
-    value = _number(header, "DiffusionBValue")
-    maker = _text(header, "Manufacturer").lower()
+    value = number(header, "DiffusionBValue")
+    maker = text(header, "Manufacturer").lower()
     tag = next((tag for name, tag in _PRIVATE_B_VALUES.items() if maker.startswith(name)), None)
     if value is None and tag in elements.found:
         value = _private_number(elements, tag)
@@ -196,35 +172,6 @@ def _stand_in(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:16] if value else ""
 
 
-def _plain(text: str) -> str:
-    text = unicodedata.normalize("NFKD", text.lower().strip())
-    return "".join(one for one in text if not unicodedata.combining(one))
-
-
-def _value(header: "pydicom.Dataset", name: str) -> object:
-    """Return the value of a tag, or None if it cannot be read."""
-    try:
-        return or_damaged(lambda: header.get(name))
-    except DecodeError:
-        return None
-
-
-def _text(header: "pydicom.Dataset", name: str) -> str:
-    return str(_value(header, name) or "").strip("\0 ")
-
-
-def _texts(header: "pydicom.Dataset", name: str) -> list[str]:
-    value = _value(header, name) or ()
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    return [str(one).strip().upper() for one in values]
-
-
-def _number(header: "pydicom.Dataset", name: str) -> float | None:
-    value = _value(header, name)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = value[0] if len(value) else None
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def _plain(words: str) -> str:
+    words = unicodedata.normalize("NFKD", words.lower().strip())
+    return "".join(one for one in words if not unicodedata.combining(one))

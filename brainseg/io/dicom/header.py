@@ -1,16 +1,16 @@
-"""One DICOM file: the headers of its images, and what they say of geometry.
+"""The headers of the images in one DICOM file, with their geometry.
 
-The code only checks whether patient tags are present; it never reads them into a message.
+Patient tags are only checked for presence; no message contains them.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.io.dicom.dataset import read_header
+from brainseg.io.dicom.dataset import number, numbers, read_header, text
 from brainseg.io.dicom.elements import PIXEL_DATA, Elements, read_elements
 from brainseg.io.dicom.evidence import Belonging, read_evidence
 from brainseg.io.dicom.frames import ENHANCED_MR, frame_headers
@@ -97,31 +97,30 @@ class DicomImage:
     """One DICOM image, or one frame of an enhanced one, not yet decoded.
 
     Attributes:
-        elements: the file's own.
-        header: the elements kept, encoded; see :func:`read_header`.
-        frame: its place among the
-        frames: of the file.
+        elements: of the file.
+        header: the elements of :data:`KEPT`, encoded; see :func:`read_header`.
+        frame: index of the frame in the file.
+        frames: number of frames in the file.
         size: (rows, columns).
         bits: (allocated, stored).
         is_signed: whether pixels may be negative.
         is_inverted: whether the smallest value is white.
-        slope: and
-        intercept: what a stored value means.
-        position: (3,) mm of the first pixel's centre, as the file has it (LPS+); None where unknown.
-        directions: (2, 3) along a row and along a column, unit vectors in LPS+; None where unknown.
-        spacing_mm: (row, column); None where unknown.
-        thickness_mm: of the slice; None where unknown.
-        space: the UID of the frame of reference, empty where unknown; never shown.
-        series: what tells the series of one upload apart; never shown.
+        slope: a stored value means ``slope * value + intercept``.
+        intercept: see ``slope``.
+        position: (3,) mm of the first pixel's centre in LPS+, as in the file; None if unknown.
+        directions: (2, 3) along a row and along a column, unit vectors in LPS+; None if unknown.
+        spacing_mm: (row, column); None if unknown.
+        thickness_mm: of the slice; None if unknown.
+        space: the UID of the frame of reference, empty if unknown; never shown.
+        series: distinguishes the series of one upload; never shown.
         instance: the UID of the image; never shown.
-        moment: echo, acquisition and time, which tell repeats of one place apart.
-        number: of the image within its series, or of the frame; None where unknown.
-        evidence: what it says that bears on its sequence.
-        belonging: whose it is, and its place among repeats.
-        has_patient_data: whether a name, an id or a birth date stands in it.
-        has_burned_in: whether it says that text stands in its pixels.
-        modality: other than MR in a person's word, None for MR or unknown.
-        warnings: of unusable tags, one sentence each.
+        number: of the image within its series, or of the frame; None if unknown.
+        evidence: for the sequence.
+        belonging: its patient, study and series, and its position among repeats.
+        has_patient_data: whether it contains a name, an id, an address or a birth date.
+        has_burned_in: whether the header says that its pixels contain text.
+        modality: in words if it is not MR, None for MR or unknown.
+        warnings: one sentence for each unusable tag.
     """
 
     elements: Elements
@@ -141,58 +140,53 @@ class DicomImage:
     space: str
     series: str
     instance: str
-    moment: tuple[float, ...]
     number: int | None
     evidence: Evidence
     belonging: Belonging
     has_patient_data: bool
     has_burned_in: bool
-    modality: str | None = field(default=None)
-    warnings: tuple[str, ...] = ()
+    modality: str | None
+    warnings: tuple[str, ...]
 
     @property
     def stored_bytes(self) -> int:
-        """Return what the pixels take as stored, decompressed."""
+        """Return the size of the decompressed pixels."""
         return math.prod(self.size) * self.bits[0] // 8
 
 
 def read_images(data: bytes) -> tuple[DicomImage, ...]:
-    """Return the headers, checked, of a DICOM file's images: one, or one for each frame.
+    """Return the checked header of each image in a DICOM file: one image, or one per frame.
 
     Args:
         data: the whole file.
 
     Raises:
-        DecodeError: damaged, no image, or of a kind that is not read; the reason alone.
+        DecodeError: damaged, no image, or of an unsupported kind; the reason alone.
     """
-
-    def read() -> tuple[DicomImage, ...]:
-        elements = read_elements(data)
-        header = read_header(elements.only(KEPT))
-        _check_is_image(elements, header)
-        if not _is_enhanced(header):
-            return (_image_of(elements, elements.only(KEPT)),)
-        frame_bytes = math.prod(_size_of(header)) * int(header.BitsAllocated) // 8
-        headers = list(frame_headers(elements, KEPT, frame_bytes))
-        if len(headers) != int(header.get("NumberOfFrames") or 1):
-            raise DecodeError(
-                f"it describes {len(headers)} frames, its header says "
-                f"{int(header.get('NumberOfFrames') or 1)}"
-            )
-        return tuple(
-            _image_of(elements, encoded, place, len(headers))
-            for place, encoded in enumerate(headers)
-        )
-
     try:
-        return or_damaged(read)
+        return or_damaged(lambda: _read(data))
     except DecodeError as reason:
-        # What pydicom said may quote a tag, so it does not travel with the reason.
+        # A message of pydicom may quote a tag, so it must not be chained to the reason.
         raise DecodeError(str(reason)) from None
 
 
+def _read(data: bytes) -> tuple[DicomImage, ...]:
+    elements = read_elements(data)
+    encoded = elements.only(KEPT)
+    header = read_header(encoded)
+    _check_is_image(elements, header)
+    if not _is_enhanced(header):
+        return (_image_of(elements, encoded),)
+    frame_bytes = math.prod(_size_of(header)) * int(header.BitsAllocated) // 8
+    headers = list(frame_headers(elements, KEPT, frame_bytes))
+    frames = int(header.get("NumberOfFrames") or 1)
+    if len(headers) != frames:
+        raise DecodeError(f"it describes {len(headers)} frames, its header says {frames}")
+    return tuple(_image_of(elements, one, index, frames) for index, one in enumerate(headers))
+
+
 def _is_enhanced(header: "pydicom.Dataset") -> bool:
-    return str(header.get("SOPClassUID", "")) in ENHANCED_MR
+    return text(header, "SOPClassUID") in ENHANCED_MR
 
 
 def _size_of(header: "pydicom.Dataset") -> tuple[int, int]:
@@ -203,7 +197,7 @@ def _size_of(header: "pydicom.Dataset") -> tuple[int, int]:
 
 def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 1) -> DicomImage:
     header = read_header(encoded)
-    if any("MOSAIC" in str(header.get(name)).upper() for name in ("ImageType", "FrameType")):
+    if any("MOSAIC" in text(header, name).upper() for name in ("ImageType", "FrameType")):
         raise DecodeError(MOSAIC)
     size = _size_of(header)
     if int(header.get("SamplesPerPixel", 1)) != 1:
@@ -218,56 +212,56 @@ def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 
         raise DecodeError("its pixels are not stored from the lowest bit on")
     slope, intercept = _scaling(header)
     position, directions, spacing, warnings = _geometry(header)
+    thickness, instance_number = number(header, "SliceThickness"), number(header, "InstanceNumber")
     evidence, belonging = read_evidence(elements, header)
     parts = ("SeriesInstanceUID", "StackID", "ComplexImageComponent")
     return DicomImage(
-        elements,
-        encoded,
-        frame,
-        frames,
-        size,
-        (allocated, stored),
-        int(header.get("PixelRepresentation", 0)) == 1,
-        colours == "MONOCHROME1",
-        slope,
-        intercept,
-        position,
-        directions,
-        spacing,
-        _thickness(header),
-        str(header.get("FrameOfReferenceUID") or ""),
-        "/".join((*belonging.whose, *(str(header.get(name) or "") for name in parts))),
-        str(header.get("SOPInstanceUID") or ""),
-        _moment(header),
-        _number(header),
-        evidence,
-        belonging,
-        any(str(header.get(name) or "").strip() for name in _PATIENT),
-        str(header.get("BurnedInAnnotation", "")).strip().upper() == "YES",
-        _OTHER_MODALITIES.get(str(header.get("Modality", "")).strip()),
-        warnings,
+        elements=elements,
+        header=encoded,
+        frame=frame,
+        frames=frames,
+        size=size,
+        bits=(allocated, stored),
+        is_signed=int(header.get("PixelRepresentation", 0)) == 1,
+        is_inverted=colours == "MONOCHROME1",
+        slope=slope,
+        intercept=intercept,
+        position=position,
+        directions=directions,
+        spacing_mm=spacing,
+        thickness_mm=thickness if thickness and 1e-6 < thickness < 1e4 else None,
+        space=text(header, "FrameOfReferenceUID"),
+        series="/".join((*belonging.whose, *(text(header, name) for name in parts))),
+        instance=text(header, "SOPInstanceUID"),
+        number=None if instance_number is None else int(instance_number),
+        evidence=evidence,
+        belonging=belonging,
+        has_patient_data=any(text(header, name) for name in _PATIENT),
+        has_burned_in=text(header, "BurnedInAnnotation").upper() == "YES",
+        modality=_OTHER_MODALITIES.get(text(header, "Modality")),
+        warnings=warnings,
     )
 
 
 def _check_is_image(elements: Elements, header: "pydicom.Dataset") -> None:
-    kind = str(header.get("SOPClassUID", ""))
-    held = _NO_PICTURE.get(kind)
-    held = held or next((told for uid, told in _NO_PICTURES.items() if kind.startswith(uid)), None)
-    if held:
-        raise DecodeError(f"it holds {held}, no image")
+    kind = text(header, "SOPClassUID")
+    beginnings = (what for uid, what in _NO_PICTURES.items() if kind.startswith(uid))
+    content = _NO_PICTURE.get(kind) or next(beginnings, None)
+    if content:
+        raise DecodeError(f"it contains {content}, no image")
     if kind in _OTHER_ENHANCED:
         raise DecodeError(f"it is {_OTHER_ENHANCED[kind]}; expected MR")
     if any(tag in elements.found for tag in FLOAT_PIXELS):
         raise DecodeError("its pixels are floating-point; expected whole numbers")
     if PIXEL_DATA not in elements.found:
-        raise DecodeError("it holds no pixels")
+        raise DecodeError("it contains no pixels")
     missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in header]
     if missing:
         raise DecodeError(f"its header lacks {missing[0]}, so its pixels cannot be read")
     frames = int(header.get("NumberOfFrames") or 1)
     if frames != 1 and not _is_enhanced(header):
         raise DecodeError(
-            f"it holds {frames} frames; of multi-frame images only enhanced MR is read: export the "
+            f"it contains {frames} frames, but only enhanced MR is read frame by frame: export the "
             "series as single slices"
         )
     if _MODALITY_LUT in elements.found:
@@ -289,66 +283,18 @@ def _geometry(
     """Return position, directions, spacing, and warnings; unusable values are None."""
     warnings = []
     spacing: tuple[float, float] | None = None
-    stored = _numbers(header, "PixelSpacing", 2)
-    if stored is not None and ((stored > 1e-6) & (stored < 1e4)).all():
-        spacing = float(stored[0]), float(stored[1])
+    stored = numbers(header, "PixelSpacing", 2)
+    if stored and all(1e-6 < mm < 1e4 for mm in stored):
+        spacing = stored[0], stored[1]
     elif "PixelSpacing" in header:
         warnings.append(NO_SPACING)
-    position = _numbers(header, "ImagePositionPatient", 3)
-    directions = _numbers(header, "ImageOrientationPatient", 6)
-    if directions is None or position is None:
-        if any(_is_filled(header, f"Image{what}Patient") for what in ("Position", "Orientation")):
+    names = ("ImagePositionPatient", "ImageOrientationPatient")
+    position, axes = numbers(header, names[0], 3), numbers(header, names[1], 6)
+    if position is None or axes is None:
+        if any(name in header and header.get_item(name).value for name in names):
             warnings.append(NO_PLACE)
         return None, None, spacing, tuple(warnings)
-    directions = directions.reshape(2, 3)
+    directions = np.array(axes).reshape(2, 3)
     if not np.allclose(directions @ directions.T, np.eye(2), atol=1e-2):
-        raise DecodeError("its rows and columns do not stand at right angles in its orientation")
-    return position, directions, spacing, tuple(warnings)
-
-
-def _numbers(header: "pydicom.Dataset", name: str, count: int) -> np.ndarray | None:
-    """Return a tag's numbers; None where it is missing, or has another count of numbers."""
-    try:
-        value = header.get(name)
-        numbers = np.array([float(number) for number in value])
-    except (TypeError, ValueError, ArithmeticError):
-        return None
-    return numbers if len(numbers) == count and np.isfinite(numbers).all() else None
-
-
-def _is_filled(header: "pydicom.Dataset", name: str) -> bool:
-    return name in header and bool(header.get_item(name).value)
-
-
-def _thickness(header: "pydicom.Dataset") -> float | None:
-    try:
-        thickness = float(header.get("SliceThickness"))
-    except (TypeError, ValueError, ArithmeticError):
-        return None
-    return thickness if 1e-6 < thickness < 1e4 else None
-
-
-def _first(header: "pydicom.Dataset", *names: str) -> float:
-    """Return the first of several tags that holds a number, else 0."""
-    for name in names:
-        try:
-            return float(header.get(name))
-        except (TypeError, ValueError, ArithmeticError):
-            continue
-    return 0.0
-
-
-def _moment(header: "pydicom.Dataset") -> tuple[float, ...]:
-    return (
-        _first(header, "EffectiveEchoTime", "EchoTime"),
-        _first(header, "TemporalPositionIndex", "TemporalPositionIdentifier"),
-        _first(header, "FrameAcquisitionNumber", "AcquisitionNumber"),
-        _first(header, "InstanceNumber"),
-    )
-
-
-def _number(header: "pydicom.Dataset") -> int | None:
-    try:
-        return int(header.get("InstanceNumber"))
-    except (TypeError, ValueError, ArithmeticError):
-        return None
+        raise DecodeError("its rows and columns are not at right angles in its orientation")
+    return np.array(position), directions, spacing, tuple(warnings)

@@ -1,7 +1,6 @@
-"""DICOM images -> stacks: sorted along the normal, one for each geometry of a series.
+"""Sort DICOM images into stacks along their normal, one for each geometry of a series.
 
-Scanners round what they write, so positions, directions and spacings are compared with tolerances,
-never by rounding them.
+Scanners round what they write, so positions, directions and spacings are compared with tolerances.
 """
 
 import hashlib
@@ -28,16 +27,16 @@ from brainseg.io.window import to_eight_bits
 
 MIXED = "its slices do not have one geometry"
 NO_POSITION = "its position or orientation is missing or not usable, unlike those of its series"
-OTHER_PICTURE = "its size, pixel spacing or kind of grey is another than that of its series"
+OTHER_PICTURE = "its size, pixel spacing or kind of grey differs from that of its series"
 SOME_SPACING = (
     "The pixel spacing of some files is not usable; that of the other files of the series is used."
 )
 MOST_PLANES = 3
-"""Geometries of one series: a localizer has one in each plane of the body."""
+"""Maximum number of geometries in one series: a localizer has one in each plane of the body."""
 
 _SAME_MM = 0.01
 _UNEVEN = 0.02
-"""Distances between slices differ by rounding alone up to this share of them."""
+"""Rounding makes distances between slices differ by at most this fraction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Plane:
     Attributes:
         image: the header.
         pixels: (h, w) of whole numbers.
-        notes: what was done to them.
+        notes: one sentence for each conversion.
         name: of the file.
     """
 
@@ -59,16 +58,15 @@ class Plane:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Planes of one series and one moment, sorted along the normal, not yet turned.
+    """The planes of one series and one time point, sorted along the normal, not yet turned.
 
     Attributes:
         planes: in the order of ``affine``.
-        affine: (4, 4) from (plane, row, column) to RAS+, or None where the files do not say, or the
-            planes are not evenly spaced.
+        affine: (4, 4) from (plane, row, column) to RAS+, None if unknown or unevenly spaced.
         spacing_mm: between planes, rows and columns; None for each that is unknown.
         orientation: how the stack is shown.
-        warnings: what a person should know.
-        notes: what of the series was left out without a loss, one sentence each.
+        warnings: one sentence for each problem that users should know.
+        notes: one sentence for each fact, such as images that were left out without a loss.
     """
 
     planes: tuple[Plane, ...]
@@ -115,7 +113,7 @@ class Stack:
         return np.array(found)
 
     def grey(self) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return (n, h, w) uint8 as shown, and the notes of what was done to the pixels."""
+        """Return (n, h, w) uint8 as shown, with a note for each conversion."""
         raw, slope, intercept, notes = _meaning(self.planes)
         eight = to_eight_bits(raw, slope, intercept)
         notes = (*self.notes, *notes, *eight.notes)
@@ -127,11 +125,11 @@ class Stack:
 
 
 def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
-    """Return the stacks of one upload's images; what is left out gets a sentence.
+    """Return the stacks of the images of one upload; each image that is left out gets a sentence.
 
-    A series that holds every place several times, as echoes or moments, gives a stack for each; so does
-    one that holds several geometries of similar size. Repeated images and a few in another plane are
-    left out with a note, a few of another geometry by name.
+    A series with several images at each position, such as echoes or time points, gives one stack for
+    each; so does a series with several geometries of similar size. Repeated images and single images in
+    another plane are left out with a note, single images of another geometry by name.
     """
     by_series: dict[str, list[Plane]] = defaultdict(list)
     for plane in planes:
@@ -159,14 +157,14 @@ def _repeated(count: int) -> list[str]:
 def _in_other_planes(count: int) -> list[str]:
     if count == 1:
         return ["1 image lies in another plane than its series (a scout?) and was left out"]
-    told = f"{count} images lie in another plane than their series (scouts?) and were left out"
-    return [told] if count else []
+    note = f"{count} images lie in another plane than their series (scouts?) and were left out"
+    return [note] if count else []
 
 
 def _without_copies(series: list[Plane]) -> list[Plane]:
-    """Return the planes without those that repeat another: the same image, or the same pixels there.
+    """Return the planes without repeats: the same image, or the same pixels at the same position.
 
-    Pixels of one value tell nothing, and a UID that an anonymizer gave to all images does neither.
+    Neither pixels of a single value nor a UID that an anonymizer gave to all images prove a repeat.
     """
     kept: list[Plane] = []
     by_content: dict[bytes, list[Plane]] = defaultdict(list)
@@ -189,10 +187,10 @@ def _repeats(plane: Plane, other: Plane) -> bool:
 
 
 def _when(image: DicomImage) -> tuple[object, ...]:
-    """Return what tells the echoes and time points of one place apart, but the number of the image."""
+    """Return what distinguishes the echoes and time points of one position, except the image number."""
     belonging = image.belonging
-    # As text, for NaN, which stands for what is not given, equals nothing.
-    return image.moment[:3], belonging.moment[:2], str(belonging.repeats)
+    # As text, because the NaN of an unknown value equals nothing.
+    return belonging.echo_ms, belonging.moment[:2], str(belonging.repeats)
 
 
 def _same_place(one: DicomImage, two: DicomImage) -> bool:
@@ -209,7 +207,7 @@ def _same_directions(one: DicomImage, two: DicomImage) -> bool:
 
 
 def _same_picture(one: DicomImage, two: DicomImage) -> bool:
-    """Return whether two images have one size, one kind of grey, and one spacing where it is known."""
+    """Return whether two images have equal size and kind of grey, and equal spacing if known."""
     if (one.size, one.is_inverted) != (two.size, two.is_inverted):
         return False
     if one.spacing_mm is None or two.spacing_mm is None:
@@ -218,7 +216,7 @@ def _same_picture(one: DicomImage, two: DicomImage) -> bool:
 
 
 def _geometries(series: list[Plane], refusals: Refusals) -> tuple[list[list[Plane]], int]:
-    """Return the planes of a series by geometry, and how many in another plane were left out."""
+    """Return the planes of a series by geometry, and the number left out in other planes."""
     parts: list[list[Plane]] = []
     for plane in series:
         for part in parts:
@@ -247,7 +245,7 @@ def _geometries(series: list[Plane], refusals: Refusals) -> tuple[list[list[Plan
 
 
 def _moments(series: list[Plane]) -> list[list[Plane]]:
-    """Return the planes of one echo by time point: one group where each place is held once."""
+    """Return the planes of one echo by time point: one group if each position occurs once."""
     if any(plane.image.position is None for plane in series):
         return [series]
     places = _by_place(series)
@@ -258,16 +256,16 @@ def _moments(series: list[Plane]) -> list[list[Plane]]:
         if all(max(map(len, _by_place(part))) < most for part in parts):
             return [moment for part in parts for moment in _moments(part)]
     if len(set(map(len, places))) > 1:
-        raise DecodeError(f"{MIXED}: some places are held more often than others")
-    for held in places:
-        held.sort(key=lambda plane: plane.image.belonging.moment)
-    return [[held[turn] for held in places] for turn in range(most)]
+        raise DecodeError(f"{MIXED}: some positions occur more often than others")
+    for repeats in places:
+        repeats.sort(key=lambda plane: plane.image.belonging.moment)
+    return [list(planes) for planes in zip(*places, strict=True)]
 
 
 def _by_place(series: list[Plane]) -> list[list[Plane]]:
-    """Return the planes of one orientation by their place along the normal.
+    """Return the planes of one orientation by their position along the normal.
 
-    Places are the same within a hundredth of the usual distance between slices.
+    Positions are equal within a hundredth of the usual distance between slices.
     """
     normal = np.cross(*np.asarray(series[0].image.directions))
 
@@ -290,13 +288,13 @@ def _stack(planes: list[Plane]) -> Stack:
     if len(planes) > MAX_SLICES:
         raise DecodeError(f"{len(planes)} slices exceed {MAX_SLICES}")
     first = planes[0].image
-    warnings = list(dict.fromkeys(told for plane in planes for told in plane.image.warnings))
+    warnings = list(dict.fromkeys(text for plane in planes for text in plane.image.warnings))
     spacing = next((one.image.spacing_mm for one in planes if one.image.spacing_mm), None)
     if spacing and NO_SPACING in warnings:
         warnings[warnings.index(NO_SPACING)] = SOME_SPACING
     in_plane = spacing or (None, None)
     if first.directions is None:
-        planes = sorted(planes, key=lambda plane: plane.image.moment[-1])
+        planes = sorted(planes, key=lambda plane: plane.image.belonging.moment[-1])
         between = first.thickness_mm if len(planes) == 1 else None
         return Stack(
             tuple(planes), None, (between, *in_plane), Orientation(), (*warnings, NO_ORIENTATION)
@@ -328,7 +326,7 @@ def _stack(planes: list[Plane]) -> Stack:
 
 
 def _step(planes: list[Plane], normal: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return mm from plane to plane, with a warning where they do not lie evenly."""
+    """Return the step between planes in mm, with a warning if the steps are uneven."""
     if len(planes) == 1:
         return normal * (planes[0].image.thickness_mm or 1.0), []
     positions = np.array([plane.image.position for plane in planes])

@@ -180,7 +180,7 @@ def test_echoes_of_one_series_are_series_of_their_own() -> None:
 def test_a_few_images_of_another_geometry_are_left_out_by_name() -> None:
     straight = dicom_series(STACK)
     for tags, told in (
-        ({"PixelSpacing": [1.1, 1.1]}, "its size, pixel spacing or kind of grey is another"),
+        ({"PixelSpacing": [1.1, 1.1]}, "its size, pixel spacing or kind of grey differs"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "its size, pixel spacing or kind of grey"),
         ({"ImageOrientationPatient": None}, "its position or orientation is missing"),
     ):
@@ -230,7 +230,7 @@ def test_images_without_a_place_are_taken_in_their_own_order() -> None:
     tags = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
     upload = open_inputs(list(reversed(dicom_series(STACK, **tags))))
     assert np.array_equal(upload.series[0].pixels, STACK)
-    assert "holds no orientation" in upload.series[0].warnings[0]
+    assert "has no orientation" in upload.series[0].warnings[0]
 
 
 def test_patient_data_is_noted_burned_in_text_is_warned_of_and_neither_is_shown() -> None:

@@ -80,7 +80,7 @@ def test_without_an_orientation_nothing_is_turned_and_that_is_said() -> None:
     assert np.array_equal(upload.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
     assert upload.grid.affine is None
     assert upload.grid.spacing_mm is None
-    assert "holds no orientation" in upload.series[0].warnings[0]
+    assert "has no orientation" in upload.series[0].warnings[0]
 
 
 def test_without_an_orientation_slices_run_along_the_widest_spacing() -> None:
@@ -168,7 +168,7 @@ def test_a_file_on_another_grid_is_a_series_behind_those_of_the_most_common_grid
 
 
 def test_more_than_the_header_says_is_refused_in_a_gzip() -> None:
-    with pytest.raises(DecodeError, match="it holds more than its header says"):
+    with pytest.raises(DecodeError, match="it contains more than its header says"):
         opened(gzip.compress(nifti(EIGHT_BIT) + bytes(9)), "x.nii.gz")
 
 
