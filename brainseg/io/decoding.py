@@ -73,7 +73,7 @@ def _import_decoders() -> None:
 def open_upload(
     files: Sequence[InputFile],
     pages: Mapping[int, int] | None = None,
-    jobs: Jobs = DECODING,
+    jobs: Jobs | None = None,
     wait: Callable[[Job[Upload]], Upload] = Job.result,
 ) -> Upload:
     """Return what :func:`brainseg.io.open_inputs` does, decoded by a worker.
@@ -81,7 +81,7 @@ def open_upload(
     Args:
         files: one or more files, or zip archives of them.
         pages: as for :func:`brainseg.io.open_inputs`.
-        jobs: the workers.
+        jobs: other workers than :data:`DECODING`.
         wait: returns the result of the job; a page shows meanwhile how many are before it.
 
     Raises:
@@ -90,7 +90,7 @@ def open_upload(
             memory, or ended its worker.
     """
     try:
-        return wait(jobs.schedule(open_inputs, (tuple(files), dict(pages or {}))))
+        return wait((jobs or DECODING).schedule(open_inputs, (tuple(files), dict(pages or {}))))
     except QueueFull as full:
         raise DecodeError(str(full)) from None
     except JobLost as lost:

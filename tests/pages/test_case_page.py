@@ -3,8 +3,8 @@
 import numpy as np
 import tifffile
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, head
+from support.jobs import fatal_tiff, use_fatal_files
 from support.pages import open_page, texts, viewed
-from support.pictures import crashing_tiff
 
 
 def test_the_viewer_receives_the_pixels_and_masks_of_the_files(monkeypatch, tiny_cohort):
@@ -21,7 +21,8 @@ def test_the_viewer_receives_the_pixels_and_masks_of_the_files(monkeypatch, tiny
 
 
 def test_a_case_is_shown_without_the_file_that_ends_its_decoder(monkeypatch, tiny_cohort):
-    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(crashing_tiff(head(2)))
+    use_fatal_files(monkeypatch)
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(fatal_tiff(head(2)))
     app = open_page(monkeypatch, tiny_cohort, "case", case=FIRST)
     assert not app.exception
     assert viewed(app)[0]["slice_numbers"] == [1, 10]

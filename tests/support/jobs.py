@@ -7,9 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from brainseg.errors import DecodeError
-from brainseg.jobs import Jobs, worker
+import numpy as np
+import pytest
 
+from brainseg.cohort import slice_rows
+from brainseg.errors import DecodeError
+from brainseg.io import Decoded, decode, decoding, picture_upload
+from brainseg.jobs import Jobs, worker
+from support.pictures import tiff
+
+_FATAL = b"ends its decoder"
 _calls: list[int] = []
 
 
@@ -27,6 +34,38 @@ class InThisProcess(Jobs):
         future: Future = Future()
         future.set_result(worker.run([function, args, longest_s]))
         return future
+
+
+class FatalFiles(Jobs):
+    """Workers whose decoders end the process on the files of :func:`fatal_tiff`."""
+
+    def _start(self, function: Callable, args: tuple, longest_s: float) -> Future:
+        return super()._start(run_with_fatal_files, (function, args), longest_s)
+
+
+def fatal_tiff(pixels: np.ndarray) -> bytes:
+    """Return a compressed TIFF on which the decoders of :class:`FatalFiles` end their process."""
+    return tiff(pixels, compression="lzw") + _FATAL
+
+
+def run_with_fatal_files(function: Callable, args: tuple) -> object:
+    """Run a job in a worker, with decoders that end the process on some files."""
+    for module in (decoding, picture_upload, slice_rows):
+        module.decode = _decode_or_crash
+    return function(*args)
+
+
+def _decode_or_crash(data: bytes, name: str, page: int = 0) -> Decoded:
+    if data.endswith(_FATAL):
+        crash()
+    return decode(data, name, page)
+
+
+def use_fatal_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all files of this test be decoded by such workers, which end with it."""
+    jobs = FatalFiles("decoding")
+    for module in (decoding, slice_rows):
+        monkeypatch.setattr(module, "DECODING", jobs)
 
 
 def pid() -> int:

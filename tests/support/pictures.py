@@ -86,12 +86,3 @@ def reason_of(data: bytes, name: str = "x.tif", page: int = 0) -> str:
     with pytest.raises(DecodeError) as refusal:
         read_upload(data, name, page)
     return str(refusal.value)
-
-
-def crashing_tiff(pixels: np.ndarray) -> bytes:
-    """Return a TIFF with one changed byte, on which imagecodecs 2026.3 ends its process."""
-    data = bytearray(tiff(pixels, compression="lzw", predictor=True))
-    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
-        start = file.pages[0].dataoffsets[0]
-    data[start + 1] = 127
-    return bytes(data)

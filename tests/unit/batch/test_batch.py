@@ -17,7 +17,7 @@ from PIL import Image
 from support.cohorts import CHECKOUT, FIRST, blob, head, write_pair
 from support.dicom_series import written_series
 from support.files import dicom
-from support.pictures import crashing_tiff
+from support.jobs import fatal_tiff, use_fatal_files
 
 from brainseg import RESEARCH_USE
 from brainseg.batch.run import LOCK, RESULT, Wanted, in_words, predict_all
@@ -69,15 +69,16 @@ def test_each_case_gets_its_masks_and_a_result(model, tiny_cohort, tmp_path):
 
 
 def test_files_that_end_their_decoder_are_named_and_the_others_are_predicted(
-    model, tiny_cohort, tmp_path
+    model, tiny_cohort, tmp_path, monkeypatch
 ):
-    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(crashing_tiff(head(2)))
+    use_fatal_files(monkeypatch)
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(fatal_tiff(head(2)))
     results = {r["case"]: r for r in predict_all(tiny_cohort, tmp_path / "out", model, None)}
     assert len(results) == 3 and all(result["slices"] for result in results.values())
     assert results[FIRST]["slices"] == 2
     assert "no prediction (2): `brainseg check`" in results[FIRST]["error"]
     alone = tmp_path / "alone.tif"
-    alone.write_bytes(crashing_tiff(head(2)))
+    alone.write_bytes(fatal_tiff(head(2)))
     (result,) = predict_all(alone, tmp_path / "other", model, wanted=MASKS_ALONE)
     assert result["error"].startswith("alone.tif was not used: decoding it ended its process")
 

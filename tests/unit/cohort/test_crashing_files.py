@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.cohorts import FIRST, OTHER_SITE, blob, head, write_pair
-from support.jobs import InThisProcess
-from support.pictures import crashing_tiff, png
+from support.jobs import InThisProcess, fatal_tiff, use_fatal_files
+from support.pictures import png
 
 import brainseg.io.decoding
 from brainseg.checks import run_checks
@@ -18,11 +18,12 @@ LOST = "decoding it ended its process, so it is damaged or too large"
 
 
 @pytest.fixture
-def hostile_cohort(tiny_cohort: Path) -> Path:
+def hostile_cohort(tiny_cohort: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the tiny cohort with an image and a mask, of two cases, that end their decoder."""
-    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(crashing_tiff(head(2)))
+    use_fatal_files(monkeypatch)
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(fatal_tiff(head(2)))
     name = f"{OTHER_SITE}_1_mask.tif"
-    (tiny_cohort / OTHER_SITE / name).write_bytes(crashing_tiff(head(3)))
+    (tiny_cohort / OTHER_SITE / name).write_bytes(fatal_tiff(head(3)))
     return tiny_cohort
 
 
@@ -57,9 +58,12 @@ def test_a_case_is_shown_without_the_file_that_ends_its_decoder(hostile_cohort: 
         cohort.case(FIRST).slice_pixels(2)
 
 
-def test_a_file_that_was_damaged_after_indexing_is_one_sentence(tiny_cohort: Path) -> None:
+def test_a_file_that_was_damaged_after_indexing_is_one_sentence(
+    tiny_cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_fatal_files(monkeypatch)
     cohort = Cohort.open(tiny_cohort)
-    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(crashing_tiff(head(2)))
+    (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(fatal_tiff(head(2)))
     for read in (cohort.case(FIRST).volume, lambda: cohort.case(FIRST).slice_pixels(2)):
         with pytest.raises(CohortError, match=rf"{FIRST}_2\.tif was not used: {LOST}\."):
             read()
