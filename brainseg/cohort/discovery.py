@@ -30,20 +30,13 @@ from brainseg.io.folders import MAX_DEPTH, walk_folders
 from brainseg.io.limits import MAX_INFLATED_BYTES
 
 SUFFIXES = (".tif", ".tiff", ".png")
+_SUFFIX = re.compile(r"\.(tiff?|png)$")
 MASK_ENDING = "_mask"
 _LGG_NAME = re.compile(r"^(?P<patient>[A-Za-z]+_(?P<institution>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}$")
 
 FILE_COLUMNS = [
-    "case",
-    "patient_id",
-    "institution",
-    "slice_number",
-    "image_path",
-    "mask_path",
-    "image_bytes",
-    "image_mtime_ns",
-    "mask_bytes",
-    "mask_mtime_ns",
+    *("case", "patient_id", "institution", "slice_number", "image_path", "mask_path"),
+    *("image_bytes", "image_mtime_ns", "mask_bytes", "mask_mtime_ns"),
 ]
 
 
@@ -117,10 +110,9 @@ def list_files(root: Path) -> FileList:
         raise CohortError(_nothing_found(root, tree.closed))
     rows = [row for case, named, location in cases for row in _rows(root, case, named, location)]
     files = pd.DataFrame(rows, columns=FILE_COLUMNS)
-    for column in ("image_bytes", "image_mtime_ns", "mask_bytes", "mask_mtime_ns"):
-        files[column] = files[column].astype("Int64")
-    for column in ("case", "patient_id", "institution", "image_path", "mask_path"):
-        files[column] = files[column].astype("str")
+    whole = [name for name in FILE_COLUMNS if name.endswith(("_bytes", "_ns"))]
+    texts = ["case", "patient_id", "institution", "image_path", "mask_path"]
+    files = files.astype({**dict.fromkeys(whole, "Int64"), **dict.fromkeys(texts, "str")})
     order = ["institution", "case", "slice_number", "image_path"]
     files = files.sort_values(order, kind="stable", ignore_index=True)
     return FileList(files, tree.tables, tuple(notes))
@@ -210,19 +202,6 @@ def _sort_in(folder: _Folder, entry: os.DirEntry[str]) -> None:
     kind[key if key not in kind else f"{key}{suffix}"] = entry
 
 
-def _numbered(stems: list[str]) -> dict[str, tuple[str, int | None]]:
-    """Return the prefix and the slice number of each stem of a folder, by rule 2."""
-    bare = {stem: _without_suffix(stem) for stem in stems}
-    numbered = number_slices(set(bare.values()))
-    return {stem: numbered[name] for stem, name in bare.items()}
-
-
-def _without_suffix(stem: str) -> str:
-    for suffix in SUFFIXES:
-        stem = stem.removesuffix(suffix)
-    return stem
-
-
 def _name_cases(
     root: Path, folders: list[_Folder]
 ) -> tuple[list[tuple[str, str, _Location]], list[str]]:
@@ -259,8 +238,10 @@ def _name_cases(
 
 def _cases_in(folder: _Folder) -> Iterator[tuple[str, _Location]]:
     own_name = PurePath(folder.path).name
+    bare = {stem: _SUFFIX.sub("", stem) for stem in folder.stems}
+    by_name = number_slices(set(bare.values()))
+    numbered = {stem: by_name[name] for stem, name in bare.items()}
     stems_by_prefix: dict[str, list[str]] = defaultdict(list)
-    numbered = _numbered(folder.stems)
     for stem, (prefix, _) in numbered.items():
         stems_by_prefix[prefix].append(stem)
     for prefix, stems in stems_by_prefix.items():

@@ -1,4 +1,4 @@
-"""The real cohort from Kaggle: its terms first, then its files, again and again until complete."""
+"""Download the LGG cohort from Kaggle, resuming after interruptions."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ TERMS = f"""\
 LGG Segmentation Dataset: brain MRI of 110 patients with manual FLAIR abnormality masks.
 
   Page:     https://www.kaggle.com/datasets/{HANDLE}
-  Licence:  CC BY-NC-SA 4.0 as the dataset's page names it: read it there before you agree.
+  Licence:  CC BY-NC-SA 4.0 according to the dataset's page: read it there before you agree.
   Source:   TCGA-LGG of The Cancer Imaging Archive, under its data usage policy.
   Cite:     Buda, Saha, Mazurowski (2019), Computers in Biology and Medicine 109, 218-225;
             Mazurowski et al. (2017), Journal of Neuro-Oncology.
@@ -24,13 +24,13 @@ Research and education only. Not a medical device.
 
 
 def download(dest: Path) -> Path:
-    """Fetch the cohort into ``dest/kaggle_3m`` and return that folder; a whole one is left as it is.
+    """Fetch the cohort into ``dest/kaggle_3m`` and return that folder; an existing one is unchanged.
 
-    The archive is fetched and unpacked below ``dest/.download``, where an interrupted attempt is gone
-    on with, and only a whole cohort is moved to its place.
+    The archive is fetched and unpacked in ``dest/.download``, where an interrupted download resumes, and
+    the complete cohort is then moved.
 
     Args:
-        dest: any folder; nothing but ``kaggle_3m`` and ``.download`` in it is touched.
+        dest: any folder; only ``kaggle_3m`` and ``.download`` in it are written.
 
     Raises:
         CohortError: there is no network, Kaggle refuses, or the folder cannot be written.
@@ -38,17 +38,17 @@ def download(dest: Path) -> Path:
     cohort = dest / COHORT_FOLDER
     if cohort.exists():
         return cohort
-    again = "run the same command again, it goes on where it stopped"
+    again = "run the same command again to resume"
     scratch = dest / ".download"
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         unpacked = _fetch(scratch, again)
-        # The archive holds the cohort twice, and the shorter path is the one that data.csv is in.
+        # The archive contains the cohort twice; the shorter path has data.csv.
         found = sorted(unpacked.rglob(COHORT_FOLDER), key=lambda path: len(path.parts))
         if not found:
             raise CohortError(
-                f"what Kaggle sent holds no folder {COHORT_FOLDER}: look at {unpacked}, and name the "
-                "folder of cases in it yourself."
+                f"the archive of Kaggle contains no folder {COHORT_FOLDER}: open the folder of cases in "
+                f"{unpacked} instead."
             )
         found[0].rename(cohort)
         shutil.rmtree(scratch)
@@ -61,33 +61,24 @@ def download(dest: Path) -> Path:
 
 
 def _fetch(scratch: Path, again: str) -> Path:
-    """Return the folder that kagglehub unpacked the archive to, below ``scratch``."""
+    """Return the folder below ``scratch`` into which kagglehub unpacked the archive."""
     import kagglehub
-    from kagglehub.exceptions import (
-        BackendError,
-        CredentialError,
-        DataCorruptionError,
-        KaggleApiHTTPError,
-        UnauthenticatedError,
-    )
+    from kagglehub import exceptions
     from requests.exceptions import RequestException
 
     refusals = (
-        KaggleApiHTTPError,
-        BackendError,
-        CredentialError,
-        DataCorruptionError,
-        UnauthenticatedError,
+        *(exceptions.KaggleApiHTTPError, exceptions.BackendError, exceptions.CredentialError),
+        *(exceptions.DataCorruptionError, exceptions.UnauthenticatedError),
     )
-    # Its cache resumes a download; its output_dir starts anew.
+    # kagglehub resumes a download in its cache; with output_dir it starts anew.
     before = os.environ.get("KAGGLEHUB_CACHE")
     os.environ["KAGGLEHUB_CACHE"] = str(scratch)
     try:
         return Path(kagglehub.dataset_download(HANDLE))
     except refusals as error:
         raise CohortError(
-            f"Kaggle refused the download ({_first_line(error)}): sign in there, look at the "
-            f"dataset's page, and {again}."
+            f"Kaggle refused the download ({_first_line(error)}): sign in there, accept the "
+            f"dataset's terms on its page, and {again}."
         ) from error
     except (ConnectionError, RequestException) as error:
         raise CohortError(
@@ -95,10 +86,8 @@ def _fetch(scratch: Path, again: str) -> Path:
             "use the synthetic cohort, `brainseg sample DEST`."
         ) from error
     finally:
-        if before is None:
-            del os.environ["KAGGLEHUB_CACHE"]
-        else:
-            os.environ["KAGGLEHUB_CACHE"] = before
+        os.environ.pop("KAGGLEHUB_CACHE")
+        os.environ.update({} if before is None else {"KAGGLEHUB_CACHE": before})
 
 
 def _first_line(error: Exception) -> str:

@@ -1,19 +1,20 @@
-"""A filter of cases that stands in an address: its text, and the rows of a table that it keeps.
+"""Filters of cases as text in an address, and the rows of a table that they select.
 
-The text of a filter is made of letters that an address shows as they are::
+The text consists of characters that addresses show unchanged::
 
     tumour_vx~1000..5000~~institution~CS~DU~~dice~missing~..0.5
 
-Between ``~~`` stand conditions, and all of them must hold. A condition is a column and, after ``~``,
-one or several words, of which one must hold: ``1000..5000`` is a range with both ends included, either
-of which may be left out; ``missing`` is a cell without a value, ``..`` one with a value; in a column of
-lists ``none`` is an empty list; ``not.CS`` is a cell that holds no CS, and with more such words none
-of those; anything else is a value. ``%7E`` and ``%25`` stand for ~ and % in a name, and ``%`` with two
-hexadecimal digits for any letter.
+``~~`` separates conditions; a row must meet all of them. A condition is a column and, after ``~``, one
+or more words; a cell must match one of them. ``1000..5000`` is a range that includes both ends, and
+either end may be omitted; ``missing`` matches cells without a value and ``..`` cells with one; in a
+column of lists ``none`` matches the empty list; ``not.CS`` matches cells without CS, and several such
+words exclude all of theirs; any other word is a value. ``%7E`` and ``%25`` encode ~ and %, and ``%``
+with two hexadecimal digits encodes any character.
 """
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -25,7 +26,7 @@ from brainseg.errors import FilterError
 MISSING, NONE, NOT = "missing", "none", "not."
 
 LONGEST = 60_000
-"""Letters in a filter: 1,000 cases by name are 23,000, and Streamlit's server takes 65,536."""
+"""Most characters of a filter: 1,000 cases by name take 23,000; Streamlit's server accepts 65,536."""
 
 REMEDY = "clear the filter, or choose again"
 
@@ -34,15 +35,15 @@ _RANGE = re.compile(r"([^.%]*(?:\.[^.%]+)?)\.\.([^.%]*(?:\.[^.%]+)?)")
 
 @dataclass(frozen=True)
 class Condition:
-    """What one column must hold: any of these values, a number in any of these ranges, or nothing.
+    """The words for one column; a cell matches if it matches any of them.
 
     Attributes:
         column: a column of the table.
-        values: texts; in a column of numbers, each is read as one; in a column of lists, each is
-            looked for in the list, and :data:`NONE` is the empty list.
+        values: texts; converted in a column of numbers. A list matches if it contains one of them, and
+            :data:`NONE` matches the empty list.
         ranges: (lowest, highest), both included, None for no limit; (None, None) is any value.
-        missing: whether a cell without a value fits.
-        without: texts as ``values``; a cell that holds none of them fits, also one without a value.
+        missing: whether a cell without a value matches.
+        without: texts like ``values``; a cell with none of them matches, also without a value.
     """
 
     column: str
@@ -52,21 +53,21 @@ class Condition:
     without: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Return whether it asks for anything."""
+        """Return whether it restricts the rows."""
         return bool(self.values or self.ranges or self.missing or self.without)
 
     def __str__(self) -> str:
-        """Return the condition as it stands in a filter's text."""
+        """Return the text of the condition in a filter."""
         ranges = [f"{number_text(low)}..{number_text(high)}" for low, high in self.ranges]
         words = [*map(_escaped_value, self.values), *ranges, *[MISSING] * self.missing]
         excluded = [f"{NOT}{_escaped(value)}" for value in self.without]
         return "~".join([_escaped(self.column), *words, *excluded])
 
     def rows(self, table: pd.DataFrame) -> pd.Series:
-        """Return which rows of a table fit, as bool on its index.
+        """Return which rows of a table match, as bool on its index.
 
         Raises:
-            FilterError: the table has no such column, or the column holds no numbers to compare.
+            FilterError: the table has no such column, or a range or number meets a column of texts.
         """
         if self.column not in table:
             raise FilterError(
@@ -87,7 +88,7 @@ class Condition:
             return cells.notna()
         if not is_number(cells):
             raise FilterError(
-                f"The column “{self.column[:60]}” holds no numbers, so "
+                f"The column “{self.column[:60]}” contains no numbers, so "
                 f"“{number_text(low)}..{number_text(high)}” finds nothing in it: {REMEDY} its values."
             )
         low, high = -math.inf if low is None else low, math.inf if high is None else high
@@ -99,30 +100,29 @@ class Condition:
             if None in numbers:
                 wrong = values[numbers.index(None)]
                 raise FilterError(
-                    f"The column “{self.column[:60]}” holds numbers, and “{wrong[:60]}” is none: "
+                    f"The column “{self.column[:60]}” contains numbers, and “{wrong[:60]}” is none: "
                     f"{REMEDY} a number."
                 )
             return cells.isin(numbers).fillna(False).astype(bool)
         if is_list(cells):
             wanted = set(values)
-            return cells.map(
-                lambda cell: _is_list(cell) and bool(wanted & (set(cell) or {NONE}))
-            ).astype(bool)
+            found = cells.map(lambda cell: _is_list(cell) and wanted & (set(cell) or {NONE}))
+            return found.astype(bool)
         return cells.isin(values).fillna(False).astype(bool)
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions on the rows of a table, all of which must hold; at most one for each column."""
+    """Conditions on the rows of a table, at most one per column; a row must meet all of them."""
 
     conditions: tuple[Condition, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> "Filter":
-        """Return the filter that a text in an address stands for; an empty one for an empty text.
+        """Return the filter of a text from an address; the empty text gives the empty filter.
 
         Raises:
-            FilterError: the text is no filter; the sentence says where and what to do.
+            FilterError: the text is no filter.
         """
         if len(text) > LONGEST:
             raise FilterError(
@@ -130,16 +130,17 @@ class Filter:
                 f"{REMEDY} fewer cases, or a range."
             )
         conditions = [_condition(part) for part in text.split("~~")] if text else []
-        twice = _first_repeated(condition.column for condition in conditions)
-        if twice is not None:
-            raise FilterError(
-                f"The filter names the column “{twice[:60]}” twice: join its words with ~ in one "
-                "condition, or clear the filter."
-            )
+        counts = Counter(condition.column for condition in conditions)
+        for column, count in counts.items():
+            if count > 1:
+                raise FilterError(
+                    f"The filter names the column “{column[:60]}” twice: join its words with ~ in one "
+                    "condition, or clear the filter."
+                )
         return cls(tuple(conditions))
 
     def __bool__(self) -> bool:
-        """Return whether it asks for anything."""
+        """Return whether it restricts the rows."""
         return bool(self.conditions)
 
     def __str__(self) -> str:
@@ -147,7 +148,7 @@ class Filter:
         return "~~".join(map(str, self.conditions))
 
     def rows(self, table: pd.DataFrame) -> pd.Series:
-        """Return which rows of a table fit all conditions, as bool on its index.
+        """Return which rows of a table meet all conditions, as bool on its index.
 
         Raises:
             FilterError: see :meth:`Condition.rows`.
@@ -158,27 +159,22 @@ class Filter:
         return fits
 
     def of(self, column: str) -> Condition:
-        """Return what is asked of a column, an empty condition where nothing is."""
+        """Return the condition on a column, an empty one if there is none."""
         named = (c for c in self.conditions if c.column == column)
         return next(named, Condition(column))
 
     def but(self, condition: Condition) -> "Filter":
-        """Return the filter with this condition in place of its column's; an empty one removes it."""
-        others = [c for c in self.conditions if c.column != condition.column]
-        places = [c.column for c in self.conditions]
-        if condition and condition.column in places:
-            others.insert(places.index(condition.column), condition)
-        elif condition:
-            others.append(condition)
-        return Filter(tuple(others))
+        """Return the filter with a column's condition replaced; an empty condition removes it."""
+        by_column = {c.column: c for c in self.conditions} | {condition.column: condition}
+        return Filter(tuple(filter(None, by_column.values())))
 
 
 def sort_rows(table: pd.DataFrame, sort: str) -> pd.DataFrame:
-    """Return a table sorted by a column, ties in the order they had, cells without a value last.
+    """Return a table sorted by a column; ties keep their order, cells without a value are last.
 
     Args:
-        table: any; a column of lists is sorted by what it holds, as text.
-        sort: a column's name, with - in front for the highest first; empty for the order as it is.
+        table: any table; lists are compared as text.
+        sort: the name of a column, after - for the highest first; empty for the present order.
 
     Raises:
         FilterError: the table has no such column.
@@ -196,20 +192,31 @@ def sort_rows(table: pd.DataFrame, sort: str) -> pd.DataFrame:
 
 
 def found(table: pd.DataFrame, text: str, names: Iterable[str], codes: Iterable[str]) -> pd.Series:
-    """Return which rows hold every word of a text, as bool on the table's index.
+    """Return which rows contain every word of a text, as bool on the table's index.
 
     Args:
-        table: a row a case.
-        text: words; each is part of a name, or a whole code, or ``column=code`` with part of the
-            column's name; upper and lower case are the same.
-        names: the columns to find part of a text in.
-        codes: the columns to find a whole code in.
+        table: one row per case.
+        text: words of any case; each is part of a name, a whole code, or ``column=code`` with part of
+            a column's name.
+        names: the columns searched for parts of a text.
+        codes: the columns searched for whole codes.
     """
     names, codes = list(names), list(codes)
     fits = pd.Series(True, index=table.index)
     for word in text.casefold().split():
-        fits &= _holds(table, word, names, codes)
+        column, equals, code = word.partition("=")
+        matches = [_plain(table[name]).str.contains(word, regex=False) for name in names]
+        matches += [
+            _plain(table[name]) == (code if equals else word)
+            for name in codes
+            if not equals or column in name.casefold()
+        ]
+        fits &= pd.concat(matches, axis=1).any(axis=1) if matches else False
     return fits
+
+
+def _plain(cells: pd.Series) -> pd.Series:
+    return cells.astype("str").str.casefold().fillna(" ")  # no word equals or contains a space
 
 
 def is_number(cells: pd.Series) -> bool:
@@ -218,12 +225,12 @@ def is_number(cells: pd.Series) -> bool:
 
 
 def is_list(cells: pd.Series) -> bool:
-    """Return whether the cells of a column are lists or tuples, missing ones aside."""
+    """Return whether a column contains lists or tuples."""
     return cells.dtype == object and bool(cells.map(_is_list).any())
 
 
 def number_text(number: float | None) -> str:
-    """Return a number as short as it can be read back, nothing for None."""
+    """Return the shortest text that reads back as the number, empty for None."""
     if number is None:
         return ""
     return str(int(number)) if float(number).is_integer() else repr(float(number))
@@ -234,7 +241,7 @@ def _condition(text: str) -> Condition:
     raw = text.split("~")[1:]
     if not column or not words or "" in words:
         raise FilterError(
-            f"“{text[:60]}” in the address is no filter: write a column, ~ and what it must hold, "
+            f"“{text[:60]}” in the address is no filter: write a column, ~ and a value, "
             "such as tumour_vx~1000..5000, or clear the filter."
         )
     values, ranges, without = [], [], []
@@ -286,26 +293,3 @@ def _sortable(cells: pd.Series) -> pd.Series:
     if is_list(cells):
         return cells.map(lambda cell: ", ".join(cell) if _is_list(cell) else None).astype("str")
     return cells
-
-
-def _holds(table: pd.DataFrame, word: str, names: list[str], codes: list[str]) -> pd.Series:
-    fits = pd.Series(False, index=table.index)
-    for name in names:
-        held = table[name].astype("str").str.casefold().str.contains(word, regex=False)
-        fits |= held.fillna(False).astype(bool)
-    column, equals, code = word.partition("=")
-    for name in codes:
-        if equals and column not in name.casefold():
-            continue
-        held = table[name].astype("str").str.casefold() == (code if equals else word)
-        fits |= held.fillna(False).astype(bool)
-    return fits
-
-
-def _first_repeated(names: Iterable[str]) -> str | None:
-    seen = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None

@@ -1,8 +1,8 @@
-"""The head in its image: which pixels belong to it, the box around it, and a case cut to that box.
+"""The pixels of the head, the box around them, and a case cropped to the box.
 
-Heads stand in different places of their images and in different sizes, so that a place is compared
-between cases in shares of the head's box: 0 is its top or left edge, 1 its bottom or right edge. The
-files say nothing of orientation: left and top are those of the image.
+Heads differ in position and size, so positions are compared between cases as fractions of the head's
+box, from 0 at the top or left edge to 1 at the bottom or right edge. Left and top are those of the
+image, as the files state no orientation.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,15 @@ from brainseg.preprocessing import HEAD_SHARE
 from brainseg.volume import FLAIR, Volume
 
 BRIGHT_END_PERCENT = 99.5
-"""The percentile of a case's pixels above 0 that stands for its bright end; vessels go beyond."""
+"""The percentile of a case's pixels above 0 that is its bright end; only vessels are brighter."""
 
 SLICES_SHARE = 0.2
-"""The box goes around what is head on this share of the case's slices, so that a ghost or an ear on a
-few of them does not widen it."""
+"""The box contains pixels that are head on this fraction of slices: ghosts and ears do not widen it."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of an image, in px; ``bottom`` and ``right`` are the first beyond it."""
+    """A rectangle of an image in px, without its ``bottom`` row and ``right`` column."""
 
     top: int
     left: int
@@ -32,17 +31,17 @@ class Box:
 
     @property
     def height(self) -> int:
-        """Return how many rows it has."""
+        """Return the number of rows."""
         return self.bottom - self.top
 
     @property
     def width(self) -> int:
-        """Return how many columns it has."""
+        """Return the number of columns."""
         return self.right - self.left
 
 
 def bright_end(volume: Volume) -> int:
-    """Return the value, 0..255, that FLAIR reaches in a case's brightest places; 0 in a black case."""
+    """Return the bright end of a case's FLAIR, 0..255; 0 for a black case."""
     counts = np.bincount(volume.sequence(FLAIR).ravel(), minlength=256)[1:]
     if not counts.any():
         return 0
@@ -50,10 +49,10 @@ def bright_end(volume: Volume) -> int:
 
 
 def head_masks(volume: Volume) -> np.ndarray:
-    """Return which pixels belong to the head, ventricles and other holes included.
+    """Return the pixels of the head, including ventricles and other holes.
 
-    A pixel counts where its FLAIR is above :data:`HEAD_SHARE` of the case's bright end; of each slice
-    the largest part is kept and its holes are filled.
+    They are those with FLAIR above :data:`HEAD_SHARE` of the case's bright end; only the largest part of
+    each slice is kept, with its holes filled.
 
     Returns:
         (n, h, w) bool; all False on a slice without a head.
@@ -63,7 +62,7 @@ def head_masks(volume: Volume) -> np.ndarray:
 
 
 def head_box(heads: np.ndarray) -> Box:
-    """Return the box around a case's head; the whole image where no head is found.
+    """Return the box around a case's head, or the whole image if no head is found.
 
     Args:
         heads: (n, h, w) bool, from :func:`head_masks`.
@@ -76,7 +75,7 @@ def head_box(heads: np.ndarray) -> Box:
 
 
 def in_box(planes: np.ndarray, box: Box, rows: int, columns: int) -> np.ndarray:
-    """Return what is inside a box, averaged to a coarser grid.
+    """Return the content of a box, averaged to a coarser grid.
 
     Args:
         planes: (n, h, w), bool or number.
@@ -85,10 +84,10 @@ def in_box(planes: np.ndarray, box: Box, rows: int, columns: int) -> np.ndarray:
         columns: of the grid.
 
     Returns:
-        (n, rows, columns) float32: the mean of what lies in each cell.
+        (n, rows, columns) float32, the mean of each cell.
     """
     inside = planes[:, box.top : box.bottom, box.left : box.right].astype(np.float32)
-    # The mean of an area only shrinks: a box with fewer pixels than the grid is enlarged instead.
+    # INTER_AREA only shrinks: a box with fewer pixels than the grid is enlarged instead.
     how = cv2.INTER_AREA if box.height >= rows and box.width >= columns else cv2.INTER_LINEAR
     return np.stack([cv2.resize(plane, (columns, rows), interpolation=how) for plane in inside])
 

@@ -1,7 +1,7 @@
-"""What one slice tells, in numbers: of its image, and of the tumour in it.
+"""Features of one slice: of its image and of the tumour in it.
 
-The index computes them while a file is decoded anyway, so that tables and checks never read it again.
-What is judged of the whole head is judged on a thumbnail of :data:`GRID` x :data:`GRID` cells.
+The index computes them when it decodes a file, so tables and checks need not read it again. Features of
+the whole head are measured on a thumbnail of :data:`GRID` x :data:`GRID` cells.
 """
 
 from collections.abc import Iterable
@@ -15,16 +15,16 @@ from brainseg.preprocessing import HEAD_SHARE
 from brainseg.volume import FLAIR, SEQUENCES
 
 GRID = 64
-"""Cells a side of the thumbnail that the head is found on."""
+"""Cells per side of the thumbnail on which the head is found."""
 
 TUMOUR_GRID = 32
-"""Cells a side of the tumour's coarse outline; see :func:`tumour_cells`."""
+"""Cells per side of the tumour's coarse outline; see :func:`tumour_cells`."""
 
 ISLAND_PX = 1
-"""A component of the mask of this size, in px, is an island: a slip of the hand."""
+"""A component of the mask of at most this size, in px, is an island: a drawing error."""
 
 PINHOLE_PX = 4
-"""A hole in the mask of at most this size, in px, is a slip of the hand too."""
+"""A hole in the mask of at most this size, in px, is a drawing error, too."""
 
 FINGERPRINT_BITS = 256
 """Length of the perceptual hash."""
@@ -36,10 +36,10 @@ WHOLE_IMAGE = 0.98
 """A larger head cannot be distinguished from a bright background."""
 
 LEAST_FLAIR = 10
-"""Less bright than this, 0..255, FLAIR shows nothing that could be compared."""
+"""Darker FLAIR, 0..255, shows nothing to compare."""
 
 _SIDE_OF_HASH = 16
-_SMOOTH_FREQUENCIES = 4  # the coarsest ones tell a head from no head, but not one head from another
+_SMOOTH_FREQUENCIES = 4  # the coarsest ones distinguish a head from none, but not heads
 _SECOND_DIFFERENCE = np.array([1, -2, 1], np.float32)
 _RIM = np.ones((GRID, GRID), bool)
 _RIM[1:-1, 1:-1] = False
@@ -53,15 +53,15 @@ def column_of(quantity: str, sequence: str) -> str:
 
 @dataclass(frozen=True)
 class _Head:
-    """A slice made small, and where its head is.
+    """The thumbnail of a slice and the head in it.
 
     Attributes:
         planes: by sequence, (GRID, GRID) uint8.
-        brightness: by sequence, what 1 % of its plane outshines, 0..255.
-        tissue: (GRID, GRID) uint8 of 0 and 1; bright, and within the outline.
-        outline: likewise; the convex outline of the largest bright region.
-        grey: the sequences whose air is as bright as tissue; the head is found on the others.
-        is_distinct: whether the head leaves some of the image to the background.
+        brightness: by sequence, the 99th percentile of its plane, 0..255.
+        tissue: (GRID, GRID) uint8 of 0 and 1; bright cells within the outline.
+        outline: (GRID, GRID) uint8 of 0 and 1; the convex outline of the largest bright region.
+        grey: the sequences whose air is as bright as tissue; the others show the head.
+        is_distinct: whether part of the image is background.
     """
 
     planes: dict[str, np.ndarray]
@@ -84,24 +84,24 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
 
     Args:
         image: (h, w, 3) uint8, or (h, w) for a grey image, which is treated as FLAIR only.
-        tumour: (h, w) uint8 of 0 and 1, or None where no mask can be used.
+        tumour: (h, w) uint8 of 0 and 1, or None without a usable mask.
 
     Returns:
-        Columns of the index. Of each image: ``constant``, the sequences of one value alone, separated
-        by spaces; ``brightness_*``, by sequence, what 1 % of its thumbnail outshines, 0..255;
-        ``head_px``, pixels within the convex outline of the head, missing where the head cannot be
-        told from the background (:data:`WHOLE_IMAGE`); ``grey_background``, the sequences whose
-        background is as bright as tissue, so that the head was looked for on the others.
+        Columns of the index. For each image: ``constant``, the sequences with a single value, separated
+        by spaces; ``brightness_*`` by sequence, the 99th percentile of the thumbnail, 0..255;
+        ``head_px``, pixels within the convex outline of the head, missing if the head is as large as the
+        image (:data:`WHOLE_IMAGE`); ``grey_background``, the sequences whose background is as bright as
+        tissue, so that the others show the head.
 
-        Where the head can be told: ``head_mean_*``, by sequence, over the head without the tumour,
-        0..255. Where it takes :data:`LEAST_HEAD` of the image, of a window of half its height and width
-        in the middle of the head: ``sharpness_*``, the deviation of the Laplacian as a share of the
-        window's own, and ``noise_*``, Gaussian noise after Immerkaer (1996, Computer Vision and Image
-        Understanding 64, 300-302) in grey levels; and ``fingerprint``, see :func:`fingerprint`.
+        If the head is smaller than the image: ``head_mean_*`` by sequence, over the head without the
+        tumour, 0..255. If it covers :data:`LEAST_HEAD` of the image, for a window of half the height and
+        width in the middle of the head: ``sharpness_*``, the standard deviation of the Laplacian divided
+        by that of the window, and ``noise_*``, Gaussian noise after Immerkaer (1996, Computer Vision and
+        Image Understanding 64, 300-302) in grey levels; and ``fingerprint``, see :func:`fingerprint`.
 
-        Where the mask can be used, ``area_px`` and ``components``, 0 where there is no tumour. Where
-        there is one, all of :func:`_size_and_shape`; ``tumour_mean_*``, by sequence, 0..255; and, where
-        the head can be told, ``outside_head_px``, how much of it lies outside of its convex outline.
+        With a usable mask, ``area_px`` and ``components``, 0 without tumour. With a tumour, all of
+        :func:`_size_and_shape`; ``tumour_mean_*`` by sequence, 0..255; and, if the head is smaller than
+        the image, ``outside_head_px``, the tumour pixels outside the convex outline.
     """
     head = _find_head(image)
     row = {
@@ -129,11 +129,11 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
 
 
 def fingerprint(plane: np.ndarray) -> str:
-    """Return the perceptual hash of a picture: which of its middle frequencies are positive.
+    """Return the perceptual hash of a picture: the signs of its middle frequencies.
 
-    The idea is that of pHash (Zauner, Implementation and Benchmarking of Perceptual Image Hash
-    Functions, 2010): the signs of a discrete cosine transform hardly change with brightness,
-    compression or a little noise. The coarsest frequencies, alike in all heads, are left out.
+    As in pHash (Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010), the
+    signs of a discrete cosine transform hardly change with brightness, compression or some noise. The
+    coarsest frequencies are omitted, because all heads share them.
 
     Args:
         plane: (GRID, GRID) uint8.
@@ -147,11 +147,11 @@ def fingerprint(plane: np.ndarray) -> str:
 
 
 def perimeter(mask: np.ndarray) -> float:
-    """Return the length of a mask's outlines in px, holes included.
+    """Return the length of a mask's outlines in px, including those of holes.
 
-    By the formula of Cauchy and Crofton in four directions: the length is pi times the mean breadth,
-    and the breadth in a direction is half the number of changes along it, times the lines' distance.
-    A disc comes out right to some percent, where counting the pixels' edges makes it a square.
+    By the formula of Cauchy and Crofton in four directions, the length is pi times the mean breadth, and
+    the breadth in a direction is half the number of changes along it times the distance between lines.
+    For a disc this is right to some percent; counting pixel edges would give the outline of a square.
 
     Args:
         mask: (h, w) uint8 of 0 and 1 whose outermost rows and columns are 0.
@@ -166,7 +166,7 @@ def perimeter(mask: np.ndarray) -> float:
 def tumour_cells(grid: str) -> np.ndarray:
     """Return (TUMOUR_GRID, TUMOUR_GRID) bool from a ``tumour_grid`` of the index.
 
-    The image is cut into as many rows and columns of cells; a cell is True where it holds any tumour.
+    The image is divided into as many rows and columns of cells; cells with any tumour are True.
     """
     bits = np.unpackbits(packed_cells([grid]))
     return bits.reshape(TUMOUR_GRID, TUMOUR_GRID).astype(bool)
@@ -216,7 +216,7 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
 def _outline(
     planes: dict[str, np.ndarray], brightness: dict[str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return tissue and outline of a head, see :class:`_Head`, where any of the planes shows it."""
+    """Return tissue and outline of a head as any of the planes shows it; see :class:`_Head`."""
     outline = np.zeros((GRID, GRID), np.uint8)
     brightest = max(brightness[name] for name in planes)
     if brightest == 0:
@@ -229,7 +229,7 @@ def _outline(
 
 
 def _of_head(image: np.ndarray, head: _Head) -> dict:
-    """Return brightness of the head's tissue, and textures and fingerprint where the head is large."""
+    """Return the brightness of the head's tissue and, of a large head, textures and fingerprint."""
     row = {}
     if head.is_distinct and cv2.countNonZero(head.tissue):
         means = [cv2.mean(plane, head.tissue)[0] for plane in head.planes.values()]
@@ -291,7 +291,7 @@ def _by_sequence(quantity: str, sequences: Iterable[str], values: Iterable[float
 
 
 def _constant(image: np.ndarray, planes: dict[str, np.ndarray]) -> list[str]:
-    """Return the sequences whose pixels have one value, looked at in full only where cells have."""
+    """Return the sequences with a single value; a constant thumbnail comes first, as it is fast."""
     whole = image.reshape(*image.shape[:2], -1)
     return [
         sequence

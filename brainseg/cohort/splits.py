@@ -30,7 +30,7 @@ class Fold:
             for case in getattr(self, part):
                 if case in seen:
                     raise CohortError(
-                        f"{case} stands in {seen[case]} and in {part} of fold {self.number}: a case "
+                        f"{case} is in {seen[case]} and in {part} of fold {self.number}: a case "
                         "belongs to one of them, so remove it from the other."
                     )
                 seen[case] = part

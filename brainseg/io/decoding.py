@@ -82,7 +82,7 @@ def open_upload(
         files: one or more files, or zip archives of them.
         pages: as for :func:`brainseg.io.open_inputs`.
         jobs: other workers than :data:`DECODING`.
-        wait: returns the result of the job; a page shows meanwhile how many are before it.
+        wait: returns the result of the job; meanwhile a page shows its place in line.
 
     Raises:
         PagesError: as there.

@@ -38,18 +38,7 @@ _KINDS: dict[str, str] = {
     "double inversion": "dir",
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-_ONLY_IN_DESCRIPTIONS = {
-    "dir",
-    "exp",
-    "diff",
-    "loc",
-    "func",
-    "map",
-    "press",
-    "resta",
-    "arm",
-    "trace",
-}
+_ONLY_IN_DESCRIPTIONS = _set("dir exp diff loc func map press resta arm trace")
 """Words with too many other meanings in file names."""
 
 _T1 = _set("t1 mprage spgr fspgr bravo mp2rage thrive lava vibe tfl3d fspgr3d")
@@ -122,17 +111,12 @@ class Words:
 
 def read_words(text: str, is_name: bool = False) -> Words:
     """Return the meaning of a description, or of a file name if ``is_name``."""
-    tokens = _without_target(_tokens(text))
+    tokens = _without_target(tokens_of(text))
     shown: list[str] = []
     kind = _kind(tokens, is_name, shown)
     weightings = _weightings(tokens, shown)
     contrast = _contrast(tokens, shown)
     return Words(weightings, contrast, kind, tuple(dict.fromkeys(shown)))
-
-
-def tokens_of(text: str) -> list[str]:
-    """Return the words of a text in lower case without accents, “t1ce” as “t1”, “ce”."""
-    return _tokens(text)
 
 
 def is_known(token: str) -> bool:
@@ -148,7 +132,8 @@ _NOT_DECOMPOSED = {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss", "ä":
 """Letters whose accents Unicode normalization does not separate, and a letter that it need not."""
 
 
-def _tokens(text: str) -> list[str]:
+def tokens_of(text: str) -> list[str]:
+    """Return the words of a text in lower case without accents, “t1ce” as “t1”, “ce”."""
     for pattern, replacement in _FOREIGN:
         text = pattern.sub(replacement, text.lower()) if pattern.search(text.lower()) else text
     for letter, plain in _NOT_DECOMPOSED.items():

@@ -33,22 +33,17 @@ def fill_background(volume: np.ndarray, zero: float = 0.0) -> tuple[np.ndarray, 
     if not count or np.isinf(volume).any():
         return volume, ()
     if count == volume.size:
-        raise DecodeError("no voxel holds a number: export the volume again")
+        raise DecodeError("no voxel contains a number: export the volume again")
     gaps = _empty_slices_between(missing)
     if gaps:
-        which = (
-            "1 slice between others holds" if gaps == 1 else f"{gaps} slices between others hold"
-        )
-        raise DecodeError(f"{which} no number (NaN): export the volume again")
+        which = "1 slice" if gaps == 1 else f"{gaps} slices"
+        raise DecodeError(f"no number (NaN) in {which} between others: export the volume again")
     inside = int(np.count_nonzero(_enclosed(missing) & _head(volume, missing)))
     if inside:
-        which = (
-            "1 voxel inside the head is"
-            if inside == 1
-            else f"{inside:,} voxels inside the head are"
-        )
+        which = "1 voxel is" if inside == 1 else f"{inside:,} voxels are"
         raise DecodeError(
-            f"{which} not a number (NaN): export the volume again, or replace them by measured values"
+            f"{which} not a number (NaN) inside the head: export the volume again, or replace them by "
+            "measured values"
         )
     filled = volume.copy()
     filled[missing] = min(zero, float(np.nanmin(volume)))

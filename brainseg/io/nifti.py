@@ -36,43 +36,19 @@ _MAGIC_1, _MAGIC_1_PAIR = (b"n+1\0", b"ni1\0")
 _MAGIC_2, _MAGIC_2_PAIR = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
 _MM_OF_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
 _TYPES = {
-    2: "u1",
-    4: "i2",
-    8: "i4",
-    16: "f4",
-    64: "f8",
-    256: "i1",
-    512: "u2",
-    768: "u4",
-    1024: "i8",
-    1280: "u8",
+    **{2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8"},
+    **{256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"},
 }
 _OTHER_TYPES = {
-    1: "1 bit",
-    32: "complex numbers",
-    128: "RGB",
-    1536: "128-bit floats",
-    1792: "complex numbers",
-    2048: "complex numbers",
-    2304: "RGBA",
+    **{1: "1 bit", 128: "RGB", 1536: "128-bit floats", 2304: "RGBA"},
+    **dict.fromkeys((32, 1792, 2048), "complex numbers"),
 }
 _GEOMETRY = (
-    "sizeof_hdr",
-    "magic",
-    "pixdim",
-    "xyzt_units",
-    "qform_code",
-    "sform_code",
-    "quatern_b",
-    "quatern_c",
-    "quatern_d",
-    "qoffset_x",
-    "qoffset_y",
-    "qoffset_z",
-    "srow_x",
-    "srow_y",
-    "srow_z",
+    *("sizeof_hdr", "magic", "pixdim", "xyzt_units", "qform_code", "sform_code"),
+    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+    *("srow_x", "srow_y", "srow_z"),
 )
+"""Fields of a header that describe its geometry; none is text."""
 
 
 @dataclass(frozen=True, eq=False)

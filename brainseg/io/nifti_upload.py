@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -136,31 +137,18 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     made = []
     is_ct = looks_like_ct(file.volumes, file.slope, file.intercept)
     warnings = (*(LOOKS_LIKE_CT,) * is_ct, *file.warnings)
-    not_mr = "CT" * is_ct
-    for index, volume in enumerate(file.volumes):
+    make = partial(Series, grid=grid, names=(name,), warnings=warnings, not_mr="CT" * is_ct)
+    for index, (volume, suggestion) in enumerate(zip(file.volumes, suggestions, strict=True)):
         filled, background = fill_background(volume, -file.intercept / file.slope)
         eight = to_eight_bits(filled, file.slope, file.intercept)
         label = f"volume {index + 1} of {count}" if count > 1 else "volume"
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
         levels = np.count_nonzero(np.bincount(eight.pixels.ravel(), minlength=256))
-        suggestion = suggestions[index]
         if levels < _FEWEST_LEVELS:
             suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
-        pixels = np.ascontiguousarray(eight.pixels)
-        notes = (*background, *eight.notes)
-        made.append(
-            Series(
-                label,
-                pixels,
-                suggestion,
-                notes,
-                grid,
-                names=(name,),
-                warnings=warnings,
-                not_mr=not_mr,
-            )
-        )
+        pixels, notes = np.ascontiguousarray(eight.pixels), (*background, *eight.notes)
+        made.append(make(label, pixels, suggestion, notes))
     return made
 
 

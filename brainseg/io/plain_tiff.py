@@ -1,11 +1,11 @@
-"""Read plain TIFFs in a tenth of the time: one uncompressed page of 8-bit grey or RGB.
+"""Read plain TIFFs, one uncompressed page of 8-bit grey or RGB, in a tenth of the time.
 
-Most cohorts consist of thousands of such files. All other files, damaged ones included, are left to the
-decoder in :mod:`brainseg.io.tiff`, which reports what is wrong with them.
+Most cohorts consist of thousands of such files. :mod:`brainseg.io.tiff` decodes all others, including
+damaged files, and reports what is wrong with them.
 
 Measured per image of the LGG dataset as distributed, on one thread: this module 0.003 ms,
-``imagecodecs.tiff_decode`` 0.031 ms, tifffile 0.12 ms. imagecodecs does not say whether all strips are
-there, and opening the file with tifffile to find out takes another 0.056 ms.
+``imagecodecs.tiff_decode`` 0.031 ms, tifffile 0.12 ms. imagecodecs does not report missing strips, and
+finding them with tifffile takes another 0.056 ms.
 """
 
 import math
@@ -24,7 +24,7 @@ _LETTER_OF_TYPE = {3: "H", 4: "I"}
 _BYTES_OF_VALUE = 4
 
 _MAX_DIRECTORY_BYTES = 4096
-"""Tags and their values; a plain page of more strips than fit is left to the careful decoder."""
+"""For tags and their values; :mod:`brainseg.io.tiff` decodes pages of more strips."""
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258, 259, 262, 274
 _OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _COUNTS, _PLANAR, _SAMPLE_FORMAT = 273, 277, 278, 279, 284, 339
@@ -32,21 +32,20 @@ _NEEDED = {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ROWS_P
 _KNOWN = _NEEDED | {_ORIENTATION, _SAMPLES, _PLANAR, _SAMPLE_FORMAT}
 _TEXT_AND_RESOLUTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315}
 _BYTES_OF_TYPE = {2: 1, 3: 2, 4: 4, 5: 8}
-"""Tags that change no pixel, as other writers add them, and the types of their values."""
+"""Other tags, which do not change pixels, and the sizes of their values by type."""
 
 _SAMPLES_OF_PHOTOMETRIC = {1: 1, 2: 3}
-"""Black is zero, with one sample a pixel, and RGB with three."""
+"""Black-is-zero has one sample per pixel, RGB three."""
 
 
 def decode_plain(data: bytes) -> np.ndarray | None:
-    """Return the pixels of a plain TIFF, or None where the file is of any other kind.
+    """Return the pixels of a plain TIFF, or None for any other file.
 
     Args:
         data: the whole file.
 
     Returns:
-        (h, w) or (h, w, 3) uint8, as the careful decoder returns them, but a read-only view of ``data``:
-        a copy takes as long as all the rest.
+        (h, w) or (h, w, 3) uint8, a read-only view of ``data``, as a copy would double the time.
     """
     try:
         magic, directory_at = _HEADER.unpack_from(data)
@@ -55,8 +54,8 @@ def decode_plain(data: bytes) -> np.ndarray | None:
     if magic != _MAGIC:
         return None
     directory = data[directory_at : directory_at + _MAX_DIRECTORY_BYTES]
-    # The files of a cohort share their tags, so that these are read once; tags in front of the pixels
-    # would drag pixels into the key, and are read each time.
+    # The files of a cohort share their tags, which are read once. Tags in front of the pixels are read
+    # each time, because pixels would become part of the key.
     ends_the_file = directory_at + len(directory) == len(data)
     find = _find_pixels if ends_the_file else _find_pixels.__wrapped__
     found = find(directory, directory_at, len(data))
@@ -70,12 +69,12 @@ def decode_plain(data: bytes) -> np.ndarray | None:
 def _find_pixels(
     directory: bytes, directory_at: int, file_bytes: int
 ) -> tuple[int, tuple[int, ...]] | None:
-    """Return where a file's pixels start and their shape, or None where it is not plain.
+    """Return the offset and the shape of the pixels, or None if the file is not plain.
 
     Args:
         directory: the file from its directory on, at most :data:`_MAX_DIRECTORY_BYTES`.
-        directory_at: where the directory stands in the file.
-        file_bytes: the file's size.
+        directory_at: the offset of the directory.
+        file_bytes: the size of the file.
     """
     tags = _read_tags(directory, directory_at, file_bytes)
     if tags is None or not tags.keys() >= _NEEDED:
@@ -101,7 +100,7 @@ def _find_pixels(
 def _read_tags(
     directory: bytes, directory_at: int, file_bytes: int
 ) -> dict[int, tuple[int, ...]] | None:
-    """Return the values by tag of a file's only page, or None where there is anything unusual."""
+    """Return the values by tag of a file's only page, or None if anything is unusual."""
     try:
         (count,) = _ENTRY_COUNT.unpack_from(directory)
         end = _ENTRY_COUNT.size + count * _ENTRY.size
@@ -118,14 +117,14 @@ def _read_tags(
             letter = _LETTER_OF_TYPE.get(kind)
             if tag not in _KNOWN or tag in tags or letter is None or not number:
                 return None
-            # Values that fit into the entry stand there themselves, in place of their position.
+            # The entry contains values that fit into it, otherwise their offset.
             fits = number * struct.calcsize(f"<{letter}") <= _BYTES_OF_VALUE
             inside = place + _ENTRY.size - _BYTES_OF_VALUE
             at = inside if fits else value_at - directory_at
             if number > len(directory) or at < 0:
                 return None
             tags[tag] = struct.unpack_from(f"<{number}{letter}", directory, at)
-    except struct.error:  # something lies beyond the file's end, or far from its directory
+    except struct.error:  # values beyond the end of the file, or far from its directory
         return None
     return tags
 
@@ -133,7 +132,7 @@ def _read_tags(
 def _start_of_pixels(
     tags: dict[int, tuple[int, ...]], height: int, row_bytes: int, file_bytes: int
 ) -> int | None:
-    """Return where the pixels begin, or None where the strips are not whole and one after another.
+    """Return the offset of the pixels, or None if the strips are not complete and consecutive.
 
     The last strip may be padded to the size of the others, as in all images of the LGG dataset.
     """

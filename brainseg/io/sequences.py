@@ -71,7 +71,7 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
 
 
 def ruling_grid(upload: Upload, assignment: Mapping[str, int | None]) -> Grid:
-    """Return the grid of the volume that :func:`assemble` makes: that of FLAIR, or of its stand-in.
+    """Return the grid of the volume that :func:`assemble` makes: that of FLAIR, or of its substitute.
 
     Raises:
         DecodeError: as for :func:`assemble`.

@@ -140,7 +140,7 @@ def test_a_code_is_picked_by_its_name_in_the_code_book(worklist, tiny_cohort):
     ("address", "told"),
     [
         ({"where": "colour~red"}, "no column “colour” to filter by"),
-        ({"where": "institution~1..2"}, "holds no numbers"),
+        ({"where": "institution~1..2"}, "contains no numbers"),
         ({"where": "what?"}, "is no filter"),
         ({"sort": "colour"}, "no column “colour” to sort by"),
         ({"columns": "case~colour"}, "Unknown column “colour”"),

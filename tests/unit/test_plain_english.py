@@ -11,26 +11,26 @@ import pytest
 from support.cohorts import CHECKOUT
 
 IDIOMS = {
-    "told": 7,
+    "told": 3,
     "let stand": 0,
     "gainsay": 0,
-    "looked at": 2,
+    "looked at": 1,
     "so many": 0,
     "nobody": 1,
     "whoever": 1,
-    "a person": 3,
-    "of which": 3,
+    "a person": 1,
+    "of which": 0,
     "is at(?! (?:most|least))": 0,
-    "stands?": 22,
-    "holds": 37,
-    "goes on": 3,
+    "stands?": 4,
+    "holds": 17,
+    "goes on": 0,
     "looks(?! like)": 3,
     "the more so": 1,
     "all the same": 1,
     "by itself": 2,
     "has come to": 0,
     "what becomes of": 0,
-    "how many": 17,
+    "how many": 13,
 }
 """Pattern -> the most lines with it. Lower a number when you rewrite a line; never raise one."""
 

@@ -18,9 +18,10 @@ from brainseg.io.jpeg import check_jpeg, jpeg_size
 from brainseg.io.limits import DAMAGED, or_damaged
 
 RUN_LENGTH = "1.2.840.10008.1.2.5"
-_JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
-_JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
-_JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91))
+_JPEG, _JPEG_LS, _JPEG_2000 = (
+    tuple(f"1.2.840.10008.1.2.4.{number}" for number in numbers)
+    for numbers in ((50, 51, 57, 70), (80, 81), (90, 91))
+)
 _END_OF_IMAGE = b"\xff\xd9"
 
 
@@ -41,7 +42,7 @@ def decode_pixels(image: DicomImage) -> tuple[np.ndarray, tuple[str, ...]]:
     frame = _frame(image)
     if syntax in NATIVE or not syntax:
         syntax = _syntax_of(frame)
-    decode = _decoder(syntax)
+    decode = _DECODERS.get(syntax)
     if decode is None:
         raise DecodeError(f"its compression is not supported ({_name_of(syntax)})")
     pixels = or_damaged(lambda: decode(image, frame))
@@ -68,7 +69,7 @@ def _frame(image: DicomImage) -> bytes:
     else:
         starts = np.frombuffer(body[slice(*table)], "<u4").tolist()
         if len(starts) != image.frames or starts != sorted(starts):
-            raise DecodeError("its compressed frames cannot be told apart (no offset table)")
+            raise DecodeError("its compressed frames cannot be separated (no offset table)")
         first = fragments[0][0]
         end = starts[image.frame + 1] if image.frame + 1 < image.frames else math.inf
         chosen = [one for one in fragments if starts[image.frame] <= one[0] - first < end]
@@ -88,16 +89,6 @@ def _name_of(syntax: str) -> str:
     from pydicom.uid import UID, UID_dictionary
 
     return UID(syntax).name if syntax in UID_dictionary else "unknown to the standard"
-
-
-def _decoder(syntax: str) -> Callable[[DicomImage, bytes], np.ndarray] | None:
-    if syntax == RUN_LENGTH:
-        return _run_length
-    if syntax in _JPEG:
-        return _jpeg
-    if syntax in _JPEG_LS:
-        return _jpeg_ls
-    return _jpeg_2000 if syntax in _JPEG_2000 else None
 
 
 def _native(image: DicomImage, value: memoryview) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -180,6 +171,14 @@ def _jpeg_2000(image: DicomImage, frame: bytes) -> np.ndarray:
     right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
     (components,) = struct.unpack_from(">H", frame, 40)
     return jpeg2k_decode(_whole(image, frame, (bottom - top, right - left, components)))
+
+
+_DECODERS: dict[str, Callable[[DicomImage, bytes], np.ndarray]] = {
+    RUN_LENGTH: _run_length,
+    **dict.fromkeys(_JPEG, _jpeg),
+    **dict.fromkeys(_JPEG_LS, _jpeg_ls),
+    **dict.fromkeys(_JPEG_2000, _jpeg_2000),
+}
 
 
 def _whole(image: DicomImage, frame: bytes, size: tuple[int, int, int]) -> bytes:

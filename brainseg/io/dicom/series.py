@@ -31,6 +31,11 @@ OTHER_PICTURE = "its size, pixel spacing or kind of grey differs from that of it
 SOME_SPACING = (
     "The pixel spacing of some files is not usable; that of the other files of the series is used."
 )
+_A_REPEAT = ("repeats another of its series", "repeat others of their series")
+_OTHER_PLANE = (
+    "lies in another plane than its series (a scout?)",
+    "lie in another plane than their series (scouts?)",
+)
 MOST_PLANES = 3
 """Maximum number of geometries in one series: a localizer has one in each plane of the body."""
 
@@ -138,7 +143,8 @@ def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
     for series in by_series.values():
         once = _without_copies(series)
         parts, scouts = _geometries(once, refusals)
-        notes = (*_repeated(len(series) - len(once)), *_in_other_planes(scouts))
+        notes = _left_out(len(series) - len(once), *_A_REPEAT)
+        notes += _left_out(scouts, *_OTHER_PLANE)
         for part in parts:
             try:
                 made = [_stack(moment) for echo in echoes(part) for moment in _moments(echo)]
@@ -148,17 +154,9 @@ def stacks_of(planes: list[Plane], refusals: Refusals) -> list[Stack]:
     return stacks
 
 
-def _repeated(count: int) -> list[str]:
-    if count == 1:
-        return ["1 image repeats another of its series and was left out"]
-    return [f"{count} images repeat others of their series and were left out"] if count else []
-
-
-def _in_other_planes(count: int) -> list[str]:
-    if count == 1:
-        return ["1 image lies in another plane than its series (a scout?) and was left out"]
-    note = f"{count} images lie in another plane than their series (scouts?) and were left out"
-    return [note] if count else []
+def _left_out(count: int, one: str, many: str) -> list[str]:
+    found = f"1 image {one} and was" if count == 1 else f"{count} images {many} and were"
+    return [f"{found} left out"] if count else []
 
 
 def _without_copies(series: list[Plane]) -> list[Plane]:

@@ -68,7 +68,7 @@ def test_an_archive_without_the_cohort_is_one_sentence(tmp_path, monkeypatch):
 
     (tmp_path / "other").mkdir()
     monkeypatch.setattr(kagglehub, "dataset_download", lambda handle: str(tmp_path / "other"))
-    with pytest.raises(CohortError, match="holds no folder kaggle_3m"):
+    with pytest.raises(CohortError, match="contains no folder kaggle_3m"):
         download(tmp_path / "dest")
 
 

@@ -120,8 +120,8 @@ def test_a_wrong_text_is_one_sentence_with_a_remedy(text):
     ("text", "told"),
     [
         ("colour~red", "no column “colour”"),
-        ("institution~1..2", "holds no numbers"),
-        ("missing_sequences~1..2", "holds no numbers"),
+        ("institution~1..2", "contains no numbers"),
+        ("missing_sequences~1..2", "contains no numbers"),
         ("tumour_vx~many", "“many” is none"),
     ],
 )

@@ -115,9 +115,9 @@ def test_small_cohorts_are_split_or_refused_and_never_leave_a_part_empty(seed: i
 
 
 def test_a_fold_whose_parts_overlap_is_refused() -> None:
-    with pytest.raises(CohortError, match="b stands in trained_on and in held_out of fold 2"):
+    with pytest.raises(CohortError, match="b is in trained_on and in held_out of fold 2"):
         Fold(2, trained_on=("a", "b"), selected_on=("c",), held_out=("d", "b"))
-    with pytest.raises(CohortError, match="a stands in trained_on and in trained_on"):
+    with pytest.raises(CohortError, match="a is in trained_on and in trained_on"):
         Fold(0, trained_on=("a", "a"), selected_on=(), held_out=())
 
 

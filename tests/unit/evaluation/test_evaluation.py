@@ -110,7 +110,7 @@ def test_a_case_that_is_planted_among_those_a_fold_learned_from_is_refused(plant
     def learn_from_a_held_out_case(folds):
         folds[0]["trained_on"].append(folds[0]["held_out"][0])
 
-    with pytest.raises(ModelError, match=r"stands in trained_on and in held_out of fold 0"):
+    with pytest.raises(ModelError, match=r"is in trained_on and in held_out of fold 0"):
         planted(learn_from_a_held_out_case)
 
 

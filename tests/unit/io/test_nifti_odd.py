@@ -74,7 +74,7 @@ def test_nan_inside_the_head_is_refused_with_a_sentence(hole, around: np.ndarray
     array[hole] = np.nan
     inside = np.zeros_like(HEAD)
     inside[hole] = True
-    which = "1 voxel inside the head is" if inside.sum() == 1 else f"{inside.sum()} voxels inside"
+    which = "1 voxel is" if inside.sum() == 1 else f"{inside.sum()} voxels are"
     told = rf"not used: {which}.* not a number \(NaN\): export"
     with pytest.raises(DecodeError, match=told):
         opened(array)
@@ -83,9 +83,9 @@ def test_nan_inside_the_head_is_refused_with_a_sentence(hole, around: np.ndarray
 def test_a_slice_of_nan_between_others_is_refused_and_so_is_a_volume_of_nan() -> None:
     array = PICTURE.copy()
     array[..., 4] = np.nan
-    with pytest.raises(DecodeError, match="1 slice between others holds no number"):
+    with pytest.raises(DecodeError, match="in 1 slice between others"):
         opened(array)
-    with pytest.raises(DecodeError, match="no voxel holds a number"):
+    with pytest.raises(DecodeError, match="no voxel contains a number"):
         opened(np.full(SHAPE, np.nan, np.float32))
 
 
