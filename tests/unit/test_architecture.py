@@ -319,3 +319,11 @@ def test_the_pages_that_need_no_model_open_without_tensorflow(tiny_cohort, home,
     command = [sys.executable, "-c", RUNS_EVERY_PAGE_WITHOUT_A_MODEL, app, *pages]
     run = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
+
+
+def test_what_a_prediction_worker_imports_does_not_import_keras():
+    program = (
+        "import sys, brainseg.models.engines, brainseg.models.networks, brainseg.inference.workers"
+    )
+    program += "; print({'keras', 'tensorflow'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"

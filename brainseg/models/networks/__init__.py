@@ -1,14 +1,16 @@
 """The networks: each is a function from its arguments to a Keras model that returns logits."""
 
 from collections.abc import Callable
-
-import keras
+from typing import TYPE_CHECKING
 
 from brainseg.models.networks.blocks import DESCRIPTION, compiles_by_xla
 from brainseg.models.networks.lite_unet import build_lite_unet
 from brainseg.models.networks.unet import build_unet
 
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+if TYPE_CHECKING:
+    import keras
+
+ARCHITECTURES: dict[str, "Callable[..., keras.Model]"] = {
     "unet": build_unet,
     "lite_unet": build_lite_unet,
 }
