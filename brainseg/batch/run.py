@@ -148,7 +148,7 @@ def in_words(result: dict) -> str:
         parts = (*result["warnings"], STAMPED, used, result["error"])
         return f"{result['case']}: {' '.join(filter(None, parts))} Predicted all the same: {size}."
     parts = (used, *result["warnings"], result["error"])
-    remarks = " ".join(filter(None, parts))
+    remarks = " ".join(dict.fromkeys(filter(None, parts)))
     return f"{result['case']}: {size}. {remarks}" if remarks else f"{result['case']}: {size}"
 
 

@@ -234,13 +234,20 @@ class Jobs(Executor):
     def _start(self, function: Callable, args: tuple, longest_s: float) -> Future:
         """Begin a job on the engine, and return the future of what :func:`worker.run` returns."""
         while True:
-            pool = self._idle.pop() if self._idle else self._new_pool()
-            with suppress(RuntimeError):  # this worker was killed while it was idle
-                call = [function, args, longest_s]
-                future = pool.schedule(worker.run, (call,), timeout=longest_s)
+            is_new = not self._idle
+            pool = self._new_pool() if is_new else self._idle.pop()
+            call = [function, args, longest_s]
+            try:
+                future: Future = pool.schedule(worker.run, (call,), timeout=longest_s)
+            except RuntimeError:  # killed while it was idle, or the system starts no process
+                _end(pool)
+                if is_new:
+                    future = Future()
+                    future.set_exception(JobLost("found no process: the system starts no other"))
+                    return future
+            else:
                 future.add_done_callback(partial(self._take_back, pool, call))
                 return future
-            _end(pool)
 
     def _new_pool(self) -> ProcessPool:
         # A pool for each worker: one that dies while it sends leaves the pipes of the others intact.

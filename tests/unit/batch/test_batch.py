@@ -77,6 +77,7 @@ def test_files_that_end_their_decoder_are_named_and_the_others_are_predicted(
     assert len(results) == 3 and all(result["slices"] for result in results.values())
     assert results[FIRST]["slices"] == 2
     assert "no prediction (2): `brainseg check`" in results[FIRST]["error"]
+    assert in_words(results[FIRST]).count("no prediction (2)") == 1
     alone = tmp_path / "alone.tif"
     alone.write_bytes(fatal_tiff(head(2)))
     (result,) = predict_all(alone, tmp_path / "other", model, wanted=MASKS_ALONE)

@@ -62,6 +62,19 @@ def test_a_worker_that_may_not_even_start_loses_the_job_alone() -> None:
     small.shutdown()
 
 
+def test_a_system_that_starts_no_process_loses_the_job_and_serves_the_next(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    with monkeypatch.context() as scarce:
+        scarce.setattr("multiprocessing.util.spawnv_passfds", refuse)
+        with pytest.raises(JobLost, match="the system starts no other"):
+            jobs.submit(functions.pid).result()
+    assert jobs.submit(functions.pid).result() != os.getpid()
+
+
 def test_the_errors_of_a_function_come_back_and_leave_its_worker_alive(jobs: Jobs) -> None:
     worker = jobs.submit(functions.pid).result()
     with pytest.raises(DecodeError, match=r"^x\.tif was not used: file is empty$"):
