@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from support.cohorts import FIRST
 from support.explore import charts_of, explore, run
+from support.pages import texts
 
 from dashboard.shared.source_code import data_folder
 
@@ -98,3 +99,12 @@ def test_on_the_readers_own_machine_the_code_names_the_path(monkeypatch):
     visitor = SimpleNamespace(url="http://localhost:8501/dataset", ip_address=None, headers={})
     monkeypatch.setattr("dashboard.shared.source_code.st.context", visitor)
     assert data_folder(Path("/data/kaggle_3m")) == "/data/kaggle_3m"
+
+
+@pytest.mark.parametrize("page", ["dataset", "similar", "tour", "checks", "evaluation"])
+def test_no_page_of_a_hosted_server_shows_the_path_of_its_folder(monkeypatch, tiny_cohort, page):
+    app = explore(monkeypatch, tiny_cohort, page)
+    monkeypatch.setattr("dashboard.shared.source_code.is_local", lambda: False)
+    app.run()
+    assert not app.exception
+    assert str(tiny_cohort.parent) not in texts(app) + "".join(code.value for code in app.code)
