@@ -38,7 +38,7 @@ MIN_CHART_WIDTH_PX = 340
 
 
 class ShownCases(ChosenCases):
-    """The cases that the address asks for; the tables come from the caches of the dashboard.
+    """The cases that the address selects; the tables come from the caches of the dashboard.
 
     Attributes:
         every: the worklist's row of each case, in the cohort's order.
@@ -78,7 +78,7 @@ class ShownCases(ChosenCases):
 
 
 def shown_cases(cohort: Cohort) -> ShownCases:
-    """Return the cohort with the cases that the address asks for."""
+    """Return the cohort with the cases that the address selects."""
     selected = selection.selected(cohort)
     names = set(selected.rows["case"])
     asked, _ = selection.current()

@@ -149,7 +149,7 @@ def chips(every: pd.DataFrame) -> None:
                 text = columns.words(condition)
                 st.button(
                     widgets.plain(text, longest=80),
-                    on_click=selection.ask,
+                    on_click=selection.set_condition,
                     args=(Condition(condition.column),),
                     icon=":material/close:",
                     icon_position="right",
@@ -240,7 +240,9 @@ def _pick(column: str, key: str) -> None:
     picked = st.session_state[key]
     known = selection.current()[0].of(column)
     texts = tuple(value for value in picked if value != _MISSING)
-    selection.ask(Condition(column, texts, known.ranges, _MISSING in picked, known.without))
+    selection.set_condition(
+        Condition(column, texts, known.ranges, _MISSING in picked, known.without)
+    )
 
 
 def _pick_findings() -> None:
@@ -285,7 +287,7 @@ def _pick_range(column: str) -> None:
         low, high = high, low
     asked = () if low is None and high is None else ((low, high),)
     missing = bool(st.session_state.get(f"{column} missing"))
-    selection.ask(Condition(column, ranges=asked, missing=missing))
+    selection.set_condition(Condition(column, ranges=asked, missing=missing))
 
 
 def _is_picked_above(condition: Condition, every: pd.DataFrame) -> bool:
@@ -298,7 +300,7 @@ def _is_picked_above(condition: Condition, every: pd.DataFrame) -> bool:
 
 
 def _pick_not_yet(mine: Condition, key: str) -> None:
-    selection.ask(mine if st.session_state[key] else Condition(mine.column))
+    selection.set_condition(mine if st.session_state[key] else Condition(mine.column))
 
 
 def _search() -> None:

@@ -185,7 +185,7 @@ def put(asked: Filter) -> None:
     url_state.put(**{keys.WHERE: str(asked) or None})
 
 
-def ask(condition: Condition) -> None:
+def set_condition(condition: Condition) -> None:
     """Set the condition of one column, from a callback; an empty condition removes it."""
     put(current()[0].but(condition))
 
@@ -195,7 +195,7 @@ def clear() -> None:
     url_state.put(**{keys.WHERE: None, keys.SEARCH: None})
 
 
-def say(cohort: Cohort) -> None:
+def show(cohort: Cohort) -> None:
     """Show the current selection, with a link to its cases and a button to clear it.
 
     Draws nothing if all cases are selected.
@@ -203,7 +203,7 @@ def say(cohort: Cohort) -> None:
     if not st.query_params.get(keys.WHERE) and not st.query_params.get(keys.SEARCH):
         return
     now = selected(cohort)
-    say_wrong(now)
+    show_errors(now)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         count = len(now.rows)
         label = f"{widgets.counted(count, 'case')} in the worklist"
@@ -213,7 +213,7 @@ def say(cohort: Cohort) -> None:
         widgets.button("Clear", "close", "clear_selection", clear, type="tertiary")
 
 
-def say_wrong(now: Selected) -> None:
+def show_errors(now: Selected) -> None:
     """Show a message for each part of the address that could not be used."""
     for sentence in now.wrong:
         st.warning(widgets.sentence(sentence), icon=":material/help:")

@@ -186,7 +186,7 @@ def show_lassoed(cohort: Cohort, points: list[tuple[str, int]]) -> None:
             f"Choose these {len(cases)} cases",
             "filter_alt",
             "choose_drawn",
-            lambda: selection.ask(chart_selection.by_name(cases)[0]),
+            lambda: selection.set_condition(chart_selection.by_name(cases)[0]),
         )
     with st.grid(columns=5, min_column_width=160):
         for case, number in points[:MOST_DRAWN]:
@@ -246,7 +246,7 @@ st.markdown(
     "Each point is a slice; similar slices are close together. Only close neighbours are meaningful; "
     "large distances are not."
 )
-selection.say(cohort)
+selection.show(cohort)
 controls = st.container(horizontal=True, vertical_alignment="bottom")
 with controls:
     model = pick_source()

@@ -117,7 +117,7 @@ widgets.notes(cohort)
 
 now = selection.selected(cohort)
 controls(now.every, cohort.codebook)
-selection.say_wrong(now)
+selection.show_errors(now)
 names, wrong = filters.shown(now.every)
 if wrong:
     st.warning(widgets.sentence(wrong), icon=":material/help:")

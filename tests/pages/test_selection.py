@@ -27,9 +27,9 @@ def page() -> None:
     st.session_state["places"] = {name: selection.place(cohort, name) for name in cohort.cases}
     st.session_state["parameters"] = selection.parameters()
     large = Condition("tumour_vx", ranges=((200, None),))
-    st.button("large", on_click=selection.ask, args=(large,))
+    st.button("large", on_click=selection.set_condition, args=(large,))
     st.button("nothing", on_click=selection.clear)
-    selection.say_wrong(selection.selected(cohort))
+    selection.show_errors(selection.selected(cohort))
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
     if here.number is not None:
         st.caption(f"case {here.number} of {here.of}", width="content")
-selection.say(cohort)
+selection.show(cohort)
 
 prediction = None
 try:

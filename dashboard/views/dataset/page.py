@@ -41,7 +41,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         filters.more(chosen.every, cohort.codebook)
     st.page_link(keys.TOUR, label="Guided tour", icon=":material/school:")
     st.page_link(keys.SIMILAR, label="Similar slices", icon=":material/bubble_chart:")
-selection.say(cohort)
+selection.show(cohort)
 section = widgets.choice(
     "Question", keys.SECTION, tuple(SECTIONS), "What is here", label_visibility="collapsed"
 )

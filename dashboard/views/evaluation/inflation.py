@@ -43,7 +43,7 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
     rules, found = leakage.table, leakage.comparison
     cases, slices = len(leakage.by_patient.scores), len(leakage.by_patient.slices)
     if not is_of_here:
-        _say_whose(leakage, cohort)
+        _show_source(leakage, cohort)
     st.markdown(
         f"Four copies of this model’s network were trained further, for {leakage.recipe.passes} passes "
         "over half of the data: two on half of the patients, two on half of the slices of all patients. "
@@ -70,7 +70,7 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
         )
 
 
-def _say_whose(leakage: Leakage, cohort: Cohort) -> None:
+def _show_source(leakage: Leakage, cohort: Cohort) -> None:
     """Show which cases a measurement used that was not made here."""
     names = leakage.by_patient.scores["case"]
     source = f"Measured beforehand on {len(names)} cases that this model was not trained on"

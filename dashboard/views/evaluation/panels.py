@@ -148,7 +148,7 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
             f"calibration error {found.error:.4f}",
             table=found.curve,
         )
-        _say_calibration(found)
+        _show_calibration_error(found)
     with grid.cell():
         st.subheader("Threshold")
         curve = dice_at_thresholds(counted)
@@ -165,7 +165,7 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
         )
 
 
-def _say_calibration(found: Calibration) -> None:
+def _show_calibration_error(found: Calibration) -> None:
     st.markdown(
         f"Expected calibration error **{found.error:.4f}** (95 % interval {found.error_low:.4f} to "
         f"{found.error_high:.4f}, {found.cases} cases): the mean distance, over the voxels, between the "
