@@ -69,7 +69,7 @@ def optional_picker() -> Model | None:
     """Return the model whose prediction the user chose, or None for :data:`NO_PREDICTION`."""
     choices = model_choices()
     names = [NO_PREDICTION, *choices]
-    chosen = widgets.select("Prediction", keys.MODEL, names, NO_PREDICTION, noun="model", width=200)
+    chosen = widgets.select("Prediction", keys.MODEL, names, NO_PREDICTION, noun="model", width=140)
     return None if chosen == NO_PREDICTION else opened(choices[chosen])
 
 

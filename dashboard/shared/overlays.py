@@ -44,10 +44,14 @@ class OverlayStyle:
         return draw(picture, mask, opacity=self.opacity, **colour)
 
 
-def controls() -> OverlayStyle:
-    """Draw the controls and return the chosen style."""
+def pick_sequence() -> str:
+    """Draw the choice of the sequence, or all three as colours, and return it."""
+    return widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
+
+
+def mask_controls(sequence: str) -> OverlayStyle:
+    """Draw the controls of the mask, and return the chosen style."""
     with st.container(horizontal=True, gap="medium"):
-        sequence = widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
         mask = widgets.choice("Mask", keys.MASK, (CONTOUR, FILL, OFF), CONTOUR)
         if mask == OFF:
             return OverlayStyle(sequence, OFF)
@@ -109,15 +113,13 @@ def opening_slice(cohort: Cohort, case: Case) -> int:
 
 
 def slice_with_steps(case: Case, default: int) -> int:
-    """Draw a slice slider between previous and next buttons; return the slice number."""
+    """Draw a slice slider between previous and next buttons, in a row; return the slice number."""
     numbers = case.readable["slice_number"].tolist()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        widgets.step_button(
-            "Previous slice", widgets.step_slice, numbers, -1, back=True, shortcut="K"
-        )
-        with st.container(width="stretch"):
-            number = widgets.slice_picker(case, default)
-        widgets.step_button("Next slice", widgets.step_slice, numbers, 1, shortcut="J")
+    step = widgets.step_slice
+    widgets.step_button("Previous slice", step, numbers, -1, back=True, shortcut="K")
+    with st.container(width="stretch"):
+        number = widgets.slice_picker(case, default)
+    widgets.step_button("Next slice", step, numbers, 1, shortcut="J")
     return number
 
 

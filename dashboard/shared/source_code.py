@@ -63,9 +63,9 @@ def cell(function: Callable, **arguments: object) -> str:
 def _imports(function: Callable, nodes: Iterable[ast.AST]) -> str:
     """Return the imports of a function's module that some of its lines need, one per line."""
     module = inspect.getmodule(function)
-    used = {name.id for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name)} - {
-        function.__name__
-    }
+    names = [name for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name)]
+    own_names = {function.__name__, *function.__code__.co_varnames}
+    used = {name.id for name in names} - own_names
     found: list[ast.AST] = []
     for node in ast.parse(inspect.getsource(module)).body if module else []:
         if isinstance(node, ast.Import | ast.ImportFrom):

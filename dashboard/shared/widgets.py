@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,6 +22,9 @@ from dashboard.shared import cache, keys, url_state
 T = TypeVar("T")
 
 MOST_LINKS = 200
+
+CASE_PX = 230
+"""Width of the case picker next to other controls; the names of the LGG dataset fit."""
 
 SEEDS = range(1_000_000)
 """Few digits, so that addresses stay short."""
@@ -115,7 +118,9 @@ def tumour_means(predicted: bool = False, outlined: bool = True) -> None:
         )
 
 
-def case_picker(cohort: Cohort, default: str | None = None) -> Case:
+def case_picker(
+    cohort: Cohort, default: str | None = None, width: int | Literal["stretch"] = "stretch"
+) -> Case:
     """Draw the case picker and return the chosen case, by default the first of the cohort.
 
     An unknown case in the address shows the list of cases and stops the page.
@@ -127,6 +132,7 @@ def case_picker(cohort: Cohort, default: str | None = None) -> Case:
         cohort.cases,
         default or cohort.cases[0],
         filter_mode="contains",
+        width=width,
         on_change=url_state.put,
         kwargs={keys.SLICE: None},
     )
@@ -205,7 +211,7 @@ def current_seed() -> int:
 
 def seed_picker(on_change: Callable[[], None] | None = None) -> None:
     """Draw the field of the seed, after :func:`current_seed`."""
-    st.number_input("Seed", SEEDS[0], SEEDS[-1], key=keys.SEED, width=150, on_change=on_change)
+    st.number_input("Seed", SEEDS[0], SEEDS[-1], key=keys.SEED, width=120, on_change=on_change)
     url_state.keep(keys.SEED, SEEDS, 0)
 
 

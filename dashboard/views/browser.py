@@ -51,24 +51,17 @@ def stay() -> None:
     url_state.put(**{name: st.session_state.get(name) for name in (keys.CASE, keys.SLICE)})
 
 
-st.title("Browser")
+top = st.container(horizontal=True, vertical_alignment="bottom")
+top.title("Browser", width="content", anchor=False)
 cohort = widgets.open_cohort()
 widgets.require_known_case(cohort)
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with top:
     show = widgets.choice("Show", keys.SHOW, (ONE, GRID), ONE)
     tumour = widgets.choice("Tumour", keys.TUMOUR, TUMOURS, "any", on_change=redraw)
     source = widgets.choice("From", keys.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
     seed = widgets.current_seed()
     widgets.seed_picker(on_change=redraw)
-    widgets.button(
-        "New random slice" if show == ONE else "New random slices",
-        "casino",
-        "new_random",
-        new_seed,
-        type="primary",
-        shortcut="N",
-    )
 
 one_case = st.query_params.get(keys.CASE, cohort.cases[0])
 drawn = random_slices(
@@ -82,12 +75,20 @@ if drawn.empty:
 else:
     drawn_case, drawn_slice = drawn["case"].iloc[0], int(drawn["slice_number"].iloc[0])
 
-if show == ONE or source == THIS_CASE:
-    case = widgets.case_picker(cohort, default=drawn_case)
-style = overlays.controls()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    if show == ONE or source == THIS_CASE:
+        case = widgets.case_picker(cohort, drawn_case, widgets.CASE_PX)
+    sequence = overlays.pick_sequence()
+steps = st.container(horizontal=True, vertical_alignment="bottom")
+label = "New random slice" if show == ONE else "New random slices"
+with steps:
+    widgets.button(label, "casino", "new_random", new_seed, type="primary", shortcut="N")
+# The picture comes before the controls of its mask, so that a small window shows it.
+pictures = st.container()
+style = overlays.mask_controls(sequence)
 
 if show == GRID:
-    with st.grid(columns=4, min_column_width=180):
+    with pictures, st.grid(columns=4, min_column_width=180):
         for row in drawn.itertuples():
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(cohort, row.case, row.slice_number, style)
@@ -102,20 +103,21 @@ else:
     try:
         is_drawn = drawn_slice and case.name == drawn_case
         default = drawn_slice if is_drawn else overlays.opening_slice(cohort, case)
-        number = overlays.slice_with_steps(case, default)
+        with steps:
+            number = overlays.slice_with_steps(case, default)
         pixels = cache.slice_pixels(cohort, case.name, number)
         mask = cache.slice_mask(cohort, case.name, number)
     except CohortError as error:
         widgets.refuse(error)
-    widgets.figure(
-        figures.pictures(
-            overlays.panels(pixels, mask, style), grey=style.sequence != ALL_SEQUENCES
-        ),
-        "browser",
-        alt=overlays.describe(case.name, number, mask, style),
-        config=overlays.ZOOM_CONFIG,
-    )
-    st.caption(overlays.HOW_TO_ZOOM)
+    panels = overlays.panels(pixels, mask, style)
+    with pictures:
+        widgets.figure(
+            figures.pictures(panels, grey=style.sequence != ALL_SEQUENCES),
+            "browser",
+            alt=overlays.describe(case.name, number, mask, style),
+            config=overlays.ZOOM_CONFIG,
+        )
+        st.caption(overlays.HOW_TO_ZOOM)
     overlays.show_missing_sequences(cohort, case)
     overlays.describe_mask(mask)
 

@@ -62,6 +62,11 @@ def test_the_code_of_each_step_gives_the_output_below_it(page, capsys, step):
         assert json.loads(value.to_json())["data"] == charts_of(app)[0]
 
 
+@pytest.mark.parametrize("step", all_steps(0), ids=lambda step: step.name)
+def test_the_code_of_each_step_imports_nothing_of_the_dashboard(step):
+    assert "dashboard" not in step.code
+
+
 def test_peek_and_mask_show_the_same_slice(page, tiny_cohort):
     slices = Cohort.open(tiny_cohort).slices
     pair = statistics.random_pair(slices[slices["area_px"] > 0], seed=3)

@@ -43,7 +43,7 @@ widgets.require_known_case(cohort)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Case", width="content", anchor=False)
-    case = widgets.case_picker(cohort)
+    case = widgets.case_picker(cohort, width=widgets.CASE_PX)
     model = model_picker.optional_picker()
     here = selection.place(cohort, case.name)
     widgets.step_button(

@@ -32,7 +32,7 @@ def case_of_cohort(cohort: Cohort, model: Model, place: DeltaGenerator) -> Subje
     widgets.require_known_case(cohort)
     with place:
         # By default a case that the model was not trained on: others flatter it.
-        case = widgets.case_picker(cohort, default=model.first_unseen(cohort))
+        case = widgets.case_picker(cohort, model.first_unseen(cohort), widgets.CASE_PX)
     try:
         return from_cohort(cohort, case)
     except BrainsegError as error:
