@@ -1,24 +1,21 @@
-"""What `brainseg evaluate` costs beside its predictions, and how soon its page opens from kept scores.
+"""The cost of `brainseg evaluate` beyond its predictions, and the time to open its page.
 
     python benchmarks/evaluation.py DATA [MODEL]
 
-The first is measured in one process, networks open, in turns, best of three: reading and predicting the
-cases alone, and scoring them. The second is a page in a fresh process, as the first visitor of a server
-meets it, and a rerun of it.
+The first is measured in one process with open networks, in turns, best of three: reading and predicting
+the cases alone, and scoring them. The second is the page in a fresh process, as for the first visitor of
+a server, and a rerun of it.
 """
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
+
+from support.measuring import CHECKOUT, machine, seconds
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 REPEATS = 3
 
 OPEN_PAGE = """
@@ -34,13 +31,6 @@ assert not app.exception and app.metric, "no scores are shown"
 assert "tensorflow" not in sys.modules
 print(times[0], min(times[1:]))
 """
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    """Return the seconds that a piece of work takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -63,8 +53,7 @@ def main() -> None:
 
         predict()  # the network's first batch of each size is slow
         turns = [
-            (seconds_of(predict), seconds_of(lambda: evaluate(cohort, model)))
-            for _ in range(REPEATS)
+            (seconds(predict), seconds(lambda: evaluate(cohort, model))) for _ in range(REPEATS)
         ]
         predicted, scored = (min(column) for column in zip(*turns, strict=True))
         save_scores(evaluate(cohort, model), cohort)
@@ -78,15 +67,13 @@ def main() -> None:
             command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
         )
         first, again = map(float, done.stdout.split())
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, best of {REPEATS}"
-    )
+    print(f"{machine()}, best of {REPEATS}")
     print(
         f"{len(cases)} cases: predictions alone {predicted:.2f} s, scored {scored:.2f} s: "
         f"{scored / predicted:.2f} x"
     )
     print(
-        f"the evaluation page from kept scores: {first:.2f} s the first time, {again:.2f} s again"
+        f"the evaluation page from saved scores: {first:.2f} s the first time, {again:.2f} s again"
     )
 
 

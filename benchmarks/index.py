@@ -1,24 +1,19 @@
-"""How long indexing a cohort takes beside a plain loop over the same files, in one run.
+"""The time to index a cohort, compared with a plain loop over the same files.
 
     python benchmarks/index.py DATA
 
-Each figure is measured in a process of its own and is the best of some rounds; the rounds take turns,
-so that whatever else the machine does falls on all of them. The files are read once beforehand: what
-is compared is work, not the disk. Processor time is shown too, for on a busy machine it is the fairer
+Each figure is measured in a fresh process and is the best of several rounds, in turns. The files are
+read once beforehand, so that the disk does not count. On a busy machine, processor time is the fairer
 figure.
 """
 
 import argparse
 import json
-import os
-import platform
-import resource
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+
+from support.measuring import best, in_fresh_processes, machine, peak_memory_mib, timed
 
 LABELS = {
     "imread": "cv2.imread alone, one thread",
@@ -30,72 +25,51 @@ MOST_TIMES_IMREAD = 2.5
 
 
 def main() -> int:
-    """Measure, report, and return 1 where the limit is exceeded."""
-    parser = argparse.ArgumentParser(description="Time Cohort.open beside a plain loop.")
+    """Measure, report, and return 1 if the limit is exceeded."""
+    parser = argparse.ArgumentParser(description="Compare Cohort.open with a plain loop.")
     parser.add_argument("data", type=Path, help="a cohort's folder, such as kaggle_3m")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", choices=LABELS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    data = arguments.data.resolve()
     if arguments.measure:
-        write(json.dumps(measure(arguments.measure, arguments.data)))
+        print(json.dumps(measure(arguments.measure, data)))
         return 0
-    rounds = [run_round(__file__, LABELS, arguments.data) for _ in range(arguments.rounds)]
-    return report(
-        {name: best_of([measures[name] for measures in rounds]) for name in LABELS}, arguments.data
-    )
-
-
-def run_round(script: str, labels: Iterable[str], data: Path) -> dict[str, dict[str, float]]:
-    """Return each measure, taken in a fresh process with a state folder of this round's own.
-
-    Args:
-        script: of the benchmark, which takes the name of a measure after ``--measure``.
-        labels: the measures' names.
-        data: the cohort's folder.
-    """
-    with tempfile.TemporaryDirectory() as home:
-        environment = os.environ | {"BRAINSEG_HOME": home}
-        command = [sys.executable, script, str(data), "--measure"]
-        return {
-            name: json.loads(subprocess.check_output([*command, name], env=environment))
-            for name in labels
-        }
-
-
-def best_of(measures: list[dict[str, float]]) -> dict[str, float]:
-    """Return the shortest times and the highest peak of several measures of one thing."""
-    shortest = {key: min(m[key] for m in measures) for key in ("slices", "wall_s", "processor_s")}
-    return shortest | {"peak_mb": max(m["peak_mb"] for m in measures)}
+    rounds = in_fresh_processes(__file__, LABELS, arguments.rounds, str(data))
+    figures = {name: best(measures, ["peak_mb"]) for name, measures in rounds.items()}
+    print(f"{machine()}\n{data.name}: {figures['imread']['slices']} pairs of image and mask\n")
+    table(figures, LABELS)
+    times = figures["cold"]["wall_s"] / figures["imread"]["wall_s"]
+    passed = times <= MOST_TIMES_IMREAD
+    verdict = "passed" if passed else "FAILED"
+    print(f"\ncold is {times:.1f} times imread (at most {MOST_TIMES_IMREAD:g}): {verdict}")
+    return int(not passed)
 
 
 def measure(name: str, data: Path) -> dict[str, float]:
-    """Return slices, wall and processor seconds, and the process's peak memory in MB."""
+    """Return slices, wall and processor seconds, and the process's peak memory in MiB."""
     from brainseg.cohort import Cohort
 
+    def open_cohort() -> None:
+        Cohort.open(data)
+
     if name in ("imread", "naive"):
-        work = plain_loop(data, counts=name == "naive")
+        slices, work = plain_loop(data, counts=name == "naive")
     else:
-        # A started interpreter is what a server is: the libraries are loaded, the data is not.
+        # A server has loaded these libraries before the first cohort.
         import imagecodecs  # noqa: F401
         import pyarrow.parquet  # noqa: F401
         import tifffile  # noqa: F401
 
-        def work() -> int:
-            return len(Cohort.open(data).slices)
-
+        slices, work = 0, open_cohort
         if name == "warm":
             work()
-    wall, processor = time.perf_counter(), time.process_time()
-    slices = work()
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    # Linux counts kilobytes here, macOS bytes.
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return {"slices": slices, "wall_s": wall, "processor_s": processor, "peak_mb": peak_mb}
+    figures = timed(work) | {"peak_mb": peak_memory_mib()}
+    return figures | {"slices": slices or len(Cohort.open(data).slices)}
 
 
-def plain_loop(data: Path, counts: bool) -> Callable[[], int]:
-    """Return a loop as a notebook has it over the pairs of a cohort, decoding and perhaps counting."""
+def plain_loop(data: Path, counts: bool) -> tuple[int, Callable[[], None]]:
+    """Return the number of pairs, and a loop that decodes and perhaps counts them, as in a notebook."""
     import cv2
     import numpy as np
 
@@ -106,7 +80,7 @@ def plain_loop(data: Path, counts: bool) -> Callable[[], int]:
     for path in (path for pair in pairs for path in pair):
         Path(path).read_bytes()
 
-    def loop() -> int:
+    def loop() -> None:
         for image_path, mask_path in pairs:
             image = cv2.imread(image_path, cv2.IMREAD_UNCHANGED)
             mask = cv2.imread(mask_path, cv2.IMREAD_UNCHANGED)
@@ -114,46 +88,21 @@ def plain_loop(data: Path, counts: bool) -> Callable[[], int]:
                 np.unique(mask)
                 (mask > 0).sum()
                 image.mean(axis=(0, 1))
-        return len(pairs)
 
-    return loop
+    return len(pairs), loop
 
 
-def report(best: dict[str, dict[str, float]], data: Path) -> int:
-    """Write the figures, and return 1 where the limit is exceeded."""
-    write(f"{processor_name()}, {os.cpu_count()} logical cores, Python {platform.python_version()}")
-    write(f"{data.name}: {best['imread']['slices']} pairs of image and mask\n")
-    columns = (
-        f"{'wall s':>9}{'x imread':>10}{'slices/s':>10}{'proc. s':>9}{'x imread':>10}{'peak MB':>9}"
-    )
-    write(f"{'':30}{columns}")
-    plain = best["imread"]
-    for name, label in LABELS.items():
-        m = best[name]
-        write(
-            f"{label:30}{m['wall_s']:9.2f}{m['wall_s'] / plain['wall_s']:10.2f}"
-            f"{m['slices'] / m['wall_s']:10.0f}{m['processor_s']:9.2f}"
-            f"{m['processor_s'] / plain['processor_s']:10.2f}{m['peak_mb']:9.0f}"
+def table(figures: dict[str, dict[str, float]], labels: dict[str, str]) -> None:
+    """Print times and memory, and the times relative to those of the first row."""
+    header = ("wall s", "x first", "slices/s", "proc. s", "x first", "peak MiB")
+    print(f"{'':42}" + "".join(f"{name:>10}" for name in header))
+    first = next(iter(figures.values()))
+    for name, one in figures.items():
+        print(
+            f"{labels[name]:42}{one['wall_s']:10.2f}{one['wall_s'] / first['wall_s']:10.2f}"
+            f"{one['slices'] / one['wall_s']:10,.0f}{one['processor_s']:10.2f}"
+            f"{one['processor_s'] / first['processor_s']:10.2f}{one['peak_mb']:10.0f}"
         )
-    times = best["cold"]["wall_s"] / plain["wall_s"]
-    held = times <= MOST_TIMES_IMREAD
-    write(
-        f"\ncold is {times:.1f} times imread (at most {MOST_TIMES_IMREAD:g}): "
-        f"{'held' if held else 'NOT HELD'}"
-    )
-    return int(not held)
-
-
-def processor_name() -> str:
-    """Return the processor's name as the system tells it."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def write(line: str) -> None:
-    sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""The monitor: how soon a run of 10,000 epochs is seen, and what one more look at it costs.
+"""The monitor: the time to open a run of 10,000 epochs, and the cost of each update.
 
 Usage: python benchmarks/monitor.py [epochs]
 
-The page is opened by a click in a browser, on a server that has shown the overview only, and counts
-as seen when all of its curves are drawn; beside it stands the same for a run of 50 epochs. Beside a
-look, which reads what was appended, stands reading the whole history again.
+The page is opened by a click in a browser, on a server that has shown only the overview, until all
+curves are drawn; the same for a run of 50 epochs. An update, which reads the new lines, is compared
+with reading the whole history again.
 """
 
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from server import CHECKOUT, start
+from server import start
+from support.measuring import CHECKOUT, machine, seconds
 
 from brainseg.cohort import Cohort
 from brainseg.monitoring.readers import RunReader
@@ -30,7 +30,7 @@ from brainseg.training.runs import Run
 
 EPOCHS, FEW_EPOCHS = 10_000, 50
 CASES, SLICES, SIDE_PX, SEED = 20, 8, 64, 0
-LOOKS, REPEATS = 200, 3
+UPDATES, REPEATS = 200, 3
 MS = 1000
 
 CURVES = """() => {
@@ -40,7 +40,7 @@ CURVES = """() => {
 
 
 def row(epoch: int) -> dict:
-    """Return one epoch of a training as it is appended."""
+    """Return the line of one epoch."""
     loss = 1 / epoch**0.5
     return {
         "epoch": epoch,
@@ -58,7 +58,7 @@ def row(epoch: int) -> dict:
 
 
 def write_run(folder: Path, data: Path, epochs: int) -> Run:
-    """Return a run that has ended, with its scores by case and its watched slices."""
+    """Return a finished run, with its scores by case and its preview slices."""
     import numpy as np
 
     config = TrainingConfig(data=str(data), epochs=epochs)
@@ -85,25 +85,23 @@ def write_run(folder: Path, data: Path, epochs: int) -> Run:
     return run
 
 
-def milliseconds_beside_appending(run: Run, look: Callable[[], object], looks: int) -> float:
-    """Return what a look at a run costs after each epoch that is appended, on average, in ms."""
+def milliseconds_after_appending(run: Run, update: Callable[[], object], updates: int) -> float:
+    """Return the mean time of an update after one more epoch, in ms."""
     took, epoch = 0.0, run.status()["epoch"]
-    for _ in range(looks):
+    for _ in range(updates):
         epoch += 1
         values = row(epoch)
         del values["finished_at"]
         run.add_epoch(**values)
         run.set_status("training", epoch=epoch, best_epoch=epoch, best_dice=0.9)
-        started = time.perf_counter()
-        look()
-        took += time.perf_counter() - started
-    return MS * took / looks
+        took += seconds(update)
+    return MS * took / updates
 
 
 def seconds_to_see(address: str, browser: object) -> tuple[float, float]:
-    """Return the seconds from a click on the page's name to its curves, and those of a second click.
+    """Return the seconds from a click on the page's name to its curves, and for a second click.
 
-    The first loads plotly into the browser, which is most of it; the second does not.
+    Most of the first is loading plotly into the browser.
     """
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(address)
@@ -111,7 +109,7 @@ def seconds_to_see(address: str, browser: object) -> tuple[float, float]:
     for _ in range(2):
         link = page.get_by_role("link", name="Training", exact=True).first
         link.wait_for(timeout=60_000)
-        page.wait_for_timeout(1500)  # the overview comes to rest
+        page.wait_for_timeout(1500)  # until the overview is complete
         started = time.perf_counter()
         link.click()
         page.wait_for_function(CURVES, timeout=60_000)
@@ -123,7 +121,7 @@ def seconds_to_see(address: str, browser: object) -> tuple[float, float]:
 
 
 def seconds_of_page(folder: Path, epochs: int, chromium: object) -> tuple[float, float, Run]:
-    """Return the seconds to see a run: in a fresh browser and server, in used ones; and the run."""
+    """Return the seconds to open a run in a fresh browser and server, in used ones, and the run."""
     os.environ["BRAINSEG_HOME"] = str(folder)
     cohort = Cohort.open(write_sample(folder / "sample"))
     run = write_run(cohort.state_dir / "runs", cohort.root, epochs)
@@ -144,28 +142,25 @@ def seconds_of_page(folder: Path, epochs: int, chromium: object) -> tuple[float,
 
 def main() -> None:
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else EPOCHS
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    print(machine())
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        for many in (FEW_EPOCHS, epochs):
-            first, again, run = seconds_of_page(Path(scratch) / str(many), many, chromium)
+        for count in (FEW_EPOCHS, epochs):
+            first, again, run = seconds_of_page(Path(scratch) / str(count), count, chromium)
             print(
-                f"{many} epochs, click to curves: {first:.2f} s in a fresh browser, then {again:.2f} s"
+                f"{count} epochs, click to curves: {first:.2f} s in a fresh browser, then {again:.2f} s"
             )
         chromium.close()
-        started = time.perf_counter()
-        follower = RunReader(run)
-        assert len(follower.read().history) == epochs
-        print(f"first look of the core: {time.perf_counter() - started:.2f} s")
-        ours = milliseconds_beside_appending(run, follower.read, LOOKS)
-        whole = milliseconds_beside_appending(run, run.history, LOOKS // 10)
-        print(f"a look that finds one epoch more: {ours:.1f} ms; all read again: {whole:.1f} ms")
-        started = time.perf_counter()
-        for _ in range(LOOKS):
-            follower.read()
-        print(f"a look that finds nothing: {MS * (time.perf_counter() - started) / LOOKS:.2f} ms")
+        reader = RunReader(run)
+        print(f"first reading by the core: {seconds(reader.read):.2f} s")
+        assert len(reader.read().history) == epochs
+        ours = milliseconds_after_appending(run, reader.read, UPDATES)
+        whole = milliseconds_after_appending(run, run.history, UPDATES // 10)
+        print(f"an update with one more epoch: {ours:.1f} ms; all read again: {whole:.1f} ms")
+        idle = seconds(lambda: [reader.read() for _ in range(UPDATES)])
+        print(f"an update without news: {MS * idle / UPDATES:.2f} ms")
 
 
 if __name__ == "__main__":

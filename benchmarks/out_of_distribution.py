@@ -3,10 +3,10 @@
     python benchmarks/out_of_distribution.py DATA            # measures the rules
     python benchmarks/out_of_distribution.py DATA --write    # and writes those that are shipped
 
-Alarms are counted for whole cases and for single slices. Pictures that show no head are noise, drawings
-and the two photographs of scikit-learn: one is used to fit the rules, the other to measure them.
-Each picture is judged by the rule that a volume of such pictures would be: one for several sequences,
-one for a single image in all three, such as FLAIR that was uploaded alone.
+Alarms are counted for whole cases and for single slices. Pictures without a head are noise, drawings
+and the two photographs of scikit-learn: one is used to fit the rules, the other to measure them. There
+are two rules: for several sequences, and for a single image in all three, such as FLAIR uploaded
+alone.
 """
 
 import argparse
@@ -48,7 +48,7 @@ SETTINGS = {
 }
 
 FALSE_SLICES = 0.03
-"""This share of ordinary slices alone that were not fitted on is called unlike; of the cases, one."""
+"""Accepted share of false alarms on single ordinary slices; of the cases, one is accepted."""
 
 AS_IT_IS = "as in the cohort"
 FLAIR_ALONE = "FLAIR alone"
@@ -57,10 +57,10 @@ ORDINARY = {SEQUENCES_DIFFER: AS_IT_IS, ONE_IMAGE: FLAIR_ALONE}
 """The ordinary input of each rule: its thresholds are chosen on it."""
 
 MEASURED = "measured"
-"""In place of a case's name: a picture that shows no head, and was not fitted on."""
+"""Case name of pictures without a head that were not used for fitting."""
 
 Alter = Callable[[np.ndarray, np.random.Generator], np.ndarray | None]
-"""Makes a slice of another; None where the slice has nothing to make it of."""
+"""Changes a slice; returns None if the slice cannot be changed this way."""
 
 
 def grey(plane: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ def grey(plane: np.ndarray) -> np.ndarray:
 
 
 def bent(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a slice as another head or scanner might have shown it, within what training varies."""
+    """Return a slice with a random variation within the range of the training's augmentation."""
     height, width = image.shape[:2]
     turn = cv2.getRotationMatrix2D(
         (width / 2, height / 2), rng.uniform(-10, 10), rng.uniform(0.85, 1.15)
@@ -83,7 +83,7 @@ def bent(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def t2(image: np.ndarray) -> np.ndarray:
-    """Return what T2 might look like: fluid bright, from T1 turned round within the head."""
+    """Return an imitation of T2, with bright fluid: T1 inverted within the head."""
     plane = image[..., 0].astype(float)
     end = np.percentile(plane[plane > 0], 99.5) if (plane > 0).any() else 1
     return np.where(plane > 0.1 * end, np.clip(1.1 - plane / end, 0, 1) * 255, plane).astype(
@@ -92,7 +92,7 @@ def t2(image: np.ndarray) -> np.ndarray:
 
 
 def ct(image: np.ndarray) -> np.ndarray:
-    """Return what CT might look like: a bright shell of bone around hardly any contrast."""
+    """Return an imitation of CT: a bright shell of bone around low contrast."""
     head = head_masks(Volume(image[np.newaxis]))[0].astype(np.uint8)
     cross = np.ones((3, 3), np.uint8)
     bone = cv2.erode(head, cross, iterations=3)
@@ -102,7 +102,7 @@ def ct(image: np.ndarray) -> np.ndarray:
 
 
 def stripped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a slice without what lies within some 5 to 9 % of its width from the head's rim."""
+    """Return a slice without the outer 5 to 9 % of its width from the head's edge."""
     head = head_masks(Volume(image[np.newaxis]))[0].astype(np.uint8)
     depth = int(image.shape[1] * rng.uniform(0.05, 0.09))
     inside = cv2.erode(head, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * depth + 1,) * 2))
@@ -110,7 +110,7 @@ def stripped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def part(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a quarter to a half of a slice's height and width, from anywhere in its middle."""
+    """Return a random crop of 30 to 55 % of a slice's height and width."""
     height, width = image.shape[:2]
     tall, wide = (int(side * rng.uniform(0.3, 0.55)) for side in (height, width))
     top = int(rng.uniform(0.1, 0.9) * (height - tall))
@@ -122,9 +122,9 @@ class Change(NamedTuple):
     """A way to change a slice.
 
     Attributes:
-        kind: what the result is: :data:`FAMILIAR`, or a key of :data:`MEANS`.
-        alter: makes it of (h, w, 3) uint8.
-        every: every n-th slice is changed.
+        kind: of the result: :data:`FAMILIAR`, or a key of :data:`MEANS`.
+        alter: changes (h, w, 3) uint8.
+        every: n, for every n-th slice.
     """
 
     kind: str
@@ -133,9 +133,9 @@ class Change(NamedTuple):
 
 
 def alone(alter: Alter, channel: int = 1) -> Alter:
-    """Return a change of one sequence that was uploaded alone, and so fills all three.
+    """Return a change of one sequence that fills all three channels, as if uploaded alone.
 
-    A sequence that is missing, so that FLAIR stands in for it, gives nothing.
+    The change returns None if the sequence is missing, that is, equals FLAIR.
     """
 
     def altered(image: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
@@ -182,7 +182,7 @@ CHANGES: dict[str, Change] = {
 
 
 def recoloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a picture whose channels are exchanged, brightened or darkened, and inverted at random."""
+    """Return a picture with channels randomly exchanged, brightened or darkened, and inverted."""
     planes = []
     for channel in rng.permutation(3):
         plane = 255 * (image[..., channel] / 255.0) ** rng.uniform(0.4, 2.5)
@@ -191,7 +191,7 @@ def recoloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def waves(rng: np.random.Generator) -> np.ndarray:
-    """Return a colour picture of a few waves in each channel, with noise."""
+    """Return a colour picture of waves with noise."""
     height, width = (int(side) for side in rng.integers(64, 300, 2))
     row, column = np.mgrid[:height, :width]
     planes = []
@@ -219,7 +219,7 @@ def drawing(rng: np.random.Generator) -> np.ndarray:
 
 
 def no_heads(rng: np.random.Generator, fitting: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield pictures that show no head, by name; others for fitting than for measuring."""
+    """Yield pictures without a head, by name; different ones for fitting and measuring."""
     from sklearn.datasets import load_sample_image
 
     photo = load_sample_image("china.jpg" if fitting else "flower.jpg")
@@ -231,14 +231,10 @@ def no_heads(rng: np.random.Generator, fitting: bool) -> Iterator[tuple[str, np.
         yield "photograph, other colours", recoloured(crop, rng)
         yield "waves", waves(rng)
         yield "drawing in colour", recoloured(drawing(rng), rng)
-        yield (
-            "photograph in grey",
-            grey(cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)),
-        )
-        yield (
-            "noise",
-            rng.integers(0, 256, (int(rng.integers(64, 300)),) * 2 + (3,), dtype=np.uint8),
-        )
+        in_grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)
+        yield "photograph in grey", grey(in_grey)
+        size = int(rng.integers(64, 300))
+        yield "noise", rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
         smooth = rng.random((256, 256, 3)).astype(np.float32)
         smooth = cv2.GaussianBlur(smooth, (0, 0), float(rng.uniform(3, 30)))
         span = smooth.max() - smooth.min()
@@ -250,8 +246,8 @@ def no_heads(rng: np.random.Generator, fitting: bool) -> Iterator[tuple[str, np.
 def measured(cohort: Cohort, seed: int = 0) -> dict[str, np.ndarray]:
     """Return ``features`` of changed slices, with ``rule``, ``change``, ``kind`` and ``case``.
 
-    A change that leaves a slice familiar, such as enhanced T1 in place of FLAIR in a case whose
-    enhanced T1 is FLAIR, is none and left out.
+    A change without effect, such as enhanced T1 in place of FLAIR in a case where both are equal, is
+    left out.
     """
     rng = np.random.default_rng(seed)
     rows: dict[str, list] = {"rule": [], "change": [], "kind": [], "case": [], "features": []}
@@ -259,7 +255,7 @@ def measured(cohort: Cohort, seed: int = 0) -> dict[str, np.ndarray]:
     def add(change: str, kind: str, case: str, image: np.ndarray) -> None:
         one = (image == image[..., :1]).all()
         found = {ONE_IMAGE: features_of_plane(image[..., 0].copy())} if one else {}
-        # What shows no head teaches the other rule as well, whatever its colours.
+        # Pictures without a head train the other rule as well, whatever their colours.
         if not one or (kind == NO_HEAD and case != MEASURED):
             found[SEQUENCES_DIFFER] = features_of_slice(image)
         for rule, features in found.items():
@@ -284,14 +280,14 @@ def measured(cohort: Cohort, seed: int = 0) -> dict[str, np.ndarray]:
             if image[..., :1].repeat(3, axis=-1).tobytes() != image.tobytes():
                 add(f"{change}, one channel", NO_HEAD, case, grey(image[..., 1]))
     columns = {name: np.array(values) for name, values in rows.items() if name != "features"}
-    # Of two lengths, one a rule.
+    # Rows have two lengths, one per rule.
     columns["features"] = np.empty(len(rows["features"]), object)
     columns["features"][:] = rows["features"]
     return columns
 
 
 def fitted(features: np.ndarray, kinds: np.ndarray, which: str, cases: Iterable[str] = ()) -> Rule:
-    """Return the classifier that these slices give; its thresholds are yet to be chosen."""
+    """Return a rule fitted on these slices, with preliminary thresholds."""
     centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
     seen = np.clip((features - centre) / scale, -LONGEST, LONGEST)
     numbers = [KINDS.index(kind) for kind in kinds]
@@ -310,7 +306,7 @@ def fitted(features: np.ndarray, kinds: np.ndarray, which: str, cases: Iterable[
 
 
 def held_out(rows: dict[str, np.ndarray], names: np.ndarray, which: str) -> np.ndarray:
-    """Return how familiar each slice is, 0..1, to a rule that was not fitted on its case."""
+    """Return the familiarity of each slice, 0..1, to a rule that was not fitted on its case."""
     order = np.random.default_rng(0).permutation(names)
     fold_of = dict(zip(order, np.arange(len(names)) % FOLDS, strict=True))
     folds = np.array([fold_of.get(case, -1) for case in rows["case"]])
@@ -325,7 +321,7 @@ def held_out(rows: dict[str, np.ndarray], names: np.ndarray, which: str) -> np.n
 
 
 def write(rules: dict[str, Rule], of_one_image: int) -> None:
-    """Write the rules that are shipped."""
+    """Write the rules of the package."""
     kept: dict[str, object] = {"kinds": np.array(KINDS), "of_one_image": of_one_image}
     for which, rule in rules.items():
         kept["cases"] = np.array(sorted(rule.cases))
@@ -335,7 +331,7 @@ def write(rules: dict[str, Rule], of_one_image: int) -> None:
 
 
 def main() -> None:
-    """Measure, print, and write where asked."""
+    """Measure, print, and write the rules if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--write", action="store_true")
@@ -348,14 +344,14 @@ def main() -> None:
         own = {name: values[chosen] for name, values in rows.items()}
         rules[which] = report(own, np.array(cohort.cases), which)
     alike = sum(holds_one_image(cohort.case(name).volume()) for name in cohort.cases)
-    print(f"{alike} cases hold the same picture in all three sequences")
+    print(f"{alike} cases have the same picture in all three sequences")
     if options.write:
         write(rules, alike)
         print(f"{RULE} written")
 
 
 def report(rows: dict[str, np.ndarray], names: np.ndarray, which: str) -> Rule:
-    """Print what a rule tells apart of these slices, and return the one that is fitted on all."""
+    """Print the detection rates of a rule, and return the rule fitted on all slices."""
     familiar = held_out(rows, names, which)
 
     def of_cases(change: str) -> np.ndarray:
@@ -363,7 +359,7 @@ def report(rows: dict[str, np.ndarray], names: np.ndarray, which: str) -> Rule:
         of_each = (familiar[chosen & (rows["case"] == name)] for name in names)
         return np.array([slices.mean() for slices in of_each if slices.size])
 
-    # Halfway between the least familiar of the ordinary cases, which may be odd, and the next.
+    # Halfway between the two least familiar of the ordinary cases, because one may be odd.
     ordinary = np.sort(of_cases(ORDINARY[which]))
     least = float(np.floor(1000 * ordinary[:2].mean()) / 1000)
     alone = familiar[rows["change"] == ORDINARY[which]]
@@ -385,11 +381,8 @@ def report(rows: dict[str, np.ndarray], names: np.ndarray, which: str) -> Rule:
             unlike = round(float((cases < least).mean()), 3)
             table[change] |= {"cases": len(cases), "cases_called_unlike": unlike}
     thresholds = {"least": least, "least_of_few": least_of_few}
-    print(
-        json.dumps(
-            {"rule": which or "sequences differ", **thresholds, "by_change": table}, indent=1
-        )
-    )
+    facts = {"rule": which or "sequences differ", **thresholds, "by_change": table}
+    print(json.dumps(facts, indent=1))
     fits = rows["case"] != MEASURED
     rule = fitted(np.stack(rows["features"][fits]), rows["kind"][fits], which, names.tolist())
     return replace(rule, **thresholds)

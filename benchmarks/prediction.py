@@ -1,24 +1,23 @@
-"""How fast the model predicts on each engine, beside the classic U-Net of this dataset.
+"""The speed of the model on each engine, compared with the classic U-Net of this dataset.
 
     python benchmarks/prediction.py [MODEL]
 
-The classic one works at full resolution from 32 features on (Ronneberger et al. 2015; so did Buda et al.
-2019); its weights are random, which costs the same. It runs in single precision in TensorFlow, in
-PyTorch, as the published one does, where that is installed, and on our fastest engine: so one sees what
-the engine gives and what the network. A case has 36 slices, prepared. Each engine has a process of its
-own, in turns, and of each the best round counts: another program makes rounds slower, never faster.
-Processor time is that of all cores, and suffers less from others.
+The classic one works at full resolution from 32 features on (Ronneberger et al. 2015; so did Buda et
+al. 2019); its weights are random, which costs the same. It runs in single precision in TensorFlow, in
+PyTorch if installed, as the published one does, and on our fastest engine, which separates the effects
+of engine and network. A case has 36 prepared slices. Each engine has its own process, in turns, and
+its best round counts, because other programs only make rounds slower. Processor time is that of all
+cores.
 """
 
 import json
 import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
+
+from support.measuring import MIB, best, in_fresh_processes, machine, timed
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -27,12 +26,11 @@ import numpy as np
 TURNS = 3
 ROUNDS = 6
 SLICES = 36
-MIB = 2**20
 PLAIN = "TensorFlow float32"
 
 
 def measure(which: str, name: str | None) -> dict:
-    """Return what one engine comes to in this process, which has done nothing else."""
+    """Return the figures of one engine in this fresh process."""
     import psutil
 
     from brainseg.models import open_model
@@ -47,12 +45,12 @@ def measure(which: str, name: str | None) -> dict:
     began_s = time.time() - psutil.Process().create_time()
     predict(case)
     rounds = ROUNDS if network == "ours" else 2
-    seconds, processor = _best(lambda: predict(case), rounds)
-    one, _ = _best(lambda: predict(case[:1]), 4 * rounds)
+    all_slices = best([timed(lambda: predict(case)) for _ in range(rounds)])
+    one = best([timed(lambda: predict(case[:1])) for _ in range(4 * rounds)])
     return {
-        "slices_per_second": SLICES / seconds,
-        "one_ms": 1000 * one,
-        "processor_ms": 1000 * processor / SLICES,
+        "slices_per_second": SLICES / all_slices["wall_s"],
+        "one_ms": 1000 * one["wall_s"],
+        "processor_ms": 1000 * all_slices["processor_s"] / SLICES,
         "first_s": began_s,
         "memory_mb": psutil.Process().memory_info().rss / MIB,
         "weights_mb": weights / MIB,
@@ -60,7 +58,7 @@ def measure(which: str, name: str | None) -> dict:
 
 
 def engines(name: str | None) -> list[str]:
-    """Return what is measured of a model here."""
+    """Return the engines to measure on this machine."""
     from brainseg.models import open_model
     from brainseg.models.engines.openvino_graph import FLOAT32, fast_precision, is_installed
 
@@ -150,48 +148,25 @@ def _classic_in_pytorch(channels: int) -> tuple[Callable[[np.ndarray], np.ndarra
     return predict, 4 * sum(weight.numel() for weight in network.parameters())
 
 
-def _best(run: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Return the least wall-clock time and the least processor time of some rounds, in s."""
-    wall, processor = [], []
-    for _ in range(rounds):
-        started, used = time.perf_counter(), time.process_time()
-        run()
-        wall.append(time.perf_counter() - started)
-        processor.append(time.process_time() - used)
-    return min(wall), min(processor)
-
-
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else None
-    if len(sys.argv) == 3:
-        print(json.dumps(measure(sys.argv[2], name)))
+    if "--measure" in sys.argv:
+        print(json.dumps(measure(sys.argv[-1], name)))
         return
-    found: dict[str, list[dict]] = {which: [] for which in engines(name)}
-    here = Path(__file__).resolve().parents[1]
-    for _ in range(TURNS):
-        for which, turns in found.items():
-            command = [sys.executable, __file__, name or "", which]
-            done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-            turns.append(json.loads(done.stdout.splitlines()[-1]))
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    best = {
-        which: {
-            key: (max if key == "slices_per_second" else min)(turn[key] for turn in turns)
-            for key in turns[0]
-        }
-        for which, turns in found.items()
-    }
-    for which, one in best.items():
+    found = in_fresh_processes(__file__, engines(name), TURNS, name or "")
+    print(machine())
+    figures = {which: best(turns, ["slices_per_second"]) for which, turns in found.items()}
+    for which, one in figures.items():
         print(
             f"{which}: {one['slices_per_second']:.1f} slices/s, one slice {one['one_ms']:.0f} ms, "
-            f"{one['processor_ms']:.1f} ms of processor a slice; the process's first prediction after "
+            f"{one['processor_ms']:.1f} ms of processor per slice; the process's first prediction after "
             f"{one['first_s']:.1f} s, {one['memory_mb']:.0f} MiB of memory, "
             f"{one['weights_mb']:.1f} MiB of weights"
         )
-    for classic in (which for which in best if which.startswith("classic")):
-        for which in (which for which in best if which.startswith("ours")):
-            times = best[which]["slices_per_second"] / best[classic]["slices_per_second"]
-            less = best[classic]["processor_ms"] / best[which]["processor_ms"]
+    for classic in (which for which in figures if which.startswith("classic")):
+        for which in (which for which in figures if which.startswith("ours")):
+            times = figures[which]["slices_per_second"] / figures[classic]["slices_per_second"]
+            less = figures[classic]["processor_ms"] / figures[which]["processor_ms"]
             print(
                 f"{which}: {times:.1f} x the throughput of {classic}, {less:.1f} x in processor time"
             )

@@ -1,10 +1,9 @@
-"""How soon the dashboard answers, beside the same server with an empty page.
+"""The time until the dashboard answers, compared with the same server with an empty page.
 
 Usage: python benchmarks/server.py DATA
 """
 
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -14,13 +13,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from support.measuring import CHECKOUT, machine
+
 REPEATS = 3
 LIMIT_S = 60
 
 
 def start(app: Path, environment: dict[str, str]) -> tuple[subprocess.Popen, str]:
-    """Return a server that is healthy, and its address; end it with ``terminate``."""
+    """Return a healthy server and its address; end it with ``terminate``."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -61,9 +61,7 @@ def main() -> None:
             for _ in range(REPEATS)
         )
         bare = min(seconds_to_answer(empty, environment) for _ in range(REPEATS))
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, best of {REPEATS}"
-    )
+    print(f"{machine()}, best of {REPEATS}")
     print(
         f"dashboard answers after {ours:.2f} s, an empty page after {bare:.2f} s: {ours / bare:.2f} x"
     )

@@ -1,21 +1,19 @@
-"""How fast our network learns beside the classic U-Net of this dataset, and what memory it takes.
+"""The training speed and memory of our network, compared with the classic U-Net of this dataset.
 
     python benchmarks/training.py
 
-The classic one works at full resolution from 32 features on (Ronneberger et al. 2015; so did Buda et al.
-2019), in single precision. Ours is measured as a training runs it by default, and in single precision
-too. All of them learn the same whole batches by the same loss and optimizer, each in a process of its
-own, in turns; of each the best step counts, after the first ones, which compile.
+The classic one works at full resolution from 32 features on (Ronneberger et al. 2015; so did Buda et
+al. 2019), in single precision. Ours is measured with the default settings, and in single precision.
+All learn from the same batches with the same loss and optimizer, each in its own process, in turns;
+the best step of each counts, after the first ones, which compile.
 """
 
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
-import time
-from pathlib import Path
+
+from support.measuring import in_fresh_processes, machine, peak_memory_mib, seconds
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,7 +22,6 @@ import numpy as np
 TURNS = 2
 WARM_UP = 2
 STEPS = {"ours": 12, "ours, float32": 12, "classic, float32": 4}
-MIB = 2**20
 
 
 def classic_unet(channels: int):
@@ -50,9 +47,7 @@ def classic_unet(channels: int):
 
 
 def measure(which: str) -> dict:
-    """Return what one network comes to in this process, which has done nothing else."""
-    import psutil
-
+    """Return the figures of one network in this fresh process."""
     from brainseg.models.networks import build_unet
     from brainseg.training import TrainingConfig
     from brainseg.training.devices import make_deterministic, precision, precision_of
@@ -73,43 +68,23 @@ def measure(which: str) -> dict:
             else build_unet(**config.architecture_arguments)
         )
         compile_network(network, config)
-        took = []
-        for _ in range(WARM_UP + STEPS[which]):
-            started = time.perf_counter()
-            network.train_on_batch(slices, masks)
-            took.append(time.perf_counter() - started)
+        steps = range(WARM_UP + STEPS[which])
+        took = [seconds(lambda: network.train_on_batch(slices, masks)) for _ in steps]
     return {
         "slices_per_second": config.batch_size / min(took[WARM_UP:]),
         "median": config.batch_size / statistics.median(took[WARM_UP:]),
-        "memory_mb": _most_memory_mb(psutil.Process()),
+        "memory_mb": peak_memory_mib(),
         "weights": network.count_params(),
         "precision": chosen,
     }
 
 
-def _most_memory_mb(process) -> float:
-    """Return the most that a process has held of the memory (resident, MiB)."""
-    on_windows = getattr(process.memory_info(), "peak_wset", None)
-    if on_windows is not None:
-        return on_windows / MIB
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / MIB if sys.platform == "darwin" else most / 1024
-
-
 def main() -> None:
-    if len(sys.argv) == 2:
-        print(json.dumps(measure(sys.argv[1])))
+    if "--measure" in sys.argv:
+        print(json.dumps(measure(sys.argv[-1])))
         return
-    found: dict[str, list[dict]] = {which: [] for which in STEPS}
-    for _ in range(TURNS):
-        for which, turns in found.items():
-            command = [sys.executable, __file__, which]
-            here = Path(__file__).resolve().parents[1]
-            done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
-            turns.append(json.loads(done.stdout.splitlines()[-1]))
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    found = in_fresh_processes(__file__, STEPS, TURNS)
+    print(machine())
     best = {}
     for which, turns in found.items():
         best[which] = max(turn["slices_per_second"] for turn in turns)

@@ -1,10 +1,9 @@
-"""What the spread of a prediction is worth: does low spread mean right?
+"""Whether predictions are right where the passes agree.
 
     python benchmarks/uncertainty.py DATA [--model NAME] [--most CASES]
 
-Each case that the model holds out is predicted with every fold that may and with mirror images. Voxels
-are counted by whether the passes agree on them, and how many of either are wrong; cases are ordered by
-their agreement, and by the Dice that the agreement should foretell.
+Each held-out case is predicted with all permitted folds and mirror images. Errors are counted separately
+for voxels on which the passes agree and disagree; the agreement of a case is compared with its Dice.
 """
 
 import argparse
@@ -35,25 +34,25 @@ def main() -> None:
     rows, counted = [], np.zeros((2, 2), np.int64)
     for name in chosen[: options.most]:
         case = cohort.case(name)
-        volume, (masks, there), exposure = case.volume(), case.masks(), model.exposure(case)
-        looked = predict_timed(volume, model, exposure, FULL)
+        volume, (masks, has_mask), exposure = case.volume(), case.masks(), model.exposure(case)
+        full = predict_timed(volume, model, exposure, FULL)
         threshold = model.threshold_for(exposure.folds)
         scored = predict_timed(volume, model, exposure, STANDARD)
-        agreement = agreement_of(looked, threshold)
-        predicted = looked.mask(threshold)
+        agreement = agreement_of(full, threshold)
+        predicted = full.mask(threshold)
         wrong = predicted != masks
-        # Where no pass sees anything and there is nothing, agreement is free: those are left out.
-        agreed, possible = certain_and_possible(looked, threshold)
+        # Voxels where no pass predicts tumour are left out: agreement there means nothing.
+        agreed, possible = certain_and_possible(full, threshold)
         for place, group in enumerate((agreed, possible & ~agreed)):
-            group = group[there]
-            counted[place] += (int(group.sum()), int((group & wrong[there]).sum()))
+            group = group[has_mask]
+            counted[place] += (int(group.sum()), int((group & wrong[has_mask]).sum()))
         rows.append(
             {
                 "case": name,
                 "agreement": agreement.share,
-                "dice": dice(masks[there], predicted[there]),
-                "dice_as_scored": dice(masks[there], scored.mask(threshold)[there]),
-                "members": looked.ensemble_size,
+                "dice": dice(masks[has_mask], predicted[has_mask]),
+                "dice_as_scored": dice(masks[has_mask], scored.mask(threshold)[has_mask]),
+                "members": full.ensemble_size,
             }
         )
     known = [(row["agreement"], row["dice"]) for row in rows if row["agreement"] is not None]

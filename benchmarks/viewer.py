@@ -1,21 +1,21 @@
-"""The case viewer: from a click to the first picture, bytes sent, and the server's memory.
+"""The case viewer: time from a click to the first picture, bytes sent, and the server's memory.
 
 Usage: python benchmarks/viewer.py DATA
 
-Beside it stands the obvious way to show a case: its slices as PNG, one request each.
+It is compared with the simplest way to show a case: its slices as PNG, one request each.
 """
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
+import psutil
 from playwright.sync_api import Page, sync_playwright
-from server import CHECKOUT, start
+from server import start
+from support.measuring import CHECKOUT, MIB, machine
 
 from brainseg.cohort import Cohort
 from brainseg.exports import png_bytes
@@ -23,7 +23,6 @@ from brainseg.exports.payload import case_payload
 from brainseg.inference.record import record_of
 
 REPEATS = 3
-MIB = 2**20
 SHOWN = """name => {
     const viewer = [...document.querySelectorAll('.st-key-viewer *')]
         .find(element => element.shadowRoot)?.shadowRoot.querySelector('.viewer');
@@ -32,7 +31,7 @@ SHOWN = """name => {
 
 
 def seconds_to_picture(page: Page, address: str, case: str) -> float:
-    """Return the seconds from asking for a case's address to its first picture."""
+    """Return the seconds from opening a case's address to its first picture."""
     started = time.perf_counter()
     page.goto(f"{address}/case?case={case}")
     page.wait_for_function(SHOWN, arg=case, timeout=60_000)
@@ -40,7 +39,7 @@ def seconds_to_picture(page: Page, address: str, case: str) -> float:
 
 
 def neighbour(names: list[str], name: str) -> tuple[str, str]:
-    """Return a case beside another, and the key that leads from it to that one."""
+    """Return the case next to another, and the key that opens the other from it."""
     place = names.index(name)
     return (names[place - 1], "ArrowRight") if place else (names[1], "ArrowLeft")
 
@@ -55,19 +54,16 @@ def seconds_to_next(page: Page, after: str, key: str = "ArrowRight") -> float:
 
 def memory_mib(process: subprocess.Popen) -> float:
     """Return the resident memory of a process, MiB."""
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("the server's memory cannot be read here")
+    return psutil.Process(process.pid).memory_info().rss / MIB
 
 
 def packed(cohort: Cohort, name: str) -> tuple[float, int, float]:
     """Return the server's seconds for a case, the bytes sent, and the seconds for PNGs of it."""
     case = cohort.case(name)
     started = time.perf_counter()
-    volume, (masks, there) = case.volume(), case.masks()
+    volume, (masks, has_mask) = case.volume(), case.masks()
     numbers = case.readable["slice_number"].tolist()
-    content = case_payload(record_of(name, volume, numbers, masks, there))
+    content = case_payload(record_of(name, volume, numbers, masks, has_mask))
     ours = time.perf_counter() - started
     started = time.perf_counter()
     for plane in case.volume().pixels:
@@ -80,9 +76,7 @@ def main() -> None:
         raise SystemExit(__doc__)
     sizes = Cohort.open(sys.argv[1])
     by_slices = sizes.slices.groupby("case").size().sort_values(kind="stable")
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, drawn in software"
-    )
+    print(f"{machine()}, drawn in software")
     for name in (by_slices.index[0], by_slices.index[-1]):
         ours, sent, pngs = min(packed(sizes, name) for _ in range(REPEATS))
         print(
@@ -108,8 +102,8 @@ def main() -> None:
                     steps.append(seconds_to_next(page, name, key))
                 opened = min(seconds_to_picture(page, address, name) for _ in range(REPEATS))
                 print(
-                    f"{by_slices[name]} slices: first picture {steps[0]:.2f} s after the key that leads "
-                    f"there, {min(steps[1:]):.2f} s when the server holds the case still, "
+                    f"{by_slices[name]} slices: first picture {steps[0]:.2f} s after the key that "
+                    f"opens it, {min(steps[1:]):.2f} s if the server still has the case in memory, "
                     f"{opened:.2f} s after its address in a fresh page"
                 )
             seconds_to_picture(page, address, sizes.cases[0])

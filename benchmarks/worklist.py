@@ -1,19 +1,18 @@
-"""How long the worklist's server takes with many cases: all that one look at the page computes.
+"""The time of everything that one run of the worklist page computes, with many cases.
 
-The index of the synthetic sample cohort is repeated under other names until it holds enough cases.
+The index of the synthetic sample cohort is repeated under other names.
 Usage: python benchmarks/worklist.py [cases]
 """
 
 import os
-import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from support.measuring import machine, seconds
 
 REPEATS = 5
 CASES = 1200
@@ -21,7 +20,7 @@ SAMPLE_CASES = 12
 
 
 def many_cases(folder: Path, cases: int):
-    """Return a cohort whose index holds at least so many cases; its files are the sample's."""
+    """Return a cohort whose index has at least this number of cases; its files are the sample's."""
     from brainseg.cohort import Cohort
     from brainseg.sample import write_sample
 
@@ -42,14 +41,9 @@ def _renamed(table: pd.DataFrame, columns: list[str], copy: int) -> pd.DataFrame
 
 
 def milliseconds(name: str, do: Callable[[], object]) -> object:
-    """Print the best of some runs and return what the last one returned."""
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        result = do()
-        times.append(1000 * (time.perf_counter() - started))
-    print(f"{name:34} {min(times):8.1f} ms")
-    return result
+    """Print the best time of some calls, and return the result."""
+    print(f"{name:34} {1000 * seconds(do, REPEATS):8.1f} ms")
+    return do()
 
 
 def main() -> None:
@@ -64,7 +58,7 @@ def main() -> None:
         reviewed = cohort.cases[: cases // 2]
         for name in reviewed:
             open_reviews(cohort).put(name, "AB", "agree", "clear edge")
-        print(f"{platform.machine()}, {os.cpu_count()} cores, best of {REPEATS}")
+        print(f"{machine()}, best of {REPEATS}")
         print(
             f"{len(cohort.cases)} cases, {len(cohort.slices)} slices, {len(reviewed)} reviews\n"
             "once for a cohort:"

@@ -1,4 +1,8 @@
-"""Pictures of slices, with masks as fill, contour, hatch or heat map."""
+"""Pictures of slices, with masks as fill, contour, hatch or heat map.
+
+A picture is (h, w, 3) uint8 RGB, a mask (h, w) bool, a colour RGB 0..255, and an opacity 0 (invisible)
+to 1 (opaque). Each function returns a copy.
+"""
 
 import cv2
 import numpy as np
@@ -59,14 +63,7 @@ def fill(
     opacity: float = 0.4,
     colour: tuple[int, int, int] = MASK_COLOUR,
 ) -> np.ndarray:
-    """Return a copy of a picture with a mask blended over it.
-
-    Args:
-        picture: (h, w, 3) uint8 RGB.
-        mask: (h, w) bool.
-        opacity: 0 (invisible) to 1 (opaque).
-        colour: RGB, 0..255.
-    """
+    """Return a picture with a mask blended over it."""
     filled = picture.copy()
     blend = (1 - opacity) * picture[mask] + opacity * np.array(colour, np.float32)
     filled[mask] = np.rint(blend).astype(np.uint8)
@@ -80,15 +77,7 @@ def contour(
     colour: tuple[int, int, int] = MASK_COLOUR,
     opacity: float = 1.0,
 ) -> np.ndarray:
-    """Return a copy of a picture with the outline of a mask, including holes.
-
-    Args:
-        picture: (h, w, 3) uint8 RGB.
-        mask: (h, w) bool.
-        thickness_px: width of the line in pixels of the picture.
-        colour: RGB, 0..255.
-        opacity: 0 (invisible) to 1 (opaque).
-    """
+    """Return a picture with the outline of a mask, including holes, ``thickness_px`` pixels wide."""
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     line = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(line, outlines, -1, 1, thickness_px)
@@ -98,13 +87,7 @@ def contour(
 def hatch(
     picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = REMOVED_COLOUR
 ) -> np.ndarray:
-    """Return a copy of a picture with a mask outlined and hatched by diagonal lines.
-
-    Args:
-        picture: (h, w, 3) uint8 RGB.
-        mask: (h, w) bool.
-        colour: RGB, 0..255.
-    """
+    """Return a picture with a mask outlined and hatched by diagonal lines."""
     rows, columns = np.indices(mask.shape)
     lines = mask & ((rows + columns) % HATCH_PX == 0)
     return contour(fill(picture, lines, 1.0, colour), mask, colour=colour)
@@ -116,12 +99,9 @@ def as_hex(colour: tuple[int, int, int]) -> str:
 
 
 def heat(picture: np.ndarray, probability: np.ndarray, opacity: float = 0.6) -> np.ndarray:
-    """Return a copy of a picture with a probability as a heat map over it.
+    """Return a picture with a probability, (h, w) 0..1, as a heat map over it.
 
-    Args:
-        picture: (h, w, 3) uint8 RGB.
-        probability: (h, w), 0..1; higher probabilities are more opaque.
-        opacity: at probability 1, 0..1.
+    The opacity is that at probability 1; lower probabilities are less opaque.
     """
     levels = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)

@@ -22,8 +22,7 @@ class Scoring(threading.Thread):
     """One model being scored on one cohort, started by :func:`start`; the result is saved at the end.
 
     Attributes:
-        model: the model to score.
-        cohort: the cohort to score it on.
+        model, cohort: the model to score, and the cohort to score it on.
         allow_seen: whether cases that the model learned from are scored too.
         leakage: whether the effect of a split by slice is measured instead.
         state: :data:`RUNNING`, :data:`FINISHED`, :data:`STOPPED` or :data:`FAILED`.
@@ -97,8 +96,7 @@ def start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool 
     """Start to score a model on a cohort, or return the running scoring with the same settings.
 
     Args:
-        cohort: the cohort to score.
-        model: the model to score.
+        cohort, model: the cohort and the model to score.
         allow_seen: also score cases that the model learned from.
         leakage: measure the effect of a split by slice instead; see
             :func:`brainseg.evaluation.measure_leakage`.

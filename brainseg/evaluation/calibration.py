@@ -25,8 +25,7 @@ class Calibration:
         curve: as of :func:`brainseg.metrics.reliability`, with ``low`` and ``high``, the 95 %
             bootstrap interval of ``tumour`` by patient.
         error: the expected calibration error, 0..1.
-        error_low: lower bound of its 95 % interval, bootstrap by patient.
-        error_high: upper bound.
+        error_low, error_high: its 95 % interval, bootstrap by patient.
         cases: number of cases.
     """
 

@@ -22,14 +22,12 @@ class Comparison:
     """The second model compared with the first, on cases that neither of them learned from.
 
     Attributes:
-        first: name of the first model.
-        second: name of the second.
+        first, second: names of the models.
         cases: ``case``, ``patient_id``, ``first``, ``second`` (the scores) and ``difference`` (second
             minus first), one row per case, from the largest loss of the second to its largest gain.
         left_out: number of cases that only one of the two can be scored on.
         mean: of the differences over the cases.
-        low: lower bound of its 95 % interval, bootstrap by patient.
-        high: upper bound.
+        low, high: its 95 % interval, bootstrap by patient.
         p_value: of the test; 1 if no patient differs.
         effect: matched-pairs rank-biserial correlation (Kerby 2014), -1..1: the ranks that favour the
             second minus those that favour the first, divided by all; 0 if no patient differs.
@@ -67,8 +65,7 @@ def compare(first: Evaluation, second: Evaluation, metric: str = "dice") -> Comp
     Cases that either model learned from are left out.
 
     Args:
-        first: the scores of one model on a cohort.
-        second: of another, on the same cohort.
+        first, second: the scores of two models on one cohort.
         metric: a column of the scores with values 0..1.
     """
     unseen = [

@@ -154,12 +154,7 @@ def score_probability(
 
 
 def slice_counts(truth: np.ndarray, prediction: np.ndarray) -> pd.DataFrame:
-    """Return ``tumour_px``, ``predicted_px`` and ``both_px`` of each slice.
-
-    Args:
-        truth: (n, h, w) bool.
-        prediction: (n, h, w) bool.
-    """
+    """Return ``tumour_px``, ``predicted_px`` and ``both_px`` of each slice, from (n, h, w) bool."""
     planes = {"tumour_px": truth, "predicted_px": prediction, "both_px": truth & prediction}
     return pd.DataFrame({name: np.count_nonzero(m, axis=(1, 2)) for name, m in planes.items()})
 
@@ -173,8 +168,7 @@ def measure(
     """Return every metric of one case: the columns of a score that depend on masks alone.
 
     Args:
-        truth: (n, h, w) bool.
-        prediction: (n, h, w) bool.
+        truth, prediction: (n, h, w) bool.
         spacing: (row, column) in mm, if known.
         counts: of :func:`slice_counts`; None computes them.
     """

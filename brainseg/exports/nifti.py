@@ -101,9 +101,7 @@ def nifti_bytes_as_source(
     Args:
         voxels: (n, h, w) uint8, bool or float32, on the grid of the volume from the file.
         source: of :func:`brainseg.io.ruling_grid`.
-        name: as for :func:`nifti_bytes`.
-        is_mask: likewise.
-        warnings: likewise.
+        name, is_mask, warnings: as for :func:`nifti_bytes`.
     """
     import nibabel as nib
 

@@ -75,9 +75,7 @@ def epochs_between(
 
     Args:
         snapshots: the runs of the chart.
-        drawing: the settings of the chart.
-        left: in the unit of its horizontal axis.
-        right: in the same unit.
+        left, right: in the unit of its horizontal axis.
     """
     across, _ = _across(snapshots, drawing)
     parts = [drawing.part(snapshot.history) for snapshot in snapshots]
@@ -86,14 +84,7 @@ def epochs_between(
 
 
 def curve(snapshot: Snapshot, group: Group, drawing: Drawing, height_px: int = 270) -> go.Figure:
-    """Return the curves of one metric: pale raw values, smoothed values, and marks for events.
-
-    Args:
-        snapshot: of one run.
-        group: the columns of the chart.
-        drawing: the settings.
-        height_px: of the figure.
-    """
+    """Return the curves of one metric: pale raw values, smoothed values, and marks for events."""
     figure = go.Figure()
     x, unit = _across([snapshot], drawing)
     for column, whose in group.columns.items():
@@ -118,8 +109,6 @@ def overlay(
     Args:
         snapshots: at most :data:`MOST_RUNS`, in the order of their colours.
         column: the metric; a run without it has no line.
-        drawing: the settings.
-        height_px: of the figure.
     """
     figure = go.Figure()
     x, unit = _across(snapshots, drawing)
@@ -150,7 +139,6 @@ def parallel(table: pd.DataFrame, height_px: int = 380) -> go.Figure:
 
     Args:
         table: from :func:`brainseg.monitoring.comparison.coordinates`, with a column ``best``.
-        height_px: of the figure.
     """
     dimensions = []
     for name, values in table.items():

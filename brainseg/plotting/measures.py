@@ -131,8 +131,7 @@ def scatter(
 
     Args:
         cases: ``case`` and both measures, one row per case; cases without both are not drawn.
-        x: column and title of the horizontal axis.
-        y: column and title of the vertical axis.
+        x, y: column and title of each axis.
         chosen: bool on the same rows; the others are pale.
         group: of the same rows; missing values are a group of their own.
     """
@@ -168,10 +167,8 @@ def inside_and_outside(
 
     Args:
         cases: ``case`` and both columns (0..255).
-        inside: the column of the tumour.
-        outside: the column of the head without it.
-        chosen: bool on the same rows.
-        group: of the same rows; gives the colour.
+        inside, outside: the columns of the tumour, and of the head without it.
+        chosen, group: as for :func:`scatter`.
     """
     figure = scatter(
         cases, (outside, "outside the tumour"), (inside, "inside the tumour"), chosen, group

@@ -36,8 +36,6 @@ def by_case(
 
     Args:
         scores: ``case``, ``relation`` and the metric (0..1), one row per case.
-        metric: the column to draw.
-        label: the name of the metric.
         mean: the mean and the limits of its interval, drawn as a line in a band, or None.
     """
     figure = go.Figure()
@@ -73,8 +71,6 @@ def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
 
     Args:
         scores: ``case``, ``relation``, ``institution``, ``tumour_vx`` (above 0) and the metric.
-        metric: the column to draw.
-        label: the name of the metric.
     """
     figure = go.Figure()
     for relation, rows in scores.groupby("relation", sort=True):
@@ -101,7 +97,6 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
     Args:
         groups: of :func:`brainseg.evaluation.by_group`.
         overall: the mean over all cases, a line.
-        label: the name of the metric.
     """
     known = groups["low"].notna()
     traits = groups["trait"].map(html.escape).tolist()
@@ -222,9 +217,6 @@ def comparison(cases: pd.DataFrame, first: str, second: str, label: str) -> go.F
 
     Args:
         cases: of :attr:`brainseg.evaluation.Comparison.cases`; in this order.
-        first: name of the first model.
-        second: name of the second model.
-        label: the name of the metric.
     """
     names = cases["case"].map(html.escape)
     figure = go.Figure()

@@ -171,8 +171,7 @@ def cases_with_tumour_in(
 
     Args:
         atlas: of the cohort.
-        rows: from and to, in shares of the head's box from its top.
-        columns: from and to, in shares of the head's box from its left.
+        rows, columns: from and to, in shares of the head's box from its top and left.
     """
 
     def between(cells: int, low: float, high: float) -> np.ndarray:

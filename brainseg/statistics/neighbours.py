@@ -21,8 +21,7 @@ def neighbours(
 
     Args:
         features: of the cohort.
-        case: of the slice.
-        slice_number: of the slice.
+        case, slice_number: of the slice.
         most: the largest number of slices.
         other_cases: leave out slices of the same case, which are nearly always similar.
         one_a_case: return only the nearest slice of each case.

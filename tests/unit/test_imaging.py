@@ -1,4 +1,4 @@
-"""What a person sees of a slice: the right channel, the right corner, a mask on its own rim."""
+"""Pictures of slices: the right channel, the right corner, a mask on its own edge."""
 
 import cv2
 import numpy as np

@@ -1,20 +1,20 @@
-"""Time left: one estimate for whatever comes one by one, and how a person says it."""
+"""Estimates of the remaining time, and durations in words."""
 
 import pytest
 
 from brainseg.timing import COUNTED, duration, seconds_left
 
 
-def test_nothing_is_foretold_before_something_is_done():
+def test_there_is_no_estimate_before_the_first_unit():
     assert seconds_left([], 9) is None
 
 
-def test_what_is_to_come_takes_as_long_as_the_newest_did_and_one_slow_one_does_not_count():
+def test_the_estimate_is_the_median_of_recent_durations():
     assert seconds_left([60.0, 2.0, 2.0], 10) == 20
     assert seconds_left([9.0] * 20 + [2.0] * COUNTED, 10) == 20
 
 
-def test_a_part_of_one_counts_as_a_part_and_what_is_over_as_nothing():
+def test_a_fraction_of_a_unit_counts_and_a_negative_rest_is_zero():
     assert seconds_left([2.0], 0.5) == 1
     assert seconds_left([2.0], -1) == 0
 
@@ -30,5 +30,5 @@ def test_a_part_of_one_counts_as_a_part_and_what_is_over_as_nothing():
         (3900, "1 h 5 min"),
     ],
 )
-def test_a_time_span_is_said_as_a_person_says_it(seconds, said):
+def test_durations_in_words(seconds, said):
     assert duration(seconds) == said

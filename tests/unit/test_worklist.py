@@ -1,4 +1,4 @@
-"""The worklist's rows: what is known of a case, and what is not known missing."""
+"""The rows of the worklist, with unknown values missing."""
 
 import pandas as pd
 import pytest
@@ -43,7 +43,7 @@ def test_codes_are_whole_numbers_also_beside_a_gap(rows):
     assert pd.isna(grade[FLAIR_REPEATED])
 
 
-def test_what_is_not_known_is_missing(tiny_cohort):
+def test_unknown_values_are_missing(tiny_cohort):
     for path in (tiny_cohort / OTHER_SITE).glob("*_mask.tif"):
         path.unlink()
     rows = worklist.case_rows(Cohort.open(tiny_cohort)).set_index("case")
@@ -98,12 +98,12 @@ def test_findings_are_counted_by_severity_and_missing_before_the_checks(cohort):
     assert counted.loc[FLAIR_REPEATED, "infos"] + counted.loc[FLAIR_REPEATED, "warnings"] > 0
 
 
-def test_no_finding_at_all_is_0_and_not_missing(cohort):
+def test_no_finding_counts_as_0_and_not_as_missing(cohort):
     counted = worklist.with_findings(worklist.case_rows(cohort), [])
     assert counted[["errors", "warnings", "infos"]].to_numpy().tolist() == [[0, 0, 0]] * 3
 
 
-def test_dice_is_at_scored_cases_only(cohort):
+def test_only_scored_cases_have_a_dice(cohort):
     rows = worklist.case_rows(cohort)
     scores = pd.DataFrame({"case": [OTHER_SITE], "dice": [0.75]})
     dice = worklist.with_scores(rows, scores).set_index("case")["dice"]
@@ -153,7 +153,7 @@ def test_a_verdict_on_a_prediction_is_never_counted_as_one_on_the_mask(cohort):
     assert rows.loc[FIRST, "comments"] == "AB (prediction of net at threshold 0.4): too small"
 
 
-def test_without_a_review_nobody_read_and_unreadable_reviews_are_missing(cohort):
+def test_without_reviews_there_are_0_readers_and_unreadable_reviews_are_missing(cohort):
     rows = worklist.case_rows(cohort)
     nobody = worklist.with_reviews(rows, open_reviews(cohort).table())
     assert nobody["review"].isna().all()
@@ -162,7 +162,7 @@ def test_without_a_review_nobody_read_and_unreadable_reviews_are_missing(cohort)
     assert unreadable["readers"].isna().all()
 
 
-def test_a_code_is_named_where_the_code_book_names_it(rows):
+def test_codes_in_the_code_book_get_its_labels(rows):
     codebook = pd.DataFrame(
         {"column": ["neoplasm_histologic_grade"], "code": [2], "label": ["grade III"]}
     )
@@ -173,7 +173,7 @@ def test_a_code_is_named_where_the_code_book_names_it(rows):
     assert worklist.with_labels(rows, None).equals(rows)
 
 
-def test_a_file_takes_lists_as_text_and_what_is_missing_stays_so(cohort):
+def test_an_export_has_lists_as_text_and_keeps_missing_values(cohort):
     rows = worklist.with_findings(worklist.case_rows(cohort), None)
     rows = worklist.with_reviews(worklist.with_scores(rows, None), None)
     table = worklist.for_export(rows).set_index("case")
@@ -186,7 +186,7 @@ def test_a_file_takes_lists_as_text_and_what_is_missing_stays_so(cohort):
     assert table[["dice", "errors", "review", "reviewed_by"]].isna().all(axis=None)
 
 
-def test_the_rows_are_whole_after_every_join(cohort):
+def test_every_join_keeps_all_rows(cohort):
     rows = worklist.case_rows(cohort)
     rows = worklist.with_findings(rows, run_checks(cohort))
     rows = worklist.with_reviews(worklist.with_scores(rows, None), None)

@@ -1,4 +1,4 @@
-"""Scores are by case, on cases that the model never saw, with the refused ones named."""
+"""Scores by case, on cases that the model never saw, with the refused cases and reasons."""
 
 import json
 import shutil
@@ -78,7 +78,7 @@ def test_a_score_is_of_the_whole_case_at_the_manifests_threshold(model, taught):
     assert of_case["both_px"].tolist() == (masks & prediction).sum(axis=(1, 2)).tolist()
 
 
-def test_the_kept_histogram_gives_the_same_dice_again(model, taught):
+def test_the_saved_histogram_gives_the_same_dice(model, taught):
     result = evaluate(taught, model)
     for row, histogram in zip(result.scores.itertuples(), result.histograms, strict=True):
         curve = dice_by_threshold(histogram)
@@ -96,7 +96,7 @@ def test_seen_cases_are_scored_only_when_asked_for_and_are_marked(model, taught)
     assert not seen[record.held_out[0]]
 
 
-def test_a_case_that_is_planted_in_two_folds_is_refused(planted):
+def test_a_case_listed_in_two_folds_is_refused(planted):
     def hold_out_again(folds):
         other = json.loads(json.dumps(folds[0])) | {"number": 1}
         other["trained_on"] = [c for c in other["trained_on"] if c not in other["held_out"]]
@@ -106,7 +106,7 @@ def test_a_case_that_is_planted_in_two_folds_is_refused(planted):
         planted(hold_out_again)
 
 
-def test_a_case_that_is_planted_among_those_a_fold_learned_from_is_refused(planted):
+def test_a_held_out_case_listed_as_training_case_is_refused(planted):
     def learn_from_a_held_out_case(folds):
         folds[0]["trained_on"].append(folds[0]["held_out"][0])
 
@@ -135,7 +135,7 @@ def test_new_cases_are_scored_by_all_folds(model, tiny_cohort):
     assert not result.scores["seen"].any()
 
 
-def test_a_missed_tumour_counts_as_nought_and_stays_in_the_mean(model, tiny_cohort, monkeypatch):
+def test_a_missed_tumour_counts_as_zero_in_the_mean(model, tiny_cohort, monkeypatch):
     import brainseg.inference.prediction
 
     def finds_nothing(volume, model, folds):
@@ -165,9 +165,7 @@ def test_a_cohort_without_masks_is_one_sentence(model, tiny_cohort):
         evaluate(Cohort.open(tiny_cohort), model)
 
 
-def test_kept_scores_come_back_whole_for_this_cohort_and_this_model_alone(
-    model, taught, tiny_cohort
-):
+def test_saved_scores_load_only_for_the_same_cohort_and_model(model, taught, tiny_cohort):
     assert load_scores(taught, model) is None
     result = evaluate(taught, model, allow_seen=True)
     save_scores(result, taught)
@@ -179,7 +177,7 @@ def test_kept_scores_come_back_whole_for_this_cohort_and_this_model_alone(
     assert load_scores(Cohort.open(tiny_cohort), model) is None
 
 
-def test_an_infinite_distance_and_a_missing_institution_survive_being_kept(
+def test_an_infinite_distance_and_a_missing_institution_survive_saving(
     model, tiny_cohort, monkeypatch
 ):
     import brainseg.inference.prediction
@@ -200,7 +198,7 @@ def test_an_infinite_distance_and_a_missing_institution_survive_being_kept(
 
 
 @pytest.mark.parametrize("change", ["torn", "of another version", "of the first version"])
-def test_scores_that_cannot_be_trusted_are_as_good_as_none(model, taught, change):
+def test_damaged_or_outdated_scores_count_as_missing(model, taught, change):
     save_scores(evaluate(taught, model), taught)
     (path,) = (taught.state_dir / "scores").iterdir()
     content = json.loads(path.read_text())
@@ -233,7 +231,7 @@ def test_progress_reaches_the_end(model, tiny_cohort):
     assert steps[-1] == (3, 3)
 
 
-def test_what_the_model_learned_from_is_left_out_of_the_numbers_that_count(model, taught):
+def test_training_cases_are_left_out_of_the_main_figures(model, taught):
     result = evaluate(taught, model, allow_seen=True)
     (record,) = model.folds
     unseen = result.unseen()
@@ -245,7 +243,7 @@ def test_what_the_model_learned_from_is_left_out_of_the_numbers_that_count(model
     assert result.unseen() is None
 
 
-def test_each_score_says_what_the_model_knew_of_the_patient(model, taught, tiny_cohort):
+def test_each_score_has_the_relation_of_the_model_to_the_patient(model, taught, tiny_cohort):
     result = evaluate(taught, model, allow_seen=True)
     of = dict(zip(result.scores["case"], relations(result, taught, model), strict=True))
     (record,) = model.folds

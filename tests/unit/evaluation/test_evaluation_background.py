@@ -1,4 +1,4 @@
-"""Scoring beside the pages: one at a time, stoppable, and never half a result."""
+"""Scoring in the background: one at a time, stoppable, and never half a result."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ def model(tiny_model):
     return open_model(str(tiny_model))
 
 
-def test_the_result_is_kept_when_it_is_done(model, taught):
+def test_the_result_is_saved_at_the_end(model, taught):
     scoring = background.start(taught, model)
     scoring.join(WAIT_S)
     assert scoring.state == background.FINISHED
@@ -32,7 +32,9 @@ def test_the_result_is_kept_when_it_is_done(model, taught):
     assert background.latest(taught) is scoring
 
 
-def test_what_a_split_by_slice_claims_is_measured_the_same_way(model, taught, monkeypatch):
+def test_the_effect_of_a_split_by_slice_is_measured_in_the_background_too(
+    model, taught, monkeypatch
+):
     scores = evaluation_of([outlined(0.5), outlined(0.8)])
     found = Leakage(*[dataclasses.replace(scores, digest=model.digest)] * 2, Recipe())
     monkeypatch.setattr(background, "measure_leakage", lambda *arguments: found)
@@ -43,7 +45,7 @@ def test_what_a_split_by_slice_claims_is_measured_the_same_way(model, taught, mo
     assert load_scores(taught, model) is None
 
 
-def test_what_is_asked_for_twice_runs_once(model, taught, gate):
+def test_the_same_scoring_started_twice_runs_once(model, taught, gate):
     scoring = background.start(taught, model)
     assert background.start(taught, model) is scoring
     assert background.running() is scoring
@@ -58,7 +60,7 @@ def test_one_model_at_a_time_is_scored(model, other_model, taught, gate):
             background.start(taught, model, **other)
 
 
-def test_a_stopped_scoring_keeps_nothing(model, taught, gate):
+def test_a_stopped_scoring_saves_nothing(model, taught, gate):
     scoring = background.start(taught, model)
     scoring.stop()
     assert scoring.stops
@@ -87,7 +89,7 @@ def test_a_failure_is_a_sentence(model, taught, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_error_of_the_program_is_no_endless_scoring(model, taught, monkeypatch):
+def test_a_program_error_ends_the_scoring(model, taught, monkeypatch):
     def breaks(case, model):
         raise RuntimeError("a mistake in the code")
 
@@ -98,7 +100,7 @@ def test_an_error_of_the_program_is_no_endless_scoring(model, taught, monkeypatc
     assert "server's log" in scoring.error
 
 
-def test_time_left_is_told_after_the_first_case(model, taught, gate):
+def test_the_remaining_time_is_known_after_the_first_case(model, taught, gate):
     scoring = background.start(taught, model)
     assert scoring.seconds_left is None
     gate.set()
@@ -106,6 +108,6 @@ def test_time_left_is_told_after_the_first_case(model, taught, gate):
     assert scoring.seconds_left == 0
 
 
-def test_a_scoring_of_another_cohort_is_not_told_of_this_one(model, taught, tiny_cohort):
+def test_the_scoring_of_another_cohort_is_not_reported(model, taught, tiny_cohort):
     background.start(taught, model).join(WAIT_S)
     assert background.latest(Cohort.open(tiny_cohort)) is None

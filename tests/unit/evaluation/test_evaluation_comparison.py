@@ -1,4 +1,4 @@
-"""Two models on the same cases: the paired test against all signs written out, and what is left out."""
+"""Two models on the same cases: the paired test against all permutations of signs, and exclusions."""
 
 import itertools
 
@@ -54,7 +54,7 @@ def test_the_p_value_and_the_effect_equal_those_worked_out_by_hand():
     assert found.effect == pytest.approx((favourable - unfavourable) / ranks.sum())
 
 
-def test_the_other_way_round_everything_turns_its_sign():
+def test_exchanging_the_models_changes_every_sign():
     one, other = compare(*pair()), compare(*pair()[::-1])
     assert other.mean == pytest.approx(-one.mean)
     assert other.effect == pytest.approx(-one.effect)
@@ -62,7 +62,7 @@ def test_the_other_way_round_everything_turns_its_sign():
     assert other.wins == one.wins[::-1]
 
 
-def test_a_model_is_better_only_where_the_interval_says_so():
+def test_a_model_is_better_only_if_the_interval_excludes_zero():
     assert compare(*pair()).better == "second"
     assert compare(*pair()[::-1]).better == "second"
     assert compare(*pair(second=(0.95, 0.75, 0.6, 0.65, 0.65, 0.35, 0.9))).better is None
@@ -75,7 +75,7 @@ def test_equal_models_do_not_differ():
     assert found.better is None
 
 
-def test_a_patients_cases_are_one_difference_of_the_test():
+def test_the_cases_of_a_patient_give_one_difference():
     found = compare(*pair(patients=["a", "a", "b", "c", "d", "e", "f"]))
     assert (found.patients, len(found.cases)) == (6, 7)
     differences = (np.array(SECOND) - FIRST).round(6)

@@ -1,4 +1,4 @@
-"""What a split by slice claims: halves that share nothing they must not, and scores of every slice."""
+"""The effect of a split by slice: disjoint halves, and scores of every slice."""
 
 import dataclasses
 import json
@@ -78,7 +78,7 @@ def test_a_patient_is_in_one_half_of_a_split_by_patient():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_each_pair_of_patients_of_alike_tumours_is_divided(seed):
+def test_patients_with_tumours_of_similar_size_go_to_different_halves(seed):
     halves = halves_by_patient(prepared(5, 5, 5, 5), list("abcd"), seed)
     first, second, third, fourth = (half[0] for half in halves)
     assert first != second
@@ -100,7 +100,7 @@ def learner(model, monkeypatch):
     return Learner(model, 0, cases, Recipe(passes=4, batch_size=4), None)
 
 
-def test_a_copy_learns_from_every_slice_that_is_allowed_and_from_no_other(learner):
+def test_a_copy_learns_from_all_allowed_slices_and_no_others(learner):
     allowed = [np.arange(n) % 2 == 0 for n in (6, 7, 8)]
     shown = [int(slice_[0, 0, 0]) for slices, _ in learner.batches(allowed) for slice_ in slices]
     expected = {100 * case + place for case, n in enumerate((6, 7, 8)) for place in range(0, n, 2)}
@@ -108,7 +108,7 @@ def test_a_copy_learns_from_every_slice_that_is_allowed_and_from_no_other(learne
     assert len(shown) == 4 * learner.steps
 
 
-def test_every_slice_is_predicted_once_by_a_copy_that_learned_without_it(learner, monkeypatch):
+def test_every_slice_is_predicted_once_by_a_copy_not_trained_on_it(learner, monkeypatch):
     seen = []
 
     def predicted(learned_from, case, places):
@@ -140,7 +140,7 @@ def test_both_splits_score_the_same_slices_of_cases_that_the_model_never_saw(mea
 
 
 @pytest.mark.slow
-def test_the_table_sets_the_rules_of_counting_side_by_side(measured):
+def test_the_table_compares_both_splits_under_each_rule(measured):
     found, _ = measured
     table = found.table
     assert table["rule"].tolist() == list(COUNTED)
@@ -166,16 +166,15 @@ def test_progress_counts_the_batches_of_all_four_copies(measured):
 
 
 @pytest.mark.slow
-def test_the_models_own_network_is_as_it_was(measured, model):
-    network = load_engine(model, 0)._network
-    before = [weight.copy() for weight in network.get_weights()]
-    twin = load_engine(model, 0).copy()
-    twin.set_weights([weight + 1 for weight in before])
-    assert all(map(np.array_equal, before, network.get_weights()))
+def test_the_models_own_network_does_not_change(measured, model):
+    before = [weight.copy() for weight in load_engine(model, 0).copy().get_weights()]
+    load_engine(model, 0).copy().set_weights([weight + 1 for weight in before])
+    after = load_engine(model, 0).copy().get_weights()
+    assert all(map(np.array_equal, before, after))
 
 
 @pytest.mark.slow
-def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, other_model):
+def test_a_saved_measurement_loads_only_for_its_model(measured, model, taught, other_model):
     found, _ = measured
     path = leakage_path(taught, model)
     assert load_leakage(path, model) is None
@@ -189,7 +188,7 @@ def test_a_measurement_is_kept_for_this_model_alone(measured, model, taught, oth
 
 
 @pytest.mark.slow
-def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
+def test_a_measurement_by_another_recipe_counts_as_missing(measured, model, taught):
     path = leakage_path(taught, model)
     save_leakage(measured[0], path)
     assert load_leakage(path, model) is None
@@ -204,7 +203,7 @@ def test_a_measurement_by_another_recipe_is_none(measured, model, taught):
 
 
 @pytest.mark.slow
-def test_the_command_measures_keeps_and_prints_it(
+def test_the_command_measures_saves_and_prints(
     measured, model, taught, taught_root, tiny_model, monkeypatch, capsys
 ):
     found, _ = measured

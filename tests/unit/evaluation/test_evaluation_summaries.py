@@ -45,14 +45,14 @@ def test_a_mean_is_over_the_cases_with_the_interval_of_the_cases():
     assert (row["low"], row["high"]) == pytest.approx(bootstrap_interval(np.array(SCORES)))
 
 
-def test_the_median_has_an_interval_of_its_own():
+def test_the_median_has_its_own_interval():
     result = evaluation_of([outlined(dice) for dice in (0.3, 0.6, 0.8, 0.9, 0.9)])
     drawn = np.random.default_rng(3).choice(result.scores["dice"], (20_000, 5))
     expected = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
     assert result.median_ci95 == pytest.approx(expected)
 
 
-def test_a_missed_tumour_stays_in_every_figure():
+def test_a_missed_tumour_counts_in_every_figure():
     truth, _ = outlined(1)
     table = figures(evaluation_of([outlined(1), outlined(1), (truth, nothing())]))
     assert table.loc[["dice", "precision", "recall", "surface_dice"], "value"].tolist() == (
@@ -65,7 +65,7 @@ def test_a_missed_tumour_stays_in_every_figure():
     assert missed_more.loc["hd95", "value"] == np.inf
 
 
-def test_a_case_with_nothing_to_find_adds_to_what_it_can():
+def test_a_case_without_tumour_counts_only_where_a_metric_is_defined():
     table = figures(evaluation_of([outlined(0.5), (nothing(), nothing())]))
     assert table.loc["dice", ["value", "cases"]].tolist() == [0.75, 2]
     assert table.loc["dice_tumour_slices", ["value", "cases"]].tolist() == [0.5, 1]
@@ -75,7 +75,7 @@ def test_a_case_with_nothing_to_find_adds_to_what_it_can():
     assert healthy.loc["lesion_recall", "cases"] == 0
 
 
-def test_false_findings_are_counted_a_case():
+def test_false_findings_are_counted_per_case():
     alarm = nothing()
     alarm[0, 0, 0] = alarm[1, 5, 5] = alarm[0, 9, 9] = True
     table = figures(evaluation_of([(nothing(), alarm), (nothing(), nothing())]))
@@ -102,7 +102,7 @@ def test_figures_are_printed_with_their_unit():
     assert figure_text(float("nan")) == "–"
 
 
-def test_an_evaluation_is_json_that_every_reader_takes():
+def test_an_evaluation_is_standard_json():
     truth, _ = outlined(1)
     result = evaluation_of([outlined(0.9), (truth, nothing())], seen=[True, False])
     facts = json.loads(json.dumps(as_json(result), allow_nan=False))
@@ -175,7 +175,7 @@ def test_each_group_has_every_case_once(in_cohort):
     assert (groups.groupby("trait")["cases"].sum() == 3).all()
 
 
-def test_a_grade_has_its_label_where_a_code_book_names_it(in_cohort):
+def test_a_grade_has_its_label_from_the_code_book(in_cohort):
     cohort, result = in_cohort
     book = pd.DataFrame(
         {"column": ["neoplasm_histologic_grade"], "code": [1], "label": ["grade II"]}
@@ -200,15 +200,13 @@ def test_few_patients_have_a_mean_and_no_interval():
     assert by_group(same_patient, known)["low"].isna().all()
 
 
-def test_cases_without_tumour_are_a_size_of_their_own():
-    truth, prediction = outlined(0.5)
-    result = evaluation_of([(truth, prediction), (nothing(), nothing())])
-    from brainseg.evaluation.groups import _sizes
-
-    assert _sizes(result.scores["tumour_vx"]).tolist() == ["small, up to 100 vx", "no tumour"]
+def test_cases_without_tumour_are_a_separate_size(tiny_cohort):
+    result = evaluation_of([outlined(0.5), (nothing(), nothing())])
+    sizes = subgroups(result, Cohort.open(tiny_cohort))["tumour size"]
+    assert sizes.tolist() == ["small, up to 100 vx", "no tumour"]
 
 
-def test_calibration_pools_the_voxels_and_draws_the_cases():
+def test_calibration_pools_voxels_and_resamples_cases():
     result = evaluation_of([outlined(dice) for dice in SCORES])
     found = calibration(result)
     # Predictions are 0.8 where positive and 0.2 elsewhere: two steps of the curve.
@@ -264,7 +262,7 @@ def test_each_rule_of_counting_is_what_it_says(counted_otherwise, rule, dice, n)
     assert row["difference"] == pytest.approx(dice - 0.5)
 
 
-def test_without_seen_cases_no_figure_of_them_is_made_up():
+def test_without_seen_cases_there_is_no_figure_for_them():
     rules = conventions(evaluation_of([outlined(0.9), outlined(0.5)]))["rule"].tolist()
     assert len(rules) == 7
     assert "on cases it learned from" not in rules

@@ -1,4 +1,4 @@
-"""What leaves the application says what it is not, and keeps every pixel in its place."""
+"""Exports have the research-use sentence and every pixel at its position."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def test_pictures_and_tables_carry_the_research_sentence():
     "text",
     ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1+1", "=\n1"],
 )
-def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(text):
+def test_text_that_a_spreadsheet_would_read_as_a_formula_gets_an_apostrophe(text):
     content = csv_bytes(pd.DataFrame({"comment": [text, None], "=column": ["x", "y"]}))
     table = pd.read_csv(io.BytesIO(content), skiprows=1)
     assert table.columns.tolist() == ["comment", "'=column"]
@@ -49,7 +49,7 @@ def test_a_carriage_return_in_a_text_begins_no_row():
     assert rows[1:] == [["comment"], ["fine\n=1+1"], ["a\nb"]]
 
 
-def test_numbers_and_harmless_text_stay_as_they_are():
+def test_numbers_and_harmless_text_do_not_change():
     table = pd.DataFrame(
         {
             "x": [-1.5, None],
@@ -73,5 +73,5 @@ def test_whole_numbers_with_gaps_stay_whole():
     assert lines[1:] == ["a,b,day,kind", "3,True,2026-01-02,'=x", ",,,y"]
 
 
-def test_an_empty_table_is_its_head():
+def test_an_empty_table_has_a_header():
     assert csv_bytes(pd.DataFrame(columns=["a", "b"])).decode().splitlines()[1:] == ["a,b"]

@@ -1,4 +1,4 @@
-"""What leaves of a case: every pixel where it was, and no geometry that the source did not hold."""
+"""Exports of a case: every pixel at its position, and no geometry that the source lacks."""
 
 import gzip
 import io
@@ -61,7 +61,7 @@ def voxels(content: bytes) -> np.ndarray:
     return np.asarray(opened(content).dataobj).transpose(2, 1, 0)
 
 
-def test_every_pixel_comes_back_where_it_was(tiny_cohort):
+def test_every_pixel_is_read_back_at_its_position(tiny_cohort):
     record = predicted(record_of_case(tiny_cohort))
     files = nifti_files(record)
     assert list(files) == [
@@ -87,7 +87,7 @@ def test_a_marked_voxel_is_at_column_row_slice():
     assert np.argwhere(image.dataobj).tolist() == [[11, 7, 2]]
 
 
-def test_without_a_spacing_the_header_claims_nothing_and_says_so(tiny_cohort):
+def test_without_a_spacing_the_header_states_that_it_is_unknown(tiny_cohort):
     for content in nifti_files(record_of_case(tiny_cohort)).values():
         header = opened(content).header
         assert (int(header["qform_code"]), int(header["sform_code"])) == (0, 0)
@@ -98,7 +98,7 @@ def test_without_a_spacing_the_header_claims_nothing_and_says_so(tiny_cohort):
         assert PLACEHOLDER_AFFINE in header.extensions[0].get_content().decode()
 
 
-def test_a_spacing_is_kept_and_an_orientation_is_not_made_up_for_it():
+def test_a_spacing_is_written_without_an_invented_orientation():
     volume = Volume(head(1)[np.newaxis], spacing_mm=(5.0, 0.9, 0.8))
     header = opened(nifti_bytes(volume.sequence(FLAIR), volume)).header
     assert header.get_zooms() == pytest.approx((0.8, 0.9, 5.0))
@@ -108,7 +108,7 @@ def test_a_spacing_is_kept_and_an_orientation_is_not_made_up_for_it():
 
 
 @pytest.mark.parametrize(("affine", "qform_code"), [(UPRIGHT, 2), (TILTED, 0)])
-def test_an_affine_of_the_source_places_each_voxel_where_it_was(affine, qform_code):
+def test_an_affine_of_the_source_gives_each_voxel_its_position(affine, qform_code):
     pixels = np.stack([head(n, 40, 50) for n in range(3)])
     volume = Volume(pixels, spacing_mm=(5.0, 0.9, 0.8), affine=affine)
     image = opened(nifti_bytes(volume.sequence(FLAIR), volume))
@@ -137,7 +137,7 @@ def test_a_slice_without_a_mask_is_not_a_number_and_never_a_zero(tiny_cohort):
     assert "no slice has a usable one" in files[f"{FIRST}_about.txt"].decode()
 
 
-def test_the_table_names_the_slice_of_each_place(tiny_cohort):
+def test_the_table_has_the_slice_number_of_each_index(tiny_cohort):
     table = slice_table(predicted(record_of_case(tiny_cohort)))
     assert table["voxel_k"].tolist() == [0, 1, 2]
     assert table["slice_number"].tolist() == [1, 2, 10]
@@ -148,7 +148,7 @@ def test_the_table_names_the_slice_of_each_place(tiny_cohort):
     assert whole["longest_slice"].to_dict() == {"mask": 2, "prediction": 10}
 
 
-def test_a_slice_that_cannot_be_used_is_not_in_the_stack_and_is_named(tiny_cohort):
+def test_an_unusable_slice_is_not_in_the_stack_and_is_named(tiny_cohort):
     (tiny_cohort / FIRST / f"{FIRST}_2.tif").write_bytes(b"no image")
     files = case_files(record_of_case(tiny_cohort))
     assert opened(files[f"{FIRST}_flair.nii.gz"]).shape == (64, 64, 2)
@@ -157,7 +157,7 @@ def test_a_slice_that_cannot_be_used_is_not_in_the_stack_and_is_named(tiny_cohor
     assert "slice 2" in files[f"{FIRST}_about.txt"].decode()
 
 
-def test_the_text_beside_the_files_says_what_they_are(tiny_cohort):
+def test_the_text_file_describes_the_files(tiny_cohort):
     record = predicted(record_of_case(tiny_cohort, FLAIR_REPEATED))
     told = case_files(record)[f"{FLAIR_REPEATED}_about.txt"].decode()
     for sentence in (
@@ -195,7 +195,7 @@ def test_an_array_on_another_grid_is_refused():
         nifti_bytes(np.zeros((1, 64, 63), np.uint8), volume)
 
 
-def test_files_are_not_replaced_unless_that_is_asked_for(tmp_path):
+def test_files_are_replaced_only_with_overwrite(tmp_path):
     write_case({"a": b"1", "b": b"2"}, tmp_path / "out")
     (tmp_path / "out" / "mine.txt").write_text("kept")
     (tmp_path / "out" / "a").unlink()

@@ -1,4 +1,4 @@
-"""What leaves of a prediction: on the input's own grid, and without the patient."""
+"""Exports of a prediction: on the input's own grid, and without patient tags."""
 
 import gzip
 import io
@@ -76,7 +76,7 @@ def test_all_files_have_their_names_and_the_research_line(record):
     assert FOR_A_PAGE[0] == "nifti"
 
 
-def test_report_and_text_say_who_predicted_how_sure_and_what_to_beware_of(record):
+def test_report_and_text_have_model_uncertainty_and_cautions(record):
     files = prediction_files(record, kinds=("pdf",), made_on=date(2026, 1, 1))
     (page,) = PdfReader(io.BytesIO(files["upload_report.pdf"])).pages
     text = files["upload_about.txt"].decode()
@@ -89,7 +89,7 @@ def test_report_and_text_say_who_predicted_how_sure_and_what_to_beware_of(record
             assert sentence in told
 
 
-def test_measures_are_of_the_prediction_alone_where_there_is_no_mask(record):
+def test_without_a_mask_only_the_prediction_is_measured(record):
     files = prediction_files(record, kinds=("csv",))
     slices = pd.read_csv(io.BytesIO(files["upload_slices.csv"]), comment="#")
     assert slices["prediction_area_px"].tolist() == [0, 28, 0]
@@ -139,13 +139,13 @@ def test_a_removed_component_is_in_every_file_and_its_probability_is_the_network
     assert hatched[30, 40:43].all()
 
 
-def test_slices_of_one_number_have_files_of_their_own(record):
+def test_slices_with_the_same_number_have_separate_files(record):
     assert slice_stems(record) == ["upload_1", "upload_2", "upload_3"]
     twice = record_of_volume(record.volume, [4, 4, 5])
     assert slice_stems(twice) == ["upload_4_k0", "upload_4_k1", "upload_5"]
 
 
-def test_what_cannot_be_exported_is_refused(record):
+def test_records_without_prediction_and_unknown_kinds_are_refused(record):
     with pytest.raises(ValueError, match="kinds of"):
         prediction_files(record, kinds=("mp4",))
     with pytest.raises(ValueError, match="a record with a prediction"):

@@ -1,4 +1,4 @@
-"""Every warning of a prediction stands first in every file, and is drawn into its picture."""
+"""Every file of a prediction begins with its warnings, and pictures show them."""
 
 import gzip
 import io
@@ -46,7 +46,7 @@ def record() -> CaseRecord:
     return replace(record, warnings=WARNINGS, unsuitable=True)
 
 
-def test_every_warning_stands_first_in_every_file(record):
+def test_every_file_begins_with_every_warning(record):
     for name, content in (prediction_files(record, kinds=KINDS) | case_files(record)).items():
         told = " ".join(text_of(name, content).split())
         assert told.startswith("Warning: This does not look like an axial head MRI."), name
@@ -74,7 +74,7 @@ def test_an_upload_is_unknown_to_the_model_in_every_file(record):
         assert "does not know" not in told
 
 
-def test_the_overlay_carries_its_warnings_in_the_picture(record):
+def test_the_overlay_shows_its_warnings(record):
     content = prediction_files(record, kinds=("overlay",))["upload_2_overlay.png"]
     picture = np.asarray(Image.open(io.BytesIO(content)))
     plain = overlay(record, 1)
@@ -90,7 +90,7 @@ def test_the_overlay_carries_its_warnings_in_the_picture(record):
     assert not written[:, :3].any() and not written[:, -3:].any()
 
 
-def test_the_band_grows_with_the_picture_and_is_not_there_without_a_warning():
+def test_the_band_grows_with_the_picture_and_is_absent_without_a_warning():
     small, large = (np.zeros((60, side, 3), np.uint8) for side in (60, 1600))
     assert stamped(small, ()) is small
     heights = [stamped(one, WARNINGS[:1]).shape[0] - 60 for one in (small, large)]
@@ -98,7 +98,7 @@ def test_the_band_grows_with_the_picture_and_is_not_there_without_a_warning():
     assert stamped(large, WARNINGS).shape[1] == 1600
 
 
-def test_a_case_says_in_its_files_that_slices_are_left_out(tiny_cohort):
+def test_the_files_of_a_case_name_left_out_slices(tiny_cohort):
     damaged = tiny_cohort / FIRST / f"{FIRST}_2.tif"
     damaged.write_bytes(damaged.read_bytes()[:500])
     record = record_of_case(Cohort.open(tiny_cohort).case(FIRST))

@@ -1,4 +1,4 @@
-"""Reports: one page, every number on it from the core, names as text, the same bytes again."""
+"""Reports: one page, names as literal text, reproducible bytes."""
 
 import io
 import re
@@ -51,7 +51,7 @@ def with_prediction(record: CaseRecord, relation: str = HELD_OUT) -> CaseRecord:
     )
 
 
-def test_a_case_is_one_page_with_its_measures_and_what_is_not_known(record):
+def test_a_case_is_one_page_with_its_measures_and_unknown_values(record):
     pdf = case_report(record)
     told = words(pdf)
     assert pages(pdf) == 1
@@ -76,7 +76,7 @@ def test_a_case_is_one_page_with_its_measures_and_what_is_not_known(record):
     assert "mm" not in told.replace("component", "")
 
 
-def test_a_prediction_is_told_with_model_fold_threshold_and_score(record):
+def test_a_prediction_has_model_fold_threshold_and_score(record):
     told = words(case_report(with_prediction(record), made_on=date(2026, 3, 4)))
     for expected in (
         "Model net",
@@ -109,7 +109,7 @@ def test_a_prediction_is_told_with_model_fold_threshold_and_score(record):
     assert "largest area of the prediction" in told
 
 
-def test_reviews_are_told_and_many_are_counted(record, tiny_cohort):
+def test_reviews_are_listed_and_many_are_counted(record, tiny_cohort):
     reviews = open_reviews(Cohort.open(tiny_cohort))
     assert "No reader has reviewed" in words(case_report(record, reviews.of(FIRST)))
     reviews.put(FIRST, "AB", "needs edit", "see <b>slice 2</b>\nplease")
@@ -127,7 +127,7 @@ def test_reviews_are_told_and_many_are_counted(record, tiny_cohort):
     assert "and 5 more" in words(case_report(record, reviews.of(FIRST)))
 
 
-def test_without_mask_and_prediction_the_middle_slice_stands_for_the_case(record):
+def test_without_mask_and_prediction_the_middle_slice_is_shown(record):
     bare = replace(record, has_mask=np.zeros(3, bool), masks=np.zeros_like(record.masks))
     told = words(case_report(bare))
     assert "there is no mask and no prediction" in told
@@ -148,7 +148,7 @@ def test_with_a_spacing_there_are_millimetres_and_millilitres(record):
     assert "0.5 × 0.5 mm, slices 5 mm apart" in told
 
 
-def test_the_fullest_case_still_is_one_page(record, tiny_cohort):
+def test_a_case_with_much_content_is_still_one_page(record, tiny_cohort):
     reviews = open_reviews(Cohort.open(tiny_cohort))
     for number in range(8):
         reviews.put(FIRST, f"READER{number}", "needs edit", "word " * 400)
@@ -166,7 +166,7 @@ def test_the_fullest_case_still_is_one_page(record, tiny_cohort):
     assert pages(case_report(full, reviews.of(FIRST), date(2026, 1, 1))) == 1
 
 
-def test_one_slice_alone_has_a_report(record):
+def test_a_single_slice_has_a_report(record):
     one = CaseRecord(
         "upload", Volume(head(3)[np.newaxis]), (1,), np.zeros((1, 64, 64), bool), np.array([False])
     )
@@ -184,7 +184,7 @@ def test_one_slice_alone_has_a_report(record):
         "**x** _y_",
     ],
 )
-def test_a_name_is_text_and_what_the_font_lacks_is_replaced_where_one_sees_it(record, name):
+def test_a_name_is_literal_text_and_missing_glyphs_are_replaced_visibly(record, name):
     told = words(case_report(replace(record, case=name)))
     shown = drawable(name).replace("\t", " ")
     assert " ".join(shown.split()) in told
@@ -199,13 +199,13 @@ def test_the_same_case_gives_the_same_bytes_in_any_thread(record):
     assert all(result == expected for result in results)
 
 
-def test_a_repeated_sequence_is_said_to_be_one(tiny_cohort):
+def test_a_sequence_that_repeats_flair_is_named(tiny_cohort):
     case = Cohort.open(tiny_cohort).case(FLAIR_REPEATED)
     record = record_of(case.name, case.volume(), case.readable["slice_number"], *case.masks())
     assert "post-contrast repeats FLAIR" in words(case_report(record))
 
 
-def test_the_builder_lays_out_a_page_and_goes_on_to_the_next_one():
+def test_content_continues_on_the_next_page():
     page = Page("Checks", subtitle="86 cases", made_on=date(2026, 1, 2))
     page.heading("Findings")
     page.facts({"Cases": 3101, "Share": 0.5, "Spacing": None, "Synthetic": True})
@@ -233,7 +233,7 @@ def test_the_builder_lays_out_a_page_and_goes_on_to_the_next_one():
     assert page.as_bytes() == pdf
 
 
-def test_what_is_higher_than_a_page_goes_on_and_loses_nothing():
+def test_content_higher_than_a_page_continues_without_loss():
     page = Page("T")
     left, right = page.columns(1, 1)
     left.table(pd.DataFrame({"row": [f"number{n}." for n in range(100)]}))
@@ -263,7 +263,7 @@ def test_outlines_follow_the_pixels_with_their_holes():
     assert np.all(np.abs(np.array(hole) - 3) < 1)
 
 
-def test_values_are_told_as_text():
+def test_values_as_text():
     assert [as_text(v) for v in (None, pd.NA, float("nan"), 1234, np.int64(5), 2.5, True)] == [
         "unknown",
         "unknown",

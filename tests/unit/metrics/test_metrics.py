@@ -77,7 +77,7 @@ def test_the_documentation_has_every_metric_once() -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_each_cell_of_the_documented_table_is_what_the_code_says_and_does(name: str) -> None:
+def test_each_cell_of_the_documented_table_equals_the_code(name: str) -> None:
     metric = METRICS[name]
     told = documented()[metric.label]
     assert told == [*metric.empty_masks, metric.summary]
@@ -113,7 +113,7 @@ def test_a_case_is_one_volume_and_not_the_mean_of_its_slices() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_overlap_equals_what_is_counted_voxel_by_voxel(seed: int) -> None:
+def test_overlap_equals_a_count_voxel_by_voxel(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth, prediction = rng.random((2, 3, 9, 9)) < rng.random()
     hits, misses, false_alarms = counted(truth, prediction)

@@ -40,7 +40,7 @@ def test_the_error_of_a_hand_worked_example() -> None:
     assert curve["tumour"].tolist() == [0, 1, 0.5]
 
 
-def test_every_voxel_is_in_one_step_and_the_ends_belong_somewhere() -> None:
+def test_every_voxel_is_in_one_step_including_the_ends() -> None:
     histogram = histogram_of([0.0, 0.01, 0.5, 0.999, 1.0], [0, 0, 1, 1, 1])
     voxels, tumour, _ = histogram
     assert voxels.sum() == 5
@@ -63,7 +63,7 @@ def test_the_error_equals_that_of_scikit_learns_curve(seed: int) -> None:
     assert expected_calibration_error(histogram) == pytest.approx(expected, abs=1e-3)
 
 
-def test_probabilities_that_keep_their_word_have_a_small_error_and_others_a_large_one() -> None:
+def test_calibrated_probabilities_have_a_small_error_and_others_a_large_one() -> None:
     rng = np.random.default_rng(9)
     probability = rng.random((4, 80, 80)).astype(np.float32)
     honest = rng.random(probability.shape) < probability

@@ -7,7 +7,7 @@ from brainseg.metrics import bootstrap_interval, resampling_of
 from brainseg.metrics.intervals import weighted_mean, weighted_median, weighted_ratio
 
 
-def test_an_interval_holds_the_mean_and_is_the_same_again() -> None:
+def test_an_interval_encloses_the_mean_and_is_reproducible() -> None:
     scores = np.random.default_rng(0).beta(8, 2, 30)
     low, high = bootstrap_interval(scores)
     assert low < scores.mean() < high
@@ -24,7 +24,7 @@ def test_an_interval_is_as_wide_as_the_standard_error_says() -> None:
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.05)
 
 
-def test_an_interval_equals_scipys_within_what_chance_makes_of_it() -> None:
+def test_an_interval_equals_scipys_up_to_chance() -> None:
     from scipy.stats import bootstrap
 
     scores = np.random.default_rng(2).beta(8, 2, 40)
@@ -50,7 +50,7 @@ def test_the_cases_of_a_patient_are_drawn_together() -> None:
     assert len(np.unique(weights, axis=0)) > 5
 
 
-def test_a_patient_that_is_scored_twice_makes_no_interval_narrower() -> None:
+def test_several_cases_of_a_patient_do_not_narrow_the_interval() -> None:
     once = np.random.default_rng(3).beta(8, 2, 20)
     patients = np.repeat(np.arange(20), 5)
     five_times = np.repeat(once, 5)
@@ -61,7 +61,7 @@ def test_a_patient_that_is_scored_twice_makes_no_interval_narrower() -> None:
     assert high - low < 0.6 * np.subtract(*bootstrap_interval(once)[::-1])
 
 
-def test_weighted_statistics_equal_those_of_the_cases_written_out() -> None:
+def test_weighted_statistics_equal_those_of_repeated_cases() -> None:
     rng = np.random.default_rng(4)
     values, other = rng.random(9), rng.integers(1, 5, 9)
     weights = resampling_of(None, 9, resamples=50).weights
@@ -74,7 +74,7 @@ def test_weighted_statistics_equal_those_of_the_cases_written_out() -> None:
         assert statistic(weights) == pytest.approx(expected)
 
 
-def test_the_median_of_infinite_values_is_infinite_where_half_of_them_are() -> None:
+def test_the_median_is_infinite_if_half_of_the_values_are() -> None:
     weights = np.array([[1, 1, 1], [2, 1, 0], [0, 1, 2], [1, 0, 1]])
     assert weighted_median(np.array([3.0, np.inf, 1.0]))(weights).tolist() == [3, 3, 1, 2]
     values = np.array([3.0, np.inf, np.inf, np.inf])

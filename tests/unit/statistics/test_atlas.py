@@ -1,4 +1,4 @@
-"""The atlas: places in the head's box, intensities, and parts, counted again by hand."""
+"""The atlas: positions in the head's box, intensities and parts, compared with counts by hand."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def write_two_heads(root):
     return root
 
 
-def test_a_place_is_the_same_wherever_the_head_stands(tmp_path):
+def test_a_position_does_not_depend_on_where_the_head_is_in_the_image(tmp_path):
     made = atlas.make_atlas(Cohort.open(write_two_heads(tmp_path / "heads")))
     found = atlas.overlap(made, ["A", "B"])
     top_left = np.zeros((atlas.ROWS, atlas.COLUMNS), bool)
@@ -49,7 +49,7 @@ def test_a_region_finds_the_cases_with_tumour_in_it(tmp_path):
     assert atlas.cases_with_tumour_in(made, (0, 1), (0, 1)) == ["A", "B", "C"]
 
 
-def test_each_case_counts_the_same_and_those_without_tumour_are_told(tiny_cohort):
+def test_each_case_counts_the_same_and_those_without_tumour_are_counted(tiny_cohort):
     for mask in (tiny_cohort / OTHER_SITE).glob("*_mask.tif"):
         mask.unlink()
     for mask in (tiny_cohort / FLAIR_REPEATED).glob("*_mask.tif"):
@@ -89,7 +89,7 @@ def test_a_sequence_that_repeats_flair_is_not_counted(tiny_cohort):
     assert alone.loc[alone["sequence"] == POST_CONTRAST, "share"].isna().all()
 
 
-def test_a_kept_atlas_is_not_made_again(tiny_cohort, monkeypatch):
+def test_a_saved_atlas_is_not_computed_again(tiny_cohort, monkeypatch):
     cohort, steps = Cohort.open(tiny_cohort), []
     made = atlas.open_atlas(cohort, lambda done, total: steps.append((done, total)))
     assert steps[0] == (0, 8) and steps[-1] == (8, 8)
@@ -99,13 +99,13 @@ def test_a_kept_atlas_is_not_made_again(tiny_cohort, monkeypatch):
         np.testing.assert_array_equal(array, getattr(again, name))
 
 
-def test_an_atlas_that_cannot_be_kept_is_made_all_the_same(tiny_cohort, home):
+def test_an_atlas_that_cannot_be_saved_is_still_returned(tiny_cohort, home):
     cohort = Cohort.open(tiny_cohort)
     (cohort.state_dir / "atlas.npz").mkdir(parents=True)
     assert len(atlas.open_atlas(cohort)) == 3
 
 
-def test_a_file_that_changed_since_is_told(tiny_cohort):
+def test_a_file_changed_since_indexing_is_one_sentence(tiny_cohort):
     cohort = Cohort.open(tiny_cohort)
     (tiny_cohort / FIRST / f"{FIRST}_1.tif").write_bytes(b"")
     with pytest.raises(CohortError, match=f"{FIRST}_1.tif"):

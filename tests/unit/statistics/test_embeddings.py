@@ -81,7 +81,7 @@ def test_a_cohort_that_cannot_be_read_has_no_features(tiny_cohort):
         embeddings.describe_images(Cohort.open(tiny_cohort))
 
 
-def test_a_models_network_describes_and_says_which_cases_it_learned_from(taught_root, tiny_model):
+def test_a_models_network_gives_features_and_names_its_training_cases(taught_root, tiny_model):
     cohort, model = Cohort.open(taught_root), open_model(str(tiny_model))
     found = embeddings.describe_with_model(cohort, model)
     record = model.folds[0]
@@ -115,7 +115,7 @@ def test_few_slices_have_a_map_too(many):
 
 
 @pytest.mark.parametrize("off", [0, 1e-20])
-def test_rows_that_are_alike_or_nearly_have_a_map(off):
+def test_equal_or_nearly_equal_rows_have_a_map(off):
     vectors = np.full((59, 320), 0.1, np.float32) * np.linspace(1, 9, 320, dtype=np.float32)
     # The mean of equal rows is not them, after rounding.
     assert (vectors - vectors.mean(axis=0)).any()
@@ -125,7 +125,7 @@ def test_rows_that_are_alike_or_nearly_have_a_map(off):
 
 
 @pytest.mark.slow
-def test_the_shipped_models_network_tells_slices_with_a_tumour(sample_root):
+def test_the_published_models_features_separate_slices_with_tumour(sample_root):
     cohort = Cohort.open(sample_root)
     measured = agreement(embeddings.describe_with_model(cohort, open_model()), cohort.slices)
     # Slices of the same place agree in 74 % in these two cases, 48 % are chance.
@@ -138,7 +138,9 @@ def test_very_many_slices_are_mapped_by_principal_components(monkeypatch):
     assert embeddings.project(vectors)[1] == "PCA"
 
 
-def test_the_command_line_describes_keeps_and_says_what_neighbours_are_worth(tiny_cohort, capsys):
+def test_the_command_line_saves_features_and_prints_the_agreement_of_neighbours(
+    tiny_cohort, capsys
+):
     assert main(["features", str(tiny_cohort), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["source"], facts["slices"], facts["numbers"]) == ("image", 8, 96)
@@ -149,6 +151,6 @@ def test_the_command_line_describes_keeps_and_says_what_neighbours_are_worth(tin
     assert "8 slices in 96 numbers each" in capsys.readouterr().out
 
 
-def test_a_model_that_is_not_there_is_one_sentence(tiny_cohort, capsys):
+def test_a_missing_model_is_one_sentence(tiny_cohort, capsys):
     assert main(["features", str(tiny_cohort), "--model", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err

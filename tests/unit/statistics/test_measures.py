@@ -127,7 +127,7 @@ def test_the_diameters_agree_with_brute_force(seed):
 
 
 @pytest.mark.parametrize("turn", range(4))
-def test_lengths_do_not_depend_on_which_way_the_slice_lies(turn):
+def test_lengths_do_not_depend_on_the_orientation_of_the_slice(turn):
     for seed in range(10):
         mask = largest_component(random_shape(seed))
         found, turned = diameters(mask), diameters(np.rot90(mask, turn))
@@ -138,7 +138,7 @@ def test_lengths_do_not_depend_on_which_way_the_slice_lies(turn):
     assert found.perpendicular == pytest.approx(18)
 
 
-def test_where_a_pixel_is_no_square_lengths_are_longest_in_millimetres():
+def test_diameters_of_non_square_pixels_are_longest_in_millimetres():
     mask = np.zeros((12, 12), bool)
     mask[1, 1:10] = mask[1:8, 1] = True
     in_px, in_mm = diameters(mask), diameters(mask, (2.0, 0.5))
@@ -169,7 +169,7 @@ def test_a_slice_by_slice_table_leaves_the_unknown_missing():
     assert table.loc[0, "longest_px"] == pytest.approx(np.hypot(9, 9))
 
 
-def test_millimetres_stand_only_where_a_spacing_was_given():
+def test_there_are_millimetres_only_with_a_spacing():
     masks = (blob(20, 20, 10) > 0)[np.newaxis]
     table = by_slice(masks, [1], spacing_mm=(5.0, 0.5, 0.8))
     assert table.loc[0, "area_mm2"] == pytest.approx(100 * 0.4)
@@ -203,7 +203,7 @@ def test_slices_add_up_to_the_volume_on_the_sample_cohort(sample_root):
         assert table["area_px"].tolist() == case.readable["area_px"].tolist()
 
 
-def test_a_case_has_the_longest_diameter_of_its_slices_and_says_of_which():
+def test_a_case_has_the_longest_diameter_of_its_slices_and_its_slice_number():
     masks = np.stack([blob(20, 20, 4) > 0, blob(22, 22, 10) > 0, np.zeros((64, 64), bool)])
     whole = measure_case(masks, [5, 7, 9], spacing_mm=(5.0, 0.5, 0.5))
     assert (whole["volume_vx"], whole["longest_slice"], whole["slices"]) == (116, 7, 2)

@@ -1,4 +1,4 @@
-"""The slices most like one, and whether such neighbours agree in what was not looked at."""
+"""The slices most similar to one, and the agreement of such neighbours."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ def test_neighbours_come_nearest_first_and_from_other_cases_if_asked():
     assert neighbours(found, "A", 1, 9, one_a_case=True)["case"].tolist() == ["B", "C"]
 
 
-def test_a_slice_without_a_description_gets_a_sentence():
+def test_a_slice_without_features_is_one_sentence():
     with pytest.raises(CohortError, match="A slice 9 has no features"):
         neighbours(made(["A"], [1], [0]), "A", 9, 3)
 
@@ -44,7 +44,7 @@ def index_of(cases: list[str], places: list[int], areas: list[int | None]) -> pd
     )
 
 
-def test_agreement_is_counted_among_other_patients_beside_chance():
+def test_agreement_is_counted_among_other_patients_and_compared_with_chance():
     cases, places = ["A"] * 2 + ["B"] * 2 + ["C"] * 2, [0, 1] * 3
     slices = index_of(cases, places, [0, 5, 0, 7, 0, 9])
     like_their_state = made(cases, [1, 2] * 3, [0, 10, 1, 11, 2, 12])
@@ -55,7 +55,7 @@ def test_agreement_is_counted_among_other_patients_beside_chance():
     assert agreement(upside_down, slices, most=1).same_state < 1
 
 
-def test_slices_without_a_mask_and_cases_that_were_learned_from_are_not_asked():
+def test_slices_without_a_mask_and_training_cases_are_left_out():
     cases = ["A", "A", "B", "B", "C", "C"]
     slices = index_of(cases, [0, 1] * 3, [0, 5, None, 7, 0, 9])
     found = made(cases, [1, 2] * 3, [0, 10, 1, 11, 2, 12], seen=("A",))

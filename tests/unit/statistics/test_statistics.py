@@ -18,7 +18,7 @@ def row_of(table: pd.DataFrame, case: str) -> pd.Series:
     return table.set_index("case").loc[case]
 
 
-def test_the_case_table_has_a_row_a_case_in_the_order_of_the_index(tiny_cohort: Path) -> None:
+def test_the_case_table_has_one_row_per_case_in_the_order_of_the_index(tiny_cohort: Path) -> None:
     table = statistics.case_table(Cohort.open(tiny_cohort).slices)
     assert table["case"].tolist() == [FIRST, FLAIR_REPEATED, OTHER_SITE]
     first = row_of(table, FIRST)
@@ -29,7 +29,7 @@ def test_the_case_table_has_a_row_a_case_in_the_order_of_the_index(tiny_cohort: 
     assert (first["patient_id"], first["institution"]) == ("TCGA_XX_0001", "XX")
 
 
-def test_a_sequence_is_a_copy_of_flair_only_where_every_slice_says_so(tiny_cohort: Path) -> None:
+def test_a_sequence_is_a_copy_of_flair_only_if_it_is_on_every_slice(tiny_cohort: Path) -> None:
     pixels = head(99)
     pixels[..., 0] = pixels[..., 1]
     write_pair(tiny_cohort / FLAIR_REPEATED, FLAIR_REPEATED, 4, pixels, None)
@@ -40,7 +40,7 @@ def test_a_sequence_is_a_copy_of_flair_only_where_every_slice_says_so(tiny_cohor
     assert table["flair_copies"].tolist() == ["", "post-contrast", ""]
 
 
-def test_what_is_not_known_is_missing_and_never_zero(tiny_cohort: Path) -> None:
+def test_unknown_values_are_missing_and_never_zero(tiny_cohort: Path) -> None:
     for mask in (tiny_cohort / OTHER_SITE).glob("*_mask.tif"):
         mask.unlink()
     for mask in (tiny_cohort / FLAIR_REPEATED).glob("*_mask.tif"):
@@ -63,7 +63,7 @@ def test_a_slice_without_a_usable_mask_is_left_out_and_counted(tiny_cohort: Path
     assert shares["of_all"].sum() == pytest.approx(1)
 
 
-def test_counts_say_what_the_command_line_prints(tiny_cohort: Path) -> None:
+def test_counts_are_the_figures_of_the_command_line(tiny_cohort: Path) -> None:
     folder = tiny_cohort / FIRST
     (folder / f"{FIRST}_1.tif").write_bytes(b"II*\0 broken")
     (folder / f"{FIRST}_2_mask.tif").write_bytes(b"")
@@ -105,7 +105,7 @@ def test_only_a_code_book_gives_a_code_a_name(tiny_cohort: Path) -> None:
     assert pd.isna(grades["label"].iloc[0]) and pd.isna(grades["label"].iloc[2])
 
 
-def test_codes_of_one_and_of_two_digits_stand_in_the_order_of_numbers() -> None:
+def test_codes_are_sorted_as_numbers() -> None:
     codes = pd.Series([10, 2, None, 2], name="cluster", dtype="Int64")
     assert statistics.code_counts(codes)["value"].tolist()[:2] == ["2", "10"]
 
@@ -132,7 +132,7 @@ def test_the_file_table_counts_shapes_dtypes_and_values(tiny_cohort: Path) -> No
     assert table["files"].sum() == 20
 
 
-def test_a_random_pair_is_the_same_again_with_its_seed(tiny_cohort: Path) -> None:
+def test_the_same_seed_gives_the_same_random_pair(tiny_cohort: Path) -> None:
     slices = Cohort.open(tiny_cohort).slices
     pairs = [statistics.random_pair(slices, seed) for seed in range(20)]
     assert pairs == [statistics.random_pair(slices, seed) for seed in range(20)]
@@ -142,7 +142,7 @@ def test_a_random_pair_is_the_same_again_with_its_seed(tiny_cohort: Path) -> Non
 
 
 @pytest.mark.real_data
-def test_the_real_cohort_is_what_an_independent_count_says(real_root: Path) -> None:
+def test_the_counts_of_the_real_cohort_equal_an_independent_count(real_root: Path) -> None:
     images = [path for path in real_root.rglob("*.tif") if "_mask" not in path.name]
     masks = {path: tifffile.imread(path) for path in real_root.rglob("*_mask.tif")}
     with_tumour = [path for path, mask in masks.items() if (mask > 0).any()]

@@ -21,7 +21,7 @@ def test_each_whole_number_falls_in_exactly_one_bin(values):
 
 
 @pytest.mark.parametrize("scale", [0.001, 0.1, 1, 1000])
-def test_an_edge_that_floating_point_moves_loses_no_value(scale):
+def test_rounding_of_an_edge_loses_no_value(scale):
     values = pd.Series([scale * step / 10 for step in range(11)])
     table = histogram(values, most_bins=10)
     assert table["all"].sum() == 11
@@ -41,7 +41,7 @@ def test_no_value_makes_no_bin():
     assert histogram(pd.Series([], dtype="Int64")).empty
 
 
-def test_a_missing_category_stands_last_and_is_counted():
+def test_a_missing_category_is_counted_last():
     values = pd.Series(["b", None, "a", "b"], dtype="str")
     table = category_counts(values, pd.Series([False, True, True, True]))
     assert table["value"].tolist()[:2] == ["a", "b"] and pd.isna(table["value"].iloc[2])

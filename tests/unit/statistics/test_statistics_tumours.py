@@ -1,4 +1,4 @@
-"""What the tumour is like: drawn by hand, and measured."""
+"""Measures of tumours that are drawn by hand."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Reviews: one a reader and case, kept through kills and crowds, and never of another case's pixels."""
+"""Reviews: one per reader and case, safe from kills and parallel writers, tied to the pixels."""
 
 import json
 import os
@@ -130,7 +130,7 @@ def test_before_the_first_review_there_is_an_empty_table_and_no_file(reviews, ho
     assert not (home / "reviews.sqlite").exists()
 
 
-def test_a_reader_has_one_review_a_case_and_the_last_word_counts(reviews, cohort):
+def test_a_reader_has_one_review_per_case_and_the_last_one_counts(reviews, cohort):
     reviews.put(FIRST, "ab", AGREE)
     reviews.put(FIRST, " AB ", NEEDS_EDIT, "the cortex\r\nin front\tis missing ")
     reviews.put(FIRST, "cd", AGREE)
@@ -142,7 +142,7 @@ def test_a_reader_has_one_review_a_case_and_the_last_word_counts(reviews, cohort
     assert not table["mask_changed"].any()
 
 
-def test_the_cases_stand_in_the_cohort_s_order(reviews, cohort):
+def test_cases_are_in_the_order_of_the_cohort(reviews, cohort):
     reviews.put(OTHER_SITE, "AB", REJECT)
     reviews.put(FIRST, "CD", AGREE)
     reviews.put(FIRST, "AB", AGREE)
@@ -151,7 +151,7 @@ def test_the_cases_stand_in_the_cohort_s_order(reviews, cohort):
     assert order == [[FIRST, "AB"], [FIRST, "CD"], [OTHER_SITE, "AB"], [OTHER_SITE, "EF"]]
 
 
-def test_a_review_that_is_withdrawn_is_gone_and_the_others_stay(reviews):
+def test_withdrawing_a_review_keeps_the_others(reviews):
     reviews.put(FIRST, "AB", AGREE)
     reviews.put(FIRST, "CD", REJECT)
     assert reviews.delete(FIRST, "ab")
@@ -170,9 +170,7 @@ def test_an_edited_mask_keeps_its_reviews_and_marks_them(reviews, tiny_cohort):
     assert not again.of(FIRST)["mask_changed"].any()
 
 
-def test_a_copied_cohort_has_its_reviews_and_a_case_of_other_pixels_has_not(
-    reviews, tiny_cohort, tmp_path
-):
+def test_reviews_follow_the_pixels_of_a_case_not_its_name(reviews, tiny_cohort, tmp_path):
     reviews.put(FIRST, "AB", AGREE)
     reviews.put(OTHER_SITE, "AB", AGREE)
     copy = shutil.copytree(tiny_cohort, tmp_path / "copy")
@@ -195,13 +193,13 @@ def test_initials_are_one_to_eight_letters_or_digits(initials):
         as_reader(initials)
 
 
-def test_initials_of_any_script_are_taken_and_one_reader_is_one():
+def test_initials_may_be_of_any_script_and_are_normalised():
     assert as_reader("öz") == as_reader("ÖZ") == as_reader("O\u0308Z") == "ÖZ"
     assert as_reader("иг") == "ИГ"
     assert as_reader("ａｂ") == "AB"
 
 
-def test_what_is_not_as_it_should_be_is_refused_and_nothing_is_kept(reviews, home):
+def test_invalid_arguments_are_refused_and_nothing_is_saved(reviews, home):
     for case, reader, state, comment, sentence in [
         ("TCGA_nobody", "AB", AGREE, "", "unknown case “TCGA_nobody”"),
         ("../../etc", "AB", AGREE, "", "unknown case"),
@@ -214,7 +212,7 @@ def test_what_is_not_as_it_should_be_is_refused_and_nothing_is_kept(reviews, hom
     assert not (home / "reviews.sqlite").exists()
 
 
-def test_any_text_is_a_comment_and_comes_back_as_it_was(reviews):
+def test_a_comment_may_be_any_text_and_is_returned_unchanged(reviews):
     for comment in ["'; DROP TABLE review; --", "<img onerror=x>", "患者 🧠 é", "=1+1", "ü" * 2000]:
         reviews.put(FIRST, "AB", AGREE, comment)
         assert reviews.of(FIRST)["comment"].tolist() == [comment]
@@ -245,7 +243,7 @@ def test_two_processes_that_write_at_once_lose_nothing(tiny_cohort, reviews, coh
 
 
 @pytest.mark.parametrize("subject", ["mask", "prediction"])
-def test_a_kill_at_any_moment_loses_no_review_that_was_promised(tiny_cohort, reviews, subject):
+def test_a_kill_at_any_moment_loses_no_saved_review(tiny_cohort, reviews, subject):
     done = subprocess.run(
         script(KILLED_WHILE_WRITING, tiny_cohort, subject),
         capture_output=True,
@@ -259,7 +257,7 @@ def test_a_kill_at_any_moment_loses_no_review_that_was_promised(tiny_cohort, rev
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_a_writer_that_was_killed_before_its_first_review_leaves_a_file_that_serves(reviews):
+def test_a_writer_killed_before_its_first_review_leaves_a_usable_file(reviews):
     reviews.path.parent.mkdir(parents=True, exist_ok=True)
     reviews.path.touch()
     assert reviews.table().empty
@@ -283,7 +281,7 @@ def damaged(path: Path) -> bytes:
         (lambda path: path.read_bytes()[:1500], "is damaged"),
     ],
 )
-def test_a_damaged_file_is_one_sentence_and_is_left_as_it_is(reviews, cohort, spoil, sentence):
+def test_a_damaged_file_is_one_sentence_and_does_not_change(reviews, cohort, spoil, sentence):
     for number in range(30):
         reviews.put(FIRST, f"R{number}", AGREE, "y" * 300)
     content = spoil(reviews.path)
@@ -301,7 +299,7 @@ def test_a_damaged_file_is_one_sentence_and_is_left_as_it_is(reviews, cohort, sp
         assert reviews.path.read_bytes() == content
 
 
-def test_a_newer_file_and_another_program_s_are_refused_and_left_as_they_are(reviews):
+def test_files_of_newer_versions_and_other_programs_are_refused_and_do_not_change(reviews):
     reviews.put(FIRST, "AB", AGREE)
     for change, sentence in [
         ("PRAGMA user_version = 9", "has version 9, but this brainseg reads up to 1"),
@@ -316,7 +314,7 @@ def test_a_newer_file_and_another_program_s_are_refused_and_left_as_they_are(rev
         assert reviews.path.read_bytes() == content
 
 
-def test_a_home_that_cannot_be_written_is_one_sentence(reviews, cohort, tmp_path):
+def test_an_unwritable_home_is_one_sentence(reviews, cohort, tmp_path):
     (tmp_path / "file").write_text("no folder")
     blocked = Reviews(tmp_path / "file" / "reviews.sqlite", cohort.slices)
     assert blocked.table().empty
@@ -324,7 +322,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(reviews, cohort, tmp_path
         blocked.put(FIRST, "AB", AGREE)
 
 
-def test_a_home_that_is_read_only_shows_its_reviews_and_takes_no_new_one(tiny_cohort):
+def test_a_read_only_home_shows_its_reviews_and_refuses_new_ones(tiny_cohort):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             script(READ_ONLY_HOME, tiny_cohort),
@@ -339,7 +337,7 @@ def test_a_home_that_is_read_only_shows_its_reviews_and_takes_no_new_one(tiny_co
     assert "choose a folder that you may write" in done.stdout
 
 
-def test_a_full_disk_is_one_sentence_and_keeps_what_was_there(reviews, monkeypatch):
+def test_a_full_disk_is_one_sentence_and_keeps_earlier_reviews(reviews, monkeypatch):
     reviews.put(FIRST, "AB", AGREE)
     connect = sqlite3.connect
 
@@ -359,7 +357,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_there(reviews, monkeypat
     assert "AB" in reviews.of(FIRST)["reader"].tolist()
 
 
-def test_someone_who_holds_the_file_for_long_is_told_of(reviews, monkeypatch):
+def test_a_file_locked_for_long_is_one_sentence(reviews, monkeypatch):
     reviews.put(FIRST, "AB", AGREE)
     monkeypatch.setattr("brainseg.reviews.store._BUSY_S", 0.1)
     with closing(sqlite3.connect(reviews.path, isolation_level=None)) as other:
@@ -379,7 +377,7 @@ def test_reviews_need_no_model(tiny_cohort):
     assert done.stdout.split() == ["1", "set()"]
 
 
-def test_the_reviews_of_another_cohort_stay_out_of_the_table(reviews, tmp_path):
+def test_reviews_of_another_cohort_are_not_in_the_table(reviews, tmp_path):
     reviews.put(FIRST, "AB", AGREE)
     other = tmp_path / "elsewhere"
     write_tiny_cohort(tmp_path / "model")

@@ -1,4 +1,4 @@
-"""What a review is of: the manual mask or a model's prediction, in new files and in those of before."""
+"""The subject of a review: the manual mask or a model's prediction, in new and older files."""
 
 import sqlite3
 from contextlib import closing
@@ -25,7 +25,7 @@ CREATE TABLE review (
 )
 """
 OLD_APPLICATION, OLD_VERSION = 0x62735276, 1
-"""As written before a review could be of a prediction."""
+"""From before reviews of predictions existed."""
 
 OLD_READ = "SELECT case_name, images, reader, state, comment, masks, changed_at FROM review"
 
@@ -46,12 +46,15 @@ def reviews(cohort) -> Reviews:
 @pytest.fixture
 def old_file(reviews) -> list[tuple]:
     """Write a database as an older program does, with two readers, and return its rows."""
-    rows = []
-    for reader, state, comment in (("AB", AGREE, ""), ("ÖZ", NEEDS_EDIT, "the rim\nis missing")):
-        images, masks = reviews._fingerprints_of(FIRST)
-        when = "2026-01-02T03:04:05+00:00"
-        rows.append((FIRST, images, reader, state, comment, masks, when))
-    reviews.path.parent.mkdir(parents=True, exist_ok=True)
+    reviews.put(FIRST, "X", AGREE)
+    with closing(sqlite3.connect(reviews.path)) as database:
+        images, masks = database.execute("SELECT images, masks FROM review").fetchone()
+    reviews.path.unlink()
+    when = "2026-01-02T03:04:05+00:00"
+    rows = [
+        (FIRST, images, "AB", AGREE, "", masks, when),
+        (FIRST, images, "ÖZ", NEEDS_EDIT, "the rim\nis missing", masks, when),
+    ]
     with closing(sqlite3.connect(reviews.path)) as database, database:
         database.execute(OLD_SCHEMA)
         database.execute(f"PRAGMA application_id = {OLD_APPLICATION}")
@@ -81,7 +84,7 @@ def test_one_reader_reviews_the_mask_and_each_prediction_of_a_case(reviews, coho
     assert table[["model", "threshold", "folds", "model_digest"]].iloc[0].isna().all()
 
 
-def test_the_last_word_on_a_prediction_counts_and_is_withdrawn_alone(reviews):
+def test_the_last_review_of_a_prediction_counts_and_can_be_withdrawn(reviews):
     reviews.put(FIRST, "AB", AGREE)
     reviews.put(FIRST, "AB", REJECT, "", LOW)
     reviews.put(FIRST, "AB", NEEDS_EDIT, "", ReviewedPrediction("net", "d1", (0,), 0.40000001))
@@ -94,7 +97,7 @@ def test_the_last_word_on_a_prediction_counts_and_is_withdrawn_alone(reviews):
     assert told(reviews) == [("AB", PREDICTION, REJECT)]
 
 
-def test_a_changed_mask_marks_reviews_of_the_mask_alone(reviews, tiny_cohort):
+def test_a_changed_mask_marks_only_reviews_of_the_mask(reviews, tiny_cohort):
     reviews.put(FIRST, "AB", AGREE)
     reviews.put(FIRST, "AB", AGREE, "", LOW)
     imwrite(tiny_cohort / FIRST / f"{FIRST}_1_mask.tif", blob(20, 20, 14))
@@ -104,7 +107,7 @@ def test_a_changed_mask_marks_reviews_of_the_mask_alone(reviews, tiny_cohort):
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan"), 0.00001])
-def test_a_threshold_that_cuts_nothing_is_refused(threshold):
+def test_a_threshold_outside_0_to_1_is_refused(threshold):
     with pytest.raises(ReviewError, match="must lie between 0 and 1"):
         ReviewedPrediction("net", "d1", (0,), threshold)
 
@@ -115,7 +118,7 @@ def test_a_prediction_without_its_model_or_folds_is_refused():
             ReviewedPrediction(model, digest, folds, 0.5)
 
 
-def test_reviews_of_before_open_as_reviews_of_the_mask(old_file, reviews):
+def test_reviews_in_an_older_file_are_reviews_of_the_mask(old_file, reviews):
     table = reviews.of(FIRST)
     assert told(reviews) == [("AB", MASK, AGREE), ("ÖZ", MASK, NEEDS_EDIT)]
     assert table["comment"].tolist() == ["", "the rim\nis missing"]
@@ -124,7 +127,7 @@ def test_reviews_of_before_open_as_reviews_of_the_mask(old_file, reviews):
     assert reviews.table().equals(table)
 
 
-def test_reading_or_reviewing_masks_leaves_a_file_of_before_as_it_was_made(old_file, reviews):
+def test_reading_or_reviewing_masks_keeps_the_format_of_an_older_file(old_file, reviews):
     content = reviews.path.read_bytes()
     reviews.table()
     assert reviews.path.read_bytes() == content
