@@ -40,6 +40,16 @@ ALL_SEQUENCES = "all three as colours"
 """Shows the channels as red, green and blue."""
 
 
+def level_counts(pixels: np.ndarray) -> np.ndarray:
+    """Return the number of pixels of each level, (256,) int64, of (n, h, w) uint8."""
+    # NumPy counts in copies of eight bytes a pixel.
+    counts = np.zeros(256, np.int64)
+    for plane in pixels:
+        found = cv2.calcHist([np.ascontiguousarray(plane)], [0], None, [256], [0, 256])
+        counts += found.ravel().astype(np.int64)
+    return counts
+
+
 def shown(pixels: np.ndarray, sequence: str = FLAIR) -> np.ndarray:
     """Return a slice as a picture: (h, w, 3) uint8 RGB, grey unless it shows all sequences.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from brainseg.imaging import level_counts
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 
 HEAD_SHARE = 0.1
@@ -193,13 +194,7 @@ def _normalised_levels(pixels: np.ndarray) -> np.ndarray:
     Levels darker or brighter than any pixel become what the nearest one does, so that the smallest
     value is one that the case holds.
     """
-    channels = pixels.shape[-1]
-    counts = np.zeros((channels, 256), np.int64)
-    for plane in pixels:
-        image = np.ascontiguousarray(plane)
-        for channel in range(channels):
-            found = cv2.calcHist([image], [channel], None, [256], [0, 256])
-            counts[channel] += found.ravel().astype(np.int64)
+    counts = [level_counts(channel) for channel in np.moveaxis(pixels, -1, 0)]
     return np.stack([_levels_of(counted) for counted in counts])
 
 

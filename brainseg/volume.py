@@ -1,6 +1,7 @@
 """Volume: what every reader returns and every model receives."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -46,6 +47,25 @@ class Volume:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @cached_property
+    def flair_copies(self) -> tuple[str, ...]:
+        """Return the other sequences whose pixels equal FLAIR's on every slice."""
+        if FLAIR not in self.sequences:
+            return ()
+        flair = self.sequences.index(FLAIR)
+        return tuple(
+            name
+            for place, name in enumerate(self.sequences)
+            if place != flair
+            # Slice by slice: an array of flags is as large as a sequence.
+            and all(np.array_equal(one[..., place], one[..., flair]) for one in self.pixels)
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of the pixels in bytes; sequences that share memory count once."""
+        return self.pixels.nbytes // (1 if self.pixels.strides[-1] else len(self.sequences))
 
     def sequence(self, name: str) -> np.ndarray:
         """Return one sequence as (n, h, w) uint8.

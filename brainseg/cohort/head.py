@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from brainseg.imaging import level_counts
 from brainseg.preprocessing import HEAD_SHARE
 from brainseg.volume import FLAIR, Volume
 
@@ -42,7 +43,7 @@ class Box:
 
 def bright_end(volume: Volume) -> int:
     """Return the bright end of a case's FLAIR, 0..255; 0 for a black case."""
-    counts = np.bincount(volume.sequence(FLAIR).ravel(), minlength=256)[1:]
+    counts = level_counts(volume.sequence(FLAIR))[1:]
     if not counts.any():
         return 0
     return 1 + int(np.searchsorted(np.cumsum(counts), BRIGHT_END_PERCENT / 100 * counts.sum()))

@@ -27,7 +27,7 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
         *([SYNTHETIC] if record.synthetic else []),
         "",
         *_geometry(record, on_source),
-        *(f"{name}: the same pixels as {FLAIR}." for name in record.flair_copies),
+        *(f"{name}: the same pixels as {FLAIR}." for name in record.volume.flair_copies),
         "mask: the dataset's manual FLAIR abnormality, 1 inside; " + _masks_in_words(record),
     ]
     if predicted := record.predicted:

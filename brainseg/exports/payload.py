@@ -15,7 +15,7 @@ from brainseg.imaging import COLOURS, as_hex
 from brainseg.inference.quantised import UNITS
 from brainseg.inference.record import CaseRecord, Predicted
 from brainseg.io.orientation import sides_of
-from brainseg.volume import FLAIR, Volume
+from brainseg.volume import FLAIR
 
 VERSION = 2
 
@@ -47,20 +47,18 @@ def case_payload(record: CaseRecord) -> bytes:
         #rrggbb), ``research_use``, and ``blobs`` (name -> offset, bytes).
     """
     volume, predicted = record.volume, record.predicted
-    copies = copies_of_flair(volume)
-    arrays = {name: volume.sequence(name) for name in volume.sequences if name not in copies}
-    if record.has_mask.any():
-        arrays["mask"] = record.masks.astype(np.uint8)
-    if predicted is not None:
-        arrays["probability"] = in_steps(predicted.prediction.units)
-        if predicted.prediction.std_units is not None:
-            arrays["spread"] = in_steps(predicted.prediction.std_units)
-    if record.other is not None:
-        arrays["other"] = in_steps(record.other.prediction.units)
+    copies = dict.fromkeys(volume.flair_copies, FLAIR)
     blobs = {
-        name: imagecodecs.deflate_encode(np.ascontiguousarray(array), FASTEST)
-        for name, array in arrays.items()
+        name: _packed(volume.sequence(name)) for name in volume.sequences if name not in copies
     }
+    if record.has_mask.any():
+        blobs["mask"] = _packed(record.masks.view(np.uint8))
+    if predicted is not None:
+        blobs["probability"] = _packed(in_steps(predicted.prediction.units))
+        if predicted.prediction.std_units is not None:
+            blobs["spread"] = _packed(in_steps(predicted.prediction.std_units))
+    if record.other is not None:
+        blobs["other"] = _packed(in_steps(record.other.prediction.units))
     header = {
         "version": VERSION,
         "case": record.case,
@@ -84,26 +82,19 @@ def case_payload(record: CaseRecord) -> bytes:
     return b"".join((len(head).to_bytes(4, "little"), head, *blobs.values()))
 
 
-def copies_of_flair(volume: Volume) -> dict[str, str]:
-    """Return the sequences that equal FLAIR on every slice, each with FLAIR's name."""
-    if FLAIR not in volume.sequences:
-        return {}
-    flair = volume.sequence(FLAIR)
-    return {
-        sequence: FLAIR
-        for sequence in volume.sequences
-        if sequence != FLAIR and np.array_equal(volume.sequence(sequence), flair)
-    }
-
-
 def in_steps(units: np.ndarray) -> np.ndarray:
     """Return values in units of 1/40,000, uint16, as whole steps of 1 / :data:`STEPS`, uint8."""
-    return (units // (UNITS // STEPS)).astype(np.uint8)
+    steps = np.empty(units.shape, np.uint8)
+    return np.floor_divide(units, UNITS // STEPS, out=steps, casting="unsafe")
 
 
 def threshold_on_steps(threshold: float) -> float:
     """Return the threshold, 0..1, at which the viewer opens: the nearest whole step, a half upwards."""
     return math.floor(threshold * STEPS + 0.5) / STEPS
+
+
+def _packed(array: np.ndarray) -> bytes:
+    return imagecodecs.deflate_encode(np.ascontiguousarray(array), FASTEST)
 
 
 def _made(predicted: Predicted | None) -> dict[str, object]:

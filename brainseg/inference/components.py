@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
-TOUCHING = np.ones((3, 3, 3), bool)
-"""Voxels that touch at a corner belong together (26-connected), as in :mod:`measures`."""
+from brainseg.metrics.labelling import label_components
 
 
 @dataclass(frozen=True)
@@ -61,22 +59,14 @@ def remove_small_components(inside: np.ndarray, fraction: float) -> Split:
     nothing = np.broadcast_to(np.False_, inside.shape)
     if not fraction:
         return Split(inside, nothing, (), fraction)
-    # Labels take four times the memory of the mask, so only the box with all components is labelled.
-    box = ndimage.find_objects(inside.view(np.uint8))
-    labels, count = ndimage.label(inside[box[0]], TOUCHING) if box else (inside, 0)
-    if count < 2:
-        return Split(inside, nothing, (), fraction)
-    counts = [np.bincount(plane.ravel(), minlength=count + 1) for plane in labels]
-    sizes = np.sum(counts, axis=0)
-    sizes[0] = 0
-    small = sizes < fraction * sizes.max()
-    small[0] = False
+    labels, sizes, box = label_components(inside)
+    small = np.append(False, sizes < fraction * sizes.max(initial=0))
     if not small.any():
         return Split(inside, nothing, (), fraction)
     removed = np.zeros_like(inside)
-    removed[box[0]] = small[labels]
-    components = _components(labels, small, box[0][0].start)
-    return Split(inside & ~removed, removed, components, fraction)
+    removed[box] = small[labels]
+    components = _components(labels, small, box[0].start)
+    return Split(np.greater(inside, removed), removed, components, fraction)
 
 
 def _components(labels: np.ndarray, small: np.ndarray, start: int) -> tuple[Component, ...]:

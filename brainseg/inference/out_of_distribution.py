@@ -157,9 +157,8 @@ def kind_of(volume: Volume) -> str:
 
 
 def holds_one_image(volume: Volume) -> bool:
-    """Return whether all sequences have the same pixels, and any contrast at all."""
-    first = volume.pixels[..., :1]
-    return bool(np.array_equal(volume.pixels, np.broadcast_to(first, volume.pixels.shape)))
+    """Return whether all sequences have the same pixels."""
+    return len(volume.flair_copies) == len(volume.sequences) - 1
 
 
 def features_of(volume: Volume) -> np.ndarray:

@@ -154,16 +154,6 @@ class CaseRecord:
             regions["Prediction"] = (self.predicted.mask, None)
         return regions
 
-    @cached_property
-    def flair_copies(self) -> list[str]:
-        """Return the other sequences whose pixels equal FLAIR's on every slice."""
-        flair = self.volume.sequence(FLAIR)
-        return [
-            name
-            for name in self.volume.sequences
-            if name != FLAIR and np.array_equal(self.volume.sequence(name), flair)
-        ]
-
     @property
     def key_slice(self) -> int:
         """Return the index, from 0, of the slice that represents the case.

@@ -65,12 +65,14 @@ def certain_and_possible(
     if prediction.std_units is None:
         return None
     split, least = prediction.split(threshold), units_from(threshold)
-    # Units are below 2**16, so 32 bits hold sums and differences. Slice by slice, for memory.
-    planes = [*zip(prediction.units, prediction.std_units.astype(np.int32), strict=True)]
-    cautious = np.stack([mean - std >= least for mean, std in planes])
-    generous = np.stack([mean + std >= least for mean, std in planes])
+    cautious, generous = (np.empty(prediction.units.shape, bool) for _ in range(2))
+    for place, units in enumerate(prediction.std_units):
+        mean, std = prediction.units[place], units.astype(np.int32)  # holds sums and differences
+        cautious[place] = split.mask[place] & (mean - std >= least)
+        generous[place] = mean + std >= least
     generous = remove_small_components(generous, split.fraction).mask
-    return split.mask & cautious, (generous | split.mask) & ~split.removed
+    generous |= split.mask
+    return cautious, np.greater(generous, split.removed, out=generous)
 
 
 def agreement_of(prediction: Prediction, threshold: float) -> Agreement | None:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from brainseg.errors import DecodeError
+from brainseg.imaging import level_counts
 from brainseg.io.archives import too_large
 from brainseg.io.grids import is_same_grid, most_common_grid_first
 from brainseg.io.hounsfield import LOOKS_LIKE_CT, looks_like_ct
@@ -144,7 +145,7 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
         label = f"volume {index + 1} of {count}" if count > 1 else "volume"
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
-        levels = np.count_nonzero(np.bincount(eight.pixels.ravel(), minlength=256))
+        levels = np.count_nonzero(level_counts(eight.pixels))
         if levels < _FEWEST_LEVELS:
             suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
         pixels, notes = np.ascontiguousarray(eight.pixels), (*background, *eight.notes)

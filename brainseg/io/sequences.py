@@ -61,8 +61,13 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
     notes += [*lost.values(), *_filled(list(used), stand_in)]
     # The note on all DICOM files concerns privacy, so it comes last.
     notes += upload.notes if upload.kind == "DICOM" else ()
+    planes = [laid[used.get(name, used[stand_in])] for name in SEQUENCES]
+    if len(laid) == 1:  # one picture in three sequences, which share its memory
+        pixels = np.broadcast_to(planes[0][..., np.newaxis], (*planes[0].shape, len(planes)))
+    else:
+        pixels = np.stack(planes, axis=-1)
     return Volume(
-        np.stack([laid[used.get(name, used[stand_in])] for name in SEQUENCES], axis=-1),
+        pixels,
         spacing_mm=ruling.grid.spacing_mm,
         affine=ruling.grid.affine,
         notes=tuple(notes),

@@ -25,6 +25,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from brainseg.metrics.labelling import label_components
+
 Point = tuple[float, float]
 """(row, column) in pixels, from the centre of the first pixel."""
 
@@ -158,19 +160,15 @@ def measure_volume(
         known: as for :func:`by_slice`.
         spacing_mm: of the voxels, if known.
     """
-    # Imported here, because most pages measure no volume.
-    from scipy import ndimage
-
     known = np.ones(len(mask), bool) if known is None else known
     certain = mask & known[:, np.newaxis, np.newaxis]
-    labels, components = ndimage.label(certain, np.ones((3, 3, 3), bool))
-    sizes = np.bincount(labels.ravel(), minlength=1)[1:]
+    _, sizes, _ = label_components(certain)
     volume_vx = int(sizes.sum())
     between, row, column = spacing_mm or (None, 0.0, 0.0)
     return VolumeMeasures(
         volume_vx=volume_vx,
         volume_ml=volume_vx * (between * row * column) / 1000 if between else None,
-        components=components,
+        components=len(sizes),
         largest_share=float(sizes.max() / volume_vx) if volume_vx else None,
         slices=int(certain.any(axis=(1, 2)).sum()),
         known=int(known.sum()),

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from cachetools import LRUCache, cached
 
+from brainseg.inference.prediction import Prediction
+from brainseg.volume import Volume
 from dashboard.shared.background import Work
 
 T = TypeVar("T")
@@ -78,7 +80,7 @@ class Budget:
 
 def size_of(value: object) -> int:
     """Return the size of a value in bytes, with that of the arrays in it."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | Prediction | Volume):
         return value.nbytes
     if isinstance(value, Work):
         value = value.result
