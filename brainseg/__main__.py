@@ -8,35 +8,20 @@ import argparse
 import json
 import os
 import runpy
+import signal
+import socket
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.bundled import BUNDLED
+from brainseg.command_line import parser_of
 from brainseg.errors import BrainsegError, CohortError
-from brainseg.storage import state_dir, write_atomically
-
-Verb = Callable[[argparse.Namespace], int]
-
-EXAMPLES = {
-    "index": "kaggle_3m",
-    "check": "kaggle_3m --fail-on warning",
-    "sample": "sample --cases 6",
-    "download": "kaggle_3m --yes",
-    "train": "kaggle_3m --set epochs=5 --publish models/mine",
-    "publish": "models/mine runs/20260101-120000-mine",
-    "evaluate": "kaggle_3m --model lgg-unet --json",
-    "predict": "study.zip --out predictions --full",
-    "reviews": "kaggle_3m --out reviews.csv",
-    "export": "kaggle_3m TCGA_CS_4941_19960909 --out exported --model lgg-unet",
-    "features": "kaggle_3m",
-    "dashboard": "kaggle_3m --port 8600",
-}
-"""Arguments of an example by verb, shown by its ``--help``."""
+from brainseg.storage import require_writable, state_dir, write_atomically
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,6 +146,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from brainseg.models import open_model
 
     cohort, model = _open(options), open_model(options.model)
+    require_writable(cohort.state_dir)
     with _progress("case") as progress:
         result = evaluation.evaluate(cohort, model, options.allow_seen, progress)
     evaluation.save_scores(result, cohort)
@@ -193,6 +179,7 @@ def predict(options: argparse.Namespace) -> int:
     sequences = parse_sequences(options.sequences)
     wanted = Wanted(options.mode, options.threshold, kinds, options.keep_identity, sequences)
     refuse_inside(options.out, options.input)
+    require_writable(options.out)
     with _progress("slice") as indexing:
         inputs = find_inputs(options.input, indexing)
     failed = False
@@ -236,6 +223,7 @@ def export(options: argparse.Namespace) -> int:
 
     cohort = _open(options)
     model = open_model(options.model) if options.model else None
+    require_writable(options.out)
     paths = export_case(cohort, options.case, options.out, model, options.overwrite)
     _print(options, {"case": options.case, "files": [str(p) for p in paths]}, [*map(str, paths)])
     return 0
@@ -249,6 +237,7 @@ def features(options: argparse.Namespace) -> int:
 
     cohort = _open(options)
     model = open_model(options.model) if options.model else None
+    require_writable(cohort.state_dir)
     with _progress("slice") as progress:
         found = (
             describe_with_model(cohort, model, progress)
@@ -271,135 +260,43 @@ def features(options: argparse.Namespace) -> int:
 
 def dashboard(options: argparse.Namespace) -> int:
     """Serve the dashboard; without data it opens the synthetic sample cohort."""
+    from brainseg.cohort.discovery import check_root
+
     app = BUNDLED / "dashboard" / "app.py"
-    named = options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()
-    os.environ["BRAINSEG_DATA"] = str(Path(named).expanduser().resolve())
+    _check_port(options.port)
+    data = Path(options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()).expanduser()
+    check_root(data)
+    os.environ["BRAINSEG_DATA"] = str(data.resolve())
     os.environ["BRAINSEG_HOME"] = str(state_dir().resolve())
     # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
+    for one in (signal.SIGTERM, signal.SIGINT):
+        # The server has ended by then, and raises the signal again.
+        signal.signal(one, lambda *_: sys.exit(0))
     # Run in this process, so that ending it leaves no server behind.
     sys.argv = ["streamlit", "run", str(app), f"--server.port={options.port}"]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return 0
 
 
+def _check_port(port: int) -> None:
+    """Raise if another program listens on a port."""
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise BrainsegError(
+                f"port {port} of {address} cannot be used ({error.strerror}): end the program that "
+                "listens there, or choose another port with --port."
+            ) from error
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, one subparser per verb."""
-    parser = argparse.ArgumentParser(prog="brainseg", description=f"{__doc__}\n{RESEARCH_USE}")
-    parser.add_argument("--version", action="version", version=f"brainseg {__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    def add(verb: Verb, *positions: str) -> argparse.ArgumentParser:
-        line = verb.__doc__ or ""
-        one = verbs.add_parser(
-            verb.__name__,
-            help=line,
-            description=f"{line} {RESEARCH_USE}",
-            epilog=f"Example: brainseg {verb.__name__} {EXAMPLES[verb.__name__]}",
-        )
-        one.set_defaults(verb=verb)
-        one.add_argument("--json", action="store_true", help="one JSON object on standard output")
-        for position in positions:
-            one.add_argument(position, type=Path)
-        return one
-
-    def add_data(one: argparse.ArgumentParser) -> None:
-        one.add_argument("data", type=Path, nargs="?", help="folder of cases (or BRAINSEG_DATA)")
-
-    def add_model(one: argparse.ArgumentParser) -> None:
-        one.add_argument("--model", help="a name in models/ (or BRAINSEG_MODEL)")
-
-    def add_prediction_options(one: argparse.ArgumentParser) -> None:
-        mode = one.add_mutually_exclusive_group()
-        for name, what in (
-            ("fast", "a single pass of one fold"),
-            ("full", "all folds, also on mirror images"),
-        ):
-            mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=what)
-        one.set_defaults(mode="standard")
-        one.add_argument("--threshold", type=float, help="0 to 1; default: the model's own")
-        one.add_argument("--engine", help="inference engine (or BRAINSEG_ENGINE)")
-        one.add_argument(
-            "--formats",
-            default="masks,nifti,dicom-seg,csv",
-            help="comma-separated: masks, nifti, dicom-seg, overlay, csv, pdf",
-        )
-        one.add_argument(
-            "--sequences",
-            default="",
-            metavar="flair=SERIES,...",
-            help="assign series to flair, pre-contrast or post-contrast if the files do not say: "
-            "a series number, a (unique part of a) file or folder name, or none",
-        )
-        one.add_argument(
-            "--keep-identity",
-            action="store_true",
-            help="keep the patient's name and id in DICOM segmentations",
-        )
-
-    add_data(add(index))
-    one = add(check)
-    add_data(one)
-    one.add_argument(
-        "--only", action="append", metavar="KIND", help="run only this check; repeatable"
-    )
-    one.add_argument("--fail-on", choices=["error", "warning", "info"], default="error")
-    one.add_argument("--list", action="store_true", help="list the checks and exit")
-    one = add(sample, "dest")
-    one.add_argument("--cases", type=int, default=12)
-    one.add_argument("--seed", type=int, default=0)
-    add(download, "dest").add_argument("--yes", action="store_true", help="agree to the terms")
-    one = add(train)
-    add_data(one)
-    one.add_argument("--config", type=Path, help="JSON or TOML file of settings")
-    one.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="repeatable")
-    one.add_argument("--settings", action="store_true", help="list the settings for --set and exit")
-    one.add_argument("--resume", type=Path, metavar="RUN", help="folder of a run to resume")
-    one.add_argument(
-        "--all-folds", action="store_true", help="train all folds in turn; rerun to resume"
-    )
-    one.add_argument("--runs", type=Path, help="folder for the run")
-    one.add_argument("--publish", type=Path, metavar="MODEL", help="models/NAME to publish to")
-    one = add(publish)
-    one.add_argument("folder", type=Path, metavar="MODEL", help="models/NAME")
-    one.add_argument("run", type=Path, metavar="RUN", nargs="*", help="folder of a finished run")
-    one = add(evaluate)
-    add_data(one)
-    add_model(one)
-    one.add_argument(
-        "--allow-seen",
-        action="store_true",
-        help="also score seen cases, marked",
-    )
-    one.add_argument(
-        "--fail-under", type=float, metavar="DICE", help="exit 1 if the mean Dice is lower"
-    )
-    one.add_argument(
-        "--split-by-slice",
-        action="store_true",
-        help="also measure the inflated score of a split by slice; takes minutes",
-    )
-    one = add(predict, "input")
-    one.add_argument("--out", type=Path, required=True, metavar="DIR")
-    add_model(one)
-    add_prediction_options(one)
-    one = add(reviews)
-    add_data(one)
-    one.add_argument("--out", type=Path, metavar="FILE", help="CSV file; default: standard output")
-    one.add_argument("--overwrite", action="store_true", help="replace that file")
-    one = add(export)
-    add_data(one)
-    one.add_argument("case", metavar="CASE", help="a case's name")
-    one.add_argument("--out", type=Path, required=True, metavar="DIR")
-    one.add_argument("--model", help="a name in models/; default: no prediction")
-    one.add_argument("--overwrite", action="store_true", help="replace files of the same names")
-    one = add(features)
-    add_data(one)
-    one.add_argument("--model", help="a name in models/; default: features of the images alone")
-    one = add(dashboard)
-    add_data(one)
-    one.add_argument("--port", type=int, default=8501)
-    return parser
+    runs = (index, check, sample, download, train, publish, evaluate, predict, reviews, export)
+    return parser_of(__doc__ or "", (*runs, features, dashboard))
 
 
 def _data(options: argparse.Namespace) -> Path:

@@ -101,7 +101,7 @@ def list_files(root: Path) -> FileList:
     Raises:
         CohortError: the folder is missing, not a folder, not readable, or contains no image.
     """
-    _check_root(root)
+    check_root(root)
     root = root.resolve()
     tree = _walk(root)
     cases, notes = _name_cases(root, tree.folders)
@@ -118,7 +118,12 @@ def list_files(root: Path) -> FileList:
     return FileList(files, tree.tables, tuple(notes))
 
 
-def _check_root(root: Path) -> None:
+def check_root(root: Path) -> None:
+    """Raise if a folder of cases is missing, not a folder or not readable.
+
+    Raises:
+        CohortError: the reason and the remedy.
+    """
     remedy = "name a folder of cases, or write synthetic ones with `brainseg sample DEST`"
     try:
         if not root.exists():

@@ -9,6 +9,7 @@ from brainseg.evaluation.leakage import leakage_path, measure_leakage, save_leak
 from brainseg.evaluation.scoring import evaluate
 from brainseg.evaluation.store import save_scores
 from brainseg.models import Model
+from brainseg.storage import require_writable
 from brainseg.timing import seconds_left
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
@@ -63,6 +64,7 @@ class Scoring(threading.Thread):
     def run(self) -> None:
         """Score and save the result."""
         try:
+            require_writable(self.cohort.state_dir)
             if self.leakage:
                 leakage = measure_leakage(self.cohort, self.model, self._progress)
                 save_leakage(leakage, leakage_path(self.cohort, self.model))

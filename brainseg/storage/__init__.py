@@ -2,12 +2,14 @@
 
 from brainseg.storage.state import (
     cohort_dir,
+    require_writable,
     state_dir,
     write_atomically,
 )
 
 __all__ = [
     "cohort_dir",
+    "require_writable",
     "state_dir",
     "write_atomically",
 ]

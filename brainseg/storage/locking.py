@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brainseg.errors import BrainsegError
+from brainseg.storage.state import unwritable
 
 if os.name == "nt":
     import msvcrt
@@ -36,12 +37,7 @@ def held(path: Path, text: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
-        nearest = next((parent for parent in path.parents if parent.exists()), path.parent)
-        why = f"{nearest} is a file, not a folder" if nearest.is_file() else error.strerror
-        raise BrainsegError(
-            f"{path.parent} cannot be written to ({why}): choose another folder, with --out or, for "
-            "the application's own state, with BRAINSEG_HOME."
-        ) from error
+        raise unwritable(path.parent, error) from error
     with file:
         try:
             _lock(file.fileno())

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -23,6 +24,30 @@ def cohort_dir(identity: str) -> Path:
         identity: the cohort's fingerprint, from its content; see :attr:`brainseg.Cohort.identity`.
     """
     return state_dir() / "cohorts" / identity
+
+
+def require_writable(folder: Path) -> None:
+    """Raise before a long computation if its results cannot be saved in a folder, existing or not.
+
+    Raises:
+        BrainsegError: the folder, the reason and the remedy.
+    """
+    nearest = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> BrainsegError:
+    """Return the error of a folder that cannot be written to."""
+    nearest = next((one for one in (folder, *folder.absolute().parents) if one.exists()), folder)
+    why = f"{nearest} is a file, not a folder" if nearest.is_file() else error.strerror
+    return BrainsegError(
+        f"{folder} cannot be written to ({why}): choose another folder, with --out or, for the "
+        "application's own state, with BRAINSEG_HOME."
+    )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

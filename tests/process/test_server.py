@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from support.cohorts import REQUIRE_ALL
@@ -155,8 +156,11 @@ def test_an_upload_is_never_written_to_a_file(sample_root, tmp_path):
 
 def test_the_server_ends_when_it_is_told_though_visitors_are_there(sample_root, tmp_path):
     with server(tmp_path, sample_root) as (address, process), Visitor(address) as visitor:
-        visitor.open("case")
+        visitor.open(*OWN_FILES)
+        visitor.upload(UPLOADER, {"empty.png": b""})
+        workers = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         process.wait(20)
+    assert workers and not psutil.wait_procs(workers, timeout=20)[1]
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(address, timeout=5)

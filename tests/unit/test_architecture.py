@@ -44,6 +44,7 @@ LAYERS = (
     ("worklist",),
     ("plotting",),
     ("api",),
+    ("command_line",),
     ("__main__",),
 )
 """The packages and modules of the core from the bottom to the top: each imports from lower rows only."""

@@ -1,18 +1,21 @@
 """The command line: one JSON object a verb, sentences for people, exit codes 0, 1 and 2."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 import tifffile
-from support.cohorts import FIRST
+from support.cohorts import CHECKOUT, FIRST, is_healthy
+from support.servers import free_port, server
 
-from brainseg.__main__ import EXAMPLES, build_parser, main
+from brainseg.__main__ import build_parser, main
+from brainseg.command_line import VERBS as TABLE
+
+EXAMPLES = {verb: example for verb, (example, _) in TABLE.items()}
 
 
 @pytest.fixture
@@ -217,6 +220,8 @@ def test_settings_come_from_a_file_and_are_overruled_by_words(run, taught_root, 
         (("train", "/nowhere", "--resume", "/nowhere"), "is not a run"),
         (("predict", "/nowhere", "--out", "/tmp/never", "--model", "none"), "unknown model “none”"),
         (("sample", "/dev/null/x"), ""),
+        (("dashboard", "/nowhere/at/all"), "/nowhere/at/all does not exist"),
+        (("dashboard", "/dev/null"), "/dev/null is not a folder"),
         (("download", "/nowhere"), "agree to the terms"),
     ],
 )
@@ -261,32 +266,71 @@ def test_a_reader_that_leaves_early_breaks_nothing(tiny_cohort):
     assert "BrokenPipe" not in done.stderr
 
 
-def test_the_dashboard_is_served_from_anywhere_and_ends_with_its_command(
-    tiny_cohort, tmp_path, home
-):
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "brainseg", "dashboard", str(tiny_cohort), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    try:
-        assert _comes_up(port), "the server did not answer"
-    finally:
+def test_the_dashboard_is_served_from_anywhere_and_ends_with_its_command(tiny_cohort, tmp_path):
+    command = (sys.executable, "-m", "brainseg", "dashboard", tiny_cohort)
+    elsewhere = {"PYTHONPATH": str(CHECKOUT)}
+    started = server(tmp_path, None, command, "--port", elsewhere, cwd=tmp_path)
+    with started as (address, process):
         process.terminate()
-        process.wait(timeout=60)
-    with socket.socket() as knock:
-        assert knock.connect_ex(("localhost", port)) != 0, "a server was left behind"
+        assert process.wait(60) == 0
+    assert not is_healthy(address), "a server was left behind"
 
 
-def _comes_up(port: int) -> bool:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2):
-                return True
-        except OSError:
-            time.sleep(0.2)
-    return False
+def test_a_port_that_is_taken_is_refused_before_an_address_is_named(run, tiny_cohort):
+    with socket.create_server(("localhost", free_port())) as other:
+        taken = other.getsockname()[1]
+        code, _, told = run("dashboard", tiny_cohort, "--port", taken)
+    assert code == 2
+    assert told.startswith(f"brainseg: port {taken} of localhost cannot be used (")
+    assert "http://" not in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "many"])
+def test_a_port_that_is_none_is_refused(port, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["dashboard", f"--port={port}"])
+    assert left.value.code == 2
+    assert "from 1 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "features"])
+def test_a_verb_computes_nothing_that_it_cannot_save(
+    run, verb, tiny_cohort, tiny_model, monkeypatch
+):
+    def compute(*_: object) -> None:
+        raise AssertionError("it computed first")
+
+    monkeypatch.setenv("BRAINSEG_HOME", "/dev/null/home")
+    monkeypatch.setattr("brainseg.evaluation.evaluate", compute)
+    monkeypatch.setattr("brainseg.statistics.embeddings.describe_with_model", compute)
+    code, _, told = run(verb, tiny_cohort, "--model", tiny_model)
+    assert code == 2
+    assert "/dev/null/home" in told and "cannot be written to" in told
+
+
+@pytest.mark.parametrize("verb", ["predict", "export"])
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_read(
+    run, verb, tiny_cohort, tiny_model, tmp_path
+):
+    (tmp_path / "file").write_bytes(b"")
+    out = tmp_path / "file" / "out"
+    case = (FIRST,) if verb == "export" else ()
+    code, _, told = run(verb, tiny_cohort, *case, "--model", tiny_model, "--out", out)
+    assert code == 2
+    assert told.splitlines()[-1].startswith(f"brainseg: {out} cannot be written to (")
+
+
+@pytest.mark.parametrize("verb", TABLE)
+def test_every_option_says_what_it_does_its_default_and_an_example(verb):
+    for action in VERBS[verb]._actions[1:]:
+        said = re.fullmatch(
+            r"\S.* \((required|default: .+); example: (.+)\)", action.help, re.DOTALL
+        )
+        assert said, (verb, action.dest, action.help)
+        if action.option_strings:
+            words = [*EXAMPLES[verb].split(), *said[2].split(maxsplit=1)]
+            if action.dest != "mode":  # the example of predict has one of its modes already
+                build_parser().parse_args([verb, *words])
 
 
 @pytest.mark.parametrize("verb", EXAMPLES)

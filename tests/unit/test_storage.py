@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainseg.errors import BrainsegError
-from brainseg.storage import cohort_dir, state_dir, write_atomically
+from brainseg.storage import cohort_dir, require_writable, state_dir, write_atomically
 
 
 def test_the_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +33,18 @@ def test_a_file_is_written_with_its_folders_and_nothing_stays_beside_it(tmp_path
         write_atomically(path, content)
         assert path.read_bytes() == content
     assert [found.name for found in path.parent.iterdir()] == ["file.json"]
+
+
+def test_a_folder_is_writable_before_it_is_there_and_nothing_stays_in_it(tmp_path: Path) -> None:
+    require_writable(tmp_path / "a" / "b")
+    require_writable(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_below_a_file_is_not_writable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BrainsegError, match=r"out cannot be written to \(.*file is a file"):
+        require_writable(tmp_path / "file" / "out")
 
 
 def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(

@@ -1,0 +1,227 @@
+"""The verbs and options of the command line, each said once."""
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from brainseg import RESEARCH_USE, __version__
+
+Run = Callable[[argparse.Namespace], int]
+Option = tuple[str, dict[str, Any]]
+
+
+def option(flag: str, what: str, example: str = "", usual: str = "", **settings: Any) -> Option:
+    """Return an option or, without dashes, a position, whose help ends with its default and an example.
+
+    Args:
+        flag: such as ``--port`` or ``data``.
+        what: what it does.
+        example: a value, "" for a switch.
+        usual: the default in words, where ``settings`` has none.
+        **settings: see ``argparse.ArgumentParser.add_argument``.
+    """
+    if not example:
+        settings, usual = {"action": "store_true", **settings}, usual or "off"
+    usual = str(settings.get("default") or usual or settings.get("default", "none"))
+    position = not flag.startswith("-")
+    required = settings.get("required") or (position and "nargs" not in settings)
+    shown = example if position else f"{flag} {example}".strip()
+    usual = "required" if required else f"default: {usual}"
+    return flag, settings | {"help": f"{what} ({usual}; example: {shown})"}
+
+
+def port(text: str) -> int:
+    """Return a port's number."""
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+JSON = option("--json", "one JSON object on standard output")
+DATA = option(
+    "data",
+    "folder of cases",
+    "kaggle_3m",
+    "the folder named by BRAINSEG_DATA",
+    type=Path,
+    nargs="?",
+)
+MODEL = option(
+    "--model",
+    "name or folder of a model",
+    "lgg-unet",
+    "BRAINSEG_MODEL, or the model of this package",
+)
+OUT = option("--out", "folder for the files", "exported", type=Path, required=True, metavar="DIR")
+OVERWRITE = option("--overwrite", "replace files of the same names")
+MODE: dict[str, Any] = {"dest": "mode", "action": "store_const", "default": "standard"}
+DEST = option("dest", "folder to write to", "sample", type=Path)
+
+VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
+    "index": ("kaggle_3m", (DATA,)),
+    "check": (
+        "kaggle_3m --fail-on warning",
+        (
+            DATA,
+            option(
+                "--only", "run only this check; repeatable", "empty_file", "all checks",
+                action="append", metavar="KIND",
+            ),
+            option(
+                "--fail-on", "severity of an open finding that exits with 1", "warning",
+                choices=["error", "warning", "info"], default="error",
+            ),
+            option("--list", "list the checks and exit"),
+        ),
+    ),
+    "sample": (
+        "sample --cases 6",
+        (
+            DEST,
+            option("--cases", "number of synthetic patients", "6", type=int, default=12),
+            option("--seed", "seed of their heads and tumours", "3", type=int, default=0),
+        ),
+    ),
+    "download": ("kaggle_3m --yes", (DEST, option("--yes", "agree to the terms"))),
+    "train": (
+        "kaggle_3m --set epochs=5 --publish models/mine",
+        (
+            DATA,
+            option("--config", "JSON or TOML file of settings", "settings.toml", type=Path),
+            option(
+                "--set", "a setting; repeatable", "epochs=5", "those of --settings",
+                action="append", metavar="KEY=VALUE", default=[],
+            ),
+            option("--settings", "list the settings for --set and exit"),
+            option(
+                "--resume", "folder of a run to resume", "runs/20260101-120000-mine", "a new run",
+                type=Path, metavar="RUN",
+            ),
+            option("--all-folds", "train all folds in turn; rerun to resume"),
+            option("--runs", "folder for the run", "runs", "in BRAINSEG_HOME", type=Path),
+            option(
+                "--publish", "folder of the model to publish to", "models/mine", "not published",
+                type=Path, metavar="MODEL",
+            ),
+        ),
+    ),
+    "publish": (
+        "models/mine runs/20260101-120000-mine",
+        (
+            option("folder", "folder of the model", "models/mine", type=Path, metavar="MODEL"),
+            option(
+                "run", "folder of a finished run; repeatable", "runs/20260101-120000-mine",
+                "only export the folds for OpenVINO", type=Path, metavar="RUN", nargs="*",
+            ),
+        ),
+    ),
+    "evaluate": (
+        "kaggle_3m --model lgg-unet --json",
+        (
+            DATA,
+            MODEL,
+            option("--allow-seen", "also score seen cases, marked"),
+            option(
+                "--fail-under", "exit with 1 if the mean Dice is lower", "0.8", "never",
+                type=float, metavar="DICE",
+            ),
+            option(
+                "--split-by-slice",
+                "also measure the inflated score of a split by slice; takes minutes",
+            ),
+        ),
+    ),
+    "predict": (
+        "study.zip --out predictions --full",
+        (
+            option("input", "a file, a folder of files, or a folder of cases", "study.zip", type=Path),
+            OUT,
+            MODEL,
+            option("--fast", "a single pass of one fold", const="fast", **MODE),
+            option("--full", "all folds, also on mirror images", const="full", **MODE),
+            option("--threshold", "0 to 1", "0.4", "the model's own", type=float),
+            option("--engine", "inference engine", "openvino", "BRAINSEG_ENGINE, or auto"),
+            option(
+                "--formats", "comma-separated: masks, nifti, dicom-seg, overlay, csv, pdf",
+                "masks,pdf", default="masks,nifti,dicom-seg,csv",
+            ),
+            option(
+                "--sequences",
+                "assign series to flair, pre-contrast or post-contrast if the files do not say: "
+                "a series number, a (unique part of a) file or folder name, or none",
+                "flair=2", "as the files say", default="", metavar="flair=SERIES,...",
+            ),
+            option(
+                "--keep-identity", "keep the patient's name and id in DICOM segmentations"
+            ),
+        ),
+    ),
+    "reviews": (
+        "kaggle_3m --out reviews.csv",
+        (
+            DATA,
+            option("--out", "CSV file", "reviews.csv", "standard output", type=Path, metavar="FILE"),
+            OVERWRITE,
+        ),
+    ),
+    "export": (
+        "kaggle_3m TCGA_CS_4941_19960909 --out exported --model lgg-unet",
+        (
+            DATA,
+            option("case", "a case's name", "TCGA_CS_4941_19960909", metavar="CASE"),
+            OUT,
+            option("--model", "name or folder of a model", "lgg-unet", "no prediction"),
+            OVERWRITE,
+        ),
+    ),
+    "features": (
+        "kaggle_3m",
+        (
+            DATA,
+            option(
+                "--model", "name or folder of a model", "lgg-unet", "features of the images alone"
+            ),
+        ),
+    ),
+    "dashboard": (
+        "kaggle_3m --port 8600",
+        (
+            option(
+                "data", "folder of cases", "kaggle_3m",
+                "the folder named by BRAINSEG_DATA, or the synthetic sample cohort",
+                type=Path, nargs="?",
+            ),
+            option("--port", "port to listen on", "8600", type=port, default=8501),
+        ),
+    ),
+}  # fmt: skip
+"""Arguments of an example, shown by ``--help``, and the options of each verb."""
+
+
+def parser_of(description: str, runs: Iterable[Run]) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Args:
+        description: of the program.
+        runs: the functions that run :data:`VERBS`, by their names; the first line of a function's
+            docstring says what its verb does.
+    """
+    parser = argparse.ArgumentParser(prog="brainseg", description=f"{description}\n{RESEARCH_USE}")
+    parser.add_argument("--version", action="version", version=f"brainseg {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for run in runs:
+        example, options = VERBS[run.__name__]
+        one = verbs.add_parser(
+            run.__name__,
+            help=run.__doc__,
+            description=f"{run.__doc__} {RESEARCH_USE}",
+            epilog=f"Example: brainseg {run.__name__} {example}",
+        )
+        one.set_defaults(verb=run)
+        for flag, settings in (JSON, *options):
+            # Of the modes, one at most: the first starts their group.
+            if settings.get("dest") == "mode" and settings["const"] == "fast":
+                modes = one.add_mutually_exclusive_group()
+            (modes if "const" in settings else one).add_argument(flag, **settings)
+    return parser
