@@ -39,6 +39,22 @@ def test_a_file_that_ends_its_decoder_is_a_row_of_the_index_and_the_others_are_r
     assert slices.loc[(OTHER_SITE, 1), "height"] == 64
 
 
+def test_of_a_folder_with_many_files_only_those_that_end_their_decoder_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_fatal_files(monkeypatch)
+    fatal = {7, 8, 20}
+    for number in range(1, 25):
+        make = fatal_tiff if number in fatal else png
+        path = write_pair(tmp_path / "x", "x", number, None, None).with_suffix(
+            ".tif" if number in fatal else ".png"
+        )
+        path.write_bytes(make(head(number)))
+    slices = Cohort.open(tmp_path).slices.set_index("slice_number")
+    assert set(slices.index[slices["image_error"] == LOST]) == fatal
+    assert slices["height"].notna().sum() == 21
+
+
 def test_a_file_that_ended_its_decoder_is_not_decoded_at_the_next_start(
     hostile_cohort: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
