@@ -6,6 +6,7 @@
 # make test-long       the tests that take minutes or more
 # make docs            the documentation as a website, in site/
 # make bench DATA=DIR  the figures of the README, measured here
+# make soak DATA=DIR   25 visitors at once: seconds per page, page runs a second, memory; SOAK="--seconds 1800"
 
 PYTHON ?= python3
 PORT ?= 8501
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUICK := not slow and not long and (not browser or smoke)
 
-.PHONY: demo lint test test-full test-long docs bench clean
+.PHONY: demo lint test test-full test-long docs bench soak clean
 .DELETE_ON_ERROR:
 
 # A stamp is written last, so that an installation that was interrupted is done again.
@@ -59,6 +60,9 @@ bench: $(VENV)/dev
 	$(BIN)/python benchmarks/prediction.py
 	$(BIN)/python benchmarks/uncertainty.py "$(DATA)"
 	$(BIN)/python benchmarks/out_of_distribution.py "$(DATA)"
+
+soak: $(VENV)/dev
+	$(BIN)/python benchmarks/soak.py "$(DATA)" $(SOAK)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

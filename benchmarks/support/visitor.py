@@ -260,9 +260,15 @@ class Visitor:
             if not message.metadata.run.fragment_ids:
                 self.elements.clear()
                 self._refreshing.clear()
-                self._runs += 1
-                oldest = self._runs - message.new_session.config.max_cached_message_age
-                self._cached = {key: one for key, one in self._cached.items() if one[1] >= oldest}
+                self._age = message.new_session.config.max_cached_message_age
+        elif (
+            kind == "script_finished"
+            and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+        ):
+            # Not before: this run may refer to the oldest message.
+            self._runs += 1
+            oldest = self._runs - self._age
+            self._cached = {key: one for key, one in self._cached.items() if one[1] >= oldest}
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self.elements[tuple(message.metadata.delta_path)] = message.delta.new_element
         elif kind == "navigation":

@@ -28,6 +28,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
 from brainseg.exports import payload
+from brainseg.exports.nifti import affine_warning
 from brainseg.inference.cautions import cautions
 from brainseg.inference.prediction import STANDARD, Prediction, predict_timed
 from brainseg.inference.prediction import warm_up as warm_up_model
@@ -276,21 +277,33 @@ def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRe
 
 def cautioned_record(cohort: Cohort, case: str, model: Model, exposure: CaseExposure) -> CaseRecord:
     """Return a case with the warnings of a prediction; see :func:`cautions`."""
-    warnings, unsuitable = _cautions(cohort, case, model, exposure)
+    warnings, unsuitable = warnings_of(cohort, case, model, exposure)
     return replace(case_record(cohort, case), warnings=warnings, unsuitable=unsuitable)
 
 
 @_kept
-def _cautions(
+def warnings_of(
     cohort: Cohort, case: str, model: Model, exposure: CaseExposure
 ) -> tuple[tuple[str, ...], bool]:
+    """Return the warnings of a prediction, and whether to hide it; see :func:`cautions`."""
     return cautions(case_record(cohort, case), model, exposure)
 
 
 @_kept
 def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
-    """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`."""
-    return payload.case_payload(case_record(cohort, case, model))
+    """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`.
+
+    Its volume and masks, four times as large, are then no longer kept.
+    """
+    packed = payload.case_payload(case_record(cohort, case, model))
+    BUDGET.drop(_key(one, (cohort, case)) for one in (volume, masks))
+    return packed
+
+
+@_kept
+def affine_note(cohort: Cohort, case: str) -> str | None:
+    """Return why the files of a case have no place in space; see :func:`affine_warning`."""
+    return affine_warning(volume(cohort, case))
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)

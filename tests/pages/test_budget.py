@@ -141,6 +141,17 @@ def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
     assert sorted(read) == sorted(cohort.cases[:10])
 
 
+def test_a_packed_case_stays_without_its_volume_and_masks(tiny_cohort):
+    cohort = Cohort.open(tiny_cohort)
+    BUDGET.drop()
+    packed = [cache.case_payload(cohort, case) for case in cohort.cases]
+    assert sum(map(len, packed)) <= BUDGET.used < sum(map(len, packed)) + 1000 * len(packed)
+    assert all(
+        cache.case_payload(cohort, case) is one
+        for case, one in zip(cohort.cases, packed, strict=True)
+    )
+
+
 def test_pages_collect_garbage_themselves_now_and_then(monkeypatch, tiny_cohort):
     settings = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())
     assert settings["runner"] == {"postScriptGC": False}

@@ -14,12 +14,12 @@ from support.two_folds import model_of_two_folds
 
 import brainseg.inference.prediction
 from brainseg.cohort import Cohort
-from brainseg.exports.payload import STEPS, in_steps
+from brainseg.exports.payload import STEPS, case_payload, in_steps
 from brainseg.inference.prediction import predict
 from brainseg.inference.quantised import quantise
 from brainseg.models import open_model
 from dashboard.shared import cache
-from dashboard.views.prediction import session_uploads
+from dashboard.views.prediction import result, session_uploads
 
 UPLOAD = {"source": "your own files"}
 FIVE_CHANNELS = np.zeros((40, 40, 5), np.uint8)
@@ -316,6 +316,19 @@ def test_an_archive_with_a_traversal_name_writes_nothing(monkeypatch, model, tmp
     assert not app.exception
     assert app.error or viewed(app)
     assert set(tmp_path.parent.rglob("outside*")) == before
+
+
+def test_two_visitors_of_a_case_share_its_packed_prediction(
+    monkeypatch, taught_root, model, held_out
+):
+    cache.reload()
+    packed = []
+    monkeypatch.setattr(
+        result, "case_payload", lambda record: packed.append(0) or case_payload(record)
+    )
+    for _ in range(2):
+        assert viewed(open_page(monkeypatch, taught_root, "prediction", case=held_out))
+    assert len(packed) == 1
 
 
 def test_a_session_keeps_only_the_last_upload_and_forgets_it_when_removed(monkeypatch, model):

@@ -23,6 +23,15 @@ def test_a_visitor_opens_every_page_and_acts_on_widgets(address):
         assert "Opacity" in visitor.labels()
 
 
+def test_a_visitor_who_comes_back_to_a_page_sees_what_the_server_does_not_send_again(address):
+    with Visitor(address) as visitor:
+        for _ in range(2):
+            for page in ("browser", "worklist", "checks"):
+                visitor.open(page, "seed=5" if page == "browser" else "")
+                kinds = {element.WhichOneof("type") for element in visitor.elements.values()}
+                assert kinds and "exception" not in kinds, page
+
+
 def test_a_visitor_uploads_a_file_and_reads_why_it_was_not_used(address):
     with Visitor(address) as visitor:
         visitor.open("prediction", "source=your%20own%20files")

@@ -8,7 +8,6 @@ import streamlit as st
 from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
-from brainseg.exports.nifti import affine_warning
 from brainseg.reviews import open_reviews
 from dashboard.shared import cache, model_picker, review_form, selection, viewer, widgets
 
@@ -58,9 +57,9 @@ prediction = None
 try:
     if model is not None:
         exposure = model.exposure(case)
-        cautioned = cache.cautioned_record(cohort, case.name, model, exposure)
-        model_picker.warn(cautioned.warnings, cautioned.unsuitable)
-        if model_picker.held_back((cohort.identity, case.name), cautioned.unsuitable):
+        warnings, unsuitable = cache.warnings_of(cohort, case.name, model, exposure)
+        model_picker.warn(warnings, unsuitable)
+        if model_picker.held_back((cohort.identity, case.name), unsuitable):
             model = None
     if model is None:
         shown = cache.case_payload(cohort, case.name)
@@ -87,7 +86,7 @@ with parts.container():
         "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
         "the model's own threshold as NIfTI, measurements as CSV, report."
     )
-    if warning := affine_warning(cache.volume(cohort, case.name)):
+    if warning := cache.affine_note(cohort, case.name):
         st.caption(f":material/warning: {warning}")
 
 with parts.container():

@@ -15,6 +15,7 @@ from brainseg.inference.record import CaseRecord, Predicted, predicted_by, with_
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models.exposure import fold_words
 from dashboard.shared import model_picker, viewer, widgets
+from dashboard.shared.budget import BUDGET
 from dashboard.views.prediction import files, session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 from dashboard.views.prediction.subject import Subject
@@ -54,8 +55,8 @@ def show(
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
-    payload = session_uploads.cached(
-        _payload_key(subject, left, right), lambda: case_payload(_record(subject, left, right))
+    payload = _packed(
+        subject, _payload_key(subject, left, right), lambda: _record(subject, left, right)
     )
     _badges(subject, left, right)
     reported = viewer.show(payload, go and partial(_leave, go), reports=True)
@@ -76,7 +77,13 @@ def show(
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
     """Show the images without their prediction; `go` as for :func:`show`."""
     key = (*subject.key, "payload without a prediction")
-    viewer.show(session_uploads.cached(key, lambda: case_payload(subject.record)), go)
+    viewer.show(_packed(subject, key, lambda: subject.record), go)
+
+
+def _packed(subject: Subject, key: tuple, record: Callable[[], CaseRecord]) -> bytes:
+    """Return the payload of a record; that of a cohort's case is shared by all visitors."""
+    keep = session_uploads.cached if subject.case is None else BUDGET.get
+    return keep(key, lambda: case_payload(record()))
 
 
 def _leave(go: Callable[[str], None], where: str) -> None:

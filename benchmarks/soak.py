@@ -1,0 +1,213 @@
+"""Many visitors at once: seconds per page, page runs a second, and memory over time.
+
+Each visitor opens a random page, waits for it and for its case, rests, and opens the next. All of them
+are on this machine and share its processors with the server.
+
+Usage: python benchmarks/soak.py DATA [--visitors 25] [--seconds 300] [--pause 5 15] [--no-predictions]
+       [--servers 1] [--checkout FOLDER]
+
+--pause 0 0 saturates the server. --servers 2 divides the visitors among two servers, as a proxy with
+sticky sessions does. --checkout serves the dashboard of another checkout, for a comparison.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import psutil
+from server import start
+from streamlit.proto.Alert_pb2 import Alert
+from support.measuring import CHECKOUT, MIB, machine
+from support.visitor import Visitor
+
+from brainseg.cohort import Cohort
+
+PAGES = ("", "worklist", "browser", "dataset", "similar", "checks", "training", "evaluation")
+WAIT_S = 60.0
+SAMPLE_S = 5.0
+
+
+class Crowd:
+    """The visitors, and what they measured."""
+
+    def __init__(self, addresses: list[str], cases: list[str], options: argparse.Namespace) -> None:
+        self.addresses, self.cases, self.options = addresses, cases, options
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.failures: Counter[str] = Counter()
+
+    def run(self) -> float:
+        """Let all visitors come and go; return the seconds that it took."""
+        started = time.monotonic()
+        until = started + self.options.seconds
+        with ThreadPoolExecutor(self.options.visitors) as threads:
+            for one in [threads.submit(self._stay, n, until) for n in range(self.options.visitors)]:
+                one.result()
+        return time.monotonic() - started
+
+    def _stay(self, number: int, until: float) -> None:
+        """Be one visitor, who comes back after a failure."""
+        chance, shortest, longest = random.Random(number), *self.options.pause
+        time.sleep(chance.uniform(0, longest))
+        while time.monotonic() < until:
+            try:
+                with Visitor(self.addresses[number % len(self.addresses)], WAIT_S) as visitor:
+                    while time.monotonic() < until:
+                        self._look(visitor, *self._next(chance))
+                        visitor.rest(
+                            min(chance.uniform(shortest, longest), until - time.monotonic())
+                        )
+            except Exception as error:  # noqa: BLE001  a failure is a figure
+                self.failures[type(error).__name__] += 1
+
+    def _next(self, chance: random.Random) -> tuple[str, str]:
+        """Return the next page and its query: every third is a case, every sixth a prediction."""
+        model = "&model=lgg-unet" if self.options.predictions else ""
+        case = f"case={chance.choice(self.cases)}"
+        pages = [(page, "") for page in PAGES] + [("case", case + model)] * 4
+        return chance.choice(pages + [("prediction", case)] * 2 * self.options.predictions)
+
+    def _look(self, visitor: Visitor, page: str, query: str) -> None:
+        started = time.monotonic()
+        visitor.open(page, query)
+        if page in ("case", "prediction"):
+            visitor.wait(lambda: viewers(visitor))
+            for viewer in viewers(visitor):
+                if viewer.json:
+                    visitor.get(f"/{json.loads(viewer.json)['case']}")
+        self.seconds[page or "overview"].append(time.monotonic() - started)
+        for element in visitor.elements.values():
+            kind = element.WhichOneof("type")
+            if kind == "exception" or (kind == "alert" and element.alert.format == Alert.ERROR):
+                self.failures[f"error on {page or 'overview'}"] += 1
+
+
+def viewers(visitor: Visitor) -> list:
+    """Return the viewers on a visitor's page."""
+    found = visitor.elements.values()
+    return [e.bidi_component for e in found if e.WhichOneof("type") == "bidi_component"]
+
+
+class Meter(Thread):
+    """Memory of servers and workers over time, and their processor time."""
+
+    def __init__(self, servers: list[int]) -> None:
+        super().__init__(daemon=True)
+        self.servers = [psutil.Process(one) for one in servers]
+        self.memory: list[tuple[float, float]] = []
+
+    def run(self) -> None:
+        """Measure until the process ends."""
+        while True:
+            with suppress(psutil.Error):
+                workers = [child for one in self.servers for child in one.children(recursive=True)]
+                self.memory.append((mebibytes(self.servers), mebibytes(workers)))
+            time.sleep(SAMPLE_S)
+
+    def processor_s(self) -> float:
+        """Return the processor time of servers and living workers so far."""
+        own = [child for one in self.servers for child in (one, *one.children(recursive=True))]
+        return sum(sum(one.cpu_times()[:2]) for one in own)
+
+
+def mebibytes(processes: list[psutil.Process]) -> float:
+    """Return the memory of processes, what they share divided among them."""
+    total = 0
+    for one in processes:
+        with suppress(psutil.Error):
+            total += one.memory_full_info().pss
+    return total / MIB
+
+
+def warm_up(address: str, cases: list[str], predictions: bool) -> None:
+    """Open every page until its jobs over the whole cohort are done."""
+    with Visitor(address, WAIT_S) as visitor:
+        for page in PAGES:
+            visitor.open(page)
+            visitor.rest(2 if page in ("dataset", "similar", "checks") else 0)
+        for page in ("similar", "checks", "dataset"):
+            visitor.open(page)
+            visitor.rest(15 if page == "similar" else 2)
+        visitor.open("prediction" if predictions else "case", f"case={cases[0]}")
+
+
+def table(crowd: Crowd, took_s: float, meter: Meter, processor_s: float) -> str:
+    """Return all figures as Markdown."""
+    lines = ["| page | runs | median | 95 % | longest |", "|---|---|---|---|---|"]
+    for page, seconds in sorted(crowd.seconds.items()):
+        median, most = np.percentile(seconds, [50, 95])
+        lines.append(
+            f"| {page} | {len(seconds)} | {median:.2f} s | {most:.2f} s | {max(seconds):.2f} s |"
+        )
+    runs = sum(map(len, crowd.seconds.values()))
+    failures = ", ".join(f"{count} x {what}" for what, count in crowd.failures.items())
+    third = max(1, len(meter.memory) // 3)
+    both = [sum(one) for one in meter.memory]
+    thirds = [
+        max(both[:third]),
+        max(both[third : 2 * third] or both),
+        max(both[2 * third :] or both),
+    ]
+    server, workers = max(meter.memory, key=sum)
+    lines += [
+        "",
+        f"{runs} page runs, {runs / took_s:.1f} a second, {1000 * processor_s / runs:.0f} ms of "
+        f"processor time each; failures: {failures or 'none'}.",
+        f"Memory: at most {server + workers:.0f} MiB (servers {server:.0f}, workers {workers:.0f}); "
+        f"at most {', '.join(f'{one:.0f}' for one in thirds)} MiB in each third.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("data")
+    parser.add_argument("--visitors", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--pause", type=float, nargs=2, default=(5, 15))
+    parser.add_argument("--no-predictions", dest="predictions", action="store_false")
+    parser.add_argument("--servers", type=int, default=1)
+    parser.add_argument("--checkout", type=Path, default=CHECKOUT)
+    options = parser.parse_args()
+    cases = Cohort.open(options.data).cases
+    with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        environment = os.environ | {
+            "BRAINSEG_DATA": options.data,
+            "BRAINSEG_HOME": home,
+            "PYTHONPATH": str(options.checkout),
+        }
+        servers = []
+        for _ in range(options.servers):
+            process, address = start(options.checkout / "dashboard" / "app.py", environment)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            servers.append((process.pid, address))
+        for _, address in servers:
+            warm_up(address, cases, options.predictions)
+        crowd = Crowd([address for _, address in servers], cases, options)
+        meter = Meter([pid for pid, _ in servers])
+        meter.start()
+        before_s = meter.processor_s()
+        took_s = crowd.run()
+        print(
+            f"{options.visitors} visitors, {options.pause[0]:g} to {options.pause[1]:g} s between "
+            f"clicks, {took_s:.0f} s, {len(cases)} cases, "
+            f"{'with' if options.predictions else 'without'} predictions, {options.servers} server(s); "
+            f"{machine()}\n"
+        )
+        print(table(crowd, took_s, meter, meter.processor_s() - before_s))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
