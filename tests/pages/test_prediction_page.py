@@ -47,13 +47,13 @@ def held_out(model) -> str:
 def looks(monkeypatch) -> list:
     """Return a list that grows with each prediction; nothing is kept from before."""
     cache.reload()
-    runs, run = [], brainseg.inference.prediction._mean_and_std
+    runs, run = [], brainseg.inference.prediction.predict_blocks
 
     def counted(*given):
         runs.append(given)
         return run(*given)
 
-    monkeypatch.setattr(brainseg.inference.prediction, "_mean_and_std", counted)
+    monkeypatch.setattr(brainseg.inference.prediction, "predict_blocks", counted)
     return runs
 
 
