@@ -4,12 +4,13 @@ Unknown values are missing: volumes without a usable mask, findings before the c
 Dice of unscored cases, the state of cases without a review.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from brainseg.checks.finding import SEVERITIES, Finding
+from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort
 from brainseg.cohort.patients import code_labels, code_text
 from brainseg.reviews.table import MASK, PREDICTION, subject_words
@@ -81,15 +82,12 @@ def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.Dat
     """
     if findings is None:
         return table.assign(**_missing(table, FINDING_COLUMNS.values(), "Int64"))
-    found = pd.DataFrame(
-        [(finding.case, finding.severity) for finding in findings], columns=["case", "severity"]
-    )
-    number = found.groupby(["severity", "case"]).size()
-    columns = {}
-    for severity in SEVERITIES:
-        here = number.get(severity, pd.Series(dtype="int64")).reindex(table["case"], fill_value=0)
-        columns[FINDING_COLUMNS[severity]] = here.to_numpy()
-    return table.assign(**columns).astype(dict.fromkeys(columns, "Int64"))
+    number = Counter((finding.case, finding.severity) for finding in findings)
+    columns = {
+        column: pd.array([number[case, severity] for case in table["case"]], dtype="Int64")
+        for severity, column in FINDING_COLUMNS.items()
+    }
+    return table.assign(**columns)
 
 
 def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFrame:

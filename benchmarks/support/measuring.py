@@ -27,10 +27,7 @@ def timed(work: Callable[[], object]) -> dict[str, float]:
     """Return the wall and processor seconds of a call."""
     wall, processor = time.perf_counter(), time.process_time()
     work()
-    return {
-        "wall_s": time.perf_counter() - wall,
-        "processor_s": time.process_time() - processor,
-    }
+    return {"wall_s": time.perf_counter() - wall, "processor_s": time.process_time() - processor}
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:

@@ -7,7 +7,7 @@ compared without it.
 from brainseg.evaluation.calibration import Calibration, calibration
 from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions, dice_at_thresholds
-from brainseg.evaluation.groups import SUBGROUPS, by_group, subgroups
+from brainseg.evaluation.groups import by_group, subgroups
 from brainseg.evaluation.leakage import (
     Leakage,
     leakage_path,
@@ -23,15 +23,7 @@ from brainseg.evaluation.scores import (
     relations,
     worst,
 )
-from brainseg.evaluation.scoring import (
-    KNOWS_THE_PATIENT,
-    LEARNED_FROM,
-    CaseScore,
-    evaluate,
-    measure,
-    scorable,
-    score_case,
-)
+from brainseg.evaluation.scoring import KNOWS_THE_PATIENT, LEARNED_FROM, evaluate, measure, scorable
 from brainseg.evaluation.store import load_scores, save_scores
 from brainseg.evaluation.summaries import as_json, as_lines, distance_unit, figure_text, summary
 
@@ -40,9 +32,7 @@ __all__ = [
     "LEARNED_FROM",
     "SCORE_COLUMNS",
     "SLICE_COLUMNS",
-    "SUBGROUPS",
     "Calibration",
-    "CaseScore",
     "Comparison",
     "Evaluation",
     "Leakage",
@@ -66,7 +56,6 @@ __all__ = [
     "save_leakage",
     "save_scores",
     "scorable",
-    "score_case",
     "subgroups",
     "summary",
     "worst",

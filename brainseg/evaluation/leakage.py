@@ -127,10 +127,7 @@ class Leakage:
 
 
 def measure_leakage(
-    cohort: Cohort,
-    model: Model,
-    progress: Progress | None = None,
-    recipe: Recipe | None = None,
+    cohort: Cohort, model: Model, progress: Progress | None = None, recipe: Recipe | None = None
 ) -> Leakage:
     """Return the effect of a split by slice on the scores of a model's network; takes minutes.
 
@@ -249,12 +246,7 @@ class Learner:
     """
 
     def __init__(
-        self,
-        model: Model,
-        fold: int,
-        cases: list[Case],
-        recipe: Recipe,
-        progress: Progress | None,
+        self, model: Model, fold: int, cases: list[Case], recipe: Recipe, progress: Progress | None
     ) -> None:
         # Imported here, because pages that show a saved result do not train.
         from brainseg.training.data import prepare_case

@@ -1,8 +1,8 @@
 """DICOM Segmentation objects: a prediction that a viewer of the study can lay over its images.
 
-The object belongs to the study (its UIDs are kept, and each frame names the image it lies on), so it is
-no anonymous file, even where name and id are blank: who has the study can tell whose it is. Only what a
-segmentation needs is taken from the images' headers; every other tag stays behind.
+The object belongs to the study (its UIDs are kept, and each frame refers to its image), so it is not
+anonymous, even if name and id are blank: anyone with the study can identify the patient. Only the tags
+that a segmentation needs are copied from the images' headers.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from brainseg.io.upload import DicomSource
 
 KEEP_IDENTITY = (
-    "Write the patient's name and id into the DICOM segmentation, as they stand in the images: an "
-    "archive needs them to file the object with its study. Without this both are blank. The study's "
-    "UIDs are kept in either case, so whoever has the study can still tell whose it is; birth date, "
+    "Write the patient's name and id from the images into the DICOM segmentation: an archive needs "
+    "them to file the object with its study. Without this both are blank. The study's UIDs are kept in "
+    "either case, so anyone with the study can still identify the patient; birth date, "
     "sex, accession number, dates of the study, physicians and institution are left out in either case."
 )
 """What the choice of ``keep_identity`` means, for a page to say beside its box."""
@@ -87,7 +87,7 @@ def dicom_seg_bytes(
         source: of the grid of that volume; the frames refer to its images.
         keep_identity: see :data:`KEEP_IDENTITY`.
         warnings: a sentence each; with any, the label of the segment and the description of the series
-            say so, and the description of the segment holds them.
+            say so, and the description of the segment has them.
 
     Raises:
         BrainsegError: the images lack what a segmentation object must refer to.
@@ -148,7 +148,9 @@ def lab_of(colour: tuple[int, int, int]) -> tuple[float, float, float]:
     return float(116 * y - 16), float(500 * (x - y)), float(200 * (y - z))
 
 
-def _segment(predicted: Predicted, version: str, warnings: Sequence[str]) -> object:
+def _segment(
+    predicted: Predicted, version: str, warnings: Sequence[str]
+) -> "highdicom.seg.SegmentDescription":
     import highdicom
     from pydicom.sr.codedict import codes
 

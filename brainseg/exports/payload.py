@@ -94,7 +94,9 @@ def threshold_on_steps(threshold: float) -> float:
 
 
 def _packed(array: np.ndarray) -> bytes:
-    return imagecodecs.deflate_encode(np.ascontiguousarray(array), FASTEST)
+    # It takes any buffer and returns bytes, unlike its types say.
+    buffer = np.ascontiguousarray(array)
+    return imagecodecs.deflate_encode(buffer, FASTEST)  # type: ignore[arg-type,return-value]
 
 
 def _made(predicted: Predicted | None) -> dict[str, object]:

@@ -14,12 +14,7 @@ from brainseg.metrics.calibration import (
     reliability,
 )
 from brainseg.metrics.definitions import EMPTY_MASK_RULE, METRICS, Metric
-from brainseg.metrics.intervals import (
-    FEWEST_CASES,
-    Resampling,
-    bootstrap_interval,
-    resampling_of,
-)
+from brainseg.metrics.intervals import FEWEST_CASES, Resampling, bootstrap_interval, resampling_of
 from brainseg.metrics.lesions import Lesions, lesions
 from brainseg.metrics.overlap import Overlap, dice, dice_of_counts
 from brainseg.metrics.surface import HD_SHARE, TOLERANCE, SurfaceDistances, surface_distances

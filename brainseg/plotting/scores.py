@@ -22,10 +22,7 @@ BETTER, WORSE = "#009e73", "#d55e00"
 MOST_NAMED = 30
 _MEAN_LINE = {"color": MASK_RGB, "width": 2, "dash": "dot"}
 _BAND = {"fillcolor": MASK_RGB, "opacity": 0.18, "line_width": 0, "layer": "above"}
-_SELECTION = {
-    "selected": {"marker": {"opacity": 1}},
-    "unselected": {"marker": {"opacity": 0.5}},
-}
+_SELECTION = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 0.5}}}
 ROW_PX = 24
 
 

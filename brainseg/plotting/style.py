@@ -22,10 +22,7 @@ PALE = "rgba(125, 135, 147, 0.35)"
 
 PALE_OPACITY = 0.25
 
-LEGEND_ON_TOP = {
-    "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-    "showlegend": True,
-}
+LEGEND_ON_TOP = {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}, "showlegend": True}
 
 GROUP_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#e69f00", "#999999")
 """Colours of that palette with enough contrast on white and on near-black, then grey."""

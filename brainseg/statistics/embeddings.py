@@ -140,14 +140,8 @@ def save_features(features: Features, cohort: Cohort, model: Model | None = None
     """
     path = _path(cohort, model)
     about = _about(model) | {"method": features.method, "seen": list(features.seen)}
-    save_cached(
-        path,
-        about,
-        cases=features.cases,
-        slice_numbers=features.slice_numbers,
-        vectors=features.vectors,
-        places=features.places,
-    )
+    arrays = ("cases", "slice_numbers", "vectors", "places")
+    save_cached(path, about, **{name: getattr(features, name) for name in arrays})
     return path
 
 
