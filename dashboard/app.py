@@ -13,7 +13,7 @@ if PARENT not in sys.path:
     sys.path.insert(0, PARENT)
 
 from brainseg import memory  # noqa: E402
-from dashboard.server import guard, uploads  # noqa: E402
+from dashboard.server import guard, lifetime, uploads  # noqa: E402
 
 memory.return_freed_blocks()
 uploads.keep_in_memory()
@@ -21,6 +21,6 @@ app = st.App(
     Path(__file__).with_name("navigation.py"),
     routes=guard.redirects(),
     middleware=[Middleware(guard.Guard), Middleware(uploads.Limits)],
-    lifespan=uploads.timer,
+    lifespan=lifetime.lifespan,
     exception_handlers={Exception: guard.fail},
 )

@@ -48,6 +48,7 @@ class Visitor:
     Attributes:
         elements: what the page shows, by place.
         pages: addresses of the pages, known after the first :meth:`open`.
+        token: the XSRF token of the session.
         received_bytes: size of all messages of the server so far.
     """
 
@@ -68,14 +69,14 @@ class Visitor:
         cookies = CookieJar()
         self._http = build_opener(HTTPCookieProcessor(cookies))
         self.get("/_stcore/health")
-        self._token = next((one.value or "" for one in cookies if one.name == XSRF), "")
+        self.token = next((one.value or "" for one in cookies if one.name == XSRF), "")
         self._open = ExitStack()
         self._socket = self._open.enter_context(
             connect(
                 f"ws{self.address.removeprefix('http')}/_stcore/stream",
                 origin=self.address,  # type: ignore[arg-type]
-                subprotocols=["streamlit", self._token],  # type: ignore[list-item]
-                additional_headers={"Cookie": f"{XSRF}={self._token}"},
+                subprotocols=["streamlit", self.token],  # type: ignore[list-item]
+                additional_headers={"Cookie": f"{XSRF}={self.token}"},
                 max_size=None,
                 compression=None,
                 open_timeout=limit_s,
@@ -150,7 +151,7 @@ class Visitor:
         head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         body = f"{head}Content-Type: application/octet-stream\r\n\r\n".encode() + data
         kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
-        kind |= {"X-Xsrftoken": self._token, "Origin": self.address}
+        kind |= {"X-Xsrftoken": self.token, "Origin": self.address}
         body += f"\r\n--{edge}--\r\n".encode()
         self._http.open(Request(f"{self.address}{url}", body, kind, method="PUT"), timeout=60)
 

@@ -4,8 +4,6 @@ import asyncio
 import re
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 from starlette.datastructures import Headers
@@ -117,13 +115,3 @@ async def close_left() -> None:
         if over:
             # The session's parts refer to each other, so that only the collector frees its images.
             memory.collect_garbage(every_s=0)
-
-
-@asynccontextmanager
-async def timer(app: object) -> AsyncIterator[None]:
-    """Run :func:`close_left` while the server runs."""
-    task = asyncio.create_task(close_left())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

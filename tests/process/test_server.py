@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +18,7 @@ from support.hostile_requests import HOSTILE, WEBSOCKET, Hostile, answer_of
 from support.servers import SERVES, server
 
 from benchmarks.support.visitor import Visitor
-from dashboard.server import uploads
+from dashboard.server import lifetime, uploads
 from dashboard.server.guard import HEADERS
 
 UPLOADER = "TIFF, PNG"
@@ -154,13 +155,21 @@ def test_an_upload_is_never_written_to_a_file(sample_root, tmp_path):
     assert sum(files.values()) < len(content) / 8, files
 
 
-def test_the_server_ends_when_it_is_told_though_visitors_are_there(sample_root, tmp_path):
+def test_the_server_ends_when_it_is_told_though_visitors_and_an_upload_are_there(
+    sample_root, tmp_path
+):
     with server(tmp_path, sample_root) as (address, process), Visitor(address) as visitor:
         visitor.open(*OWN_FILES)
         visitor.upload(UPLOADER, {"empty.png": b""})
+        cookie = f"Cookie: _streamlit_xsrf={visitor.token}\r\nX-Xsrftoken: {visitor.token}\r\n"
+        target = f"/_stcore/upload_file/{visitor.session_id}/slow"
+        size = f"{cookie}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9\r\n"
+        slow = Hostile("slow", 204, target, headers=size, method="PUT", body="--x")
         workers = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-        process.wait(20)
+        with socket.create_connection(("localhost", port_of(address))) as connection:
+            connection.sendall(slow.content(port_of(address)))
+            process.terminate()
+            process.wait(lifetime.PATIENCE_S + 20)
     assert workers and not psutil.wait_procs(workers, timeout=20)[1]
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(address, timeout=5)
