@@ -143,7 +143,7 @@ METRICS = {
         ),
         Metric(
             "false_positives",
-            "False findings a case",
+            "False positives per case",
             "connected parts of the prediction without a voxel of the mask, however small",
             (0, 0, 1),
             RATIO,

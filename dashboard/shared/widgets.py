@@ -211,7 +211,7 @@ def current_seed() -> int:
 
 def seed_picker(on_change: Callable[[], None] | None = None) -> None:
     """Draw the field of the seed, after :func:`current_seed`."""
-    st.number_input("Seed", SEEDS[0], SEEDS[-1], key=keys.SEED, width=120, on_change=on_change)
+    st.number_input("Seed", SEEDS[0], SEEDS[-1], key=keys.SEED, width=124, on_change=on_change)
     url_state.keep(keys.SEED, SEEDS, 0)
 
 
