@@ -1,6 +1,7 @@
 """The overview page, and what every page shows."""
 
 import ast
+import tomllib
 
 import pytest
 from support.cohorts import FIRST
@@ -118,3 +119,19 @@ def test_no_page_script_has_a_bare_string_which_streamlit_would_show(script):
     after_docstring = ast.parse(script.read_text(encoding="utf-8")).body[1:]
     bare = [node.value for node in after_docstring if isinstance(node, ast.Expr)]
     assert not [node.value for node in bare if isinstance(node, ast.Constant)]
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of "#rrggbb" (WCAG 2)."""
+    shares = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_white_on_buttons_and_primary_text_on_the_page_are_legible(scheme):
+    theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())["theme"][scheme]
+    primary, page = (luminance(theme[name]) for name in ("primaryColor", "backgroundColor"))
+    low, high = sorted((primary, page))
+    assert 1.05 / (primary + 0.05) > 4.2
+    assert (high + 0.05) / (low + 0.05) > 4.2
