@@ -30,7 +30,7 @@ mode."""
 SLICES_AT_ONCE = 12
 """Number of slices predicted at a time, which bounds the memory; fewer of large slices."""
 
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**23
 
 
 @dataclass(frozen=True, repr=False)

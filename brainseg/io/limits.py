@@ -8,6 +8,7 @@ from brainseg.errors import DecodeError
 
 MAX_MEGAPIXELS = 16
 MAX_SLICES = 512
+MAX_VOXELS = 512**3
 MAX_INFLATED_BYTES = 256 * 2**20
 """The limit for one upload: its inflated archives and compressed files, and its stored pixels."""
 
@@ -54,6 +55,16 @@ def check_planes(slices: int, height: int, width: int) -> None:
         )
     if slices > MAX_SLICES:
         raise DecodeError(f"{slices} slices exceed {MAX_SLICES}")
+    check_voxels(slices, height, width)
+
+
+def check_voxels(slices: int, height: int, width: int) -> None:
+    """Raise if a volume has more than :data:`MAX_VOXELS`, which bounds the memory of a prediction."""
+    if slices * height * width > MAX_VOXELS:
+        raise DecodeError(
+            f"a volume of {slices} slices of {width} x {height} px has more than {MAX_VOXELS:,} "
+            "voxels (512 x 512 x 512): crop it, or reduce its resolution"
+        )
 
 
 def or_damaged(read: Callable[[], T]) -> T:

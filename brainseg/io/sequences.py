@@ -6,6 +6,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.grids import is_same_grid, lay_on, why_not
+from brainseg.io.limits import check_voxels
 from brainseg.io.sequence_choice import propose
 from brainseg.io.sequence_guess import Evidence, guess_sequence
 from brainseg.io.upload import Grid, Series, Upload
@@ -46,7 +47,7 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
             :data:`brainseg.volume.SEQUENCES`; None or omitted if there is none.
 
     Raises:
-        DecodeError: no series is assigned, or one that does not exist.
+        DecodeError: no series is assigned, or one that does not exist, or the volume is too large.
     """
     indices = _indices(upload, assignment)
     stand_in = _stand_in(indices)
@@ -61,6 +62,7 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
     notes += [*lost.values(), *_filled(list(used), stand_in)]
     # The note on all DICOM files concerns privacy, so it comes last.
     notes += upload.notes if upload.kind == "DICOM" else ()
+    check_voxels(*laid[used[stand_in]].shape)
     planes = [laid[used.get(name, used[stand_in])] for name in SEQUENCES]
     if len(laid) == 1:  # one picture in three sequences, which share its memory
         pixels = np.broadcast_to(planes[0][..., np.newaxis], (*planes[0].shape, len(planes)))
