@@ -9,7 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 
 
-def _set(words: str) -> frozenset[str]:
+def words_in(words: str) -> frozenset[str]:
+    """Return the words of a text that spaces separate."""
     return frozenset(words.split())
 
 
@@ -38,37 +39,39 @@ _KINDS: dict[str, str] = {
     "double inversion": "dir",
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-_ONLY_IN_DESCRIPTIONS = _set("dir exp diff loc func map press resta arm trace")
+_ONLY_IN_DESCRIPTIONS = words_in("dir exp diff loc func map press resta arm trace")
 """Words with too many other meanings in file names."""
 
-_T1 = _set("t1 mprage spgr fspgr bravo mp2rage thrive lava vibe tfl3d fspgr3d")
-_FLAIR = _set("flair tirm darkfluid")
-_PD = _set("pd pdw dp proton rho")
+_T1 = words_in("t1 mprage spgr fspgr bravo mp2rage thrive lava vibe tfl3d fspgr3d")
+_FLAIR = words_in("flair tirm darkfluid")
+_PD = words_in("pd pdw dp proton rho")
 
-_AGENTS = _set(
+_AGENTS = words_in(
     "km gd gad ce mdc pdc civ ivkm agent enhanced enh dtpa dota kontr"
     " iv inj gadavist magnevist dotarem dotagraf prohance multihance omniscan clariscan"
     " primovist eovist vueway elucirem artirem cyclolux optimark"
 )
 _AGENT_BEGINS = ("contra", "kontra", "gado", "inject", "injek", "iniez", "inyec", "tehost")
 _NO_AGENT = {"contralateral", "injector", "contraindication", "kontrastsiz"}
-_POST = _set("post pos apres dopo after nachher enhanced")
-_PRE = _set(
+_POST = words_in("post pos apres dopo after nachher enhanced")
+_PRE = words_in(
     "pre prae pra before native nativ nativo natif nativa plain basal basale blanco"
     " unenhanced noncon simple kontrastsiz precontrast nongad nogad nogd vorher"
 )
-_WITHOUT = _set(
+_WITHOUT = words_in(
     "without wo no non not none sans ss avant ohne vor kein keine sin senza sem zonder voor"
     " bez przed utan uten uden ilman antes prima avanti minus before pre prae pra prior"
     " previo previa fore for"
 )
-_WITH = _set("with w avec mit con com met z med after post pos apres nach dopo po na efter etter")
+_WITH = words_in(
+    "with w avec mit con com met z med after post pos apres nach dopo po na efter etter"
+)
 _ADJACENT_ONLY = {"no", "non", "not", "none", "ss", "o", "pra", "fore", "for", "minus"}
 """Further from the agent these belong to something else, as in “no 5 T1 gd”."""
 _REACH = 4
 """Words between “without” and the agent, at most."""
-_LAST_WITHOUT = _set("without wo ohne sans sin senza sem bez zonder avant")
-_LAST_WITH = _set("with avec mit con com met apres dopo nach")
+_LAST_WITHOUT = words_in("without wo ohne sans sin senza sem bez zonder avant")
+_LAST_WITH = words_in("with avec mit con com met apres dopo nach")
 _NOT_OF_AGENT = re.compile(
     r"^(op|operat\w*|operation|surg\w*|rt|radio\w*|fossa|proc\w*|chemo\w*|biops\w*|sat|scan|treat\w*|"
     r"therap\w*|tx|resect\w*|trans\w*|mortem|natal)$"

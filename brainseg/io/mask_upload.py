@@ -11,17 +11,17 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from brainseg.io.description_words import words_in
 from brainseg.io.masks import NOT_INVERTED, covers_rim, region_of
 from brainseg.io.names import base_of
 from brainseg.io.picture_slices import Slice, number_of
 from brainseg.io.upload_file import Refusals
 
-MASK_WORDS = frozenset(
-    {"mask", "masks", "seg", "segs", "segm", "segmentation", "segmentations", "label", "labels"}
-    | {"labelmap", "labelmaps", "gt", "truth", "groundtruth", "annotation", "annotations"}
-    | {"annot", "roi", "rois"}
+MASK_WORDS = words_in(
+    "mask masks seg segs segm segmentation segmentations label labels labelmap labelmaps gt truth "
+    "groundtruth annotation annotations annot roi rois"
 )
-IMAGE_WORDS = frozenset({"image", "images", "img", "imgs", "scan", "scans", "ground"})
+IMAGE_WORDS = words_in("image images img imgs scan scans ground")
 """Words in an image's name where its mask has another word; "ground" comes from "ground truth"."""
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_]+")

@@ -141,15 +141,15 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     make = partial(Series, grid=grid, names=(name,), warnings=warnings, not_mr="CT" * is_ct)
     for index, (volume, suggestion) in enumerate(zip(file.volumes, suggestions, strict=True)):
         filled, background = fill_background(volume, -file.intercept / file.slope)
-        eight = to_eight_bits(filled, file.slope, file.intercept)
+        pixels, notes = to_eight_bits(filled, file.slope, file.intercept)
         label = f"volume {index + 1} of {count}" if count > 1 else "volume"
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
-        levels = np.count_nonzero(level_counts(eight.pixels))
+        levels = np.count_nonzero(level_counts(pixels))
         if levels < _FEWEST_LEVELS:
             suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
-        pixels, notes = np.ascontiguousarray(eight.pixels), (*background, *eight.notes)
-        made.append(make(label, pixels, suggestion, notes))
+        pixels = np.ascontiguousarray(pixels)
+        made.append(make(label, pixels, suggestion, (*background, *notes)))
     return made
 
 

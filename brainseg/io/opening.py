@@ -94,17 +94,14 @@ def _kind_of(item: UploadFile) -> str:
         raise DecodeError("an archive inside an archive is not opened")
     # DICOM is tested first: its first 128 bytes are arbitrary and may look like a TIFF.
     kind = "DICOM" if looks_like_dicom(data[:PEEKED_BYTES]) else sniff_picture(data)
-    if kind is None and (looks_like_nifti(data) or _is_named_gzip(item)):
+    is_gzip = data[:2] == GZIP_MAGIC and suffix_of(item.name) in (".gz", ".nii", ".nii.gz")
+    if kind is None and (is_gzip or looks_like_nifti(data)):
         kind = "NIfTI"
     kind = _checked(item, kind)
     return "images" if kind in _PICTURES else kind
 
 
-def _is_named_gzip(item: UploadFile) -> bool:
-    return item.data[:2] == GZIP_MAGIC and suffix_of(item.name) in (".gz", ".nii", ".nii.gz")
-
-
-def _checked(file: InputFile | UploadFile, kind: str | None) -> str:
+def _checked(file: InputFile, kind: str | None) -> str:
     """Return the kind of a file, or raise if its name says another; DICOM files need no suffix."""
     suffix = suffix_of(file.name)
     named = KIND_OF_SUFFIX.get(suffix, "NIfTI" if suffix == ".gz" else None)

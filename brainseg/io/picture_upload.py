@@ -148,28 +148,23 @@ def _series(slices: list[Slice], stacks: int) -> list[Series]:
     if pixels.ndim == 4 and pixels.shape[3] == 1:
         pixels = pixels[..., 0]
     if pixels.dtype == bool:
-        pixels, notes = (
-            pixels.astype(np.uint8) * 255,
-            (*notes, "black and white, read as 0 and 255"),
-        )
+        pixels = pixels.astype(np.uint8) * 255
+        notes += ("black and white, read as 0 and 255",)
     if pixels.ndim == 4 and (pixels == pixels[..., :1]).all():
-        pixels, notes = pixels[..., 0], (*notes, GREY_IN_COLOUR)
+        pixels = pixels[..., 0]
+        notes += (GREY_IN_COLOUR,)
     if pixels.ndim == 3:
-        eight = to_eight_bits(pixels)
+        grey, rescaled = to_eight_bits(pixels)
         suggestion = UNKNOWN
         if len(slices) == 1 or stacks > 1:
             suggestion = guess_sequence(Evidence(file_name=base_of(slices[0][0])))
-        label = suggestion.sequence or (
-            "grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices"
-        )
-        return [Series(label, eight.pixels, suggestion, (*notes, *eight.notes))]
-    channels = [to_eight_bits(pixels[..., channel]) for channel in range(3)]
-    return [
-        Series(
-            f"channel {index + 1} of 3",
-            np.ascontiguousarray(eight.pixels),
-            SequenceGuess(SEQUENCES[index], reasons=(f"channel {index + 1} of 3",)),
-            (*notes, *eight.notes),
-        )
-        for index, eight in enumerate(channels)
-    ]
+        label = "grey picture" if len(slices) == 1 else f"stack of {len(slices)} slices"
+        return [Series(suggestion.sequence or label, grey, suggestion, (*notes, *rescaled))]
+    made = []
+    for index, sequence in enumerate(SEQUENCES):
+        channel, rescaled = to_eight_bits(pixels[..., index])
+        label = f"channel {index + 1} of 3"
+        suggestion = SequenceGuess(sequence, reasons=(label,))
+        channel = np.ascontiguousarray(channel)
+        made.append(Series(label, channel, suggestion, (*notes, *rescaled)))
+    return made

@@ -124,12 +124,9 @@ def guess_sequence(evidence: Evidence) -> SequenceGuess:
         return SequenceGuess(None, (), LABEL_MAP, tuple(reasons), derived)
     contrast = words.contrast | evidence.agents
     if T1 in weightings and evidence.agents:
-        given = "given" if True in evidence.agents else "none"
-        reasons.append(
-            "contrast agent given and not given"
-            if len(evidence.agents) > 1
-            else f"contrast agent: {given}"
-        )
+        given = "contrast agent: given" if True in evidence.agents else "contrast agent: none"
+        both = "contrast agent given and not given"
+        reasons.append(both if len(evidence.agents) > 1 else given)
     candidates = _candidates(weightings, contrast)
     other = words.kind or kind or _other_weighting(weightings)
     if words.kind or (kind and (kind != REFORMATTED or not candidates)):
@@ -222,12 +219,9 @@ def _agreed(words: frozenset[str], timing: str | None, evidence: Evidence) -> fr
 
 
 def _timing_in_words(evidence: Evidence, timing: str | None) -> str:
-    values = (
-        ("TR", evidence.repetition_ms),
-        ("TE", evidence.echo_ms),
-        ("TI", evidence.inversion_ms),
-    )
-    known = ", ".join(f"{name} {value:.4g}" for name, value in values if value)
+    values = (evidence.repetition_ms, evidence.echo_ms, evidence.inversion_ms)
+    named = zip(("TR", "TE", "TI"), values, strict=True)
+    known = ", ".join(f"{name} {value:.4g}" for name, value in named if value)
     return f"{known} ms" + (f", as of {timing}" if timing else "")
 
 

@@ -2,15 +2,15 @@
 
 import re
 
-from brainseg.io.description_words import is_known, read_words, tokens_of
+from brainseg.io.description_words import is_known, read_words, tokens_of, words_in
 from brainseg.io.names import base_of
 from brainseg.io.sequence_guess import LABEL_MAP
 
 _BIDS = re.compile(r"(?:^|[_/])(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?")
-_TECHNIQUE = """
-ax axial sag sagittal cor coronal tra trans transversal oblique obl 2d 3d cube space wip ir se tse fse
-tfe gre fs fatsat brain head hirn kopf cerveau mri mr irm rm
-"""
+_TECHNIQUE = words_in(
+    "ax axial sag sagittal cor coronal tra trans transversal oblique obl 2d 3d cube space wip ir se tse "
+    "fse tfe gre fs fatsat brain head hirn kopf cerveau mri mr irm rm"
+)
 
 
 def subject_of(name: str, with_numbers: bool = False) -> str:
@@ -71,4 +71,4 @@ def label_map_word(name: str) -> str:
 
 def _is_of_sequence(part: str) -> bool:
     tokens = tokens_of(part)
-    return any(is_known(token) or token in _TECHNIQUE.split() for token in tokens)
+    return any(is_known(token) or token in _TECHNIQUE for token in tokens)

@@ -24,24 +24,17 @@ class InputFile:
         return f"InputFile({len(self.data)} bytes)"
 
 
-@dataclass(frozen=True, eq=False)
-class UploadFile:
+@dataclass(frozen=True, eq=False, repr=False)
+class UploadFile(InputFile):
     """One file of an upload, extracted if it was in an archive.
 
     Attributes:
-        name: a label.
-        data: the whole file.
         index: of the file in the upload; None if it was in an archive.
         page: the chosen page of a TIFF.
     """
 
-    name: str
-    data: bytes
     index: int | None = None
     page: int | None = None
-
-    def __repr__(self) -> str:
-        return f"UploadFile({len(self.data)} bytes)"
 
 
 @dataclass

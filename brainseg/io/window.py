@@ -23,19 +23,6 @@ _MOST_SAMPLED = 2_000_000
 
 
 @dataclass(frozen=True)
-class EightBit:
-    """A stack in 8 bits.
-
-    Attributes:
-        pixels: of the stack's shape, uint8.
-        notes: one sentence for each conversion; empty if the pixels are as stored.
-    """
-
-    pixels: np.ndarray
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Window:
     """The stored values that become 0 and 255; those beyond them are set to the nearer end.
 
@@ -112,8 +99,10 @@ def count_invalid(stack: np.ndarray) -> int:
     return int(sum(plane.size - np.isfinite(plane).sum() for plane in stack))
 
 
-def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0) -> EightBit:
-    """Return a stack in 8 bits, over one window.
+def to_eight_bits(
+    stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a stack as uint8 over one window, with a note for each conversion.
 
     Whole numbers within 0..255 are not changed, whatever their depth.
 
@@ -130,7 +119,7 @@ def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0)
     if invalid:
         raise DecodeError(f"{invalid} invalid pixels (not a number, or infinite)")
     if stack.dtype == np.uint8 and slope > 0:
-        return EightBit(stack)
+        return stack, ()
     depth = depth_of(stack)
     finder = WindowFinder()
     for plane in stack:
@@ -138,25 +127,20 @@ def to_eight_bits(stack: np.ndarray, slope: float = 1.0, intercept: float = 0.0)
     least, most = finder.range
     if slope > 0 and intercept == 0 and finder.fits_eight_bits:
         notes = (f"{depth}, values {least:g} to {most:g} kept as they are",)
-        return EightBit(stack.astype(np.uint8), notes)
+        return stack.astype(np.uint8), notes
     window = finder.window()
-    low, high = window.low, window.high
-    span = high - low
-    ends = sorted((slope * low + intercept, slope * high + intercept))
-    if not np.isfinite([span, *ends]).all():
+    ends = sorted(slope * value + intercept for value in (window.low, window.high))
+    if not np.isfinite(ends).all():
         raise DecodeError(f"range {least:g} to {most:g} is too wide to be rescaled")
-    scale = (255.0 / span if span else 0.0) * (1 if slope > 0 else -1)
-    start = low if slope > 0 else high
     pixels = np.empty(stack.shape, np.uint8)
     cut = 0
     for index, plane in enumerate(stack):
-        values = plane.astype(np.float64)
-        cut += int(np.count_nonzero((values < low) | (values > high)))
-        pixels[index] = np.rint((values.clip(low, high) - start) * scale)
+        cut += int(np.count_nonzero((plane < window.low) | (plane > window.high)))
+        pixels[index] = window.apply(plane) if slope > 0 else 255 - window.apply(plane)
     note = f"{depth} rescaled, range {ends[0]:g} to {ends[1]:g}"
     if cut:
         note += f"; {cut:,} of {stack.size:,} pixels beyond it are set to its ends"
-    return EightBit(pixels, (note,))
+    return pixels, (note,)
 
 
 def _is_whole(values: np.ndarray) -> bool:

@@ -120,9 +120,8 @@ class Stack:
     def grey(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Return (n, h, w) uint8 as shown, with a note for each conversion."""
         raw, slope, intercept, notes = _meaning(self.planes)
-        eight = to_eight_bits(raw, slope, intercept)
-        notes = (*self.notes, *notes, *eight.notes)
-        pixels = eight.pixels
+        pixels, rescaled = to_eight_bits(raw, slope, intercept)
+        notes = (*self.notes, *notes, *rescaled)
         if self.planes[0].image.is_inverted:
             pixels = 255 - pixels
             notes += ("minimum-is-white grey (MONOCHROME1), inverted",)

@@ -54,7 +54,7 @@ def test_slices_of_a_deep_case_keep_their_brightness_beside_each_other(
     grey = deep_slices()[..., 1].astype(dtype)
     write_case(tmp_path / "P01", grey)
     volume = Cohort.open(tmp_path).case("P01").volume()
-    assert np.array_equal(volume.sequence("FLAIR"), to_eight_bits(grey).pixels)
+    assert np.array_equal(volume.sequence("FLAIR"), to_eight_bits(grey)[0])
     tops = volume.sequence("FLAIR").max(axis=(1, 2)).astype(int)
     assert tops[0] < tops[1] < tops[2] == 255
     (note,) = [note for note in volume.notes if "rescaled" in note]
@@ -66,7 +66,7 @@ def test_the_sequences_of_a_deep_case_have_a_window_each(tmp_path: Path) -> None
     write_case(tmp_path / "P01", stack)
     volume = Cohort.open(tmp_path).case("P01").volume()
     for channel in range(3):
-        expected = to_eight_bits(np.ascontiguousarray(stack[..., channel])).pixels
+        expected = to_eight_bits(np.ascontiguousarray(stack[..., channel]))[0]
         assert np.array_equal(volume.pixels[..., channel], expected)
     (note,) = [note for note in volume.notes if "rescaled" in note]
     assert "pre-contrast 0 to" in note and "FLAIR 0 to" in note and "post-contrast 0 to" in note
@@ -162,7 +162,7 @@ def test_deep_png_slices_are_windowed_by_case_too(tmp_path: Path) -> None:
             cv2.imencode(".png", pixels)[1].tobytes()
         )
     volume = Cohort.open(tmp_path).case("P01").volume()
-    assert np.array_equal(volume.sequence("FLAIR"), to_eight_bits(grey).pixels)
+    assert np.array_equal(volume.sequence("FLAIR"), to_eight_bits(grey)[0])
 
 
 def test_a_deep_slice_of_many_bits_reads_the_same_from_twelve_packed_bits(tmp_path: Path) -> None:
@@ -173,4 +173,4 @@ def test_a_deep_slice_of_many_bits_reads_the_same_from_twelve_packed_bits(tmp_pa
         (tmp_path / "P01").mkdir(exist_ok=True)
         (tmp_path / "P01" / f"P01_{number}.tif").write_bytes(file.getvalue())
     volume = Cohort.open(tmp_path).case("P01").volume()
-    assert np.array_equal(volume.sequence("FLAIR"), to_eight_bits(grey).pixels)
+    assert np.array_equal(volume.sequence("FLAIR"), to_eight_bits(grey)[0])
