@@ -5,7 +5,7 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import error, files_where, info, slices_where, warning
-from brainseg.io import DAMAGED
+from brainseg.io.limits import DAMAGED
 
 _PAGES = {"image": "pages", "mask": "mask_pages"}
 

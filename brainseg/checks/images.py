@@ -5,7 +5,7 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import error, info, marked, slices_where, warning
-from brainseg.io import MIN_SIDE_PX
+from brainseg.io.limits import MIN_SIDE_PX
 from brainseg.volume import SEQUENCES
 
 _CHANNELS = [1, len(SEQUENCES)]

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from brainseg.cohort.slice_features import column_of
-from brainseg.io import Decoded, Window, WindowFinder
+from brainseg.io import Decoded
+from brainseg.io.window import Window, WindowFinder
 from brainseg.volume import FLAIR, SEQUENCES
 
 LOW_COLUMNS = tuple(column_of("window_low", sequence) for sequence in SEQUENCES)

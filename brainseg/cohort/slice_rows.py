@@ -16,28 +16,16 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from brainseg.cohort.case_windows import (
-    HIGH_COLUMNS,
-    LOW_COLUMNS,
-    find_windows,
-    window_values,
-)
+from brainseg.cohort.case_windows import HIGH_COLUMNS, LOW_COLUMNS, find_windows, window_values
 from brainseg.cohort.slice_features import column_of, describe_slice
 from brainseg.errors import DecodeError
-from brainseg.io import (
-    Decoded,
-    Window,
-    check_usable,
-    decode,
-    decode_files,
-    is_deep,
-    spread_few_bits,
-    to_three_channels,
-)
+from brainseg.io import Decoded, decode, decode_files, to_three_channels
+from brainseg.io.decoded import check_usable, is_deep, spread_few_bits
 from brainseg.io.decoding import DECODING, in_workers, why_lost
 from brainseg.io.files import read_file
 from brainseg.io.masks import are_binary, distinct_values, plain_mask, rim_share
 from brainseg.io.pictures import LibraryNeeded, decode_plainly
+from brainseg.io.window import Window
 from brainseg.jobs import JobLost
 from brainseg.volume import SEQUENCES
 

@@ -15,7 +15,7 @@ from brainseg.io.upload_file import InputFile
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_ENTRIES = 4096
-"""Files in an archive: enough for :data:`brainseg.io.MAX_SLICES` slices in eight sequences."""
+"""Files in an archive: enough for :data:`brainseg.io.limits.MAX_SLICES` slices in eight sequences."""
 
 _MIB = 2**20
 _LARGEST_SLICE_BYTES = MAX_MEGAPIXELS * 4 * 10**6 + 16 * _MIB

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from brainseg.errors import DecodeError
-from brainseg.io.limits import MIN_SIDE_PX
+from brainseg.io.limits import check_planes
 from brainseg.io.window import Window, depth_of
 from brainseg.volume import SEQUENCES
 
@@ -77,11 +77,7 @@ def check_usable(decoded: Decoded) -> None:
         DecodeError: too small, not one or three channels, or pixels that are not numbers.
     """
     pixels = decoded.pixels
-    height, width = pixels.shape[:2]
-    if min(height, width) < MIN_SIDE_PX:
-        raise DecodeError(
-            f"{width} x {height} px is too small to segment (at least {MIN_SIDE_PX} px a side)"
-        )
+    check_planes(1, *pixels.shape[:2])
     if decoded.channels not in (1, 3):
         raise DecodeError(f"{decoded.channels} channels; expected 1 or 3")
     if pixels.dtype.kind not in "buif":

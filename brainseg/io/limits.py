@@ -25,13 +25,13 @@ DAMAGED = "file is incomplete or damaged"
 T = TypeVar("T")
 
 
-def check_size(width: int, height: int, channels: int = 1) -> None:
+def check_size(width: int, height: int, channels: int = 1, least_side: int = 1) -> None:
     """Raise if the size in a header, in px, is beyond the limits.
 
     Raises:
-        DecodeError: no pixels, more than :data:`MAX_MEGAPIXELS`, or more channels than any picture.
+        DecodeError: too few pixels, more than :data:`MAX_MEGAPIXELS`, or more channels than any picture.
     """
-    if width < 1 or height < 1:
+    if min(width, height) < least_side:
         raise DecodeError(
             f"{width} x {height} px is too small to segment (at least {MIN_SIDE_PX} px a side)"
         )
@@ -48,11 +48,7 @@ def check_planes(slices: int, height: int, width: int) -> None:
     Raises:
         DecodeError: too large or too small a slice, or more than :data:`MAX_SLICES`.
     """
-    check_size(width, height)
-    if min(height, width) < MIN_SIDE_PX:
-        raise DecodeError(
-            f"{width} x {height} px is too small to segment (at least {MIN_SIDE_PX} px a side)"
-        )
+    check_size(width, height, least_side=MIN_SIDE_PX)
     if slices > MAX_SLICES:
         raise DecodeError(f"{slices} slices exceed {MAX_SLICES}")
     check_voxels(slices, height, width)

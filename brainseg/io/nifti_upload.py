@@ -10,11 +10,10 @@ from brainseg.errors import DecodeError
 from brainseg.imaging import level_counts
 from brainseg.io.archives import too_large
 from brainseg.io.grids import is_same_grid, most_common_grid_first
-from brainseg.io.hounsfield import LOOKS_LIKE_CT, looks_like_ct
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of, shown_name
-from brainseg.io.nan_background import fill_background
 from brainseg.io.nifti import NiftiFile, read_nifti
+from brainseg.io.nifti_values import LOOKS_LIKE_CT, fill_background, looks_like_ct
 from brainseg.io.sequence_guess import LABEL_MAP, UNKNOWN, Evidence, SequenceGuess, guess_sequence
 from brainseg.io.subjects import identifier_of, is_label_map, label_map_word
 from brainseg.io.upload import Grid, Series, Upload

@@ -13,7 +13,7 @@ from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from brainseg import memory
-from brainseg.io import MAX_INFLATED_BYTES
+from brainseg.io.limits import MAX_INFLATED_BYTES
 from dashboard.server.guard import refuse
 
 MAX_FILES = 2000

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from brainseg.io import INPUT_SUFFIXES
+from brainseg.io.names import INPUT_SUFFIXES
 from support.cohorts import head
 from support.files import nifti, voxels, with_bytes, zipped
 from support.pictures import pillow, png, png_of_zeros, tiff, tiff_header

@@ -191,31 +191,17 @@ def _read_meta(data: bytes, at: int) -> tuple[str, int]:
 
 def _encoding(data: bytes, at: int) -> tuple[bool, bool] | None:
     """Return (is implicit, is big endian) by the first two elements, or None."""
-    for implicit, order in ((False, "<"), (False, ">"), (True, "<")):
-        first = _peeked(data, at, implicit, order)
-        if first is None or first[0] >> 16 not in _FIRST_GROUPS:
+    for implicit, big in ((False, False), (False, True), (True, False)):
+        walker = _Walker(data, implicit, big)
+        try:
+            first, kind, length, value = walker.header(at, implicit)
+            second, other, *_ = walker.header(value + length, implicit)
+        except (struct.error, DecodeError):
             continue
-        second = _peeked(data, first[1], implicit, order)
-        if second is not None and second[0] > first[0]:
-            return implicit, order == ">"
+        is_known = implicit or {kind, other} <= _SHORT | set(_LONG)
+        if is_known and first >> 16 in _FIRST_GROUPS and second > first:
+            return implicit, big
     return None
-
-
-def _peeked(data: bytes, at: int, implicit: bool, order: str) -> tuple[int, int] | None:
-    """Return the tag and the end of an element of defined length, or None."""
-    if at + 12 > len(data):
-        return None
-    group, number = struct.unpack_from(f"{order}HH", data, at)
-    kind = data[at + 4 : at + 6]
-    if implicit:
-        end = at + 8 + struct.unpack_from(f"{order}I", data, at + 4)[0]
-    elif kind in _SHORT:
-        end = at + 8 + struct.unpack_from(f"{order}H", data, at + 6)[0]
-    elif kind in _LONG:
-        end = at + 12 + struct.unpack_from(f"{order}I", data, at + 8)[0]
-    else:
-        return None
-    return group << 16 | number, end
 
 
 class _Walker:

@@ -8,19 +8,10 @@ import streamlit as st
 
 from brainseg.errors import DecodeError
 from brainseg.exports import png_bytes
-from brainseg.io import (
-    ALL_PAGES,
-    MAX_INFLATED_BYTES,
-    MAX_MEGAPIXELS,
-    MAX_SLICES,
-    PagesError,
-    Series,
-    Upload,
-    assemble,
-    left_out,
-    open_upload,
-)
+from brainseg.io import ALL_PAGES, PagesError, Upload, assemble, left_out, open_upload
+from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_MEGAPIXELS, MAX_SLICES
 from brainseg.io.sequence_choice import Choice, propose
+from brainseg.io.upload import Series
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 from dashboard.server import uploads
 from dashboard.shared import background, widgets
