@@ -224,7 +224,7 @@ def pick(
 ) -> str:
     """Return the chosen column, which the address keeps; the first one if there is no default."""
     default = default if default in names else names[0]
-    return widgets.select(label, key, names, default, format_func=label_of, width=300)
+    return widgets.select(label, key, names, default, format_func=label_of, width=270)
 
 
 def link(case: str, slice_number: int | None = None) -> dict[str, str]:

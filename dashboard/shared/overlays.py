@@ -44,14 +44,10 @@ class OverlayStyle:
         return draw(picture, mask, opacity=self.opacity, **colour)
 
 
-def pick_sequence() -> str:
-    """Draw the choice of the sequence, or all three as colours, and return it."""
-    return widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
-
-
-def mask_controls(sequence: str) -> OverlayStyle:
-    """Draw the controls of the mask, and return the chosen style."""
+def controls() -> OverlayStyle:
+    """Draw the controls and return the chosen style."""
     with st.container(horizontal=True, gap="medium"):
+        sequence = widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
         mask = widgets.choice("Mask", keys.MASK, (CONTOUR, FILL, OFF), CONTOUR)
         if mask == OFF:
             return OverlayStyle(sequence, OFF)

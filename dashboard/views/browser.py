@@ -78,14 +78,12 @@ else:
 with st.container(horizontal=True, vertical_alignment="bottom"):
     if show == ONE or source == THIS_CASE:
         case = widgets.case_picker(cohort, drawn_case, widgets.CASE_PX)
-    sequence = overlays.pick_sequence()
-steps = st.container(horizontal=True, vertical_alignment="bottom")
-label = "New random slice" if show == ONE else "New random slices"
-with steps:
+    label = "New random slice" if show == ONE else "New random slices"
     widgets.button(label, "casino", "new_random", new_seed, type="primary", shortcut="N")
-# The picture comes before the controls of its mask, so that a small window shows it.
+steps = st.container(horizontal=True, vertical_alignment="bottom")
+# The pictures come before the controls of their style, so that a small window shows them.
 pictures = st.container()
-style = overlays.mask_controls(sequence)
+style = overlays.controls()
 
 if show == GRID:
     with pictures, st.grid(columns=4, min_column_width=180):

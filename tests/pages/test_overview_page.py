@@ -71,9 +71,10 @@ def test_tumour_is_explained_once_where_the_word_is_used(monkeypatch, tiny_cohor
 
 
 @pytest.mark.parametrize("page", ["overview", "worklist", "case", "browser"])
-def test_without_data_a_page_says_how_to_start(monkeypatch, page):
+def test_without_data_a_page_has_its_title_and_says_how_to_start(monkeypatch, page):
     app = open_page(monkeypatch, None, page)
     assert not app.exception
+    assert app.title[0].value == page.capitalize()
     assert "make demo DATA=" in texts(app)
 
 

@@ -36,12 +36,13 @@ def reviews() -> pd.DataFrame | None:
         return None
 
 
+top = st.container(horizontal=True, vertical_alignment="bottom")
+top.title("Case", width="content", anchor=False)
 cohort = widgets.open_cohort()
 go = selection.stepper(cohort)
 widgets.require_known_case(cohort)
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    st.title("Case", width="content", anchor=False)
+with top:
     case = widgets.case_picker(cohort, width=widgets.CASE_PX)
     model = model_picker.optional_picker()
     here = selection.place(cohort, case.name)
