@@ -161,5 +161,4 @@ def _entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 def _is_skipped(entry: zipfile.ZipInfo) -> bool:
     parts = entry.filename.split("/")
-    is_folder = not parts[-1]
-    return is_folder or parts[0] == "__MACOSX" or parts[-1] in (".DS_Store", "Thumbs.db")
+    return parts[0] == "__MACOSX" or parts[-1] in ("", ".DS_Store", "Thumbs.db")

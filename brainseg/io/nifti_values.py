@@ -65,7 +65,8 @@ def fill_background(volume: np.ndarray, zero: float = 0.0) -> tuple[np.ndarray, 
         return volume, ()
     if count == volume.size:
         raise DecodeError("no voxel contains a number: export the volume again")
-    gaps = _empty_slices_between(missing)
+    known = np.flatnonzero(~missing.all(axis=(1, 2)))
+    gaps = int(known[-1] - known[0] + 1 - len(known))
     if gaps:
         which = "1 slice" if gaps == 1 else f"{gaps} slices"
         raise DecodeError(f"no number (NaN) in {which} between others: export the volume again")
@@ -81,21 +82,14 @@ def fill_background(volume: np.ndarray, zero: float = 0.0) -> tuple[np.ndarray, 
     return filled, (f"{count:,} voxels around the head are not a number (NaN), read as background",)
 
 
-def _empty_slices_between(missing: np.ndarray) -> int:
-    """Return the number of slices with only NaN between slices with numbers."""
-    known = np.flatnonzero(~missing.all(axis=(1, 2)))
-    return int(known[-1] - known[0] + 1 - len(known))
-
-
 def _enclosed(missing: np.ndarray) -> np.ndarray:
     """Return the NaN that is not connected to an edge of a slice."""
     from scipy import ndimage
 
     labels, count = ndimage.label(missing)
-    edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
     around = np.zeros(count + 1, bool)
-    for edge in edges:
-        around[np.unique(edge)] = True
+    for edge in (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]):
+        around[edge] = True
     return missing & ~around[labels]
 
 

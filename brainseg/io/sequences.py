@@ -78,30 +78,18 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
 
 
 def ruling_grid(upload: Upload, assignment: Mapping[str, int | None]) -> Grid:
-    """Return the grid of the volume that :func:`assemble` makes: that of FLAIR, or of its substitute.
-
-    Raises:
-        DecodeError: as for :func:`assemble`.
-    """
+    """Return the grid of the volume of :func:`assemble`; raises DecodeError as it does."""
     indices = _indices(upload, assignment)
     return upload.series[indices[_stand_in(indices)]].grid
 
 
 def left_out(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
-    """Return a sentence for each assigned sequence that cannot be resampled onto FLAIR's grid.
-
-    Raises:
-        DecodeError: as for :func:`assemble`.
-    """
+    """Return a sentence for each sequence that :func:`assemble` cannot resample onto FLAIR's grid."""
     return tuple(_lost(upload, _indices(upload, assignment)).values())
 
 
 def series_warnings(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
-    """Return the warnings of the series that were assigned, FLAIR's first.
-
-    Raises:
-        DecodeError: as for :func:`assemble`.
-    """
+    """Return the warnings of the series that were assigned, FLAIR's first."""
     indices = _indices(upload, assignment)
     first = indices[_stand_in(indices)]
     used = dict.fromkeys((first, *indices.values()))
@@ -161,9 +149,6 @@ def _filled(given: list[str], stand_in: str) -> list[str]:
     missing = [name for name in SEQUENCES if name not in given]
     if not missing:
         return []
-    if stand_in == FLAIR:
-        return [f"{' and '.join(missing)} missing, filled with FLAIR, as in the training data"]
-    return [
-        f"{' and '.join(missing)} missing, filled with {stand_in}: the model was never shown a case "
-        "without FLAIR"
-    ]
+    note = f"{' and '.join(missing)} missing, filled with {stand_in}"
+    without_flair = ": the model was never trained on a case without FLAIR"
+    return [note + (", as in the training data" if stand_in == FLAIR else without_flair)]

@@ -155,7 +155,11 @@ def volumes() -> list[Bad]:
         ),
         "huge": (dims(32000, 32000, 400), "1024 MP exceeds 16 MP"),
         "tall": (dims(64, 64, 600), "600 slices exceed 512"),
-        "heavy": (dims(2000, 2000, 500), "3,815 MiB inflated exceed 256 MiB"),
+        "heavy": (
+            dims(2000, 2000, 500),
+            "a volume of 500 slices of 2000 x 2000 px has more than 134,217,728 voxels (512 x 512 x "
+            "512): crop it, or reduce its resolution",
+        ),
         "thin": (dims(4, 5, 48), small(4, 5)),
         "series": (
             dims(40, 48, 6, 200),
