@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -94,6 +95,11 @@ def note_and_wait(log: str, gate: str) -> str:
 
 def crash() -> None:
     ctypes.string_at(0)
+
+
+def backtrack() -> None:
+    """Run for hours in native code, which lets no other thread of Python run."""
+    re.match(r"(a+)+$", "a" * 60 + "b")
 
 
 def take_memory(size: int) -> int:

@@ -48,6 +48,8 @@ def test_a_worker_that_was_killed_while_it_was_idle_is_replaced(jobs: Jobs) -> N
 def test_a_job_that_takes_too_long_crashes_or_takes_too_much_memory_is_lost(jobs: Jobs) -> None:
     with pytest.raises(JobLost, match=r"The job took more than 0\.2 s\."):
         jobs.schedule(functions.sleep, (600,), longest_s=0.2).result()
+    with pytest.raises(JobLost, match=r"took more than 0\.2 s"):
+        jobs.schedule(functions.backtrack, longest_s=0.2).result()
     with pytest.raises(JobLost, match="ended its process"):
         jobs.submit(functions.crash).result()
     with pytest.raises(JobLost, match="takes more memory than is allowed"):
@@ -185,11 +187,13 @@ def test_a_script_needs_no_main_guard_and_its_workers_end_with_it(tmp_path: Path
     assert not psutil.pid_exists(int(lines[1]))
 
 
-@pytest.mark.parametrize("job", ["functions.sleep, 600", "functions.pid"])
+@pytest.mark.parametrize(
+    "job", ["functions.sleep, (600,)", "functions.pid", "functions.backtrack, (), None, 2"]
+)
 def test_a_worker_leaves_when_its_parent_is_killed_also_in_the_midst_of_a_job(
     tmp_path: Path, job: str
 ) -> None:
-    then = f"jobs.submit({job})\nimport time; time.sleep(600)"
+    then = f"jobs.schedule({job})\nimport time; time.sleep(600)"
     parent = subprocess.Popen(script(tmp_path, then), stdout=subprocess.PIPE, text=True)
     assert parent.stdout
     assert parent.stdout.readline() == "main ran\n"
