@@ -146,6 +146,13 @@ def test_logs_of_the_same_name_get_different_names(tmp_path: Path) -> None:
     assert names == ["logs/log.csv", "logs/log.csv (two)"]
 
 
+def test_logs_in_linked_folders_are_found(tmp_path: Path) -> None:
+    event_file(tmp_path / "elsewhere" / "run" / "events.out.tfevents.1.host")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "linked").symlink_to(tmp_path / "elsewhere")
+    assert [log.name for log in find_logs([tmp_path / "logs"])] == ["logs/linked/run"]
+
+
 def test_a_missing_folder_contains_no_logs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("BRAINSEG_LOGS", os.pathsep.join([str(tmp_path / "no"), "", str(tmp_path)]))
     assert configured_folders() == [tmp_path / "no", tmp_path]

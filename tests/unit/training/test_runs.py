@@ -94,6 +94,18 @@ def test_invalid_lines_are_skipped(run: Run) -> None:
     assert math.isnan(run.history()["loss"].iloc[1])
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"epoch": 0}, {"epoch": 1.5}, {"loss": True}, {"finished_at": "today"}, {"memory_mb": "1"}],
+)
+def test_a_line_with_an_invalid_value_is_skipped(run: Run, values: dict) -> None:
+    run.add_epoch(**epoch(1))
+    path = run.path / "history.jsonl"
+    path.write_text(path.read_text() + json.dumps(json.loads(path.read_text()) | values))
+    assert run.history()["epoch"].tolist() == [1]
+    assert run.history()["loss"].tolist() == [1.0]
+
+
 def test_an_epoch_with_other_keys_is_refused(run: Run) -> None:
     with pytest.raises(ValueError, match="an epoch has the keys"):
         run.add_epoch(epoch=1, loss=0.3)
