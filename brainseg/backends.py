@@ -1,4 +1,4 @@
-"""Which backend Keras runs on: the one that was asked for, or the first that is installed."""
+"""Choose the backend of Keras: the one named in the environment, or the first installed."""
 
 import os
 from importlib.util import find_spec
@@ -6,17 +6,16 @@ from importlib.util import find_spec
 from brainseg.errors import MissingPackageError
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""In the order of preference; the first is Keras's own default."""
+"""In order of preference; the first is Keras's own default."""
 
 
 def choose_backend() -> str | None:
-    """Name an installed backend in ``KERAS_BACKEND``, unless somebody did, and return it.
+    """Name an installed backend in ``KERAS_BACKEND``, unless one is named, and return it.
 
-    Keras asks for it once, when it is imported, and knows no other than TensorFlow by itself.
+    Keras reads it once, when it is imported; its own default is TensorFlow.
 
     Returns:
-        One of :data:`BACKENDS`, or None where none is installed: what needs no network works all the
-        same.
+        One of :data:`BACKENDS`, or None if none is installed.
     """
     named = os.environ.get("KERAS_BACKEND")
     if not named and (named := next(filter(find_spec, BACKENDS), None)):

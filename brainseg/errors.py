@@ -1,11 +1,11 @@
-"""The errors a person can cause or meet: each message names the rule, the value and the remedy."""
+"""Errors for users: each message names the rule, the value and the remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class BrainsegError(Exception):
-    """Any failure that has a sentence for the person; pages and the command line show it, and stop."""
+    """Any failure with a sentence for the user; pages and the command line show it and stop."""
 
 
 class CohortError(BrainsegError):

@@ -1,4 +1,4 @@
-"""One way from a volume to a network's input, for training, evaluation and live prediction alike."""
+"""Prepare a volume as a network's input: the same for training, evaluation and prediction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from brainseg.imaging import level_counts
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 
 HEAD_SHARE = 0.1
-"""A pixel belongs to the head where it is brighter than this share of its sequence's bright end."""
+"""A pixel belongs to the head if it is brighter than this fraction of its sequence's bright end."""
 
 CLIP = (-3.0, 5.0)
 """Standard deviations kept: beyond them lie background and single bright vessels."""
@@ -18,11 +18,11 @@ CLIP = (-3.0, 5.0)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a model expects; its manifest holds these values.
+    """The input that a model expects, as in its manifest.
 
     Attributes:
         size: height and width of the network's grid in px.
-        context_slices: how many neighbouring slices on each side add their FLAIR as channels.
+        context_slices: neighbouring slices on each side that add their FLAIR as channels.
         normalisation: only ``case-head`` so far: zero mean and unit deviation of each sequence over
             the head's pixels of the whole case.
     """
@@ -46,14 +46,14 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Block:
-    """Some slices of a case with their neighbours, and all that :func:`prepared` needs to know of it.
+    """Some slices of a case with their neighbours, as :func:`prepared` needs them.
 
     Attributes:
         pixels: (m, h, w, 3) uint8.
-        levels: (3, 256) float32, what each level of each sequence becomes in this case.
+        levels: (3, 256) float32, the normalised value of each level of each sequence in this case.
         first: index in ``pixels`` of the first slice that is wanted.
         count: number of slices that are wanted.
-        pixel: height and width of a pixel, equal where nothing is known.
+        pixel: height and width of a pixel, equal if unknown.
     """
 
     pixels: np.ndarray
@@ -99,7 +99,7 @@ def prepared(block: Block, how: Preprocessing) -> np.ndarray:
 
 
 def back_to_block(planes: np.ndarray, block: Block) -> np.ndarray:
-    """Return what a network made of a block on the grid of its volume.
+    """Return the output of a network for a block, on the grid of its volume.
 
     Args:
         planes: (k, size, size) float32, 0..1, one for each wanted slice.
@@ -189,17 +189,17 @@ def with_context(stack: np.ndarray, place: int, context_slices: int) -> np.ndarr
 
 
 def _normalised_levels(pixels: np.ndarray) -> np.ndarray:
-    """Return what each level of each sequence becomes, (c, 256) float32; see :func:`normalise`.
+    """Return the normalised value of each level of each sequence, (c, 256) float32.
 
-    Levels darker or brighter than any pixel become what the nearest one does, so that the smallest
-    value is one that the case holds.
+    Levels darker or brighter than any pixel get the value of the nearest one, so that the smallest
+    value is one of the case.
     """
     counts = [level_counts(channel) for channel in np.moveaxis(pixels, -1, 0)]
     return np.stack([_levels_of(counted) for counted in counts])
 
 
 def _levels_of(counted: np.ndarray) -> np.ndarray:
-    """Return what each level of one sequence becomes, (256,) float32, from its counts, (256,)."""
+    """Return the normalised value of each level, (256,) float32, from the counts of levels, (256,)."""
     levels, counts = np.arange(256), counted.astype(np.float64)
     bright_end = np.searchsorted(np.cumsum(counts[1:]), 0.995 * counts[1:].sum()) + 1
     counts[: int(np.ceil(HEAD_SHARE * bright_end)) + 1] = 0
@@ -215,7 +215,7 @@ def _levels_of(counted: np.ndarray) -> np.ndarray:
 
 
 def _look_up(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Return pixels, (n, h, w, c) uint8, as what their levels become, float32."""
+    """Return the normalised values, float32, of pixels, (n, h, w, c) uint8."""
     # 256 levels are normalised once and looked up, instead of every pixel of the case.
     found = np.empty(pixels.shape, np.float32)
     for channel, table in enumerate(levels):
@@ -224,7 +224,7 @@ def _look_up(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def _pixel(volume: Volume) -> tuple[float, float]:
-    """Return height and width of a pixel, equal where nothing is known."""
+    """Return height and width of a pixel, equal if unknown."""
     return (1.0, 1.0) if volume.spacing_mm is None else volume.spacing_mm[1:]
 
 

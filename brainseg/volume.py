@@ -1,4 +1,4 @@
-"""Volume: what every reader returns and every model receives."""
+"""Volume: the slices of one case, from every reader and for every model."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,18 +15,18 @@ SEQUENCES = (PRE_CONTRAST, FLAIR, POST_CONTRAST)
 
 @dataclass(frozen=True)
 class Volume:
-    """Stacked slices of one case, with what their source says of geometry and nothing more.
+    """Stacked slices of one case, with the geometry that their source states.
 
     Attributes:
         pixels: (n, h, w, 3) uint8, 0..255, channels in the order of ``sequences``.
-        spacing_mm: (slice, row, column) in mm where the source holds it, else None. Their product is
-            the volume of a voxel. The first alone is None where the source holds the size of a pixel,
-            but not how far apart or how thick the slices are.
-        affine: (4, 4) where the source holds it, else None: from (slice, row, column, 1), as the pixels
+        spacing_mm: (slice, row, column) in mm if the source states it, else None. Their product is
+            the volume of a voxel. The first alone is None if the source states the size of a pixel,
+            but neither distance nor thickness of the slices.
+        affine: (4, 4) if the source states it, else None: from (slice, row, column, 1), as the pixels
             are indexed, to mm towards the patient's right, front and top (RAS+, as in NIfTI).
         sequences: the name of each channel.
-        notes: what was done to the pixels on the way, one sentence each.
-        directions: (3, 3) where there is no affine, but the source holds the directions of the axes: a
+        notes: conversions of the pixels, one sentence each.
+        directions: (3, 3) if there is no affine, but the source states the directions of the axes: a
             unit vector for each of slice, row and column in its columns, in the space of ``affine``.
     """
 

@@ -1,14 +1,12 @@
-"""Unlike the training data: a measured rule that tells what kind of picture a network is asked about.
+"""Out-of-distribution detector: a small MLP over about 165 features of a downsampled slice.
 
-A small classifier looks at some 165 numbers of a slice made small; see
-:mod:`brainseg.inference.out_of_distribution_features`. It was fitted on the slices of the LGG
-cohort, which the shipped models learned from, and on what it is to be told from: the same slices
-turned, cut, inverted, stripped or in another contrast, and pictures that show no head.
+It was fitted on the slices of the LGG cohort, on which the shipped models were trained, against the same
+slices turned, cut, inverted, stripped or in another contrast, and pictures that show no head. See
+:mod:`brainseg.inference.out_of_distribution_features` for the features.
 
-There are two: one for volumes of several sequences, and one for volumes that hold a single picture in
-all three, as where FLAIR was uploaded alone. To the first, such a volume looks like another contrast.
-``benchmarks/out_of_distribution.py`` fits both, measures them on held-out cases, and writes
-:data:`RULE`.
+There are two rules: one for volumes of several sequences, and one for volumes with a single picture in
+all three, as when only FLAIR is uploaded. The first takes such a volume for another contrast.
+``benchmarks/out_of_distribution.py`` fits both, measures them on held-out cases and writes the file.
 """
 
 from dataclasses import dataclass
@@ -35,21 +33,21 @@ MEANS = {
     "part": "this seems to show a part of a head only",
     "stripped": "the skull seems to have been removed, and the training data have it",
 }
-"""What each kind of unlike pictures is called in a sentence."""
+"""Each kind of dissimilar picture, in words."""
 
 MOST_SLICES = 48
-"""Looked at of one volume, evenly spread: more do not change the answer."""
+"""Number of slices used per volume, evenly spread: more do not change the result."""
 
 LEAST_HEAD = 0.08
-"""A slice whose bright part takes less of the picture is judged only where there is no other."""
+"""A slice with a smaller bright fraction is used only if there is no other."""
 
 FEW = 5
 
 SEQUENCES_DIFFER, ONE_IMAGE = "", "one_image_"
-"""Which rule, as its arrays are named in the file: the first is for volumes of several sequences."""
+"""Prefix of a rule's arrays in the file: the first is for volumes of several sequences."""
 
 LONGEST = 5.0
-"""Deviations from the cohort's mean beyond which a number tells no more."""
+"""Standard deviations from the cohort's mean at which features are clipped."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,10 @@ class Rule:
         scores: (h + 1, k) float32, likewise.
         centre: (features,) float32, subtracted first.
         scale: (features,) float32, divided by then.
-        least: a case that is less familiar than this on average, 0..1, is called unlike.
-        least_of_few: the same of fewer than :data:`FEW` slices, which tell less.
-        cases: names of the cases it was fitted on.
-        of_one_image: how many of them hold the same picture in all three sequences.
+        least: a case with a lower mean likelihood of being familiar, 0..1, is dissimilar.
+        least_of_few: the same for fewer than :data:`FEW` slices.
+        cases: names of the cases for fitting.
+        of_one_image: number of these with the same picture in all three sequences.
     """
 
     kinds: tuple[str, ...]
@@ -79,7 +77,7 @@ class Rule:
     of_one_image: int = 0
 
     def likelihoods(self, features: np.ndarray) -> np.ndarray:
-        """Return how likely each slice, (n, features), is of each kind: (n, k) float, rows sum to 1."""
+        """Return the likelihood of each kind, (n, k) float, for each slice, (n, features)."""
         seen = np.clip((features - self.centre) / self.scale, -LONGEST, LONGEST)
         seen = np.maximum(0, seen @ self.hidden[:-1] + self.hidden[-1])
         scores = seen @ self.scores[:-1] + self.scores[-1]
@@ -106,42 +104,42 @@ def shipped_rule(which: str = SEQUENCES_DIFFER) -> Rule:
 
 
 def applies_to(model: Model) -> bool:
-    """Return whether the rule speaks of this model: it learned mostly from the cases of the rule."""
+    """Return whether the rule applies to a model: most of its training cases are cases of the rule."""
     learned = {name for record in model.folds for name in record.trained_on}
     return 2 * len(learned & shipped_rule().cases) > len(learned)
 
 
 def warnings_of(volume: Volume, model: Model) -> tuple[str, ...]:
-    """Return sentences on what of a volume is unlike what a model learned from; none where nothing is.
+    """Return sentences on how a volume differs from a model's training data; none if it does not.
 
     Args:
         volume: a case, or one slice.
-        model: what is to predict it; of one that learned from other data nothing is known.
+        model: the model that will predict.
     """
     if not applies_to(model):
         return (
-            f"What {model.name} learned from was not measured, so whether this is like it is not "
-            "known.",
+            f"It is unknown whether these images resemble the training data of {model.name}, which were "
+            "not measured.",
         )
     kind = kind_of(volume)
-    told = []
+    sentences = []
     if kind != FAMILIAR:
-        told.append(
+        sentences.append(
             f"Unlike the training data: {MEANS[kind]}. What the model finds here was never measured; "
             "do not rely on it."
         )
     elif holds_one_image(volume):
         rule = shipped_rule()
-        told.append(
+        sentences.append(
             "All three sequences hold the same picture, as in only "
             f"{rule.of_one_image} of the {len(rule.cases)} cases that the model was trained and "
             "measured on."
         )
-    return tuple(told)
+    return tuple(sentences)
 
 
 def kind_of(volume: Volume) -> str:
-    """Return what a volume looks like: :data:`FAMILIAR`, or a key of :data:`MEANS`.
+    """Return the kind of a volume: :data:`FAMILIAR`, or a key of :data:`MEANS`.
 
     Args:
         volume: a case, or one slice.
@@ -162,9 +160,9 @@ def holds_one_image(volume: Volume) -> bool:
 
 
 def features_of(volume: Volume) -> np.ndarray:
-    """Return what the rule of a volume looks at, (m, features) float32, a row per slice.
+    """Return the features of a volume, (m, features) float32, a row per slice.
 
-    At most :data:`MOST_SLICES`, and of these only those with a head where any has one. A volume of one
+    There are at most :data:`MOST_SLICES` rows, for slices with a head if any has one. A volume of one
     image has the features of a plane, any other those of three sequences.
     """
     places = np.unique(np.linspace(0, len(volume) - 1, MOST_SLICES).round().astype(int))

@@ -1,4 +1,4 @@
-"""The features of a slice that :mod:`out_of_distribution` judges, from a picture made small."""
+"""Features of a downsampled slice, for :mod:`out_of_distribution`."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from brainseg.preprocessing import HEAD_SHARE, fit_to_grid
 from brainseg.volume import FLAIR, SEQUENCES
 
 GRID = 64
-"""Cells a side of the small picture."""
+"""Side of the downsampled picture, in cells."""
 
 _BOX = 24
 _FREQUENCIES = 8
@@ -22,7 +22,7 @@ _DEEP = 0.3  # of the way from the rim of the head to its middle
 
 
 def features_of_slice(image: np.ndarray) -> np.ndarray:
-    """Return what the rule looks at in a slice, (features,) float32; the first is the head's share.
+    """Return the features of a slice, (features,) float32; the first is the head's fraction.
 
     Args:
         image: (h, w, 3) uint8.
@@ -50,11 +50,11 @@ def features_of_slice(image: np.ndarray) -> np.ndarray:
 
 
 def features_of_plane(plane: np.ndarray) -> np.ndarray:
-    """Return the features of one sequence of a slice, float32; the first is the head's share.
+    """Return the features of one sequence of a slice, float32; the first is the head's fraction.
 
-    Of one sequence alone, how it goes together with others says nothing, so more is taken of what it
-    looks like: how its levels spread at each depth of the head, and how its details are skewed at
-    several scales, which tells grey matter brighter than white from white brighter than grey.
+    Without correlations between sequences, there are more features of appearance: the distribution of
+    levels at each depth of the head, and the skewness of details at several scales, which shows
+    whether grey or white matter is brighter.
 
     Args:
         plane: (h, w) uint8.
@@ -83,7 +83,7 @@ def features_of_plane(plane: np.ndarray) -> np.ndarray:
 
 
 def _bright_end(plane: np.ndarray) -> int:
-    """Return the value, 1..255, that 0.5 % of what is not black outshines."""
+    """Return the 99.5th percentile, 1..255, of the pixels that are not black."""
     counts = np.bincount(plane.ravel(), minlength=256)[1:]
     if not counts.any():
         return 1
@@ -120,7 +120,7 @@ def _shells(small: np.ndarray, head: np.ndarray) -> np.ndarray:
 
 
 def _texture(small: np.ndarray, head: np.ndarray) -> list[float]:
-    """Return how rough each sequence is against its contrast, well within the head."""
+    """Return the roughness of each sequence relative to its contrast, well within the head."""
     within = _well_within(head)
     rough = []
     for plane in np.moveaxis(small, -1, 0):
@@ -141,13 +141,13 @@ def _shape(box: np.ndarray) -> np.ndarray:
 
 
 def _depth(head: np.ndarray) -> np.ndarray:
-    """Return how deep each cell lies in the head, (h, w) float32, 0 outside to 1 in the middle."""
+    """Return the depth of each cell in the head, (h, w) float32, 0 outside to 1 in the middle."""
     depth = cv2.distanceTransform(np.pad(head, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     return depth / depth.max()
 
 
 def _well_within(head: np.ndarray) -> np.ndarray:
-    """Return (h, w) bool: the head without its rim, or all of it where nothing else is left."""
+    """Return (h, w) bool: the head without its rim, or all of it if nothing else is left."""
     within = cv2.erode(np.pad(head, 2), np.ones((5, 5), np.uint8))[2:-2, 2:-2] > 0
     return within if within.any() else head > 0
 

@@ -1,4 +1,4 @@
-"""CaseRecord: what is known of one case when it leaves the application, as files or as a page."""
+"""CaseRecord: one case with its masks and prediction, as pages and exported files show it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

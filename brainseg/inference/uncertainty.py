@@ -67,7 +67,7 @@ def certain_and_possible(
     split, least = prediction.split(threshold), units_from(threshold)
     cautious, generous = (np.empty(prediction.units.shape, bool) for _ in range(2))
     for place, units in enumerate(prediction.std_units):
-        mean, std = prediction.units[place], units.astype(np.int32)  # holds sums and differences
+        mean, std = prediction.units[place], units.astype(np.int32)  # for sums and differences
         cautious[place] = split.mask[place] & (mean - std >= least)
         generous[place] = mean + std >= least
     generous = remove_small_components(generous, split.fraction).mask

@@ -1,4 +1,4 @@
-"""The manifest: choose a model, know what it saw, and publish one. Nothing here imports Keras."""
+"""Models by their manifests: list, open and publish them. Nothing here imports Keras."""
 
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.manifest import (

@@ -1,4 +1,4 @@
-"""The manifest of a model: folds, training cases, thresholds and files. Nothing here imports Keras."""
+"""Read and write manifests: each entry has a type and limits. Nothing here imports Keras."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ MODELS = BUNDLED / "models"
 DEFAULT_MODEL = "lgg-unet"
 
 IMAGES = "training_images"
-"""The entry of a manifest that names the hashes of the training images."""
+"""Entry with the file of the hashes of the training images."""
 
 MOST_MANIFEST_BYTES = 4 * 2**20
 

@@ -1,9 +1,9 @@
-"""Hashes of the slices that a model was trained and scored on: they recognise an image, and hold none.
+"""Hashes of the slices that a model was trained and scored on, which recognise these images.
 
-A slice has two: of its three sequences as one picture, the ``image_hash`` of
-:mod:`brainseg.cohort.index`, and of FLAIR alone, which an input without the other sequences still
-shares. Both are of decoded pixels, so a file that was compressed anew is recognised; one that was
-resampled, turned or windowed is not.
+A slice has two hashes: of its three sequences as one picture, the ``image_hash`` of
+:mod:`brainseg.cohort.index`, and of FLAIR alone, for inputs without the other sequences. Both are of
+decoded pixels, so a file that was compressed again is recognised; one that was resampled, turned or
+windowed is not.
 """
 
 import io
@@ -30,8 +30,8 @@ class TrainingImages:
     """Which case each known slice belongs to.
 
     Attributes:
-        cases: by the hash of a slice's three sequences, the names of the cases that hold it.
-        flair_cases: by the hash of a slice's FLAIR, likewise.
+        cases: hash of a slice's three sequences -> names of the cases with this slice.
+        flair_cases: hash of a slice's FLAIR -> likewise.
     """
 
     cases: dict[str, frozenset[str]] = field(repr=False)
@@ -43,28 +43,28 @@ class TrainingImages:
         return frozenset().union(*self.cases.values())
 
     def cases_in(self, volume: Volume) -> frozenset[str]:
-        """Return the cases that share a slice with a volume, or the FLAIR of one."""
+        """Return the cases that share a slice, or its FLAIR, with a volume."""
         images, flairs = _hashes_of(volume)
         return self.cases_by_hash(images) | _cases_of(self.flair_cases, flairs)
 
     def cases_by_hash(self, hashes: Iterable[str]) -> frozenset[str]:
-        """Return the cases that hold a slice of one of these hashes, of three sequences each."""
+        """Return the cases with a slice of one of these hashes, of three sequences each."""
         return _cases_of(self.cases, hashes)
 
     def holds_all_of(self, volume: Volume) -> bool:
-        """Return whether every slice of a volume that shows anything is known, in all sequences."""
+        """Return whether every slice that is not of one value is known, in all sequences."""
         images, _ = _hashes_of(volume)
         return bool(images) and all(one in self.cases for one in images)
 
     def with_cases(self, other: "TrainingImages") -> "TrainingImages":
-        """Return these cases and another's; of a case that both know, the other's slices."""
+        """Return these cases and the other's; a case in both has the other's slices."""
         return TrainingImages(
             _merged(self.cases, other.cases, other.names),
             _merged(self.flair_cases, other.flair_cases, other.names),
         )
 
     def as_bytes(self) -> bytes:
-        """Return the file that :func:`read_training_images` reads; the same content, the same bytes."""
+        """Return the file for :func:`read_training_images`; the same content gives the same bytes."""
         names = sorted(self.names)
         place = {name: number for number, name in enumerate(names)}
         file = io.BytesIO()
@@ -79,11 +79,11 @@ class TrainingImages:
 
 
 def training_images_of(cohort: Cohort, names: Iterable[str]) -> TrainingImages:
-    """Return the hashes of the slices of some cases; slices of one value, which many share, have none.
+    """Return the hashes of the slices of some cases; slices of one value have none.
 
     Args:
-        cohort: that holds the cases.
-        names: of the cases; one that the cohort does not hold is left out.
+        cohort: with the cases.
+        names: of the cases; one that is not in the cohort is left out.
 
     Raises:
         CohortError: a case cannot be read.
@@ -103,7 +103,7 @@ def training_images_of(cohort: Cohort, names: Iterable[str]) -> TrainingImages:
 
 @lru_cache(maxsize=4)
 def read_training_images(path: Path, sha256: str) -> TrainingImages:
-    """Return the hashes that a model was published with; read once, for the SHA-256 names the content.
+    """Return the hashes that a model was published with, cached by their SHA-256.
 
     Args:
         path: of the file beside the manifest.

@@ -11,26 +11,26 @@ import pytest
 from support.cohorts import CHECKOUT
 
 IDIOMS = {
-    "told": 3,
+    "told": 0,
     "let stand": 0,
     "gainsay": 0,
-    "looked at": 1,
+    "looked at": 0,
     "so many": 0,
     "nobody": 1,
     "whoever": 0,
-    "a person": 1,
+    "a person": 0,
     "of which": 0,
     "is at(?! (?:most|least))": 0,
     "stands?": 3,
-    "holds": 17,
+    "holds": 5,
     "goes on": 0,
-    "looks(?! like)": 3,
+    "looks(?! like)": 0,
     "the more so": 1,
     "all the same": 1,
-    "by itself": 2,
+    "by itself": 1,
     "has come to": 0,
     "what becomes of": 0,
-    "how many": 13,
+    "how many": 9,
 }
 """Pattern -> the most lines with it. Lower a number when you rewrite a line; never raise one."""
 

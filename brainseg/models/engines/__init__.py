@@ -1,4 +1,4 @@
-"""What runs a network: files are checked before they are opened, and proved before they are used.
+"""Run networks: files are checked before they are opened, and outputs before they are used.
 
 A fold is published twice: as weights for Keras, the reference, and as a graph for OpenVINO, which
 starts sooner, answers faster and needs no TensorFlow. Importing this package imports neither.

@@ -1,4 +1,4 @@
-"""The engine that everybody calls, and the reference behind it: Keras."""
+"""The engine behind every prediction, and its reference: Keras."""
 
 import threading
 from collections.abc import Callable
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 BATCH_SLICES = 12
 
 _running = threading.Lock()
-"""One for all engines: two that run at once share the processors, and both end later."""
+"""One lock for all engines: two that ran at once would share the processors, and both end later."""
 
 
 class Runner(Protocol):
-    """What an engine runs: from prepared inputs to probabilities, in one thread at a time.
+    """Computes probabilities from prepared inputs, in one thread at a time.
 
     Attributes:
-        name: for people, such as “OpenVINO bfloat16”.
-        device: where it runs, for people.
+        name: such as “OpenVINO bfloat16”.
+        device: where it runs, such as “CPU (AMD EPYC)”.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Engine:
     Args:
         runner: what makes the predictions.
         open_network: returns the same network as a Keras model from (n, h, w, c) to logits
-            (n, h, w, 1); called once, when somebody asks for more than predictions.
+            (n, h, w, 1); called once, when more than predictions are needed.
     """
 
     def __init__(self, runner: Runner, open_network: Callable[[], "keras.Model"]) -> None:
@@ -65,7 +65,7 @@ class Engine:
         return self._runner.device
 
     def copy(self) -> "keras.Model":
-        """Return a network of its own with the same weights, for who wants to change them."""
+        """Return a copy of the network, whose weights may be changed."""
         require_keras("Copying a network")
         import keras
 
@@ -75,7 +75,7 @@ class Engine:
         return twin
 
     def description(self, inputs: np.ndarray) -> np.ndarray:
-        """Return what the network holds at its layer of that name, (n, h, w, features) float32.
+        """Return the output of the network's description layer, (n, h, w, features) float32.
 
         Args:
             inputs: prepared, (n, h, w, c) float32.
@@ -140,7 +140,7 @@ def _in_batches(network: "keras.Model", inputs: np.ndarray) -> np.ndarray:
 
 
 def _device_of_keras(backend: str) -> str:
-    """Return the kind of device that Keras computes on without being told."""
+    """Return the kind of device that Keras computes on by default."""
     if backend == "tensorflow":
         import tensorflow as tf
 

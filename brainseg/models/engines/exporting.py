@@ -1,4 +1,4 @@
-"""A Keras network becomes a graph that runs without Keras; needs Keras on TensorFlow or JAX."""
+"""Export a Keras network as a graph that runs without Keras; needs TensorFlow or JAX."""
 
 import tempfile
 from pathlib import Path

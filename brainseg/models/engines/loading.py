@@ -1,4 +1,4 @@
-"""From a fold of a manifest to an engine: every file checked, every output proved."""
+"""Open the engine of a fold: every file is checked, and the stored output reproduced."""
 
 import os
 import threading
@@ -36,7 +36,7 @@ moves probabilities further. A graph keeps filters times scales in half precisio
 by 0.022 in single precision; bfloat16 has moved one of them by 0.12, and of real cases by 0.17."""
 
 KEPT_ENGINES = 12
-"""Two models of five folds, side by side, and some more; whichever was loaded first goes first."""
+"""Two models of five folds, and two more; the first loaded is dropped first."""
 
 _kept: dict[tuple, Engine] = {}
 _loading = threading.Lock()
@@ -58,7 +58,7 @@ def load_engine(model: Model, fold: int, engine: str | None = None) -> Engine:
     record = model.fold(fold)
     chosen = _choose(model, record, engine or os.environ.get("BRAINSEG_ENGINE") or AUTO)
     key = (model.folder, model.digest, tuple(record.files.items()), fold, chosen)
-    # Looked up without the lock, because another engine may be loading behind it for a while.
+    # Without the lock, because another engine may be loading for a while.
     found = _kept.get(key)
     if found is not None:
         return found
@@ -157,7 +157,7 @@ def _network(model: Model, record: FoldRecord) -> "keras.Model":
 def _refuse_invalid(model: Model, record: FoldRecord, invalid: int) -> None:
     if invalid:
         raise ModelError(
-            f"{model.name} fold {record.number} holds {invalid} weights that are not numbers: "
+            f"{model.name} fold {record.number} has {invalid} weights that are not numbers: "
             "publish it again from a good checkpoint."
         )
 
@@ -179,5 +179,3 @@ def _prove(engine: Engine, model: Model, golden: bytes, tolerance: float) -> Non
         # Written so that a result that is no number fails, too.
         if not furthest <= tolerance:
             raise ValueError(f"off by {furthest:.3f}, allowed {tolerance}")
-        # The first prediction need not wait for the second run, which is slower, too.
-        engine(np.zeros_like(inputs))

@@ -1,4 +1,4 @@
-"""A network as a graph that OpenVINO runs: no TensorFlow, no Keras, nothing sent anywhere."""
+"""Run a network's exported graph with OpenVINO: without TensorFlow, Keras or telemetry."""
 
 import re
 import sys
@@ -116,7 +116,7 @@ class OpenVinoGraph:
         return probability
 
     def count_invalid(self) -> int:
-        """Return how many of the weights are no finite numbers."""
+        """Return the number of weights that are not finite."""
         constants = [node for node in self._model.get_ops() if node.get_type_name() == "Constant"]
         return sum(
             int((~np.isfinite(array)).sum())

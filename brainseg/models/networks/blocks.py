@@ -12,7 +12,7 @@ DESCRIPTION = "description"
 
 
 def compiles_by_xla() -> bool | str:
-    """Return what Keras is told as ``jit_compile``.
+    """Return the value of Keras's ``jit_compile``.
 
     Left to itself, Keras has XLA compile for TensorFlow; on a processor XLA's convolutions take about
     twice the time of TensorFlow's own (benchmarks/training.py), and seconds to compile.

@@ -95,7 +95,7 @@ def test_of_a_model_that_learned_from_other_data_nothing_is_claimed(volume, ship
     other = open_model(str(tiny_model))
     assert not applies_to(other)
     (sentence,) = warnings_of(volume, other)
-    assert "is not known" in sentence
+    assert "It is unknown whether" in sentence
 
 
 def test_a_slice_alone_and_one_of_another_size_have_the_same_features(volume):
