@@ -72,17 +72,17 @@ class Agreement:
     def in_words(self) -> list[str]:
         """Return the agreement as sentences."""
         words = [
-            f"Of the nearest slices of other patients, {self.same_state:.0%} agree with the slice on "
-            f"whether there is a tumour; of random ones {self.same_state_by_chance:.0%}, of those at "
-            f"the same place along their cases {self.same_state_by_position:.0%}.",
-            f"They lie {self.apart:.0%} of a case's length from the same place; random ones "
-            f"{self.apart_by_chance:.0%}.",
+            f"{self.same_state:.0%} of the nearest slices of other patients agree on whether there is a "
+            f"tumour, compared with {self.same_state_by_chance:.0%} of random slices and "
+            f"{self.same_state_by_position:.0%} of slices at the same position in their cases.",
+            f"Their positions differ by {self.apart:.0%} of a case's length on average; those of random "
+            f"slices by {self.apart_by_chance:.0%}.",
             f"Measured on {self.slices:,} slices.",
         ]
         if self.seen_left_out:
             words.append(
-                f"The slices of {self.seen_left_out} cases were left out: the network learned from "
-                "their masks."
+                f"The slices of {self.seen_left_out} cases were left out, because the network was "
+                "trained on their masks."
             )
         return words
 

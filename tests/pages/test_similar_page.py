@@ -100,7 +100,7 @@ def test_a_wrong_case_or_slice_in_the_address_shows_one_message(page, described)
 
 
 def test_the_page_shows_how_reliable_the_neighbours_are(page, described):
-    assert "agree with the slice on whether there is a tumour" in texts(page())
+    assert "agree on whether there is a tumour" in texts(page())
 
 
 def test_a_slice_without_a_usable_mask_says_so(page, tiny_cohort):
