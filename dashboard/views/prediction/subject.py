@@ -75,7 +75,7 @@ class Subject:
             ready = work.ready(AT_ONCE_S)
             while not ready:
                 predicting = f"Predicting with {widgets.plain(model.name)}"
-                doing = predicting if work.total else "Opening the model"
+                doing = predicting if work.total or work.place else "Opening the model"
                 bar.progress(work.share(), work.message(doing))
                 ready = work.ready(0.2)
             bar.empty()
