@@ -1,5 +1,6 @@
 """Choose the series for each sequence: the best guess, a question to the user, or the user's choice."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -194,19 +195,15 @@ def _index_of(upload: Upload, sequence: str, name: str) -> int | None:
         return None
     series = upload.series
     numbered = any(one.number is not None for one in series)
-
-    def fits(test) -> list[int]:
-        return [index for index, one in enumerate(series) if test(index, one)]
-
+    number = int(plain) if plain.isdecimal() else math.nan  # which equals nothing
     for test in (
-        lambda index, one: plain.isdecimal() and numbered and one.number == int(plain),
-        lambda index, one: plain.isdecimal() and not numbered and index + 1 == int(plain),
+        lambda index, one: number == (one.number if numbered else index + 1),
         lambda index, one: plain == one.label.casefold(),
         lambda index, one: any(plain == known.casefold() for known in one.names),
         lambda index, one: len(plain) > 2 and one.uid.endswith(plain),
         lambda index, one: any(plain in known.casefold() for known in one.names),
     ):
-        found = fits(test)
+        found = [index for index, one in enumerate(series) if test(index, one)]
         if len(found) == 1:
             return found[0]
         if found:
