@@ -143,12 +143,15 @@ sys.addaudithook(lambda event, given: seen.append((event, given)) if event in TA
 
 import numpy as np
 from brainseg.models import open_model
-from brainseg.inference.prediction import predict
+from brainseg.inference.prediction import predict_timed
 from brainseg.volume import Volume
 
-model = open_model(sys.argv[1])
-probability = predict(Volume(np.zeros((2, 64, 64, 3), np.uint8)), model)
-assert probability.shape == (2, 64, 64)
+sys.path.append("tests")
+from support.jobs import InThisProcess
+
+model, volume = open_model(sys.argv[1]), Volume(np.zeros((2, 64, 64, 3), np.uint8))
+exposure = model.exposure(None, volume)
+predict_timed(volume, model, exposure, jobs=InThisProcess("prediction"))  # as a worker does
 assert "openvino" in sys.modules
 heavy = {"tensorflow", "keras", "torch"} & set(sys.modules)
 assert not heavy, heavy
