@@ -109,6 +109,9 @@ async def close_left() -> None:
         left = {one: left.get(one, now) for one in gone}
         over = [one for one, since in left.items() if now - since >= CLOSES_AFTER_S]
         for session in over:
+            # Streamlit's loop refers to the last session that it served, until it serves another.
+            if found := server._session_mgr.get_session_info(session):
+                found.session.session_state.clear()
             server.close_session(session)
             uploads.remove_session_files(session)
             forgive(session)

@@ -92,17 +92,22 @@ def noise(folder: Path, side: int = 2896) -> bytes:
 
 
 @pytest.mark.slow
-def test_uploads_are_deleted_by_a_timer_once_their_page_is_closed(address, tmp_path):
-    content = noise(tmp_path)
-    with Visitor(address) as visitor:
-        visitor.open(*OWN_FILES)
-        visitor.upload(UPLOADER, {"noise.tif": content})
-        time.sleep(6)  # metrics are measured at most every five seconds
-        assert bytes_of_uploads(address) == len(content)
-    deadline = time.monotonic() + uploads.CLOSES_AFTER_S + 20
-    while bytes_of_uploads(address):
-        assert time.monotonic() < deadline, "the upload is still there"
-        time.sleep(1)
+def test_uploads_are_deleted_by_a_timer_once_their_page_is_closed(sample_root, tmp_path):
+    environment, content = {"BRAINSEG_METRICS": "1"}, bytes(100 * 2**20)
+    with server(tmp_path, sample_root, environment=environment) as (address, process):
+        memory = psutil.Process(process.pid).memory_info
+        with Visitor(address) as visitor:
+            visitor.open(*OWN_FILES)
+            visitor.upload(UPLOADER, {"small.bin": b"0"})
+            before = memory().rss
+            visitor.upload(UPLOADER, {"large.bin": content})
+            time.sleep(6)  # metrics are measured at most every five seconds
+            assert bytes_of_uploads(address) == len(content) + 1
+            assert memory().rss > before + len(content) / 2
+        deadline = time.monotonic() + uploads.CLOSES_AFTER_S + 20
+        while bytes_of_uploads(address) or memory().rss > before + len(content) / 2:
+            assert time.monotonic() < deadline, "the upload is still there"
+            time.sleep(1)
 
 
 def test_an_upload_beyond_the_limits_is_refused_in_one_sentence_on_the_page(address):

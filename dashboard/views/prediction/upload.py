@@ -94,7 +94,8 @@ def _from_files(uploaded: list) -> Subject:
         for sentence in left_out(upload, assignment):
             st.error(widgets.sentence(sentence), icon=":material/block:")
     except DecodeError as error:
-        widgets.error(error)
+        # Its traceback refers to the files, which must go when they are removed.
+        widgets.error(error.with_traceback(None))
         st.stop()
     return from_upload(upload, assignment, volume, key)
 
