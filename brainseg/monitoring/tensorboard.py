@@ -32,17 +32,13 @@ MOST_RESULTS = 100
 """Maximum number of cached results; the oldest are deleted first."""
 
 
-_READERS = {
-    is_long: Jobs(
-        "TensorBoard logs",
-        workers=1,
-        longest_s=READS_WITHIN_S,
-        memory_bytes=MOST_MEMORY_BYTES,
-        environment={"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    for is_long in (False, True)
-}
-"""The workers that read short and long logs; the latter import TensorFlow."""
+_READER = Jobs(
+    "TensorBoard logs",
+    workers=1,
+    memory_bytes=MOST_MEMORY_BYTES,
+    environment={"TF_CPP_MIN_LOG_LEVEL": "3"},
+)
+"""Reads one log at a time, each in a new worker, as it may import TensorFlow."""
 
 
 class TensorBoardReader:
@@ -106,14 +102,14 @@ class TensorBoardReader:
             result.parent.mkdir(parents=True, exist_ok=True)
             self._reads, self._began = now, time.monotonic()
             arguments = result, self.path.resolve(), long
-            self._job = _READERS[long].schedule(
+            self._job = _READER.schedule(
                 read_to, arguments, longest_s=READS_WITHIN_S, is_bounded=False
             )
+            # An idle worker would keep TensorFlow's memory.
+            self._job.add_done_callback(lambda _: _READER.shutdown(wait=False))
 
     def _end(self, job: Job[None]) -> None:
         self._job = None
-        for jobs in _READERS.values():
-            jobs.shutdown(wait=False)  # an idle worker would keep TensorFlow's memory
         if job.exception() is not None or not self._load(self._reads):
             # Not tried again before the log changes.
             self._shown = self._reads

@@ -1,6 +1,7 @@
 """Logs of other programs: found, read in a worker process, cached and refused."""
 
 import json
+import multiprocessing
 import os
 import struct
 import subprocess
@@ -311,6 +312,18 @@ def test_one_log_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "is waiting" in second.read().notes[0]
     assert len(second.read(wait=True).history) == 2
     assert len(first.read(wait=True).history) == 2
+
+
+def test_no_worker_remains_after_a_log_was_read(tmp_path: Path) -> None:
+    event_file(tmp_path / "events.out.tfevents.1", *steps(2))
+    reader = TensorBoardReader(tmp_path, "logs/x")
+    reader.read()
+    deadline = time.monotonic() + 120
+    for is_expected in (True, False):
+        while bool(multiprocessing.active_children()) != is_expected:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert len(reader.read().history) == 2
 
 
 def test_an_uploaded_file_becomes_a_log(tmp_path: Path, written: Path) -> None:
