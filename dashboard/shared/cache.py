@@ -28,7 +28,6 @@ from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
 from brainseg.exports import payload
-from brainseg.exports.nifti import affine_warning
 from brainseg.inference.cautions import cautions
 from brainseg.inference.prediction import STANDARD, Prediction, predict_timed
 from brainseg.inference.prediction import warm_up as warm_up_model
@@ -298,12 +297,6 @@ def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes
     packed = payload.case_payload(case_record(cohort, case, model))
     BUDGET.drop(_key(one, (cohort, case)) for one in (volume, masks))
     return packed
-
-
-@_kept
-def affine_note(cohort: Cohort, case: str) -> str | None:
-    """Return why the files of a case have no place in space; see :func:`affine_warning`."""
-    return affine_warning(volume(cohort, case))
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)

@@ -141,15 +141,18 @@ def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
     assert sorted(read) == sorted(cohort.cases[:10])
 
 
-def test_a_packed_case_stays_without_its_volume_and_masks(tiny_cohort):
-    cohort = Cohort.open(tiny_cohort)
+def test_the_case_page_keeps_the_packed_case_and_not_its_volume_and_masks(
+    monkeypatch, tiny_cohort
+):
+    cohort, read, volume = Cohort.open(tiny_cohort), [], Case.volume
+    monkeypatch.setattr(Case, "volume", lambda case: read.append(case.name) or volume(case))
     BUDGET.drop()
-    packed = [cache.case_payload(cohort, case) for case in cohort.cases]
-    assert sum(map(len, packed)) <= BUDGET.used < sum(map(len, packed)) + 1000 * len(packed)
-    assert all(
-        cache.case_payload(cohort, case) is one
-        for case, one in zip(cohort.cases, packed, strict=True)
-    )
+    case = cohort.cases[0]
+    for _ in range(2):
+        open_page(monkeypatch, tiny_cohort, "case", case=case)
+    assert read == [case]
+    cache.volume(cohort, case)
+    assert read == [case, case]
 
 
 def test_pages_collect_garbage_themselves_now_and_then(monkeypatch, tiny_cohort):

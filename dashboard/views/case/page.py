@@ -8,6 +8,7 @@ import streamlit as st
 from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
+from brainseg.exports.nifti import PLACEHOLDER_AFFINE
 from brainseg.reviews import open_reviews
 from dashboard.shared import cache, model_picker, review_form, selection, viewer, widgets
 
@@ -87,8 +88,8 @@ with parts.container():
         "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
         "the model's own threshold as NIfTI, measurements as CSV, report."
     )
-    if warning := cache.affine_note(cohort, case.name):
-        st.caption(f":material/warning: {warning}")
+    # The images of a cohort have no place in space.
+    st.caption(f":material/warning: {PLACEHOLDER_AFFINE}")
 
 with parts.container():
     row = cache.case_table(cohort).set_index("case").loc[case.name]
