@@ -26,7 +26,11 @@ def start(app: Path, environment: dict[str, str]) -> tuple[subprocess.Popen, str
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
     process = subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=app.parents[1],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.perf_counter() + LIMIT_S
     while time.perf_counter() < deadline:

@@ -141,9 +141,7 @@ def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
     assert sorted(read) == sorted(cohort.cases[:10])
 
 
-def test_the_case_page_keeps_the_packed_case_and_not_its_volume_and_masks(
-    monkeypatch, tiny_cohort
-):
+def test_the_case_page_keeps_the_packed_case_and_not_its_volume_and_masks(monkeypatch, tiny_cohort):
     cohort, read, volume = Cohort.open(tiny_cohort), [], Case.volume
     monkeypatch.setattr(Case, "volume", lambda case: read.append(case.name) or volume(case))
     BUDGET.drop()
