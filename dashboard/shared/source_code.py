@@ -4,10 +4,14 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from urllib.parse import urlsplit
 
 import streamlit as st
+
+_PARSING = Lock()
 
 
 def data_folder(root: Path) -> str:
@@ -32,10 +36,11 @@ def opening(folder: str) -> str:
     return f"import brainseg as bs\n\ncohort = bs.open_cohort({folder!r})\n"
 
 
+@cache
 def definition(function: Callable) -> str:
     """Return the source of a function, after the imports that it needs."""
     source = inspect.getsource(function)
-    return f"{_imports(function, ast.parse(source).body)}\n\n\n{source}"
+    return f"{_imports(function, _parsed(source).body)}\n\n\n{source}"
 
 
 def call(function: Callable, result: str, *given: str, **arguments: object) -> str:
@@ -50,7 +55,7 @@ def cell(function: Callable, **arguments: object) -> str:
     The first lines set the arguments; the function's last statement must return a value.
     """
     source = inspect.getsource(function)
-    node = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    node = next(node for node in _parsed(source).body if isinstance(node, ast.FunctionDef))
     statements = node.body[1:] if ast.get_docstring(node) else node.body
     lines, last = source.splitlines(), statements[-1].lineno - 1
     steps = textwrap.dedent("\n".join(lines[statements[0].lineno - 1 : last]))
@@ -60,6 +65,13 @@ def cell(function: Callable, **arguments: object) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
+def _parsed(source: str) -> ast.Module:
+    # Python 3.11 counts the depth of all threads in one place, and fails where a garbage collection lets
+    # another thread parse: "AST constructor recursion depth mismatch".
+    with _PARSING:
+        return ast.parse(source)
+
+
 def _imports(function: Callable, nodes: Iterable[ast.AST]) -> str:
     """Return the imports of a function's module that some of its lines need, one per line."""
     module = inspect.getmodule(function)
@@ -67,7 +79,7 @@ def _imports(function: Callable, nodes: Iterable[ast.AST]) -> str:
     own_names = {function.__name__, *function.__code__.co_varnames}
     used = {name.id for name in names} - own_names
     found: list[ast.AST] = []
-    for node in ast.parse(inspect.getsource(module)).body if module else []:
+    for node in _parsed(inspect.getsource(module)).body if module else []:
         if isinstance(node, ast.Import | ast.ImportFrom):
             node.names = [name for name in node.names if (name.asname or name.name) in used]
             used -= {name.asname or name.name for name in node.names}

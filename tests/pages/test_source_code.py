@@ -1,6 +1,10 @@
 """The code below each chart and table runs in a notebook and gives what the page shows."""
 
+import ast
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from inspect import isfunction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +14,8 @@ from support.cohorts import FIRST
 from support.explore import charts_of, explore, run
 from support.pages import texts
 
+from brainseg.plotting import cohort_figures
+from dashboard.shared import source_code
 from dashboard.shared.source_code import data_folder
 
 SECTIONS = (
@@ -108,3 +114,21 @@ def test_no_page_of_a_hosted_server_shows_the_path_of_its_folder(monkeypatch, ti
     app.run()
     assert not app.exception
     assert str(tiny_cohort.parent) not in texts(app) + "".join(code.value for code in app.code)
+
+
+def test_one_thread_parses_at_a_time(monkeypatch):
+    # Python 3.11 fails where several do, and a garbage collection falls between.
+    functions = [function for function in vars(cohort_figures).values() if isfunction(function)]
+    parse, parsing, most = ast.parse, [], []
+
+    def slow_parse(*given: object, **named: object) -> ast.Module:
+        parsing.append(0)
+        most.append(len(parsing))
+        time.sleep(0.01)
+        parsing.pop()
+        return parse(*given, **named)
+
+    monkeypatch.setattr(source_code.ast, "parse", slow_parse)
+    with ThreadPoolExecutor(4) as visitors:
+        list(visitors.map(source_code.cell, functions[:8]))
+    assert max(most) == 1
