@@ -18,6 +18,8 @@ st.set_page_config(
 OVERVIEW = st.Page(
     keys.OVERVIEW, title="Overview", icon=":material/home:", url_path="overview", default=True
 )
+STYLE_OF_PAGES = Path(__file__).with_name("static") / "pages.css"
+
 PAGES = {
     "": [OVERVIEW],
     "Cases": [
@@ -55,6 +57,10 @@ PAGES = {
 
 page = st.navigation(PAGES)
 st.session_state[keys.PAGE] = page.url_path
+# Where the picture needs the window, the navigation opens on request.
+of_viewer = page.url_path in ("case", "prediction")
+st.set_page_config(initial_sidebar_state="collapsed" if of_viewer else "auto")
+st.html(STYLE_OF_PAGES)
 
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
 page.run()

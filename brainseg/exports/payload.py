@@ -42,8 +42,9 @@ def case_payload(record: CaseRecord) -> bytes:
         ``copies`` (sequence -> the one it repeats), ``mask_there`` (a flag a slice), ``spacing_mm``
         (slice, which may be null, row, column; or null), ``orientation`` (see
         :func:`brainseg.io.orientation.sides_of`), ``notes``, ``warnings``, ``steps``,
-        ``threshold``, ``made_by`` and ``min_component_fraction`` (null without a prediction), ``other``
-        (null, or the same three of it), ``colours`` (see :data:`brainseg.imaging.COLOURS`, as
+        ``threshold``, ``made_by``, ``min_component_fraction`` (null without a prediction), ``exposure``
+        (whether the model was trained on the patient, in one word), ``other`` (null, or the first three
+        of it), ``colours`` (see :data:`brainseg.imaging.COLOURS`, as
         #rrggbb), ``research_use``, and ``blobs`` (name -> offset, bytes).
     """
     volume, predicted = record.volume, record.predicted
@@ -73,6 +74,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "warnings": list(record.warnings),
         "steps": STEPS,
         **_made(predicted),
+        "exposure": predicted and predicted.exposure.relation,
         "other": record.other and _made(record.other),
         "colours": {meaning: as_hex(colour) for meaning, colour in COLOURS.items()},
         "research_use": RESEARCH_USE,

@@ -69,7 +69,16 @@ def optional_picker() -> Model | None:
     """Return the model whose prediction the user chose, or None for :data:`NO_PREDICTION`."""
     choices = model_choices()
     names = [NO_PREDICTION, *choices]
-    chosen = widgets.select("Prediction", keys.MODEL, names, NO_PREDICTION, noun="model", width=140)
+    chosen = widgets.select(
+        "Prediction",
+        keys.MODEL,
+        names,
+        NO_PREDICTION,
+        noun="model",
+        width=200,
+        label_visibility="collapsed",
+        format_func=lambda name: f"Prediction: {name}",
+    )
     return None if chosen == NO_PREDICTION else opened(choices[chosen])
 
 
@@ -88,11 +97,9 @@ def exposure_badge(exposure: CaseExposure, side: str = "") -> None:
     """
     if exposure.seen and not side:
         return  # The warnings say so.
-    st.badge(
-        f"{side}{exposure.in_words().removesuffix('.')}",
-        icon=RELATION_ICONS[exposure.relation],
-        color=RELATION_COLOURS[exposure.relation],
-    )
+    colour, icon = RELATION_COLOURS[exposure.relation], RELATION_ICONS[exposure.relation]
+    # Not st.badge, which cuts a sentence that is longer than its line.
+    st.markdown(f":small[:{colour}[{icon} {widgets.sentence(f'{side}{exposure.in_words()}')}]]")
 
 
 def warn(sentences: tuple[str, ...], unsuitable: bool = False) -> None:

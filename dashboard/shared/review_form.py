@@ -31,7 +31,7 @@ from brainseg.reviews.table import (
 from dashboard.shared import keys, url_state, viewer, widgets
 
 VERDICTS = {
-    AGREE: (":material/check_circle:", "Shift+A"),
+    AGREE: (":material/check_circle:", "Shift+Y"),
     NEEDS_EDIT: (":material/edit:", "Shift+E"),
     REJECT: (":material/cancel:", "Shift+D"),
 }
@@ -42,6 +42,7 @@ OF_MASK, OF_PREDICTION = "manual mask", "prediction"
 
 _SHOWN = "_comments as first shown"
 _RESULT = "_what came of saving"
+_UNDO = "_undo of the last review"
 _ADVANCE = "next after review"
 
 
@@ -125,7 +126,7 @@ def form(
         saved = "" if own is None else own["comment"]
     text = _draw_fields(subject, saved)
     _draw_verdicts(subject, after, None if own is None else own["state"])
-    _show_result()
+    show_result()  # unless the page has shown it elsewhere
     _describe_own(own, unsaved=text.strip() != saved.strip())
     if own is not None:
         st.button(
@@ -247,7 +248,10 @@ def _save(subject: _Subject, verdict: str, after: str | None) -> str:
     # Read now, because the threshold may have moved since the form was drawn.
     prediction, key = subject.prediction(), subject.comment_key
     comment = st.session_state[key]
-    open_reviews(subject.cohort).put(subject.case, reader, verdict, comment, prediction)
+    reviews = open_reviews(subject.cohort)
+    before = _own(reviews.of(subject.case), subject)
+    reviews.put(subject.case, reader, verdict, comment, prediction)
+    st.session_state[_UNDO] = partial(_undo, subject, as_reader(reader), prediction, before)
     # The saved comment has no surrounding spaces.
     st.session_state[key] = as_comment(comment)
     if after is not None and st.session_state.get(_ADVANCE):
@@ -266,12 +270,40 @@ def _withdraw(subject: _Subject) -> str:
     return "Review withdrawn."
 
 
-def _show_result() -> None:
+def _undo(
+    subject: _Subject,
+    reader: str,
+    prediction: ReviewedPrediction | None,
+    before: pd.Series | None,
+) -> str:
+    """Restore a reader's review as it was before it was saved, and open its case again."""
+    reviews = open_reviews(subject.cohort)
+    if before is None:
+        reviews.delete(subject.case, reader, prediction)
+    else:
+        reviews.put(subject.case, reader, before["state"], before["comment"], prediction)
+    url_state.put(**{keys.CASE: subject.case, keys.SLICE: None})
+    return "Undone: the review is as it was before."
+
+
+def show_result() -> None:
+    """Show what came of saving or withdrawing a review, with a button that undoes the saving."""
     case, text, failed = st.session_state.pop(_RESULT, (None, "", False))
+    undo = st.session_state.pop(_UNDO, None)
     if failed:
         widgets.error(text)
     elif case is not None:
         st.toast(f"{widgets.plain(text)} {widgets.plain(case)}", icon=":material/check:")
+    if undo is not None:
+        st.button(
+            f"Undo: {text}",
+            on_click=_attempt,
+            args=(case, "Not undone", undo),
+            icon=":material/undo:",
+            type="tertiary",
+            key="undo review",
+            shortcut="Shift+Z",
+        )
 
 
 def _describe_own(own: pd.Series | None, unsaved: bool) -> None:

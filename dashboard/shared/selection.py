@@ -113,6 +113,14 @@ def open_findings(cohort: Cohort) -> list[Finding]:
         return cache.checking(cohort).result.result().findings
 
 
+def findings_of(cohort: Cohort, case: str) -> list[Finding] | None:
+    """Return the open findings of a case, or None while the checks run or if they failed."""
+    checking = cache.checking(cohort).result
+    if not checking.done() or checking.exception() is not None:
+        return None
+    return [finding for finding in open_findings(cohort) if finding.case == case]
+
+
 def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     """Return the worklist of all cases, in the cohort's order; see :mod:`brainseg.worklist`."""
     rows = worklist.with_findings(cache.case_rows(cohort), findings)

@@ -6,19 +6,37 @@ another case and of a changed threshold.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import get_instance
 
+from brainseg.checks.finding import Finding
 from dashboard.shared import keys
 
 PARTS = Path(__file__).resolve().parents[1] / "static"
 
 NEXT, PREVIOUS, RANDOM = "next", "previous", "random"
 """Targets of the viewer's keys."""
+
+LAYERS, MEASUREMENTS, FINDINGS = "layers", "measurements", "findings"
+"""Parts of the viewer that a page can place elsewhere; see static/viewer/panels.js."""
+
+_START_PANEL = """
+export default function ({ parentElement, data }) {
+  const place = parentElement.querySelector(".viewer-panel");
+  place.items = data.findings;
+  const panels = (globalThis.brainsegPanels ??= new Map());
+  panels.set(data.name, place);
+  document.dispatchEvent(new CustomEvent("brainseg-panel"));
+  return () => {
+    if (panels.get(data.name) === place) panels.delete(data.name);
+  };
+}
+"""
 
 # A browser may have cached files of an older version. With no-cache it revalidates them before any
 # runs, so that all modules have the same version.
@@ -55,7 +73,11 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
 
 
 def show(
-    payload: bytes, go: Callable[[str], None] | None = None, reports: bool = False
+    payload: bytes,
+    go: Callable[[str], None] | None = None,
+    reports: bool = False,
+    panels: Mapping[str, DeltaGenerator] | None = None,
+    findings: Sequence[Finding] | None = None,
 ) -> list[float] | None:
     """Show a case.
 
@@ -65,6 +87,9 @@ def show(
             when a key asks for another case; None disables these keys.
         reports: whether the viewer reports a changed threshold, once it rests and before the next action
             elsewhere on the page.
+        panels: containers for :data:`LAYERS`, :data:`MEASUREMENTS` and :data:`FINDINGS`; a part without
+            one is next to or below the picture.
+        findings: the open findings of the case, listed with links to their slices; None if unknown.
 
     Returns:
         The chosen threshold, in a comparison also that of the second prediction; None if the viewer
@@ -76,6 +101,13 @@ def show(
         if go and where in (NEXT, PREVIOUS, RANDOM):
             go(where)
 
+    for name, panel in (panels or {}).items():
+        listed = None if findings is None else [_listed(finding) for finding in findings]
+        with panel:
+            _panel()(
+                data={"name": name, "findings": listed if name == FINDINGS else None},
+                key=f"{keys.VIEWER}_{name}",
+            )
     _component(go is not None, reports)(
         data={"case": _address(payload)},
         key=keys.VIEWER,
@@ -118,6 +150,25 @@ def _address(payload: bytes) -> str:
     files = get_instance().media_file_mgr
     # A type that the server does not compress once more.
     return files.add(payload, "application/gzip", keys.VIEWER).lstrip("/")
+
+
+def _listed(finding: Finding) -> dict[str, object]:
+    return {
+        "severity": finding.severity,
+        "text": finding.fact,
+        "slice": finding.slice_number,
+        "sequence": finding.sequence,
+    }
+
+
+@cache
+def _panel() -> Callable:
+    return st.components.v2.component(
+        "case_viewer_panel",
+        html='<div class="viewer-panel"></div>',
+        css=(PARTS / "viewer" / "viewer.css").read_text(),
+        js=_START_PANEL,
+    )
 
 
 @cache

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -118,12 +118,11 @@ def tumour_means(predicted: bool = False, outlined: bool = True) -> None:
         )
 
 
-def case_picker(
-    cohort: Cohort, default: str | None = None, width: int | Literal["stretch"] = "stretch"
-) -> Case:
+def case_picker(cohort: Cohort, default: str | None = None, **more: Any) -> Case:
     """Draw the case picker and return the chosen case, by default the first of the cohort.
 
-    An unknown case in the address shows the list of cases and stops the page.
+    An unknown case in the address shows the list of cases and stops the page. ``more`` goes to
+    ``st.selectbox``.
     """
     require_known_case(cohort)
     name = select(
@@ -132,9 +131,9 @@ def case_picker(
         cohort.cases,
         default or cohort.cases[0],
         filter_mode="contains",
-        width=width,
         on_change=url_state.put,
         kwargs={keys.SLICE: None},
+        **more,
     )
     return cohort.case(name)
 
@@ -253,7 +252,7 @@ def _bound(
 ) -> T:
     wrong = url_state.take(key, options, default)
     if wrong is not None:
-        used = more.get("format_func", str)(default)
+        used = more.get("format_func", str)(default).removeprefix(f"{label}: ")
         st.warning(
             f"Unknown {noun or label.lower()} “{plain(wrong)}”: showing {plain(used)}.",
             icon=":material/help:",

@@ -77,7 +77,7 @@ else:
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     if show == ONE or source == THIS_CASE:
-        case = widgets.case_picker(cohort, drawn_case, widgets.CASE_PX)
+        case = widgets.case_picker(cohort, drawn_case, width=widgets.CASE_PX)
     label = "New random slice" if show == ONE else "New random slices"
     widgets.button(label, "casino", "new_random", new_seed, type="primary", shortcut="N")
 steps = st.container(horizontal=True, vertical_alignment="bottom")

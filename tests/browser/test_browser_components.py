@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.browsing import sessions
+from support.browsing import comes, sessions
 from support.cohorts import blob, head, write_pair
-from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in
+from support.viewer import EVERYWHERE, VIEWER, WAIT_MS, drawn, go, numbers_in
 
 from brainseg.cohort import Cohort
 from brainseg.exports.payload import STEPS
@@ -69,7 +69,7 @@ def opened(browser, served, root, strict) -> Iterator[Callable]:
 
 
 def text(page, selector: str) -> str:
-    return page.evaluate(f"at => {VIEWER}.querySelector(at).innerText", selector)
+    return page.evaluate(f"at => ({EVERYWHERE})(at)[0].innerText", selector)
 
 
 def at_threshold(page, step: int) -> str:
@@ -132,7 +132,7 @@ def test_a_switch_and_a_key_hide_the_removed_components(opened):
     assert "components removed" in text(page, ".layers")
     go(page, "h")
     page.wait_for_function("() => location.search.includes('removed=off')", timeout=WAIT_MS)
-    assert "components removed" not in text(page, ".layers")
+    assert comes(page, lambda: "components removed" not in text(page, ".layers"))
     page.get_by_label("Show removed components, hatched").check()
     page.wait_for_function("() => !location.search.includes('removed=off')", timeout=WAIT_MS)
     assert "components removed" in text(page, ".layers")

@@ -83,7 +83,9 @@ def look(browser) -> Iterator[Callable]:
 
 def view(look: Callable, record: CaseRecord, name: str, more: str = "", **context: object):
     """Return a page that shows a view through the middle of the head."""
-    page = look(record, f"view={name}&slice={len(record.volume) // 2}{more}", **context)
+    page = look(
+        record, f"preset=stored&view={name}&slice={len(record.volume) // 2}{more}", **context
+    )
     page.wait_for_timeout(300)
     return page
 
@@ -306,7 +308,7 @@ def test_labels_that_arrive_after_leaving_3d_are_not_shown(look):
 def test_layers_follow_a_zoomed_and_moved_picture(look, acquired):
     record = case(acquired)
     place = int(record.masks.sum(axis=(1, 2)).argmax()) + 1
-    page = look(record, f"slice={place}&mask=fill")
+    page = look(record, f"preset=stored&slice={place}&mask=fill")
     page.evaluate("() => viewer.set({ zoom: 1.6, pan: [5, -4], smooth: false })")
     page.wait_for_timeout(500)
     layer = orange(picture(page))

@@ -15,7 +15,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from support.browsing import settled
 from support.two_folds import model_of_two_folds
-from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in
+from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in, open_tab
 
 from brainseg.cohort import Cohort
 from brainseg.inference.prediction import predict
@@ -144,6 +144,7 @@ def downloaded(page, label: str) -> bytes:
     """Return a file that the page offers; click again if the page was being redrawn."""
     from playwright.sync_api import TimeoutError as NoDownload
 
+    open_tab(page, "Files")
     for patience_ms in (20_000, WAIT_MS):
         try:
             with page.expect_download(timeout=patience_ms) as saved:
@@ -180,11 +181,13 @@ def test_a_moved_threshold_changes_the_numbers_at_once_and_the_files_once_it_res
     page.wait_for_function("() => location.search.includes('threshold=')", timeout=WAIT_MS)
     assert numbers_in(page) != before
     chosen = page.evaluate("() => new URLSearchParams(location.search).get('threshold')")
+    open_tab(page, "Files")
     page.get_by_text(f"At the threshold {float(chosen):g} of the viewer").wait_for(timeout=WAIT_MS)
     found = predict(case.volume(), open_model(str(two_folds)), (0,)) >= np.float32(float(chosen))
     assert areas(downloaded(page, "Slices (CSV)")) == found.sum(axis=(1, 2)).tolist()
     again = page_of(page.url[page.url.index("?") :])
     assert drawn(again)["case"] == case.name
+    open_tab(again, "Files")
     again.get_by_text(f"At the threshold {float(chosen):g} of").wait_for(timeout=WAIT_MS)
     assert page.failed == again.failed == []
 
@@ -193,6 +196,7 @@ def test_uncertainty_is_a_layer_with_a_legend_and_a_sentence(page_of, case):
     page = page_of(f"?case={case.name}&effort=full&uncertainty=on")
     drawn(page, case=case.name)
     assert page.get_by_text("Standard deviation of the probability over").is_visible()
+    open_tab(page, "Measure")
     assert page.get_by_text("original and mirrored) agree").is_visible()
     go(page, "u")
     page.wait_for_function("() => !location.search.includes('uncertainty')", timeout=WAIT_MS)

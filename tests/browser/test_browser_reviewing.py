@@ -2,7 +2,7 @@
 
 import pytest
 from support.browsing import WAIT_MS, act, arrives, comes, settled
-from support.viewer import drawn
+from support.viewer import drawn, open_tab
 
 from brainseg.cohort import Cohort
 from brainseg.models import open_model
@@ -29,6 +29,7 @@ def reviews(taught_root, home) -> Reviews:
 def open_case(look, address: str, tiny_model, case: str, more: str = ""):
     page = look(f"{address}/case?case={case}&model={tiny_model.name}&review=prediction{more}")
     drawn(page)
+    open_tab(page, "Review")
     page.get_by_role("textbox", name="Initials").fill("ab")
     page.keyboard.press("Tab")
     return settled(page)
@@ -61,6 +62,7 @@ def test_a_verdict_right_after_moving_the_slider_names_the_new_threshold(
     assert row.threshold > 0.85
     page.reload()
     drawn(page)
+    open_tab(page, "Review")
     page.get_by_text(f"at threshold {row.threshold:g}").first.wait_for(timeout=WAIT_MS)
 
 
@@ -79,12 +81,13 @@ def test_reviews_after_changing_the_case_never_name_the_previous_threshold(
     page.get_by_text("at threshold 0.3").wait_for(timeout=WAIT_MS)
     sign(page, "Reject")
     page.get_by_text("Saved as AB: reject").wait_for(timeout=WAIT_MS)
-    settled(page).get_by_role("link", name="Worklist").first.click()
+    settled(page).get_by_test_id("stMain").get_by_role("link", name="Worklist").click()
     arrives(page, "/worklist")
     settled(page)
     page.go_back()
     arrives(page, "/case")
     drawn(page, case=cases[2])
+    open_tab(page, "Review")
     page.get_by_text("Saved as AB: reject").wait_for(timeout=WAIT_MS)
     (row,) = list(reviews.of(cases[2]).itertuples())
     assert (row.subject, row.threshold, row.state) == ("prediction", 0.3, "reject")

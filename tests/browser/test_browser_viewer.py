@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
-from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in
+from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in, open_tab
 
 from brainseg import RESEARCH_USE
 from brainseg.cohort import Cohort
@@ -132,6 +132,7 @@ def test_arrows_lead_to_the_next_case_and_stay_at_the_end(look, served, walked):
 def test_keys_do_nothing_while_the_user_types(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}")
     before = drawn(page)
+    open_tab(page, "Review")
     page.get_by_label("Comment").click()
     page.keyboard.type("xms? smap")
     page.keyboard.press("ArrowRight")
@@ -164,6 +165,7 @@ def test_the_browsers_measurements_equal_those_of_the_core(look, served, tmp_pat
     masks, there = case.masks()
     expected = by_slice(masks, range(1, 12), there)
     page = look(f"{served(root)}/case?case={FIRST}")
+    open_tab(page, "Measure")
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV of all slices").click()
     text = saved.value.path().read_text()
@@ -278,14 +280,14 @@ def test_the_window_follows_a_drag_and_is_reset(look, served, sample_root):
     page.mouse.move(x, y + 120, steps=4)
     page.mouse.up(button="right")
     page.wait_for_function(
-        f"() => !{VIEWER}.querySelector('.bottom-left').textContent.includes('level 128')",
+        f"() => !{VIEWER}.querySelector('.bottom-left').textContent.includes('automatic')",
         timeout=WAIT_MS,
     )
     page.wait_for_timeout(300)
     assert abs(seen(page).mean() - bright) > 1
     page.keyboard.press("w")
     page.wait_for_function(
-        f"() => {VIEWER}.querySelector('.bottom-left').textContent === 'window 255, level 128'",
+        f"() => {VIEWER}.querySelector('.bottom-left').textContent.endsWith('(automatic)')",
         timeout=WAIT_MS,
     )
 
@@ -302,13 +304,13 @@ def test_a_ruler_and_an_ellipse_measure_the_pixels_below_them(look, served, tmp_
     x = box["x"] + (box["width"] - side) / 2
     y = box["y"] + (box["height"] - side) / 2
     for tool, (u, v) in (("Ruler", (30, 40)), ("Ellipse", (20, 20))):
-        page.locator(".choice button", has_text=tool).click()
+        page.get_by_role("button", name=tool, exact=True).click()
         page.mouse.move(x + 10 * px, y + 10 * px)
         page.mouse.down()
         page.mouse.move(x + (10 + u) * px, y + (10 + v) * px, steps=5)
         page.mouse.up()
     page.wait_for_timeout(300)
-    told = page.locator(".drawn li").all_inner_texts()
+    told = page.locator(".drawn li").all_text_contents()
     assert float(told[0].removesuffix(" px")) == pytest.approx(50, abs=0.6)
     assert told[1].startswith("90.0 ± 0.0")
 
@@ -343,7 +345,7 @@ def test_the_threshold_moves_area_and_dice_without_the_server(
     page.wait_for_function("() => location.search.includes('threshold=0.90')", timeout=WAIT_MS)
     after = numbers_in(page)
     assert after != before
-    assert page.asked == []
+    assert len(page.asked) <= 1, "only the report of the threshold, once it rests"
     assert page.failed == []
 
 

@@ -65,7 +65,8 @@ def test_the_page_shows_the_guessed_sequence_of_each_series_and_the_reason(
     assert "FLAIR (description: T2, FLAIR)" in shown
     assert "pre-contrast (description: T1, FLAIR)" in shown
     assert "T2, none of the three sequences (description: T2, post)" in shown
-    assert app.expander[0].proto.expanded  # post-contrast is missing
+    (assigning,) = (one for one in app.expander if one.label == "Assign sequences")
+    assert assigning.proto.expanded  # post-contrast is missing
     complete = uploaded(monkeypatch, tiny_cohort, study("FLAIR", "T1", "T1 +C"))
     assert not complete.expander[0].proto.expanded
     assert (choice(app, FLAIR).value, choice(app, PRE_CONTRAST).value) == (0, 1)

@@ -22,6 +22,17 @@ def drawn(page, **data: object) -> dict:
     return page.evaluate(f"() => ({{...{VIEWER}.dataset}})")
 
 
+EVERYWHERE = """(selector) => [...document.querySelectorAll('*')]
+    .filter(element => element.shadowRoot)
+    .flatMap(element => [...element.shadowRoot.querySelectorAll(selector)])"""
+"""Elements of the viewer, those of its parts in the tabs included, by a CSS selector, in JavaScript."""
+
+
+def open_tab(page, name: str) -> None:
+    """Open a tab next to the picture."""
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
 def go(page, key: str, **data: object) -> dict:
     """Press a key and wait until the viewer shows what it should."""
     page.keyboard.press(key)
@@ -31,7 +42,7 @@ def go(page, key: str, **data: object) -> dict:
 def numbers_in(page) -> dict[str, list[str]]:
     """Return the cells of the viewer's table by row number and label."""
     rows = page.evaluate(
-        f"""() => [...{VIEWER}.querySelectorAll('.measures tr')]
+        f"""() => ({EVERYWHERE})('.measures tr')
             .map(row => [...row.children].map(cell => cell.textContent))"""
     )
     return {f"{place} {row[0]}": row[1:] for place, row in enumerate(rows)}

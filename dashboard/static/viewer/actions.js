@@ -1,6 +1,8 @@
 // Actions of the viewer's keys; their labels are in keys.js.
 
+import { copyLink } from "./exports.js";
 import { VIEWS } from "./panel.js";
+import { TOOLS } from "./rail.js";
 
 /** Returns key -> function; nothing happens before a case is shown. */
 export function actionsOf(viewer) {
@@ -26,13 +28,18 @@ export function actionsOf(viewer) {
     ",": threshold(-1),
     ".": threshold(1),
     v: () => viewer.cycle("view", views()),
-    w: () => viewer.resetWindow(),
+    w: () => viewer.nextPreset(),
+    i: () => viewer.invert(),
+    l: () => copyLink(viewer),
+    " ": () => viewer.cine.toggle(),
+    ...Object.fromEntries(TOOLS.map(([tool, , , key]) => [key, () => viewer.useTool(tool)])),
     "+": () => viewer.zoomBy(1.25),
     "=": () => viewer.zoomBy(1.25),
     "-": () => viewer.zoomBy(0.8),
     0: () => viewer.fit(),
     f: () => viewer.fullScreen(),
     "?": () => viewer.showKeys(),
+    Backspace: () => viewer.back(),
     Delete: () => viewer.removeDrawing(),
   };
   return Object.fromEntries(

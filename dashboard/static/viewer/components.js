@@ -6,15 +6,20 @@ export const [KEPT, REMOVED] = [1, 2];
 /**
  * A volume at one threshold.
  *
- * classes: KEPT, REMOVED or 0 for each voxel; areas and removedAreas: kept and removed pixels of each slice;
- * count: number of kept components; removed: the removed ones, largest first, each with its number of
- * voxels, the indices of its first, last and largest slice, and one voxel [x, y, z] on the largest.
+ * classes has KEPT, REMOVED or 0 for each voxel; areas the kept pixels of each slice, removedAreas the
+ * others; kept and removed the components, largest first, each with voxels, first, last and largest
+ * (indices of slices; most of it is on the largest), and voxel, one of its [x, y, z] there.
  */
 class Cut {
   constructor(step, fraction, shape, classes) {
-    Object.assign(this, { step, fraction, shape, classes, count: 0, removed: [] });
+    Object.assign(this, { step, fraction, shape, classes, kept: [], removed: [] });
     this.areas = new Uint32Array(shape[0]);
     this.removedAreas = new Uint32Array(shape[0]);
+  }
+
+  /** Returns the number of kept components. */
+  get count() {
+    return this.kept.length;
   }
 
   /** Returns the kept voxels. */
@@ -45,20 +50,21 @@ export class Cutter {
     const cut = new Cut(step, fraction, shape, new Uint8Array(probability.length));
     const { runs, sizes } = volumeComponents(probability, step, shape);
     const least = fraction * sizes.reduce((most, voxels) => Math.max(most, voxels), 0);
-    const removed = new Map();
+    const components = { kept: new Map(), removed: new Map() };
     for (const run of runs) {
       const small = sizes[run.label] < least;
       cut.classes.fill(small ? REMOVED : KEPT, run.from, run.to);
       (small ? cut.removedAreas : cut.areas)[run.z] += run.to - run.from;
-      if (!small) continue;
-      if (!removed.has(run.label)) removed.set(run.label, []);
-      removed.get(run.label).push(run);
+      const runsOf = small ? components.removed : components.kept;
+      if (!runsOf.has(run.label)) runsOf.set(run.label, []);
+      runsOf.get(run.label).push(run);
     }
-    cut.count = sizes.length - removed.size;
-    // In the order of their first voxels, which a stable sort keeps among equals.
-    cut.removed = [...removed.values()]
-      .map((of) => describe(of, shape))
-      .sort((one, other) => other.voxels - one.voxels);
+    for (const [which, found] of Object.entries(components)) {
+      // In the order of their first voxels, which a stable sort keeps among equals.
+      cut[which] = [...found.values()]
+        .map((of) => describe(of, shape))
+        .sort((one, other) => other.voxels - one.voxels);
+    }
     return cut;
   }
 }

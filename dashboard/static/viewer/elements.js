@@ -14,13 +14,13 @@ export function make(tag, attributes = {}, ...children) {
 
 /** A row of buttons; exactly one is pressed. */
 export class Choice {
-  /** @param options [[value, label, hint], ...] */
+  /** @param options [[value, label or icon, hint, name of an icon], ...] */
   constructor(label, options, onChoose) {
     this.buttons = new Map(
-      options.map(([value, text, hint]) => [
-        value,
-        make("button", { type: "button", title: hint ?? null, onclick: () => onChoose(value) }, text),
-      ]),
+      options.map(([value, content, hint, name]) => {
+        const more = { title: hint ?? null, "aria-label": name ?? null, onclick: () => onChoose(value) };
+        return [value, make("button", { type: "button", ...more }, content)];
+      }),
     );
     this.root = make(
       "div",

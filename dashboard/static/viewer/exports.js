@@ -1,9 +1,9 @@
 // Exports of the viewer: the table as text or CSV, the picture as PNG.
 
 import { save } from "./elements.js";
+import { parametersOf, viewParametersOf } from "./state.js";
 import { composed } from "./picture.js";
 import { csvOf } from "./table.js";
-import { cornersOf } from "./texts.js";
 
 /** Copies rows of text to the clipboard, and returns a message about it. */
 export async function copied(rows) {
@@ -15,15 +15,32 @@ export async function copied(rows) {
   }
 }
 
+/** Copies an address that reopens exactly this view. */
+export async function copyLink({ announcement, data, measures, say, state, stepChosen }) {
+  const address = new URL(location.href);
+  const parameters = { ...parametersOf(state, data, measures, stepChosen), ...viewParametersOf(state, data) };
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === null) address.searchParams.delete(name);
+    else address.searchParams.set(name, value);
+  }
+  address.searchParams.set("slice", data.sliceNumbers[state.position[2]]);
+  address.searchParams.set("case", address.searchParams.get("case") ?? data.name);
+  try {
+    await navigator.clipboard.writeText(String(address));
+    say("Link copied.");
+  } catch {
+    say("The browser does not allow copying.");
+  }
+}
+
 export function saveTable({ data, measures, state }) {
   save(csvOf(measures, state.look), "text/csv", `${data.name}_slices.csv`);
 }
 
-/** Saves the panes as shown, with captions, warnings and the research-use notice. */
-export function savePicture({ data, panes, state }) {
-  const words = panes.flatMap((pane) =>
-    Object.values(cornersOf(data, state, pane.sequence, pane.shows)),
-  );
+/** Offers the panes as they are shown, with what they show and what it may be used for. */
+export function savePicture(viewer) {
+  const { data, panes, state } = viewer;
+  const words = panes.flatMap((pane) => Object.values(viewer.cornersOf(pane)));
   const what = [...new Set(words.filter(Boolean))].join(", ").replaceAll("\n", ", ");
   const canvas = composed(
     panes.map((pane) => pane.picture()),

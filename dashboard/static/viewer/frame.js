@@ -10,7 +10,8 @@ export function frameOf(viewer) {
   const notes = make("div", { class: "notes", role: "status" });
   const stages = make("div", { class: "stages" });
   const waiting = make("div", { class: "waiting", hidden: true }, "Opening the case…");
-  const box = make("div", { class: "box", tabindex: "-1" }, stages, waiting);
+  const toast = make("div", { class: "toast", hidden: true, "aria-hidden": "true" });
+  const box = make("div", { class: "box", tabindex: "-1" }, stages, waiting, toast);
   const nothing = make("p", { class: "nothing", role: "status", hidden: true });
   const drawn = make("ul", { class: "drawn" });
   const table = make("div", { class: "numbers" });
@@ -30,14 +31,17 @@ export function frameOf(viewer) {
     button("Close", "Escape", () => dialog.close()),
   );
   const measurements = make("div", { class: "measurements" }, nothing, drawn, table, files);
+  const researchUse = make("p", { class: "research-use" });
+  const picture = make("div", { class: "with-rail" }, viewer.rail.root, box);
   const whole = make(
     "div",
     { class: "viewer" },
     notes,
-    make("div", { class: "left" }, box, viewer.strip.root, measurements),
+    make("div", { class: "left" }, picture, viewer.strip.root, measurements, viewer.findings.root),
+    researchUse,
     viewer.panel.root,
     announcement,
     dialog,
   );
-  return { notes, stages, waiting, box, nothing, drawn, table, announcement, keys, dialog, whole };
+  return { notes, stages, waiting, box, nothing, drawn, table, measurements, announcement, researchUse, toast, keys, dialog, whole };
 }

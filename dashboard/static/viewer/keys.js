@@ -3,6 +3,7 @@
 const BETWEEN_CASES = [
   ["← →", "previous, next case of the worklist"],
   ["X", "random case of the worklist"],
+  ["Backspace", "back to the case before, for five seconds"],
 ];
 
 export const KEYS = [
@@ -18,8 +19,12 @@ export const KEYS = [
   ["U", "uncertainty: on, off"],
   [", .", "threshold lower, higher"],
   ["V", "next view"],
-  ["W", "reset window"],
+  ["W", "next window preset"],
+  ["I", "invert grey values"],
   ["+ − 0", "zoom in, zoom out, fit"],
+  ["Space", "play the slices: on, off"],
+  ["1 to 5", "mouse: scroll, window, move, ruler, ellipse"],
+  ["L", "copy link to this view"],
   ["Delete", "delete the last drawing on this slice"],
   ["F", "full screen"],
   ["?", "show this list"],
@@ -41,6 +46,9 @@ const HAS_ITS_OWN_KEYS = [
 /** Returns whether a key press belongs to the focused element instead of the viewer. */
 export function isForAnother(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return true;
+  // A control that has the focus is pressed with these.
+  const presses = event.key === " " || event.key === "Enter";
+  if (presses && event.composedPath().some((node) => node.matches?.("button, a, summary, [role=button]"))) return true;
   // With Shift a letter belongs to the page: the review's verdicts.
   if (event.shiftKey && /^[a-z]$/i.test(event.key)) return true;
   return event

@@ -3,7 +3,8 @@
 import { drawDiameters, drawDrawings } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
 import { Legend, legendOf, paintLegend } from "./legend.js";
-import { voxelAt } from "./planes.js";
+import { Pinch } from "./pinch.js";
+import { pixelOf, sizeOf, voxelAt } from "./planes.js";
 import { Sides } from "./sides.js";
 
 const WHEEL_PER_SLICE = 60;
@@ -31,11 +32,19 @@ export class Pane {
     );
     this.legend = new Legend();
     this.sides = new Sides();
+    this.pointer = document.createElement("div");
+    this.pointer.className = "pointer";
+    this.pointer.hidden = true;
+    this.pinch = new Pinch(
+      (factor, at) => this.zoomAt(factor, ...at),
+      (steps) => this.viewer.scroll(steps, this.tiles[0]?.plane.normal),
+    );
     this.stage.onTurn = () => this.showSides("render");
     this.root.append(
       this.overlay,
       this.sides.root,
       this.legend.root,
+      this.pointer,
       ...Object.values(this.corners),
     );
     this.tiles = [];
@@ -111,9 +120,9 @@ export class Pane {
     overlay.addEventListener("pointerdown", (event) => this.press(event));
     overlay.addEventListener("pointermove", (event) => this.move(event));
     for (const end of ["pointerup", "pointercancel"]) {
-      overlay.addEventListener(end, () => this.release());
+      overlay.addEventListener(end, (event) => this.release(event));
     }
-    overlay.addEventListener("pointerleave", () => this.viewer.probe(null));
+    overlay.addEventListener("pointerleave", () => this.viewer.probe(null, this));
     overlay.addEventListener("contextmenu", (event) => event.preventDefault());
     overlay.addEventListener("dblclick", () => this.viewer.fit());
     overlay.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -128,7 +137,7 @@ export class Pane {
     const tile = this.tileAt(event) ?? this.tiles[0];
     if (!tile) return;
     if (event.ctrlKey || event.metaKey) {
-      this.viewer.zoomBy(Math.exp(-event.deltaY / 300));
+      this.zoomAt(Math.exp(-event.deltaY / 300), event.offsetX, event.offsetY);
       return;
     }
     // A mouse sends about 100 px, or 3 lines, per notch; a touchpad sends many small steps.
@@ -138,7 +147,30 @@ export class Pane {
     if (steps) this.viewer.scroll(Math.sign(steps), tile.plane.normal);
   }
 
+  /** Zooms around a point of the pane. */
+  zoomAt(factor, x, y) {
+    const tile = this.tiles.find((one) => one.plane.isSlice && one.holds(x, y));
+    if (!tile) return this.viewer.zoomBy(factor);
+    const [columns, rows] = sizeOf(tile.plane, this.viewer.data.shape);
+    const [u, v] = tile.toPicture(x, y);
+    this.viewer.zoomBy(factor, [u - columns / 2, v - rows / 2]);
+  }
+
+  /** Marks a voxel that the mouse is on in another pane; null takes the mark away. */
+  markVoxel(voxel) {
+    const tile = voxel && this.tiles.find(({ plane }) => plane.isSlice);
+    this.pointer.hidden = !tile;
+    if (!tile) return;
+    const [x, y] = tile.toScreen(...pixelOf(tile.plane, this.viewer.data.shape, voxel));
+    this.pointer.style.translate = `${x}px ${y}px`;
+  }
+
   press(event) {
+    this.pinch.down(event);
+    if (this.pinch.active) {
+      this.drag = null;
+      return;
+    }
     const tile = this.tileAt(event);
     if (!tile) return;
     event.preventDefault();
@@ -155,12 +187,13 @@ export class Pane {
   }
 
   move(event) {
+    if (this.pinch.move(event)) return;
     const tile = this.tileAt(event);
-    this.viewer.probe(tile ? this.voxelUnder(tile, event) : null);
+    this.viewer.probe(tile ? this.voxelUnder(tile, event) : null, this);
     if (!this.drag) return;
     const { drag, viewer } = this;
     const [dx, dy] = [event.offsetX - drag.x, event.offsetY - drag.y];
-    if (drag.tool === "window") viewer.windowBy(dx, dy);
+    if (drag.tool === "window") viewer.windowBy(dx, dy, this.sequence);
     else if (drag.tool === "move") viewer.panBy(dx / drag.tile.sx, dy / drag.tile.sy);
     else if (drag.tool === "scroll" && this.tiles.length > 1) this.point(drag.tile, event);
     else if (drag.tool === "scroll") {
@@ -175,7 +208,8 @@ export class Pane {
     Object.assign(drag, { x: event.offsetX, y: event.offsetY });
   }
 
-  release() {
+  release(event) {
+    this.pinch.up(event);
     if (this.drag && (this.drag.tool === "ruler" || this.drag.tool === "ellipse")) {
       this.viewer.endDrawing();
     }
@@ -205,7 +239,9 @@ export class Pane {
     const context = canvas.getContext("2d");
     // WebGL clears its buffer after showing it, so redraw first.
     this.viewer.drawNow();
+    if (this.viewer.state.invert) context.filter = "invert(1)";
     context.drawImage(this.stage.drawn, 0, 0, canvas.width, canvas.height);
+    context.filter = "none";
     context.drawImage(this.overlay, 0, 0);
     const ratio = globalThis.devicePixelRatio || 1;
     context.scale(ratio, ratio);

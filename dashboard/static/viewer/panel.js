@@ -1,23 +1,17 @@
 // The panel next to the picture: what is shown, and how. Each control also has a key; see keys.js.
 
 import { Choice, Slider, make, section } from "./elements.js";
-import { savePicture } from "./exports.js";
 import { MOST_SPREAD, Ramp, differenceOf, heatOf, spreadOf } from "./ramps.js";
 import { RemovedList } from "./removed_components.js";
+import { PRESETS } from "./windows.js";
 
 export const VIEWS = [
   ["slice", "Slice", "One plane"],
   ["planes", "Planes", "Three planes through one point"],
   ["render", "3D", "Drag to rotate"],
   ["pair", "Pair", "Two sequences side by side"],
+  ["all", "All", "All sequences side by side"],
   ["compare", "Compare", "Two predictions side by side, and where they differ"],
-];
-export const TOOLS = [
-  ["scroll", "Scroll", "Drag up and down to change the slice"],
-  ["window", "Window", "Drag sideways for width, up and down for level; so does the right button"],
-  ["move", "Move", "Drag the picture; so does the middle button, or Shift"],
-  ["ruler", "Ruler", "Drag to measure a distance"],
-  ["ellipse", "Ellipse", "Drag a region to measure mean and standard deviation"],
 ];
 const STYLES = [
   ["contour", "Outline"],
@@ -42,7 +36,7 @@ export class Panel {
     this.sequence = new Choice("Sequence", sequences, (name) => viewer.set({ sequence: name }));
     this.second = new Choice("Second sequence", sequences, (name) => viewer.set({ second: name }));
     this.secondPart = section("On the right", this.second.root);
-    const offered = VIEWS.filter(([view]) => views.includes(view) && (view !== "pair" || several));
+    const offered = VIEWS.filter(([view]) => views.includes(view) && (several || !["pair", "all"].includes(view)));
     this.view = new Choice("View", offered, (view) => viewer.set({ view }));
     this.thickness = new Slider(
       "Slice spacing",
@@ -55,7 +49,6 @@ export class Panel {
       this.thickness.root,
       make("p", { class: "hint" }, "For display only: the slice spacing is unknown in the files."),
     );
-    this.tool = new Choice("Mouse", TOOLS, (tool) => viewer.useTool(tool));
     this.smooth = this.check("Smooth pixels", (smooth) => viewer.set({ smooth }));
     this.root.replaceChildren(
       section("Sequence", this.sequence.root),
@@ -71,8 +64,8 @@ export class Panel {
       ...this.uncertainty(data),
       ...this.comparison(data),
       ...this.difference(data),
-      section("Mouse", this.tool.root, this.drawings()),
-      section("Picture", this.windowPart(), this.smooth.root, this.buttons()),
+      section("Window", ...this.windowParts()),
+      section("Picture", this.drawings(), this.smooth.root),
     );
   }
 
@@ -177,28 +170,25 @@ export class Panel {
     return make("div", { class: "row" }, this.diameters.root, clear);
   }
 
-  windowPart() {
-    this.window = make("output", {});
-    const reset = make("button", { type: "button", onclick: () => this.viewer.resetWindow() }, "Reset window");
-    return make(
-      "div",
-      {},
-      make("div", { class: "row" }, make("span", {}, "Window "), this.window, reset),
-      make("p", { class: "hint" }, "8-bit grey values, as given to the model."),
-    );
-  }
-
-  buttons() {
+  windowParts() {
     const { viewer } = this;
-    const button = (text, hint, action) =>
-      make("button", { type: "button", title: hint, onclick: action }, text);
-    return make(
-      "div",
-      { class: "row" },
-      button("Save PNG", "The picture with its layers, as shown", () => savePicture(viewer)),
-      button("Full screen", "F", () => viewer.fullScreen()),
-      button("Keys", "?", () => viewer.showKeys()),
+    const options = Object.entries(PRESETS).map(([name, [label]]) => make("option", { value: name }, label));
+    this.preset = make(
+      "select",
+      { "aria-label": "Window preset", onchange: () => viewer.usePreset(this.preset.value) },
+      ...options,
+      make("option", { value: "own", disabled: true, hidden: true }, "Set by hand"),
     );
+    const typed = () => viewer.typeWindow(...this.ends.map((end) => Number(end.value)));
+    this.ends = ["Black at", "White at"].map((name) =>
+      make("input", { type: "number", min: 0, max: 255, step: 1, "aria-label": name, onchange: typed }),
+    );
+    this.invert = this.check("Invert", () => viewer.invert());
+    return [
+      make("div", { class: "row" }, this.preset),
+      make("div", { class: "row" }, "From", this.ends[0], "to", this.ends[1], this.invert.root),
+      make("p", { class: "hint" }, "8-bit grey values, as given to the model. The window changes only the display."),
+    ];
   }
 
   check(text, onChange) {
@@ -207,19 +197,22 @@ export class Panel {
   }
 
   /** Shows the state in the controls. */
-  show(state, tool) {
+  show(state) {
     const { look } = state;
     this.sequence.set(state.sequence);
     this.second.set(state.second);
     this.view.set(state.view);
-    this.tool.set(tool);
     this.secondPart.hidden = state.view !== "pair";
     const deep = state.view === "planes" || state.view === "render";
     this.thicknessPart.hidden = !deep || Boolean(this.viewer.data.spacing?.[0]);
     this.thickness.set(state.thickness);
     this.smooth.input.checked = state.smooth;
     this.diameters.input.checked = state.diameters;
-    this.window.textContent = state.window.map(Math.round).join(" to ");
+    this.preset.value = state.windows[state.sequence] ? "own" : state.preset;
+    this.viewer.windowOf(state.sequence).forEach((value, i) => {
+      if (this.ends[i].getRootNode().activeElement !== this.ends[i]) this.ends[i].value = Math.round(value);
+    });
+    this.invert.input.checked = state.invert;
     for (const which of ["mask", "prediction"]) {
       const part = this[which];
       if (!part?.style.root.isConnected) continue;

@@ -46,7 +46,13 @@ export class CaseData {
     return this.cutters[which]?.at(step) ?? null;
   }
 
-  /** Returns a value in whole steps, which were rounded down, as text with two decimals. */
+  /** Returns the mask as a Cut, with its components; null without a mask. */
+  get maskCut() {
+    this.maskCutter ??= this.mask && new Cutter(this.mask, this.shape, 0);
+    return this.maskCutter?.at(1) ?? null;
+  }
+
+  /** Returns a number that was sent as whole steps, rounded down, as text of two decimals. */
   written(steps) {
     // The middle of the step rounds like the original value.
     return ((steps + 0.5) / this.steps).toFixed(2);

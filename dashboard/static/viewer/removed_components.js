@@ -14,8 +14,8 @@ export function removedInWords({ removed, fraction }) {
   return `${removed.length} smaller ${were} removed (${rule}).`;
 }
 
-/** Returns the slices of a removed component: “slice 12” or “slices 11–13”. */
-function where({ first, last }, numbers) {
+/** Returns where a component lies: “slice 12” or “slices 11–13”. */
+export function where({ first, last }, numbers) {
   return first === last ? `slice ${numbers[first]}` : `slices ${numbers[first]}–${numbers[last]}`;
 }
 

@@ -1,7 +1,8 @@
 // The state of the viewer: what the address asks for, defaults for the rest.
 
+import { PRESETS } from "./windows.js";
+
 const FLAIR = "FLAIR";
-export const WHOLE_WINDOW = [0, 255];
 const STYLES = { mask: ["contour", "fill", "off"], prediction: ["contour", "fill", "heat", "off"] };
 
 export function defaultSequence(data) {
@@ -28,6 +29,27 @@ export function defaultSlice(data, measures) {
   return areas ? areas.indexOf(Math.max(...areas)) : Math.floor(data.sliceNumbers.length / 2);
 }
 
+/** Returns so many numbers of a text, "1,2", if all are within a range; else null. */
+function numbersAsked(text, count, low, high) {
+  const numbers = (text ?? "").split(",").map(Number);
+  const fine = text && numbers.length === count && numbers.every((one) => one >= low && one <= high);
+  return fine ? numbers : null;
+}
+
+/** Returns the windows in the address, sequence -> [low, high]: "FLAIR:10,200;post-contrast:0,90". */
+function windowsAsked(text, data) {
+  const known = (text ?? "").split(";").map((part) => {
+    const at = part.lastIndexOf(":");
+    return [part.slice(0, Math.max(0, at)), numbersAsked(part.slice(at + 1), 2, -128, 384)];
+  });
+  return Object.fromEntries(known.filter(([name, ends]) => data.sequences.includes(name) && ends?.[0] < ends?.[1]));
+}
+
+function placeAsked(text, w, h) {
+  const place = numbersAsked(text, 2, 0, Math.max(w, h) - 1)?.map(Math.floor);
+  return place && place[0] < w && place[1] < h ? place : [Math.floor(w / 2), Math.floor(h / 2)];
+}
+
 function stepAsked(text, data) {
   const threshold = Number(text);
   return threshold > 0 && threshold < 1 ? Math.round(threshold * data.steps) : null;
@@ -44,11 +66,11 @@ export function stateFrom(asked, data, measures, views) {
   const one = (value, options, otherwise) => (options.includes(value) ? value : otherwise);
   const sequence = one(asked.sequence, data.sequences, defaultSequence(data));
   const others = data.sequences.filter((name) => name !== sequence);
-  const look = (which, colour) => ({
-    style: one(asked[which], STYLES[which], "contour"),
-    colour,
-    opacity: { contour: 1, fill: 0.4 },
-  });
+  const opacity = numbersAsked(asked.opacity, 4, 0.1, 1) ?? [1, 0.4, 1, 0.4];
+  const look = (which, colour) => {
+    const [contour, fill] = which === "mask" ? opacity : opacity.slice(2);
+    return { style: one(asked[which], STYLES[which], "contour"), colour, opacity: { contour, fill } };
+  };
   const [, h, w] = data.shape;
   const first = defaultSlice(data, measures);
   const opensWith = data.other ? "compare" : "slice";
@@ -57,11 +79,13 @@ export function stateFrom(asked, data, measures, views) {
     sequence,
     second: one(asked.second, data.sequences, others.at(-1) ?? sequence),
     view: one(asked.view, views, opensWith),
-    position: [Math.floor(w / 2), Math.floor(h / 2), z < 0 ? first : z],
-    window: [...WHOLE_WINDOW],
-    zoom: 1,
-    pan: [0, 0],
-    smooth: true,
+    position: [...placeAsked(asked.at, w, h), z < 0 ? first : z],
+    preset: asked.preset in PRESETS ? asked.preset : "auto",
+    windows: windowsAsked(asked.window, data),
+    invert: asked.invert === "on",
+    zoom: numbersAsked(asked.zoom, 1, 0.5, 20)?.[0] ?? 1,
+    pan: numbersAsked(asked.pan, 2, -4096, 4096) ?? [0, 0],
+    smooth: asked.smooth !== "off",
     diameters: false,
     thickness: defaultThickness(data),
     look: {
@@ -99,7 +123,33 @@ export function adopt(state, data, measures, before, keepStep) {
   const [, h, w] = data.shape;
   const [x, y] = state.position;
   state.position = [Math.min(w - 1, x), Math.min(h - 1, y), defaultSlice(data, measures)];
-  Object.assign(state, { zoom: 1, pan: [0, 0], thickness: defaultThickness(data) });
+  // A window set by hand fits the grey values of one case only.
+  Object.assign(state, { zoom: 1, pan: [0, 0], windows: {}, thickness: defaultThickness(data) });
+}
+
+/** Returns the further parameters of a link that reopens exactly this view; null for the usual. */
+export function viewParametersOf(state, data) {
+  const rounded = (numbers) => numbers.map((one) => Number(one.toFixed(2))).join(",");
+  const [, h, w] = data.shape;
+  const [x, y] = state.position;
+  const middle = x === Math.floor(w / 2) && y === Math.floor(h / 2);
+  const windows = Object.entries(state.windows).map(([name, ends]) => `${name}:${rounded(ends)}`);
+  return {
+    preset: state.preset === "auto" ? null : state.preset,
+    window: windows.join(";") || null,
+    invert: state.invert ? "on" : null,
+    zoom: state.zoom === 1 ? null : rounded([state.zoom]),
+    pan: state.pan.some(Boolean) ? rounded(state.pan) : null,
+    at: middle ? null : `${x},${y}`,
+    smooth: state.smooth ? null : "off",
+    opacity: opacityOf(state.look),
+  };
+}
+
+/** Returns the opacities of mask and prediction, outline and fill, as the address has them. */
+function opacityOf({ mask, prediction }) {
+  const shares = [mask, prediction].flatMap(({ opacity }) => [opacity.contour, opacity.fill]);
+  return String(shares) === "1,0.4,1,0.4" ? null : shares.join(",");
 }
 
 /** Returns the parameters that reopen a state; null for a default, which is omitted. */

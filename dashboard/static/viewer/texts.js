@@ -6,9 +6,14 @@ import { DIFFERENCE, OTHER, PREDICTION, foundBy } from "./layers.js";
 const NO_WEBGL =
   "This browser has no WebGL 2: 3D is not available; slices are shown without it.";
 
-/** Returns the corner texts of a pane, which shows a sequence and, in a comparison, one prediction. */
-export function cornersOf(data, state, sequence, shows) {
-  const [low, high] = state.window;
+/**
+ * Returns the corner texts of a pane.
+ *
+ * @param pane sequence; shows, in a comparison one of the predictions; isFirst, the leftmost
+ * @param {number[]} window of its sequence, [low, high]
+ * @param {Measures} measures of the case
+ */
+export function cornersOf(data, state, { sequence, shows, isFirst = true }, [low, high], measures) {
   const numbers = data.sliceNumbers;
   const z = state.position[2];
   const place = `${z + 1} of ${numbers.length}`;
@@ -17,12 +22,13 @@ export function cornersOf(data, state, sequence, shows) {
   const repeats = data.copies[sequence];
   const name = state.view === "render" ? data.name : `${data.name}\n${slice}`;
   const shown = repeats ? `${sequence} (copy of ${repeats})` : sequence;
-  const window = `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}`;
+  const how = state.windows[sequence] ? "" : { auto: " (automatic)", contrast: " (high contrast)", stored: " (as stored)" }[state.preset];
+  const window = `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}${how}`;
   const orientation = orientationOf(data, state.view);
   if (state.view !== "compare") {
     return {
-      "top-left": name,
-      "top-right": shown,
+      "top-left": isFirst ? name : "",
+      "top-right": [shown, ...(isFirst ? resultOf(data, state, measures) : [])].join("\n"),
       "bottom-left": window,
       "bottom-right": orientation,
     };
@@ -34,6 +40,40 @@ export function cornersOf(data, state, sequence, shows) {
     "bottom-left": { [PREDICTION]: name, [OTHER]: window }[shows] ?? "",
     "bottom-right": shows === DIFFERENCE ? orientation : "",
   };
+}
+
+const [ALONE, NARROW] = [0, 1];
+/** Whether the model was trained on the patient, in words for one picture and for several. */
+const EXPOSURES = {
+  "held out": ["held-out: not trained on this patient", "held-out"],
+  new: ["patient not in the training data", "new patient"],
+  seen: ["trained on this patient", "trained on this patient"],
+  unknown: ["training on this patient unknown", "training unknown"],
+};
+
+/** Returns model, whether it was trained on the patient, Dice and volume of the case, one line each. */
+function resultOf(data, state, measures) {
+  const { look } = state;
+  const { header } = data;
+  const words = (which) => {
+    const found = measures.ofCase(which, look.step);
+    return found && volumeInWords(found.volume, data.spacing);
+  };
+  if (!data.probability) return data.mask ? [`mask ${words("mask")}`] : [];
+  const { whole } = measures.agreement(0, look.step);
+  return [
+    header.made_by,
+    EXPOSURES[header.exposure]?.[state.view === "slice" ? ALONE : NARROW],
+    whole === null ? null : `Dice ${whole.toFixed(3)}`,
+    `predicted ${words(PREDICTION)}`,
+  ].filter(Boolean);
+}
+
+/** Returns a volume in millilitres, or in voxels without a spacing. */
+export function volumeInWords(voxels, spacing) {
+  return spacing?.[0]
+    ? `${((voxels * spacing[0] * spacing[1] * spacing[2]) / 1000).toFixed(1)} ml`
+    : `${voxels.toLocaleString("en")} voxels`;
 }
 
 function sideOf(data, look, shows) {

@@ -11,7 +11,7 @@ export class ThresholdReport {
     this.send = null;
     // Report before a button elsewhere on the page acts on what the viewer shows.
     this.flush = (event) => {
-      const elsewhere = !event.composedPath().includes(viewer.whole);
+      const elsewhere = !viewer.panels.contain(event.composedPath());
       if (this.waiting && (elsewhere || event.shiftKey)) this.now();
     };
     for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, this.flush, true);

@@ -5,24 +5,34 @@
 
 import { actionsOf } from "./actions.js";
 import { read, write } from "./address.js";
+import { Cine } from "./cine.js";
+import { Controls } from "./controls.js";
 import { Drawings, measured } from "./drawings.js";
 import { make } from "./elements.js";
+import { Fitting } from "./fitting.js";
+import { FindingsList } from "./findings.js";
+import { afterControls } from "./focus.js";
 import { frameOf } from "./frame.js";
 import { KEYS, keysOfOneCase, listen } from "./keys.js";
 import { DIFFERENCE, OTHER, PREDICTION, coloursOf, labelsOf } from "./layers.js";
 import { copied } from "./exports.js";
-import { WHOLE_WINDOW, adopt, parametersOf, stateFrom } from "./state.js";
+import { adopt, parametersOf, stateFrom } from "./state.js";
 import { Pane } from "./pane.js";
 import { Panel } from "./panel.js";
+import { Panels } from "./panels.js";
 import { unpack } from "./payload.js";
 import { PlainStage } from "./plain_stage.js";
+import { Rail } from "./rail.js";
 import { Strip } from "./strip.js";
 import { Measures, rowsOf, tableOf } from "./table.js";
 import { ThresholdReport } from "./threshold_report.js";
+import { Windows } from "./windows.js";
 import { cornersOf, descriptionOf, notesOf, nothingFound, orientationOf, valueAt } from "./texts.js";
 
 const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
+const MOST_PANES = 3;
+const BACK_FOR_MS = 5000;
 
 /** Returns the bytes at an address. */
 async function fetched(href) {
@@ -31,9 +41,10 @@ async function fetched(href) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-export class Viewer {
+export class Viewer extends Controls {
   /** @param root the element that the viewer fills */
   constructor(root) {
+    super();
     this.root = root;
     /** Called with "next", "previous" or "random" to open another case; null if there is none. */
     this.go = null;
@@ -42,11 +53,24 @@ export class Viewer {
     this.panes = [];
     this.tool = "scroll";
     this.frames = 0;
+    this.windows = new Windows();
+    this.cine = new Cine(this);
     this.panel = new Panel(this);
+    this.rail = new Rail(this);
+    this.findings = new FindingsList((voxel) => this.goTo(voxel), (finding) => this.goToFinding(finding));
     this.strip = new Strip((z) => this.goToSlice(z));
     Object.assign(this, frameOf(this));
     root.append(this.whole);
-    this.stopKeys = listen(actionsOf(this));
+    const parts = { layers: this.panel.root, measurements: this.measurements, findings: this.findings.root };
+    this.panels = new Panels(parts, this.whole, (items) => this.findings.showFindings(items));
+    this.fitting = new Fitting(this.whole, this.stages, this.strip.root);
+    const full = () => this.showFull(document.fullscreenElement !== null);
+    document.addEventListener("fullscreenchange", full);
+    this.stops = [
+      listen(actionsOf(this)),
+      afterControls(() => this.focus()),
+      () => document.removeEventListener("fullscreenchange", full),
+    ];
   }
 
   /** Chooses the stage: NiiVue, or plain slices without WebGL. */
@@ -71,7 +95,8 @@ export class Viewer {
     // Each model has its own threshold; one chosen for another model is meaningless.
     if (before?.model && data.model && before.model !== data.model) this.stepChosen = false;
     this.measures = new Measures(data);
-    this.views = [...this.Stage.views, "pair", ...(data.other ? ["compare"] : [])];
+    this.views = [...this.Stage.views, "pair", "all", ...(data.other ? ["compare"] : [])];
+    this.cine.stop();
     this.panel.build(data, this.views);
     let wrong = null;
     if (this.state) adopt(this.state, data, this.measures, before, this.stepChosen);
@@ -82,7 +107,10 @@ export class Viewer {
     const notes = notesOf(data, wrong, this.plain);
     this.notes.replaceChildren(...notes.map((note) => make("p", {}, note)));
     this.whole.dataset.case = data.name;
-    this.drawStrip(); // before the slower pictures, because keys may arrive meanwhile
+    this.researchUse.textContent = data.header.research_use;
+    this.offerBack();
+    this.drawStrip(); // before the pictures, which take a while: keys may come meanwhile
+    this.fitting.fit();
     await this.refill();
     this.changed();
     this.report.opened();
@@ -95,34 +123,6 @@ export class Viewer {
     Object.assign(this.state, values);
     if (deep || "thickness" in values) this.refill().then(() => this.changed());
     else this.changed();
-  }
-
-  setLook(which, values) {
-    const { look } = this.state;
-    if (["agreement", "spread", "removed"].includes(which)) look[which] = values;
-    else {
-      const { opacity, ...others } = values;
-      Object.assign(look[which], others);
-      const kind = look[which].style === "contour" ? "contour" : "fill";
-      if (opacity !== undefined) look[which].opacity[kind] = opacity;
-    }
-    this.changed();
-    this.labelsLater();
-  }
-
-  /** @param {"step"|"otherStep"} which of two compared predictions */
-  setThreshold(step, which = "step") {
-    this.state.look[which] = step;
-    if (which === "step") this.stepChosen = true;
-    this.stripStale = true; // drawn with the next frame, because a slider may outrun a large volume
-    this.changed();
-    this.labelsLater();
-    this.report.later();
-  }
-
-  moveThreshold(by) {
-    const { low, high, by: one } = this.panel.range;
-    this.setThreshold(Math.min(high, Math.max(low, this.state.look.step + by * one)));
   }
 
   useTool(tool) {
@@ -141,71 +141,19 @@ export class Viewer {
     if (z !== position[2]) this.goTo([position[0], position[1], z]);
   }
 
+  /** Shows the slice and the sequence of a finding of the checks. */
+  goToFinding({ slice, sequence }) {
+    const z = this.data.sliceNumbers.indexOf(slice);
+    if (sequence && this.data.sequences.includes(sequence)) this.set({ sequence });
+    if (z >= 0) this.goToSlice(z);
+    else this.say(`Slice ${slice} is missing from this case.`);
+  }
+
   scroll(steps, axis = 2) {
     const [n, h, w] = this.data.shape;
     const position = [...this.state.position];
     position[axis] = Math.min([w, h, n][axis] - 1, Math.max(0, position[axis] + steps));
     this.goTo(position);
-  }
-
-  windowBy(dx, dy) {
-    const [low, high] = this.state.window;
-    const width = Math.min(255, Math.max(2, high - low + dx));
-    const level = Math.min(255, Math.max(0, (low + high) / 2 - dy / 2));
-    this.set({ window: [level - width / 2, level + width / 2] });
-  }
-
-  resetWindow() {
-    this.set({ window: [...WHOLE_WINDOW] });
-  }
-
-  zoomBy(factor) {
-    this.set({ zoom: Math.min(20, Math.max(0.5, this.state.zoom * factor)) });
-  }
-
-  panBy(dx, dy) {
-    const { pan } = this.state;
-    this.set({ pan: [pan[0] + dx, pan[1] + dy] });
-  }
-
-  fit() {
-    this.set({ zoom: 1, pan: [0, 0] });
-  }
-
-  cycle(key, options) {
-    const now = options.indexOf(this.state[key]);
-    this.set({ [key]: options[(now + 1) % options.length] });
-  }
-
-  toggle(which) {
-    if (!this.has(which)) return;
-    const look = this.state.look[which];
-    this.setLook(which, { style: look.style === "off" ? (look.before ?? "contour") : "off" });
-    if (look.style === "off") return;
-    look.before = look.style;
-  }
-
-  has(which) {
-    return Boolean(this.data[which === "prediction" ? "probability" : which]);
-  }
-
-  beginDrawing(kind, u, v) {
-    this.drawings.begin(this.data.name, kind, this.position[2], u, v);
-  }
-
-  extendDrawing(u, v) {
-    this.drawings.extend(u, v);
-    this.ask();
-  }
-
-  endDrawing() {
-    this.drawings.end(this.data.name);
-    this.changed();
-  }
-
-  clearDrawings() {
-    this.drawings.clear(this.data.name);
-    this.changed();
   }
 
   get position() {
@@ -218,22 +166,27 @@ export class Viewer {
 
   /** Asks the server for another case, and shows that until it arrives. */
   leave(where) {
+    const { data } = this;
     if (!this.go) return;
     this.waiting.hidden = false;
     clearTimeout(this.waitingEnds);
     // At the end of the list no other case arrives.
     this.waitingEnds = setTimeout(() => (this.waiting.hidden = true), WAITS_AT_MOST_MS);
+    this.caseLeft = data.name;
     this.go(where);
   }
 
-  /** @param {"agreement"|"spread"|"removed"} which the layer to switch on or off */
-  toggleLayer(which) {
-    this.setLook(which, !this.state.look[which]);
+  /** After a key has opened another case, a key leads back for some seconds. */
+  offerBack() {
+    if (!this.caseLeft || this.caseLeft === this.data.name) return;
+    this.caseLeft = null;
+    this.backUntil = Date.now() + BACK_FOR_MS;
+    this.say(`${this.data.name} opened. Backspace goes back.`, BACK_FOR_MS);
   }
 
-  removeDrawing() {
-    this.drawings.removeLast(this.data.name, this.position[2]);
-    this.changed();
+  back() {
+    if (Date.now() < (this.backUntil ?? 0)) history.back();
+    this.backUntil = 0;
   }
 
   // Display of the state.
@@ -242,7 +195,8 @@ export class Viewer {
   wanted() {
     const { sequence, second, view } = this.state;
     if (view === "compare") return [PREDICTION, OTHER, DIFFERENCE].map((shows) => [sequence, shows]);
-    return (view === "pair" ? [sequence, second] : [sequence]).map((one) => [one, PREDICTION]);
+    const shown = { pair: [sequence, second], all: this.data.sequences.slice(0, MOST_PANES) };
+    return (shown[view] ?? [sequence]).map((one) => [one, PREDICTION]);
   }
 
   /** Gives the panes their volumes; adds panes for a comparison. */
@@ -283,7 +237,9 @@ export class Viewer {
 
   /** Shows a changed state: the picture with the next frame, measurements and address once it rests. */
   changed() {
-    this.panel.show(this.state, this.tool);
+    this.panel.show(this.state);
+    this.rail.show(this.state, this.tool, this.cine.playing);
+    this.whole.classList.toggle("inverted", this.state.invert);
     this.strip.mark(this.position[2]);
     this.ask();
     clearTimeout(this.settling);
@@ -307,10 +263,11 @@ export class Viewer {
     const scene = { ...state, view: this.panes.length > 1 ? "slice" : state.view };
     for (const [meaning, colour] of Object.entries(coloursOf(data, state.look))) {
       this.whole.style.setProperty(`--${meaning}`, colour);
+      this.panel.root.style.setProperty(`--${meaning}`, colour);
     }
     for (const pane of this.panes) {
-      pane.write(cornersOf(data, state, pane.sequence, pane.shows));
-      pane.draw(data, scene);
+      pane.write(this.cornersOf(pane));
+      pane.draw(data, { ...scene, window: this.windowOf(pane.sequence) });
       const description = descriptionOf(data, this.measures, pane.sequence, this.position[2], state.look);
       pane.overlay.setAttribute("aria-label", description);
     }
@@ -323,13 +280,20 @@ export class Viewer {
     });
   }
 
-  /** Writes the value under the mouse into the corner. */
-  probe(voxel) {
+  cornersOf(pane) {
+    const { sequence, shows } = pane;
+    const isFirst = pane === this.panes[0];
+    return cornersOf(this.data, this.state, { sequence, shows, isFirst }, this.windowOf(sequence), this.measures);
+  }
+
+  /** Writes the value under the mouse into the corner, and marks the voxel in the other panes. */
+  probe(voxel, source) {
+    for (const pane of this.panes) pane.markVoxel(pane === source ? null : voxel);
     const unknown = orientationOf(this.data, this.state.view);
     for (const pane of this.panes) {
       pane.corners["bottom-right"].textContent = voxel
         ? [valueAt(this.data, pane.sequence, voxel, this.state.look), unknown].filter(Boolean).join("\n")
-        : cornersOf(this.data, this.state, pane.sequence, pane.shows)["bottom-right"];
+        : this.cornersOf(pane)["bottom-right"];
     }
   }
 
@@ -350,6 +314,7 @@ export class Viewer {
     this.nothing.textContent = none ?? "";
     this.announcement.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
     this.panel.removedList?.show(data, look);
+    this.findings.show(data, look);
     this.listDrawings();
     write(parametersOf(state, data, measures, this.stepChosen));
     this.whole.dataset.settled = data.sliceNumbers[this.position[2]];
@@ -378,12 +343,27 @@ export class Viewer {
   // Exports and dialogs.
 
   async copyTable() {
-    this.announcement.textContent = await copied(this.rows);
+    this.say(await copied(this.rows));
+  }
+
+  /** Tells screen readers, and shows it on the picture for a moment. */
+  say(text, forMs = 2000) {
+    this.announcement.textContent = text;
+    this.toast.textContent = text;
+    this.toast.hidden = false;
+    clearTimeout(this.toasting);
+    this.toasting = setTimeout(() => (this.toast.hidden = true), forMs);
   }
 
   fullScreen() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else this.whole.requestFullscreen?.();
+    // Of the page and not of the viewer: the page's messages stay visible.
+    else document.documentElement.requestFullscreen?.();
+  }
+
+  showFull(full) {
+    this.whole.classList.toggle("full", full);
+    this.fitting.fit();
   }
 
   showKeys() {
@@ -395,7 +375,11 @@ export class Viewer {
   }
 
   destroy() {
-    this.stopKeys();
+    for (const stop of this.stops) stop();
+    this.cine.stop();
+    this.panels.destroy();
+    this.fitting.destroy();
+    clearTimeout(this.toasting);
     clearTimeout(this.settling);
     clearTimeout(this.waitingEnds);
     this.report.stop();

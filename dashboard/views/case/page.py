@@ -5,83 +5,67 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
+from brainseg.cohort import Case, Cohort
 from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
 from brainseg.exports.nifti import PLACEHOLDER_AFFINE
+from brainseg.models import Model
 from brainseg.reviews import open_reviews
-from dashboard.shared import cache, model_picker, review_form, selection, viewer, widgets
+from dashboard.shared import (
+    cache,
+    keys,
+    model_picker,
+    review_form,
+    selection,
+    viewer,
+    viewer_layout,
+    widgets,
+)
 
 
-def files() -> bytes:
-    """Return the case's files as a ZIP archive, created on request."""
-    from brainseg.exports.case import case_files, zip_bytes
-
-    return zip_bytes(
-        case_files(cache.case_record(cohort, case.name, model), reviews(), date.today())
-    )
-
-
-def report() -> bytes:
-    """Return the one-page report of the case as PDF."""
-    from brainseg.exports.report import case_report
-
-    return case_report(cache.case_record(cohort, case.name, model), reviews(), date.today())
-
-
-def reviews() -> pd.DataFrame | None:
-    """Return the case's reviews, or None if they cannot be read; the form shows the error."""
+def open_case(
+    cohort: Cohort, case: Case, model: Model | None
+) -> tuple[bytes, review_form.ShownPrediction | None]:
+    """Return the case for the viewer, and its prediction; show the model's warnings."""
     try:
-        return open_reviews(cohort).of(case.name)
-    except BrainsegError:
-        return None
-
-
-top = st.container(horizontal=True, vertical_alignment="bottom")
-top.title("Case", width="content", anchor=False)
-cohort = widgets.open_cohort()
-go = selection.stepper(cohort)
-widgets.require_known_case(cohort)
-
-with top:
-    case = widgets.case_picker(cohort, width=widgets.CASE_PX)
-    model = model_picker.optional_picker()
-    here = selection.place(cohort, case.name)
-    widgets.step_button(
-        "Previous case", go, viewer.PREVIOUS, back=True, disabled=here.before is None
-    )
-    widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
-    if here.number is not None:
-        st.caption(f"case {here.number} of {here.of}", width="content")
-selection.show(cohort)
-
-prediction = None
-try:
-    if model is not None:
+        if model is None:
+            return cache.case_payload(cohort, case.name), None
         exposure = model.exposure(case)
         warnings, unsuitable = cache.warnings_of(cohort, case.name, model, exposure)
         model_picker.warn(warnings, unsuitable)
         if model_picker.held_back((cohort.identity, case.name), unsuitable):
-            model = None
-    if model is None:
-        shown = cache.case_payload(cohort, case.name)
-    else:
+            return cache.case_payload(cohort, case.name), None
         with st.spinner(f"{widgets.plain(model.name)} predicts this case", show_time=True):
-            shown = cache.case_payload(cohort, case.name, model)
-        model_picker.exposure_badge(exposure)
-        of = viewer.identity(shown)
-        prediction = review_form.ShownPrediction(model, exposure, of)
-except (CohortError, ModelError) as error:
-    widgets.refuse(error)
-viewer.show(shown, go, reports=True)
+            payload = cache.case_payload(cohort, case.name, model)
+    except (CohortError, ModelError) as error:
+        widgets.refuse(error)
+    model_picker.exposure_badge(exposure)
+    return payload, review_form.ShownPrediction(model, exposure, viewer.identity(payload))
 
-parts = st.grid(columns=2, min_column_width=330, gap="large")
-with parts.container():
-    review_form.form(cohort, case.name, here.after, prediction)
 
-    st.subheader("Files", anchor=False)
-    stem = file_stem(case.name)
-    with st.container(horizontal=True):
+def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
+    """Offer the report and all files of the case; each is created on request."""
+
+    def reviews() -> pd.DataFrame | None:
+        try:
+            return open_reviews(cohort).of(case)
+        except BrainsegError:
+            return None  # the review form shows the error
+
+    def files() -> bytes:
+        from brainseg.exports.case import case_files, zip_bytes
+
+        record = cache.case_record(cohort, case, model)
+        return zip_bytes(case_files(record, reviews(), date.today()))
+
+    def report() -> bytes:
+        from brainseg.exports.report import case_report
+
+        return case_report(cache.case_record(cohort, case, model), reviews(), date.today())
+
+    stem = file_stem(case)
+    with st.container(horizontal=True, gap="small"):
         widgets.download("Report (PDF)", report, f"{stem}_report.pdf", "picture_as_pdf")
         widgets.download("All files (ZIP)", files, f"{stem}.zip", "folder_zip")
     st.caption(
@@ -91,10 +75,11 @@ with parts.container():
     # The images of a cohort have no place in space.
     st.caption(f":material/warning: {PLACEHOLDER_AFFINE}")
 
-with parts.container():
-    row = cache.case_table(cohort).set_index("case").loc[case.name]
+
+def show_details(cohort: Cohort, case: str) -> None:
+    """Show the facts of the case and of its patient."""
+    row = cache.case_table(cohort).set_index("case").loc[case]
     known = row.notna()
-    st.subheader("Case details", anchor=False)
     st.table(
         {
             "Patient": widgets.plain(row["patient_id"]),
@@ -107,19 +92,55 @@ with parts.container():
         },
         hide_header=True,
         border="horizontal",
-        alt=f"Case details of {case.name}",
+        alt=f"Case details of {case}",
     )
     st.subheader("Patient", anchor=False)
     if cohort.patients is None:
         st.caption("No patient data: this cohort has no data.csv.")
-    else:
-        facts = patient_facts(cohort.patients, cohort.codebook, row["patient_id"])
-        if facts.empty:
-            st.caption("data.csv has no row for this patient.")
-        else:
-            columns = ["column", "code"] + (["label"] if facts["label"].notna().any() else [])
-            st.dataframe(facts[columns], hide_index=True, placeholder="missing")
-            if "label" not in columns:
-                st.caption("Codes as in data.csv (no codebook.csv found).")
+        return
+    facts = patient_facts(cohort.patients, cohort.codebook, row["patient_id"])
+    if facts.empty:
+        st.caption("data.csv has no row for this patient.")
+        return
+    columns = ["column", "code"] + (["label"] if facts["label"].notna().any() else [])
+    st.dataframe(facts[columns], hide_index=True, placeholder="missing")
+    if "label" not in columns:
+        st.caption("Codes as in data.csv (no codebook.csv found).")
 
-widgets.tumour_means()
+
+header = viewer_layout.header()
+with header:
+    st.title("Case", width="content", anchor=False)
+    widgets.link(keys.WORKLIST, "Worklist", "list", selection.parameters())
+    cohort = widgets.open_cohort()
+go = selection.stepper(cohort)
+widgets.require_known_case(cohort)
+with header:
+    case = widgets.case_picker(cohort, label_visibility="collapsed", width=widgets.CASE_PX)
+    model = model_picker.optional_picker()
+    here = selection.place(cohort, case.name)
+    widgets.step_button(
+        "Previous case", go, viewer.PREVIOUS, back=True, disabled=here.before is None
+    )
+    widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
+    if here.number is not None:
+        st.caption(f"{here.number} of {here.of}", width="content")
+picture, side = viewer_layout.picture_and_side()
+with side:
+    # In a container of their own: messages must not change the chosen tab.
+    with st.container(gap="xsmall"):
+        selection.show(cohort)
+        review_form.show_result()
+        payload, prediction = open_case(cohort, case, model)
+    layers, measurements, findings, review, about = st.tabs(
+        ["Layers", "Measure", "Findings", "Review", "Case"]
+    )
+with picture:
+    panels = {viewer.LAYERS: layers, viewer.MEASUREMENTS: measurements, viewer.FINDINGS: findings}
+    viewer.show(payload, go, True, panels, selection.findings_of(cohort, case.name))
+with review:
+    review_form.form(cohort, case.name, here.after, prediction)
+with about:
+    offer_files(cohort, case.name, prediction.model if prediction else None)
+    show_details(cohort, case.name)
+    widgets.tumour_means()

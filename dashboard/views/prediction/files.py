@@ -18,7 +18,6 @@ KEEP_IDENTITY = "keep_identity"
 
 def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
     """Offer the files of a prediction at the viewer's threshold; each is created on request."""
-    st.subheader("Files", anchor=False)
     source = subject.source
     of_dicom = isinstance(source, DicomSource)
     keep = of_dicom and _keep_identity()

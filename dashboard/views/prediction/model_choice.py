@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import streamlit as st
-
 from brainseg.cohort import Case
 from brainseg.errors import ModelError
 from brainseg.inference.comparison import exposure_of_fold
-from brainseg.inference.prediction import FAST, FULL, MODES
+from brainseg.inference.prediction import FAST, FULL
 from brainseg.models import Model, open_model
 from brainseg.models.exposure import CaseExposure
 from brainseg.volume import Volume
@@ -16,7 +14,7 @@ from dashboard.shared import keys, model_picker, widgets
 NOT_COMPARED = "nobody"
 """No second prediction; the word is part of saved addresses, pages show “none”."""
 
-PASSES = {FAST: "single (fast)", FULL: "all folds, mirrored (full)"}
+PASSES = {FAST: "single pass", FULL: "all folds, mirrored"}
 
 
 @dataclass(frozen=True)
@@ -43,18 +41,21 @@ class Viewpoint:
 
 def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
     """Draw the choices; return the left and the right model or fold, and the number of passes."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        model = model_picker.model_picker()
-        means = " ".join(f"{words}: {MODES[mode]}." for mode, words in PASSES.items())
-        mode = widgets.choice(
-            "Passes", keys.MODE, tuple(PASSES), FAST, format_func=PASSES.get, help=means
-        )
-        every = _every(model)
-        left = Viewpoint(model)
-        right = every.get(_pick("Compare with", keys.RIGHT, [NOT_COMPARED, *every]))
-        if right is not None and len(model.folds) > 1:
-            own = [name for name, one in every.items() if one.model.folder == model.folder]
-            left = every.get(_pick("Left", keys.LEFT, [model.name, *own]), left)
+    model = model_picker.model_picker()
+    mode = widgets.choice(
+        "Passes",
+        keys.MODE,
+        tuple(PASSES),
+        FAST,
+        format_func=PASSES.get,
+        label_visibility="collapsed",
+    )
+    every = _every(model)
+    left = Viewpoint(model)
+    right = every.get(_pick("Compare with", keys.RIGHT, [NOT_COMPARED, *every]))
+    if right is not None and len(model.folds) > 1:
+        own = [name for name, one in every.items() if one.model.folder == model.folder]
+        left = every.get(_pick("Left", keys.LEFT, [model.name, *own]), left)
     return left, right, mode
 
 
@@ -66,8 +67,9 @@ def _pick(label: str, key: str, names: list[str]) -> str:
         names,
         names[0],
         noun="model or fold",
-        format_func=lambda name: "none" if name == NOT_COMPARED else name,
-        width=200,
+        format_func=lambda name: f"{label}: {'none' if name == NOT_COMPARED else name}",
+        label_visibility="collapsed",
+        width=210,
     )
 
 

@@ -10,11 +10,13 @@ import streamlit as st
 from brainseg.exports.payload import case_payload, threshold_on_steps
 from brainseg.inference.comparison import difference_of
 from brainseg.inference.components import removed_in_words
-from brainseg.inference.prediction import Prediction
+from brainseg.inference.prediction import Prediction, predict_timed
 from brainseg.inference.record import CaseRecord, Predicted, predicted_by, with_prediction
 from brainseg.inference.uncertainty import passes_in_words, said_of
+from brainseg.io import open_upload
+from brainseg.metrics import dice
 from brainseg.models.exposure import fold_words
-from dashboard.shared import model_picker, viewer, widgets
+from dashboard.shared import keys, model_picker, review_form, viewer, viewer_layout, widgets
 from dashboard.shared.budget import BUDGET
 from dashboard.views.prediction import files, session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
@@ -48,30 +50,53 @@ def show(
     left: Answer,
     right: Answer | None,
     go: Callable[[str], None] | None,
+    warnings: tuple[str, ...] = (),
 ) -> None:
     """Show a prediction, or two side by side; a moved threshold reruns only this fragment.
 
-    `go` goes to another case for the viewer's keys, None if there is no other.
+    `go` goes to another case for the viewer's keys, None if there is no other. The warnings are shown
+    next to the picture.
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
     payload = _packed(
         subject, _payload_key(subject, left, right), lambda: _record(subject, left, right)
     )
-    _badges(subject, left, right)
-    reported = viewer.show(payload, go and partial(_leave, go), reports=True)
+    picture, side = viewer_layout.picture_and_side()
+    with side:
+        # In a container of their own: messages must not change the chosen tab.
+        with st.container(gap="xsmall"):
+            model_picker.warn(warnings)
+            _badges(subject, left, right)
+        layers, measurements, components, offered, about = st.tabs(
+            ["Layers", "Measure", "Findings", "Files", "About"]
+        )
+    with picture:
+        panels = {
+            viewer.LAYERS: layers,
+            viewer.MEASUREMENTS: measurements,
+            viewer.FINDINGS: components,
+        }
+        reported = viewer.show(payload, go and partial(_leave, go), True, panels)
     record = _record(subject, left, right, reported)
     answers = [one for one in (left, right) if one]
     made = [one for one in (record.predicted, record.other) if one]
-    if right:
-        _difference(made, record.slice_numbers)
-    parts = st.grid(columns=2, min_column_width=330, gap="large")
-    with parts.container():
+    with measurements:
+        if right:
+            _difference(made, record.slice_numbers)
         _uncertainty(answers, made, record.slice_numbers)
+    with offered:
         files.offer(subject, replace(record, other=None), made[0].threshold)
-    with parts.container():
+    with about:
         slices = len(record.volume)
         _facts([_facts_of(*pair, slices) for pair in zip(answers, made, strict=True)])
+        widgets.tumour_means(predicted=True, outlined=subject.case is not None)
+        widgets.code(open_upload, predict_timed, dice)
+    if subject.case is not None:
+        with side:
+            query = {keys.CASE: subject.name, keys.MODEL: left.viewpoint.model.name}
+            query[keys.REVIEW] = review_form.OF_PREDICTION
+            widgets.link(keys.CASE_PAGE, "Review this prediction", "rate_review", query)
 
 
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
@@ -150,9 +175,10 @@ def _difference(made: list[Predicted], numbers: tuple[int, ...]) -> None:
     mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
     means = "Mean absolute difference of the probabilities where at least one reaches 0.05."
     st.subheader("Difference", anchor=False)
-    with st.grid(columns=4, min_column_width=150):
-        dice = f"{apart.dice:.3f}"
-        st.metric("Dice between the two", dice, help="Overlap of the two predictions.")
+    with st.grid(columns=2, min_column_width=120):
+        st.metric(
+            "Dice between the two", f"{apart.dice:.3f}", help="Overlap of the two predictions."
+        )
         st.metric("Voxels that differ", f"{apart.differing_vx:,}")
         st.metric("Mean difference", mean, help=means)
         st.metric("Largest difference", f"{apart.largest:.3f}")
@@ -161,7 +187,6 @@ def _difference(made: list[Predicted], numbers: tuple[int, ...]) -> None:
 
 def _facts(sides: list[dict[str, str]]) -> None:
     """Show the model, its folds, the passes and the time of each prediction."""
-    st.subheader("How it was made", anchor=False)
     st.table(
         sides[0] if len(sides) == 1 else pd.DataFrame(sides, ["Left", "Right"]).T,
         hide_header=len(sides) == 1,

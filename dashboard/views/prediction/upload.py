@@ -26,9 +26,8 @@ _NONE = -1
 THUMBNAIL_PX = 128
 
 
-def choose() -> Subject:
-    """Return the upload or the example; stop the page if there is none yet."""
-    uploaded = st.file_uploader(
+def _uploader() -> list:
+    return st.file_uploader(
         "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
         f"{uploads.MAX_FILES:,} files and {uploads.MAX_BYTES // 2**20} MiB",
         accept_multiple_files=True,
@@ -37,6 +36,16 @@ def choose() -> Subject:
         f"{MAX_INFLATED_BYTES // 2**20} MiB unpacked. Several files are read as slices of one stack or "
         "as its sequences. Uploaded masks are compared with the prediction.",
     )
+
+
+def choose() -> Subject:
+    """Return the upload or the example; stop the page if there is none yet."""
+    chosen = st.session_state.get(FILES)
+    label = f"Your files ({len(chosen)})" if chosen else "Your files"
+    # Folded away once files are in, so that the picture has the window.
+    with st.expander(label, expanded=not chosen, icon=":material/upload_file:", key="your_files"):
+        uploaded = _uploader()
+        _privacy()
     session = session_uploads.session_id()
     if uploaded:
         if refusal := uploads.refusal(session):
@@ -56,7 +65,6 @@ def choose() -> Subject:
 
 def _nothing_yet() -> None:
     """Show how uploads are handled, offer the example, and stop the page."""
-    _privacy()
     with st.container(border=True):
         st.markdown("**No file at hand?**")
         st.caption("A synthetic head (no patient data) with a mask, so Dice can be shown.")
@@ -83,7 +91,6 @@ def _from_files(uploaded: list) -> Subject:
     try:
         with st.spinner("Reading the files", show_time=True):
             upload, pages = _opened(uploaded, ids)
-        _privacy()
         for sentence in upload.refused:
             st.error(widgets.sentence(sentence), icon=":material/block:")
         assignment = _assign(upload, (ids, pages))
