@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from brainseg import TUMOUR_MEANS
 from brainseg.cohort import Case, Cohort
@@ -60,8 +61,11 @@ def error(reason: object) -> None:
     st.error(sentence(reason), icon=":material/error:")
 
 
-def open_cohort() -> Cohort:
-    """Return the cohort in ``BRAINSEG_DATA``, or show why there is none and stop the page."""
+def open_cohort(badge: DeltaGenerator | None = None) -> Cohort:
+    """Return the cohort in ``BRAINSEG_DATA``, or show why there is none and stop the page.
+
+    ``badge`` is the container for the badge of a synthetic cohort.
+    """
     root = os.environ.get(keys.DATA_ENVIRONMENT)
     if not root:
         st.info("No data is open yet.", icon=":material/folder_off:")
@@ -82,7 +86,8 @@ def open_cohort() -> Cohort:
     except BrainsegError as reason:
         refuse(reason)
     if cohort.is_synthetic:
-        st.badge("synthetic sample: no real patient", icon=":material/science:", color="orange")
+        text = "synthetic sample: no real patient"
+        (badge or st).badge(text, icon=":material/science:", color="orange")
     with st.sidebar:
         _data_name(cohort)
     return cohort

@@ -112,7 +112,7 @@ header = viewer_layout.header()
 with header:
     st.title("Case", width="content", anchor=False)
     widgets.link(keys.WORKLIST, "Worklist", "list", selection.parameters())
-    cohort = widgets.open_cohort()
+cohort = widgets.open_cohort(badge=header)
 go = selection.stepper(cohort)
 widgets.require_known_case(cohort)
 with header:

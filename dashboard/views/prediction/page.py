@@ -56,7 +56,8 @@ def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer:
     return Answer(viewpoint, subject.predicted(viewpoint.model, exposure, mode))
 
 
-with viewer_layout.header():
+header = viewer_layout.header()
+with header:
     st.title("Prediction", width="content", anchor=False)
     source = choose_source()
     place = st.container(width="content")
@@ -69,7 +70,7 @@ if source == FROM_UPLOAD:
     warm_decoders()
     subject = upload.choose()
 else:
-    cohort = widgets.open_cohort()
+    cohort = widgets.open_cohort(badge=header)
     subject = case_of_cohort(cohort, left.model, place)
     go = selection.stepper(cohort)
 try:
