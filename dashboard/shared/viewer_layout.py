@@ -19,7 +19,7 @@ def header() -> DeltaGenerator:
 
 
 def picture_and_side() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Return the containers for the viewer, and for what is beside it, which scrolls by itself."""
+    """Return the containers for the viewer, and for the panel next to it, which scrolls on its own."""
     with st.container(horizontal=True, gap="xsmall", key="viewer_row"):
         picture = st.container(key="viewer_picture", width="stretch")
         return picture, st.container(key="viewer_side", width=SIDE_PX)

@@ -17,7 +17,7 @@ from support.browsing import (
     settled,
 )
 from support.cohorts import FIRST, blob, head, write_pair
-from support.viewer import drawn
+from support.viewer import drawn, navigate
 
 from brainseg import RESEARCH_USE
 
@@ -70,7 +70,7 @@ def test_a_finding_opens_its_slice_and_back_returns_to_the_same_findings(page, a
 def test_a_finding_opens_its_slice_in_a_case_that_showed_another(page, address):
     page.goto(f"{address}/case?case={FIRST}&slice=3")
     drawn(page, slice=3)
-    page.get_by_role("link", name="Checks").first.click()
+    navigate(page, "Checks")
     arrives(page, "/checks")
     open_finding(page)
     drawn(page, slice=2)

@@ -20,6 +20,7 @@ from support.browsing import (
     still,
 )
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.viewer import navigate, open_tab
 
 pytestmark = pytest.mark.browser
 
@@ -67,7 +68,7 @@ def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, addr
     open_first_case(page, FIRST)
     there = {"where": "tumour_vx~1..", "sort": "-tumour_vx"}
     assert asked(page) == there | {"case": FIRST}
-    page.wait_for_selector("text=case 1 of 3", timeout=WAIT_MS)
+    page.get_by_text("1 of 3", exact=True).wait_for(timeout=WAIT_MS)
     page.get_by_role("button", name="Next case").click()
     arrives(page, "/case", case=OTHER_SITE)
     assert asked(page) == there | {"case": OTHER_SITE}
@@ -108,6 +109,7 @@ def sort_by_click(page, sort: str | None) -> None:
 
 
 def review(page, initials: str, comment: str, verdict: str) -> None:
+    open_tab(page, "Review")
     page.get_by_role("textbox", name="Initials").fill(initials)
     page.get_by_role("textbox", name="Comment").click()
     page.keyboard.type(comment)
@@ -136,6 +138,7 @@ def test_reviews_of_two_sessions_appear_in_the_worklist(look, address):
 
 def test_initials_and_unsaved_comments_last_across_cases(look, address):
     page = look(f"{address}/case?case={FIRST}")
+    open_tab(page, "Review")
     page.get_by_role("textbox", name="Initials").fill("ab")
     page.get_by_role("textbox", name="Comment").click()
     page.keyboard.type("half a thought")
@@ -143,10 +146,11 @@ def test_initials_and_unsaved_comments_last_across_cases(look, address):
     arrives(page, "/case", case=FLAIR_REPEATED)
     comment = page.get_by_role("textbox", name="Comment")
     assert comes(page, lambda: comment.input_value() == "")
-    settled(page).get_by_role("link", name="Worklist").first.click()
+    navigate(settled(page), "Worklist")
     arrives(page, "/worklist")
     page.get_by_text("Mask not reviewed by AB").wait_for(timeout=WAIT_MS)
     open_first_case(page, FIRST)
+    open_tab(page, "Review")
     comment.wait_for(timeout=WAIT_MS)
     settled(page)
     assert page.get_by_role("textbox", name="Initials").input_value() == "ab"

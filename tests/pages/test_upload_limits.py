@@ -1,6 +1,8 @@
 """How many files and bytes an upload may have, alone and beside those of other visitors."""
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +22,12 @@ def stored(monkeypatch) -> dict[str, dict[str, SimpleNamespace]]:
     return files
 
 
+def run(coroutine: Coroutine) -> object:
+    """Return the result of a coroutine; in a thread, because a browser's loop may run in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
 def put(limits: uploads.Limits, session: str, file: str, size: object) -> tuple[int, str]:
     """Return status and text of the answer to an upload of a stated size."""
     sent: list[dict] = []
@@ -33,7 +41,7 @@ def put(limits: uploads.Limits, session: str, file: str, size: object) -> tuple[
     headers = [] if size is None else [(b"content-length", str(size).encode())]
     path = f"/_stcore/upload_file/{session}/{file}"
     scope = {"type": "http", "method": "PUT", "path": path, "headers": headers}
-    asyncio.run(limits(scope, receive, send))
+    run(limits(scope, receive, send))
     return sent[0]["status"], sent[1].get("body", b"").decode()
 
 
@@ -98,4 +106,4 @@ def test_files_that_are_still_coming_count(stored):
         await first
         return statuses
 
-    assert asyncio.run(both())[0] == 413
+    assert run(both())[0] == 413

@@ -33,6 +33,14 @@ def open_tab(page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
 
 
+def navigate(page, name: str) -> None:
+    """Follow a link of the navigation, which is closed on the pages of the viewer."""
+    expand = page.get_by_test_id("stExpandSidebarButton")
+    if expand.is_visible():
+        expand.click()
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name).click()
+
+
 def go(page, key: str, **data: object) -> dict:
     """Press a key and wait until the viewer shows what it should."""
     page.keyboard.press(key)

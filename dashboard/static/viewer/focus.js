@@ -15,6 +15,7 @@ export function afterControls(act) {
     if (path.some((node) => node.matches?.(TYPED_IN) || node.matches?.("[role=combobox], [role=dialog], dialog"))) return;
     if (path.some((node) => node.matches?.(CONTROLS))) setTimeout(act);
   };
-  document.addEventListener("click", clicked);
-  return () => document.removeEventListener("click", clicked);
+  // In the capturing phase: some controls keep their clicks to themselves.
+  document.addEventListener("click", clicked, true);
+  return () => document.removeEventListener("click", clicked, true);
 }

@@ -29,7 +29,7 @@ export function defaultSlice(data, measures) {
   return areas ? areas.indexOf(Math.max(...areas)) : Math.floor(data.sliceNumbers.length / 2);
 }
 
-/** Returns so many numbers of a text, "1,2", if all are within a range; else null. */
+/** Returns the numbers of a text, "1,2", if there are `count` of them within a range; else null. */
 function numbersAsked(text, count, low, high) {
   const numbers = (text ?? "").split(",").map(Number);
   const fine = text && numbers.length === count && numbers.every((one) => one >= low && one <= high);

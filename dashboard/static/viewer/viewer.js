@@ -107,7 +107,6 @@ export class Viewer extends Controls {
     const notes = notesOf(data, wrong, this.plain);
     this.notes.replaceChildren(...notes.map((note) => make("p", {}, note)));
     this.whole.dataset.case = data.name;
-    this.researchUse.textContent = data.header.research_use;
     this.offerBack();
     this.drawStrip(); // before the pictures, which take a while: keys may come meanwhile
     this.fitting.fit();
@@ -363,6 +362,7 @@ export class Viewer extends Controls {
 
   showFull(full) {
     this.whole.classList.toggle("full", full);
+    this.researchUse.textContent = full ? this.data.header.research_use : "";
     this.fitting.fit();
   }
 

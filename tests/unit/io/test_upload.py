@@ -154,7 +154,7 @@ def test_a_missing_sequence_is_filled_with_flair_and_said() -> None:
     assert volume.notes == ("pre-contrast missing, filled with FLAIR, as in the training data",)
     only_post = assemble(upload, {POST_CONTRAST: 2})
     assert np.array_equal(only_post.pixels[0], head(1)[..., [2, 2, 2]])
-    assert "never shown a case without FLAIR" in only_post.notes[0]
+    assert "never trained on a case without FLAIR" in only_post.notes[0]
 
 
 @pytest.mark.parametrize(

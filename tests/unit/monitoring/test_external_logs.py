@@ -316,11 +316,12 @@ def test_one_log_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_no_worker_remains_after_a_log_was_read(tmp_path: Path) -> None:
     event_file(tmp_path / "events.out.tfevents.1", *steps(2))
+    before = {worker.pid for worker in multiprocessing.active_children()}  # of other tests
     reader = TensorBoardReader(tmp_path, "logs/x")
     reader.read()
     deadline = time.monotonic() + 120
     for is_expected in (True, False):
-        while bool(multiprocessing.active_children()) != is_expected:
+        while is_expected == ({one.pid for one in multiprocessing.active_children()} <= before):
             assert time.monotonic() < deadline
             time.sleep(0.02)
     assert len(reader.read().history) == 2
