@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from support.browsing import comes
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in, open_tab
 
@@ -127,6 +128,36 @@ def test_arrows_lead_to_the_next_case_and_stay_at_the_end(look, served, walked):
         f"() => {VIEWER}.dataset.drawn !== '{FLAIR_REPEATED}'",
         timeout=WAIT_MS,
     )
+
+
+@pytest.mark.parametrize(("width", "height", "share"), [(1440, 900, 0.6), (1280, 720, 0.5)])
+def test_the_picture_has_most_of_the_window(look, served, walked, width, height, share):
+    page = look(f"{served(walked)}/case?case={FIRST}")
+    page.set_viewport_size({"width": width, "height": height})
+    stages = page.locator(".stages")
+
+    def is_large() -> bool:
+        box = stages.bounding_box()
+        return box["width"] * box["height"] >= share * width * height
+
+    assert comes(page, is_large)
+    strip = page.locator(".strip").bounding_box()
+    assert strip["y"] + strip["height"] <= height, "the strip is below the fold"
+
+
+def test_the_keys_act_on_the_picture_after_a_click_on_a_tab(look, served, walked):
+    page = look(f"{served(walked)}/case?case={FIRST}")
+    assert drawn(page)["slice"] == "2"
+    open_tab(page, "Measure")
+    go(page, "Home", slice=1)
+
+
+def test_a_key_leads_back_to_the_case_that_a_key_has_left(look, served, walked):
+    page = look(f"{served(walked)}/case?case={FIRST}")
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("Backspace goes back.").wait_for(timeout=WAIT_MS)
+    page.keyboard.press("Backspace")
+    drawn(page, case=FIRST)
 
 
 def test_keys_do_nothing_while_the_user_types(look, served, walked):
