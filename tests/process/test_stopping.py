@@ -1,4 +1,4 @@
-"""A process whose prediction hangs still ends when it is told to, and leaves no worker behind."""
+"""A process with a hanging prediction ends on SIGTERM and leaves no worker behind."""
 
 import subprocess
 import sys

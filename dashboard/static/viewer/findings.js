@@ -2,9 +2,7 @@
 
 import { make } from "./elements.js";
 import { PREDICTION } from "./layers.js";
-import { where } from "./removed_components.js";
-
-const MOST_LISTED = 30;
+import { componentsList } from "./removed_components.js";
 
 export class FindingsList {
   /**
@@ -45,14 +43,8 @@ export class FindingsList {
   }
 
   section(of, components, numbers) {
-    const items = components.slice(0, MOST_LISTED).map((one) => {
-      const voxels = one.voxels === 1 ? "1 voxel" : `${one.voxels.toLocaleString("en")} voxels`;
-      const text = `${where(one, numbers)}: ${voxels}`;
-      return make("li", {}, make("button", { type: "button", onclick: () => this.onVoxel(one.voxel) }, text));
-    });
-    const more = components.length - items.length;
-    if (more > 0) items.push(make("li", {}, `${more} more, each of at most ${components[MOST_LISTED].voxels} voxels`));
     const title = make("h3", {}, `Components of the ${of} (${components.length})`);
-    return make("section", {}, title, make("ul", { "aria-label": `Components of the ${of}, largest first` }, ...items));
+    const name = `Components of the ${of}, largest first`;
+    return make("section", {}, title, componentsList(components, numbers, name, this.onVoxel));
   }
 }

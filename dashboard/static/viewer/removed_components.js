@@ -15,7 +15,7 @@ export function removedInWords({ removed, fraction }) {
 }
 
 /** Returns where a component lies: “slice 12” or “slices 11–13”. */
-export function where({ first, last }, numbers) {
+function where({ first, last }, numbers) {
   return first === last ? `slice ${numbers[first]}` : `slices ${numbers[first]}–${numbers[last]}`;
 }
 
@@ -47,22 +47,29 @@ export class RemovedList {
   part(side, cut, numbers) {
     const rule = make("p", { class: "hint" }, `${side}${removedInWords(cut)}`);
     if (!cut.removed.length) return [rule];
-    const listed = cut.removed.slice(0, MOST_LISTED).map((one) => {
-      const voxels = one.voxels === 1 ? "1 voxel" : `${one.voxels.toLocaleString("en")} voxels`;
-      const go = make(
-        "button",
-        {
-          type: "button",
-          "aria-label":
-            `Go to slice ${numbers[one.largest]}: removed component of ${voxels}, ${where(one, numbers)}`,
-          onclick: () => this.onGo(one.voxel),
-        },
-        `${where(one, numbers)}: ${voxels}`,
-      );
-      return make("li", {}, go);
-    });
-    const more = cut.removed.length - listed.length;
-    if (more) listed.push(make("li", {}, `${more} more, each of at most ${cut.removed[MOST_LISTED].voxels} voxels`));
-    return [rule, make("ul", { "aria-label": `${side}removed components, largest first` }, ...listed)];
+    const name = `${side}removed components, largest first`;
+    return [rule, componentsList(cut.removed, numbers, name, this.onGo, "removed component")];
   }
+}
+
+/**
+ * Returns a list of components, largest first, each with a button that leads to it.
+ *
+ * @param {object[]} components of a Cut; see components.js
+ * @param {number[]} numbers of the slices
+ * @param {string} name of the list, for screen readers
+ * @param {(voxel: number[]) => void} onGo goes to a voxel [x, y, z]
+ * @param {string|null} noun of a component in the name of its button; null if its text is enough
+ */
+export function componentsList(components, numbers, name, onGo, noun = null) {
+  const items = components.slice(0, MOST_LISTED).map((one) => {
+    const voxels = one.voxels === 1 ? "1 voxel" : `${one.voxels.toLocaleString("en")} voxels`;
+    const place = where(one, numbers);
+    const label = noun && `Go to slice ${numbers[one.largest]}: ${noun} of ${voxels}, ${place}`;
+    const attributes = { type: "button", "aria-label": label, onclick: () => onGo(one.voxel) };
+    return make("li", {}, make("button", attributes, `${place}: ${voxels}`));
+  });
+  const more = components.length - items.length;
+  if (more) items.push(make("li", {}, `${more} more, each of at most ${components[MOST_LISTED].voxels} voxels`));
+  return make("ul", { "aria-label": name }, ...items);
 }
