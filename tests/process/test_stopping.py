@@ -1,4 +1,4 @@
-"""A process with a hanging prediction ends on SIGTERM and leaves no worker behind."""
+"""A process whose script ends during a hanging prediction exits and leaves no worker behind."""
 
 import subprocess
 import sys
