@@ -155,7 +155,7 @@ def test_the_keys_act_on_the_picture_after_a_click_on_a_tab(look, served, walked
 def test_a_key_leads_back_to_the_case_that_a_key_has_left(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}")
     page.keyboard.press("ArrowRight")
-    page.get_by_text("Backspace goes back.").wait_for(timeout=WAIT_MS)
+    page.locator(".toast", has_text="Backspace goes back.").wait_for(timeout=WAIT_MS)
     page.keyboard.press("Backspace")
     drawn(page, case=FIRST)
 

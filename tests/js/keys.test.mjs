@@ -46,14 +46,23 @@ test("a key acts on the viewer once a case is shown", () => {
 
 test("a key belongs to the field that has the focus", () => {
   const field = { matches: (selector) => selector.startsWith("input") };
-  const slider = { matches: (selector) => selector.includes("[role=slider]") };
-  for (const node of [field, slider]) {
+  const list = { matches: (selector) => selector.includes("[role=listbox]") };
+  for (const node of [field, list]) {
     assert.ok(isForAnother(press("m", { composedPath: () => [node] })));
   }
   assert.ok(isForAnother(press("m", { ctrlKey: true })));
   assert.ok(isForAnother(press("A", { shiftKey: true })), "Shift and a letter is a verdict of the review");
   assert.ok(!isForAnother(press("?", { shiftKey: true })));
   assert.ok(!isForAnother(press("m")));
+});
+
+test("a tab or a slider that has the focus keeps only the keys that move it", () => {
+  for (const role of ["tab", "slider", "radio"]) {
+    const node = { matches: (selector) => selector.includes(`[role=${role}]`) };
+    const on = (key) => isForAnother(press(key, { composedPath: () => [node] }));
+    assert.ok(!on("u"), `${role} swallows a letter`);
+    for (const key of ["ArrowUp", "PageDown", "Home"]) assert.ok(on(key), `${role} loses ${key}`);
+  }
 });
 
 test("a press calls its action in either case of the letter until listening ends", (context) => {

@@ -1,6 +1,7 @@
 // Gives the keys back to the picture after a click or a tap on a control.
 
-const TYPED_IN = "input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable=true]";
+import { TYPED_IN } from "./keys.js";
+
 const CONTROLS = "button, [role=tab], [role=option], [role=menuitem], label, input, summary";
 
 /**

@@ -35,25 +35,28 @@ export function keysOfOneCase() {
   return KEYS.filter((key) => !BETWEEN_CASES.includes(key));
 }
 
-const TYPED_IN = "input, textarea, select, [contenteditable=''], [contenteditable=true]";
-const HAS_ITS_OWN_KEYS = [
-  ...["slider", "combobox", "listbox", "option", "grid", "gridcell", "menu", "menuitem", "tab"],
-  ...["radio", "spinbutton", "textbox", "tree", "dialog"],
-]
-  .map((role) => `[role=${role}]`)
-  .join(", ");
+/** Elements that take text. */
+export const TYPED_IN =
+  "input:not([type=radio], [type=checkbox], [type=range]), textarea, select, [contenteditable=''], [contenteditable=true]";
+const roles = (...names) => names.map((name) => `[role=${name}]`).join(", ");
+const HAS_ITS_OWN_KEYS = roles(
+  ...["combobox", "listbox", "option", "grid", "gridcell", "menu", "menuitem"],
+  ...["spinbutton", "textbox", "tree", "dialog"],
+);
+const MOVES_BY_KEYS = `${roles("slider", "tab", "radio")}, input`;
+const PRESSED = "button, a, summary, input, [role=button], [role=tab]";
+const MOVES = /^(Arrow.*|Page.*|Home|End)$/;
 
 /** Returns whether a key press belongs to the focused element instead of the viewer. */
 export function isForAnother(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return true;
   // A control that has the focus is pressed with these.
   const presses = event.key === " " || event.key === "Enter";
-  if (presses && event.composedPath().some((node) => node.matches?.("button, a, summary, [role=button]"))) return true;
+  if (presses && event.composedPath().some((node) => node.matches?.(PRESSED))) return true;
   // With Shift a letter belongs to the page: the review's verdicts.
   if (event.shiftKey && /^[a-z]$/i.test(event.key)) return true;
-  return event
-    .composedPath()
-    .some((node) => node.matches?.(TYPED_IN) || node.matches?.(HAS_ITS_OWN_KEYS));
+  const others = [TYPED_IN, HAS_ITS_OWN_KEYS, ...(MOVES.test(event.key) ? [MOVES_BY_KEYS] : [])].join(", ");
+  return event.composedPath().some((node) => node.matches?.(others));
 }
 
 /**
