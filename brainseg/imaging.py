@@ -4,10 +4,21 @@ A picture is (h, w, 3) uint8 RGB, a mask (h, w) bool, a colour RGB 0..255, and a
 to 1 (opaque). Each function returns a copy.
 """
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 
-from brainseg.volume import FLAIR, SEQUENCES
+from brainseg.volume import FLAIR, SEQUENCES, Volume
+
+GreyWindow = tuple[int, int]
+"""The values 0..255 of a sequence that are drawn black and white; those beyond them likewise."""
+
+STORED: GreyWindow = (0, 255)
+"""The window that shows values as stored."""
+
+WINDOW_PERCENTILES = (1, 99)
+"""Ends of an automatic window, of all values above 0 of a sequence in a case."""
 
 MASK_COLOUR = (230, 159, 0)
 """Orange of the colour-blind safe palette of Okabe and Ito (2008)."""
@@ -50,21 +61,65 @@ def level_counts(pixels: np.ndarray) -> np.ndarray:
     return counts
 
 
-def shown(pixels: np.ndarray, sequence: str = FLAIR) -> np.ndarray:
+def automatic_window(pixels: np.ndarray) -> GreyWindow:
+    """Return the window of a sequence between :data:`WINDOW_PERCENTILES` of its values above 0.
+
+    It equals the viewer's automatic window. Value 0 is background and not counted.
+
+    Args:
+        pixels: (n, h, w) uint8, all slices of the case, so that its slices stay comparable.
+
+    Returns:
+        :data:`STORED` if the two percentiles are the same value.
+    """
+    counts = level_counts(pixels)
+    counts[0] = 0
+    cumulated = counts.cumsum()
+    # In whole numbers: as floats, 1 % of 700 pixels is more than 7.
+    low, high = (
+        int(np.searchsorted(100 * cumulated, max(percent * cumulated[-1], 1)))
+        for percent in WINDOW_PERCENTILES
+    )
+    return (low, high) if low < high else STORED
+
+
+def automatic_windows(volume: Volume) -> dict[str, GreyWindow]:
+    """Return the automatic window of each sequence of a case; see :func:`automatic_window`."""
+    return {name: automatic_window(volume.sequence(name)) for name in volume.sequences}
+
+
+def windowed(pixels: np.ndarray, window: GreyWindow) -> np.ndarray:
+    """Return uint8 values of any shape as drawn with a window: 0..255 uint8."""
+    low, high = window
+    levels = (np.arange(256) - low).clip(0, high - low) * 255 / (high - low)
+    return np.rint(levels).astype(np.uint8)[pixels]
+
+
+def window_in_words(window: GreyWindow) -> str:
+    """Return an automatic window in words: “grey values 1 to 159, the case's 1st to 99th percentile”."""
+    low, high = window
+    how = "as stored" if window == STORED else "the case's 1st to 99th percentile"
+    return f"grey values {low} to {high}, {how}"
+
+
+def shown(
+    pixels: np.ndarray, sequence: str = FLAIR, windows: Mapping[str, GreyWindow] | None = None
+) -> np.ndarray:
     """Return a slice as a picture: (h, w, 3) uint8 RGB, grey unless it shows all sequences.
 
     Args:
         pixels: (h, w, 3) uint8 in the order of :data:`brainseg.volume.SEQUENCES`.
         sequence: one of them, or :data:`ALL_SEQUENCES`.
+        windows: of each sequence, see :func:`automatic_windows`; by default the values as stored.
 
     Raises:
         ValueError: the sequence is unknown.
     """
-    if sequence == ALL_SEQUENCES:
-        return pixels.copy()
-    if sequence not in SEQUENCES:
+    if sequence not in (*SEQUENCES, ALL_SEQUENCES):
         raise ValueError(f"sequence is “{sequence}”; expected one of {', '.join(SEQUENCES)}")
-    return np.repeat(pixels[..., SEQUENCES.index(sequence), np.newaxis], 3, axis=2)
+    names = SEQUENCES if sequence == ALL_SEQUENCES else (sequence,) * 3
+    used = windows or dict.fromkeys(SEQUENCES, STORED)
+    return np.dstack([windowed(pixels[..., SEQUENCES.index(name)], used[name]) for name in names])
 
 
 def fill(

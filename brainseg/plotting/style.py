@@ -27,13 +27,19 @@ LEGEND_ON_TOP = {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
 GROUP_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#e69f00", "#999999")
 """Colours of that palette with enough contrast on white and on near-black, then grey."""
 
-_VALUES = "row %{y}, column %{x}<br>value %{color[0]}<extra></extra>"
+_VALUES = "row %{y}, column %{x}<br>value %{customdata[0]}<extra></extra>"
 _COLOURS = (
-    "row %{y}, column %{x}<br>red %{color[0]}, green %{color[1]}, blue %{color[2]}<extra></extra>"
+    "row %{y}, column %{x}<br>"
+    "red %{customdata[0]}, green %{customdata[1]}, blue %{customdata[2]}<extra></extra>"
 )
 
 
-def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = True) -> go.Figure:
+def pictures(
+    panels: dict[str, np.ndarray],
+    height_px: int = 400,
+    grey: bool = True,
+    stored: np.ndarray | None = None,
+) -> go.Figure:
     """Return images of one size side by side, with square pixels and a shared zoom.
 
     Pixel [0, 0] is in the top left corner, as in the file. The zoom is preserved when the images change.
@@ -42,13 +48,17 @@ def pictures(panels: dict[str, np.ndarray], height_px: int = 400, grey: bool = T
         panels: title -> (h, w, 3) uint8 RGB, from left to right.
         height_px: of the figure.
         grey: show one value of the pixel on hover instead of three.
+        stored: (h, w, 3) uint8, the values to show on hover; by default those of the picture.
     """
     shape = next(iter(panels.values())).shape
     figure = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.015)
     for column, picture in enumerate(panels.values(), start=1):
         source = "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode()
         template = _VALUES if grey else _COLOURS
-        figure.add_image(source=source, hovertemplate=template, row=1, col=column)
+        values = (picture if stored is None else stored)[..., : 1 if grey else 3]
+        figure.add_image(
+            source=source, customdata=values, hovertemplate=template, row=1, col=column
+        )
     figure.update_xaxes(
         matches="x", range=[-0.5, shape[1] - 0.5], constrain="domain", constraintoward="left"
     )

@@ -28,6 +28,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
 from brainseg.exports import payload
+from brainseg.imaging import GreyWindow, automatic_windows
 from brainseg.inference.cautions import cautions
 from brainseg.inference.prediction import STANDARD, Prediction, predict_timed
 from brainseg.inference.prediction import warm_up as warm_up_model
@@ -116,6 +117,13 @@ def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
 def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
     """Return one slice's mask as (h, w) bool, or None without a usable mask."""
     return cohort.case(case).slice_mask(slice_number)
+
+
+@_kept
+def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
+    """Return a case's automatic windows; see :func:`brainseg.imaging.automatic_windows`."""
+    # Not volume(): a page of thumbnails would fill the budget with whole cases.
+    return automatic_windows(cohort.case(case).volume())
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)

@@ -1,5 +1,6 @@
 """Slices with their mask: the style that the user chose, pictures, captions and legend."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,16 @@ import streamlit as st
 from brainseg.cohort import Case, Cohort
 from brainseg.errors import CohortError
 from brainseg.exports import png_bytes
-from brainseg.imaging import ALL_SEQUENCES, MASK_COLOUR, contour, fill, shown
+from brainseg.imaging import ALL_SEQUENCES, MASK_COLOUR, GreyWindow, contour, fill, shown
 from brainseg.volume import FLAIR, SEQUENCES
 from dashboard.shared import cache, keys, url_state, widgets
 
 CONTOUR, FILL, OFF = "contour", "fill", "off"
 PERCENT = range(10, 101, 10)
+
+AUTOMATIC, STORED = "auto", "stored"
+WINDOWS = {AUTOMATIC: "automatic", STORED: "as stored"}
+"""Grey windows by their names in the address, which are the viewer's; see static/viewer/windows.js."""
 
 
 @dataclass(frozen=True)
@@ -25,51 +30,75 @@ class OverlayStyle:
         sequence: one of :data:`brainseg.volume.SEQUENCES`, or all three as colours.
         mask: contour, fill or off.
         opacity: of the mask, 0..1.
+        window: one of :data:`WINDOWS`.
     """
 
     sequence: str = FLAIR
     mask: str = CONTOUR
     opacity: float = 1.0
+    window: str = AUTOMATIC
 
-    def image(self, pixels: np.ndarray) -> np.ndarray:
-        """Return a slice, (h, w, 3) uint8, without its mask."""
-        return shown(pixels, self.sequence)
+    def windows(self, cohort: Cohort, case: str) -> dict[str, GreyWindow] | None:
+        """Return the grey windows of a case's sequences, None for values as stored."""
+        return cache.grey_windows(cohort, case) if self.window == AUTOMATIC else None
 
-    def overlay(self, pixels: np.ndarray, mask: np.ndarray | None, **colour) -> np.ndarray:
-        """Return a slice with its mask, (h, w) bool, drawn over it."""
-        picture = self.image(pixels)
+    def overlay(
+        self,
+        pixels: np.ndarray,
+        mask: np.ndarray | None,
+        windows: Mapping[str, GreyWindow] | None = None,
+    ) -> np.ndarray:
+        """Return a slice with its mask, (h, w) bool, drawn over it; ``windows`` as :meth:`windows`."""
+        picture = shown(pixels, self.sequence, windows)
         if mask is None or self.mask == OFF:
             return picture
         draw = fill if self.mask == FILL else contour
-        return draw(picture, mask, opacity=self.opacity, **colour)
+        return draw(picture, mask, opacity=self.opacity)
 
 
 def controls() -> OverlayStyle:
     """Draw the controls and return the chosen style."""
     with st.container(horizontal=True, gap="medium"):
         sequence = widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
+        window = window_picker()
         mask = widgets.choice("Mask", keys.MASK, (CONTOUR, FILL, OFF), CONTOUR)
         if mask == OFF:
-            return OverlayStyle(sequence, OFF)
+            return OverlayStyle(sequence, OFF, window=window)
         default = 40 if mask == FILL else 100
         url_state.take(keys.OPACITY, PERCENT, default)
         st.slider("Opacity", 10, 100, step=10, format="%d %%", key=keys.OPACITY, width=150)
         url_state.keep(keys.OPACITY, PERCENT, default)
-    return OverlayStyle(sequence, mask, st.session_state[keys.OPACITY] / 100)
+    return OverlayStyle(sequence, mask, st.session_state[keys.OPACITY] / 100, window)
+
+
+def window_picker() -> str:
+    """Draw the choice of the grey window, and return one of :data:`WINDOWS`."""
+    return widgets.choice(
+        "Window",
+        keys.PRESET,
+        tuple(WINDOWS),
+        AUTOMATIC,
+        format_func=WINDOWS.get,
+        help="Automatic: from the 1st to the 99th percentile of the case's grey values. As stored: "
+        "from 0 to 255.",
+    )
 
 
 def panels(
-    pixels: np.ndarray, mask: np.ndarray | None, style: OverlayStyle
+    pixels: np.ndarray,
+    mask: np.ndarray | None,
+    style: OverlayStyle,
+    windows: Mapping[str, GreyWindow] | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the pictures of a slice, (h, w, 3) uint8, by title: image, mask and overlay.
 
-    Without a usable mask, None, it is the image alone.
+    Without a usable mask, None, it is the image alone. ``windows`` is as :meth:`OverlayStyle.windows`.
     """
-    image = {f"Image: {style.sequence}": style.image(pixels)}
+    image = {f"Image: {style.sequence}": shown(pixels, style.sequence, windows)}
     if mask is None:
         return image
     black_and_white = np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2)
-    return image | {"Mask": black_and_white, "Overlay": style.overlay(pixels, mask)}
+    return image | {"Mask": black_and_white, "Overlay": style.overlay(pixels, mask, windows)}
 
 
 def describe(case: str, slice_number: int, mask: np.ndarray | None, style: OverlayStyle) -> str:
@@ -86,10 +115,11 @@ def thumbnail(cohort: Cohort, case: str, slice_number: int, style: OverlayStyle)
     try:
         pixels = cache.slice_pixels(cohort, case, slice_number)
         mask = cache.slice_mask(cohort, case, slice_number)
+        windows = style.windows(cohort, case)
     except CohortError as error:
         st.caption(widgets.plain(str(error), longest=300))
         return
-    picture = png_bytes(style.overlay(pixels, mask))
+    picture = png_bytes(style.overlay(pixels, mask, windows))
     st.image(picture, width="stretch", alt=describe(case, slice_number, mask, style))
 
 
@@ -120,7 +150,9 @@ def slice_with_steps(case: Case, default: int) -> int:
 
 
 ZOOM_CONFIG = {"scrollZoom": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
-HOW_TO_ZOOM = "Scroll to zoom, drag to move, double-click to reset; hover to see pixel values."
+HOW_TO_ZOOM = (
+    "Scroll to zoom, drag to move, double-click to reset; hover to see stored pixel values."
+)
 
 
 def show_missing_sequences(cohort: Cohort, case: Case) -> None:

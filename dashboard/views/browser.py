@@ -6,7 +6,7 @@ import streamlit as st
 
 from brainseg.cohort.random_slices import Tumour, random_slices
 from brainseg.errors import CohortError
-from brainseg.imaging import ALL_SEQUENCES
+from brainseg.imaging import ALL_SEQUENCES, shown
 from brainseg.plotting import style as figures
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 from dashboard.shared import cache, keys, overlays, url_state, widgets
@@ -105,12 +105,17 @@ else:
             number = overlays.slice_with_steps(case, default)
         pixels = cache.slice_pixels(cohort, case.name, number)
         mask = cache.slice_mask(cohort, case.name, number)
+        windows = style.windows(cohort, case.name)
     except CohortError as error:
         widgets.refuse(error)
-    panels = overlays.panels(pixels, mask, style)
+    panels = overlays.panels(pixels, mask, style, windows)
     with pictures:
         widgets.figure(
-            figures.pictures(panels, grey=style.sequence != ALL_SEQUENCES),
+            figures.pictures(
+                panels,
+                grey=style.sequence != ALL_SEQUENCES,
+                stored=shown(pixels, style.sequence),
+            ),
             "browser",
             alt=overlays.describe(case.name, number, mask, style),
             config=overlays.ZOOM_CONFIG,

@@ -157,7 +157,8 @@ def show(points: list[tuple[str, int]]) -> None:
 def picture(cohort: Cohort, case: str, number: int, caption: str, near: bool = True) -> None:
     """Show a slice with a caption, a link to it, and a button for its neighbours."""
     with st.container(gap="xxsmall"):
-        overlays.thumbnail(cohort, case, number, overlays.OverlayStyle())
+        window = st.session_state[keys.PRESET]
+        overlays.thumbnail(cohort, case, number, overlays.OverlayStyle(window=window))
         st.caption(caption)
         widgets.link(keys.CASE_PAGE, "Open", "neurology", link(case, number))
         if near:
@@ -259,6 +260,7 @@ with controls:
     mode = widgets.choice(
         "In the map", keys.CLICK, (OPENS, SHOWS, DRAWS), OPENS, format_func=ACTIONS.get
     )
+    overlays.window_picker()
 with st.grid(columns=5, min_column_width=110, gap="medium") as both:
     with both.cell(column_span=3):
         lassoed = draw_map(chosen, source, by, mode)

@@ -2,13 +2,14 @@
 
 import hashlib
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.node import node
 
-from brainseg.imaging import COLOURS, as_hex
+from brainseg.imaging import COLOURS, as_hex, automatic_window
 from dashboard.shared.viewer import PARTS
 
 TESTS = sorted(Path(__file__).parent.glob("*.test.mjs"))
@@ -44,6 +45,22 @@ def test_niivue_is_the_published_file_with_its_licence():
 def test_the_modules_pass_their_tests_in_node(file):
     done = node("--experimental-vm-modules", "--test", file)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+
+
+def test_the_viewer_and_every_other_picture_have_the_same_automatic_window():
+    generator = np.random.default_rng(0)
+    tops = generator.integers(2, 256, 40)
+    cases = [
+        generator.integers(0, top, (2, 5, int(generator.integers(1, 80))), np.uint8) for top in tops
+    ]
+    script = (
+        f'import {{ percentileWindow }} from "{(PARTS / "viewer" / "windows.js").as_uri()}";'
+        f"const cases = {[case.ravel().tolist() for case in cases]};"
+        "const of = (one) => percentileWindow(Uint8Array.from(one), [1, 99]);"
+        "console.log(JSON.stringify(cases.map(of)));"
+    )
+    done = node("--input-type=module", "--eval", script)
+    assert [tuple(one) for one in json.loads(done.stdout)] == list(map(automatic_window, cases))
 
 
 def test_no_part_of_the_viewer_writes_down_a_colour_that_has_a_meaning():

@@ -1,6 +1,7 @@
 """The browser page: random slices by seed; image, mask and overlay side by side."""
 
 import json
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from support.pages import open_page, pictures_of, texts
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.random_slices import random_slices
-from brainseg.imaging import MASK_COLOUR
+from brainseg.imaging import MASK_COLOUR, automatic_window, windowed
 
 
 def shown(app) -> tuple[str, int]:
@@ -78,7 +79,7 @@ def test_a_marked_corner_pixel_is_in_the_same_corner_of_each_picture(monkeypatch
     mask[0, 0] = 255
     tifffile.imwrite(f"{stem}.tif", image)
     tifffile.imwrite(f"{stem}_mask.tif", mask)
-    address = {"case": FIRST, "slice": 1, "mask": "fill", "opacity": 100}
+    address = {"case": FIRST, "slice": 1, "mask": "fill", "opacity": 100, "preset": "stored"}
     app = open_page(monkeypatch, tiny_cohort, "browser", **address)
     corners = [[tuple(picture[c]) for picture in pictures_of(app)] for c in [(0, 0), (-1, -1)]]
     assert corners[0] == [(201,) * 3, (255,) * 3, MASK_COLOUR]
@@ -86,12 +87,25 @@ def test_a_marked_corner_pixel_is_in_the_same_corner_of_each_picture(monkeypatch
 
 
 def test_the_pixels_shown_are_those_of_the_file(monkeypatch, tiny_cohort):
-    address = {"case": FIRST, "slice": 2, "sequence": "post-contrast"}
+    address = {"case": FIRST, "slice": 2, "sequence": "post-contrast", "preset": "stored"}
     app = open_page(monkeypatch, tiny_cohort, "browser", **address)
     image, mask, _ = pictures_of(app)
     stem = tiny_cohort / FIRST / f"{FIRST}_2"
     assert np.array_equal(image[..., 1], tifffile.imread(f"{stem}.tif")[..., 2])
     assert np.array_equal(mask[..., 0], tifffile.imread(f"{stem}_mask.tif"))
+
+
+def test_a_slice_is_drawn_with_the_window_of_its_case_and_hovering_shows_what_the_file_stores(
+    monkeypatch, tiny_cohort
+):
+    app = open_page(monkeypatch, tiny_cohort, "browser", case=FIRST, slice=2)
+    stored = Cohort.open(tiny_cohort).case(FIRST).volume().sequence("FLAIR")
+    image, _, _ = pictures_of(app)
+    assert np.array_equal(image[..., 0], windowed(stored[1], automatic_window(stored)))
+    assert not np.array_equal(image[..., 0], stored[1])
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    values = figure["data"][0]["customdata"]
+    assert np.array_equal(np.frombuffer(b64decode(values["bdata"]), np.uint8), stored[1].ravel())
 
 
 def test_without_a_usable_mask_only_the_image_is_shown(monkeypatch, tiny_cohort):

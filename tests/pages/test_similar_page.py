@@ -2,14 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 from support.cohorts import FIRST, OTHER_SITE
 from support.explore import charts_of, explore
 from support.pages import texts
 
 from brainseg.cohort import Cohort
+from brainseg.exports import png_bytes
+from brainseg.imaging import automatic_windows, contour, shown
 from brainseg.statistics import embeddings
 from brainseg.statistics.neighbours import neighbours
+from dashboard.shared import overlays
 
 
 @pytest.fixture
@@ -63,6 +67,20 @@ def test_neighbours_match_the_core_and_the_nearest_comes_first(page, described):
     assert len(captions) == len(near) == 6
     expected = [f"**{row.distance:.2f}** · slice {row.slice_number}" for row in near.itertuples()]
     assert [line.split("\n")[0].strip() for line in captions] == expected
+
+
+def test_slices_are_drawn_with_the_window_of_their_case_until_the_reader_wants_them_as_stored(
+    monkeypatch, page, tiny_cohort, described
+):
+    drawn = []
+    monkeypatch.setattr(overlays, "png_bytes", lambda one: drawn.append(one) or png_bytes(one))
+    case = Cohort.open(tiny_cohort).case(FIRST)
+    stored, windows = case.slice_pixels(1), automatic_windows(case.volume())
+    for preset, expected in (("auto", shown(stored, windows=windows)), ("stored", shown(stored))):
+        drawn.clear()
+        assert not page(case=FIRST, slice=1, preset=preset).exception
+        outlined = contour(expected, case.slice_mask(1))
+        assert any(np.array_equal(one, outlined) for one in drawn)
 
 
 def test_a_neighbour_leads_to_its_own_neighbours(page, described):

@@ -10,12 +10,17 @@ from brainseg.imaging import (
     ALL_SEQUENCES,
     MASK_COLOUR,
     PREDICTION_COLOUR,
+    STORED,
+    automatic_window,
+    automatic_windows,
     contour,
     fill,
     heat,
     shown,
+    window_in_words,
+    windowed,
 )
-from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
+from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
 
 RING = np.array(
     [
@@ -56,6 +61,39 @@ def test_all_sequences_as_colours_are_a_copy_in_the_file_s_order() -> None:
 def test_an_unknown_sequence_is_refused() -> None:
     with pytest.raises(ValueError, match="sequence is “T2”; expected one of pre-contrast"):
         shown(head(1), "T2")
+
+
+def test_an_automatic_window_spans_the_1st_to_the_99th_percentile_of_the_case_without_background():
+    background = np.zeros((1, 100, 7), np.uint8)
+    values = np.repeat(np.arange(1, 101, dtype=np.uint8), 7).reshape(1, 100, 7)
+    assert automatic_window(np.concatenate([background, values])) == (1, 99)
+    assert automatic_window(values + 20) == (21, 119)
+
+
+def test_a_sequence_of_fewer_than_two_values_is_shown_as_stored():
+    for value in (0, 7, 255):
+        assert automatic_window(np.full((2, 4, 4), value, np.uint8)) == STORED
+
+
+def test_a_window_draws_its_ends_black_and_white_and_clips_the_rest():
+    pixels = np.array([0, 10, 60, 110, 255], np.uint8)
+    assert windowed(pixels, (10, 110)).tolist() == [0, 0, 128, 255, 255]
+    assert np.array_equal(windowed(pixels, STORED), pixels)
+
+
+def test_each_sequence_is_drawn_with_its_own_window_also_as_colours():
+    pixels = np.stack([head(1), head(2)]) // 3
+    windows = automatic_windows(Volume(pixels))
+    each = [windowed(pixels[0][..., n], windows[name]) for n, name in enumerate(SEQUENCES)]
+    for name, drawn_alone in zip(SEQUENCES, each, strict=True):
+        assert np.array_equal(shown(pixels[0], name, windows)[..., 1], drawn_alone)
+        assert drawn_alone.max() == 255 > pixels[0].max()
+    assert np.array_equal(shown(pixels[0], ALL_SEQUENCES, windows), np.dstack(each))
+
+
+def test_a_window_in_words_names_its_ends_and_its_rule():
+    assert window_in_words((1, 159)) == "grey values 1 to 159, the case's 1st to 99th percentile"
+    assert window_in_words(STORED) == "grey values 0 to 255, as stored"
 
 
 def test_the_file_s_first_channel_is_pre_contrast_though_opencv_reads_it_last(tmp_path) -> None:
