@@ -29,18 +29,23 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def png_bytes(picture: np.ndarray, warnings: Sequence[str] = ()) -> bytes:
+def png_bytes(
+    picture: np.ndarray, warnings: Sequence[str] = (), description: str | None = None
+) -> bytes:
     """Return a picture as a PNG file with its warnings and the research-use sentence as text chunks.
 
     Args:
         picture: (h, w, 3) or (h, w) uint8; bool is written as 0 and 255.
         warnings: a sentence each.
+        description: a further text chunk.
     """
     if picture.dtype == bool:
         picture = picture.astype(np.uint8) * 255
     text = PngImagePlugin.PngInfo()
     if warnings:
         text.add_itxt("Warning", " ".join(map(one_line, warnings)))
+    if description:
+        text.add_itxt("Description", description)
     text.add_text("Comment", RESEARCH_USE)
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG", pnginfo=text)

@@ -40,6 +40,8 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
         lines += predicted.how_made
         lines += predicted.removed(record.slice_numbers)
         lines += predicted.how_sure(record.slice_numbers)
+    if any(name.endswith(("_overlay.png", ".pdf")) for name in names):
+        lines.append(f"Pictures show {record.grey_in_words}.")
     lines += [f"Note: {note}" for note in record.volume.notes]
     return "\n".join([*lines, "", *names, ""]).encode()
 

@@ -80,7 +80,7 @@ def prediction_files(
     if OVERLAY in kinds:
         name = slice_stems(record)[record.key_slice]
         picture = stamped(overlay(record, record.key_slice), record.warnings)
-        files[f"{name}_overlay.png"] = png_bytes(picture, record.warnings)
+        files[f"{name}_overlay.png"] = png_bytes(picture, record.warnings, record.grey_in_words)
     if CSV in kinds:
         files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record), record.warnings)
         files[f"{stem}_measures.csv"] = csv_bytes(case_table(record), record.warnings)
@@ -127,14 +127,14 @@ def predicted_nifti_files(
 def overlay(record: CaseRecord, place: int) -> np.ndarray:
     """Return a slice, (h, w, 3) uint8, its FLAIR with the mask and the prediction outlined.
 
-    Components removed from the prediction are hatched. The edges have the letters of the patient's sides
-    if the orientation is known.
+    FLAIR is drawn with its automatic window, see :attr:`CaseRecord.windows`. Components removed from the
+    prediction are hatched. The edges have the letters of the patient's sides if known.
 
     Args:
         record: of the case.
         place: the slice_index.
     """
-    picture = shown(record.volume.pixels[place])
+    picture = shown(record.volume.pixels[place], windows=record.windows)
     if record.has_mask[place]:
         picture = contour(picture, record.masks[place], colour=MASK_COLOUR)
     if record.predicted:

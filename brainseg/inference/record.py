@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.cohort import Case
+from brainseg.imaging import GreyWindow, automatic_windows, window_in_words
 from brainseg.inference.components import Split, removed_in_words, removed_on_slices
 from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
@@ -153,6 +154,16 @@ class CaseRecord:
         if self.predicted:
             regions["Prediction"] = (self.predicted.mask, None)
         return regions
+
+    @cached_property
+    def windows(self) -> dict[str, GreyWindow]:
+        """Return the automatic grey window of each sequence, with which files show slices."""
+        return automatic_windows(self.volume)
+
+    @property
+    def grey_in_words(self) -> str:
+        """Return the window of FLAIR in words, for files that show it."""
+        return f"{FLAIR}: {window_in_words(self.windows[FLAIR])}"
 
     @property
     def key_slice(self) -> int:

@@ -10,7 +10,13 @@ from brainseg.exports.report.chart import AreaBySlice
 from brainseg.exports.report.drawing import Ends, Outline
 from brainseg.exports.report.page import Block, Page
 from brainseg.exports.report.text import shortened
-from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, REMOVED_COLOUR
+from brainseg.imaging import (
+    MASK_COLOUR,
+    PREDICTION_COLOUR,
+    REMOVED_COLOUR,
+    window_in_words,
+    windowed,
+)
 from brainseg.inference.record import SYNTHETIC, CaseRecord
 from brainseg.io.orientation import sides_of
 from brainseg.models.exposure import fold_words
@@ -80,7 +86,7 @@ def _laid_out(
 
 def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> None:
     number = record.slice_numbers[place]
-    pixels = record.volume.sequence(FLAIR)[place]
+    pixels = windowed(record.volume.sequence(FLAIR)[place], record.windows[FLAIR])
     outlines = []
     if record.has_mask[place]:
         mask = record.masks[place]
@@ -225,6 +231,7 @@ def _known(record: CaseRecord) -> dict[str, object]:
         "Slices": f"{len(volume)}, of {width} × {height} px",
         "Usable masks": f"{int(record.has_mask.sum())} of {len(volume)}",
         "Sequences": sequences,
+        f"{FLAIR} shown": window_in_words(record.windows[FLAIR]),
         "Spacing": spacing,
         "Orientation": sides and f"{sides['left']} on the left, {sides['top']} on top",
     }

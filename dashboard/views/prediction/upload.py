@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from brainseg.errors import DecodeError
 from brainseg.exports import png_bytes
+from brainseg.imaging import automatic_window, windowed
 from brainseg.io import ALL_PAGES, PagesError, Upload, assemble, left_out, open_upload
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_MEGAPIXELS, MAX_SLICES
 from brainseg.io.sequence_choice import Choice, propose
@@ -207,4 +207,4 @@ def _small(series: Series) -> bytes:
     """Return the middle slice of a series as a small PNG."""
     middle = series.pixels[len(series.pixels) // 2]
     step = -(-max(middle.shape) // THUMBNAIL_PX)
-    return png_bytes(np.ascontiguousarray(middle[::step, ::step]))
+    return png_bytes(windowed(middle[::step, ::step], automatic_window(series.pixels)))

@@ -17,7 +17,7 @@ from support.cohorts import head
 from brainseg import RESEARCH_USE
 from brainseg.exports.nifti import nifti_bytes
 from brainseg.exports.prediction import FOR_A_PAGE, KINDS, overlay, prediction_files, slice_stems
-from brainseg.imaging import PREDICTION_COLOUR, REMOVED_COLOUR
+from brainseg.imaging import PREDICTION_COLOUR, REMOVED_COLOUR, automatic_window, windowed
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.quantised import quantise
 from brainseg.inference.record import CaseRecord, record_of_volume
@@ -106,8 +106,20 @@ def test_the_overlay_is_the_slice_with_the_prediction_outlined(record):
     outlined = (picture == PREDICTION_COLOUR).all(axis=-1)
     assert outlined[2, 3]
     assert not outlined[4, 5], "the inside is not covered"
-    grey = record.volume.sequence(FLAIR)[1]
+    flair = record.volume.sequence(FLAIR)
+    grey = windowed(flair[1], automatic_window(flair))
     np.testing.assert_array_equal(picture[~outlined][:, 0], grey[~outlined])
+
+
+def test_each_file_with_a_picture_says_which_grey_values_it_shows(record):
+    low, high = automatic_window(record.volume.sequence(FLAIR))
+    words = f"{FLAIR}: grey values {low} to {high}, the case's 1st to 99th percentile"
+    files = prediction_files(record, kinds=("overlay", "pdf"))
+    assert Image.open(io.BytesIO(files["upload_2_overlay.png"])).text["Description"] == words
+    assert f"Pictures show {words}." in files["upload_about.txt"].decode()
+    (page,) = PdfReader(io.BytesIO(files["upload_report.pdf"])).pages
+    assert words.partition(": ")[2] in " ".join(page.extract_text().split())
+    assert "Pictures" not in prediction_files(record, kinds=("masks",))["upload_about.txt"].decode()
 
 
 def test_a_removed_component_is_in_every_file_and_its_probability_is_the_networks(record):
