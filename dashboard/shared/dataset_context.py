@@ -129,7 +129,7 @@ def side_by_side(*parts: Callable[[], None]) -> None:
 
 def title(question: str, finding: str) -> None:
     """Write the question that a chart answers, and the answer in one line."""
-    st.subheader(question, anchor=False)
+    st.header(question, anchor=False)
     st.caption(finding)
 
 
@@ -251,7 +251,7 @@ def wait_for(work: Work[T], doing: str, again: Callable[[], None], question: str
         widgets.error(error)
         st.button("Retry", on_click=again, icon=":material/refresh:", key=f"again {doing}")
     if question:
-        above.subheader(question, anchor=False)
+        above.header(question, anchor=False)
     return None
 
 

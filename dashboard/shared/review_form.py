@@ -112,7 +112,7 @@ def form(
         after: the case that can open after saving.
         shown: the prediction in the viewer, or None.
     """
-    st.subheader("Review", anchor=False)
+    st.header("Review", anchor=False)
     subject = _Subject(cohort, case, _choose_subject(shown))
     try:
         reviews = open_reviews(cohort).of(case)

@@ -53,7 +53,7 @@ widgets.notes(cohort)
 with st.grid(columns=3, min_column_width=240, border=True):
     for heading, (what, links) in WAYS_IN.items():
         with st.container(gap="xsmall"):
-            st.subheader(heading, anchor=False)
+            st.header(heading, anchor=False)
             st.caption(what)
             for page, label, icon in links:
                 st.page_link(page, label=label, icon=icon)
@@ -61,7 +61,7 @@ with st.grid(columns=3, min_column_width=240, border=True):
 table = cache.case_table(cohort)
 table = table[table["largest_slice"].notna()]
 if len(table):
-    st.subheader("Example cases at their largest slice")
+    st.header("Example cases at their largest slice")
     # Spread evenly over the list: the first cases would all come from one institution.
     places = sorted({round(i * (len(table) - 1) / (IN_GALLERY - 1)) for i in range(IN_GALLERY)})
     with st.grid(columns=4, min_column_width=160):

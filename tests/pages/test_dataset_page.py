@@ -154,7 +154,7 @@ def test_a_column_of_data_csv_named_like_markup_is_text(page, tiny_cohort):
     table.write_text(table.read_text().replace("neoplasm_histologic_grade", name))
     app = page(section="Tables", level="institutions and codes", group=name)
     assert not app.exception
-    header = next(one.value for one in app.subheader)
+    header = next(one.value for one in app.header)
     assert header == f"By {widgets.plain(name)}" != f"By {name}"
     assert not page(section="Patients", column=name).exception
 

@@ -68,7 +68,7 @@ export class Slider {
 
 /** Returns a section of the panel with its heading. */
 export function section(title, ...children) {
-  return make("section", {}, make("h3", {}, title), ...children);
+  return make("section", {}, make("h2", {}, title), ...children);
 }
 
 /** Offers bytes or text as a file. */

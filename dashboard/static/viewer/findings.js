@@ -28,7 +28,7 @@ export class FindingsList {
       return make("li", {}, make("button", { type: "button", onclick: go }, text));
     });
     const none = make("p", { class: "hint" }, "The checks have no open finding on this case.");
-    this.checks.replaceChildren(make("h3", {}, `Findings (${items.length})`), items.length ? make("ul", {}, ...items) : none);
+    this.checks.replaceChildren(make("h2", {}, `Findings (${items.length})`), items.length ? make("ul", {}, ...items) : none);
   }
 
   /** Lists the components of mask and prediction, largest first; null cuts are left out. */
@@ -43,7 +43,7 @@ export class FindingsList {
   }
 
   section(of, components, numbers) {
-    const title = make("h3", {}, `Components of the ${of} (${components.length})`);
+    const title = make("h2", {}, `Components of the ${of} (${components.length})`);
     const name = `Components of the ${of}, largest first`;
     return make("section", {}, title, componentsList(components, numbers, name, this.onVoxel));
   }

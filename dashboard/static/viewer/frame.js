@@ -26,7 +26,7 @@ export function frameOf(viewer) {
   const dialog = make(
     "dialog",
     { class: "keys" },
-    make("h3", {}, "Keys"),
+    make("h2", {}, "Keys"),
     keys,
     button("Close", "Escape", () => dialog.close()),
   );

@@ -27,7 +27,7 @@ export class RemovedList {
    */
   constructor(toggle, onGo) {
     this.onGo = onGo;
-    this.title = make("h3", {});
+    this.title = make("h2", {});
     this.lists = make("div", { class: "removed" });
     this.root = make("section", { "aria-label": "Components removed" }, this.title, toggle, this.lists);
   }

@@ -94,7 +94,7 @@ def show_details(cohort: Cohort, case: str) -> None:
         border="horizontal",
         alt=f"Case details of {case}",
     )
-    st.subheader("Patient", anchor=False)
+    st.header("Patient", anchor=False)
     if cohort.patients is None:
         st.caption("No patient data: this cohort has no data.csv.")
         return

@@ -21,7 +21,7 @@ from dashboard.views.evaluation.panels import signed
 
 def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
     """Draw the effect of a split by slice, and of other ways of averaging."""
-    st.subheader("Split by slice, split by patient")
+    st.header("Split by slice, split by patient")
     here = load_leakage(leakage_path(cohort, model), model)
     shown = here or load_leakage(model.folder / SHIPPED, model)
     if shown is not None:
@@ -34,7 +34,7 @@ def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
     label = "Measure on this cohort" if here is None else "Measure again"
     with st.expander(label, expanded=shown is None, icon=":material/model_training:"):
         scoring.offer_leakage(cohort, model)
-    st.subheader("Other ways of averaging")
+    st.header("Other ways of averaging")
     _show_conventions(evaluation)
 
 

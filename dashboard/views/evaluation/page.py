@@ -111,7 +111,7 @@ def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
     ordered = ordered.sort_values([metric, "case"], ignore_index=True)
     row = summary(counted).set_index("metric").loc[metric]
     mean = (row["value"], row["low"], row["high"]) if row["cases"] else None
-    st.subheader(f"{label} by case")
+    st.header(f"{label} by case")
     if mean:
         value, *ends = map(figure_text, mean)
         st.caption(f"Dotted line: mean {value}. Band: 95 % interval, {' to '.join(ends)}.")
@@ -144,7 +144,7 @@ def show_chosen(scores: pd.DataFrame, model: Model) -> None:
 def show_worst(counted: Evaluation, model: Model) -> None:
     """Draw links to the ten cases with the lowest Dice, at the slice with the most differing pixels."""
     lowest = worst(counted)
-    st.subheader("Worst ten cases" if len(lowest) == 10 else "Cases, worst first")
+    st.header("Worst ten cases" if len(lowest) == 10 else "Cases, worst first")
     with st.grid(columns="auto", min_column_width=270, gap="xxsmall"):
         for row in lowest.itertuples():
             # Sorted by Dice on the case page too, so that its next case is the next one here.

@@ -92,7 +92,7 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
     groups = by_group(counted, known, metric)
     grid = st.grid(columns=2, min_column_width=440)
     with grid.cell():
-        st.subheader("By group")
+        st.header("By group")
         widgets.figure(
             evaluation_charts.by_group(groups, float(counted.scores[metric].mean()), label),
             "scores_by_group",
@@ -104,7 +104,7 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
             "that the sequence is missing and repeats FLAIR; grades are codes of data.csv."
         )
     with grid.cell():
-        st.subheader("By tumour volume")
+        st.header("By tumour volume")
         with_tumour = scores[(scores["tumour_vx"] > 0) & scores[metric].notna()]
         case_chart(
             evaluation_charts.by_volume(with_tumour, metric, label),
@@ -140,7 +140,7 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
         return
     grid = st.grid(columns=2, min_column_width=440)
     with grid.cell():
-        st.subheader("Reliability")
+        st.header("Reliability")
         widgets.figure(
             evaluation_charts.reliability(found.curve),
             "reliability",
@@ -150,7 +150,7 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
         )
         _show_calibration_error(found)
     with grid.cell():
-        st.subheader("Threshold")
+        st.header("Threshold")
         curve = dice_at_thresholds(counted)
         own = ", ".join(f"{threshold:g}" for threshold in model.thresholds)
         widgets.figure(

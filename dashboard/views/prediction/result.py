@@ -163,7 +163,7 @@ def _uncertainty(answers: list[Answer], made: list[Predicted], numbers: tuple[in
         " ".join(said_of(answer.prediction, one.threshold, numbers))
         for answer, one in zip(answers, made, strict=True)
     ]
-    st.subheader("Uncertainty", anchor=False)
+    st.header("Uncertainty", anchor=False)
     sides = ("Left: ", "Right: ") if len(set(texts)) > 1 else ("",)
     for side, text in zip(sides, texts, strict=False):
         st.markdown(side + widgets.sentence(text))
@@ -174,7 +174,7 @@ def _difference(made: list[Predicted], numbers: tuple[int, ...]) -> None:
     apart = difference_of(one.probability, other.probability, (one.mask, other.mask), numbers)
     mean = "none" if apart.mean is None else f"{apart.mean:.3f}"
     means = "Mean absolute difference of the probabilities where at least one reaches 0.05."
-    st.subheader("Difference", anchor=False)
+    st.header("Difference", anchor=False)
     with st.grid(columns=2, min_column_width=120):
         st.metric(
             "Dice between the two", f"{apart.dice:.3f}", help="Overlap of the two predictions."

@@ -136,7 +136,7 @@ def _parallel(table: pd.DataFrame) -> None:
             )
         return
     measured = table["measured"].dropna().unique()
-    st.subheader("Settings and results")
+    st.header("Settings and results")
     if len(measured) > 1:
         words = " and ".join(in_words(name) for name in measured)
         st.warning(

@@ -35,7 +35,7 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
     )
     if not logs:
         return
-    st.subheader("Imported logs")
+    st.header("Imported logs")
     names = [log.name for log in logs]
     rows = pd.DataFrame({"log": names, "kind": [log.kind for log in logs]})
     st.dataframe(rows, hide_index=True)

@@ -20,10 +20,10 @@ def draw(run: Run, snapshot: Snapshot) -> None:
     """Draw cases, settings, events and environment of a run."""
     grid = st.grid(columns=2, min_column_width=380, gap="medium")
     with grid.cell(), _shown_if_damaged():
-        st.subheader("Cases")
+        st.header("Cases")
         _draw_fold(run.fold())
     with grid.cell():
-        st.subheader("Settings")
+        st.header("Settings")
         settings = [(name, str(value)) for name, value in snapshot.config.items()]
         rows = pd.DataFrame(settings, columns=["setting", "value"])
         st.dataframe(rows, hide_index=True, height=360)
@@ -32,7 +32,7 @@ def draw(run: Run, snapshot: Snapshot) -> None:
         _draw_events(snapshot.events)
     with grid.cell(), _shown_if_damaged():
         if about := run.about():
-            st.subheader("Environment")
+            st.header("Environment")
             rows = pd.DataFrame(_rows(about), columns=["name", "value"])
             st.dataframe(rows, hide_index=True, height=360)
 
@@ -47,7 +47,7 @@ def _shown_if_damaged() -> Iterator[None]:
 
 def draw_all(table: pd.DataFrame) -> None:
     """Draw the table of :func:`brainseg.training.runs.runs_table`."""
-    st.subheader("All runs of this cohort")
+    st.header("All runs of this cohort")
     st.dataframe(
         table,
         hide_index=True,
@@ -81,7 +81,7 @@ def _draw_fold(fold: Mapping[str, Any]) -> None:
 def _draw_events(events: pd.DataFrame) -> None:
     if events.empty:
         return
-    st.subheader("Event log")
+    st.header("Event log")
     at = pd.to_datetime(events["at"], utc=True, format="ISO8601", errors="coerce")
     st.dataframe(
         events.assign(at=at.dt.strftime("%Y-%m-%d %H:%M:%S")),

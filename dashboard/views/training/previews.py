@@ -31,7 +31,7 @@ def draw(run: Run, best_epoch: int | None) -> None:
         return
     if slices is None and scores.empty:
         return
-    st.subheader("What the network sees")
+    st.header("What the network sees")
     if slices is None or not epochs:
         st.caption("The slices appear after the first epoch.")
         chosen = None

@@ -1,0 +1,45 @@
+"""Accessibility of all pages in a real browser: axe-core, light and dark."""
+
+import pytest
+from support.axe import STREAMLITS_OWN, violations
+from support.browsing import comes, settled
+from support.viewer import drawn
+
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    *("overview", "worklist", "case", "browser", "dataset", "similar", "tour", "checks"),
+    *("training", "evaluation", "prediction"),
+)
+
+BACKGROUND = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+
+
+def follows_the_rules(page) -> None:
+    """Fail if axe-core finds a violation in the light or the dark theme of an open page."""
+    for scheme, background in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 23, 29)")):
+        page.emulate_media(color_scheme=scheme)
+        assert comes(page, lambda colour=background: page.evaluate(BACKGROUND) == colour), scheme
+        assert violations(settled(page)) == [], scheme
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.smoke if path == "case" else ()) for path in PAGES],
+)
+def test_axe_finds_no_violation_on_a_page(look, address, path):
+    page = look(f"{address}/{path}")
+    if path in ("case", "prediction"):
+        drawn(page)
+    follows_the_rules(page)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_no_violation_on_a_page_without_data(look, served, path):
+    follows_the_rules(look(f"{served(None)}/{path}"))
+
+
+def test_each_exception_from_the_rules_is_still_needed(look, served):
+    page = look(f"{served(None)}/prediction")
+    broken = {line.partition(":")[0] for line in violations(page, {})}
+    assert broken == set(STREAMLITS_OWN), "remove what Streamlit has mended"
