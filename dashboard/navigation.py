@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
-from dashboard.shared import keys
+from dashboard.shared import cache, keys, links, selection
 
 memory.collect_garbage(every_s=10)
 st.set_page_config(
@@ -15,52 +15,57 @@ st.set_page_config(
     menu_items={"About": f"brainseg: brain MRI segmentations. {RESEARCH_USE}"},
 )
 
-OVERVIEW = st.Page(
-    keys.OVERVIEW, title="Overview", icon=":material/home:", url_path="overview", default=True
-)
 STYLE_OF_PAGES = Path(__file__).with_name("static") / "pages.css"
 
-PAGES = {
-    "": [OVERVIEW],
-    "Cases": [
-        st.Page(keys.WORKLIST, title="Worklist", icon=":material/list:", url_path="worklist"),
-        st.Page(keys.CASE_PAGE, title="Case", icon=":material/neurology:", url_path="case"),
-        st.Page(keys.BROWSER, title="Browser", icon=":material/shuffle:", url_path="browser"),
-    ],
-    "Data": [
-        st.Page(keys.DATASET, title="Dataset", icon=":material/bar_chart:", url_path="dataset"),
-        st.Page(
-            keys.SIMILAR,
-            title="Similar slices",
-            icon=":material/bubble_chart:",
-            url_path="similar",
-        ),
-        st.Page(keys.TOUR, title="Guided tour", icon=":material/school:", url_path="tour"),
-        st.Page(keys.CHECKS, title="Checks", icon=":material/rule:", url_path="checks"),
-    ],
-    "Model": [
-        st.Page(keys.TRAINING, title="Training", icon=":material/show_chart:", url_path="training"),
-        st.Page(
-            keys.EVALUATION,
-            title="Evaluation",
-            icon=":material/scoreboard:",
-            url_path="evaluation",
-        ),
-        st.Page(
-            keys.PREDICTION,
-            title="Prediction",
-            icon=":material/online_prediction:",
-            url_path="prediction",
-        ),
-    ],
+# Heading -> script -> address, title and icon of each page.
+SECTIONS = {
+    "": {keys.OVERVIEW: ("overview", "Overview", "home")},
+    "Cases": {
+        keys.WORKLIST: ("worklist", "Worklist", "list"),
+        keys.CASE_PAGE: ("case", "Case", "neurology"),
+        keys.BROWSER: ("browser", "Browser", "shuffle"),
+    },
+    "Data": {
+        keys.DATASET: ("dataset", "Dataset", "bar_chart"),
+        keys.SIMILAR: ("similar", "Similar slices", "bubble_chart"),
+        keys.TOUR: ("tour", "Guided tour", "school"),
+        keys.CHECKS: ("checks", "Checks", "rule"),
+    },
+    "Model": {
+        keys.TRAINING: ("training", "Training", "show_chart"),
+        keys.EVALUATION: ("evaluation", "Evaluation", "scoreboard"),
+        keys.PREDICTION: ("prediction", "Prediction", "online_prediction"),
+    },
 }
 
-page = st.navigation(PAGES)
+PAGES = {
+    script: st.Page(
+        script, title=title, icon=f":material/{icon}:", url_path=path, default=path == "overview"
+    )
+    for pages in SECTIONS.values()
+    for script, (path, title, icon) in pages.items()
+}
+
+# Its own links know no parameters: they would lose the selected cases and the last view of a page.
+page = st.navigation([*PAGES.values()], position="hidden")
+script = next(name for name, one in PAGES.items() if one.url_path == page.url_path)
 st.session_state[keys.PAGE] = page.url_path
 # Where the picture needs the window, the navigation opens on request.
 of_viewer = page.url_path in ("case", "prediction")
 st.set_page_config(initial_sidebar_state="collapsed" if of_viewer else "auto")
 st.html(STYLE_OF_PAGES)
 
+with st.sidebar:
+    for heading, pages in SECTIONS.items():
+        with st.container(gap="xxsmall"):
+            if heading:
+                st.caption(heading)
+            for name in pages:
+                st.page_link(PAGES[name], query_params=links.query_of(name))
+    selection.chip(cache.opened(), "clear_everywhere")
+
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
-page.run()
+try:
+    page.run()
+finally:
+    links.remember(script)

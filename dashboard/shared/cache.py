@@ -43,6 +43,7 @@ from brainseg.statistics.atlas import Atlas, open_atlas
 from brainseg.statistics.embeddings import Features
 from brainseg.training.runs import Run
 from brainseg.volume import Volume
+from dashboard.shared import keys
 from dashboard.shared.background import Work
 from dashboard.shared.budget import BUDGET
 
@@ -93,6 +94,13 @@ def _kept(make: Callable[P, T]) -> Callable[P, T]:
 def opening(root: str, changed: float) -> Work[Cohort]:
     """Open the cohort of a folder in the background; `changed` is :func:`last_change`, a key only."""
     return Work("opening", partial(Cohort.open, root))
+
+
+def opened() -> Cohort | None:
+    """Return the cohort in ``BRAINSEG_DATA`` if it is open already."""
+    root = os.environ.get(keys.DATA_ENVIRONMENT)
+    done = opening(root, last_change(root)).result if root else None
+    return done.result() if done and done.done() and not done.exception() else None
 
 
 @_kept

@@ -228,9 +228,9 @@ def pick(
 
 
 def link(case: str, slice_number: int | None = None) -> dict[str, str]:
-    """Return the parameters of a link to a case; its neighbours are the chosen cases."""
+    """Return what a link to a case shows."""
     number = {} if slice_number is None else {keys.SLICE: str(int(slice_number))}
-    return {**selection.parameters(), keys.CASE: case, **number}
+    return {keys.CASE: case, **number}
 
 
 def wait_for(work: Work[T], doing: str, again: Callable[[], None], question: str = "") -> T | None:

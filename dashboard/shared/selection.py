@@ -1,7 +1,7 @@
-"""The cases that the address selects and their order, shared by several pages.
+"""The cases that the address selects and their order, shared by all pages.
 
-The worklist shows the selection, the case page steps through it, charts create it. A link with
-:func:`parameters` leads to the same cases.
+The worklist shows the selection, the case page steps through it, charts create it. All links keep
+it, see :mod:`dashboard.shared.links`.
 """
 
 import random
@@ -21,8 +21,6 @@ from brainseg.errors import BrainsegError, FilterError, ModelError
 from brainseg.models import open_model
 from brainseg.reviews import open_reviews
 from dashboard.shared import cache, columns, keys, model_picker, url_state, viewer, widgets
-
-PASSED_ON = (keys.WHERE, keys.SEARCH, keys.SORT, keys.COLUMNS)
 
 CHECKS_FAILED = "The checks failed, so findings are not counted: see the Checks page."
 
@@ -72,9 +70,9 @@ def current() -> tuple[Filter, str | None]:
         return Filter(), str(error)
 
 
-def parameters() -> dict[str, str]:
-    """Return the query parameters that a link needs to lead to the same cases."""
-    return {key: st.query_params[key] for key in PASSED_ON if st.query_params.get(key)}
+def is_limited() -> bool:
+    """Return whether the address has a filter or a search."""
+    return bool(st.query_params.get(keys.WHERE) or st.query_params.get(keys.SEARCH))
 
 
 def selected(cohort: Cohort) -> Selected:
@@ -85,8 +83,7 @@ def selected(cohort: Cohort) -> Selected:
     asked, wrong = current()
     sort = st.query_params.get(keys.SORT, "")
     checking = cache.checking(cohort).result
-    needed = {*(c.column for c in asked.conditions), sort.removeprefix("-")}
-    waiting = not checking.done() and not needed & NEEDS_THE_CHECKS
+    waiting = not checking.done() and not _needs_the_checks()
     failed = not waiting and checking.exception() is not None
     every = table(cohort, None if waiting or failed else open_findings(cohort))
     sentences = [wrong, CHECKS_FAILED if failed else None]
@@ -208,23 +205,52 @@ def show(cohort: Cohort) -> None:
 
     Draws nothing if all cases are selected.
     """
-    if not st.query_params.get(keys.WHERE) and not st.query_params.get(keys.SEARCH):
+    if not is_limited():
         return
     now = selected(cohort)
     show_errors(now)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         count = len(now.rows)
         label = f"{widgets.counted(count, 'case')} in the worklist"
-        widgets.link(keys.WORKLIST, label, "list", parameters())
-        conditions = " · ".join(widgets.plain(text, longest=120) for text in in_words())
-        st.caption(f"{count} of {len(now.every)}: {conditions}", width="content")
+        widgets.link(keys.WORKLIST, label, "list")
+        st.caption(f"{count} of {len(now.every)}: {_conditions()}", width="content")
         widgets.button("Clear", "close", "clear_selection", clear, type="tertiary")
+
+
+def chip(cohort: Cohort | None, key: str) -> None:
+    """Show the selection in a few words with a button to clear it; nothing if all cases are selected.
+
+    Args:
+        cohort: the open cohort, to count its cases; None if it is not open yet.
+        key: of the button.
+    """
+    if not is_limited():
+        return
+    counted = ""
+    if cohort and (not _needs_the_checks() or cache.checking(cohort).result.done()):
+        now = selected(cohort)
+        counted = f": {len(now.rows)} of {widgets.counted(len(now.every), 'case')}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content"):
+        st.caption(f":material/filter_alt: {_conditions(60)}{counted}", width="content")
+        widgets.button(
+            "Clear", "close", key, clear, type="tertiary", help="Select all cases on all pages"
+        )
 
 
 def show_errors(now: Selected) -> None:
     """Show a message for each part of the address that could not be used."""
     for sentence in now.wrong:
         st.warning(widgets.sentence(sentence), icon=":material/help:")
+
+
+def _needs_the_checks() -> bool:
+    """Return whether the address filters or sorts by findings."""
+    sort = st.query_params.get(keys.SORT, "").removeprefix("-")
+    return bool({*(one.column for one in current()[0].conditions), sort} & NEEDS_THE_CHECKS)
+
+
+def _conditions(longest: int = 120) -> str:
+    return " · ".join(widgets.plain(text, longest) for text in in_words())
 
 
 def in_words() -> list[str]:

@@ -18,7 +18,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes
 from brainseg.io import shown_name
-from dashboard.shared import cache, keys, url_state
+from dashboard.shared import cache, keys, links, url_state
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ def require_known_case(cohort: Cohort) -> None:
             choose = {keys.CASE: name, keys.SLICE: None}
             st.button(plain(name), on_click=url_state.put, kwargs=choose, type="tertiary")
     if len(names) > MOST_LINKS:
-        st.page_link(keys.WORKLIST, label=f"and {len(names) - MOST_LINKS} more, in the worklist")
+        link(keys.WORKLIST, f"and {len(names) - MOST_LINKS} more, in the worklist")
     st.stop()
 
 
@@ -167,10 +167,16 @@ def button(label: str, icon: str, key: str, on_click: Callable, *args: object, *
     st.button(label, key, on_click=on_click, args=args, icon=f":material/{icon}:", **more)
 
 
-def link(page: str, label: str, icon: str, query: Mapping[str, object], **more: Any) -> None:
-    """Draw a link to a page with query parameters; ``more`` goes to ``st.page_link``."""
-    asked = {key: str(value) for key, value in query.items()}
-    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=asked, **more)
+def link(
+    page: str,
+    label: str,
+    icon: str | None = None,
+    query: Mapping[str, object] | None = None,
+    **more: Any,
+) -> None:
+    """Draw a link to a page; see :func:`links.query_of`. ``more`` goes to ``st.page_link``."""
+    named, asked = icon and f":material/{icon}:", links.query_of(page, query)
+    st.page_link(page, label=label, icon=named, query_params=asked, **more)
 
 
 def step_button(label: str, step: Callable, *args: object, back: bool = False, **more: Any) -> None:

@@ -11,24 +11,24 @@ WAYS_IN = {
     "Look at cases": (
         "Open a patient's study, scroll through its slices, compare image and mask.",
         [
-            (keys.WORKLIST, "Worklist of all cases", ":material/list:"),
-            (keys.CASE_PAGE, "One case, slice by slice", ":material/neurology:"),
-            (keys.BROWSER, "Random slices", ":material/shuffle:"),
+            (keys.WORKLIST, "Worklist of all cases", "list"),
+            (keys.CASE_PAGE, "One case, slice by slice", "neurology"),
+            (keys.BROWSER, "Random slices", "shuffle"),
         ],
     ),
     "Explore the data": (
         "Count, plot and check the dataset before you train on it.",
         [
-            (keys.DATASET, "Dataset in numbers", ":material/bar_chart:"),
-            (keys.CHECKS, "Checks and findings", ":material/rule:"),
+            (keys.DATASET, "Dataset in numbers", "bar_chart"),
+            (keys.CHECKS, "Checks and findings", "rule"),
         ],
     ),
     "Train and predict": (
         "Follow a training, see how well a model does on unseen cases, and try it on your own.",
         [
-            (keys.PREDICTION, "Run a prediction", ":material/online_prediction:"),
-            (keys.EVALUATION, "Scores by case", ":material/scoreboard:"),
-            (keys.TRAINING, "Training runs", ":material/show_chart:"),
+            (keys.PREDICTION, "Run a prediction", "online_prediction"),
+            (keys.EVALUATION, "Scores by case", "scoreboard"),
+            (keys.TRAINING, "Training runs", "show_chart"),
         ],
     ),
 }
@@ -56,7 +56,7 @@ with st.grid(columns=3, min_column_width=240, border=True):
             st.header(heading, anchor=False)
             st.caption(what)
             for page, label, icon in links:
-                st.page_link(page, label=label, icon=icon)
+                widgets.link(page, label, icon)
 
 table = cache.case_table(cohort)
 table = table[table["largest_slice"].notna()]
@@ -68,11 +68,8 @@ if len(table):
         for row in table.iloc[places].itertuples():
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(cohort, row.case, row.largest_slice, overlays.OverlayStyle())
-                st.page_link(
-                    keys.CASE_PAGE,
-                    label=widgets.plain(row.case, 26),
-                    query_params={keys.CASE: row.case, keys.SLICE: str(row.largest_slice)},
-                )
+                shown = {keys.CASE: row.case, keys.SLICE: row.largest_slice}
+                widgets.link(keys.CASE_PAGE, widgets.plain(row.case, 26), query=shown)
                 # On its own line: behind the name it was cut off in rows of four.
                 st.caption(f"slice {row.largest_slice}")
     overlays.legend(overlays.OverlayStyle())

@@ -17,6 +17,7 @@ from dashboard.shared import (
     cache,
     chart_selection,
     keys,
+    links,
     model_picker,
     overlays,
     selection,
@@ -130,7 +131,7 @@ def draw_map(chosen: ShownCases, source: str, by: str, mode: str) -> list[tuple[
     show_code(figure_code(chosen, cohort_figures.slice_map, **arguments))
     points = clicked(key)
     if mode == OPENS and points:
-        st.switch_page(keys.CASE_PAGE, query_params=link(*points[0]))
+        links.open_page(keys.CASE_PAGE, link(*points[0]))
     return points if mode == DRAWS else []
 
 

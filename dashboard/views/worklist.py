@@ -6,7 +6,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import cache, columns, filters, keys, selection, url_state, widgets
+from dashboard.shared import cache, columns, filters, keys, links, selection, url_state, widgets
 
 CLICK_KEY = "open_case"
 TABLE = "_number of the table"
@@ -17,12 +17,11 @@ REFRESH_S = 1.0
 
 
 def open_clicked(cohort: Cohort) -> None:
-    """Open the case that was clicked or chosen, and pass on the filter for its neighbours."""
+    """Open the case that was clicked or chosen."""
     click = st.session_state.get(CLICK_KEY)
     name = st.session_state.pop(CHOSEN, None) or (click and click["label"])
     if name in cohort.cases:
-        asked = {**selection.parameters(), keys.CASE: name}
-        st.switch_page(keys.CASE_PAGE, query_params=asked)
+        links.open_page(keys.CASE_PAGE, {keys.CASE: name})
 
 
 def follow_table() -> None:

@@ -1,7 +1,5 @@
 """The worklist in a real browser: filter, search, sort, open, review, return."""
 
-import re
-
 import pytest
 from support.browsing import (
     CHECKBOX_X,
@@ -20,7 +18,7 @@ from support.browsing import (
     still,
 )
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
-from support.viewer import navigate, open_tab
+from support.viewer import drawn, navigate, open_tab
 
 pytestmark = pytest.mark.browser
 
@@ -74,10 +72,24 @@ def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, addr
     assert asked(page) == there | {"case": OTHER_SITE}
     settled(page).go_back()
     arrives(page, "/case", case=FIRST)
-    settled(page).get_by_role("link", name=re.compile("3 cases in the worklist")).click()
+    settled(page).get_by_test_id("stMain").get_by_role("link", name="Worklist").click()
     arrives(page, "/worklist", case=None, **there)
     assert cases(settled(page), 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
     assert asked(page) == there
+
+
+def test_the_navigation_leads_back_to_filter_case_and_layers(look, address):
+    page = look(f"{address}/case?where=institution~XX&case={FLAIR_REPEATED}&mask=off")
+    drawn(page, drawn=FLAIR_REPEATED)
+    navigate(page, "Worklist")
+    arrives(page, "/worklist", where="institution~XX", case=None, mask=None)
+    navigate(page, "Similar slices")
+    arrives(page, "/similar", where="institution~XX", case=None)
+    navigate(page, "Case")
+    arrives(page, "/case", where="institution~XX", case=FLAIR_REPEATED, mask="off")
+    for path in ("/similar", "/worklist", "/case"):
+        settled(page).go_back()
+        arrives(page, path, where="institution~XX")
 
 
 def test_a_row_can_be_opened_by_keyboard_alone(look, address):

@@ -20,12 +20,12 @@ def page() -> None:
 
     from brainseg.cohort import Cohort
     from brainseg.cohort.filters import Condition
-    from dashboard.shared import selection
+    from dashboard.shared import links, selection
 
     cohort = Cohort.open(os.environ["BRAINSEG_DATA"])
     st.session_state["order"] = selection.order(cohort)
     st.session_state["places"] = {name: selection.place(cohort, name) for name in cohort.cases}
-    st.session_state["parameters"] = selection.parameters()
+    st.session_state["parameters"] = links.selection()
     large = Condition("tumour_vx", ranges=((200, None),))
     st.button("large", on_click=selection.set_condition, args=(large,))
     st.button("nothing", on_click=selection.clear)
@@ -130,7 +130,7 @@ def test_a_callback_adds_a_range_to_the_filter(ask):
 def test_another_page_shows_the_filter_with_a_link_and_a_button_to_clear_it(
     monkeypatch, tiny_cohort
 ):
-    app = open_page(monkeypatch, tiny_cohort, "case", where="tumour_vx~60..100", search="TCGA")
+    app = open_page(monkeypatch, tiny_cohort, "dataset", where="tumour_vx~60..100", search="TCGA")
     assert not app.exception
     link = next(link.proto for link in app.get("page_link") if "worklist" in link.proto.label)
     assert link.label == "2 cases in the worklist"

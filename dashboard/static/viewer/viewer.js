@@ -16,7 +16,8 @@ import { frameOf } from "./frame.js";
 import { KEYS, keysOfOneCase, listen } from "./keys.js";
 import { DIFFERENCE, OTHER, PREDICTION, coloursOf, labelsOf } from "./layers.js";
 import { copied } from "./exports.js";
-import { adopt, parametersOf, stateFrom } from "./state.js";
+import { remember, remembered } from "./memory.js";
+import { adopt, parametersOf, stateFrom, viewParametersOf } from "./state.js";
 import { Pane } from "./pane.js";
 import { Panel } from "./panel.js";
 import { Panels } from "./panels.js";
@@ -101,7 +102,8 @@ export class Viewer extends Controls {
     let wrong = null;
     if (this.state) adopt(this.state, data, this.measures, before, this.stepChosen);
     else {
-      ({ state: this.state, wrong } = stateFrom(read(), data, this.measures, this.views));
+      const asked = { ...remembered(data.name), ...read() };
+      ({ state: this.state, wrong } = stateFrom(asked, data, this.measures, this.views));
       this.stepChosen = Boolean(read().threshold);
     }
     const notes = notesOf(data, wrong, this.plain);
@@ -315,7 +317,9 @@ export class Viewer extends Controls {
     this.panel.removedList?.show(data, look);
     this.findings.show(data, look);
     this.listDrawings();
-    write(parametersOf(state, data, measures, this.stepChosen));
+    const parameters = parametersOf(state, data, measures, this.stepChosen);
+    write(parameters);
+    remember(data.name, { ...parameters, ...viewParametersOf(state, data) });
     this.whole.dataset.settled = data.sliceNumbers[this.position[2]];
   }
 

@@ -111,7 +111,7 @@ def show_details(cohort: Cohort, case: str) -> None:
 header = viewer_layout.header()
 with header:
     st.title("Case", width="content", anchor=False)
-    widgets.link(keys.WORKLIST, "Worklist", "list", selection.parameters())
+    widgets.link(keys.WORKLIST, "Worklist", "list")
 cohort = widgets.open_cohort(badge=header)
 go = selection.stepper(cohort)
 widgets.require_known_case(cohort)
@@ -125,11 +125,12 @@ with header:
     widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
     if here.number is not None:
         st.caption(f"{here.number} of {here.of}", width="content")
+    selection.chip(cohort, "clear_here")
 picture, side = viewer_layout.picture_and_side()
 with side:
     # In a container of their own: messages must not change the chosen tab.
     with st.container(gap="xsmall"):
-        selection.show(cohort)
+        selection.show_errors(selection.selected(cohort))
         review_form.show_result()
         payload, prediction = open_case(cohort, case, model)
     layers, measurements, findings, review, about = st.tabs(

@@ -13,7 +13,7 @@ from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.volume import FLAIR
-from dashboard.shared import keys, overlays, widgets
+from dashboard.shared import keys, links, overlays, widgets
 
 ALL = "all"
 OPEN, ACCEPTED = "open", "accepted"
@@ -146,7 +146,7 @@ def _open_clicked(cohort: Cohort, shown: pd.DataFrame) -> None:
         # The filters too: Streamlit 1.67 leaves these parameters on this page as well, one step back.
         here = {key: st.query_params[key] for key in FILTERS if key in st.query_params}
         asked = here | place_of(cohort, row["case"], number)
-        st.switch_page(keys.CASE_PAGE, query_params=asked)
+        links.open_page(keys.CASE_PAGE, asked)
 
 
 def place_of(cohort: Cohort, case: str, slice_number: int | None) -> dict[str, str]:
@@ -198,7 +198,7 @@ def link(cohort: Cohort, finding: Finding) -> None:
         label = f"Open slice {shown} of {widgets.plain(finding.case)}"
     else:
         label = f"Slice {finding.slice_number} cannot be shown; open the nearest, slice {shown}"
-    st.page_link(keys.CASE_PAGE, label=label, icon=":material/open_in_full:", query_params=place)
+    widgets.link(keys.CASE_PAGE, label, "open_in_full", place)
 
 
 def _picture(cohort: Cohort, finding: Finding) -> None:

@@ -20,12 +20,8 @@ def controls(pair: Pair, again: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         widgets.seed_picker()
         st.button(again, on_click=_draw_again, icon=":material/casino:", key="another_pair")
-        st.page_link(
-            keys.CASE_PAGE,
-            label="Open in its case",
-            icon=":material/open_in_full:",
-            query_params={keys.CASE: pair.case, keys.SLICE: str(pair.slice_number)},
-        )
+        shown = {keys.CASE: pair.case, keys.SLICE: pair.slice_number}
+        widgets.link(keys.CASE_PAGE, "Open in its case", "open_in_full", shown)
 
 
 def printed(pair: Pair) -> None:

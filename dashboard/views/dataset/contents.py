@@ -42,7 +42,7 @@ def numbers(chosen: ShownCases) -> None:
         st.metric("Patients", slices["patient_id"].nunique(), format="localized")
         st.metric("Excluded slices", excluded, format="localized", help=EXCLUDED_HELP)
     if excluded:
-        st.page_link(keys.CHECKS, label="Why slices are excluded", icon=":material/rule:")
+        widgets.link(keys.CHECKS, "Why slices are excluded", "rule")
 
 
 def institutions(chosen: ShownCases) -> None:

@@ -72,7 +72,7 @@ def examples(chosen: ShownCases) -> None:
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(chosen.cohort, case, number, overlays.OverlayStyle())
                 label = f"{value:.2f} · slice {number}"
-                st.page_link(keys.CASE_PAGE, label=label, query_params=link(case, number))
+                widgets.link(keys.CASE_PAGE, label, query=link(case, number))
                 st.caption(widgets.plain(case))
 
 

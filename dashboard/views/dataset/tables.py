@@ -6,7 +6,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.plotting import cohort_figures
 from brainseg.plotting.cohort_figures import MEASURES
-from dashboard.shared import columns, keys, widgets
+from dashboard.shared import columns, keys, links, widgets
 from dashboard.shared.dataset_context import ShownCases, link, pick, table
 
 SLICES, CASES, GROUPS, FILES = "slices", "cases", "institutions and codes", "files"
@@ -92,8 +92,7 @@ def open_clicked(rows: pd.DataFrame) -> None:
     """Open the case, and the slice, that was clicked in a table."""
     if click := st.session_state.get(OPEN_KEY):
         row = rows.iloc[click["row"]]
-        address = link(row["case"], row.get("slice_number"))
-        st.switch_page(keys.CASE_PAGE, query_params=address)
+        links.open_page(keys.CASE_PAGE, link(row["case"], row.get("slice_number")))
 
 
 def groups(chosen: ShownCases) -> None:
@@ -125,7 +124,7 @@ def files(chosen: ShownCases) -> None:
         lambda _: columns.FILES,
         "files",
     )
-    st.page_link(keys.CHECKS, label="All checks of the files", icon=":material/rule:")
+    widgets.link(keys.CHECKS, "All checks of the files", "rule")
 
 
 def _labels(rows: pd.DataFrame) -> dict:

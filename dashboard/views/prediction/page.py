@@ -72,6 +72,8 @@ if source == FROM_UPLOAD:
 else:
     cohort = widgets.open_cohort(badge=header)
     subject = case_of_cohort(cohort, left.model, place)
+    with header:
+        selection.chip(cohort, "clear_here")
     go = selection.stepper(cohort)
 try:
     warnings, unsuitable = cautions(subject, left)

@@ -85,5 +85,5 @@ with st.container(horizontal=True):
     widgets.download("All steps as a notebook", notebook, "brainseg_tour.ipynb", "download")
     widgets.download("All steps as a Python file", script, "brainseg_tour.py", "download")
 if chosen == names[-1]:
-    st.page_link(keys.DATASET, label="Next: explore the whole cohort", icon=":material/bar_chart:")
+    widgets.link(keys.DATASET, "Next: explore the whole cohort", "bar_chart")
 widgets.tumour_means()

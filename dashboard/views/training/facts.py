@@ -71,7 +71,7 @@ def _draw_fold(fold: Mapping[str, Any]) -> None:
         "and the threshold, so it is not the score on unseen cases. Held-out cases are not read in "
         "training."
     )
-    st.page_link(keys.EVALUATION, label="Scores on held-out cases", icon=":material/scoreboard:")
+    widgets.link(keys.EVALUATION, "Scores on held-out cases", "scoreboard")
     with st.expander("Cases of each part", icon=":material/list:"):
         for label, part in PARTS.items():
             st.caption(label)
