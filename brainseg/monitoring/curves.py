@@ -12,6 +12,7 @@ NOT_CURVES = ("epoch", "hours", "finished_at", "seconds", "epoch_seconds")
 TITLES = {
     "loss": "Loss",
     "dice": "Dice",
+    "volume_ratio": "Predicted volume / mask volume",
     "learning_rate": "Learning rate",
     "slices_per_second": "Slices per second",
     "memory_mb": "Memory (MiB)",

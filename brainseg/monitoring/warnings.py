@@ -1,4 +1,4 @@
-"""Warnings about a running training: five rules on its curves.
+"""Warnings about a running training: six rules on its curves.
 
 Each rule uses the epochs so far, so a warning appears and disappears with its condition. Rules compare
 medians over several epochs, not single epochs.
@@ -10,6 +10,10 @@ divergence           the training loss has risen again by half of its total decr
 overfitting          a validation metric is worse than its best by a tenth of its total improvement, by
                      three times its usual step, and a score by :data:`LEAST_DROP`, in medians of
                      :data:`LONG` epochs, while the training loss fell
+nothing found,       the training loss has fallen by a tenth, but over :data:`SHORT` epochs (two once the
+everything marked    training has ended) no validation Dice reached :data:`LEAST_DICE`, and the predicted
+                     volume, if known, stayed below :data:`LEAST_RATIO` of that of the masks or above
+                     :data:`MOST_RATIO` times it
 plateau              no better validation score for three quarters of the patience
 dead learning rate   below a thousandth of its peak for a tenth of all epochs; or, after
                      :data:`UNMOVED_AFTER` epochs, a loss within two percent of its first value
@@ -32,12 +36,25 @@ NOT_A_NUMBER = "not a number"
 DIVERGENCE = "divergence"
 OVERFITTING = "overfitting"
 PLATEAU = "plateau"
+NOTHING_FOUND = "nothing found"
+EVERYTHING_MARKED = "everything marked"
 DEAD_LEARNING_RATE = "dead learning rate"
+
+VOLUME_RATIO = "validation_volume_ratio"
 
 SHORT, LONG = 3, 5
 UNMOVED_AFTER = 10
 LEAST_DROP = 0.02
 """For scores from 0 to 1: smaller drops are noise of a network that finds almost nothing yet."""
+
+LEAST_DICE, LEAST_RATIO, MOST_RATIO = 0.2, 0.05, 9.0
+"""A network that marks nine times the tumour reaches a Dice of 0.2 at best."""
+
+LEAST_UNKNOWN_DICE = 0.05
+"""The limit for Dice if the predicted volume is unknown."""
+
+FEW_BATCHES = 300
+"""A network with random weights needs about as many to find its first tumours."""
 
 PATIENCE_OF_OTHERS = 20
 """Assumed patience of a log, in epochs."""
@@ -51,11 +68,13 @@ class TrainingWarning:
         kind: name of the rule.
         epoch: first epoch of the condition.
         message: a sentence with the values and a remedy.
+        severe: True if the network is useless as it is.
     """
 
     kind: str
     epoch: int
     message: str
+    severe: bool = False
 
 
 def find_warnings(
@@ -76,6 +95,7 @@ def find_warnings(
     found = [_not_a_number(invalid or {}), _divergence(history)]
     if found[1] is None:
         found.append(_overfitting(history))
+    found.append(_useless(history, config or {}, is_active))
     if is_active:
         found.append(_dead_learning_rate(history))
         if not any(found):
@@ -143,6 +163,59 @@ def _overfitting(history: pd.DataFrame) -> TrainingWarning | None:
     return None
 
 
+def _useless(
+    history: pd.DataFrame, config: Mapping[str, Any], is_active: bool
+) -> TrainingWarning | None:
+    """Return the warning that the network finds nothing, or marks everything, while its loss falls."""
+    column = curves.score(list(history))
+    loss = _known(history, curves.loss(list(history), curves.TRAINING))
+    if column is None or "dice" not in column.lower() or curves.stem(column) == column:
+        return None
+    scores = _known(history, column)
+    ratios = _known(history, VOLUME_RATIO).reindex(scores.index)
+    least = SHORT if is_active else SHORT - 1
+    if len(scores) < least or len(loss) < 2 or loss.iloc[-1] > 0.9 * loss.iloc[0]:
+        return None
+    recent = ratios.iloc[-least:].dropna()
+    if recent.empty:
+        kind, useless = NOTHING_FOUND, scores < LEAST_UNKNOWN_DICE
+        what = "the network finds nothing or marks everything"
+    elif recent.median() < 1:
+        kind, useless = NOTHING_FOUND, (scores < LEAST_DICE) & (ratios < LEAST_RATIO)
+        what = f"the network finds nothing ({recent.iloc[-1]:.1%} of the volume of the masks)"
+    else:
+        kind, useless = EVERYTHING_MARKED, (scores < LEAST_DICE) & (ratios > MOST_RATIO)
+        what = f"the network marks {recent.iloc[-1]:.0f} times the volume of the masks"
+    if not useless.iloc[-least:].all():
+        return None
+    return TrainingWarning(
+        kind,
+        _since(history, useless),
+        f"{_named(column)} is {scores.iloc[-1]:.3f} although the training loss fell from "
+        f"{loss.iloc[0]:.3g} to {loss.iloc[-1]:.3g}: {what}. "
+        f"{_likely_cause(kind, config, int(history['epoch'].iloc[-1]))}",
+        severe=True,
+    )
+
+
+def _likely_cause(kind: str, config: Mapping[str, Any], epochs: int) -> str:
+    """Return the likely cause in a sentence, with the setting to change."""
+    share, batches = config.get("tumour_share", 0.5), epochs * config.get("steps_per_epoch", 0)
+    if kind == NOTHING_FOUND and share < 0.2:
+        return f"Likely cause: tumour_share={share:g} shows it hardly any tumour; set 0.5."
+    if kind == EVERYTHING_MARKED and share > 0.8:
+        return f"Likely cause: tumour_share={share:g} shows it hardly any healthy slice; set 0.5."
+    if 0 < batches < FEW_BATCHES:
+        advice = "train longer"
+        if not config.get("encoder"):
+            advice += ", or start from network=lite_unet with encoder=efficientnet-lite0"
+        return f"Likely cause: {batches} batches are too few; {advice}."
+    return (
+        "Likely cause: a learning rate that is too high, or masks that do not fit their images; lower "
+        "learning_rate, and open Data checks."
+    )
+
+
 def _plateau(history: pd.DataFrame, config: Mapping[str, Any]) -> TrainingWarning | None:
     column = curves.score(list(history))
     best = None if column is None else curves.best_epoch(history, column)
@@ -202,7 +275,7 @@ def _named(column: str) -> str:
 
 
 def _known(history: pd.DataFrame, column: str | None) -> pd.Series:
-    if column is None:
+    if column not in history:
         return pd.Series(dtype="float64")
     return history[column][np.isfinite(history[column])]
 

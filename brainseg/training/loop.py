@@ -192,6 +192,7 @@ class TrainingLoop:
             "loss": progress.loss,
             "validation_dice": score,
             "validation_loss": self._loss(probabilities),
+            "validation_volume_ratio": self._volume_ratio(probabilities),
             "learning_rate": _as_float(self.network.optimizer.learning_rate),
             "slices_per_second": config.steps_per_epoch * config.batch_size / progress.seconds,
             "seconds": progress.seconds,
@@ -244,6 +245,12 @@ class TrainingLoop:
         """Return Dice by case, 0..1, each case as one volume."""
         pairs = zip(self.validation_cases, probabilities, strict=True)
         return {case.name: dice(case.masks, found >= threshold) for case, found in pairs}
+
+    def _volume_ratio(self, probabilities: list[np.ndarray]) -> float:
+        """Return the predicted volume of all validation cases, divided by that of their masks."""
+        truth = sum(np.count_nonzero(case.masks) for case in self.validation_cases)
+        predicted = sum(np.count_nonzero(found >= 0.5) for found in probabilities)
+        return predicted / max(1, truth)
 
     def _loss(self, probabilities: list[np.ndarray]) -> float:
         """Return the mean loss of the validation cases, each as one batch."""

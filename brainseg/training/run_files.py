@@ -26,10 +26,17 @@ FIRST_KEYS = (
 )
 """Keys of every line of ``history.jsonl``, also in the oldest runs; ``epoch`` counts from 1."""
 
-LATER_KEYS = ("validation_loss", "epoch_seconds", "memory_mb", "cpu_percent")
+LATER_KEYS = (
+    "validation_loss",
+    "validation_volume_ratio",
+    "epoch_seconds",
+    "memory_mb",
+    "cpu_percent",
+)
 """Additional keys of newer runs.
 
-``seconds`` is the time of training alone, ``epoch_seconds`` includes scoring and saving;
+``validation_volume_ratio`` is the predicted volume of the validation cases, divided by that of their
+masks; ``seconds`` is the time of training alone, ``epoch_seconds`` includes scoring and saving;
 ``memory_mb`` is the resident memory at the end (MiB); ``cpu_percent`` is 100 per busy core.
 """
 

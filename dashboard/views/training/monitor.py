@@ -103,7 +103,8 @@ def _status(shown: Shown, version: int) -> None:
     if snapshot.is_active and snapshot.config:
         _progress(snapshot)
     for warning in snapshot.warnings:
-        st.warning(
+        draw = st.error if warning.severe else st.warning
+        draw(
             f"**{warning.kind.capitalize()}**, since {snapshot.unit} {warning.epoch}. "
             + widgets.sentence(warning.message),
             icon=":material/warning:",

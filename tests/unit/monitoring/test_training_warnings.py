@@ -10,9 +10,12 @@ import pytest
 from brainseg.monitoring.warnings import (
     DEAD_LEARNING_RATE,
     DIVERGENCE,
+    EVERYTHING_MARKED,
     NOT_A_NUMBER,
+    NOTHING_FOUND,
     OVERFITTING,
     PLATEAU,
+    VOLUME_RATIO,
     find_warnings,
 )
 
@@ -205,3 +208,58 @@ def test_a_negative_loss_is_compared_with_its_range() -> None:
     history["validation_loss"] -= 1.0
     assert [kinds(history.iloc[:row]) for row in range(1, EPOCHS + 1)] == [[]] * EPOCHS
     assert first_fired(diverging(well()).assign(loss=lambda h: h["loss"] - 1.0), DIVERGENCE)
+
+
+def useless(dice: list[float], ratio: float | None, loss: float = 0.5) -> pd.DataFrame:
+    """Return a training whose loss falls to ``loss`` while it predicts a share of the masks' volume."""
+    epochs = len(dice)
+    history = pd.DataFrame(
+        {
+            "epoch": range(1, epochs + 1),
+            "loss": np.linspace(1.4, loss, epochs),
+            "validation_dice": dice,
+        }
+    )
+    return history if ratio is None else history.assign(**{VOLUME_RATIO: ratio})
+
+
+@pytest.mark.parametrize(
+    ("kind", "ratio", "says"),
+    [
+        (NOTHING_FOUND, 0.0, "finds nothing (0.0% of the volume of the masks)"),
+        (EVERYTHING_MARKED, 40.0, "marks 40 times the volume of the masks"),
+        (NOTHING_FOUND, None, "finds nothing or marks everything"),
+    ],
+)
+def test_a_network_that_finds_nothing_or_marks_everything_is_warned_of(kind, ratio, says) -> None:
+    history = useless([0.008, 0.001, 0.0, 0.0, 0.0], ratio)
+    assert first_fired(history, kind) == 3
+    (warning,) = find_warnings(history, {"steps_per_epoch": 20}, is_active=False)
+    assert (warning.kind, warning.severe, warning.epoch) == (kind, True, 1)
+    assert "although the training loss fell from 1.4 to 0.5" in warning.message
+    assert says in warning.message
+    assert (
+        "100 batches are too few; train longer, or start from network=lite_unet" in warning.message
+    )
+
+
+def test_a_network_that_finds_tumours_late_or_whose_loss_stays_is_not_called_useless() -> None:
+    late = useless([0.0, 0.0, 0.75, 0.8], None)
+    late[VOLUME_RATIO] = [0.0, 0.0, 0.9, 1.0]
+    assert kinds(late.iloc[:2]) == kinds(late, is_active=False) == []
+    assert NOTHING_FOUND not in kinds(useless([0.0] * 4, 0.0, loss=1.39))
+    assert kinds(useless([0.1] * 4, 2.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "ratio", "says"),
+    [
+        ({"tumour_share": 0.05}, 0.0, "tumour_share=0.05 shows it hardly any tumour"),
+        ({"tumour_share": 1.0}, 30.0, "tumour_share=1 shows it hardly any healthy slice"),
+        ({"steps_per_epoch": 10, "encoder": "efficientnet-lite0"}, 0.0, "too few; train longer."),
+        ({"steps_per_epoch": 100}, 0.0, "a learning rate that is too high, or masks"),
+    ],
+)
+def test_the_warning_of_a_useless_network_names_the_likely_cause(settings, ratio, says) -> None:
+    (warning,) = find_warnings(useless([0.0] * 4, ratio), settings, is_active=False)
+    assert says in warning.message
