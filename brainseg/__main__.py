@@ -121,31 +121,39 @@ def train(options: argparse.Namespace) -> int:
 
         print("\n".join(TrainingConfig.help_lines()))
         return 0
+    from brainseg.monitoring.closing import next_steps, warnings_of
     from brainseg.training.command import run_training
+    from brainseg.training.runs import Run
 
     say = partial(print, file=sys.stderr, flush=True)
     facts = run_training(options, partial(_data, options), say)
-    _print(options, facts, [f"{facts['state']}: {facts['run']}", facts["message"]])
+    run = Run(Path(facts["run"]))
+    facts["warnings"] = warnings_of(run)
+    for sentence in facts["warnings"]:
+        say(f"brainseg: warning: {sentence}")
+    lines = [f"{facts['state']}: {facts['run']}", facts["message"], *next_steps(run)]
+    _print(options, facts, lines)
     return 0
 
 
 def publish(options: argparse.Namespace) -> int:
-    """Publish finished runs as folds of a model; without a run, export its folds for OpenVINO."""
+    """Publish runs as folds of a model; without a run, export its folds for OpenVINO."""
     from brainseg.training.publishing import publish_all
 
     with _progress("fold") as progress:
         facts = publish_all(options.run, options.folder, progress)
     folds, graphs = len(facts["folds"]), len(facts["graphs"])
-    _print(options, facts, [f"{facts['model']}: {folds} fold(s), {graphs} of them also as a graph"])
+    line = f"{facts['model']}: {folds} fold(s), {graphs} of them also as a graph"
+    _print(options, facts, [line, facts["folder"]])
     return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Score a model by case, on cases it was not trained on."""
     from brainseg import evaluation
-    from brainseg.models import open_model
+    from brainseg.training.run_models import open_any
 
-    cohort, model = _open(options), open_model(options.model)
+    cohort, model = _open(options), open_any(options.model)
     require_writable(cohort.state_dir)
     with _progress("case") as progress:
         result = evaluation.evaluate(cohort, model, options.allow_seen, progress)
@@ -170,11 +178,11 @@ def predict(options: argparse.Namespace) -> int:
     from brainseg.batch.run import Wanted, in_words, predict_inputs
     from brainseg.exports import refuse_inside
     from brainseg.io.sequence_choice import parse_sequences
-    from brainseg.models import open_model
+    from brainseg.training.run_models import open_any
 
     if options.engine:
         os.environ["BRAINSEG_ENGINE"] = options.engine
-    model = open_model(options.model)
+    model = open_any(options.model)
     kinds = tuple(filter(None, options.formats.split(",")))
     sequences = parse_sequences(options.sequences)
     wanted = Wanted(options.mode, options.threshold, kinds, options.keep_identity, sequences)
@@ -219,10 +227,10 @@ def reviews(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write a case as NIfTI files and a one-page report, with a prediction if --model is given."""
     from brainseg.exports.case import export_case
-    from brainseg.models import open_model
+    from brainseg.training.run_models import open_any
 
     cohort = _open(options)
-    model = open_model(options.model) if options.model else None
+    model = open_any(options.model) if options.model else None
     require_writable(options.out)
     paths = export_case(cohort, options.case, options.out, model, options.overwrite)
     _print(options, {"case": options.case, "files": [str(p) for p in paths]}, [*map(str, paths)])
@@ -231,12 +239,12 @@ def export(options: argparse.Namespace) -> int:
 
 def features(options: argparse.Namespace) -> int:
     """Compute and save the features of every slice, for the map of similar slices."""
-    from brainseg.models import open_model
     from brainseg.statistics.embeddings import describe_images, describe_with_model, save_features
     from brainseg.statistics.neighbours import agreement
+    from brainseg.training.run_models import open_any
 
     cohort = _open(options)
-    model = open_model(options.model) if options.model else None
+    model = open_any(options.model) if options.model else None
     require_writable(cohort.state_dir)
     with _progress("slice") as progress:
         found = (

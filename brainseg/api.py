@@ -61,17 +61,18 @@ def check(cohort: "Cohort", only: list[str] | None = None) -> "Checked":
 
 
 def open_model(name: Path | str | None = None) -> "Model":
-    """Open a published model by its name in ``models/`` or by its folder.
+    """Open a model by its name or folder: of this package, one of your own, or a training run.
 
     Args:
-        name: ``BRAINSEG_MODEL``, or else the model that comes with brainseg, by default.
+        name: ``BRAINSEG_MODEL``, or else the model that comes with brainseg, by default. A run that
+            has not been prepared as a model is prepared first, which needs Keras.
 
     Raises:
         ModelError: there is no such model, or its manifest is invalid.
     """
-    from brainseg.models import open_model
+    from brainseg.training.run_models import open_any
 
-    return open_model(None if name is None else str(name))
+    return open_any(None if name is None else str(name))
 
 
 def predict(source: "Case | Volume", model: "Model") -> "Prediction":

@@ -49,7 +49,7 @@ DATA = option(
 )
 MODEL = option(
     "--model",
-    "name or folder of a model",
+    "name or folder of a model, or of a training run",
     "lgg-unet",
     "BRAINSEG_MODEL, or the model of this package",
 )
@@ -85,7 +85,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
     ),
     "download": ("kaggle_3m --yes", (DEST, option("--yes", "agree to the terms"))),
     "train": (
-        "kaggle_3m --set epochs=5 --publish models/mine",
+        "kaggle_3m --set epochs=5 --publish mine",
         (
             DATA,
             option("--config", "JSON or TOML file of settings", "settings.toml", type=Path),
@@ -95,23 +95,27 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             ),
             option("--settings", "list the settings for --set and exit"),
             option(
-                "--resume", "folder of a run to resume", "runs/20260101-120000-mine", "a new run",
+                "--resume", "name or folder of a run to resume", "20260101-120000-mine", "a new run",
                 type=Path, metavar="RUN",
             ),
             option("--all-folds", "train all folds in turn; rerun to resume"),
             option("--runs", "folder for the run", "runs", "in BRAINSEG_HOME", type=Path),
             option(
-                "--publish", "folder of the model to publish to", "models/mine", "not published",
+                "--publish", "publish to this model: a name in BRAINSEG_HOME, or a folder", "mine",
+                "not published",
                 type=Path, metavar="MODEL",
             ),
         ),
     ),
     "publish": (
-        "models/mine runs/20260101-120000-mine",
+        "mine 20260101-120000-mine",
         (
-            option("folder", "folder of the model", "models/mine", type=Path, metavar="MODEL"),
             option(
-                "run", "folder of a finished run; repeatable", "runs/20260101-120000-mine",
+                "folder", "the model: a name in BRAINSEG_HOME, or a folder", "mine",
+                type=Path, metavar="MODEL",
+            ),
+            option(
+                "run", "name or folder of a run; repeatable", "20260101-120000-mine",
                 "only export the folds for OpenVINO", type=Path, metavar="RUN", nargs="*",
             ),
         ),
@@ -171,7 +175,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             DATA,
             option("case", "a case's name", "TCGA_CS_4941_19960909", metavar="CASE"),
             OUT,
-            option("--model", "name or folder of a model", "lgg-unet", "no prediction"),
+            option("--model", "name or folder of a model or run", "lgg-unet", "no prediction"),
             OVERWRITE,
         ),
     ),
@@ -180,7 +184,8 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         (
             DATA,
             option(
-                "--model", "name or folder of a model", "lgg-unet", "features of the images alone"
+                "--model", "name or folder of a model or run", "lgg-unet",
+                "features of the images alone",
             ),
         ),
     ),

@@ -14,7 +14,7 @@ from brainseg.checks.rule import error
 from brainseg.cohort import Cohort
 from brainseg.cohort.discovery import patient_of
 from brainseg.errors import BrainsegError
-from brainseg.models import MODELS, list_models, open_model
+from brainseg.models import MODELS, list_models, open_model, own_models
 from brainseg.training.runs import list_runs
 
 PARTS = {"trained_on": "trained on", "selected_on": "selected on", "held_out": "held out"}
@@ -42,7 +42,9 @@ def folds_of_cohort(evidence: Evidence) -> Coverage:
 
 def stamp_of_folds(cohort: Cohort) -> tuple:
     """Return what changes when a model or a training run comes, goes or changes its folds."""
-    files = [*MODELS.glob("*/manifest.json"), *(cohort.state_dir / "runs").glob("*/folds.json")]
+    places = (MODELS, own_models())
+    files = [path for place in places for path in place.glob("*/manifest.json")]
+    files += (cohort.state_dir / "runs").glob("*/folds.json")
     times = []
     for path in sorted(files):
         with suppress(OSError):  # removed in the meantime

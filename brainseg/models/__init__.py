@@ -1,17 +1,16 @@
 """Models by their manifests: list, open and publish them. Nothing here imports Keras."""
 
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
-from brainseg.models.manifest import (
+from brainseg.models.manifest import manifest_of, model_of, open_model, with_engines, with_images
+from brainseg.models.model import FoldRecord, Inference, Model
+from brainseg.models.places import (
     DEFAULT_MODEL,
     MODELS,
     list_models,
-    manifest_of,
-    model_of,
-    open_model,
-    with_engines,
-    with_images,
+    list_run_models,
+    own_models,
+    place_for,
 )
-from brainseg.models.model import FoldRecord, Inference, Model
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -25,9 +24,12 @@ __all__ = [
     "Inference",
     "Model",
     "list_models",
+    "list_run_models",
     "manifest_of",
     "model_of",
     "open_model",
+    "own_models",
+    "place_for",
     "with_engines",
     "with_images",
 ]

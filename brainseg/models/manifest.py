@@ -11,17 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from brainseg.bundled import BUNDLED
 from brainseg.cohort.splits import Fold
 from brainseg.errors import CohortError, ModelError, refused_as
 from brainseg.io.files import read_file
 from brainseg.models.model import ENGINE_PARTS, FoldRecord, Inference, Model
+from brainseg.models.places import DEFAULT_MODEL, MANIFEST, MODELS, find_model, list_models
 from brainseg.preprocessing import Preprocessing
-
-MODELS = BUNDLED / "models"
-"""The folder of models, in the repository or in the installed package."""
-
-DEFAULT_MODEL = "lgg-unet"
 
 IMAGES = "training_images"
 """Entry with the file of the hashes of the training images."""
@@ -32,18 +27,12 @@ Rule = Callable[[Any], Any]
 """Returns the value of an entry, or raises ValueError with what it is and what was expected."""
 
 
-def list_models(folder: Path = MODELS) -> list[str]:
-    """Return the names of the installed models, the default first."""
-    names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
-    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
-
-
 def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
     """Return a model from its manifest, without opening its weights.
 
     Args:
-        name: a folder in ``folder``, or the path of a model's folder; by default
-            ``BRAINSEG_MODEL``, or :data:`DEFAULT_MODEL`.
+        name: see :func:`brainseg.models.places.find_model`; by default ``BRAINSEG_MODEL``, or
+            :data:`DEFAULT_MODEL`.
         folder: contains the models.
 
     Raises:
@@ -51,15 +40,15 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
             its training images cannot be read.
     """
     name = name or os.environ.get("BRAINSEG_MODEL") or DEFAULT_MODEL
-    path = folder / name if Path(name).name == name else Path(name)
+    path = find_model(name, folder)
     try:
-        content = read_file(path / "manifest.json", MOST_MANIFEST_BYTES)
+        content = read_file(path / MANIFEST, MOST_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
-        known = list_models(folder)
+        known = list_models(None if folder == MODELS else folder)
         if not known:
             raise ModelError(
                 f"unknown model “{name[:60]}”: no model is installed; restore models/ from the "
-                "repository, or train one with `python -m brainseg train DATA --publish models/NAME`."
+                "repository, or train one with `python -m brainseg train DATA --publish NAME`."
             ) from error
         raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(known)}.") from error
     except (OSError, ValueError) as error:
@@ -105,8 +94,12 @@ def model_of(manifest: bytes, folder: Path) -> Model:
     return model
 
 
+_UNCOUNTED = ("engine", "run")
+"""Entries of a fold that do not change predictions."""
+
+
 def _digest_of(facts: dict) -> str:
-    folds = [{k: v for k, v in fold.items() if k != "engine"} for fold in facts["folds"]]
+    folds = [{k: v for k, v in fold.items() if k not in _UNCOUNTED} for fold in facts["folds"]]
     lasting = {name: value for name, value in facts.items() if name != IMAGES}
     return hashlib.sha256(_as_bytes(lasting | {"folds": folds})).hexdigest()
 
@@ -236,6 +229,7 @@ _FOLD = {
     "engine": _entries(
         dict.fromkeys(ENGINE_PARTS, _FILE) | {f"{part}_sha256": _HASH for part in ENGINE_PARTS}
     ),
+    "run": _text("[^\0-\37]{1,200}", "the name of a run"),
 }
 _MANIFEST = _entries(
     {
@@ -243,7 +237,7 @@ _MANIFEST = _entries(
         "arguments": _entries(_ARGUMENTS, tuple(_ARGUMENTS)),
         "input": _entries(_INPUT, tuple(_INPUT)),
         "inference": _entries(_INFERENCE, tuple(_INFERENCE)),
-        "folds": _several(_entries(_FOLD, ("threshold", "engine")), 100),
+        "folds": _several(_entries(_FOLD, ("threshold", "engine", "run")), 100),
         "threshold": _threshold,
         IMAGES: _NAMED_FILE,
     },

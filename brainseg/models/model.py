@@ -34,6 +34,7 @@ class FoldRecord:
             ``selected_on``.
         engine: the same network exported as a graph that runs without Keras: ``graph`` and ``weights``,
             each with its ``_sha256``; None if it was not exported.
+        run: name of the training run that it comes from, if it is known.
     """
 
     number: int
@@ -45,6 +46,7 @@ class FoldRecord:
     golden: dict[str, str]
     threshold: float
     engine: dict[str, str] | None = None
+    run: str | None = None
 
     @property
     def cases(self) -> tuple[str, ...]:
@@ -102,8 +104,8 @@ class Model(Shown):
         preprocessing: of the network's input.
         folds: one or more.
         inference: see :class:`Inference`.
-        digest: of the manifest, without exported engines and the hashes of the training images, which
-            do not change predictions; saved scores refer to it.
+        digest: of the manifest, without exported engines, names of runs and the hashes of the training
+            images, which do not change predictions; saved scores refer to it.
         images: ``file`` and ``sha256`` of the hashes of the training images; None if the model was
             published without them. See :mod:`brainseg.models.training_images`.
     """

@@ -2,6 +2,7 @@
 
 from brainseg.storage.state import (
     cohort_dir,
+    remove_folder,
     require_writable,
     state_dir,
     write_atomically,
@@ -9,6 +10,7 @@ from brainseg.storage.state import (
 
 __all__ = [
     "cohort_dir",
+    "remove_folder",
     "require_writable",
     "state_dir",
     "write_atomically",

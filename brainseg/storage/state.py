@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import platformdirs
 
 from brainseg.errors import BrainsegError
+
+_REMOVED = ".removed-"
+"""Start of the name of a folder that is being deleted."""
 
 
 def state_dir() -> Path:
@@ -76,3 +80,26 @@ def write_atomically(path: Path, content: bytes) -> None:
             f"{path} could not be written ({error.strerror}): free some space, or choose "
             "a folder that you may write (BRAINSEG_HOME for the application's own state)."
         ) from error
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder at once for all readers: it gets a hidden name, and is then deleted.
+
+    What a kill leaves under hidden names is deleted the next time. A folder that another process has
+    just removed is no error.
+
+    Raises:
+        BrainsegError: the folder cannot be renamed.
+    """
+    doomed = folder.with_name(f"{_REMOVED}{folder.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        folder.rename(doomed)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BrainsegError(
+            f"{folder} could not be removed ({error.strerror}): give this user permission to write to "
+            f"{folder.parent}."
+        ) from error
+    for old in folder.parent.glob(f"{_REMOVED}*"):
+        shutil.rmtree(old, ignore_errors=True)

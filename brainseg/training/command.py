@@ -8,11 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from brainseg.cohort import Cohort
-from brainseg.errors import CohortError, RunError
+from brainseg.errors import BrainsegError, CohortError, RunError
+from brainseg.storage import require_writable
 from brainseg.timing import duration
 from brainseg.training.config import TrainingConfig, changed
 from brainseg.training.cross_validation import cross_validate
-from brainseg.training.runs import Run
+from brainseg.training.publishing import place_to_publish, publish
+from brainseg.training.run_models import as_model
+from brainseg.training.runs import Run, find_run
 from brainseg.training.session import new_run, train
 
 
@@ -28,6 +31,8 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     Raises:
         BrainsegError: as for :func:`brainseg.training.train`, or a setting is refused.
     """
+    if options.publish:
+        require_writable(place_to_publish(options.publish))
     if options.all_folds:
         return _train_all_folds(options, data, say)
     if options.resume:
@@ -38,7 +43,7 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     epochs = run.config()["epochs"]
     status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
     facts = {"run": str(run.path)} | status
-    return facts | (_published([run], options) if status["state"] == "finished" else {})
+    return facts | (_published([run], options, say) if status["state"] == "finished" else {})
 
 
 def _train_all_folds(
@@ -53,15 +58,20 @@ def _train_all_folds(
 
     finished = cross_validate(config, _runs(options, config), report)
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
-    return facts | finished[-1].status() | _published(finished, options)
+    return facts | finished[-1].status() | _published(finished, options, say)
 
 
-def _published(runs: list[Run], options: Namespace) -> dict:
+def _published(runs: list[Run], options: Namespace, say: Callable[[str], None]) -> dict:
+    """Prepare each run as a model, and publish all of them if the options ask for it."""
+    try:
+        for run in runs:
+            as_model(run)
+    except BrainsegError as error:
+        say(f"the run cannot be used as a model yet: {error}")
     if not options.publish:
         return {}
-    from brainseg.training.publishing import publish
-
-    return {"model": [publish(run, options.publish).name for run in runs][-1]}
+    folder = place_to_publish(options.publish)
+    return {"model": [publish(run, folder).name for run in runs][-1]}
 
 
 def _config(options: Namespace, data: Callable[[], Path]) -> TrainingConfig:
@@ -76,7 +86,7 @@ def _runs(options: Namespace, config: TrainingConfig) -> Path:
 
 
 def _resumed(options: Namespace) -> Run:
-    run = Run.open(options.resume)
+    run = find_run(options.resume)
     changes = settings_of(options)
     if options.data:
         changes |= {"data": str(Path(options.data).resolve())}

@@ -20,8 +20,15 @@ DEVICES = ("one", "all")
 ENCODERS_OF = {"unet": ("",), "lite_unet": ("", "efficientnet-lite0")}
 """The networks of :data:`ARCHITECTURES`, and the pretrained encoders that each accepts."""
 
+NAME_RULE = "1 to 60 letters, digits or . - _"
+
 Check = Callable[[Any, "TrainingConfig"], bool]
 Rule = str | Callable[["TrainingConfig"], str]
+
+
+def is_name(name: str) -> bool:
+    """Return whether a run or a model can have this name."""
+    return re.fullmatch(r"[\w.-]{1,60}", name) is not None
 
 
 def _setting(
@@ -69,8 +76,8 @@ class TrainingConfig:
     name: str = _setting(
         "unet",
         "Name of the run: letters, digits, dots, hyphens and underscores.",
-        check=lambda name, _: re.fullmatch(r"[\w.-]{1,60}", name) is not None,
-        rule="1 to 60 letters, digits or . - _",
+        check=lambda name, _: is_name(name),
+        rule=NAME_RULE,
     )
     fold: int = _setting(
         0,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from brainseg import timing
 from brainseg.errors import RunError
+from brainseg.models.places import run_folders
 from brainseg.storage import write_atomically
 from brainseg.training import processes, run_files
 from brainseg.training.run_files import EVENTS, FIRST_KEYS, HISTORY_KEYS, LATER_KEYS, STATES
@@ -24,6 +25,8 @@ ACTIVE = ("starting", "training")
 
 KILLED = "killed"
 """State in :meth:`Run.state` if the status is active but the process has ended."""
+
+NOTE = "note.txt"
 
 DAMAGED = "damaged"
 """State in tables of a run whose files cannot be read; no status file contains it."""
@@ -100,6 +103,14 @@ class Run:
             return datetime.strptime(self.name[:15], "%Y%m%d-%H%M%S")
         except ValueError:
             return None
+
+    @property
+    def note(self) -> str:
+        """Return the user's note on the run; empty without one."""
+        try:
+            return (self.path / NOTE).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
 
     def config(self) -> dict:
         """Return all settings of the training."""
@@ -245,20 +256,39 @@ def list_runs(folder: Path) -> list[Run]:
     """Return the runs in a folder, newest first; other folders in it are ignored."""
     if not folder.is_dir():
         return []
-    paths = (path for path in folder.iterdir() if (path / "config.json").is_file())
+    paths = (path for path in folder.iterdir() if _is_run(path))
     return [Run(path) for path in sorted(paths, key=lambda path: path.name, reverse=True)]
+
+
+def _is_run(path: Path) -> bool:
+    # A hidden folder is being removed.
+    return not path.name.startswith(".") and (path / "config.json").is_file()
+
+
+def find_run(named: Path | str) -> Run:
+    """Return a run by its folder, or by the name of its folder if it is in the user's state.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    path = Path(named)
+    if path.name == str(named) and not _is_run(path):
+        path = next((one / path for one in run_folders() if _is_run(one / path)), path)
+    return Run.open(path)
 
 
 def runs_table(runs: list[Run]) -> pd.DataFrame:
     """Return one row per run in the given order, also for runs with unreadable files.
 
     Returns:
-        ``run``, the folder's name; ``state``, see :meth:`Run.state`, or :data:`DAMAGED`; ``epoch`` done
-        so far, the maximum ``epochs``, and ``best_epoch`` (Int64); ``best_dice``, 0..1 (Float64);
-        ``started``, the local time in the folder's name, or missing.
+        ``run``, the folder's name; ``note``; ``state``, see :meth:`Run.state`, or :data:`DAMAGED`;
+        ``epoch`` done so far, the maximum ``epochs``, and ``best_epoch`` (Int64); ``best_dice``, 0..1
+        (Float64); ``started``, the local time in the folder's name, or missing.
     """
-    rows = [{"run": run.name, "started": run.started} | _facts(run) for run in runs]
-    columns = ["run", "state", "epoch", "epochs", "best_epoch", "best_dice", "started"]
+    rows = [
+        {"run": run.name, "note": run.note, "started": run.started} | _facts(run) for run in runs
+    ]
+    columns = ["run", "state", "epoch", "epochs", "best_epoch", "best_dice", "started", "note"]
     kinds = dict.fromkeys(("epoch", "epochs", "best_epoch"), "Int64") | {"best_dice": "Float64"}
     return pd.DataFrame(rows, columns=columns).astype(kinds | {"started": "datetime64[s]"})
 

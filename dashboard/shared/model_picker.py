@@ -13,9 +13,11 @@ from brainseg.models import (
     MODELS,
     Model,
     list_models,
+    list_run_models,
     open_model,
 )
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
+from brainseg.models.places import find_model
 from dashboard.shared import keys, url_state, widgets
 
 Colour = Literal["green", "blue", "orange", "gray"]
@@ -47,10 +49,19 @@ NO_PREDICTION = "none"
 """Option of the picker for no prediction."""
 
 
+MOST_RUNS = 20
+"""Runs to choose from; older ones are chosen on the training page."""
+
+
 def model_choices() -> dict[str, str]:
-    """Return the available models, name -> argument of :func:`open_model`; the default first."""
+    """Return the available models, name -> argument of :func:`open_model`; the default first.
+
+    They are those of this package, those of the user, and the newest training runs.
+    """
     named = os.environ.get("BRAINSEG_MODEL")
-    choices = {name: name for name in list_models()}
+    runs = list_run_models()
+    asked = [name for name in runs[MOST_RUNS:] if name == st.query_params.get(keys.MODEL)]
+    choices = {name: name for name in (*list_models(), *runs[:MOST_RUNS], *asked)}
     return {Path(named).name: named} | choices if named else choices
 
 
@@ -135,7 +146,8 @@ def option_for(model: Model) -> str:
     """Return the command-line option for this model; empty for the default."""
     if model.folder == MODELS / DEFAULT_MODEL:
         return ""
-    named = model.name if model.folder.parent == MODELS else str(model.folder)
+    by_name = find_model(model.name).resolve() == model.folder
+    named = model.name if by_name else str(model.folder)
     return f" --model {shlex.quote(named)}"
 
 

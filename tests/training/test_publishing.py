@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from support.make_tiny_model import MODEL
 
+from brainseg.__main__ import main
 from brainseg.errors import ModelError
 from brainseg.models import open_model
 from brainseg.models.engines import load_engine
 from brainseg.models.engines.exporting import export_network
 from brainseg.models.training_images import FILE
-from brainseg.training.publishing import export_engines, publish, publish_all
+from brainseg.training.publishing import export_engines, place_to_publish, publish, publish_all
 from brainseg.training.runs import Run
 
 
@@ -85,7 +86,7 @@ def test_folds_are_published_one_after_the_other_and_replaced(tiny_run, tiny_mod
     second = other_fold(tiny_run, tmp_path / "run")
     second.set_status("finished", threshold=0.65)
     facts = publish_all([second.path, tiny_run], folder)
-    assert facts == {"model": "both", "folds": [0, 1], "graphs": [0, 1]}
+    assert facts == {"model": "both", "folder": str(folder), "folds": [0, 1], "graphs": [0, 1]}
     model = open_model(str(folder))
     thresholds = [first.status()["threshold"], 0.65]
     assert [record.threshold for record in model.folds] == thresholds
@@ -137,7 +138,8 @@ def test_graphs_are_added_to_a_published_model_without_other_changes(tiny_model,
 
 
 def test_without_an_exporter_a_fold_is_published_without_a_graph(tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("brainseg.training.publishing.can_export", lambda: False)
+    for module in ("publishing", "run_models"):
+        monkeypatch.setattr(f"brainseg.training.{module}.can_export", lambda: False)
     model = publish(Run.open(tiny_run), tmp_path / "plain")
     assert model.folds[0].engine is None
     assert load_engine(model, 0).name == "TensorFlow float32"
@@ -147,7 +149,9 @@ def test_without_an_exporter_a_fold_is_published_without_a_graph(tiny_run, tmp_p
 
 def test_a_graph_that_differs_from_its_network_is_not_written(tiny_run, tmp_path, monkeypatch):
     graph, weights = export_network(scaled_network(tiny_run, -1))
-    monkeypatch.setattr("brainseg.training.publishing.export_network", lambda _: (graph, weights))
+    monkeypatch.setattr(
+        "brainseg.training.network_files.export_network", lambda _: (graph, weights)
+    )
     with pytest.raises(ModelError, match="nothing was written"):
         publish(Run.open(tiny_run), tmp_path / "wrong")
     assert not (tmp_path / "wrong").exists()
@@ -174,12 +178,36 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_run_that_is_not_finished_is_not_published(tiny_run, tmp_path):
-    unfinished = Run(Path(shutil.copytree(tiny_run, tmp_path / "run")))
-    unfinished.set_status("stopped", epoch=1)
-    with pytest.raises(ModelError, match="only a finished one is published"):
-        publish(unfinished, tmp_path / "model")
+def test_a_run_in_training_or_without_a_scored_epoch_is_not_published(tiny_run, tmp_path):
+    run = Run(Path(shutil.copytree(tiny_run, tmp_path / "run")))
+    run.set_status("training", epoch=1)
+    with pytest.raises(ModelError, match="is being trained: stop it"):
+        publish(run, tmp_path / "model")
+    run.set_status("stopped", epoch=0)
+    (run.path / "checkpoints" / "best.weights.h5").unlink()
+    with pytest.raises(ModelError, match="has no scored epoch yet: resume it"):
+        publish(run, tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_stopped_run_is_published_with_the_usual_threshold(tiny_run, tmp_path):
+    run = Run(Path(shutil.copytree(tiny_run, tmp_path / "run")))
+    run.set_status("stopped", epoch=1, best_epoch=1, best_dice=0.5)
+    assert publish(run, tmp_path / "model").threshold == 0.5
+
+
+def test_a_bare_name_is_a_model_in_the_state_folder(tiny_run, home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["publish", "mine", str(tiny_run)]) == 0
+    assert not list(tmp_path.glob("mine"))
+    model = open_model("mine")
+    assert model.folder == (home / "models" / "mine").resolve()
+    assert [record.run for record in model.folds] == [Run(tiny_run).name]
+    with pytest.raises(ModelError, match="lgg-unet is a model of this package"):
+        place_to_publish("lgg-unet")
+    for name in ("", "..", ".hidden", "a b", "x" * 61):
+        with pytest.raises(ModelError, match="a model cannot be called"):
+            place_to_publish(name)
 
 
 def test_a_fold_of_another_architecture_is_refused(tiny_run, tmp_path):

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from brainseg.errors import BrainsegError
-from brainseg.storage import cohort_dir, require_writable, state_dir, write_atomically
+from brainseg.storage import (
+    cohort_dir,
+    remove_folder,
+    require_writable,
+    state_dir,
+    write_atomically,
+)
 
 
 def test_the_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,3 +98,13 @@ def test_a_reader_never_meets_half_a_file_while_many_write(tmp_path: Path) -> No
         thread.join()
     assert failures == []
     assert [found.name for found in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_removed_folder_is_gone_at_once_and_removing_it_twice_is_no_error(tmp_path):
+    folder = tmp_path / "models" / "mine"
+    write_atomically(folder / "a.bin", b"x")
+    left = tmp_path / "models" / ".removed-older.1-2"
+    left.mkdir()
+    remove_folder(folder)
+    remove_folder(folder)
+    assert list(folder.parent.iterdir()) == []

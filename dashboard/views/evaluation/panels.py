@@ -186,8 +186,8 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     others = {name: named for name, named in choices if name != model.name}
     if not others:
         st.info(
-            "There is only one model. Publish another with `python -m brainseg train DATA --publish "
-            "models/NAME`, or name its folder in BRAINSEG_MODEL.",
+            "There is only one model. Train one on the training page, or name its folder in "
+            "BRAINSEG_MODEL.",
             icon=":material/compare_arrows:",
         )
         return
