@@ -80,10 +80,9 @@ class Crowd:
         started = time.monotonic()
         visitor.open(page, query)
         if page in ("case", "prediction"):
-            visitor.wait(lambda: viewers(visitor))
-            for viewer in viewers(visitor):
-                if viewer.json:
-                    visitor.get(f"/{json.loads(viewer.json)['case']}")
+            visitor.wait(lambda: payloads(visitor))
+            for address in payloads(visitor):
+                visitor.get(f"/{address}")
         self.seconds[page or "overview"].append(time.monotonic() - started)
         for element in visitor.elements.values():
             kind = element.WhichOneof("type")
@@ -91,10 +90,11 @@ class Crowd:
                 self.failures[f"error on {page or 'overview'}"] += 1
 
 
-def viewers(visitor: Visitor) -> list:
-    """Return the viewers on a visitor's page."""
-    found = visitor.elements.values()
-    return [e.bidi_component for e in found if e.WhichOneof("type") == "bidi_component"]
+def payloads(visitor: Visitor) -> list[str]:
+    """Return the addresses of the cases in the viewers of a visitor's page."""
+    found = [e.bidi_component for e in visitor.elements.values() if e.HasField("bidi_component")]
+    data = [json.loads(one.json) for one in found if one.json]
+    return [one["case"] for one in data if "case" in one]
 
 
 class Meter(Thread):

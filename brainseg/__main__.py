@@ -155,9 +155,15 @@ def evaluate(options: argparse.Namespace) -> int:
 
     cohort, model = _open(options), open_any(options.model)
     require_writable(cohort.state_dir)
+    before = evaluation.saved_scores(cohort, model)
+    # Computed here: scores that came with the model are not taken over.
+    before = before if before and before.unscored and not before.shipped else None
+    keep = partial(evaluation.save_scores, cohort=cohort)
     with _progress("case") as progress:
-        result = evaluation.evaluate(cohort, model, options.allow_seen, progress)
+        result = evaluation.evaluate(cohort, model, options.allow_seen, progress, before, keep)
     evaluation.save_scores(result, cohort)
+    if options.keep_with_model:
+        evaluation.ship_scores(cohort, model, result)
     counted = result.unseen() or result
     groups = evaluation.by_group(counted, evaluation.subgroups(counted, cohort))
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)

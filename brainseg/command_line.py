@@ -130,6 +130,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
                 "--fail-under", "exit with 1 if the mean Dice is lower", "0.8", "never",
                 type=float, metavar="DICE",
             ),
+            option("--keep-with-model", "also write the scores into the model's folder"),
             option(
                 "--split-by-slice",
                 "also measure the inflated score of a split by slice; takes minutes",

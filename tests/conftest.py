@@ -229,10 +229,11 @@ def other_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def scoring_ends() -> Iterator[None]:
-    """End the scoring in the background that a test has left running."""
+def scoring_ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start no scoring unasked, and end the one in the background that a test has left running."""
     from brainseg.evaluation import background
 
+    monkeypatch.setattr(background, "STARTS_UNASKED_S", -1.0)
     yield
     if scoring := background.running():
         scoring.stop()

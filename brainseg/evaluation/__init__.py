@@ -24,7 +24,8 @@ from brainseg.evaluation.scores import (
     worst,
 )
 from brainseg.evaluation.scoring import KNOWS_THE_PATIENT, LEARNED_FROM, evaluate, measure, scorable
-from brainseg.evaluation.store import load_scores, save_scores
+from brainseg.evaluation.shipped import load_scores, ship_scores
+from brainseg.evaluation.store import save_scores, saved_scores
 from brainseg.evaluation.summaries import as_json, as_lines, distance_unit, figure_text, summary
 
 __all__ = [
@@ -55,7 +56,9 @@ __all__ = [
     "relations",
     "save_leakage",
     "save_scores",
+    "saved_scores",
     "scorable",
+    "ship_scores",
     "subgroups",
     "summary",
     "worst",

@@ -30,6 +30,9 @@ time of the network; ``distance_unit`` is px, or mm if the case has a spacing; t
 :data:`brainseg.metrics.METRICS`, ``hd95`` and the volume errors may be infinite,
 ``dice_tumour_slices`` is missing without a tumour."""
 
+NOT_SCORED = "it has not been scored yet"
+"""Why a case of a partial evaluation has no score."""
+
 SLICE_COLUMNS = ("case", "slice_number", "tumour_px", "predicted_px", "both_px")
 """One row per slice with a usable mask: pixels of the mask, of the prediction, and of both."""
 
@@ -42,10 +45,11 @@ class Evaluation(Shown):
         model: its name.
         digest: of its manifest.
         scores: one row per case with :data:`SCORE_COLUMNS`, sorted as in the cohort.
-        refused: cases that were not scored, each with the reason.
+        refused: cases without a score, each with the reason, such as :data:`NOT_SCORED`.
         slices: one row per slice with :data:`SLICE_COLUMNS`, in the same order.
         histograms: (n, 3, BINS) float64, of each case's probabilities; see
             :func:`brainseg.metrics.probability_histogram`.
+        shipped: cases whose scores came with the model; see :mod:`brainseg.evaluation.shipped`.
     """
 
     model: str
@@ -54,6 +58,7 @@ class Evaluation(Shown):
     refused: dict[str, str] = field(default_factory=dict)
     slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SLICE_COLUMNS)))
     histograms: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, BINS)))
+    shipped: tuple[str, ...] = ()
 
     def _facts(self) -> dict[str, object]:
         low, high = self.ci95
@@ -88,6 +93,11 @@ class Evaluation(Shown):
         return drawn.interval(weighted_median(self.scores["dice"].to_numpy()))
 
     @property
+    def unscored(self) -> list[str]:
+        """Return the cases that can be scored and have not been yet."""
+        return [case for case, reason in self.refused.items() if reason == NOT_SCORED]
+
+    @property
     def patients(self) -> np.ndarray:
         """Return the patient of each scored case, (n,) of str."""
         return self.scores["patient_id"].to_numpy(object)
@@ -99,9 +109,25 @@ class Evaluation(Shown):
             chosen: (n,) bool, in the order of the scores.
         """
         scores = self.scores[chosen].reset_index(drop=True)
-        slices = self.slices[self.slices["case"].isin(set(scores["case"]))].reset_index(drop=True)
+        names = set(scores["case"])
+        slices = self.slices[self.slices["case"].isin(names)].reset_index(drop=True)
         histograms = self.histograms[chosen] if len(self.histograms) else self.histograms
-        return replace(self, scores=scores, slices=slices, histograms=histograms)
+        shipped = tuple(name for name in self.shipped if name in names)
+        return replace(self, scores=scores, slices=slices, histograms=histograms, shipped=shipped)
+
+    def with_cases(self, other: "Evaluation") -> "Evaluation":
+        """Return these cases and those of another part, sorted by name, with the other's refusals."""
+        scores = pd.concat([self.scores, other.scores], ignore_index=True)
+        histograms = np.concatenate([self.histograms, other.histograms])
+        order = scores["case"].argsort(kind="stable").to_numpy()
+        slices = pd.concat([self.slices, other.slices], ignore_index=True)
+        return replace(
+            other,
+            scores=typed(scores.iloc[order].reset_index(drop=True)),
+            slices=slices.sort_values(["case", "slice_number"], ignore_index=True),
+            histograms=histograms[order],
+            shipped=(*self.shipped, *other.shipped),
+        )
 
     def unseen(self) -> "Evaluation | None":
         """Return the evaluation of the cases the model did not learn from, or None if there are none."""

@@ -1,5 +1,7 @@
 """Scoring: the cases that may be scored, the fold that predicts each, and its measures."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +12,16 @@ from brainseg.cohort.discovery import patient_of
 from brainseg.cohort.head import head_masks
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
-from brainseg.evaluation.scores import SCORE_COLUMNS, SLICE_COLUMNS, Evaluation, typed
+from brainseg.evaluation.scores import (
+    NOT_SCORED,
+    SCORE_COLUMNS,
+    SLICE_COLUMNS,
+    Evaluation,
+    typed,
+)
 from brainseg.inference.prediction import predict_timed
 from brainseg.metrics import (
+    BINS,
     Overlap,
     calibrated_voxels,
     dice_of_counts,
@@ -31,6 +40,11 @@ KNOWS_THE_PATIENT = (
 """Why a seen case is refused; the other reasons apply with ``allow_seen``, too."""
 
 
+_NO_SLICES = pd.DataFrame({name: pd.Series(dtype="int64") for name in SLICE_COLUMNS}).astype(
+    {"case": "str"}
+)
+
+
 @dataclass(frozen=True)
 class CaseScore:
     """The scores of one case.
@@ -46,8 +60,16 @@ class CaseScore:
     histogram: np.ndarray
 
 
+KEEP_EVERY_S = 5.0
+
+
 def evaluate(
-    cohort: Cohort, model: Model, allow_seen: bool = False, progress: Progress | None = None
+    cohort: Cohort,
+    model: Model,
+    allow_seen: bool = False,
+    progress: Progress | None = None,
+    before: Evaluation | None = None,
+    keep: Callable[[Evaluation], None] | None = None,
 ) -> Evaluation:
     """Return the scores by case of a model on a cohort, each case as a volume with all its slices.
 
@@ -59,6 +81,8 @@ def evaluate(
         model: see :func:`brainseg.models.open_model`.
         allow_seen: score seen cases as well.
         progress: called with (cases scored, cases to score); an exception from it ends the scoring.
+        before: a partial evaluation of the same cohort and model, whose cases are not scored again.
+        keep: called with the partial evaluation every few seconds, and when the scoring is ended early.
 
     Raises:
         CohortError: no case is left to score.
@@ -71,25 +95,45 @@ def evaluate(
             f"no case of this cohort can be scored with {model.name} ({reasons}): open a cohort with "
             "masks and new patients, or pass --allow-seen."
         )
-    scored: list[CaseScore] = []
-    for number, case in enumerate(chosen):
+    known = set(before.scores["case"]) if before else set()
+    before = before and before.of(
+        before.scores["case"].isin({case.name for case in chosen}).to_numpy()
+    )
+    waiting = [case for case in chosen if case.name not in known]
+    done, scored = len(chosen) - len(waiting), list[CaseScore]()
+
+    def so_far() -> Evaluation:
+        left = dict.fromkeys((case.name for case in waiting[len(scored) :]), NOT_SCORED)
+        found = joined(scored, model, refused | left)
+        return before.with_cases(found) if before else found
+
+    kept_at, kept = time.monotonic(), 0
+    try:
+        for number, case in enumerate(waiting, start=done):
+            if progress:
+                progress(number, len(chosen))
+            scored.append(score_case(case, model))
+            if keep and time.monotonic() - kept_at >= KEEP_EVERY_S:
+                keep(so_far())
+                kept_at, kept = time.monotonic(), len(scored)
         if progress:
-            progress(number, len(chosen))
-        scored.append(score_case(case, model))
-    if progress:
-        progress(len(chosen), len(chosen))
-    return joined(scored, model, refused)
+            progress(len(chosen), len(chosen))
+    except BaseException:  # by the user, too
+        if keep and len(scored) > kept:
+            keep(so_far())
+        raise
+    return so_far()
 
 
 def joined(scored: list[CaseScore], model: Model, refused: dict[str, str]) -> Evaluation:
-    """Return the scores of one or more cases as one evaluation, with the refused cases."""
+    """Return the scores of some cases as one evaluation, with the refused cases."""
     return Evaluation(
         model.name,
         model.digest,
         typed(pd.DataFrame([one.row for one in scored], columns=list(SCORE_COLUMNS))),
         refused,
-        pd.concat([one.slices for one in scored], ignore_index=True),
-        np.stack([one.histogram for one in scored]),
+        pd.concat([_NO_SLICES, *(one.slices for one in scored)], ignore_index=True),
+        np.array([one.histogram for one in scored]).reshape(-1, 3, BINS),
     )
 
 

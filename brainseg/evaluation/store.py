@@ -10,11 +10,14 @@ import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.evaluation.scores import SLICE_COLUMNS, Evaluation, typed
+from brainseg.io.files import read_file
 from brainseg.models import Model
 from brainseg.storage import write_atomically
 
 VERSION = 3
 """Of the definitions and of the file: scores of another version are computed again, never mixed."""
+
+MOST_BYTES = 2**28
 
 T = TypeVar("T")
 
@@ -29,8 +32,8 @@ def save_scores(evaluation: Evaluation, cohort: Cohort) -> None:
     save_json(path, {"version": VERSION, **as_content(evaluation)})
 
 
-def load_scores(cohort: Cohort, model: Model) -> Evaluation | None:
-    """Return the saved evaluation of exactly this model on exactly this cohort, or None.
+def saved_scores(cohort: Cohort, model: Model) -> Evaluation | None:
+    """Return the evaluation that was saved here of exactly this model and cohort, or None.
 
     A damaged file or one of another version counts as missing.
     """
@@ -54,7 +57,7 @@ def save_json(path: Path, content: dict) -> None:
 def load_json(path: Path, version: int, build: Callable[[dict], T]) -> T | None:
     """Return the results in a file, or None if it is missing, damaged, or of another version."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_file(path, MOST_BYTES))
         return build(content) if content["version"] == version else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -70,6 +73,7 @@ def as_content(evaluation: Evaluation) -> dict:
         "scores": evaluation.rows,
         "slices": {name: slices[name].tolist() for name in SLICE_COLUMNS[1:]},
         "histograms": evaluation.histograms.round(6).tolist(),
+        "shipped": list(evaluation.shipped),
     }
 
 
@@ -85,4 +89,5 @@ def of_content(content: dict) -> Evaluation:
         content["refused"],
         slices[list(SLICE_COLUMNS)].astype({"case": "str"}),
         np.array(content["histograms"], np.float64),
+        tuple(content.get("shipped", ())),
     )

@@ -11,7 +11,6 @@ The journal is SQLite's rollback journal, not WAL: WAL needs shared memory, whic
 network drive lacks, and for occasional reviews it is no faster.
 """
 
-import hashlib
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from typing import Any
 import pandas as pd
 
 from brainseg.cohort import Cohort
+from brainseg.cohort.fingerprint import fingerprints
 from brainseg.errors import ReviewError
 from brainseg.reviews.table import ReviewedPrediction, Row, as_table
 from brainseg.storage import state_dir
@@ -254,7 +254,7 @@ class Reviews:
         reviewed = self.slices[self.slices["case"].isin({row.case for row in rows})]
         known = {}
         for name, its_slices in reviewed.groupby("case"):
-            images, masks = _fingerprints(its_slices)
+            images, masks = fingerprints(its_slices)
             known[str(name), images] = masks
         return rows, known, cases
 
@@ -264,7 +264,7 @@ class Reviews:
             raise ReviewError(
                 f"unknown case “{_shortened(case)}”: a review belongs to a case of the open cohort."
             )
-        return _fingerprints(its_slices)
+        return fingerprints(its_slices)
 
     def _read(self, where: str = "", values: tuple = ()) -> list[Row]:
         if not self.path.exists():
@@ -351,18 +351,6 @@ class Reviews:
             ) from error
         except sqlite3.DatabaseError as error:
             raise ReviewError(self._damaged(error)) from error
-
-
-def _fingerprints(its_slices: pd.DataFrame) -> tuple[str, str]:
-    """Return the hashes of a case's images and of its masks: 32 hexadecimal digits each."""
-
-    def fingerprint(column: str) -> str:
-        numbers = map(int, its_slices["slice_number"])
-        hashes = (None if pd.isna(pixels) else pixels for pixels in its_slices[column])
-        content = repr(list(zip(numbers, hashes, strict=True))).encode()
-        return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-    return fingerprint("image_hash"), fingerprint("mask_hash")
 
 
 def _key_of(prediction: ReviewedPrediction) -> tuple[str, str, float]:

@@ -27,6 +27,7 @@ from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
+from brainseg.evaluation import Evaluation
 from brainseg.exports import payload
 from brainseg.imaging import GreyWindow, automatic_windows
 from brainseg.inference.cautions import cautions
@@ -153,10 +154,15 @@ def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
     return saved.table(), len(saved.of_other_images())
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT)
+def scores(cohort: Cohort, model: Model, changed: tuple) -> Evaluation | None:
+    """Return the saved or shipped scores of a model; `changed` is :func:`last_scored`, a key only."""
+    return evaluation.load_scores(cohort, model)
+
+
 def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame | None:
-    """Return the saved scores of unseen cases; `changed` is :func:`last_scored`, a key only."""
-    saved = evaluation.load_scores(cohort, model)
+    """Return the scores of unseen cases; see :func:`scores`."""
+    saved = scores(cohort, model, changed)
     unseen = saved and saved.unseen()
     return unseen.scores if unseen else None
 

@@ -120,7 +120,7 @@ def test_a_stopped_scoring_shows_a_message_until_it_is_acknowledged(
     scoring.stop()
     scoring.join(WAIT_S)
     app = open_page(monkeypatch, taught_root, "evaluation")
-    assert "was stopped; its partial scores were not saved" in texts(app)
+    assert "was stopped; the scores so far were kept" in texts(app)
     app.button("end_of_scoring").click().run()
     assert "was stopped" not in texts(app)
 
@@ -337,13 +337,12 @@ assert not loaded, loaded
 
 
 @pytest.mark.browser
-def test_a_user_scores_leaves_returns_and_opens_the_worst_case(
+def test_a_short_scoring_starts_by_itself_and_leads_to_the_worst_case(
     served, browser, taught_root, tiny_model
 ):
     page = browser.new_context().new_page()
     page.set_default_timeout(2000 * WAIT_S)
     page.goto(f"{served(taught_root, BRAINSEG_MODEL=str(tiny_model))}/evaluation?model=tiny")
-    page.get_by_role("button", name="Score these cases").click()
     done = page.get_by_text("Cases, worst first")
     page.get_by_text("Scoring tiny").or_(done).first.wait_for()
     page.get_by_role("link", name="Overview").first.click()

@@ -9,7 +9,6 @@ from brainseg.evaluation import (
     conventions,
     distance_unit,
     figure_text,
-    load_scores,
     measure,
     measure_leakage,
     relations,
@@ -27,7 +26,7 @@ from brainseg.metrics import (
 )
 from brainseg.models import Model
 from brainseg.plotting import scores as evaluation_charts
-from dashboard.shared import keys, model_picker, url_state, widgets
+from dashboard.shared import cache, keys, model_picker, url_state, widgets
 from dashboard.views.evaluation import inflation, panels, scoring
 
 CASES = "Cases"
@@ -78,6 +77,20 @@ def tile(label: str, value: str, ends: list[str], meaning: str) -> None:
     """Draw one figure over its interval."""
     interval = " to ".join(ends)
     st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=meaning)
+
+
+def show_origin(evaluation: Evaluation) -> None:
+    """Show which scores came with the model, and the number of cases without one."""
+    if shipped := len(evaluation.shipped):
+        st.caption(
+            f":material/package_2: The scores of {shipped} cases came with the model: their images and "
+            "masks are exactly those it was scored on. “Score again” computes them here."
+        )
+    if left := len(evaluation.unscored):
+        st.info(
+            f"{left} cases have not been scored yet; the figures are of the others.",
+            icon=":material/hourglass_empty:",
+        )
 
 
 def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
@@ -222,8 +235,9 @@ def show_refused(refused: dict[str, str]) -> None:
 st.title("Evaluation")
 cohort = widgets.open_cohort()
 model = model_picker.model_picker()
+evaluation = cache.scores(cohort, model, cache.last_scored(cohort))
+scoring.begin(cohort, model, evaluation)
 scoring.progress(cohort, model)
-evaluation = load_scores(cohort, model)
 if evaluation is None:
     name = widgets.plain(model.name)
     st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
@@ -240,6 +254,7 @@ st.caption(
     f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}: "
     f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort are counted."
 )
+show_origin(evaluation)
 show_headlines(counted, evaluation)
 warn_of_seen(counted, evaluation)
 titles = {INFLATION: "Flattering scores"}
@@ -262,8 +277,9 @@ match widgets.choice(
         inflation.show(evaluation, cohort, model)
 show_refused(evaluation.refused)
 widgets.tumour_means()
-with st.expander("Score again", icon=":material/refresh:"):
-    scoring.offer(cohort, model, evaluation, "Score again")
+again = "Score the other cases" if evaluation.unscored else "Score again"
+with st.expander(again, icon=":material/refresh:", expanded=bool(evaluation.unscored)):
+    scoring.offer(cohort, model, evaluation, again)
 widgets.code(
     dice,
     measure,

@@ -15,7 +15,6 @@ from brainseg.evaluation import (
     compare,
     dice_at_thresholds,
     figure_text,
-    load_scores,
     subgroups,
     summary,
 )
@@ -24,7 +23,7 @@ from brainseg.evaluation.comparison import ASSUMES, FEWEST_PATIENTS
 from brainseg.metrics import FEWEST_CASES, METRICS
 from brainseg.models import Model, open_model
 from brainseg.plotting import scores as evaluation_charts
-from dashboard.shared import keys, model_picker, url_state, widgets
+from dashboard.shared import cache, keys, model_picker, url_state, widgets
 
 SHARES = [metric.name for metric in METRICS.values() if metric.is_share and not metric.of[0]]
 NO_INTERVAL = (
@@ -198,7 +197,7 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     except ModelError as error:
         widgets.error(error)
         return
-    second = load_scores(cohort, other)
+    second = cache.scores(cohort, other, cache.last_scored(cohort))
     name = widgets.plain(other.name)
     if second is None:
         st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")

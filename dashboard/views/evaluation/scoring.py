@@ -41,6 +41,15 @@ def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: st
     st.code(f"python -m brainseg evaluate DATA{options}", language="bash")
 
 
+def begin(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> None:
+    """Start to score the cases without a score if that takes less than a minute."""
+    if evaluation is not None and not evaluation.unscored:
+        return
+    cases, _ = cache.scorable(cohort, model)
+    known = set() if evaluation is None else set(evaluation.scores["case"])
+    background.start_if_short(cohort, model, [case for case in cases if case.name not in known])
+
+
 def offer_leakage(cohort: Cohort, model: Model) -> None:
     """Draw the button that measures the effect of a split by slice, and the equivalent command."""
     new, _ = _counts(cohort, model, None)
@@ -85,7 +94,7 @@ def progress(cohort: Cohort, model: Model) -> None:
         elif last.state == background.FAILED:
             widgets.error(f"Scoring {last.model.name} failed: {last.error}")
         else:
-            st.info(f"Scoring {name} was stopped; its partial scores were not saved.")
+            st.info(f"Scoring {name} was stopped; the scores so far were kept.")
         st.button("OK", key="end_of_scoring", on_click=background.forget)
 
 
@@ -130,7 +139,7 @@ def _start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool
 
 def _counts(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> tuple[int, int]:
     """Return the number of unseen cases to score, and of those in the training data."""
-    if evaluation is None:
+    if evaluation is None or evaluation.unscored or evaluation.shipped:
         chosen, refused = cache.scorable(cohort, model)
         scored, seen = len(chosen), 0
     else:

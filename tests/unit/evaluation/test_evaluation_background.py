@@ -1,6 +1,7 @@
-"""Scoring in the background: one at a time, stoppable, and never half a result."""
+"""Scoring in the background: one at a time, stoppable, and it keeps what is done."""
 
 import dataclasses
+import time
 
 import pytest
 from support.evaluations import evaluation_of, outlined
@@ -15,6 +16,13 @@ from brainseg.models import open_model
 WAIT_S = 60
 
 pytestmark = pytest.mark.usefixtures("scoring_ends")
+
+
+def wait_until(true) -> None:
+    until = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -60,17 +68,35 @@ def test_one_model_at_a_time_is_scored(model, other_model, taught, gate):
             background.start(taught, model, **other)
 
 
-def test_a_stopped_scoring_saves_nothing(model, taught, gate):
+def test_a_stopped_scoring_keeps_its_scores_and_the_next_continues(model, taught, gate):
     scoring = background.start(taught, model)
+    wait_until(lambda: scoring.total)
     scoring.stop()
     assert scoring.stops
     gate.set()
     scoring.join(WAIT_S)
     assert scoring.state == background.STOPPED
-    assert load_scores(taught, model) is None
+    stopped = load_scores(taught, model)
+    assert (len(stopped.scores), len(stopped.unscored)) == (1, 4)
     again = background.start(taught, model)
     again.join(WAIT_S)
     assert again.state == background.FINISHED
+    assert load_scores(taught, model).unscored == []
+
+
+def test_a_short_scoring_starts_unasked_once(model, taught, monkeypatch):
+    cases = [taught.case(name) for name in model.folds[0].held_out]
+    background.start_if_short(taught, model, cases)
+    assert background.running() is None, "five cases take longer than the limit of this test"
+    monkeypatch.setattr(background, "STARTS_UNASKED_S", 60.0)
+    background.start_if_short(taught, model, [])
+    assert background.running() is None
+    background.start_if_short(taught, model, cases)
+    background.latest(taught).join(WAIT_S)
+    assert background.latest(taught).state == background.FINISHED
+    background.forget()
+    background.start_if_short(taught, model, cases)
+    assert background.latest(taught) is None
 
 
 def test_a_failure_is_a_sentence(model, taught, monkeypatch):
