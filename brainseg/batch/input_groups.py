@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brainseg.cohort.discovery import SUFFIXES
+from brainseg.cohort.picture_pairs import SUFFIXES
 from brainseg.errors import DecodeError
 from brainseg.io import is_input
 from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom, read_elements

@@ -1,12 +1,13 @@
 """Rules on masks: the size of the image, two values, one channel."""
 
+import numpy as np
 import pandas as pd
 
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import error, info, marked, slices_where, warning
 from brainseg.cohort.slice_rows import MOST_VALUES
-from brainseg.io.masks import RIM_OF_INVERTED
+from brainseg.io.masks import INSIDE, RIM_OF_INVERTED
 
 
 def _listed(values: str) -> str:
@@ -24,7 +25,12 @@ def _is_within(slices: pd.DataFrame, inside: str) -> pd.Series:
 
 def _has_other_values(slices: pd.DataFrame) -> pd.Series:
     known = slices["mask_values"].notna()
-    return known & ~_is_within(slices, "255") & ~_is_within(slices, "1")
+    known &= slices["label_px"].isna()
+    return known & ~np.any([_is_within(slices, str(inside)) for inside in INSIDE], axis=0)
+
+
+def _has_other_channels(slices: pd.DataFrame) -> pd.Series:
+    return (slices["mask_channels"] != 1) & slices["label_px"].isna()
 
 
 def _differs_in_size(slices: pd.DataFrame) -> pd.Series:
@@ -56,12 +62,12 @@ RULES = [
         "training.",
         remedy="save the mask as one grey channel",
         coverage=coverage.masks,
-        rows=slices_where("mask", lambda slices: slices["mask_channels"] != 1),
+        rows=slices_where("mask", _has_other_channels),
         fact="has {mask_channels} channels, expected 1",
     ),
     error(
         "mask_values",
-        rule="Each mask contains only 0 and 255, or only 0 and 1.",
+        rule="Each mask contains 0 and one other value, or labels as most masks of the cohort do.",
         why="The meaning of other values is unknown (labels, or a lossy copy), so the slice is "
         "excluded from statistics and training.",
         remedy="save the mask with 0 outside and 255 inside",

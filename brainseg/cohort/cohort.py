@@ -24,7 +24,7 @@ from brainseg.cohort.index import (
 from brainseg.cohort.patients import read_codebook, read_patients
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io import Decoded, decode_files, to_three_channels
-from brainseg.io.masks import mask_as_bool, plain_mask
+from brainseg.io.masks import labels_as_bool, mask_as_bool, read_mask
 from brainseg.notebook import Shown
 from brainseg.storage import cohort_dir, state_dir, write_atomically
 from brainseg.volume import Volume
@@ -162,7 +162,8 @@ class Case(Shown):
 
     def _mask(self, row: Any, stored: Decoded) -> np.ndarray:
         """Return a mask as (h, w) bool."""
-        mask = mask_as_bool(plain_mask(stored)[0])
+        as_bool = mask_as_bool if pd.isna(row.label_px) else labels_as_bool
+        mask = as_bool(read_mask(stored, row.mask_path)[0])
         if mask is None or mask.shape != (row.height, row.width):
             raise CohortError(_CHANGED.format(row.mask_path))
         return mask

@@ -3,7 +3,8 @@
 The layout is that of the LGG dataset, ``<case>/<case>_<number>.tif`` with ``<case>_<number>_mask.tif``,
 or any other with such pairs. The rules, in order:
 
-1. A TIFF or PNG whose stem ends in ``_mask`` is the mask of the image with the rest of the stem.
+1. A TIFF or PNG whose stem ends in ``_mask`` is the mask of the image with the rest of the stem; other
+   names and folders of masks are found as :mod:`brainseg.cohort.picture_pairs` says.
 2. The number at the end of a stem is the slice number, or else the number that varies from slice to
    slice (:mod:`brainseg.cohort.slice_numbers`). Without a number, slices are numbered in order of name.
 3. A folder whose stems share one prefix is one case and gives it its name. A folder with several
@@ -20,18 +21,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import pandas as pd
 
+from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictures
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.errors import CohortError
 from brainseg.io.folders import MAX_DEPTH, walk_folders
 from brainseg.io.limits import MAX_INFLATED_BYTES
 
-SUFFIXES = (".tif", ".tiff", ".png")
-_SUFFIX = re.compile(r"\.(tiff?|png)$")
-MASK_ENDING = "_mask"
+_SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
 _LGG_NAME = re.compile(r"^(?P<patient>[A-Za-z]+_(?P<institution>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}$")
 
 FILE_COLUMNS = [
@@ -57,21 +57,10 @@ class FileList:
 
 
 @dataclass
-class _Folder:
-    path: str
-    images: dict[str, os.DirEntry[str]] = field(default_factory=dict)
-    masks: dict[str, os.DirEntry[str]] = field(default_factory=dict)
-
-    @property
-    def stems(self) -> list[str]:
-        return sorted(self.images.keys() | self.masks.keys())
-
-
-@dataclass
 class _Location:
     """The folder that contains a case, the stems that belong to the case, and their slice numbers."""
 
-    folder: _Folder
+    folder: PictureFolder
     stems: list[str]
     numbers: list[int | None]
 
@@ -80,10 +69,11 @@ class _Location:
 class _Tree:
     """The folders, tables and unusable files found below a root."""
 
-    folders: list[_Folder] = field(default_factory=list)
+    folders: list[PictureFolder] = field(default_factory=list)
     tables: dict[str, Path] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     misnamed: list[str] = field(default_factory=list)
+    jpegs: int = 0
 
 
 def patient_of(case: str) -> tuple[str, str | None]:
@@ -165,6 +155,10 @@ def _notes_on(tree: _Tree) -> list[str]:
             f"{len(tree.misnamed)} file(s) were left out because their names are not UTF-8, the "
             f"first is {tree.misnamed[0]}: rename them."
         )
+    if tree.jpegs:
+        notes.append(
+            f"{tree.jpegs} file(s) are JPEG, which loses detail: use the originals where you have them."
+        )
     return notes
 
 
@@ -172,17 +166,16 @@ def _walk(root: Path) -> _Tree:
     """Return the folders with images, the tables, and the names of what could not be used."""
     tree = _Tree()
     closed: list[str] = []
+    pictures: dict[str, list[os.DirEntry[str]]] = {}
     for path, entries in walk_folders(root, closed):
-        folder = _Folder(path)
         for entry in entries:
             if entry.name.lower() in ("data.csv", "codebook.csv"):
                 tree.tables.setdefault(entry.name.lower(), Path(entry.path))
-            elif _as_text(entry.path) == entry.path:
-                _sort_in(folder, entry)
-            else:
+            elif _as_text(entry.path) != entry.path:
                 tree.misnamed.append(_as_text(os.path.relpath(entry.path, root)))
-        if folder.stems:
-            tree.folders.append(folder)
+            elif is_picture(entry.name):
+                pictures.setdefault(path, []).append(entry)
+    tree.folders, tree.jpegs = pair_pictures(str(root), pictures)
     tree.closed = [_as_text(os.path.relpath(path, root)) for path in closed]
     return tree
 
@@ -196,19 +189,8 @@ def _as_text(path: str) -> str:
     )
 
 
-def _sort_in(folder: _Folder, entry: os.DirEntry[str]) -> None:
-    stem, suffix = os.path.splitext(entry.name)
-    if suffix.lower() not in SUFFIXES:
-        return
-    is_mask = stem.lower().endswith(MASK_ENDING)
-    key = stem[: -len(MASK_ENDING)] if is_mask else stem
-    kind = folder.masks if is_mask else folder.images
-    # x_1.tif next to x_1.png are two slices with one number, which the checks report.
-    kind[key if key not in kind else f"{key}{suffix}"] = entry
-
-
 def _name_cases(
-    root: Path, folders: list[_Folder]
+    root: Path, folders: list[PictureFolder]
 ) -> tuple[list[tuple[str, str, _Location]], list[str]]:
     """Return (case, the name its files give it, location) by rules 3 and 5, and notes on copies."""
     by_case: dict[str, list[_Location]] = defaultdict(list)
@@ -241,8 +223,8 @@ def _name_cases(
     ]
 
 
-def _cases_in(folder: _Folder) -> Iterator[tuple[str, _Location]]:
-    own_name = PurePath(folder.path).name
+def _cases_in(folder: PictureFolder) -> Iterator[tuple[str, _Location]]:
+    own_name = folder.name
     bare = {stem: _SUFFIX.sub("", stem) for stem in folder.stems}
     by_name = number_slices(set(bare.values()))
     numbered = {stem: by_name[name] for stem, name in bare.items()}
@@ -250,12 +232,12 @@ def _cases_in(folder: _Folder) -> Iterator[tuple[str, _Location]]:
     for stem, (prefix, _) in numbered.items():
         stems_by_prefix[prefix].append(stem)
     for prefix, stems in stems_by_prefix.items():
-        is_only_case = len(stems_by_prefix) == 1
+        is_only_case = len(stems_by_prefix) == 1 and folder.names_case
         numbers = [numbered[stem][1] for stem in stems]
         yield (own_name if is_only_case else prefix or own_name), _Location(folder, stems, numbers)
 
 
-def _free_name(root: Path, folder: _Folder, case: str, taken: set[str]) -> str:
+def _free_name(root: Path, folder: PictureFolder, case: str, taken: set[str]) -> str:
     """Return a free name for a case whose own name is taken, from its folders below the root."""
     parts = Path(folder.path).relative_to(root).parts or (root.name,)
     name = "-".join(parts if parts[-1] == case else (*parts, case))
@@ -293,7 +275,7 @@ def _is_copy(one: _Location, other: _Location) -> bool:
 
 def _rows(root: Path, case: str, named: str, location: _Location) -> Iterator[tuple]:
     patient_id, institution = patient_of(named)
-    if institution is None:
+    if institution is None and not location.folder.is_part:
         patient_id = case
     cut = len(os.path.join(root, ""))
     pairs = zip(location.stems, location.numbers, strict=True)

@@ -17,14 +17,20 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from brainseg.cohort.case_windows import of_changed_windows, stacks_to_window
-from brainseg.cohort.slice_rows import READ_DTYPES, one_opencv_thread, read_rows, read_stack
+from brainseg.cohort.slice_rows import (
+    OF_TUMOUR,
+    READ_DTYPES,
+    one_opencv_thread,
+    read_rows,
+    read_stack,
+)
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) during long work."""
 
 PART_ROWS = 64
 
-INDEX_VERSION = 5
+INDEX_VERSION = 6
 """Changes when the same files give other numbers, so that the index of an older version is rebuilt."""
 
 _VERSION_KEY = b"brainseg index"
@@ -68,7 +74,7 @@ def build_index(
         unchanged = previous.set_index(before).loc[keys[known]]
         unchanged.index = files.index[known]
         read.append(unchanged[list(READ_DTYPES)])
-    index = pd.concat([files, pd.concat(read).sort_index()], axis=1)
+    index = _without_stray_labels(pd.concat([files, pd.concat(read).sort_index()], axis=1))
     index.insert(4, "slice_index", index.groupby("case").cumcount())
     return index
 
@@ -106,6 +112,15 @@ def identity_of(index: pd.DataFrame) -> str:
     for row in index[columns].sort_values(columns).itertuples(index=False):
         digest.update(repr(tuple(None if pd.isna(value) else value for value in row)).encode())
     return digest.hexdigest()
+
+
+def _without_stray_labels(index: pd.DataFrame) -> pd.DataFrame:
+    """Return the index without masks of labels where most masks have none: such values are mistakes."""
+    labelled = index["label_px"].notna()
+    drawn = index["mask_values"].notna() & (index["mask_values"] != "0")
+    if 0 < 2 * labelled.sum() <= drawn.sum():
+        index.loc[labelled, OF_TUMOUR] = pd.NA
+    return index
 
 
 def _unchanged(keys: pd.Series, before: pd.Series, previous: pd.DataFrame) -> pd.Series:

@@ -23,7 +23,14 @@ from brainseg.io import Decoded, decode, decode_files, to_three_channels
 from brainseg.io.decoded import check_usable, is_deep, spread_few_bits
 from brainseg.io.decoding import DECODING, in_workers, why_lost
 from brainseg.io.files import read_file
-from brainseg.io.masks import are_binary, distinct_values, plain_mask, rim_share
+from brainseg.io.masks import (
+    are_binary,
+    distinct_values,
+    label_areas,
+    labels_as_bool,
+    read_mask,
+    rim_share,
+)
 from brainseg.io.pictures import LibraryNeeded, decode_plainly
 from brainseg.io.window import Window
 from brainseg.jobs import JobLost
@@ -57,6 +64,7 @@ READ_DTYPES = {
     "mask_dtype": "str",
     "mask_values": "str",
     "area_px": "Int64",
+    "label_px": "str",
     "components": "Int32",
     **dict.fromkeys(MEAN_COLUMNS, "float64"),
     "flair_copies": "str",
@@ -91,22 +99,31 @@ READ_DTYPES = {
     "mask_error": "str",
 }
 """The columns that reading adds to the file list. ``area_px`` and ``components`` are missing where the
-mask is missing, of another size, or has other values than {0, 255} or {0, 1}. ``mask_values`` lists up
-to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the sequences whose
-pixels equal FLAIR's; ``contrast_copy`` is whether pre- and post-contrast are equal. The columns from
-``constant`` to ``outside_head_px`` come from :func:`brainseg.cohort.slice_features.describe_slice`, for
-usable slices only. Brightness is missing for files that are not uint8, because their pixels are rescaled
-case by case, over the windows of :mod:`brainseg.cohort.case_windows`. ``mask_rim_share`` is the fraction
-of the outermost rows and columns that the mask covers, 0..1. ``image_notes`` and ``mask_notes`` describe
-conversions, separated by line breaks. The hashes are of pixels, so the compression does not matter.
-``image_error`` is the reason why a file has no pixels, ``image_use_error`` why its pixels cannot be a
-slice (five channels, too small, not numbers); such a slice has no ``area_px`` either."""
+mask is missing, of another size, or has values that are no labels. ``label_px`` is the area of each
+label of a mask with several, such as “1:34 2:50”; ``area_px`` is that of their union. ``mask_values``
+lists up to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the
+sequences whose pixels equal FLAIR's; ``contrast_copy`` is whether pre- and post-contrast are equal.
+The columns from ``constant`` to ``outside_head_px`` come from
+:func:`brainseg.cohort.slice_features.describe_slice`, for usable slices only. Brightness is missing
+for files that are not uint8, because their pixels are rescaled case by case, over the windows of
+:mod:`brainseg.cohort.case_windows`. ``mask_rim_share`` is the fraction of the outermost rows and
+columns that the mask covers, 0..1. ``image_notes`` and ``mask_notes`` describe conversions, separated
+by line breaks. The hashes are of pixels, so the compression does not matter. ``image_error`` is the
+reason why a file has no pixels, ``image_use_error`` why its pixels cannot be a slice (five channels,
+too small, not numbers); such a slice has no ``area_px`` either."""
 
 _OF_BRIGHTNESS = {
     name
     for quantity in ("brightness", "head_mean", "tumour_mean")
     for name in _of_sequences(quantity)
 }
+
+OF_TUMOUR = [
+    *("area_px", "label_px", "components", "largest_component_px", "islands", "pinholes", "holes"),
+    *("hole_px", "perimeter_px", "outside_head_px"),
+    *(name for name in READ_DTYPES if name.startswith("tumour_")),
+]
+"""The columns that are missing without a usable mask."""
 
 MOST_VALUES = 8
 
@@ -227,11 +244,12 @@ def _read_pair(
         except DecodeError as reason:
             row["image_use_error"] = str(reason)
     if mask is not None:
-        plane, notes = plain_mask(mask)
+        plane, notes = read_mask(mask, pair[1])
         values = distinct_values(plane)
         row |= _describe_mask(plane, values, mask) | {"mask_notes": "\n".join(notes)}
-        if pixels is not None and plane.shape == pixels.shape[:2] and are_binary(values):
-            tumour = (plane > 0).view(np.uint8)
+        if pixels is not None and plane.shape[:2] == pixels.shape[:2]:
+            tumour, labels = _tumour_in(plane, values)
+            row |= labels
     if image is not None and pixels is not None:
         row |= describe_slice(pixels, tumour)
         if image.pixels.dtype != np.uint8:
@@ -329,6 +347,17 @@ def _are_equal(image: np.ndarray, one: int, other: int) -> bool:
     return bool(
         (middle[:, one] == middle[:, other]).all() and (image[..., one] == image[..., other]).all()
     )
+
+
+def _tumour_in(plane: np.ndarray, values: np.ndarray) -> tuple[np.ndarray | None, dict]:
+    """Return the union of a mask's labels as uint8 of 0 and 1, None if unusable, and their areas."""
+    if plane.ndim == 2 and are_binary(values):
+        return (plane > 0).view(np.uint8), {}
+    tumour, areas = labels_as_bool(plane), label_areas(plane)
+    if tumour is None:
+        return None, {}
+    text = " ".join(f"{name}:{px}" for name, px in areas.items())
+    return tumour.view(np.uint8), {"label_px": text}
 
 
 def _describe_mask(mask: np.ndarray, values: np.ndarray, stored: Decoded) -> dict:

@@ -4,28 +4,16 @@ A case folder contains its masks next to the images, such as ``x_1.png`` and ``x
 folder of their own. A prediction is compared with them; they are never predicted.
 """
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 
-from brainseg.io.description_words import words_in
+from brainseg.io.mask_names import Key, key_of, mask_words
 from brainseg.io.masks import NOT_INVERTED, covers_rim, region_of
 from brainseg.io.names import base_of
 from brainseg.io.picture_slices import Slice, number_of
 from brainseg.io.upload_file import Refusals
-
-MASK_WORDS = words_in(
-    "mask masks seg segs segm segmentation segmentations label labels labelmap labelmaps gt truth "
-    "groundtruth annotation annotations annot roi rois"
-)
-IMAGE_WORDS = words_in("image images img imgs scan scans ground")
-"""Words in an image's name where its mask has another word; "ground" comes from "ground truth"."""
-
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_]+")
-Key = tuple[str, ...]
 
 
 def part_masks(slices: list[Slice], refusals: Refusals) -> tuple[list[Slice], list[Slice]]:
@@ -38,7 +26,7 @@ def part_masks(slices: list[Slice], refusals: Refusals) -> tuple[list[Slice], li
         slices: all that could be decoded.
         refusals: gets one sentence per mask if there is no image at all.
     """
-    words = [_mask_words(name) for name, _, _ in slices]
+    words = [mask_words(name) for name, _, _ in slices]
     shared = frozenset.intersection(*words) if len(slices) > 1 else frozenset()
     images: list[Slice] = []
     masks: list[Slice] = []
@@ -138,8 +126,8 @@ def _slice_indices(slices: list[Slice], masks: list[Slice]) -> list[int | None]:
     """Return the index of each mask's slice, matched by the rest of its name or else by its number."""
     by_name: dict[tuple[Key, int | None], list[int]] = defaultdict(list)
     for index, (name, page, _) in enumerate(slices):
-        by_name[_key(name), page].append(index)
-    matches = [by_name.get((_key(name), page), []) for name, page, _ in masks]
+        by_name[key_of(name), page].append(index)
+    matches = [by_name.get((key_of(name), page), []) for name, page, _ in masks]
     if any(matches):
         return [match[0] if len(match) == 1 else None for match in matches]
     # Where each sequence has its own picture, the mask shares its name with none of them.
@@ -153,30 +141,3 @@ def _slice_indices(slices: list[Slice], masks: list[Slice]) -> list[int | None]:
         else None
         for one in masks
     ]
-
-
-def _words(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text)]
-
-
-def _folders(name: str) -> list[str]:
-    return [folder for folder in PurePosixPath(name.replace("\\", "/")).parts[:-1] if folder != "/"]
-
-
-def _mask_words(name: str) -> frozenset[str]:
-    """Return the mask words in a file's own name and in folders whose names contain no other words."""
-    own = set(_words(base_of(name)))
-    for folder in _folders(name):
-        words = set(_words(folder))
-        own |= words if words <= MASK_WORDS | IMAGE_WORDS else set()
-    return frozenset(own & MASK_WORDS)
-
-
-def _key(name: str) -> Key:
-    """Return what the names of a mask and its image share: all words except those for mask and image."""
-    words = [
-        *(word for folder in _folders(name) for word in _words(folder)),
-        *_words(base_of(name)),
-    ]
-    shared = [word for word in words if word not in MASK_WORDS | IMAGE_WORDS]
-    return tuple(word.lstrip("0") or "0" if word.isdecimal() else word for word in shared)

@@ -6,8 +6,15 @@ import numpy as np
 from brainseg.io.decoded import Decoded, spread_few_bits
 
 EQUAL_CHANNELS = "three equal channels, read as one"
+LOSSY = "JPEG, grey cut at half"
+MOST_LABELS = 15
+"""Higher values are grey levels, and more colours those of smooth edges."""
+
 RIM_OF_INVERTED = 0.5
 """A mask that covers more of the image's rim is inverted: the rim lies outside of the head."""
+
+INSIDE = (255, 1, 65535)
+"""Values of the tumour in a mask without labels."""
 
 _NEAR = 32
 _MOST_GREY = 0.02
@@ -48,13 +55,57 @@ def plain_mask(decoded: Decoded) -> tuple[np.ndarray, tuple[str, ...]]:
     return pixels, tuple(notes)
 
 
+def read_mask(decoded: Decoded, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return what :func:`plain_mask` does; the grey edges of a JPEG are cut at half.
+
+    Args:
+        decoded: a mask file.
+        name: of the file.
+    """
+    if name.lower().endswith((".jpg", ".jpeg")):
+        region, notes = region_of(decoded)
+        if region is not None:
+            return region.astype(np.uint8) * 255, (*notes, LOSSY)
+    return plain_mask(decoded)
+
+
 def mask_as_bool(mask: np.ndarray) -> np.ndarray | None:
-    """Return a mask as (h, w) bool, or None where its values are not {0, 255} or {0, 1}.
+    """Return a mask as (h, w) bool, or None where its values are not 0 and one of :data:`INSIDE`.
 
     Args:
         mask: (h, w) of any dtype; a mask of zeros only is a mask without tumour.
     """
     return mask > 0 if mask.ndim == 2 and is_binary(mask) else None
+
+
+def labels_as_bool(mask: np.ndarray) -> np.ndarray | None:
+    """Return the union of a mask's labels as (h, w) bool, or None where its values are no labels."""
+    if not label_areas(mask):
+        return None
+    return np.asarray(mask.any(axis=2) if mask.ndim == 3 else mask > 0)
+
+
+def label_areas(mask: np.ndarray) -> dict[str, int]:
+    """Return the pixels of each label, empty if the values are not labels.
+
+    Labels are whole numbers up to :data:`MOST_LABELS`, named after them, or as many colours on black,
+    named as “#ff0000”.
+
+    Args:
+        mask: (h, w), or (h, w, 3) uint8.
+    """
+    if mask.ndim == 2 and mask.dtype.kind in "ui":
+        values, counts = np.unique(mask, return_counts=True)
+        if values[0] < 0 or values[-1] > MOST_LABELS:
+            return {}
+        return {str(value): int(px) for value, px in zip(values, counts, strict=True) if value}
+    if mask.ndim != 3 or mask.shape[2] != 3 or mask.dtype != np.uint8:
+        return {}
+    packed = mask @ np.array([1 << 16, 1 << 8, 1])
+    values, counts = np.unique(packed, return_counts=True)
+    if values[0] or len(values) > MOST_LABELS + 1:
+        return {}
+    return {f"#{value:06x}": int(px) for value, px in zip(values, counts, strict=True) if value}
 
 
 def region_of(decoded: Decoded) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -93,9 +144,9 @@ def distinct_values(mask: np.ndarray) -> np.ndarray:
 
 
 def are_binary(values: np.ndarray) -> bool:
-    """Return whether distinct values are those of a mask: a subset of {0, 255} or of {0, 1}."""
+    """Return whether distinct values are those of a mask: 0 and one of :data:`INSIDE`."""
     distinct = set(values.tolist())
-    return distinct <= {0, 255} or distinct <= {0, 1}
+    return any(distinct <= {0, inside} for inside in INSIDE)
 
 
 def is_binary(mask: np.ndarray) -> bool:

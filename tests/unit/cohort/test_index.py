@@ -224,7 +224,7 @@ def test_a_mask_of_another_size_or_of_three_different_channels_has_no_area(tmp_p
     row = one_row(tmp_path / "a", head(1), blob(9, 9, height=48, width=64))
     assert (row["mask_height"], row["mask_width"]) == (48, 64)
     assert pd.isna(row["area_px"])
-    row = one_row(tmp_path / "b", head(1), np.dstack([blob(9, 9), blob(9, 9), blob(20, 9)]))
+    row = one_row(tmp_path / "b", head(1), head(2))
     assert row["mask_channels"] == 3
     assert pd.isna(row["area_px"])
 

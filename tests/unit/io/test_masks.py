@@ -126,7 +126,8 @@ def test_a_mask_whose_zeros_are_the_tumour_is_called_inverted(tmp_path: Path) ->
 
 def test_a_mask_of_different_channels_is_still_refused(tmp_path: Path) -> None:
     def write(path: Path, mask: np.ndarray) -> None:
-        Image.fromarray(np.dstack([mask, EMPTY, EMPTY]).astype(np.uint8) * 255).save(path)
+        shades = np.arange(mask.size, dtype=np.uint8).reshape(mask.shape)
+        Image.fromarray(np.dstack([mask, EMPTY, shades]).astype(np.uint8)).save(path)
 
     cohort = cohort_of(tmp_path, write, ".png")
     assert pd.isna(cohort.slices["area_px"][0])
