@@ -5,13 +5,17 @@ from pathlib import Path
 import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
-from dashboard.shared import cache, keys, links, selection
+from dashboard.shared import cache, keys, links, selection, window_width
+
+NAVIGATION_PX = 240
 
 memory.collect_garbage(every_s=10)
 st.set_page_config(
     page_title="brainseg",
     page_icon=str(Path(__file__).with_name("icon.svg")),
     layout="wide",
+    # As it was, so that it does not open and fold again before the page is known.
+    initial_sidebar_state=st.session_state.get(keys.NAVIGATION, NAVIGATION_PX),
     menu_items={"About": f"brainseg: brain MRI segmentations. {RESEARCH_USE}"},
 )
 
@@ -50,9 +54,10 @@ PAGES = {
 page = st.navigation([*PAGES.values()], position="hidden")
 script = next(name for name, one in PAGES.items() if one.url_path == page.url_path)
 st.session_state[keys.PAGE] = page.url_path
-# Where the picture needs the window, the navigation opens on request.
-of_viewer = page.url_path in ("case", "prediction")
-st.set_page_config(initial_sidebar_state="collapsed" if of_viewer else "auto")
+# Where the page needs the window, the navigation opens on request.
+folded = window_width.is_narrow() or page.url_path in ("case", "prediction")
+st.session_state[keys.NAVIGATION] = "collapsed" if folded else NAVIGATION_PX
+st.set_page_config(initial_sidebar_state=st.session_state[keys.NAVIGATION])
 st.html(STYLE_OF_PAGES)
 
 with st.sidebar:

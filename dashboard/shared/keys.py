@@ -52,6 +52,9 @@ RIGHT = "right"
 PAGE = "_page"
 """Session key of the open page's address, set by navigation.py before the page runs; not a widget."""
 
+NAVIGATION = "_navigation"
+"""Session key of the navigation's state, folded or its width, set by navigation.py; not a widget."""
+
 OVERVIEW = "views/overview.py"
 WORKLIST = "views/worklist.py"
 CASE_PAGE = "views/case/page.py"

@@ -68,6 +68,21 @@ def pictures(page) -> list[str]:
     )
 
 
+@pytest.mark.parametrize(("width", "is_open"), [(1024, False), (1280, True)])
+def test_the_navigation_opens_on_request_in_a_window_narrower_than_1100_px(
+    look, served, sample_root, width, is_open
+):
+    page = look(served(sample_root) + "/worklist", viewport={"width": width, "height": 768})
+    expand = page.get_by_test_id("stExpandSidebarButton")
+    expand.wait_for(state="hidden" if is_open else "visible", timeout=WAIT_MS)
+    if not is_open:
+        page.keyboard.press("Tab")
+        expand.press("Enter")
+    checks = page.get_by_test_id("stSidebar").get_by_role("link", name="Checks")
+    checks.click()
+    page.wait_for_selector("h1:has-text('Checks')", timeout=WAIT_MS)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("path", "title"), PAGES.items())
 def test_each_page_opens_with_the_research_use_notice(

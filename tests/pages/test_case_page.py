@@ -4,7 +4,7 @@ import numpy as np
 import tifffile
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, head
 from support.jobs import fatal_tiff, use_fatal_files
-from support.pages import open_page, texts, viewed
+from support.pages import addresses_of_cases, open_page, texts, viewed
 
 
 def test_the_viewer_receives_the_pixels_and_masks_of_the_files(monkeypatch, tiny_cohort):
@@ -76,7 +76,7 @@ def test_an_unknown_case_shows_a_message_and_the_list_of_cases(monkeypatch, tiny
     (error,) = app.error
     assert "Unknown case" in error.value
     assert error.value.count("choose one of the 3") == 1
-    assert not app.get("bidi_component")
+    assert not addresses_of_cases(app)
     listed = [b for b in app.button if OTHER_SITE in b.label.replace("\\", "")]
     listed[0].click().run()
     assert app.selectbox("case").value == OTHER_SITE

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 from support.cohorts import FIRST, blob, head
-from support.pages import open_page, texts, viewed
+from support.pages import addresses_of_cases, open_page, texts, viewed
 from support.two_folds import model_of_two_folds
 
 import brainseg.inference.prediction
@@ -223,7 +223,7 @@ def test_without_a_file_the_page_offers_an_example(monkeypatch, model):
     assert header["case"].startswith("SYNTH_")
     assert arrays["mask"].any()
     app.button("close_example").click().run()
-    assert not app.get("bidi_component")
+    assert not addresses_of_cases(app)
 
 
 def test_an_upload_is_predicted_with_its_notes_and_needs_no_cohort(monkeypatch, model):
@@ -273,7 +273,7 @@ def test_an_untrusted_upload_is_refused_in_one_sentence(monkeypatch, model, data
     (error,) = app.error
     assert reason in said(app)
     assert "was not used" in error.value
-    assert not app.get("bidi_component")
+    assert not addresses_of_cases(app)
     app = upload(app, ("good.tif", tiff(slice_with_a_tumour())))
     assert not app.error
     assert viewed(app)

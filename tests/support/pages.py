@@ -67,10 +67,15 @@ def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the header and arrays that a page sent to its viewer."""
-    # The others are the viewer's parts in the tabs next to it.
-    sent = [json.loads(component.proto.json) for component in app.get("bidi_component")]
-    (address,) = (data["case"] for data in sent if "case" in data)
+    (address,) = addresses_of_cases(app)
     return unpack(_served[address])
+
+
+def addresses_of_cases(app: AppTest) -> list[str]:
+    """Return the addresses of the cases that a page sent to its viewer."""
+    # Other components are the viewer's parts in the tabs next to it, or watch the window.
+    sent = [json.loads(component.proto.json) for component in app.get("bidi_component")]
+    return [data["case"] for data in sent if "case" in data]
 
 
 def _serve(payload: bytes) -> str:

@@ -1,0 +1,42 @@
+"""Whether the browser's window is too narrow for the navigation next to a page.
+
+Streamlit's own "auto" folds the navigation only up to 768 px. A component of no size tells the server
+once, and again when the window crosses the limit.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import streamlit as st
+
+LIMIT_PX = 1100
+"""Narrower windows start with the navigation folded."""
+
+KEY = "_narrow_window"
+
+_REPORT = """
+const query = matchMedia("(max-width: LIMITpx)");
+export default function ({ data, setStateValue }) {
+  let known = data.narrow;
+  const report = () => {
+    if (query.matches !== known) setStateValue("narrow", (known = query.matches));
+  };
+  query.addEventListener("change", report);
+  report();
+  return () => query.removeEventListener("change", report);
+}
+"""
+
+
+def is_narrow() -> bool:
+    """Return whether the window is narrower than :data:`LIMIT_PX`; False until the browser tells."""
+    known = bool(st.session_state.get(KEY, {}).get("narrow"))
+    _component()(key=KEY, data={"narrow": known}, height=1, on_narrow_change=lambda: None)
+    return known
+
+
+@cache
+def _component() -> Callable:
+    return st.components.v2.component(
+        "window_width", js=_REPORT.replace("LIMIT", str(LIMIT_PX - 1))
+    )
