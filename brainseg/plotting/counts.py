@@ -51,6 +51,22 @@ def tumour_share(table: pd.DataFrame) -> go.Figure:
     return figure.update_xaxes(visible=False, range=[0, max(1, table["slices"].sum())])
 
 
+def small_bars(values: pd.Series, height_px: int, top: float | None = None) -> go.Figure:
+    """Return bars without axes, in the order of the values.
+
+    Args:
+        values: one per bar.
+        height_px: of the figure.
+        top: of the axis; None for the largest value.
+    """
+    figure = go.Figure(
+        go.Bar(y=values.astype(float), marker={"color": SERIES_COLOUR, "line": {"width": 0}})
+    )
+    quiet(figure, height=height_px, top=0, showlegend=False, bargap=0.15)
+    figure.update_xaxes(visible=False)
+    return figure.update_yaxes(visible=False, range=None if top is None else [0, top])
+
+
 def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
     """Return one stacked bar per case: slices with, without and with unknown tumour.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -110,8 +111,14 @@ def describe(case: str, slice_number: int, mask: np.ndarray | None, style: Overl
     return f"{style.sequence} of {case}, slice {slice_number}, with the {what}"
 
 
-def thumbnail(cohort: Cohort, case: str, slice_number: int, style: OverlayStyle) -> None:
-    """Draw a slice with its mask in the full width, or the error if it cannot be read."""
+def thumbnail(
+    cohort: Cohort,
+    case: str,
+    slice_number: int,
+    style: OverlayStyle,
+    width: int | Literal["stretch"] = "stretch",
+) -> None:
+    """Draw a slice with its mask, ``width`` px wide, or the error if it cannot be read."""
     try:
         pixels = cache.slice_pixels(cohort, case, slice_number)
         mask = cache.slice_mask(cohort, case, slice_number)
@@ -120,7 +127,7 @@ def thumbnail(cohort: Cohort, case: str, slice_number: int, style: OverlayStyle)
         st.caption(widgets.plain(str(error), longest=300))
         return
     picture = png_bytes(style.overlay(pixels, mask, windows))
-    st.image(picture, width="stretch", alt=describe(case, slice_number, mask, style))
+    st.image(picture, width=width, alt=describe(case, slice_number, mask, style))
 
 
 def opening_slice(cohort: Cohort, case: Case) -> int:

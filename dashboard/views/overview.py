@@ -1,15 +1,64 @@
-"""Overview: counts of the cohort, a few example cases, and links to the other pages."""
+"""Overview: what the application does, counts of the cohort, ways in, and a few example cases."""
 
+from collections.abc import Callable
+
+import pandas as pd
 import streamlit as st
 
+from brainseg.cohort import Cohort
+from brainseg.errors import ModelError
+from brainseg.models import open_model
+from brainseg.plotting.counts import small_bars
 from brainseg.statistics import counts
 from dashboard.shared import cache, keys, overlays, widgets
 
 IN_GALLERY = 8
+PICTURE_PX = 130
 
-WAYS_IN = {
+Links = list[tuple[str, str, str]]
+
+
+def show_examples(cohort: Cohort, cases: pd.DataFrame) -> None:
+    """Draw a case with a small and one with a large tumour, at their largest slices."""
+    by_size = cases.sort_values("tumour_vx")
+    with st.container(horizontal=True, gap="xsmall"):
+        for place in sorted({len(cases) // 4, len(cases) * 3 // 4}):
+            shown = cohort, by_size["case"].iloc[place], by_size["largest_slice"].iloc[place]
+            overlays.thumbnail(*shown, overlays.OverlayStyle(), width=PICTURE_PX)
+    st.caption("FLAIR with the manual mask")
+
+
+def show_tumour_slices(cohort: Cohort, cases: pd.DataFrame) -> None:
+    """Draw the number of slices with tumour, one bar per case."""
+    values = cases["slices_with_tumour"].sort_values(ascending=False)
+    _bars(values, "slices_with_tumour", "Slices with tumour, one bar per case")
+
+
+def show_scores(cohort: Cohort, cases: pd.DataFrame) -> None:
+    """Draw the Dice of the default model, one bar per case, or say that there is none yet."""
+    try:
+        model = open_model()
+        scores = cache.unseen_scores(cohort, model, cache.last_scored(cohort))
+    except ModelError:
+        scores = None
+    if scores is None:
+        st.caption("This cohort has not been scored yet.")
+        return
+    values = scores["dice"].sort_values(ascending=False)
+    title = f"Dice of {model.name} on unseen cases, mean {values.mean():.3f}"
+    _bars(values, "dice", title, top=1.0)
+
+
+def _bars(values: pd.Series, name: str, title: str, top: float | None = None) -> None:
+    chart = small_bars(values, PICTURE_PX, top)
+    widgets.figure(chart, f"overview_{name}", title, config={"staticPlot": True})
+    st.caption(widgets.plain(title, longest=120))
+
+
+WAYS_IN: dict[str, tuple[Callable[[Cohort, pd.DataFrame], None], str, Links]] = {
     "Look at cases": (
-        "Open a patient's study, scroll through its slices, compare image and mask.",
+        show_examples,
+        "Open a case, scroll through its slices, compare image and mask.",
         [
             (keys.WORKLIST, "Worklist of all cases", "list"),
             (keys.CASE_PAGE, "One case, slice by slice", "neurology"),
@@ -17,14 +66,17 @@ WAYS_IN = {
         ],
     ),
     "Explore the data": (
+        show_tumour_slices,
         "Count, plot and check the dataset before you train on it.",
         [
             (keys.DATASET, "Dataset in numbers", "bar_chart"),
+            (keys.SIMILAR, "Similar slices", "bubble_chart"),
             (keys.CHECKS, "Checks and findings", "rule"),
         ],
     ),
     "Train and predict": (
-        "Follow a training, see how well a model does on unseen cases, and try it on your own.",
+        show_scores,
+        "Train a model, see how it does on unseen cases, and try it on your own.",
         [
             (keys.PREDICTION, "Run a prediction", "online_prediction"),
             (keys.EVALUATION, "Scores by case", "scoreboard"),
@@ -34,12 +86,10 @@ WAYS_IN = {
 }
 
 st.title("Overview")
-st.markdown(
-    "brainseg shows brain MRI with manual tumour masks, checks the dataset, trains a network on it "
-    "and shows what the network predicts. "
-    "Sizes are in pixels and voxels; anything unknown is marked as unknown."
-)
+st.markdown("Look at brain MRI with tumour masks, check the data, and train and test models on it.")
 cohort = widgets.open_cohort()
+with st.container(key="tour"):
+    widgets.link(keys.TOUR, "**New here?** Take the five-minute tour", "school")
 held = counts(cohort.slices)
 
 with st.grid(columns=5, min_column_width=120):
@@ -50,23 +100,25 @@ with st.grid(columns=5, min_column_width=120):
     st.metric("Institutions", len(held["institutions"]), format="localized")
 widgets.notes(cohort)
 
+table = cache.case_table(cohort)
+table = table[table["largest_slice"].notna()]
 with st.grid(columns=3, min_column_width=240, border=True):
-    for heading, (what, links) in WAYS_IN.items():
+    for heading, (show, what, links) in WAYS_IN.items():
         with st.container(gap="xsmall"):
             st.header(heading, anchor=False)
+            if len(table):
+                show(cohort, table)
             st.caption(what)
             for page, label, icon in links:
                 widgets.link(page, label, icon)
 
-table = cache.case_table(cohort)
-table = table[table["largest_slice"].notna()]
 if len(table):
-    st.header("Example cases at their largest slice")
+    st.header("Example cases, each at its largest tumour area")
     # Spread evenly over the list: the first cases would all come from one institution.
     places = sorted({round(i * (len(table) - 1) / (IN_GALLERY - 1)) for i in range(IN_GALLERY)})
     with st.grid(columns=4, min_column_width=160):
         for row in table.iloc[places].itertuples():
-            with st.container(gap="xxsmall"):
+            with st.container(gap="xxsmall", key=f"clickable_{row.case}"):
                 overlays.thumbnail(cohort, row.case, row.largest_slice, overlays.OverlayStyle())
                 shown = {keys.CASE: row.case, keys.SLICE: row.largest_slice}
                 widgets.link(keys.CASE_PAGE, widgets.plain(row.case, 26), query=shown)
@@ -74,4 +126,5 @@ if len(table):
                 st.caption(f"slice {row.largest_slice}")
     overlays.legend(overlays.OverlayStyle())
 
+st.caption("Sizes are in the units that the files contain; anything unknown is marked as unknown.")
 widgets.tumour_means()

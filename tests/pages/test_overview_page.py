@@ -9,6 +9,7 @@ from support.pages import APP, open_page, texts
 
 from brainseg import RESEARCH_USE, TUMOUR_MEANS
 from brainseg.cohort import Cohort
+from brainseg.sample import write_sample
 from brainseg.statistics import counts
 
 PAGES = (
@@ -45,6 +46,17 @@ def test_each_case_of_the_gallery_leads_to_its_largest_slice(monkeypatch, tiny_c
     assert ("case", f"case={FIRST}&slice=2") in leads
     assert len(leads) == 3
     assert "slice 2" in [caption.value for caption in app.caption]
+
+
+def test_the_tour_comes_before_everything_else(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort)
+    shown = [link.proto for link in app.main.get("page_link")]
+    assert (shown[0].page, shown[0].label) == ("tour", "**New here?** Take the five-minute tour")
+
+
+def test_the_overview_shows_the_scores_that_came_with_the_model(monkeypatch, tmp_path):
+    app = open_page(monkeypatch, write_sample(tmp_path / "sample", cases=2))
+    assert "unet on unseen cases, mean 0" in texts(app)
 
 
 def test_the_overview_links_to_the_pages_for_each_task(monkeypatch, tiny_cohort):
