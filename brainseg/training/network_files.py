@@ -24,14 +24,20 @@ def halved(network: "keras.Model", config: TrainingConfig) -> bytes:
     """Round a network's weights to half precision, and return them as a Keras weights file.
 
     This halves the size and gives the same numbers as the exported graph, which OpenVINO also stores in
-    half precision. Computations still use single precision.
+    half precision. Computations still use single precision. A network with a weight beyond the range
+    of half precision, such as the variance of a normalisation early in a training, stays as it is.
     """
     from brainseg.models.networks import ARCHITECTURES
     from brainseg.training.devices import precision
 
+    weights = network.get_weights()
+    if max(float(np.abs(array).max(initial=0)) for array in weights) > float(
+        np.finfo(np.float16).max
+    ):
+        return weights_of(network)
     with precision("float16"):
         half = ARCHITECTURES[config.network](**config.architecture_arguments)
-    rounded = [weight.astype(np.float16) for weight in network.get_weights()]
+    rounded = [weight.astype(np.float16) for weight in weights]
     half.set_weights(rounded)
     network.set_weights(rounded)
     return weights_of(half)

@@ -71,6 +71,19 @@ def test_published_weights_are_those_of_the_checkpoint_in_half_precision(tiny_ru
     assert sizes[1] - sizes[0] >= 1.5 * network.count_params()
 
 
+def test_weights_beyond_half_precision_are_published_as_they_are(tiny_run, tmp_path):
+    run = Run(Path(shutil.copytree(tiny_run, tmp_path / "run")))
+    network = scaled_network(tiny_run, 1)
+    weights = network.get_weights()
+    weights[6] = weights[6] + np.float32(2.5e6)  # the variance of the first normalisation
+    network.set_weights(weights)
+    network.save_weights(run.path / "checkpoints" / "best.weights.h5")
+    model = publish(run, tmp_path / "large")
+    published = load_engine(model, 0, "keras").copy().get_weights()
+    np.testing.assert_array_equal(published[6], weights[6])
+    assert load_engine(model, 0, "openvino-float32")
+
+
 def other_fold(run: Path, dest: Path, **settings: object) -> Run:
     """Return a copy of a run of another fold: its training cases are held out."""
     copy = Run(Path(shutil.copytree(run, dest)))

@@ -10,7 +10,7 @@ from brainseg.monitoring.warnings import find_warnings
 from brainseg.training import jobs
 from brainseg.training.runs import Run, list_runs, runs_table
 from dashboard.shared import keys, url_state, widgets
-from dashboard.views.training import comparison, external_logs, facts, form, monitor, previews
+from dashboard.views.training import comparison, external_logs, facts, form, monitor, previews, use
 
 MONITOR, COMPARE, START, LOGS = "Monitor", "Compare", form.START, "Logs"
 
@@ -49,10 +49,12 @@ def find_running(cohort: Cohort) -> Run | None:
         return None
 
 
-def show_monitor(shown: monitor.Shown) -> None:
+def show_monitor(cohort: Cohort, shown: monitor.Shown) -> None:
     """Draw one training."""
     snapshot = monitor.read(shown)
     monitor.status(shown, snapshot)
+    if isinstance(shown, Run):
+        use.draw(cohort, shown, snapshot)
     if snapshot.history.empty:
         st.caption(f"The curves appear after the first {snapshot.unit}.")
     else:
@@ -82,6 +84,7 @@ view = widgets.choice(
 )
 running, shown = find_running(cohort), None
 place = st.container()
+use.show_messages()
 try:
     if view == START:
         if not choices:
@@ -95,7 +98,7 @@ try:
         comparison.draw(choices, labels)
     else:
         shown = choices[monitor.picker(list(choices), labels)]
-        show_monitor(shown)
+        show_monitor(cohort, shown)
 except BrainsegError as error:
     widgets.refuse(error)
 

@@ -1,0 +1,134 @@
+"""A run that has ended is prepared, scored, compared, published, renamed, annotated and deleted."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from support.pages import open_page
+from support.runs import button, said
+
+from brainseg.cohort import Cohort
+from brainseg.errors import RunError
+from brainseg.evaluation import background, evaluate, save_scores
+from brainseg.models import list_models, open_model
+from brainseg.training.run_models import as_model, ready_model
+from brainseg.training.runs import Run, find_run, list_runs
+
+
+@pytest.fixture
+def run(tiny_run: Path, taught) -> Run:
+    """Return a finished run of the taught cohort, which is not a model yet."""
+    runs = taught.state_dir / "runs"
+    return Run(Path(shutil.copytree(tiny_run, runs / "20260101-120000-tiny")))
+
+
+@pytest.fixture
+def page(monkeypatch, taught_root: Path, run: Run):
+    """Return open() -> the page of the run."""
+    return lambda: open_page(monkeypatch, taught_root, "training", run=run.name)
+
+
+def field(app, key: str):
+    return next(one for one in [*app.text_input, *app.text_area] if one.key == key)
+
+
+def test_a_run_is_prepared_by_a_click(page, run):
+    app = page()
+    assert "Publish" not in [one.label for one in app.button]
+    button(app, "Prepare as a model").click().run(timeout=300)
+    assert not app.exception
+    assert ready_model(run) is not None
+    assert button(app, "Publish")
+
+
+def test_a_run_in_preparation_is_waited_for(page, run, monkeypatch):
+    monkeypatch.setattr(Run, "is_alive", lambda _: True)
+    app = page()
+    assert "Preparing the best weights as a model" in said(app)
+    assert "Prepare as a model" not in [one.label for one in app.button]
+
+
+def test_a_run_is_scored_and_shows_typical_predictions(page, run, taught):
+    model = as_model(run)
+    app = page()
+    count = len(run.fold()["held_out"])
+    button(app, f"Score {count} unseen cases").click().run()
+    assert not app.exception
+    until = time.monotonic() + 120
+    while background.running() is not None and time.monotonic() < until:
+        time.sleep(0.1)
+    app = page()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "difference" in frame.value)
+    assert sorted(table["case"]) == sorted(run.fold()["held_out"])
+    assert table["dice"].is_monotonic_increasing
+    for which in ("Best", "Median", "Worst"):
+        assert f"**{which}** · Dice" in said(app)
+    links = [one.proto.page_script_hash and one.proto.label for one in app.get("page_link")]
+    assert {"Predict with it", "Compare with lgg-unet", "All scores"} <= set(links)
+    background.forget()
+    assert model.name == run.name
+
+
+def test_the_dice_of_the_shipped_model_stands_beside_that_of_the_run(page, run, taught):
+    model = as_model(run)
+    own = evaluate(taught, model)
+    save_scores(own, taught)
+    shipped = open_model()
+    other = own.of(own.scores["case"].isin(own.scores["case"][:1]).to_numpy())
+    other = other.__class__(**{**vars(other), "digest": shipped.digest, "model": shipped.name})
+    save_scores(other, taught)
+    app = page()
+    table = next(frame.value for frame in app.dataframe if "difference" in frame.value)
+    assert table["difference"].notna().sum() == 1
+    assert table["difference"].dropna().tolist() == [0.0]
+    assert "lgg-unet, same cases" in [one.label for one in app.metric]
+
+
+def test_a_run_is_published_under_a_name(page, run, home):
+    as_model(run)
+    app = page()
+    field(app, f"publish {run.name} as").set_value("lgg-unet")
+    button(app, "Publish").click().run()
+    assert "lgg-unet is a model of this package" in app.error[0].value.replace("\\", "")
+    field(app, f"publish {run.name} as").set_value("mine")
+    button(app, "Publish").click().run()
+    assert "Published as mine, fold 0" in app.success[0].value.replace("\\", "")
+    assert "mine" in list_models()
+    assert open_model("mine").folds[0].run == run.name
+
+
+def test_a_run_is_renamed_annotated_and_deleted(page, run, taught):
+    app = page()
+    field(app, f"name of {run.name}").set_value("better")
+    button(app, "Rename").click().run()
+    renamed = find_run(f"{run.name[:16]}better")
+    assert app.query_params["run"] in (renamed.name, [renamed.name])
+    assert app.selectbox("run").value == renamed.name
+    field(app, f"note on {renamed.name}").set_value("small <b>slices</b>")
+    button(app, "Save note").click().run()
+    assert "small <b>slices</b>" in said(app)
+    assert renamed.note == "small <b>slices</b>"
+    button(app, "Delete this run").click().run()
+    assert not app.exception
+    assert list_runs(taught.state_dir / "runs") == []
+    assert "No training runs yet" in said(app)
+
+
+def test_an_action_that_another_tab_was_faster_with_is_one_sentence(page, run):
+    app = page()
+    shutil.rmtree(run.path)
+    field(app, f"note on {run.name}").set_value("late")
+    button(app, "Save note").click().run()
+    assert not app.exception
+    assert "no longer exists" in app.error[0].value
+    with pytest.raises(RunError):
+        find_run(run.name)
+
+
+def test_a_run_in_training_offers_none_of_this(page, run):
+    run.set_status("training", epoch=1, best_epoch=1, best_dice=0.1)
+    labels = [one.label for one in page().button]
+    assert not {"Publish", "Rename", "Delete this run", "Prepare as a model"} & set(labels)
+    assert Cohort.open(run.config()["data"]).cases
