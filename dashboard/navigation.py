@@ -5,9 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
-from dashboard.shared import cache, keys, links, selection, window_width
+from dashboard.shared import ahead, cache, keys, links, selection, window_width
 
 NAVIGATION_PX = 240
+SHOW_THE_SELECTION = ("worklist", "case", "dataset", "similar", "prediction")
 
 memory.collect_garbage(every_s=10)
 st.set_page_config(
@@ -55,7 +56,8 @@ page = st.navigation([*PAGES.values()], position="hidden")
 script = next(name for name, one in PAGES.items() if one.url_path == page.url_path)
 st.session_state[keys.PAGE] = page.url_path
 # Where the page needs the window, the navigation opens on request.
-folded = window_width.is_narrow() or page.url_path in ("case", "prediction")
+of_viewer = page.url_path in ("case", "prediction")
+folded = window_width.is_narrow() or of_viewer
 st.session_state[keys.NAVIGATION] = "collapsed" if folded else NAVIGATION_PX
 st.set_page_config(initial_sidebar_state=st.session_state[keys.NAVIGATION])
 st.html(STYLE_OF_PAGES)
@@ -70,6 +72,10 @@ with st.sidebar:
     selection.chip(cache.opened(), "clear_everywhere")
 
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
+if folded and page.url_path not in SHOW_THE_SELECTION:
+    selection.chip(cache.opened(), "clear_at_top")
+if not of_viewer:
+    ahead.want()
 try:
     page.run()
 finally:

@@ -13,6 +13,8 @@ pebble. A subclass that overrides ``_start`` runs the same line on threads or on
 - ``function`` is defined at the top level of a module; arguments and results can be pickled. A dict at
   the top level of that module lives as long as the worker: cache an opened model there, by its digest.
 - Jobs of one ``key`` run once; all askers get the same result, which they must not change.
+- Jobs of a patient thread (:func:`set_patient`), such as work ahead of a request, let others go first. A
+  worker finishes what it has begun, so give it small jobs.
 - For progress, give a worker small jobs: schedule a case block by block, and count the blocks.
 - :meth:`Jobs.map_with_halving` goes through many items in batches. If a batch loses its worker, it is
   halved until the harmful item is found; that item gets an error result, and the other items their own.
@@ -21,6 +23,14 @@ Workers start with the first job, remain warm, and end with this process, even i
 as the same user and their results are unpickled: they contain crashes, time and memory, nothing more.
 """
 
-from brainseg.jobs.service import Job, JobLost, Jobs, QueueFull, jobs_of
+from brainseg.jobs.service import (
+    Job,
+    JobLost,
+    Jobs,
+    QueueFull,
+    has_urgent_jobs,
+    jobs_of,
+    set_patient,
+)
 
-__all__ = ["Job", "JobLost", "Jobs", "QueueFull", "jobs_of"]
+__all__ = ["Job", "JobLost", "Jobs", "QueueFull", "has_urgent_jobs", "jobs_of", "set_patient"]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import spawn
-from threading import RLock, Thread, get_ident
+from threading import RLock, Thread, current_thread
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -57,12 +57,18 @@ class Job(ProcessFuture[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.thread = get_ident()
+        self._asker = current_thread()
+        self.thread = self._asker.ident
 
     @property
     def place(self) -> int:
         """Return the place in line, from 1; 0 if the job runs or is done."""
         return self._find_place()
+
+    @property
+    def is_urgent(self) -> bool:
+        """Return whether it goes before the jobs of patient threads; see :func:`set_patient`."""
+        return self._asker not in _patient
 
     def running(self) -> bool:
         """Return whether a worker has begun."""
@@ -87,6 +93,11 @@ class _Task:
     longest_s: float
     askers: list[Job] = field(default_factory=list)
     running: Future | None = None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Return whether one of the askers is urgent."""
+        return any(job.is_urgent for job in self.askers)
 
 
 class Jobs(Executor):
@@ -267,7 +278,8 @@ class Jobs(Executor):
         """Start as many waiting jobs as there are workers."""
         with self._lock:
             while self._waiting and len(self._running) < self.workers:
-                task = self._waiting.pop(0)
+                task = self._in_order()[0]
+                self._waiting.remove(task)
                 self._running.add(task)
                 task.running = self._start(task.function, task.args, task.longest_s)
                 task.running.add_done_callback(partial(self._finish, task))
@@ -305,10 +317,25 @@ class Jobs(Executor):
 
     def _place_of(self, task: _Task) -> int:
         with self._lock:
-            return self._waiting.index(task) + 1 if task in self._waiting else 0
+            return self._in_order().index(task) + 1 if task in self._waiting else 0
+
+    def _in_order(self) -> list[_Task]:
+        """Return the waiting tasks: the urgent ones first, then as they were asked for."""
+        return sorted(self._waiting, key=lambda task: not task.is_urgent)
 
 
 _services: WeakSet[Jobs] = WeakSet()
+_patient: WeakSet[Thread] = WeakSet()
+
+
+def set_patient(thread: Thread, is_patient: bool) -> None:
+    """Let all other jobs go before those of a thread, waiting ones included, or no longer."""
+    (_patient.add if is_patient else _patient.discard)(thread)
+
+
+def has_urgent_jobs() -> bool:
+    """Return whether a job of any service that is not patient runs or waits."""
+    return any(job.is_urgent for one in [*_services] for job in one.unfinished())
 
 
 def jobs_of(thread: int | None) -> list[Job]:

@@ -12,24 +12,21 @@ from contextlib import contextmanager
 from threading import Thread, Timer
 from typing import Generic, TypeVar
 
-import streamlit as st
-
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError
-from brainseg.jobs import Job, jobs_of
+from brainseg.jobs import jobs_of, set_patient
 
 T = TypeVar("T")
 
 GONE_AFTER_S = 5.0
 """A visitor who does not ask again within this time has left; a click only runs the page again."""
 
-_LOOK_EVERY_S = 0.2
-
 
 class Work(Generic[T]):
     """Work in a thread of its own, started when this is created.
 
     Attributes:
+        is_cancelled: whether it will end without a result.
         result: the future result.
         done: number of finished units.
         total: number of units; 0 until it is known.
@@ -39,7 +36,7 @@ class Work(Generic[T]):
         self.done, self.total = 0, 0
         self._started = time.monotonic()
         self._askers: set[object] = set()
-        self._is_cancelled = False
+        self.is_cancelled = False
         self.result: Future[T] = Future()
         self._thread = Thread(target=self._run, args=(do,), name=name, daemon=True)
         self._thread.start()
@@ -76,27 +73,33 @@ class Work(Generic[T]):
         return f"{line}, about {left:.0f} s left" if left >= 1 else f"{line}, nearly done"
 
     @contextmanager
-    def asked(self) -> Iterator[None]:
-        """Note that a visitor waits; some seconds after the last one has left, the work leaves, too."""
+    def asked(self, ahead: bool = False) -> Iterator[None]:
+        """Note that a visitor waits; some seconds after the last one has left, the work leaves, too.
+
+        Work that is only asked for ahead of a visitor's request lets all other work go first.
+        """
         asker = object()
+        if not ahead or not self._askers:
+            set_patient(self._thread, ahead)
         self._askers.add(asker)
         try:
             yield
         finally:
             self._askers.discard(asker)
             if not self._askers and not self.result.done():
-                timer = Timer(GONE_AFTER_S, self._leave)
+                timer = Timer(GONE_AFTER_S, self.leave)
                 timer.daemon = True
                 timer.start()
 
     def cancel(self) -> None:
         """Take the jobs of this work out of the line; what a worker has begun is finished."""
-        self._is_cancelled = True
-        for job in [] if self.result.done() else jobs_of(self._thread.ident):
+        self.is_cancelled = not self.result.done()
+        for job in jobs_of(self._thread.ident) if self.is_cancelled else ():
             if job.place:
                 job.cancel()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Cancel the work unless a visitor waits for it."""
         if not self._askers:
             self.cancel()
 
@@ -109,23 +112,9 @@ class Work(Generic[T]):
             self.result.set_exception(error)
 
     def _progress(self, done: int, total: int) -> None:
-        if self._is_cancelled:
+        if self.is_cancelled:
             raise CancelledError
         self.done, self.total = done, total
-
-
-def result_of(job: Job[T]) -> T:
-    """Return the result of a job, showing its place in line; a visitor who leaves cancels it."""
-    line = st.empty()
-    try:
-        while not job.done():
-            wait([job], timeout=_LOOK_EVERY_S)
-            # It ends the page's run if the visitor has left or clicked.
-            line.caption(in_line(job.place).capitalize() if job.place else "")
-        return job.result()
-    finally:
-        job.cancel()
-        line.empty()
 
 
 def in_line(place: int) -> str:

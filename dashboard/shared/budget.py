@@ -50,7 +50,7 @@ class Budget:
         return value
 
     def start(self, key: Hashable, make: Callable[[], Work[T]]) -> Work[T]:
-        """Return the running or finished job of a key; a failed job is started again."""
+        """Return the running or finished job of a key; a failed or cancelled job is started again."""
 
         def started() -> Work[T]:
             work = make()
@@ -58,7 +58,7 @@ class Budget:
             return work
 
         work = self.get(key, started)
-        if work.result.done() and work.result.exception():
+        if work.is_cancelled or (work.result.done() and work.result.exception()):
             self.drop([key])
             work = self.get(key, started)
         return work

@@ -185,6 +185,12 @@ def place(cohort: Cohort, case: str) -> Place:
     )
 
 
+def next_cases(cohort: Cohort, here: Place) -> list[str]:
+    """Return the cases around a place that are probably opened next, the most probable first."""
+    then = place(cohort, here.after).after if here.after else None
+    return [name for name in (here.after, then, here.before) if name]
+
+
 def put(asked: Filter) -> None:
     """Write a filter into the address, from a callback; an empty filter removes it."""
     url_state.put(**{keys.WHERE: str(asked) or None})

@@ -8,9 +8,10 @@ import pytest
 from support import jobs as functions
 
 from brainseg.errors import BrainsegError, DecodeError
-from brainseg.jobs import Job, Jobs, jobs_of
+from brainseg.jobs import Job, Jobs
 from dashboard.shared import background
-from dashboard.shared.background import Work, result_of
+from dashboard.shared.background import Work
+from dashboard.shared.budget import Budget
 
 PATIENCE_S = 60.0
 
@@ -100,31 +101,39 @@ def test_an_error_of_the_work_is_that_of_its_result() -> None:
         work.result.result(PATIENCE_S)
 
 
-def test_a_visitor_who_leaves_takes_the_job_out_of_the_line(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_work_ahead_of_a_request_lets_all_other_work_go_first_until_a_visitor_waits_for_it(
+    jobs: Jobs, tmp_path: Path
 ) -> None:
-    class Left(BaseException):
-        """What a page raises in a run that has ended."""
+    _, gate = blocked(jobs, tmp_path)
+    early = waiting(jobs)
+    with early.asked(ahead=True):
+        late = waiting(jobs)
+        assert (late.place, early.place) == (1, 2)
+        with early.asked():
+            assert (early.place, late.place) == (1, 2)
+            gate.touch()
+            assert late.ready(PATIENCE_S)
+    assert early.result.result() == late.result.result() == [2]
 
-    shown: list[str] = []
 
-    class Line:
-        def caption(self, text: str) -> None:
-            shown.append(text)
-            if len(shown) > 1:
-                raise Left
+def test_work_that_was_cancelled_starts_anew_for_the_next_visitor() -> None:
+    budget, begun = Budget(2**20), []
 
-        def empty(self) -> None:
-            pass
+    def make() -> Work[int]:
+        def do(progress) -> int:
+            begun.append(1)
+            while len(begun) < 2:
+                progress(1, 2)
+            return 7
 
-    monkeypatch.setattr(background.st, "empty", Line)
-    first, gate = blocked(jobs, tmp_path)
-    job = jobs.submit(functions.doubled, [1])
-    with pytest.raises(Left):
-        result_of(job)
-    assert shown == ["Waiting, place 1 in line"] * 2
-    assert job.cancelled() and jobs_of(job.thread) == [first]
-    shown.clear()
-    gate.touch()
-    assert first.result(PATIENCE_S)
-    assert result_of(first) == str(tmp_path / "log")
+        return Work("a test", do)
+
+    budget.start("key", make).cancel()
+    assert budget.start("key", make).result.result(PATIENCE_S) == 7
+
+
+def test_finished_work_cannot_be_cancelled() -> None:
+    work = Work("a test", lambda progress: 7)
+    assert work.ready(PATIENCE_S)
+    work.cancel()
+    assert not work.is_cancelled

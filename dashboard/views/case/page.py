@@ -1,6 +1,7 @@
 """Case: one patient's study in the viewer, with its review, details and files."""
 
 from datetime import date
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -10,9 +11,11 @@ from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
 from brainseg.exports.nifti import PLACEHOLDER_AFFINE
+from brainseg.inference.prediction import STANDARD
 from brainseg.models import Model
 from brainseg.reviews import open_reviews
 from dashboard.shared import (
+    ahead,
     cache,
     keys,
     model_picker,
@@ -20,6 +23,7 @@ from dashboard.shared import (
     selection,
     viewer,
     viewer_layout,
+    waiting,
     widgets,
 )
 
@@ -36,8 +40,11 @@ def open_case(
         model_picker.warn(warnings, unsuitable)
         if model_picker.held_back((cohort.identity, case.name), unsuitable):
             return cache.case_payload(cohort, case.name), None
-        with st.spinner(f"{widgets.plain(model.name)} predicts this case", show_time=True):
-            payload = cache.case_payload(cohort, case.name, model)
+        start = partial(cache.predicting, cohort, case.name, model, exposure, STANDARD)
+        key = (cohort.identity, case.name, model.digest)
+        if waiting.result_of(start, f"Predicting with {widgets.plain(model.name)}", key) is None:
+            return cache.case_payload(cohort, case.name), None
+        payload = cache.case_payload(cohort, case.name, model)
     except (CohortError, ModelError) as error:
         widgets.refuse(error)
     model_picker.exposure_badge(exposure)
@@ -145,3 +152,4 @@ with about:
     offer_files(cohort, case.name, prediction.model if prediction else None)
     show_details(cohort, case.name)
     widgets.tumour_means()
+ahead.want(ahead.cases(cohort, selection.next_cases(cohort, here), model))

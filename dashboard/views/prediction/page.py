@@ -1,6 +1,8 @@
 """Prediction: a model's segmentation of a case or of your own files, and its uncertainty."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,7 +11,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.io import warm_decoders
 from brainseg.models import Model
-from dashboard.shared import cache, keys, model_picker, selection, viewer_layout, widgets
+from dashboard.shared import ahead, cache, keys, model_picker, selection, viewer_layout, widgets
 from dashboard.views.prediction import model_choice, result, upload
 from dashboard.views.prediction.model_choice import Viewpoint
 from dashboard.views.prediction.result import Answer
@@ -50,10 +52,30 @@ def cautions(subject: Subject, viewpoint: Viewpoint) -> tuple[tuple[str, ...], b
     return tuple(one for one in record.warnings if one not in subject.shown), record.unsuitable
 
 
-def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer:
-    """Return the prediction of a model or fold."""
-    exposure = subject.exposure(viewpoint)
-    return Answer(viewpoint, subject.predicted(viewpoint.model, exposure, mode))
+def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer | None:
+    """Return the prediction of a model or fold, or None if the visitor cancelled it."""
+    found = subject.predicted(viewpoint.model, subject.exposure(viewpoint), mode)
+    return None if found is None else Answer(viewpoint, found)
+
+
+def prepare(
+    cohort: Cohort,
+    case: str,
+    viewpoints: tuple[Viewpoint, ...],
+    mode: str,
+    is_wanted: Callable[[], bool],
+) -> None:
+    """Predict a case ahead of a visitor's request, and pack it for the viewer."""
+    subject = from_cohort(cohort, cohort.case(case))
+    if cautions(subject, viewpoints[0])[1]:
+        return  # its prediction stays hidden
+    answers = []
+    for viewpoint in viewpoints:
+        work = subject.start(viewpoint.model, subject.exposure(viewpoint), mode)
+        if not ahead.finish(work, is_wanted):
+            return
+        answers.append(Answer(viewpoint, work.result.result()))
+    result.packed(subject, *answers)
 
 
 header = viewer_layout.header()
@@ -65,7 +87,7 @@ with header:
 for viewpoint in filter(None, (left, right)):
     cache.warm_up(viewpoint.model)
 
-go = None
+go, next_ones = None, list[ahead.Wish]()
 if source == FROM_UPLOAD:
     warm_decoders()
     subject = upload.choose()
@@ -75,6 +97,10 @@ else:
     with header:
         selection.chip(cohort, "clear_here")
     go = selection.stepper(cohort)
+    viewpoints = tuple(filter(None, (left, right)))
+    for name in selection.next_cases(cohort, selection.place(cohort, subject.name)):
+        key = (cohort.identity, name, mode, *((one.model.digest, one.fold) for one in viewpoints))
+        next_ones.append(ahead.Wish(key, partial(prepare, cohort, name, viewpoints, mode)))
 try:
     warnings, unsuitable = cautions(subject, left)
     if unsuitable:
@@ -83,7 +109,11 @@ try:
         result.show_images(subject, go)
     else:
         answer = predicted(subject, left, mode)
-        compared = predicted(subject, right, mode) if right else None
-        result.show(subject, answer, compared, go, () if unsuitable else warnings)
+        compared = predicted(subject, right, mode) if right and answer else None
+        if answer is None or (right and compared is None):  # cancelled
+            result.show_images(subject, go)
+        else:
+            result.show(subject, answer, compared, go, () if unsuitable else warnings)
 except BrainsegError as error:
     widgets.refuse(error)
+ahead.want(next_ones)

@@ -59,9 +59,7 @@ def show(
     """
     if st.session_state.pop(_LEAVES, False):
         st.rerun()
-    payload = _packed(
-        subject, _payload_key(subject, left, right), lambda: _record(subject, left, right)
-    )
+    payload = packed(subject, left, right)
     picture, side = viewer_layout.picture_and_side()
     with side:
         # In a container of their own: messages must not change the chosen tab.
@@ -103,6 +101,12 @@ def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
     """Show the images without their prediction; `go` as for :func:`show`."""
     key = (*subject.key, "payload without a prediction")
     viewer.show(_packed(subject, key, lambda: subject.record), go)
+
+
+def packed(subject: Subject, left: Answer, right: Answer | None = None) -> bytes:
+    """Return the payload of a subject with its predictions for the viewer."""
+    key = _payload_key(subject, left, right)
+    return _packed(subject, key, lambda: _record(subject, left, right))
 
 
 def _packed(subject: Subject, key: tuple, record: Callable[[], CaseRecord]) -> bytes:

@@ -15,16 +15,13 @@ from brainseg.io import DicomSource, NiftiSource, Upload, ruling_grid
 from brainseg.models import Model
 from brainseg.models.exposure import NEW, CaseExposure
 from brainseg.volume import Volume
-from dashboard.shared import cache, overlays, widgets
+from dashboard.shared import cache, overlays, waiting, widgets
 from dashboard.shared.background import Work
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 
 UPLOAD = "upload"
 """The name shown and exported for an upload, because its own may be a patient's."""
-
-AT_ONCE_S = 0.4
-"""A prediction ready within this time shows no progress bar."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +64,11 @@ class Subject:
         is_example = self.case is None and self.record.synthetic
         return replace(exposure, relation=NEW) if is_example else exposure
 
-    def predicted(self, model: Model, exposure: CaseExposure, mode: str) -> Prediction:
-        """Return the prediction, with a progress bar while it runs."""
-        work = self.start(model, exposure, mode)
-        bar = st.empty()
-        with work.asked():
-            ready = work.ready(AT_ONCE_S)
-            while not ready:
-                predicting = f"Predicting with {widgets.plain(model.name)}"
-                doing = predicting if work.total or work.place else "Opening the model"
-                bar.progress(work.share(), work.message(doing))
-                ready = work.ready(0.2)
-            bar.empty()
-            return work.result.result()
+    def predicted(self, model: Model, exposure: CaseExposure, mode: str) -> Prediction | None:
+        """Return the prediction after showing its progress, or None if the visitor cancelled it."""
+        start = partial(self.start, model, exposure, mode)
+        doing = f"Predicting with {widgets.plain(model.name)}"
+        return waiting.result_of(start, doing, (*self.key, model.digest, exposure, mode))
 
 
 def from_cohort(cohort: Cohort, case: Case) -> Subject:

@@ -14,7 +14,7 @@ from brainseg.io.sequence_choice import Choice, propose
 from brainseg.io.upload import Series
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 from dashboard.server import uploads
-from dashboard.shared import background, widgets
+from dashboard.shared import waiting, widgets
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.subject import Subject, from_example, from_upload
 
@@ -22,6 +22,7 @@ FILES = "upload"
 EXAMPLE = "_example"
 NOT_GIVEN = "not given"
 _NONE = -1
+_READING = "Reading the files"
 
 THUMBNAIL_PX = 128
 
@@ -89,8 +90,7 @@ def _from_files(uploaded: list) -> Subject:
     ids = session_uploads.identity(uploaded)
     session_uploads.drop_others(ids)
     try:
-        with st.spinner("Reading the files", show_time=True):
-            upload, pages = _opened(uploaded, ids)
+        upload, pages = _opened(uploaded, ids)
         for sentence in upload.refused:
             st.error(widgets.sentence(sentence), icon=":material/block:")
         assignment = _assign(upload, (ids, pages))
@@ -124,7 +124,11 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
 
 
 def _open(uploaded: list, pages: Mapping[int, int]) -> Upload:
-    return open_upload(session_uploads.files_of(uploaded), pages, wait=background.result_of)
+    key = ("reading", session_uploads.identity(uploaded), tuple(pages.items()))
+    if waiting.is_cancelled(_READING, key):
+        st.stop()
+    wait = partial(waiting.job_result, doing=_READING, key=key)
+    return open_upload(session_uploads.files_of(uploaded), pages, wait=wait)
 
 
 def _choose_page(identity: str, index: int, count: int) -> int:

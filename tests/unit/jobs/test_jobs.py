@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import CancelledError, as_completed, wait
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
@@ -13,7 +14,7 @@ from support import jobs as functions
 from support.cohorts import CHECKOUT
 
 from brainseg.errors import DecodeError
-from brainseg.jobs import JobLost, Jobs, QueueFull
+from brainseg.jobs import JobLost, Jobs, QueueFull, has_urgent_jobs, set_patient
 
 
 @pytest.fixture
@@ -205,3 +206,33 @@ def test_a_worker_leaves_when_its_parent_is_killed_also_in_the_midst_of_a_job(
     parent.stdout.close()
     _, alive = psutil.wait_procs(family, timeout=60)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_the_jobs_of_a_patient_thread_let_others_go_first(jobs: Jobs, tmp_path: Path) -> None:
+    gate, asked = tmp_path / "gate", []
+    jobs.schedule(*waits(tmp_path / "log", gate))
+    patient = Thread(target=lambda: asked.append(jobs.submit(functions.sleep, 0)))
+    set_patient(patient, True)
+    patient.start()
+    patient.join()
+    other = jobs.submit(functions.sleep, 0)
+    assert [one.place for one in (other, *asked)] == [1, 2]
+    set_patient(patient, False)
+    assert [one.place for one in (other, *asked)] == [2, 1]
+    set_patient(patient, True)
+    assert has_urgent_jobs()
+    gate.touch()
+    wait([other, *asked])
+    assert not other.cancelled()
+
+
+def test_only_a_patient_job_leaves_the_service_free_for_more_of_its_kind(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    patient = Thread(target=lambda: jobs.schedule(*waits(tmp_path / "log", gate)))
+    set_patient(patient, True)
+    patient.start()
+    patient.join()
+    assert jobs.unfinished() and not has_urgent_jobs()
+    gate.touch()

@@ -1,0 +1,88 @@
+"""Waiting for work on a page: its progress, place in line, time left, and a button to cancel it."""
+
+from collections.abc import Callable, Hashable
+from concurrent.futures import wait
+from typing import TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from brainseg.jobs import Job
+from dashboard.shared import background, widgets
+from dashboard.shared.background import Work
+
+T = TypeVar("T")
+
+AT_ONCE_S = 0.4
+"""Work that is ready within this time shows no progress bar."""
+
+_LOOK_EVERY_S = 0.2
+
+_CANCELLED = "_cancelled work"
+
+
+def result_of(start: Callable[[], Work[T]], doing: str, key: Hashable) -> T | None:
+    """Return the result of work, showing its progress.
+
+    Args:
+        start: returns the running or finished work.
+        doing: what it does, such as "Predicting".
+        key: identifies the work in this session.
+
+    Returns:
+        None if the visitor cancelled it, after a sentence and a button that starts it again.
+    """
+    if is_cancelled(doing, key):
+        return None
+    work = start()
+    with work.asked():
+        if not work.ready(AT_ONCE_S):
+            place = st.empty()
+            bar = _bar(place, key, work)
+            while not work.ready(_LOOK_EVERY_S):
+                bar.progress(work.share(), work.message(doing))
+            place.empty()
+        return work.result.result()
+
+
+def job_result(job: Job[T], doing: str, key: Hashable) -> T:
+    """Return the result of a job as :func:`result_of`; a visitor who leaves cancels it."""
+    try:
+        wait([job], timeout=AT_ONCE_S)
+        if not job.done():
+            place = st.empty()
+            bar = _bar(place, key)
+            while not job.done():
+                wait([job], timeout=_LOOK_EVERY_S)
+                # It ends the page's run if the visitor has left or clicked.
+                where = f": {background.in_line(job.place)}" if job.place else " …"
+                bar.caption(f"{doing}{where}")
+            place.empty()
+        return job.result()
+    finally:
+        job.cancel()
+
+
+def is_cancelled(doing: str, key: Hashable) -> bool:
+    """Return whether the visitor cancelled work; if so, draw a button that starts it again."""
+    if st.session_state.get(_CANCELLED) != key:
+        return False
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{doing}: cancelled.", width="content")
+        again = f"start again {hash(key)}"
+        widgets.button("Start again", "refresh", again, st.session_state.pop, _CANCELLED, None)
+    return True
+
+
+def _bar(place: DeltaGenerator, key: Hashable, work: Work | None = None) -> DeltaGenerator:
+    """Draw the Cancel button in a place, and return where the progress is shown."""
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.container(width="stretch").empty()
+        widgets.button("Cancel", "cancel", f"cancel {hash(key)}", _cancel, key, work)
+    return bar
+
+
+def _cancel(key: Hashable, work: Work | None) -> None:
+    st.session_state[_CANCELLED] = key
+    if work is not None:
+        work.leave()
