@@ -1,19 +1,23 @@
-"""The case viewer: time from a click to the first picture, bytes sent, and the server's memory.
+"""The viewer in a real browser: its share of the window, and the time from a key to the next case.
 
-Usage: python benchmarks/viewer.py DATA
+Usage: python benchmarks/viewer.py DATA [--steps N]
 
-It is compared with the simplest way to show a case: its slices as PNG, one request each.
+A reader looks at each case for some seconds, then presses the key for the next one, with and without a
+prediction; with and without the preparation of the next cases. Packing a case is compared with its
+slices as PNG.
 """
 
+import argparse
 import os
 import shutil
-import subprocess
-import sys
+import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from server import start
 from support.measuring import CHECKOUT, MIB, machine
 
@@ -21,40 +25,23 @@ from brainseg.cohort import Cohort
 from brainseg.exports import png_bytes
 from brainseg.exports.payload import case_payload
 from brainseg.inference.record import record_of
+from brainseg.models import DEFAULT_MODEL
 
 REPEATS = 3
-SHOWN = """name => {
-    const viewer = [...document.querySelectorAll('.st-key-viewer *')]
-        .find(element => element.shadowRoot)?.shadowRoot.querySelector('.viewer');
-    return viewer?.dataset.drawn === name;
-}"""
+READS_S = 1.5
+"""How long the reader looks at a case before the next key."""
 
+WAIT_MS = 120_000
+SIZES = ((1440, 900), (1280, 720), (1024, 768), (1920, 1080))
 
-def seconds_to_picture(page: Page, address: str, case: str) -> float:
-    """Return the seconds from opening a case's address to its first picture."""
-    started = time.perf_counter()
-    page.goto(f"{address}/case?case={case}")
-    page.wait_for_function(SHOWN, arg=case, timeout=60_000)
-    return time.perf_counter() - started
-
-
-def neighbour(names: list[str], name: str) -> tuple[str, str]:
-    """Return the case next to another, and the key that opens the other from it."""
-    place = names.index(name)
-    return (names[place - 1], "ArrowRight") if place else (names[1], "ArrowLeft")
-
-
-def seconds_to_next(page: Page, after: str, key: str = "ArrowRight") -> float:
-    """Return the seconds from the key for the next case to that case's first picture."""
-    started = time.perf_counter()
-    page.keyboard.press(key)
-    page.wait_for_function(SHOWN, arg=after, timeout=60_000)
-    return time.perf_counter() - started
-
-
-def memory_mib(process: subprocess.Popen) -> float:
-    """Return the resident memory of a process, MiB."""
-    return psutil.Process(process.pid).memory_info().rss / MIB
+VIEWER = """[...document.querySelectorAll('.st-key-viewer *')]
+    .find(element => element.shadowRoot)?.shadowRoot.querySelector('.viewer')"""
+SHOWN = f"name => {VIEWER}?.dataset.drawn === name"
+SHARE = f"""() => {{
+    const {{ left, right, top, bottom }} = {VIEWER}.querySelector('.stages').getBoundingClientRect();
+    const width = Math.min(right, innerWidth) - left, height = Math.min(bottom, innerHeight) - top;
+    return width * height / innerWidth / innerHeight;
+}}"""
 
 
 def packed(cohort: Cohort, name: str) -> tuple[float, int, float]:
@@ -71,56 +58,95 @@ def packed(cohort: Cohort, name: str) -> tuple[float, int, float]:
     return ours, len(content), time.perf_counter() - started
 
 
+@contextmanager
+def dashboard(data: str, prepares: bool) -> Iterator[str]:
+    """Serve a cohort, and yield the address."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"BRAINSEG_DATA": data, "BRAINSEG_HOME": home}
+        process, address = start(
+            CHECKOUT / "dashboard" / "app.py",
+            environment | {"BRAINSEG_PREPARE": str(int(prepares))},
+        )
+        try:
+            yield address
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def seconds_to(page: Page, case: str) -> float:
+    """Return the seconds until a case is drawn."""
+    started = time.perf_counter()
+    page.wait_for_function(SHOWN, arg=case, timeout=WAIT_MS)
+    return time.perf_counter() - started
+
+
+def seconds_to_next(page: Page, address: str, cases: list[str], model: str) -> list[float]:
+    """Return the seconds from the key to each case, after the first two."""
+    page.goto(f"{address}/case?case={cases[0]}&model={model}")
+    seconds = []
+    for case in cases:
+        seconds.append(seconds_to(page, case))
+        time.sleep(READS_S)
+        page.keyboard.press("ArrowRight")
+    # The first is opened by its address; the model opens with it, and the second meets what that left.
+    return seconds[2:]
+
+
+def shares(chromium: Browser, address: str, case: str) -> Iterator[str]:
+    """Yield the share of the window that the picture has, for each size."""
+    for width, height in SIZES:
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        page.goto(f"{address}/case?case={case}")
+        seconds_to(page, case)
+        page.wait_for_timeout(500)
+        yield f"{width}x{height} {page.evaluate(SHARE):.0%}"
+        page.close()
+
+
+def words(seconds: list[float]) -> str:
+    """Return the median and the 95th percentile."""
+    last = statistics.quantiles(seconds, n=20, method="inclusive")[-1]
+    return f"median {statistics.median(seconds):.2f} s, 95 % {last:.2f} s"
+
+
 def main() -> None:
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    sizes = Cohort.open(sys.argv[1])
-    by_slices = sizes.slices.groupby("case").size().sort_values(kind="stable")
-    print(f"{machine()}, drawn in software")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data")
+    parser.add_argument("--steps", type=int, default=20, help="cases per measure (default 20)")
+    asked = parser.parse_args()
+    cohort = Cohort.open(asked.data)
+    by_slices = cohort.slices.groupby("case").size().sort_values(kind="stable")
+    print(
+        f"{machine()}, load {os.getloadavg()[0]:.1f}, drawn in software; {Path(asked.data).name}: "
+        f"{len(cohort.cases)} cases of {by_slices.min()} to {by_slices.max()} slices"
+    )
     for name in (by_slices.index[0], by_slices.index[-1]):
-        ours, sent, pngs = min(packed(sizes, name) for _ in range(REPEATS))
+        ours, sent, pngs = min(packed(cohort, name) for _ in range(REPEATS))
         print(
             f"{by_slices[name]} slices: server {ours:.2f} s, {sent / MIB:.1f} MiB sent; "
             f"as PNG {pngs:.2f} s: {ours / pngs:.2f} x"
         )
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        app = CHECKOUT / "dashboard" / "app.py"
-        environment = os.environ | {"BRAINSEG_DATA": sys.argv[1], "BRAINSEG_HOME": scratch}
-        process, address = start(app, environment)
+    cases = cohort.cases[: asked.steps + 2]
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
         )
-        try:
-            page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-            seconds_to_picture(page, address, sizes.cases[0])  # indexes, and fills the caches
-            for name in (by_slices.index[0], by_slices.index[-1]):
-                before, key = neighbour(sizes.cases, name)
-                steps = []
-                for _ in range(REPEATS):
-                    seconds_to_picture(page, address, before)
-                    steps.append(seconds_to_next(page, name, key))
-                opened = min(seconds_to_picture(page, address, name) for _ in range(REPEATS))
-                print(
-                    f"{by_slices[name]} slices: first picture {steps[0]:.2f} s after the key that "
-                    f"opens it, {min(steps[1:]):.2f} s if the server still has the case in memory, "
-                    f"{opened:.2f} s after its address in a fresh page"
-                )
-            seconds_to_picture(page, address, sizes.cases[0])
-            memory = [memory_mib(process)]
-            for name in sizes.cases[1:]:
-                seconds_to_next(page, name)
-                memory.append(memory_mib(process))
-            third = len(memory) // 3
-            print(
-                f"server's memory over {len(memory)} cases, one after the other: {memory[0]:.0f} MiB at "
-                f"the first, at most {max(memory[:third]):.0f}, {max(memory[third:-third]):.0f} and "
-                f"{max(memory[-third:]):.0f} MiB in each third"
-            )
-        finally:
-            chromium.close()
-            process.terminate()
-            process.wait()
+        for prepares in (False, True):
+            with dashboard(asked.data, prepares) as address:
+                if not prepares:
+                    print(f"picture: {', '.join(shares(chromium, address, cases[0]))}")
+                for model in ("none", DEFAULT_MODEL):
+                    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+                    seconds = seconds_to_next(page, address, cases, model)
+                    page.close()
+                    print(
+                        f"next case {'without' if model == 'none' else 'with'} prediction, "
+                        f"{'prepared' if prepares else 'not prepared'}: {words(seconds)} of "
+                        f"{len(seconds)}, {READS_S:g} s after the one before"
+                    )
+        chromium.close()
 
 
 if __name__ == "__main__":

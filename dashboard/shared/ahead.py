@@ -4,6 +4,7 @@ What is prepared goes into the budget of all pages. A visitor's own request over
 jobs; wishes of a visitor who has left are dropped.
 """
 
+import os
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from brainseg.jobs import has_urgent_jobs
 from brainseg.models import Model
 from dashboard.shared import cache
 from dashboard.shared.background import Work
+
+ENVIRONMENT = "BRAINSEG_PREPARE"
+"""Nothing is prepared if it is 0."""
 
 _LOOK_EVERY_S = 0.2
 
@@ -112,7 +116,8 @@ AHEAD = Ahead(_is_here, has_urgent_jobs)
 def want(wishes: Sequence[Wish] = ()) -> None:
     """Replace the wishes of this visitor; by default there are none."""
     context = get_script_run_ctx()
-    if context and _is_here(context.session_id):
+    is_off = os.environ.get(ENVIRONMENT) == "0"
+    if context and not is_off and _is_here(context.session_id):
         AHEAD.want(context.session_id, wishes)
 
 
