@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes
 from brainseg.exports.prediction import predicted_nifti_files
 from brainseg.exports.report import case_report
-from brainseg.exports.tables import slice_table
+from brainseg.exports.tables import drawn_files, slice_table
 from brainseg.inference.cautions import with_cautions
 from brainseg.inference.prediction import predict_timed
 from brainseg.inference.record import CaseRecord, record_of_case, with_prediction
 from brainseg.models import Model
-from brainseg.reviews import open_reviews
+from brainseg.reviews import open_measurements, open_reviews
 from brainseg.storage import write_atomically
 
 
@@ -48,7 +49,7 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
 def case_files(
     record: CaseRecord, reviews: pd.DataFrame | None = None, made_on: date | None = None
 ) -> dict[str, bytes]:
-    """Return all files of a case by name: NIfTI, measures by slice, the report, and a description.
+    """Return all files of a case by name: NIfTI, tables, the report, and a description.
 
     Args:
         record: see :func:`brainseg.inference.record.record_of`.
@@ -58,6 +59,7 @@ def case_files(
     stem = file_stem(record.case)
     files = nifti_files(record)
     files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record), record.warnings)
+    files |= drawn_files(record)
     files[f"{stem}_report.pdf"] = case_report(record, reviews, made_on)
     files[f"{stem}_about.txt"] = about_text(record, list(files))
     return files
@@ -102,6 +104,7 @@ def export_case(
         exposure = model.exposure(case)
         record = with_cautions(record, model, exposure)
         record = with_prediction(record, model, predict_timed(record.volume, model, exposure))
+    record = replace(record, measurements=tuple(open_measurements(cohort).of(name)))
     files = case_files(record, open_reviews(cohort).of(name), date.today())
     return write_case(files, out, overwrite)
 

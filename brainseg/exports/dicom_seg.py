@@ -1,8 +1,7 @@
 """DICOM Segmentation objects: a prediction that a viewer of the study can lay over its images.
 
 The object belongs to the study (its UIDs are kept, and each frame refers to its image), so it is not
-anonymous, even if name and id are blank: anyone with the study can identify the patient. Only the tags
-that a segmentation needs are copied from the images' headers.
+anonymous, even if name and id are blank: anyone with the study can identify the patient.
 """
 
 import hashlib
@@ -14,9 +13,15 @@ import numpy as np
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError
+from brainseg.exports.dicom_study import (
+    LONGEST_DESCRIPTION,
+    in_ascii,
+    is_multi_frame,
+    uid_of,
+    without_the_patient,
+)
 from brainseg.imaging import PREDICTION_COLOUR
 from brainseg.inference.record import Predicted
-from brainseg.io.dicom.frames import ENHANCED_MR
 from brainseg.models.exposure import fold_words
 
 if TYPE_CHECKING:
@@ -26,9 +31,9 @@ if TYPE_CHECKING:
     from brainseg.io.upload import DicomSource
 
 KEEP_IDENTITY = (
-    "Write the patient's name and id from the images into the DICOM segmentation: an archive needs "
-    "them to file the object with its study. Without this both are blank. The study's UIDs are kept in "
-    "either case, so anyone with the study can still identify the patient; birth date, "
+    "Write the patient's name and id from the images into the DICOM segmentation and report: an archive "
+    "needs them to file the object with its study. Without this both are blank. The study's UIDs are "
+    "kept in either case, so anyone with the study can still identify the patient; birth date, "
     "sex, accession number, dates of the study, physicians and institution are left out in either case."
 )
 """What the choice of ``keep_identity`` means, for a page to say beside its box."""
@@ -39,9 +44,6 @@ CONTENT_LABEL = "RESEARCH_ONLY"
 SEGMENT_LABEL = "FLAIR abnormality (predicted)"
 WARNED_LABEL = f"WARNINGS: {SEGMENT_LABEL}"
 
-LONGEST_DESCRIPTION = 1024
-"""Characters of a DICOM short text (ST)."""
-
 XYZ_OF_SRGB = np.array(
     [
         [0.4360747, 0.3850649, 0.1430804],
@@ -51,22 +53,6 @@ XYZ_OF_SRGB = np.array(
 )
 """From linear sRGB to XYZ under D50, the profile connection space of ICC that DICOM's CIELab is in
 (PS3.3 C.10.7.1.1); its rows sum to the white point. The white of sRGB, D65, is adapted by Bradford."""
-
-_UIDS = (
-    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"),
-    "FrameOfReferenceUID",
-)
-_NEEDED = (
-    *(*_UIDS, "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient"),
-    "PixelSpacing",
-)
-_KEPT = (*(*_NEEDED, "InstanceNumber", "NumberOfFrames", "SliceThickness", "SpacingBetweenSlices"),)
-"""UIDs and numbers only: any text of the images could name the patient."""
-_IDENTITY = ("PatientName", "PatientID")
-_BLANK = (
-    *("PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
-    "ReferringPhysicianName",
-)
 
 _OUT_OF_REACH_MM = 1e6
 _SERIES_NUMBER = 9000  # far from those of a scanner
@@ -97,19 +83,21 @@ def dicom_seg_bytes(
     frames = np.ascontiguousarray(source.back(predicted.mask)).astype(np.uint8)
     version = (predicted.digest or "unknown")[:16]
     try:
-        images = [_without_the_patient(one, keep_identity) for one in source.datasets()]
+        images = [
+            without_the_patient(one, keep_identity, "segmentation") for one in source.datasets()
+        ]
         _make_parallel(images)
         content = hashlib.sha256(frames.tobytes()).hexdigest()
         identity = [str(images[0].SOPInstanceUID), version, content, *warnings]
         segmentation = highdicom.seg.Segmentation(
-            source_images=[_multi_frame(images)] if _is_multi_frame(images[0]) else images,
+            source_images=[_multi_frame(images)] if is_multi_frame(images[0]) else images,
             pixel_array=frames,
             plane_positions=_positions(images),
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[_segment(predicted, version, warnings)],
-            series_instance_uid=_uid("series", *identity),
+            series_instance_uid=uid_of("series", *identity),
             series_number=_SERIES_NUMBER,
-            sop_instance_uid=_uid("instance", *identity),
+            sop_instance_uid=uid_of("instance", *identity),
             instance_number=1,
             manufacturer="brainseg",
             manufacturer_model_name=predicted.model[:64],
@@ -176,38 +164,8 @@ def _segment(
         display_color=highdicom.color.CIELabColor(*lab_of(PREDICTION_COLOUR)),
     )
     if warnings:
-        said = " ".join(f"Warning: {warning}" for warning in warnings)
-        # In ASCII, which is part of every character set that the images may have.
-        plain = said.translate(str.maketrans("“”‘’–−", "\"\"''--")).encode("ascii", "replace")
-        segment.SegmentDescription = plain.decode()[:LONGEST_DESCRIPTION]
+        segment.SegmentDescription = in_ascii(warnings)[:LONGEST_DESCRIPTION]
     return segment
-
-
-def _without_the_patient(header: "pydicom.Dataset", keep_identity: bool) -> "pydicom.Dataset":
-    """Return the tags that a segmentation needs, and with them name and id only where asked for."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian
-
-    missing = [name for name in _NEEDED if not header.get(name)]
-    missing += [name for name in set(_UIDS) - {*missing} if not UID(str(header.get(name))).is_valid]
-    if missing:
-        raise BrainsegError(
-            f"no DICOM segmentation was made: an image lacks a valid {_in_words(sorted(missing))}, to "
-            "which it would refer; take the NIfTI files."
-        )
-    kept = Dataset()
-    kept.file_meta = FileMetaDataset()
-    kept.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    for name in _KEPT:
-        if name in header:
-            setattr(kept, name, header.get(name))
-    for name in (*_IDENTITY, *_BLANK):
-        setattr(kept, name, "")
-    if keep_identity:
-        kept.SpecificCharacterSet = "ISO_IR 192"
-        for name in _IDENTITY:
-            setattr(kept, name, str(header.get(name, "")))
-    return kept
 
 
 def _make_parallel(images: "list[pydicom.Dataset]") -> None:
@@ -220,15 +178,11 @@ def _make_parallel(images: "list[pydicom.Dataset]") -> None:
             setattr(image, name, images[0].get(name))
 
 
-def _is_multi_frame(image: "pydicom.Dataset") -> bool:
-    return "NumberOfFrames" in image and str(image.SOPClassUID) in ENHANCED_MR
-
-
 def _positions(images: "list[pydicom.Dataset]") -> "list[highdicom.PlanePositionSequence] | None":
     """Return where the frames of an enhanced image lie; of single images highdicom asks themselves."""
     import highdicom
 
-    if not _is_multi_frame(images[0]):
+    if not is_multi_frame(images[0]):
         return None
     patient = highdicom.CoordinateSystemNames.PATIENT
     return [highdicom.PlanePositionSequence(patient, one.ImagePositionPatient) for one in images]
@@ -265,15 +219,3 @@ def _multi_frame(images: "list[pydicom.Dataset]") -> "pydicom.Dataset":
         groups.append(group)
     whole.PerFrameFunctionalGroupsSequence = groups
     return whole
-
-
-def _uid(*parts: str) -> str:
-    """Return a UID that the same parts always give."""
-    from pydicom.uid import generate_uid
-
-    return generate_uid(entropy_srcs=list(parts))
-
-
-def _in_words(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

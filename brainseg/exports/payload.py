@@ -14,7 +14,7 @@ from brainseg import RESEARCH_USE
 from brainseg.imaging import COLOURS, as_hex
 from brainseg.inference.quantised import UNITS
 from brainseg.inference.record import CaseRecord, Predicted
-from brainseg.io.orientation import sides_of
+from brainseg.io.orientation import is_skewed, sides_of
 from brainseg.volume import FLAIR
 
 VERSION = 2
@@ -41,7 +41,8 @@ def case_payload(record: CaseRecord) -> bytes:
         The header holds ``version``, ``case``, ``shape`` (n, h, w), ``slice_numbers``, ``sequences``,
         ``copies`` (sequence -> the one it repeats), ``mask_there`` (a flag a slice), ``spacing_mm``
         (slice, which may be null, row, column; or null), ``orientation`` (see
-        :func:`brainseg.io.orientation.sides_of`), ``notes``, ``warnings``, ``steps``,
+        :func:`brainseg.io.orientation.sides_of`), ``skewed`` (whether slices are tilted against their
+        axis), ``notes``, ``warnings``, ``steps``,
         ``threshold``, ``made_by``, ``min_component_fraction`` (null without a prediction), ``exposure``
         (whether the model was trained on the patient, in one word), ``other`` (null, or the first three
         of it), ``colours`` (see :data:`brainseg.imaging.COLOURS`, as
@@ -70,6 +71,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "mask_there": [bool(known) for known in record.has_mask],
         "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
         "orientation": sides_of(volume.affine, volume.directions),
+        "skewed": is_skewed(volume.affine),
         "notes": list(volume.notes),
         "warnings": list(record.warnings),
         "steps": STEPS,

@@ -13,7 +13,7 @@ from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes, nifti_bytes_as_source
 from brainseg.exports.report import case_report
 from brainseg.exports.stamp import lettered, stamped
-from brainseg.exports.tables import case_table, slice_table
+from brainseg.exports.tables import case_table, drawn_files, slice_table
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, hatch, shown
 from brainseg.inference.record import CaseRecord
 from brainseg.io import DicomSource, NiftiSource
@@ -21,6 +21,7 @@ from brainseg.io.orientation import sides_of
 
 MASKS, NIFTI, DICOM_SEG, OVERLAY = "masks", "nifti", "dicom-seg", "overlay"
 CSV, PDF = "csv", "pdf"
+DICOM_SR = "dicom-sr"
 
 KINDS = {
     MASKS: "the mask of each slice as a PNG of 0 and 255",
@@ -32,7 +33,8 @@ KINDS = {
 }
 """Kinds of files with their descriptions; the text about the files comes with any of them."""
 
-FOR_A_PAGE = tuple(kind for kind in KINDS if kind != MASKS)
+FOR_A_PAGE = (*(kind for kind in KINDS if kind != MASKS), DICOM_SR)
+"""A page has the measurements that a reader drew, too, as a DICOM report."""
 
 
 def prediction_files(
@@ -45,20 +47,20 @@ def prediction_files(
     """Return the files of a prediction by name, without patient tags.
 
     Each begins with the record's warnings, which are also drawn into the overlay. If a DICOM
-    segmentation cannot be made, a note says why.
+    object cannot be made, a note says why.
 
     Args:
         record: with a prediction; see :func:`brainseg.inference.record.record_of_volume`.
         source: of :func:`brainseg.io.ruling_grid`: NIfTI files then have the grid of a NIfTI input,
             and DICOM images get a segmentation that refers to them.
-        kinds: of :data:`KINDS`.
+        kinds: of :data:`KINDS`, and :data:`DICOM_SR`.
         keep_identity: see :data:`brainseg.exports.dicom_seg.KEEP_IDENTITY`.
         made_on: the date on the report.
 
     Raises:
         ValueError: the record has no prediction, or a kind is unknown.
     """
-    if record.predicted is None or not set(kinds) <= set(KINDS):
+    if record.predicted is None or not set(kinds) <= {*KINDS, DICOM_SR}:
         raise ValueError(f"a record with a prediction, and kinds of {', '.join(KINDS)}, are needed")
     stem = file_stem(record.case)
     files: dict[str, bytes] = {}
@@ -75,8 +77,16 @@ def prediction_files(
             content = dicom_seg_bytes(record.predicted, source, keep_identity, record.warnings)
             files[f"{stem}_prediction.dcm"] = content
         except BrainsegError as error:
-            notes = (*record.volume.notes, str(error))
-            record = replace(record, volume=replace(record.volume, notes=notes))
+            record = _noted(record, error)
+    if DICOM_SR in kinds and isinstance(source, DicomSource) and record.measurements:
+        from brainseg.exports.dicom_sr import dicom_sr_bytes
+
+        try:
+            files[f"{stem}_measurements.dcm"] = dicom_sr_bytes(
+                record.measurements, record.volume, source, keep_identity, record.warnings
+            )
+        except BrainsegError as error:
+            record = _noted(record, error)
     if OVERLAY in kinds:
         name = slice_stems(record)[record.key_slice]
         picture = stamped(overlay(record, record.key_slice), record.warnings)
@@ -84,11 +94,18 @@ def prediction_files(
     if CSV in kinds:
         files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record), record.warnings)
         files[f"{stem}_measures.csv"] = csv_bytes(case_table(record), record.warnings)
+        files |= drawn_files(record)
     if PDF in kinds:
         files[f"{stem}_report.pdf"] = case_report(record, made_on=made_on)
     return files | {
         f"{stem}_about.txt": about_text(record, list(files), isinstance(source, NiftiSource))
     }
+
+
+def _noted(record: CaseRecord, error: BrainsegError) -> CaseRecord:
+    """Return the record with a note that a file could not be made."""
+    notes = (*record.volume.notes, str(error))
+    return replace(record, volume=replace(record.volume, notes=notes))
 
 
 def predicted_nifti_files(

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from brainseg.exports import csv_bytes, file_stem
 from brainseg.inference.record import CaseRecord, Predicted
+from brainseg.statistics.drawn import drawn_table
 from brainseg.statistics.measures import by_slice, measure_case
 
 
@@ -52,6 +54,15 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
     for name, fact in facts.items():
         table[name] = pd.Series(fact, table.index, dtype="Int64").where(is_predicted)
     return table
+
+
+def drawn_files(record: CaseRecord) -> dict[str, bytes]:
+    """Return the CSV of the measurements that readers drew, by its name; nothing without any."""
+    if not record.measurements:
+        return {}
+    table = drawn_table(record.measurements, record.volume, record.slice_numbers, record.case)
+    name = f"{file_stem(record.case)}_drawn_measurements.csv"
+    return {name: csv_bytes(table, record.warnings)}
 
 
 def components_removed(predicted: Predicted, slice_numbers: Sequence[int]) -> list[dict[str, int]]:

@@ -14,6 +14,7 @@ from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
 from brainseg.models.exposure import CaseExposure, fold_words
+from brainseg.reviews.measurements import Measurement
 from brainseg.volume import FLAIR, Volume
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class CaseRecord:
             the prediction shows them.
         unsuitable: whether the images show no head or are not MR: a page hides the result until the
             user asks for it, and every file says so.
+        measurements: drawn by readers; see :mod:`brainseg.statistics.drawn` for their values.
     """
 
     case: str
@@ -144,6 +146,7 @@ class CaseRecord:
     other: Predicted | None = None
     warnings: tuple[str, ...] = ()
     unsuitable: bool = False
+    measurements: tuple[Measurement, ...] = ()
 
     @property
     def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:

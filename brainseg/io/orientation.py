@@ -49,6 +49,16 @@ class Orientation:
         rest = tuple(range(3, stack.ndim))
         return self._flip(stack).transpose(*np.argsort(self.axes).tolist(), *rest)
 
+    def points_back(self, points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Return points of the shown stack along the file's own axes.
+
+        Args:
+            points: (k, 3) as (slice, row, column), where voxel i covers i to i + 1.
+            shape: of the shown stack.
+        """
+        turned = np.where(self.flipped, np.array(shape[:3]) - points, points)
+        return turned[:, np.argsort(self.axes)]
+
     def affine(self, affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """Return the (4, 4) affine of the shown stack.
 
@@ -162,15 +172,25 @@ def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
 
 def skew_note(affine: np.ndarray) -> tuple[str, ...]:
     """Return a note if the axes of a (4, 4) affine are not at right angles, else nothing."""
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    cosine = np.abs(axes.T @ axes - np.eye(3)).max()
-    degrees = np.degrees(np.arcsin(min(cosine, 1.0)))
+    degrees = _skew(affine)
     if degrees < _LEAST_SKEW_DEGREES:
         return ()
     return (
         f"its axes are {degrees:.1f}° from right angles (a tilted gantry or a shear): shown as stored; "
         "volumes use the determinant of its affine",
     )
+
+
+def is_skewed(affine: np.ndarray | None) -> bool:
+    """Return whether the axes of an affine are not at right angles: spacings are then no distances."""
+    return affine is not None and _skew(affine) >= _LEAST_SKEW_DEGREES
+
+
+def _skew(affine: np.ndarray) -> float:
+    """Return the largest deviation of two axes from a right angle, in degrees."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    cosine = np.abs(axes.T @ axes - np.eye(3)).max()
+    return float(np.degrees(np.arcsin(min(cosine, 1.0))))
 
 
 def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:

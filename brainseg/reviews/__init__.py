@@ -1,15 +1,18 @@
-"""Reviews: one per case, reader and subject (the manual mask, or a model's prediction), in SQLite."""
+"""Reviews: one per case, reader and subject (the manual mask, or a model's prediction), in SQLite.
 
+The measurements that readers draw are in the same file.
+"""
+
+from brainseg.reviews.database import LONGEST_READER, as_reader
+from brainseg.reviews.measurements import Measurement, Measurements, open_measurements
 from brainseg.reviews.store import (
     AGREE,
     LONGEST_COMMENT,
-    LONGEST_READER,
     NEEDS_EDIT,
     REJECT,
     STATES,
     Reviews,
     as_comment,
-    as_reader,
     open_reviews,
 )
 
@@ -20,8 +23,11 @@ __all__ = [
     "NEEDS_EDIT",
     "REJECT",
     "STATES",
+    "Measurement",
+    "Measurements",
     "Reviews",
     "as_comment",
     "as_reader",
+    "open_measurements",
     "open_reviews",
 ]

@@ -1,30 +1,27 @@
 """Reviews: one per case, reader and subject (the manual mask, or a model's prediction), in SQLite.
 
-The file is ``reviews.sqlite`` in the user's folder, for all cohorts. A review belongs to the pixels of
-its case: the same case in a copied folder has it, another case of the same name does not. If a mask is
-edited afterwards, as "needs edit" asks for, its reviews remain, marked.
-
-Reviews of masks and of predictions have separate tables. Older programs know only the first and do not
-change the second, so the version of the file is the same.
-
-The journal is SQLite's rollback journal, not WAL: WAL needs shared memory, which a home folder on a
-network drive lacks, and for occasional reviews it is no faster.
+See :mod:`brainseg.reviews.database` for the file. If a mask is edited afterwards, as "needs edit" asks
+for, its reviews remain, marked. Reviews of masks and of predictions have separate tables.
 """
 
-import sqlite3
 import unicodedata
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.fingerprint import fingerprints
 from brainseg.errors import ReviewError
+from brainseg.reviews.database import (
+    LONGEST_READER,
+    Database,
+    as_reader,
+    fingerprints_of,
+    has_table,
+    shortened,
+)
 from brainseg.reviews.table import ReviewedPrediction, Row, as_table
 from brainseg.storage import state_dir
 
@@ -33,15 +30,9 @@ AGREE, NEEDS_EDIT, REJECT = "agree", "needs edit", "reject"
 STATES = (AGREE, NEEDS_EDIT, REJECT)
 """The verdicts on a mask or a prediction."""
 
-LONGEST_READER = 8
 LONGEST_COMMENT = 2000
 
-SCHEMA_VERSION = 1
-
-_APPLICATION_ID = 0x62735276  # "bsRv", to recognise databases of other programs
-_BUSY_S = 10.0
-
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE review (
     case_name TEXT NOT NULL,
     images TEXT NOT NULL,
@@ -73,8 +64,6 @@ CREATE TABLE IF NOT EXISTS prediction_review (
 _TABLES = ("review", "prediction_review")
 """Of masks, and of predictions."""
 
-_HAS_PREDICTIONS = "SELECT count(*) FROM sqlite_master WHERE name = 'prediction_review'"
-
 _OF_MASKS = """
 SELECT case_name, images, reader, state, comment, changed_at, masks, NULL, NULL, NULL, NULL
 FROM review
@@ -90,21 +79,6 @@ FROM prediction_review
 def open_reviews(cohort: Cohort) -> "Reviews":
     """Return the reviews of a cohort's cases; the first review creates the file."""
     return Reviews(state_dir() / "reviews.sqlite", cohort.slices)
-
-
-def as_reader(initials: str) -> str:
-    """Return a reader's initials as saved: upper case, without surrounding spaces.
-
-    Raises:
-        ReviewError: they are not 1 to 8 letters or digits.
-    """
-    reader = unicodedata.normalize("NFKC", initials).strip().upper()
-    if not (reader.isalnum() and len(reader) <= LONGEST_READER):
-        raise ReviewError(
-            f"initials are “{_shortened(initials)}”, but must be 1 to {LONGEST_READER} letters or "
-            "digits: type them again."
-        )
-    return reader
 
 
 def as_comment(text: str) -> str:
@@ -165,13 +139,13 @@ class Reviews:
         """
         if state not in STATES:
             raise ReviewError(
-                f"state is “{_shortened(state)}”, but must be one of {', '.join(STATES)}."
+                f"state is “{shortened(state)}”, but must be one of {', '.join(STATES)}."
             )
         images, masks = self._fingerprints_of(case)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         key = (case, images, as_reader(reader))
         verdict = (state, as_comment(comment))
-        with self._writing() as database:
+        with self._file.writing() as database:
             row: tuple = (*key, *verdict, masks, now)
             if prediction is not None:
                 database.execute(_PREDICTION_SCHEMA)
@@ -195,7 +169,7 @@ class Reviews:
         if not self.path.exists():
             return False
         which = "case_name = ? AND images = ? AND reader = ?"
-        with self._writing() as database:
+        with self._file.writing() as database:
             if prediction is not None:
                 database.execute(_PREDICTION_SCHEMA)
                 key += _key_of(prediction)
@@ -259,103 +233,22 @@ class Reviews:
         return rows, known, cases
 
     def _fingerprints_of(self, case: str) -> tuple[str, str]:
-        its_slices = self.slices[self.slices["case"] == case]
-        if its_slices.empty:
-            raise ReviewError(
-                f"unknown case “{_shortened(case)}”: a review belongs to a case of the open cohort."
-            )
-        return fingerprints(its_slices)
+        return fingerprints_of(self.slices, case)
 
     def _read(self, where: str = "", values: tuple = ()) -> list[Row]:
-        if not self.path.exists():
-            return []
-        with self._errors_in_words(), closing(self._connect("rw")) as database:
-            if not self._check(database):
+        with self._file.reading() as database:
+            if database is None:
                 return []
-            # One snapshot: a writer may add a review between the two tables.
-            database.execute("BEGIN")
             tables = [_OF_MASKS]
-            if database.execute(_HAS_PREDICTIONS).fetchone()[0]:
+            if has_table(database, _TABLES[True]):
                 tables.append(_OF_PREDICTIONS)
             question = " UNION ALL ".join(table + where for table in tables)
-            found = database.execute(question, values * len(tables)).fetchall()
-            database.execute("COMMIT")
-            return [Row(*row) for row in found]
+            return [Row(*row) for row in database.execute(question, values * len(tables))]
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the database inside a transaction that is saved completely or not at all."""
-        with self._errors_in_words():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect("rwc")) as database:
-                # IMMEDIATE: two readers that begin at the same time wait for each other.
-                database.execute("BEGIN IMMEDIATE")
-                if not self._check(database):
-                    database.execute(_SCHEMA)
-                    database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                yield database
-                database.execute("COMMIT")
-
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        address = f"{self.path.absolute().as_uri()}?mode={mode}"
-        database = sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)
-        database.execute("PRAGMA synchronous = FULL")
-        return database
-
-    def _check(self, database: sqlite3.Connection) -> bool:
-        """Return whether the tables exist; raise ReviewError if the file is not valid."""
-
-        def one(question: str) -> Any:
-            return database.execute(question).fetchone()[0]
-
-        version, application = one("PRAGMA user_version"), one("PRAGMA application_id")
-        if version == application == one("SELECT count(*) FROM sqlite_master") == 0:
-            return False  # new, or killed before its first review was saved
-        if application != _APPLICATION_ID:
-            raise ReviewError(
-                f"{self.path} is a database of another program: move it away, and reviews start anew."
-            )
-        if version > SCHEMA_VERSION:
-            raise ReviewError(
-                f"{self.path} has version {version}, but this brainseg reads up to "
-                f"{SCHEMA_VERSION}: update brainseg; the file was left as it is."
-            )
-        if one("PRAGMA quick_check(1)") != "ok":
-            raise ReviewError(self._damaged("its pages do not fit together"))
-        return True
-
-    def _damaged(self, why: object) -> str:
-        return (
-            f"{self.path} is damaged ({why}) and was left as it is: restore it from a backup, or move "
-            "it away, and reviews start anew."
-        )
-
-    @contextmanager
-    def _errors_in_words(self) -> Iterator[None]:
-        """Turn errors of SQLite and the disk into one sentence."""
-        try:
-            yield
-        except (sqlite3.OperationalError, OSError) as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code == sqlite3.SQLITE_ERROR:  # no such table or column
-                raise ReviewError(self._damaged(error)) from error
-            if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
-                raise ReviewError(
-                    f"{self.path} has been in use for {_BUSY_S:.0f} s by someone else: try again."
-                ) from error
-            reason = getattr(error, "strerror", None) or error
-            raise ReviewError(
-                f"{self.path} cannot be used ({reason}): free some space, or choose a folder that you "
-                "may write (BRAINSEG_HOME)."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise ReviewError(self._damaged(error)) from error
+    @property
+    def _file(self) -> Database:
+        return Database(self.path, SCHEMA)
 
 
 def _key_of(prediction: ReviewedPrediction) -> tuple[str, str, float]:
     return prediction.digest, prediction.folds_text, prediction.threshold
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,8 +1,8 @@
 """The case viewer: a custom component around NiiVue, with its modules in static/viewer.
 
 The browser fetches a case once, packed by :func:`brainseg.exports.payload.case_payload`. It handles
-scrolling, window, layers, threshold, measurements and their query parameters; the server hears only of
-another case and of a changed threshold.
+scrolling, window, layers, threshold, areas and their query parameters; the server hears only of another
+case, of a changed threshold, and of measurements that it saves.
 """
 
 import json
@@ -16,6 +16,7 @@ from streamlit.runtime import get_instance
 
 from brainseg.checks.finding import Finding
 from dashboard.shared import keys
+from dashboard.shared.drawn import Drawn
 
 PARTS = Path(__file__).resolve().parents[1] / "static"
 
@@ -62,7 +63,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   viewers.get(place).then((viewer) => {
     if ("goes" in place.dataset) viewer.go = (where) => setTriggerValue("go", where);
     if ("reports" in place.dataset) viewer.report.send = (report) => setStateValue("thresholds", report);
-    return viewer.load(new URL(data.case, document.baseURI));
+    if (data.drawn) viewer.measuring.send = (changes) => setTriggerValue("drawn", changes);
+    return viewer.load(new URL(data.case, document.baseURI), data.drawn);
   }).catch(failed);
   return () => {
     viewers.get(place)?.then((viewer) => viewer.destroy()).catch(() => {});
@@ -78,6 +80,7 @@ def show(
     reports: bool = False,
     panels: Mapping[str, DeltaGenerator] | None = None,
     findings: Sequence[Finding] | None = None,
+    drawn: Drawn | None = None,
 ) -> list[float] | None:
     """Show a case.
 
@@ -90,6 +93,7 @@ def show(
         panels: containers for :data:`LAYERS`, :data:`MEASUREMENTS` and :data:`FINDINGS`; a part without
             one is next to or below the picture.
         findings: the open findings of the case, listed with links to their slices; None if unknown.
+        drawn: keeps the measurements that the reader draws; None leaves them in the browser.
 
     Returns:
         The chosen threshold, in a comparison also that of the second prediction; None if the viewer
@@ -101,6 +105,10 @@ def show(
         if go and where in (NEXT, PREVIOUS, RANDOM):
             go(where)
 
+    def changed() -> None:
+        if drawn and (changes := st.session_state[keys.VIEWER].get("drawn")):
+            drawn.receive(changes)
+
     for name, panel in (panels or {}).items():
         listed = None if findings is None else [_listed(finding) for finding in findings]
         with panel:
@@ -109,9 +117,10 @@ def show(
                 key=f"{keys.VIEWER}_{name}",
             )
     _component(go is not None, reports)(
-        data={"case": _address(payload)},
+        data={"case": _address(payload), "drawn": drawn and drawn.state()},
         key=keys.VIEWER,
         on_go_change=asked,
+        on_drawn_change=changed,
         on_thresholds_change=lambda: None,
     )
     return chosen_thresholds(identity(payload))[0]

@@ -334,16 +334,18 @@ def test_a_ruler_and_an_ellipse_measure_the_pixels_below_them(look, served, tmp_
     px = side / 64
     x = box["x"] + (box["width"] - side) / 2
     y = box["y"] + (box["height"] - side) / 2
-    for tool, (u, v) in (("Ruler", (30, 40)), ("Ellipse", (20, 20))):
+    for tool, start, (u, v) in (("Ruler", 10, (30, 40)), ("Ellipse", 30, (20, 20))):
         page.get_by_role("button", name=tool, exact=True).click()
-        page.mouse.move(x + 10 * px, y + 10 * px)
+        page.mouse.move(x + start * px, y + 10 * px)
         page.mouse.down()
-        page.mouse.move(x + (10 + u) * px, y + (10 + v) * px, steps=5)
+        page.mouse.move(x + (start + u) * px, y + (10 + v) * px, steps=5)
         page.mouse.up()
     page.wait_for_timeout(300)
-    told = page.locator(".drawn li").all_text_contents()
-    assert float(told[0].removesuffix(" px")) == pytest.approx(50, abs=0.6)
-    assert told[1].startswith("90.0 ± 0.0")
+    open_tab(page, "Measure")
+    ruler, ellipse = page.locator(".drawn li > button").all_text_contents()
+    length = ruler.removeprefix("Ruler, slice 1: ").removesuffix(" px")
+    assert float(length) == pytest.approx(50, abs=0.6)
+    assert ellipse.startswith("Ellipse, slice 1: 90.0 ± 0.0")
 
 
 def test_a_saved_picture_has_the_research_use_notice(look, served, sample_root):

@@ -21,12 +21,14 @@ from brainseg.inference.record import SYNTHETIC, CaseRecord
 from brainseg.io.orientation import sides_of
 from brainseg.models.exposure import fold_words
 from brainseg.reviews.table import subject_words_with_folds
+from brainseg.statistics.drawn import sentence_of
 from brainseg.statistics.measures import by_slice, diameters, measure_volume
 from brainseg.volume import FLAIR
 
 MOST_REVIEWS = 4
 LONGEST_COMMENT = 120
 MOST_NOTES = 2
+MOST_MEASUREMENTS = 6
 MOST_COMPONENTS = 4
 LONGEST_NOTE = 125
 
@@ -79,6 +81,7 @@ def _laid_out(
     left.facts(_known(record))
     _model(right, record)
     _reviews(page, reviews)
+    _measurements(page, record)
     for note in record.volume.notes[:MOST_NOTES]:
         page.text(f"Note: {shortened(note, LONGEST_NOTE)}", muted=True)
     return page
@@ -256,6 +259,18 @@ def _reviews(block: Block, reviews: pd.DataFrame | None) -> None:
         )
     if len(reviews) > MOST_REVIEWS:
         block.text(f"and {len(reviews) - MOST_REVIEWS} more, in the CSV file", muted=True)
+
+
+def _measurements(block: Block, record: CaseRecord) -> None:
+    drawn = record.measurements
+    if not drawn:
+        return
+    block.heading("Measurements drawn")
+    for one in drawn[:MOST_MEASUREMENTS]:
+        sentence = sentence_of(one, record.volume, record.slice_numbers)
+        block.text(f"{one.reader}: {sentence}" if one.reader else sentence)
+    if len(drawn) > MOST_MEASUREMENTS:
+        block.text(f"and {len(drawn) - MOST_MEASUREMENTS} more, in the CSV file", muted=True)
 
 
 def _range(numbers: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
 // Actions of the viewer's keys; their labels are in keys.js.
 
 import { copyLink } from "./exports.js";
+import { PASS } from "./keys.js";
 import { VIEWS } from "./panel.js";
 import { TOOLS } from "./rail.js";
 
@@ -40,9 +41,21 @@ export function actionsOf(viewer) {
     f: () => viewer.fullScreen(),
     "?": () => viewer.showKeys(),
     Backspace: () => viewer.back(),
-    Delete: () => viewer.removeDrawing(),
+    d: () => viewer.measuring.start(),
+    n: () => viewer.measuring.selectNext(),
+    z: () => viewer.measuring.undo(),
+    Delete: () => viewer.measuring.remove(),
+    Enter: () => viewer.measuring.enter(),
+    Escape: () => viewer.measuring.leave(),
+    Tab: ({ shiftKey }) => viewer.measuring.nextHandle(shiftKey),
   };
   return Object.fromEntries(
-    Object.entries(actions).map(([key, action]) => [key, () => viewer.state && action()]),
+    Object.entries(actions).map(([key, action]) => [
+      key,
+      (event = {}) => {
+        if (!viewer.state) return PASS;
+        return viewer.measuring?.step(key, event.shiftKey) ? null : action(event);
+      },
+    ]),
   );
 }

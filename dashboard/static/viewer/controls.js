@@ -1,4 +1,4 @@
-// What changes how a case is shown: grey window, zoom, layers, thresholds, drawings.
+// What changes how a case is shown: grey window, zoom, layers, thresholds.
 
 import { PRESETS, dragged } from "./windows.js";
 
@@ -52,30 +52,6 @@ export class Controls {
 
   fit() {
     this.set({ zoom: 1, pan: [0, 0] });
-  }
-
-  beginDrawing(kind, u, v) {
-    this.drawings.begin(this.data.name, kind, this.position[2], u, v);
-  }
-
-  extendDrawing(u, v) {
-    this.drawings.extend(u, v);
-    this.ask();
-  }
-
-  endDrawing() {
-    this.drawings.end(this.data.name);
-    this.changed();
-  }
-
-  clearDrawings() {
-    this.drawings.clear(this.data.name);
-    this.changed();
-  }
-
-  removeDrawing() {
-    this.drawings.removeLast(this.data.name, this.position[2]);
-    this.changed();
   }
 
   /** @param {"step"|"otherStep"} which of two compared predictions */

@@ -1,97 +1,122 @@
-// Rulers and ellipses that the user draws on slices, with their measurements.
+// The measurements of a case as a list with undo, merged with those that the server stores, and their drawing.
 
 import { strokeWithRim, writeWithRim } from "./canvas.js";
-import { ellipseStatistics } from "./measure.js";
-import { SLICE, cut } from "./planes.js";
+import { indexOf, linesOf, valueInWords } from "./measurements.js";
+import { pictured } from "./planes.js";
 
-const COLOUR = "#ffffff";
+const [COLOUR, SELECTED] = ["#ffffff", "#ffe95c"];
 const WIDTHS = [3.5, 1.5];
+const HANDLE_PX = 4;
+const MOST_UNDONE = 50;
 
+const asText = ({ kind, normal, points, name, sequence }) => JSON.stringify([kind, normal, points, name, sequence]);
+
+/** The measurements of one case. */
 export class Drawings {
   constructor() {
-    this.ofCase = new Map();
-    this.current = null;
+    this.items = [];
+    this.past = [];
+    /** What the server stores: id -> text of the measurement. */
+    this.stored = new Map();
+    this.reader = null;
   }
 
-  /** Returns the drawings of a case, including the current one. */
-  of(name) {
-    if (!this.ofCase.has(name)) this.ofCase.set(name, []);
-    return this.ofCase.get(name);
+  find(id) {
+    return this.items.find((one) => one.id === id) ?? null;
   }
 
-  begin(name, kind, z, u, v) {
-    this.current = { kind, z, from: [u, v], to: [u, v] };
-    this.of(name).push(this.current);
+  /** Remembers the list, so that the next changes can be undone together. */
+  remember() {
+    this.past.push(this.items);
+    this.past = this.past.slice(-MOST_UNDONE);
   }
 
-  extend(u, v) {
-    if (this.current) this.current.to = [u, v];
+  put(item) {
+    const known = this.find(item.id);
+    this.items = known ? this.items.map((one) => (one.id === item.id ? item : one)) : [...this.items, item];
   }
 
-  /** Ends a drawing; a click without a drag is discarded. */
-  end(name) {
-    const { current } = this;
-    this.current = null;
-    if (current && Math.hypot(...away(current)) < 1) this.of(name).pop();
+  remove(id) {
+    this.items = this.items.filter((one) => one.id !== id);
   }
 
-  /** Removes the most recent drawing of a slice. */
-  removeLast(name, z) {
-    const drawings = this.of(name);
-    const place = drawings.findLastIndex((one) => one.z === z);
-    if (place >= 0) drawings.splice(place, 1);
+  undo() {
+    if (!this.past.length) return false;
+    this.items = this.past.pop();
+    return true;
   }
 
-  clear(name) {
-    this.of(name).length = 0;
+  /**
+   * Takes the server's list: what was changed here since the last one stays, the rest is as stored.
+   *
+   * @param {string|null} reader whose list it is; null for that of this page, which has no other writer
+   */
+  merge(items, reader) {
+    const remote = new Map(items.map((one) => [one.id, one]));
+    if (reader !== this.reader) {
+      if (this.reader !== null) this.items = [];
+      this.stored = new Map();
+      this.reader = reader;
+    }
+    const isRemoved = (one) => reader !== null && this.stored.get(one.id) === asText(one) && !remote.has(one.id);
+    const isOutdated = (one) => this.stored.get(one.id) === asText(one) && remote.has(one.id);
+    const kept = this.items.filter((one) => !isRemoved(one)).map((one) => (isOutdated(one) ? remote.get(one.id) : one));
+    const known = new Set([...kept.map(({ id }) => id), ...this.stored.keys()]);
+    const added = items.filter(({ id }) => !known.has(id));
+    this.items = [...kept, ...added];
+    // Undo must not remove what came from elsewhere.
+    this.past = this.past.map((list) => [...list, ...added]);
+    this.stored = new Map(items.map((one) => [one.id, asText(one)]));
+  }
+
+  /** Returns what the server has yet to store and to remove; null if nothing. Those of a link are not the reader's. */
+  unsaved() {
+    const put = this.items.filter((one) => !one.linked && this.stored.get(one.id) !== asText(one));
+    const removed = [...this.stored.keys()].filter((id) => !this.find(id));
+    return put.length || removed.length ? { put: put.map(({ linked, ...one }) => one), removed } : null;
   }
 }
 
-function away({ from, to }) {
-  return [to[0] - from[0], to[1] - from[1]];
+/** Returns the measurements that a tile shows at a position. */
+export function shownOn(tile, items, position) {
+  const { normal } = tile.plane;
+  return items.filter((one) => one.normal === normal && indexOf(one) === position[normal]);
+}
+
+/** Returns a function from a point [x, y, z] to its place on the screen. */
+export function projection(tile, shape) {
+  return (point) => tile.toScreen(...pictured(tile.plane, shape, point));
 }
 
 /**
- * Returns the measurement of a drawing as text.
+ * Draws measurements on a tile, the selected one with its handles.
  *
- * @param spacing [slice, or null, row, column] in mm, or null
+ * @param {{id: string|null, handle: number|null, editing: boolean}} selection
  */
-export function measured(drawing, data, sequence) {
-  const { spacing } = data;
-  const [du, dv] = away(drawing);
-  if (drawing.kind === "ruler") {
-    return spacing
-      ? `${Math.hypot(du * spacing[2], dv * spacing[1]).toFixed(1)} mm`
-      : `${Math.hypot(du, dv).toFixed(1)} px`;
+export function drawDrawings(context, tile, items, data, sequence, selection) {
+  for (const item of items) {
+    const isSelected = item.id === selection.id;
+    const colour = isSelected ? SELECTED : COLOUR;
+    const project = projection(tile, data.shape);
+    const path = new Path2D();
+    for (const line of linesOf(item, project)) line.forEach((place, i) => (i ? path.lineTo(...place) : path.moveTo(...place)));
+    strokeWithRim(context, path, colour, WIDTHS);
+    const places = item.points.map(project);
+    if (isSelected) drawHandles(context, places, selection);
+    const text = [item.name, valueInWords(item, data, sequence)].filter(Boolean).join(": ");
+    writeWithRim(context, text, Math.max(...places.map(([x]) => x)) + 6, Math.max(...places.map(([, y]) => y)) - 4, colour);
   }
-  const plane = cut(data.pixels(sequence), data.shape, SLICE, [0, 0, drawing.z]);
-  const box = [...drawing.from, ...drawing.to];
-  const { pixels, mean, deviation } = ellipseStatistics(plane.pixels, plane.width, box);
-  if (!pixels) return "no pixel inside";
-  const area = spacing
-    ? `${(pixels * spacing[1] * spacing[2]).toFixed(0)} mm²`
-    : `${pixels} px`;
-  return `${mean.toFixed(1)} ± ${deviation.toFixed(1)} (${area})`;
 }
 
-/** Draws the drawings of the shown slice. */
-export function drawDrawings(context, tile, drawings, data, sequence, z) {
-  if (!tile.plane.isSlice) return;
-  for (const drawing of drawings.filter((one) => one.z === z)) {
-    const [x0, y0] = tile.toScreen(...drawing.from);
-    const [x1, y1] = tile.toScreen(...drawing.to);
+function drawHandles(context, places, { handle, editing }) {
+  places.forEach(([x, y], i) => {
     const path = new Path2D();
-    if (drawing.kind === "ruler") {
-      path.moveTo(x0, y0);
-      path.lineTo(x1, y1);
-    } else {
-      const [rx, ry] = [Math.abs(x1 - x0) / 2, Math.abs(y1 - y0) / 2];
-      path.ellipse((x0 + x1) / 2, (y0 + y1) / 2, rx, ry, 0, 0, 2 * Math.PI);
-    }
-    strokeWithRim(context, path, COLOUR, WIDTHS);
-    const text = measured(drawing, data, sequence);
-    writeWithRim(context, text, Math.max(x0, x1) + 6, Math.max(y0, y1) - 4, COLOUR);
-  }
+    path.rect(x - HANDLE_PX, y - HANDLE_PX, 2 * HANDLE_PX, 2 * HANDLE_PX);
+    strokeWithRim(context, path, SELECTED, WIDTHS);
+    if (!editing || (handle !== null && handle !== i)) return;
+    context.fillStyle = SELECTED;
+    context.fill(path);
+  });
 }
 
 /** Draws the two diameters of a mask. */

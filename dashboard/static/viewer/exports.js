@@ -3,7 +3,8 @@
 import { save } from "./elements.js";
 import { parametersOf, viewParametersOf } from "./state.js";
 import { composed } from "./picture.js";
-import { csvOf } from "./table.js";
+import { asParameter } from "./measurement_link.js";
+import { csvOf, measurementsCsvOf } from "./table.js";
 
 /** Copies rows of text to the clipboard, and returns a message about it. */
 export async function copied(rows) {
@@ -16,9 +17,15 @@ export async function copied(rows) {
 }
 
 /** Copies an address that reopens exactly this view. */
-export async function copyLink({ announcement, data, measures, say, state, stepChosen }) {
+export async function copyLink(viewer) {
+  const { data, measures, measuring, state, stepChosen } = viewer;
   const address = new URL(location.href);
-  const parameters = { ...parametersOf(state, data, measures, stepChosen), ...viewParametersOf(state, data) };
+  const drawn = asParameter(measuring.items, data);
+  const parameters = {
+    ...parametersOf(state, data, measures, stepChosen),
+    ...viewParametersOf(state, data),
+    drawn: drawn ?? null,
+  };
   for (const [name, value] of Object.entries(parameters)) {
     if (value === null) address.searchParams.delete(name);
     else address.searchParams.set(name, value);
@@ -27,14 +34,18 @@ export async function copyLink({ announcement, data, measures, say, state, stepC
   address.searchParams.set("case", address.searchParams.get("case") ?? data.name);
   try {
     await navigator.clipboard.writeText(String(address));
-    say("Link copied.");
+    viewer.say(drawn === undefined ? "Link copied, without the measurements: they are too many." : "Link copied.");
   } catch {
-    say("The browser does not allow copying.");
+    viewer.say("The browser does not allow copying.");
   }
 }
 
 export function saveTable({ data, measures, state }) {
   save(csvOf(measures, state.look), "text/csv", `${data.name}_slices.csv`);
+}
+
+export function saveMeasurements({ data, measuring }) {
+  save(measurementsCsvOf(data, measuring.items, measuring.drawings.reader ?? ""), "text/csv", `${data.name}_drawn_measurements.csv`);
 }
 
 /** Offers the panes as they are shown, with what they show and what it may be used for. */

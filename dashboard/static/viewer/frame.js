@@ -13,7 +13,6 @@ export function frameOf(viewer) {
   const toast = make("div", { class: "toast", hidden: true, "aria-hidden": "true" });
   const box = make("div", { class: "box", tabindex: "-1" }, stages, waiting, toast);
   const nothing = make("p", { class: "nothing", role: "status", hidden: true });
-  const drawn = make("ul", { class: "drawn" });
   const table = make("div", { class: "numbers" });
   const announcement = make("div", { class: "said", "aria-live": "polite" });
   const files = make(
@@ -30,7 +29,7 @@ export function frameOf(viewer) {
     keys,
     button("Close", "Escape", () => dialog.close()),
   );
-  const measurements = make("div", { class: "measurements" }, nothing, drawn, table, files);
+  const measurements = make("div", { class: "measurements" }, nothing, table, files, viewer.measuring.list.root);
   const researchUse = make("p", { class: "research-use" });
   const picture = make("div", { class: "with-rail" }, viewer.rail.root, box);
   const whole = make(
@@ -43,5 +42,5 @@ export function frameOf(viewer) {
     announcement,
     dialog,
   );
-  return { notes, stages, waiting, box, nothing, drawn, table, measurements, announcement, researchUse, toast, keys, dialog, whole };
+  return { notes, stages, waiting, box, nothing, table, measurements, announcement, researchUse, toast, keys, dialog, whole };
 }

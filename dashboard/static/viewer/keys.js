@@ -23,9 +23,12 @@ export const KEYS = [
   ["I", "invert grey values"],
   ["+ − 0", "zoom in, zoom out, fit"],
   ["Space", "play the slices: on, off"],
-  ["1 to 5", "mouse: scroll, window, move, ruler, ellipse"],
+  ["1 to 7", "mouse: scroll, window, move, ruler, ellipse, angle, two diameters"],
+  ["D", "draw with the tool at the crosshair: arrows move a point, Tab takes the next, Enter ends, Escape leaves"],
+  ["N", "next measurement; Enter edits it"],
+  ["Delete", "delete the measurement, or the last one on this slice"],
+  ["Z", "undo the last change of the measurements"],
   ["L", "copy link to this view"],
-  ["Delete", "delete the last drawing on this slice"],
   ["F", "full screen"],
   ["?", "show this list"],
 ];
@@ -34,6 +37,9 @@ export const KEYS = [
 export function keysOfOneCase() {
   return KEYS.filter((key) => !BETWEEN_CASES.includes(key));
 }
+
+/** Returned by an action that leaves its key to the page. */
+export const PASS = Symbol("pass");
 
 /** Elements that take text. */
 export const TYPED_IN =
@@ -62,16 +68,15 @@ export function isForAnother(event) {
 /**
  * Calls an action for each key until the returned function is called.
  *
- * @param actions key (as in KeyboardEvent.key, letters in lower case) -> function
+ * @param actions key (as in KeyboardEvent.key, letters in lower case) -> function of the event, which may return PASS
  */
 export function listen(actions) {
   const press = (event) => {
     if (isForAnother(event)) return;
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!action) return;
+    if (!action || action(event) === PASS) return;
     event.preventDefault();
     event.stopPropagation();
-    action();
   };
   // In the capturing phase, because the page scrolls with the same keys.
   document.addEventListener("keydown", press, true);

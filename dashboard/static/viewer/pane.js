@@ -1,6 +1,6 @@
 // One picture with its layers, corner texts and mouse handling.
 
-import { drawDiameters, drawDrawings } from "./drawings.js";
+import { drawDiameters } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
 import { Legend, legendOf, paintLegend } from "./legend.js";
 import { Pinch } from "./pinch.js";
@@ -82,9 +82,8 @@ export class Pane {
         for (const { diameters, colour } of viewer.diametersToDraw()) {
           drawDiameters(context, tile, diameters, colour);
         }
-        const drawn = viewer.drawings.of(data.name);
-        drawDrawings(context, tile, drawn, data, this.sequence, state.position[2]);
       }
+      viewer.measuring.draw(context, tile, this.sequence);
     }
     this.showSides(state.view);
   }
@@ -149,7 +148,7 @@ export class Pane {
 
   /** Zooms around a point of the pane. */
   zoomAt(factor, x, y) {
-    const tile = this.tiles.find((one) => one.plane.isSlice && one.holds(x, y));
+    const tile = this.tiles.find((one) => one.plane.isSlice && one.contains(x, y));
     if (!tile) return this.viewer.zoomBy(factor);
     const [columns, rows] = sizeOf(tile.plane, this.viewer.data.shape);
     const [u, v] = tile.toPicture(x, y);
@@ -176,12 +175,12 @@ export class Pane {
     event.preventDefault();
     this.viewer.focus();
     this.overlay.setPointerCapture(event.pointerId);
-    const tool = { 1: "move", 2: "window" }[event.button] ?? (event.shiftKey ? "move" : this.viewer.tool);
+    const { measuring } = this.viewer;
+    const other = { 1: "move", 2: "window" }[event.button] ?? (event.shiftKey ? "move" : null);
+    const grabbed = !other && measuring.grab(tile, event.offsetX, event.offsetY);
+    const tool = grabbed ? "measure" : (other ?? this.viewer.tool);
     this.drag = { tool, tile, x: event.offsetX, y: event.offsetY, left: 0 };
-    if (tool === "ruler" || tool === "ellipse") {
-      if (!tile.plane.isSlice) this.drag = null;
-      else this.viewer.beginDrawing(tool, ...tile.toPicture(event.offsetX, event.offsetY));
-    } else if (tool === "scroll" && this.tiles.length > 1) {
+    if (tool === "scroll" && this.tiles.length > 1) {
       this.point(tile, event);
     }
   }
@@ -202,17 +201,14 @@ export class Pane {
       drag.left -= steps * PX_PER_SLICE;
       if (steps) viewer.scroll(steps, drag.tile.plane.normal);
     } else {
-      const [u, v] = this.drag.tile.toPicture(event.offsetX, event.offsetY);
-      viewer.extendDrawing(u, v);
+      viewer.measuring.dragTo(event.offsetX, event.offsetY);
     }
     Object.assign(drag, { x: event.offsetX, y: event.offsetY });
   }
 
   release(event) {
     this.pinch.up(event);
-    if (this.drag && (this.drag.tool === "ruler" || this.drag.tool === "ellipse")) {
-      this.viewer.endDrawing();
-    }
+    if (this.drag?.tool === "measure") this.viewer.measuring.drop();
     this.drag = null;
   }
 

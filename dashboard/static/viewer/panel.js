@@ -165,9 +165,7 @@ export class Panel {
   drawings() {
     const { viewer } = this;
     this.diameters = this.check("Show diameters", (diameters) => viewer.set({ diameters }));
-    const clear = make("button", { type: "button", onclick: () => viewer.clearDrawings() }, "Clear");
-    clear.title = "Remove all drawings of this case";
-    return make("div", { class: "row" }, this.diameters.root, clear);
+    return make("div", { class: "row" }, this.diameters.root);
   }
 
   windowParts() {

@@ -26,6 +26,7 @@ export class CaseData {
     this.other = arrays.other ?? null;
     this.steps = header.steps;
     this.spacing = header.spacing_mm; // [slice, or null, row, column] in mm, or null
+    this.skewed = header.skewed ?? false;
     this.anatomy = new Anatomy(header.orientation);
     this.arrays = arrays;
     this.colours = header.colours;

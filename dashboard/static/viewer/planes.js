@@ -124,9 +124,23 @@ export function voxelAt(plane, shape, position, u, v) {
 
 /** Returns the pixel (u, v) of a plane that shows a voxel, by its centre. */
 export function pixelOf(plane, shape, voxel) {
+  return pictured(plane, shape, voxel.map((index) => index + 0.5));
+}
+
+/** Returns the place (u, v) in a plane's picture of a point [x, y, z], where voxel i covers i to i + 1. */
+export function pictured(plane, shape, point) {
   const [width, height] = sizeOf(plane, shape);
-  const [u, v] = [voxel[plane.u.axis] + 0.5, voxel[plane.v.axis] + 0.5];
+  const [u, v] = [point[plane.u.axis], point[plane.v.axis]];
   return [plane.u.flipped ? width - u : u, plane.v.flipped ? height - v : v];
+}
+
+/** Returns the point [x, y, z] at a place (u, v) in the picture of a plane through a position. */
+export function pointAt(plane, shape, position, u, v) {
+  const [width, height] = sizeOf(plane, shape);
+  const point = position.map((index) => index + 0.5);
+  point[plane.u.axis] = plane.u.flipped ? width - u : u;
+  point[plane.v.axis] = plane.v.flipped ? height - v : v;
+  return point;
 }
 
 /** Returns a plane of a volume's array as {width, height, pixels}; a slice as stored without a copy. */

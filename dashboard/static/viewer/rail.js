@@ -10,6 +10,8 @@ export const TOOLS = [
   ["move", "Move", "drag the picture; so does the middle button, or Shift", "3"],
   ["ruler", "Ruler", "drag to measure a distance", "4"],
   ["ellipse", "Ellipse", "drag a region to measure mean and standard deviation", "5"],
+  ["angle", "Angle", "drag the first side from the vertex, then move the end of the second", "6"],
+  ["product", "Two diameters", "drag the longest diameter, then move the ends of its perpendicular", "7"],
 ];
 
 /** Drawings of 20 x 20, stroked. */
@@ -19,6 +21,8 @@ const ICONS = {
   move: "M10 2v16M2 10h16M7.5 4.5L10 2l2.5 2.5M7.5 15.5L10 18l2.5-2.5M4.5 7.5L2 10l2.5 2.5M15.5 7.5L18 10l-2.5 2.5",
   ruler: "M3 14L14 3l3 3L6 17zM6 11l1.5 1.5M8.5 8.5L10 10M11 6l1.5 1.5",
   ellipse: "M3 10a7 4.5 0 1 0 14 0a7 4.5 0 1 0-14 0",
+  angle: "M15 4L4 16h12M8.5 11a6 6 0 0 1 2 5",
+  product: "M4 15L16 5M7.5 6.5l5 7",
   fit: "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4",
   invert: "M10 3a7 7 0 1 0 0 14a7 7 0 1 0 0-14M10 3v14M12 4.5v11M14 6v8M16 8.5v3",
   play: "M6 4l10 6l-10 6z",

@@ -4,6 +4,7 @@ import { make } from "./elements.js";
 import { KEPT, volumeComponents } from "./components.js";
 import { only } from "./layers.js";
 import { areaOf, componentsOf, diametersOf, dice } from "./measure.js";
+import { indexOf, valuesOf } from "./measurements.js";
 import { SLICE, cut } from "./planes.js";
 
 const UNKNOWN = "unknown";
@@ -245,9 +246,35 @@ export function csvOf(measures, look) {
     });
     return [quoted(data.name), number, ...values].join(",");
   });
-  const comments = [...data.header.warnings.map((one) => `Warning: ${one}`), data.header.research_use];
+  return commented(data, [head.join(","), ...lines]);
+}
+
+/** The columns of a measurement's values in a CSV, as in brainseg/statistics/drawn.py. */
+const VALUES = ["length", "longest", "perpendicular", "product", "degrees", "area", "pixels", "mean", "deviation"];
+
+/** Returns one row per measurement as CSV; the first lines are warnings and the research-use notice. */
+export function measurementsCsvOf(data, items, reader = "") {
+  const head = ["case", "reader", "plane", "place", "kind", "name", "sequence", "unit", ...VALUES];
+  const lines = items.map((item) => {
+    const { normal, kind, name, sequence } = item;
+    const values = valuesOf(item, data);
+    const plane = normal === 2 ? "slice" : data.anatomy.planes.find((one) => one.normal === normal).name;
+    const place = normal === 2 ? data.sliceNumbers[indexOf(item)] : indexOf(item);
+    const numbers = VALUES.map((column) => {
+      const value = values[column];
+      return Number.isFinite(value) ? Number(value.toFixed(3)) : "";
+    });
+    const shown = kind === "ellipse" ? sequence : "";
+    return [quoted(data.name), reader, plane, place, kind, quoted(name), shown, values.unit ?? "", ...numbers].join(",");
+  });
+  return commented(data, [head.join(","), ...lines]);
+}
+
+/** Returns the lines of a CSV below the case's warnings and the research-use notice. */
+function commented({ header }, lines) {
+  const comments = [...header.warnings.map((one) => `Warning: ${one}`), header.research_use];
   const first = comments.map((text) => `# ${text.replace(/\s+/g, " ")}\n`).join("");
-  return `${first}${[head.join(","), ...lines].join("\n")}\n`;
+  return `${first}${lines.join("\n")}\n`;
 }
 
 function quoted(text) {

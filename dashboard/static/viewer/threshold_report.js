@@ -1,20 +1,14 @@
 // Reports the chosen thresholds to the server, which exports files with them, once they rest.
 
+import { Resting } from "./resting.js";
 import { ownStep } from "./state.js";
-
-const RESTS_MS = 400;
 
 export class ThresholdReport {
   constructor(viewer) {
     this.viewer = viewer;
     /** Called with thresholds; null if the page does not use them. */
     this.send = null;
-    // Report before a button elsewhere on the page acts on what the viewer shows.
-    this.flush = (event) => {
-      const elsewhere = !viewer.panels.contain(event.composedPath());
-      if (this.waiting && (elsewhere || event.shiftKey)) this.now();
-    };
-    for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, this.flush, true);
+    this.resting = new Resting(viewer, () => this.now());
   }
 
   /** Reports the thresholds of a newly opened case unless they are the server's defaults. */
@@ -28,13 +22,10 @@ export class ThresholdReport {
   }
 
   later() {
-    clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.now(), RESTS_MS);
+    this.resting.later();
   }
 
   now() {
-    clearTimeout(this.waiting);
-    this.waiting = null;
     const thresholds = this.thresholds();
     const report = JSON.stringify(thresholds);
     if (!this.send || report === this.reported) return;
@@ -43,10 +34,7 @@ export class ThresholdReport {
   }
 
   stop() {
-    clearTimeout(this.waiting);
-    for (const kind of ["pointerdown", "keydown"]) {
-      window.removeEventListener(kind, this.flush, true);
-    }
+    this.resting.stop();
   }
 
   /** Returns the thresholds, 0..1, and their identity, as in dashboard/shared/viewer.py. */

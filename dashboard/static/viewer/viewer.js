@@ -7,7 +7,6 @@ import { actionsOf } from "./actions.js";
 import { read, write } from "./address.js";
 import { Cine } from "./cine.js";
 import { Controls } from "./controls.js";
-import { Drawings, measured } from "./drawings.js";
 import { make } from "./elements.js";
 import { Fitting } from "./fitting.js";
 import { FindingsList } from "./findings.js";
@@ -16,6 +15,7 @@ import { frameOf } from "./frame.js";
 import { KEYS, keysOfOneCase, listen } from "./keys.js";
 import { DIFFERENCE, OTHER, PREDICTION, coloursOf, labelsOf } from "./layers.js";
 import { copied } from "./exports.js";
+import { Measuring } from "./measuring.js";
 import { remember, remembered } from "./memory.js";
 import { adopt, parametersOf, stateFrom, viewParametersOf } from "./state.js";
 import { Pane } from "./pane.js";
@@ -50,7 +50,7 @@ export class Viewer extends Controls {
     /** Called with "next", "previous" or "random" to open another case; null if there is none. */
     this.go = null;
     this.report = new ThresholdReport(this);
-    this.drawings = new Drawings();
+    this.measuring = new Measuring(this);
     this.panes = [];
     this.tool = "scroll";
     this.frames = 0;
@@ -82,11 +82,19 @@ export class Viewer extends Controls {
     this.whole.dataset.stage = this.plain ? "plain" : "niivue";
   }
 
-  /** Shows the packed case at an address. */
-  async load(address) {
+  /**
+   * Shows the packed case at an address.
+   *
+   * @param {object|null} drawn the measurements that the server stores; see Measuring.receive
+   */
+  async load(address, drawn = null) {
     this.waiting.hidden = true;
     const href = String(address);
-    if (href === this.href) return;
+    this.drawn = drawn;
+    if (href === this.href) {
+      if (drawn && href === this.shown) this.measuring.receive(drawn);
+      return;
+    }
     this.href = href;
     const data = await unpack(await fetched(href));
     if (!this.Stage) await this.chooseStage();
@@ -109,8 +117,10 @@ export class Viewer extends Controls {
     const notes = notesOf(data, wrong, this.plain);
     this.notes.replaceChildren(...notes.map((note) => make("p", {}, note)));
     this.whole.dataset.case = data.name;
+    this.shown = href;
     this.offerBack();
     this.drawStrip(); // before the pictures, which take a while: keys may come meanwhile
+    this.measuring.open(this.drawn, before);
     this.fitting.fit();
     await this.refill();
     this.changed();
@@ -127,6 +137,7 @@ export class Viewer extends Controls {
   }
 
   useTool(tool) {
+    this.measuring.stop();
     this.tool = tool;
     this.whole.dataset.tool = tool;
     this.changed();
@@ -316,19 +327,11 @@ export class Viewer extends Controls {
     this.announcement.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
     this.panel.removedList?.show(data, look);
     this.findings.show(data, look);
-    this.listDrawings();
+    this.measuring.list.show();
     const parameters = parametersOf(state, data, measures, this.stepChosen);
     write(parameters);
     remember(data.name, { ...parameters, ...viewParametersOf(state, data) });
     this.whole.dataset.settled = data.sliceNumbers[this.position[2]];
-  }
-
-  /** Lists the measurements of the drawings on the slice as text. */
-  listDrawings() {
-    const { data, state } = this;
-    const here = this.drawings.of(data.name).filter((one) => one.z === this.position[2]);
-    const texts = here.map((one) => measured(one, data, state.sequence));
-    this.drawn.replaceChildren(...texts.map((text) => make("li", {}, text)));
   }
 
   diametersToDraw() {
@@ -381,6 +384,7 @@ export class Viewer extends Controls {
   destroy() {
     for (const stop of this.stops) stop();
     this.cine.stop();
+    this.measuring.destroy();
     this.panels.destroy();
     this.fitting.destroy();
     clearTimeout(this.toasting);

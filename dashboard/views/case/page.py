@@ -1,5 +1,6 @@
 """Case: one patient's study in the viewer, with its review, details and files."""
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -12,11 +13,13 @@ from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
 from brainseg.exports.nifti import PLACEHOLDER_AFFINE
 from brainseg.inference.prediction import STANDARD
+from brainseg.inference.record import CaseRecord
 from brainseg.models import Model
 from brainseg.reviews import open_reviews
 from dashboard.shared import (
     ahead,
     cache,
+    drawn,
     keys,
     model_picker,
     review_form,
@@ -60,16 +63,19 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
         except BrainsegError:
             return None  # the review form shows the error
 
+    def record() -> CaseRecord:
+        measurements = drawn.of_case(cohort, case).items
+        return replace(cache.case_record(cohort, case, model), measurements=measurements)
+
     def files() -> bytes:
         from brainseg.exports.case import case_files, zip_bytes
 
-        record = cache.case_record(cohort, case, model)
-        return zip_bytes(case_files(record, reviews(), date.today()))
+        return zip_bytes(case_files(record(), reviews(), date.today()))
 
     def report() -> bytes:
         from brainseg.exports.report import case_report
 
-        return case_report(cache.case_record(cohort, case, model), reviews(), date.today())
+        return case_report(record(), reviews(), date.today())
 
     stem = file_stem(case)
     with st.container(horizontal=True, gap="small"):
@@ -77,7 +83,7 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
         widgets.download("All files (ZIP)", files, f"{stem}.zip", "folder_zip")
     st.caption(
         "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
-        "the model's own threshold as NIfTI, measurements as CSV, report."
+        "the model's own threshold as NIfTI, measures and drawn measurements as CSV, report."
     )
     # The images of a cohort have no place in space.
     st.caption(f":material/warning: {PLACEHOLDER_AFFINE}")
@@ -145,7 +151,8 @@ with side:
     )
 with picture:
     panels = {viewer.LAYERS: layers, viewer.MEASUREMENTS: measurements, viewer.FINDINGS: findings}
-    viewer.show(payload, go, True, panels, selection.findings_of(cohort, case.name))
+    drawings = drawn.of_case(cohort, case.name)
+    viewer.show(payload, go, True, panels, selection.findings_of(cohort, case.name), drawings)
 with review:
     review_form.form(cohort, case.name, here.after, prediction)
 with about:

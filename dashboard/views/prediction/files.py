@@ -1,5 +1,6 @@
 """Downloads of the prediction page: each kind of file alone, and all of them as one archive."""
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -26,7 +27,8 @@ def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
         # Imported here: the PDF and archive libraries load only when a file is requested.
         from brainseg.exports.prediction import FOR_A_PAGE, prediction_files
 
-        return prediction_files(record, source, kinds or FOR_A_PAGE, keep, date.today())
+        drawn = replace(record, measurements=subject.drawn.items)
+        return prediction_files(drawn, source, kinds or FOR_A_PAGE, keep, date.today())
 
     def packed(*kinds: str) -> bytes:
         from brainseg.exports.case import zip_bytes
@@ -47,11 +49,19 @@ def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
                 "dicom_seg.zip",
                 "radiology",
             ),
+            (
+                "Measurements (DICOM SR, ZIP)",
+                partial(packed, "dicom-sr"),
+                "dicom_sr.zip",
+                "straighten",
+            ),
             ("Overlay (PNG)", partial(alone, "overlay", "_overlay.png"), "overlay.png", "image"),
             ("Slices (CSV)", partial(alone, "csv", "_slices.csv"), "slices.csv", "table"),
             ("Report (PDF)", partial(alone, "pdf", "_report.pdf"), "report.pdf", "picture_as_pdf"),
         ):
-            if of_dicom or icon != "radiology":
+            if icon == "straighten" and not subject.drawn.items:
+                continue
+            if of_dicom or icon not in ("radiology", "straighten"):
                 widgets.download(label, content, f"{stem}_{ending}", icon)
     _describe(record, threshold, source)
 
@@ -59,9 +69,7 @@ def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
 def _keep_identity() -> bool:
     from brainseg.exports.dicom_seg import KEEP_IDENTITY as MEANS
 
-    keep = st.checkbox(
-        "Write the patient's name and id into the DICOM segmentation", key=KEEP_IDENTITY
-    )
+    keep = st.checkbox("Write the patient's name and id into the DICOM files", key=KEEP_IDENTITY)
     st.caption(MEANS)
     return keep
 

@@ -75,7 +75,8 @@ def show(
             viewer.MEASUREMENTS: measurements,
             viewer.FINDINGS: components,
         }
-        reported = viewer.show(payload, go and partial(_leave, go), True, panels)
+        leave = go and partial(_leave, go)
+        reported = viewer.show(payload, leave, True, panels, drawn=subject.drawn)
     record = _record(subject, left, right, reported)
     answers = [one for one in (left, right) if one]
     made = [one for one in (record.predicted, record.other) if one]
@@ -100,7 +101,7 @@ def show(
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
     """Show the images without their prediction; `go` as for :func:`show`."""
     key = (*subject.key, "payload without a prediction")
-    viewer.show(_packed(subject, key, lambda: subject.record), go)
+    viewer.show(_packed(subject, key, lambda: subject.record), go, drawn=subject.drawn)
 
 
 def packed(subject: Subject, left: Answer, right: Answer | None = None) -> bytes:

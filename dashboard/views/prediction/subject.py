@@ -15,8 +15,9 @@ from brainseg.io import DicomSource, NiftiSource, Upload, ruling_grid
 from brainseg.models import Model
 from brainseg.models.exposure import NEW, CaseExposure
 from brainseg.volume import Volume
-from dashboard.shared import cache, overlays, waiting, widgets
+from dashboard.shared import cache, drawn, overlays, waiting, widgets
 from dashboard.shared.background import Work
+from dashboard.shared.drawn import Drawn
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 
@@ -57,6 +58,13 @@ class Subject:
     def volume(self) -> Volume:
         """Return the volume, (n, h, w, 3)."""
         return self.record.volume
+
+    @property
+    def drawn(self) -> Drawn:
+        """Return the measurements that readers draw on it."""
+        if self.cohort is not None and self.case is not None:
+            return drawn.of_case(self.cohort, self.case.name)
+        return drawn.of_upload(self.key)
 
     def exposure(self, viewpoint: Viewpoint) -> CaseExposure:
         """Return whether a model, or one fold of it, was trained on this patient."""

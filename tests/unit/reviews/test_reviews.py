@@ -359,7 +359,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_earlier_reviews(reviews, monkeypa
 
 def test_a_file_locked_for_long_is_one_sentence(reviews, monkeypatch):
     reviews.put(FIRST, "AB", AGREE)
-    monkeypatch.setattr("brainseg.reviews.store._BUSY_S", 0.1)
+    monkeypatch.setattr("brainseg.reviews.database._BUSY_S", 0.1)
     with closing(sqlite3.connect(reviews.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ReviewError, match=r"in use .* try again"):

@@ -1,0 +1,148 @@
+"""Measurements in a real browser: drawn, moved, named, deleted, by mouse and by keyboard, and saved."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from support.browsing import comes
+from support.cohorts import FIRST
+from support.viewer import EVERYWHERE, drawn, go, open_tab
+from support.viewer_page import viewer_pages
+
+from brainseg.cohort import Cohort
+from brainseg.inference.record import CaseRecord, record_of_volume
+from brainseg.reviews import Measurements
+from brainseg.volume import Volume
+
+pytestmark = pytest.mark.browser
+
+AFFINE = np.array([[0, 0, -0.5, 0], [0, -0.5, 0, 0], [5.0, 0, 0, 0], [0, 0, 0, 1]])
+"""Axial slices 5 mm apart, pixels of 0.5 mm, the patient's left on the right."""
+
+
+@pytest.fixture
+def look(browser) -> Iterator[Callable]:
+    with viewer_pages(browser) as look:
+        yield look
+
+
+def record() -> CaseRecord:
+    pixels = np.random.default_rng(0).integers(20, 200, (10, 64, 64, 3)).astype(np.uint8)
+    return record_of_volume(Volume(pixels, (5.0, 0.5, 0.5), AFFINE))
+
+
+def listed(page) -> list[str]:
+    return page.evaluate(f"() => ({EVERYWHERE})('.drawn li > button').map(one => one.textContent)")
+
+
+def drag(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag between two places of the slice, in its pixels."""
+    box = page.locator(".overlay").first.bounding_box()
+    side = min(box["width"], box["height"])
+    corner = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+    (x0, y0), (x1, y1) = (
+        [corner[i] + place[i] * side / 64 for i in (0, 1)] for place in (start, end)
+    )
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move(x1, y1, steps=4)
+    page.mouse.up()
+
+
+def shows(page, text: str, count: int = 1) -> bool:
+    return comes(page, lambda: [text in one for one in listed(page)] == [True] * count)
+
+
+def test_a_measurement_is_drawn_moved_named_deleted_and_restored(look):
+    page = look(record(), "slice=4")
+    page.keyboard.press("4")
+    drag(page, (10, 10), (50, 10))
+    assert shows(page, "slice 4: 20.0 mm")
+    page.keyboard.press("1")
+    drag(page, (50, 10), (30, 10))  # its end
+    assert shows(page, "slice 4: 10.0 mm")
+    drag(page, (20, 10), (20, 40))  # all of it
+    assert shows(page, "slice 4: 10.0 mm")
+    assert drawn(page)["slice"] == "4"
+    page.get_by_label("Name of ruler, slice 4").fill("edge")
+    page.keyboard.press("Tab")
+    go(page, "Home", settled=1)
+    assert page.evaluate("() => viewer.measuring.items[0].name") == "edge"
+    page.get_by_role("button", name="Ruler edge, slice 4: 10.0 mm").click()
+    drawn(page, settled=4)
+    page.keyboard.press("Delete")
+    assert comes(page, lambda: listed(page) == [])
+    page.keyboard.press("z")
+    assert shows(page, "slice 4: 10.0 mm")
+    assert page.failed == []
+
+
+def test_a_measurement_is_drawn_by_keys_alone_on_each_plane(look):
+    page = look(record(), "slice=4&view=planes")
+    page.keyboard.press("7")
+    page.keyboard.press("d")
+    for key in ("ArrowLeft", "Tab", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert shows(page, "slice 4: 11.0 × 5.0 mm")
+    page.keyboard.press("4")
+    page.keyboard.press("d")
+    page.keyboard.press("d")  # on the next plane
+    for key in ("Tab", "Tab", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    assert comes(page, lambda: any("coronal" in one and "10.0 mm" in one for one in listed(page)))
+    page.keyboard.press("d")
+    page.keyboard.press("Escape")
+    assert comes(page, lambda: len(listed(page)) == 2)
+    page.keyboard.press("n")
+    page.keyboard.press("Delete")
+    assert comes(page, lambda: len(listed(page)) == 1)
+    assert page.failed == []
+
+
+def test_a_drag_on_a_coronal_picture_measures_across_slices(look):
+    page = look(record(), "slice=4&view=planes")
+    page.keyboard.press("4")
+    coronal = "viewer.panes[0].tiles.find(one => one.plane.name === 'coronal')"
+    page.wait_for_function(f"() => {coronal}")
+    tile = page.evaluate(f"() => [{coronal}.toScreen(10, 2), {coronal}.toScreen(10, 6)]")
+    box = page.locator(".overlay").bounding_box()
+    (x0, y0), (x1, y1) = ((box["x"] + x, box["y"] + y) for x, y in tile)
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move(x1, y1, steps=4)
+    page.mouse.up()
+    assert comes(page, lambda: any("coronal" in one for one in listed(page)))
+    length = float(listed(page)[0].split(": ")[1].removesuffix(" mm"))
+    assert length == pytest.approx(20, abs=1)
+
+
+def test_a_measurement_is_saved_with_the_initials_and_found_again(
+    browser, served, tiny_cohort, tmp_path
+):
+    address = served(tiny_cohort, BRAINSEG_HOME=str(tmp_path))
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    try:
+        page = context.new_page()
+        page.goto(f"{address}/case?case={FIRST}")
+        drawn(page)
+        page.keyboard.press("d")
+        page.keyboard.press("Enter")
+        open_tab(page, "Measure")
+        assert comes(page, lambda: len(listed(page)) == 1)
+        page.get_by_text("Not saved: enter your initials").wait_for()
+        open_tab(page, "Review")
+        page.get_by_role("textbox", name="Initials").fill("ab")
+        page.keyboard.press("Enter")
+        saved = Measurements(tmp_path / "reviews.sqlite", Cohort.open(tiny_cohort).slices)
+        assert comes(page, lambda: [one.reader for one in saved.of(FIRST)] == ["AB"])
+        open_tab(page, "Measure")
+        page.get_by_text("Saved as AB.").wait_for()
+        page.reload()
+        drawn(page)
+        assert listed(page) == []
+        open_tab(page, "Review")
+        page.get_by_role("textbox", name="Initials").fill("AB")
+        page.keyboard.press("Enter")
+        assert comes(page, lambda: len(listed(page)) == 1)
+    finally:
+        context.close()
