@@ -57,12 +57,8 @@ def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold
         raise CohortError(
             f"{count} folds were asked for: use 2 or more, so that some cases are held out."
         )
-    patients = cases["patient_id"].nunique()
-    if patients < 2 * count:
-        raise CohortError(
-            f"{count} folds need at least {2 * count} patients with masks, this cohort has "
-            f"{patients}: use fewer folds or add cases."
-        )
+    if refusal := too_few_patients(slices, count):
+        raise CohortError(refusal)
     fold_of = _stratified(cases, count, seed)
     folds = []
     for number in range(count):
@@ -83,6 +79,17 @@ def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold
             )
         )
     return folds
+
+
+def too_few_patients(slices: pd.DataFrame, count: int) -> str | None:
+    """Return why a cohort cannot be divided into this number of folds, or None if it can be."""
+    patients = slices.loc[slices["area_px"].notna(), "patient_id"].nunique()
+    if patients >= 2 * count:
+        return None
+    return (
+        f"{count} folds need at least {2 * count} patients with masks, this cohort has {patients}: use "
+        "fewer folds or add cases."
+    )
 
 
 def _stratified(cases: pd.DataFrame, count: int, seed: int) -> pd.Series:

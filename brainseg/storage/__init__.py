@@ -5,6 +5,7 @@ from brainseg.storage.state import (
     remove_folder,
     require_writable,
     state_dir,
+    usual_state_dir,
     write_atomically,
 )
 
@@ -13,5 +14,6 @@ __all__ = [
     "remove_folder",
     "require_writable",
     "state_dir",
+    "usual_state_dir",
     "write_atomically",
 ]

@@ -18,7 +18,12 @@ _REMOVED = ".removed-"
 def state_dir() -> Path:
     """Return the folder of the user's state: ``BRAINSEG_HOME``, or the platform's data folder."""
     named = os.environ.get("BRAINSEG_HOME")
-    return Path(named).expanduser() if named else platformdirs.user_data_path("brainseg")
+    return Path(named).expanduser() if named else usual_state_dir()
+
+
+def usual_state_dir() -> Path:
+    """Return the folder of the user's state without ``BRAINSEG_HOME``."""
+    return platformdirs.user_data_path("brainseg")
 
 
 def cohort_dir(identity: str) -> Path:

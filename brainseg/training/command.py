@@ -1,10 +1,11 @@
 """The command ``brainseg train``: read the settings, then train as the page does."""
 
 import json
+import shlex
 import tomllib
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from brainseg.cohort import Cohort
@@ -113,6 +114,31 @@ def settings_of(options: Namespace) -> dict:
         except ValueError:
             settings[key] = value  # strings need no quotes
     return settings
+
+
+def command_of(config: TrainingConfig, runs: Path | None = None) -> str:
+    """Return the command that starts a training, with every setting that is not the default.
+
+    Args:
+        config: the settings.
+        runs: the folder for the run, if it is not the usual one.
+    """
+    words = ["python", "-m", "brainseg", "train", config.data]
+    for setting in fields(config):
+        value = getattr(config, setting.name)
+        if setting.name != "data" and value != setting.default:
+            words += ["--set", f"{setting.name}={_as_word(value)}"]
+    return shlex.join(words + (["--runs", str(runs)] if runs else []))
+
+
+def _as_word(value: object) -> str:
+    """Return a value as ``--set`` takes it: JSON, or a text that is not mistaken for JSON."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value)
 
 
 def _read(path: Path) -> dict:

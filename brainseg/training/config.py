@@ -37,8 +37,10 @@ def _setting(
     *,
     check: Check | None = None,
     rule: Rule = "",
-    choices: tuple[str, ...] = (),
+    choices: tuple = (),
     changeable: bool = False,
+    unit: str = "",
+    needs: tuple[str, ...] = (),
 ) -> Any:
     """Return the field of one setting.
 
@@ -47,13 +49,15 @@ def _setting(
         help: one sentence, shown by ``brainseg train --settings`` and in the form of the page.
         check: called with a value of the right type and the configuration; False refuses the value.
         rule: completes "must be …" where the check fails.
-        choices: all allowed values, in place of a check.
+        choices: all allowed values; without a check, all of them are always allowed.
         changeable: a resumed run may change it; any other change would falsify the run's history.
+        unit: of the value, such as px.
+        needs: the settings that its check or rule reads.
     """
-    if choices:
-        check, rule = (lambda value, _: value in choices), f"one of {', '.join(choices)}"
+    if choices and check is None:
+        check, rule = (lambda value, _: value in choices), f"one of {', '.join(map(str, choices))}"
     metadata = {"check": check, "rule": rule, "choices": choices, "changeable": changeable}
-    return field(default=default, metadata={"help": help} | metadata)
+    return field(default=default, metadata={"help": help, "unit": unit, "needs": needs} | metadata)
 
 
 def _at_least(least: int) -> dict[str, Any]:
@@ -66,6 +70,18 @@ def _between(least: float, most: float) -> dict[str, Any]:
 
 def _below_one() -> dict[str, Any]:
     return {"check": lambda value, _: 0 <= value < 1, "rule": "0 or more and below 1"}
+
+
+class SettingsError(RunError):
+    """Some settings are invalid.
+
+    Attributes:
+        problems: one sentence per setting.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(" ".join(problems))
 
 
 @dataclass(frozen=True)
@@ -84,14 +100,15 @@ class TrainingConfig:
         "Number of the held-out fold, from 0.",
         check=lambda fold, config: 0 <= fold < config.folds,
         rule=lambda config: f"0 to {config.folds - 1}",
+        needs=("folds",),
     )
     folds: int = _setting(5, "Number of folds; a patient is in one fold only.", **_at_least(2))
     seed: int = _setting(
         0, "Random seed of folds, weights, sampling and augmentation.", **_at_least(0)
     )
     epochs: int = _setting(36, "Maximum number of epochs.", changeable=True, **_at_least(1))
-    steps_per_epoch: int = _setting(100, "Batches per epoch.", **_at_least(1))
-    batch_size: int = _setting(16, "Slices per batch.", **_at_least(2))
+    steps_per_epoch: int = _setting(100, "Batches per epoch.", unit="batches", **_at_least(1))
+    batch_size: int = _setting(16, "Slices per batch.", unit="slices", **_at_least(2))
     tumour_share: float = _setting(
         0.5, "Fraction of each batch that shows tumour, 0 to 1.", **_between(0, 1)
     )
@@ -112,6 +129,7 @@ class TrainingConfig:
         rule=lambda config: (
             f"increasing epochs from 1 to {config.epochs - 1}, as in [{max(1, config.epochs // 2)}]"
         ),
+        needs=("epochs",),
     )
     weight_decay: float = _setting(
         1e-4, "Weight decay of AdamW (Loshchilov and Hutter 2019).", changeable=True, **_below_one()
@@ -131,7 +149,10 @@ class TrainingConfig:
         1.0, "Strength of augmentation; 0 turns it off.", **_between(0, 3)
     )
     synthetic_cases: int = _setting(
-        0, "Number of synthetic cases added to the training cases.", **_between(0, 500)
+        0,
+        "Number of synthetic cases added to the training cases.",
+        unit="cases",
+        **_between(0, 500),
     )
     precision: str = _setting(
         AUTO,
@@ -154,17 +175,21 @@ class TrainingConfig:
     size: int = _setting(
         256,
         "Side of the network's grid, px.",
+        unit="px",
+        needs=("network", "levels"),
         check=lambda size, config: size > 0 and size % config._coarsest_px == 0,
         rule=lambda config: f"a multiple of {config._coarsest_px}",
     )
     window: int = _setting(
         0,
         "Side of the random crop of each training slice, px; 0 uses the whole slice.",
+        unit="px",
+        needs=("size", "network", "levels"),
         check=lambda side, config: 0 <= side <= config.size and side % config._coarsest_px == 0,
         rule=lambda config: f"0, or a multiple of {config._coarsest_px} up to the size",
     )
     context_slices: int = _setting(
-        1, "Neighbouring slices on each side that add their FLAIR.", **_between(0, 8)
+        1, "Neighbouring slices on each side that add their FLAIR.", unit="slices", **_between(0, 8)
     )
     network: str = _setting("unet", "Architecture of the network.", choices=(*ENCODERS_OF,))
     base_features: int = _setting(16, "Features of the first level of unet.", **_between(1, 128))
@@ -172,14 +197,18 @@ class TrainingConfig:
     encoder: str = _setting(
         "",
         "Pretrained encoder of lite_unet: efficientnet-lite0 (ImageNet), or empty for none.",
+        choices=tuple(dict.fromkeys(one for some in ENCODERS_OF.values() for one in some)),
+        needs=("network",),
         check=lambda encoder, config: encoder in ENCODERS_OF[config.network],
-        rule=lambda config: f"one of {ENCODERS_OF[config.network]} for {config.network}",
+        rule=lambda config: (
+            f"{' or '.join(one or 'empty' for one in ENCODERS_OF[config.network])} for "
+            f"{config.network}"
+        ),
     )
     mirrored: int = _setting(
         0,
         "1 makes the published model average each slice with its mirror image; 0 does not.",
-        check=lambda value, _: value in (0, 1),
-        rule="0 or 1",
+        choices=(0, 1),
         changeable=True,
     )
     smallest_share: float = _setting(
@@ -190,15 +219,38 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
+        problems: dict[str, str] = {}
         for setting in fields(self):
-            object.__setattr__(self, setting.name, _typed(setting, getattr(self, setting.name)))
-        # Rules that depend on other settings come last, when those are known to be valid.
-        for setting in sorted(fields(self), key=lambda setting: callable(setting.metadata["rule"])):
-            check, rule = setting.metadata["check"], setting.metadata["rule"]
-            value = getattr(self, setting.name)
-            if check and not check(value, self):
-                text = rule(self) if callable(rule) else rule
-                raise RunError(f"{setting.name} is {value!r}, but must be {text}.")
+            try:
+                object.__setattr__(self, setting.name, _typed(setting, getattr(self, setting.name)))
+            except RunError as error:
+                problems[setting.name] = str(error)
+        # Rules that depend on other settings come last, and only if those are valid.
+        for setting in sorted(fields(self), key=lambda setting: len(setting.metadata["needs"])):
+            name, check = setting.name, setting.metadata["check"]
+            known = problems.keys().isdisjoint((name, *setting.metadata["needs"]))
+            if check and known and not check(value := getattr(self, name), self):
+                problems[name] = f"{name} is {value!r}, but must be {self._rule_of(setting)}."
+        if problems:
+            order = [setting.name for setting in fields(self)]
+            raise SettingsError([problems[name] for name in sorted(problems, key=order.index)])
+
+    def _rule_of(self, setting: Field) -> str:
+        rule = setting.metadata["rule"]
+        return rule(self) if callable(rule) else rule
+
+    @classmethod
+    def ranges(cls, settings: dict) -> dict[str, str]:
+        """Return what each setting must be, as text, also where settings are invalid.
+
+        Args:
+            settings: values of the right types; some ranges depend on them.
+        """
+        values = {setting.name: setting.default for setting in fields(cls)} | settings
+        unchecked = object.__new__(cls)
+        for name, value in values.items():
+            object.__setattr__(unchecked, name, value)
+        return {setting.name: unchecked._rule_of(setting) for setting in fields(cls)}
 
     @classmethod
     def from_settings(cls, settings: dict) -> "TrainingConfig":
@@ -220,7 +272,7 @@ class TrainingConfig:
         for setting in fields(cls):
             default = "" if setting.default is MISSING else setting.default
             default = list(default) if isinstance(default, tuple) else default
-            choices = setting.metadata["choices"]
+            choices = [str(choice) for choice in setting.metadata["choices"] if choice != ""]
             allowed = f" Choices: {', '.join(choices)}." if choices else ""
             lines.append(f"{setting.name}={default}  {setting.metadata['help']}{allowed}")
         return lines

@@ -43,7 +43,7 @@ def test_without_a_run_the_page_says_how_to_begin_and_shows_the_form(monkeypatch
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert not app.exception
     assert "No training runs yet" in said(app)
-    assert "python -m brainseg train DATA" in said(app)
+    assert "folds need at least 10 patients" in said(app)
     assert app.number_input(key="setting_epochs").value == TrainingConfig(data="x").epochs
     for view in ("Monitor", "Compare", "Logs"):
         assert not open_page(monkeypatch, tiny_cohort, "training", view=view).exception

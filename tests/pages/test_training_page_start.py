@@ -2,15 +2,19 @@
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 from support.pages import open_page
 from support.runs import button, copy_of, make_run, said, traces
 
+from brainseg.__main__ import build_parser
 from brainseg.cohort import Cohort
 from brainseg.training import TrainingConfig, jobs
+from brainseg.training.command import settings_of
 from brainseg.training.runs import Run
+from dashboard.views.training.form import QUICK_LOOK
 
 
 @pytest.fixture
@@ -59,15 +63,15 @@ def test_five_runs_have_parallel_coordinates_and_the_address_chooses_them(
     assert app.query_params["runs"] == names[:2]
 
 
-def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, tiny_cohort, runs):
-    started = []
+def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, taught_root, taught):
+    runs, started = taught.state_dir / "runs", []
 
     def start(config: TrainingConfig, folder: Path) -> Run:
         started.append((config, folder))
         return make_run(folder, config.name)
 
     monkeypatch.setattr(jobs, "start", start)
-    app = open_page(monkeypatch, tiny_cohort, "training")
+    app = open_page(monkeypatch, taught_root, "training")
     button(app, "Quick preset").click().run()
     assert app.text_input(key="setting_name").value == "quick-look"
     app.number_input(key="setting_epochs").set_value(3)
@@ -76,29 +80,77 @@ def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, tiny_coho
     ((config, folder),) = started
     assert folder == runs
     assert (config.epochs, config.learning_rate, config.size) == (3, 0.002, 128)
-    assert config.data == str(tiny_cohort)
+    assert config.data == str(taught_root)
     assert "quick-look" in app.selectbox("run").value
     assert "Epoch 4 of 10" in said(app)
 
 
-def test_an_invalid_setting_is_one_sentence_and_the_form_keeps_its_values(monkeypatch, tiny_cohort):
-    monkeypatch.setattr(jobs, "start", lambda *_: pytest.fail("it was started"))
+def test_all_invalid_settings_are_named_at_once_and_the_form_keeps_its_values(
+    monkeypatch, tiny_cohort
+):
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
     app.number_input(key="setting_epochs").set_value(0)
-    app.number_input(key="setting_patience").set_value(3)
-    button(app, "Start the training").click().run()
-    assert "epochs is 0, but must be 1 or more" in said(app)
+    app.number_input(key="setting_size").set_value(100)
+    app.text_input(key="setting_name").set_value("../x")
+    app.number_input(key="setting_patience").set_value(3).run()
+    (error,) = app.error
+    message = error.value.replace("\\", "")
+    assert message.count("\n") == 3
+    for problem in (
+        "name is '../x', but must be 1 to 60 letters",
+        "epochs is 0, but must be 1 or more",
+        "size is 100, but must be a multiple of 32",
+        "5 folds need at least 10 patients with masks, this cohort has 3",
+    ):
+        assert problem in message
+    assert button(app, "Start the training").disabled
     assert app.number_input(key="setting_patience").value == 3
+
+
+def test_the_same_in_a_terminal_is_the_forms_values(monkeypatch, taught_root, taught):
+    app = open_page(monkeypatch, taught_root, "training", view="Start")
+    button(app, "Quick preset").click().run()
+    app.text_input(key="setting_name").set_value("123")
+    app.number_input(key="setting_seed").set_value(7)
+    app.checkbox(key="setting_mirrored").set_value(True).run()
+    assert not app.exception
+    words = shlex.split(app.code[0].value)
+    assert words[:3] == ["python", "-m", "brainseg"]
+    options = build_parser().parse_args(words[3:])
+    assert options.runs == taught.state_dir / "runs"
+    config = TrainingConfig.from_settings(settings_of(options) | {"data": str(options.data)})
+    wanted = QUICK_LOOK | {"name": "123", "seed": 7, "mirrored": 1, "data": str(taught_root)}
+    assert config == TrainingConfig(**wanted)
+    monkeypatch.setattr("dashboard.shared.source_code.is_local", lambda: False)
+    assert str(taught_root) not in app.run().code[0].value
+
+
+def test_augmented_slices_are_shown_on_request(monkeypatch, taught_root):
+    app = open_page(monkeypatch, taught_root, "training", view="Start")
+    assert "Variation 1" not in said(app)
+    app.toggle(key="preview_augmentation").set_value(True).run()
+    assert "Variation 5" in said(app)
+    before = [image.proto.imgs[0].url for image in app.get("image")]
+    button(app, "Draw others").click().run()
+    assert not app.exception
+    after = [image.proto.imgs[0].url for image in app.get("image")]
+    assert len(after) == 6
+    assert after[0] == before[0] and after[1:] != before[1:]
 
 
 def test_every_setting_has_a_field_with_its_help(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "training", view="Start")
-    fields = [*app.text_input, *app.number_input, *app.selectbox]
-    told = {one.key.removeprefix("setting_"): one.help for one in fields if "setting_" in one.key}
-    settings = {
-        setting.name: setting.metadata["help"] for setting in dataclasses.fields(TrainingConfig)
-    }
-    assert told == {k: v for k, v in settings.items() if k not in ("data", "rate_restarts")}
+    fields = [*app.text_input, *app.number_input, *app.selectbox, *app.checkbox]
+    fields = {one.key.removeprefix("setting_"): one for one in fields if "setting_" in one.key}
+    settings = {setting.name: setting for setting in dataclasses.fields(TrainingConfig)}
+    assert fields.keys() == settings.keys() - {"data", "rate_restarts"}
+    for name, field in fields.items():
+        assert field.help.startswith(settings[name].metadata["help"])
+    assert fields["epochs"].help.endswith("Range: 1 or more.")
+    assert fields["fold"].help.endswith("Range: 0 to 4.")
+    assert fields["window"].help.endswith("Range: 0, or a multiple of 32 up to the size.")
+    assert fields["size"].label == "Size (px)"
+    assert fields["encoder"].options == ["none", "efficientnet-lite0"]
 
 
 def test_a_running_training_blocks_the_form_and_can_be_opened(monkeypatch, tiny_cohort, run, runs):

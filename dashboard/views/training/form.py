@@ -4,15 +4,22 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
 
+import numpy as np
 import streamlit as st
 
 from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
+from brainseg.cohort.splits import too_few_patients
 from brainseg.errors import BrainsegError, MissingPackageError
+from brainseg.exports import png_bytes
+from brainseg.imaging import contour
+from brainseg.storage import state_dir, usual_state_dir
 from brainseg.training import jobs
-from brainseg.training.config import TrainingConfig
+from brainseg.training.augmentation_preview import augmented_slices
+from brainseg.training.command import command_of
+from brainseg.training.config import SettingsError, TrainingConfig
 from brainseg.training.runs import Run
-from dashboard.shared import keys, url_state, widgets
+from dashboard.shared import keys, source_code, url_state, widgets
 
 START = "Start"
 """The view of the page with the form."""
@@ -44,6 +51,12 @@ QUICK_LOOK = {
     "encoder": "efficientnet-lite0",
 }
 """About two minutes on two cores; on the sample cohort it reaches a validation Dice of 0.8."""
+
+
+PREVIEWED = 5
+"""Number of augmented variations in the preview."""
+
+_DRAWN = "_augmentation drawn"
 
 
 def fill_in(settings: Mapping[str, object]) -> None:
@@ -81,35 +94,103 @@ def draw(cohort: Cohort, running: Run | None) -> None:
             key="training_defaults",
             type="tertiary",
         )
+    ranges = TrainingConfig.ranges(_values())
     asked = {setting.name: setting for setting in _asked()}
-    with st.form("start_training"):
-        settings = {}
+    with st.container(border=True):
         with st.grid(columns=4, min_column_width=170):
             for name in MAIN:
-                settings[name] = _field(asked.pop(name))
+                _field(asked.pop(name), ranges[name])
         with (
             st.expander("More settings", icon=":material/tune:"),
             st.grid(columns=4, min_column_width=170),
         ):
             for setting in asked.values():
-                settings[setting.name] = _field(setting)
-        started = st.form_submit_button(
+                _field(setting, ranges[setting.name])
+        config, problems = _checked(cohort)
+        if problems:
+            st.error(
+                "\n".join(f"- {widgets.sentence(problem)}" for problem in problems),
+                icon=":material/error:",
+            )
+        started = st.button(
             "Start the training",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=running is not None or not ready,
+            disabled=running is not None or not ready or bool(problems),
             key="start_training_button",
         )
     if running is not None:
         st.caption(
             "Only one training can run at a time: stop the one above, or wait until it ends."
         )
+    if config is None:
+        return
     if started:
-        _start(cohort, settings)
+        _start(cohort, config)
+    st.caption("The same in a terminal:")
+    st.code(_command(cohort, config), language="bash", wrap_lines=True)
+    _preview(cohort, config)
+
+
+def _values() -> dict[str, Any]:
+    """Return the values of the form, the defaults before it is drawn."""
+    values = {}
+    for setting in _asked():
+        kind = cast(type, setting.type)
+        values[setting.name] = kind(st.session_state.get(_key(setting.name), setting.default))
+    return values
+
+
+def _checked(cohort: Cohort) -> tuple[TrainingConfig | None, list[str]]:
+    """Return the settings of the form, or None and everything that is wrong with them."""
+    values, problems, config = _values(), [], None
+    try:
+        config = TrainingConfig.from_settings(values | {"data": str(cohort.root)})
+    except SettingsError as error:
+        problems = error.problems
+    if refusal := too_few_patients(cohort.slices, max(2, values["folds"])):
+        problems = [*problems, refusal]
+    return None if problems else config, problems
+
+
+def _command(cohort: Cohort, config: TrainingConfig) -> str:
+    """Return the command that trains with these settings and lists its run on this page."""
+    runs = cohort.state_dir / "runs"
+    is_usual = state_dir().resolve() == usual_state_dir().resolve()
+    local = dataclasses.replace(config, data=source_code.data_folder(cohort.root))
+    return command_of(local, None if is_usual or not source_code.is_local() else runs)
+
+
+def _preview(cohort: Cohort, config: TrainingConfig) -> None:
+    """Show a slice as the network may see it in training, on request."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not st.toggle("Preview augmentation", key="preview_augmentation"):
+            return
+        st.session_state.setdefault(_DRAWN, 0)
+        widgets.button("Draw others", "casino", "draw_others", _draw_others, type="tertiary")
+    try:
+        areas = cohort.slices.groupby("case")["area_px"].sum().sort_values()
+        case = cohort.case(str(areas.index[len(areas) // 2]))
+        drawn = augmented_slices(case, config, PREVIEWED, st.session_state[_DRAWN])
+    except BrainsegError as error:
+        widgets.error(error)
+        return
+    with st.grid(columns=PREVIEWED + 1, min_column_width=130, gap="small"):
+        for number, (flair, mask) in enumerate(drawn):
+            title = f"Variation {number}" if number else "Original"
+            picture = contour(np.repeat(flair[..., np.newaxis], 3, axis=2), mask)
+            with st.container(gap="xsmall"):
+                alt = f"FLAIR of {case.name} with the outline of its mask: {title.lower()}"
+                st.image(png_bytes(picture), width="stretch", alt=alt)
+                st.caption(title)
     st.caption(
-        "In a terminal: `python -m brainseg train DATA --set epochs=36`; "
-        "`python -m brainseg train --settings` lists all settings."
+        f"FLAIR of {widgets.plain(case.name)} at {config.size} px with the manual mask. Each slice of a "
+        f"batch is varied like this, with strength {config.augmentation:g}."
     )
+
+
+def _draw_others() -> None:
+    st.session_state[_DRAWN] += 1
 
 
 def _can_train() -> bool:
@@ -122,9 +203,8 @@ def _can_train() -> bool:
     return True
 
 
-def _start(cohort: Cohort, settings: dict) -> None:
+def _start(cohort: Cohort, config: TrainingConfig) -> None:
     try:
-        config = TrainingConfig.from_settings(settings | {"data": str(cohort.root)})
         with st.spinner("Starting: splitting the cases by patient"):
             run = jobs.start(config, cohort.state_dir / "runs")
     except BrainsegError as error:
@@ -142,20 +222,26 @@ def _key(name: str) -> str:
     return f"setting_{name}"
 
 
-def _field(setting: dataclasses.Field) -> object:
-    """Draw the field of a setting and return its value, which the core validates."""
-    name, key = setting.name, _key(setting.name)
+def _field(setting: dataclasses.Field, range_: str) -> None:
+    """Draw the field of a setting, with its unit and range."""
+    name, key, metadata = setting.name, _key(setting.name), setting.metadata
     st.session_state.setdefault(key, setting.default)
     label = name.replace("_", " ").capitalize()
+    if metadata["unit"]:
+        label += f" ({metadata['unit']})"
     more: dict[str, Any] = {
         "key": key,
-        "help": setting.metadata["help"],
+        "help": f"{metadata['help']} Range: {range_}.",
         "persist_state": "session",
     }
-    if choices := setting.metadata["choices"]:
-        return st.selectbox(label, choices, **more)
-    if setting.type is int:
-        return st.number_input(label, step=1, **more)
-    if setting.type is float:
-        return st.number_input(label, step=10.0**-6, format="%g", **more)
-    return st.text_input(label, **more)
+    if metadata["choices"] == (0, 1):
+        st.session_state[key] = bool(st.session_state[key])
+        st.checkbox(label, **more)
+    elif choices := metadata["choices"]:
+        st.selectbox(label, choices, format_func=lambda choice: choice or "none", **more)
+    elif setting.type is int:
+        st.number_input(label, step=1, **more)
+    elif setting.type is float:
+        st.number_input(label, step=10.0**-6, format="%g", **more)
+    else:
+        st.text_input(label, **more)

@@ -1,6 +1,7 @@
 """The training monitor: run picker, status and actions, curve controls and curves."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Literal
 
@@ -159,7 +160,8 @@ def _actions(run: Run, snapshot: Snapshot) -> None:
             st.rerun()  # redraws the whole page: the form is outside this fragment
     if snapshot.state in CAN_RESUME:
         with st.expander("Resume from a terminal", icon=":material/terminal:"):
-            st.code(f"python -m brainseg train DATA --resume {run.path}", language="bash")
+            command = f"python -m brainseg train --resume {shlex.quote(str(run.path))}"
+            st.code(command, language="bash", wrap_lines=True)
 
 
 def _ask(label: str, run_name: str) -> None:

@@ -14,15 +14,10 @@ from dashboard.views.training import comparison, external_logs, facts, form, mon
 
 MONITOR, COMPARE, START, LOGS = "Monitor", "Compare", form.START, "Logs"
 
-HOW_TO_BEGIN = """
-No training runs yet. Start one below, or in a terminal:
-
-```
-python -m brainseg train DATA
-```
-
-`DATA` is the folder of cases. The curves appear on this page during training.
-"""
+HOW_TO_BEGIN = (
+    "No training runs yet. Start one under “Start”, or in a terminal; the quick preset takes about two "
+    "minutes. The curves appear on this page during training."
+)
 
 
 def show_running(running: Run) -> None:

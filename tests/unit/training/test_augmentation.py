@@ -1,11 +1,15 @@
 """Augmentation: repeatable, of the same shape, slice and mask moved together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.cohorts import blob, head
 
 from brainseg.preprocessing import CLIP, Preprocessing, prepare
+from brainseg.training import TrainingConfig
 from brainseg.training.augmentation import augment
+from brainseg.training.augmentation_preview import augmented_slices
 from brainseg.volume import Volume
 
 
@@ -69,3 +73,17 @@ def test_the_mask_moves_with_what_it_marks() -> None:
 def test_an_empty_mask_stays_empty(prepared) -> None:
     for seed in range(20):
         assert not augment(prepared[0], prepared[1] * 0, np.random.default_rng(seed))[1].any()
+
+
+def test_the_preview_shows_the_original_first_and_the_same_variations_for_a_seed(taught):
+    case = taught.case(taught.cases[0])
+    config = TrainingConfig(data="x", size=64)
+    first, *varied = augmented_slices(case, config, 3, seed=1)
+    assert first[0].shape == first[1].shape == (64, 64)
+    assert (first[0].dtype, first[1].dtype) == (np.uint8, bool)
+    assert first[1].any() and len(varied) == 3
+    assert not any(np.array_equal(first[0], one) for one, _ in varied)
+    again = augmented_slices(case, config, 3, seed=1)
+    np.testing.assert_array_equal([one for one, _ in again[1:]], [one for one, _ in varied])
+    plain = augmented_slices(case, replace(config, augmentation=0.0), 2, seed=1)
+    assert all(np.array_equal(one, first[0]) for one, _ in plain)

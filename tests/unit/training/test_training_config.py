@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from brainseg.__main__ import build_parser
 from brainseg.errors import CohortError, RunError
 from brainseg.training import TrainingConfig, changed
-from brainseg.training.command import settings_of
+from brainseg.training.command import command_of, settings_of
+from brainseg.training.config import SettingsError
 
 
 @pytest.mark.parametrize(
@@ -117,3 +120,34 @@ def test_a_file_of_settings_that_cannot_be_read_is_reported(tmp_path, name, cont
         (tmp_path / name).write_text(content)
     with pytest.raises(CohortError, match=sentence):
         settings_of(Namespace(config=tmp_path / name, set=[]))
+
+
+def test_all_problems_are_named_at_once_but_no_rule_of_an_invalid_setting():
+    with pytest.raises(SettingsError) as refused:
+        TrainingConfig.from_settings(
+            {"data": "x", "epochs": 0, "fold": 7, "name": "", "folds": "5", "size": 99}
+        )
+    named = [problem.split()[0] for problem in refused.value.problems]
+    assert named == ["name", "folds", "epochs", "size"]
+    assert str(refused.value) == " ".join(refused.value.problems)
+
+
+def test_the_ranges_follow_the_settings_even_if_they_are_invalid():
+    ranges = TrainingConfig.ranges({"folds": 3, "levels": 3, "epochs": 0})
+    assert (ranges["fold"], ranges["size"]) == ("0 to 2", "a multiple of 8")
+    assert all(text for name, text in ranges.items() if name != "data")
+
+
+@pytest.mark.parametrize("name", ["plain", "123", "true", "null", "1e3"])
+def test_the_command_of_a_training_gives_its_settings_again(name, tmp_path):
+    data = tmp_path / "a folder's data"
+    config = TrainingConfig(
+        data=str(data), name=name, epochs=7, learning_rate=0.003, rate_restarts=(2, 4)
+    )
+    words = shlex.split(command_of(config, tmp_path / "runs"))
+    assert words[:3] == ["python", "-m", "brainseg"]
+    options = build_parser().parse_args(words[3:])
+    given = settings_of(options) | {"data": str(options.data)}
+    assert TrainingConfig.from_settings(given) == config
+    assert options.runs == tmp_path / "runs"
+    assert "seed" not in command_of(config)
