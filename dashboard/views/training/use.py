@@ -19,8 +19,7 @@ from brainseg.training.publishing import place_to_publish, publish
 from brainseg.training.run_actions import LONGEST_NOTE, annotate, delete, rename
 from brainseg.training.run_models import prepare, ready_model
 from brainseg.training.runs import Run
-from dashboard.shared import background as waiting
-from dashboard.shared import cache, keys, overlays, url_state, widgets
+from dashboard.shared import cache, keys, overlays, url_state, waiting, widgets
 
 REFRESH_S = 2.0
 TWO_MODELS = "Two models"
@@ -66,8 +65,7 @@ def _offer_preparation(run: Run) -> None:
         help="Takes about half a minute. The run can then score, predict and be published.",
     ):
         try:
-            with st.spinner("Preparing the best weights as a model"):
-                waiting.result_of(prepare(run))
+            waiting.job_result(prepare(run), "Preparing the run as a model", run.path)
         except BrainsegError as error:
             st.session_state[_FAILED] = str(error)
         st.rerun()
