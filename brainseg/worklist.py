@@ -33,8 +33,8 @@ READER_COLUMNS = {"reviewed_by": MASK, "prediction_reviewed_by": PREDICTION}
 
 OWN_COLUMNS = (
     *("case", "patient_id", "institution", "area_by_slice", "slices", "slices_with_tumour"),
-    *("tumour_share", "tumour_vx", "missing_sequences", "unusable", *FINDING_COLUMNS.values()),
-    *("dice", *REVIEW_COLUMNS, "readers", *READER_COLUMNS, "comments"),
+    *("tumour_share", "tumour_vx", "tumour_ml", "missing_sequences", "unusable"),
+    *(*FINDING_COLUMNS.values(), "dice", *REVIEW_COLUMNS, "readers", *READER_COLUMNS, "comments"),
 )
 """The columns of the worklist that do not come from ``data.csv``."""
 
@@ -47,10 +47,10 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
         (str, missing if the name has none); ``area_by_slice`` (a list of the tumour's area in px, None
         for a slice without a usable mask); ``slices``, ``slices_with_tumour``, ``unusable`` (slices
         without a usable mask); ``tumour_share`` and ``tumour_vx`` as in
-        :func:`brainseg.statistics.case_table`; ``missing_sequences`` (a list of the sequences that
-        only repeat FLAIR, missing if no slice can be compared); then the columns of ``data.csv``,
-        joined by patient, whole numbers as Int64. A column of ``data.csv`` with a name in
-        :data:`OWN_COLUMNS` gets the suffix " (data.csv)".
+        :func:`brainseg.statistics.case_table`, with ``tumour_ml`` if the files state a spacing;
+        ``missing_sequences`` (a list of the sequences that only repeat FLAIR, missing if no slice can
+        be compared); then the columns of ``data.csv``, joined by patient, whole numbers as Int64. A
+        column of ``data.csv`` with a name in :data:`OWN_COLUMNS` gets the suffix " (data.csv)".
     """
     table = case_table(cohort.slices)
     by_case = cohort.slices.groupby("case", sort=False)["area_px"]
@@ -61,6 +61,8 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
     ]
     table["area_by_slice"] = areas.reindex(table["case"]).to_numpy()
     table["missing_sequences"] = pd.Series(sequences, index=table.index, dtype=object)
+    if table["tumour_ml"].isna().all():
+        table = table.drop(columns="tumour_ml")
     table = table[[name for name in OWN_COLUMNS if name in table]]
     return table if cohort.patients is None else _with_codes(table, cohort.patients)
 

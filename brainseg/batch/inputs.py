@@ -18,10 +18,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainseg.batch.input_groups import FolderContent, find_groups, is_dicom, single
+from brainseg.batch.input_groups import FolderContent, find_groups, single
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import Progress
+from brainseg.cohort.layouts import CaseFiles
+from brainseg.cohort.layouts.dicom import is_dicom
 from brainseg.errors import CohortError, DecodeError
 from brainseg.exports import file_stem
 from brainseg.inference.record import CaseRecord, record_of_case, record_of_upload
@@ -38,6 +40,7 @@ from brainseg.io import (
 from brainseg.io.files import open_file, read_file
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, ask, choices, choose
+from brainseg.io.subjects import is_label_map
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import FLAIR
 
@@ -111,6 +114,7 @@ class FilesInput:
         files: in order.
         folder: of its outputs, unique among the inputs.
         note: one sentence on how the files were grouped, or None.
+        names: by which files are read, if not by their own.
     """
 
     name: str
@@ -118,6 +122,7 @@ class FilesInput:
     files: tuple[Path, ...]
     folder: str = ""
     note: str | None = None
+    names: Mapping[Path, str] = field(default_factory=dict)
 
     def content(self) -> str:
         """Return a hash of the files; of one that cannot be opened, of the reason."""
@@ -185,6 +190,8 @@ class FilesInput:
 
     def _label(self, path: Path) -> str:
         """Return the path of a file below the input, because folder names may give the sequence."""
+        if path in self.names:
+            return self.names[path]
         inside = path.is_relative_to(self.path) and path != self.path
         return path.relative_to(self.path).as_posix() if inside else path.name
 
@@ -233,19 +240,27 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
             )
         return _named_apart([FilesInput(single(source).name, source, (source,))])
     groups = find_groups(source) if source.is_dir() else FolderContent()
-    found: list[Input] = [
-        FilesInput(one.name, one.folder, one.files, note=one.note) for one in groups.groups
-    ]
+    found: list[Input] = [_as_input(one) for one in groups.groups]
     if not found or groups.has_pictures:
         try:
-            list_files(source)
-            cohort = Cohort.open(source, progress)
+            list_files(source, with_volumes=False)
+            cohort = Cohort.open(source, progress, with_volumes=False)
         except CohortError:
             if not found:
                 raise
         else:
             found += _cases(cohort, groups)
     return _named_apart(found)
+
+
+def _as_input(case: CaseFiles) -> FilesInput:
+    files = tuple(sorted((*case.files, *case.masks)))
+    # The mask of a case is compared with the prediction; its name says that it is one.
+    names = {
+        path: path.name if is_label_map(path.name) else f"seg_{path.name}" for path in case.masks
+    }
+    names |= dict(case.named())
+    return FilesInput(case.name, case.folder, files, note=case.note, names=names)
 
 
 def _cases(cohort: Cohort, groups: FolderContent) -> list[Input]:

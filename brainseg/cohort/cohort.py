@@ -21,7 +21,9 @@ from brainseg.cohort.index import (
     index_as_bytes,
     read_index,
 )
-from brainseg.cohort.patients import read_codebook, read_patients
+from brainseg.cohort.patients import joined_to, read_codebook, read_patients
+from brainseg.cohort.slice_rows import SPACING_COLUMNS
+from brainseg.cohort.volume_files import Study, index_volumes, read_study
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io import Decoded, decode_files, to_three_channels
 from brainseg.io.masks import labels_as_bool, mask_as_bool, read_mask
@@ -64,6 +66,12 @@ class Case(Shown):
         return self.slices["patient_id"].iloc[0]
 
     @property
+    def spacing_mm(self) -> tuple[float, float, float] | None:
+        """Return the spacing of slices, rows and columns if the files state it."""
+        slices, rows, columns = self.slices[[*SPACING_COLUMNS]].iloc[0].tolist()
+        return None if pd.isna([slices, rows, columns]).any() else (slices, rows, columns)
+
+    @property
     def readable(self) -> pd.DataFrame:
         """Return the rows that can be stacked: usable slices of the most common size."""
         usable = self.slices["height"].notna() & self.slices["image_use_error"].isna()
@@ -85,6 +93,8 @@ class Case(Shown):
             raise CohortError(
                 f"{self.name} has no slice that can be read: `brainseg check` gives the reasons."
             )
+        if self._source:
+            return self._study().volume
         notes: dict[str, None] = {}
         left_out = sorted(set(self.slices["slice_number"]) - set(rows["slice_number"]))
         if left_out:
@@ -107,6 +117,8 @@ class Case(Shown):
         """
         rows = self.readable
         has_mask = rows["area_px"].notna().to_numpy()
+        if self._source and has_mask.any():
+            return self._labels() > 0, has_mask
         shape = (len(rows), int(rows["height"].iloc[0]), int(rows["width"].iloc[0]))
         masks = np.zeros(shape, bool)
         with_tumour = has_mask & rows["area_px"].gt(0).fillna(False).to_numpy(bool)
@@ -121,7 +133,10 @@ class Case(Shown):
         Raises:
             CohortError: the case has no such slice, or it cannot be read.
         """
-        ((row, image),) = self._decoded(self._row(slice_number), "image_path")
+        rows = self._row(slice_number)
+        if self._source:
+            return self._study().volume.pixels[rows["slice_index"].iloc[0]]
+        ((row, image),) = self._decoded(rows, "image_path")
         return self._image(row, image)[0]
 
     def slice_mask(self, slice_number: int) -> np.ndarray | None:
@@ -129,8 +144,30 @@ class Case(Shown):
         rows = self._row(slice_number)
         if pd.isna(rows["area_px"].iloc[0]):
             return None
+        if self._source:
+            return self._labels()[rows["slice_index"].iloc[0]] > 0
         ((row, mask),) = self._decoded(rows, "mask_path")
         return self._mask(row, mask)
+
+    @property
+    def _source(self) -> str | None:
+        """Return the volume files of the case, None for a case of pictures."""
+        source = self.slices["source"].iloc[0]
+        return None if pd.isna(source) else str(source)
+
+    def _study(self, for_mask: bool = False) -> Study:
+        study = read_study(self.root, str(self._source), self.name, for_mask)
+        rows = self.readable
+        shape = len(rows), rows["height"].iloc[0], rows["width"].iloc[0]
+        if study.volume.pixels.shape[:3] != shape:
+            raise CohortError(_CHANGED.format(self.name))
+        return study
+
+    def _labels(self) -> np.ndarray:
+        values = self._study(for_mask=True).values
+        if values is None:
+            raise CohortError(_CHANGED.format(f"the mask of {self.name}"))
+        return values
 
     def _row(self, slice_number: int) -> pd.DataFrame:
         """Return the row of a slice, as a table; raises CohortError if its image cannot be used."""
@@ -204,22 +241,29 @@ class Cohort(Shown):
     notes: tuple[str, ...] = field(default=())
 
     @classmethod
-    def open(cls, root: Path | str, progress: Progress | None = None) -> "Cohort":
+    def open(
+        cls, root: Path | str, progress: Progress | None = None, with_volumes: bool = True
+    ) -> "Cohort":
         """Return the cohort in a folder; all files are read the first time, later only changed files.
 
         Args:
             root: the folder of cases, or one a few levels above them; see
                 :mod:`brainseg.cohort.discovery`.
-            progress: called with (slices read, slices to read).
+            progress: called with (slices read, slices to read), or with cases for volumes.
+            with_volumes: whether NIfTI and DICOM files are searched, too.
 
         Raises:
             CohortError: the folder is missing, not readable, or contains no image.
         """
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
-        found = list_files(root)
+        found = list_files(root, with_volumes)
         root = root.resolve()
         slices, identity, of_index = _index_of(root, found, progress)
-        patients, more = read_patients(found.tables.get("data.csv"))
+        table = found.tables.get("data.csv") or found.tables.get("participants.tsv")
+        patients, more = read_patients(table)
+        if patients is not None and table:
+            patients, of_join = joined_to(patients, slices, table.name)
+            more += of_join
         codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
         notes = (*found.notes, *of_index, *more, *still_more, *_notes_on(slices))
         return cls(root, slices, identity, patients, codebook, notes)
@@ -290,7 +334,10 @@ def _index_of(
     )
     known = _read_pointer(pointer)
     previous = read_index(cohort_dir(known) / "index.parquet") if known else None
-    slices = build_index(root, found.files, previous, progress)
+    if found.volumes:
+        slices = index_volumes(root, found.volumes, previous, progress)
+    else:
+        slices = build_index(root, found.files, previous, progress)
     if known and previous is not None and slices.equals(previous):
         return slices, known, []
     identity = identity_of(slices)
@@ -317,12 +364,13 @@ def _read_pointer(path: Path) -> str | None:
 
 
 def _notes_on(slices: pd.DataFrame) -> list[str]:
-    notes = _conversions(slices)
+    is_volume = slices["case"].isin(slices["case"][slices["source"].notna()])
+    notes = _conversions(slices[~is_volume])
     if slices["mask_path"].isna().all():
         return [
             *notes,
-            "No mask was found, so tumours cannot be counted or predictions scored: a mask is next to "
-            "its image as <stem>_mask.tif.",
+            "No mask was found, so tumours cannot be counted or predictions scored: the user guide "
+            "lists where masks are looked for.",
         ]
     unusable = int(slices["area_px"].isna().sum())
     if unusable:

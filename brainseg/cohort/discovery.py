@@ -18,22 +18,27 @@ or any other with such pairs. The rules, in order:
 import filecmp
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from brainseg.cohort.layouts import CaseFiles, find_cases
+from brainseg.cohort.layouts.dataset_json import DESCRIPTION
+from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
 from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictures
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.errors import CohortError
 from brainseg.io.folders import MAX_DEPTH, walk_folders
 from brainseg.io.limits import MAX_INFLATED_BYTES
+from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 
 _SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
 _LGG_NAME = re.compile(r"^(?P<patient>[A-Za-z]+_(?P<institution>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}$")
 
+TABLES = ("data.csv", "codebook.csv", "participants.tsv")
 FILE_COLUMNS = [
     *("case", "patient_id", "institution", "slice_number", "image_path", "mask_path"),
     *("image_bytes", "image_mtime_ns", "mask_bytes", "mask_mtime_ns"),
@@ -47,13 +52,15 @@ class FileList:
     Attributes:
         files: one row per slice with :data:`FILE_COLUMNS`, paths relative to the root, sorted by
             institution, case and slice; a missing image or mask is a missing path.
-        tables: the paths of ``data.csv`` and ``codebook.csv``, where they exist.
+        tables: the paths of ``data.csv``, ``codebook.csv`` and ``participants.tsv``, where they exist.
+        volumes: the cases of NIfTI and DICOM files, with distinct names.
         notes: one sentence for each kind of file that was skipped.
     """
 
     files: pd.DataFrame
     tables: dict[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    volumes: list[CaseFiles] = field(default_factory=list)
 
 
 @dataclass
@@ -73,6 +80,9 @@ class _Tree:
     tables: dict[str, Path] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     misnamed: list[str] = field(default_factory=list)
+    niftis: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    descriptions: list[Path] = field(default_factory=list)
     jpegs: int = 0
 
 
@@ -82,11 +92,12 @@ def patient_of(case: str) -> tuple[str, str | None]:
     return (named["patient"], named["institution"]) if named else (case, None)
 
 
-def list_files(root: Path) -> FileList:
-    """Return the pairs of image and mask below a folder; nothing is decoded.
+def list_files(root: Path, with_volumes: bool = True) -> FileList:
+    """Return the pairs of image and mask, or else the volumes, below a folder; nothing is decoded.
 
     Args:
         root: the folder of cases, or one up to :data:`MAX_DEPTH` levels above them.
+        with_volumes: whether NIfTI and DICOM files are searched, too.
 
     Raises:
         CohortError: the folder is missing, not a folder, not readable, or contains no image.
@@ -94,9 +105,17 @@ def list_files(root: Path) -> FileList:
     check_root(root)
     root = root.resolve()
     tree = _walk(root)
-    cases, notes = _name_cases(root, tree.folders)
+    has_masks = any(folder.masks for folder in tree.folders)
+    volumes = _volumes(root, tree) if with_volumes and not has_masks else []
+    # Pictures without masks beside volumes are previews of them.
+    cases, notes = ([], []) if volumes else _name_cases(root, tree.folders)
     notes += _notes_on(tree)
-    if not cases:
+    if cases and has_masks and tree.niftis:
+        notes.append(
+            f"{len(tree.niftis)} NIfTI file(s) beside the pictures were left out: open their folder to "
+            "see them."
+        )
+    if not cases and not volumes:
         raise CohortError(_nothing_found(root, tree.closed))
     rows = [row for case, named, location in cases for row in _rows(root, case, named, location)]
     files = pd.DataFrame(rows, columns=FILE_COLUMNS)
@@ -105,7 +124,27 @@ def list_files(root: Path) -> FileList:
     files = files.astype({**dict.fromkeys(whole, "Int64"), **dict.fromkeys(texts, "str")})
     order = ["institution", "case", "slice_number", "image_path"]
     files = files.sort_values(order, kind="stable", ignore_index=True)
-    return FileList(files, tree.tables, tuple(notes))
+    return FileList(files, tree.tables, tuple(notes), volumes)
+
+
+def _volumes(root: Path, tree: _Tree) -> list[CaseFiles]:
+    """Return the cases of NIfTI and DICOM files, each with a name of its own."""
+    dicom = [path for path in tree.others if is_dicom(path) and not is_disc_directory(path)]
+    cases = find_cases(root, tree.niftis, dicom, tree.descriptions)
+    names = Counter(case.name for case in cases)
+    taken: set[str] = set()
+    named = []
+    for case in cases:
+        name = case.name
+        if names[name] > 1:
+            folder = case.folder.parent if case.folder in case.files else case.folder
+            name = "-".join(dict.fromkeys((*folder.relative_to(root).parts, name)))
+        free, count = name, 2
+        while free in taken:
+            free, count = f"{name}-{count}", count + 1
+        taken.add(free)
+        named.append(replace(case, name=free))
+    return sorted(named, key=lambda case: case.name)
 
 
 def check_root(root: Path) -> None:
@@ -138,8 +177,9 @@ def _nothing_found(root: Path, closed: list[str]) -> str:
             "grant this user the right to read them."
         )
     return (
-        f"{root} contains no TIFF or PNG image, nor do folders up to {MAX_DEPTH} levels below it: "
-        "expected <case>/<case>_<number>.tif, each next to its <case>_<number>_mask.tif."
+        f"{root} contains no TIFF or PNG image, no NIfTI and no DICOM file, nor do folders up to "
+        f"{MAX_DEPTH} levels below it: expected images with masks, or volumes; the user guide lists the "
+        "layouts."
     )
 
 
@@ -169,12 +209,18 @@ def _walk(root: Path) -> _Tree:
     pictures: dict[str, list[os.DirEntry[str]]] = {}
     for path, entries in walk_folders(root, closed):
         for entry in entries:
-            if entry.name.lower() in ("data.csv", "codebook.csv"):
+            if entry.name.lower() in TABLES:
                 tree.tables.setdefault(entry.name.lower(), Path(entry.path))
             elif _as_text(entry.path) != entry.path:
                 tree.misnamed.append(_as_text(os.path.relpath(entry.path, root)))
             elif is_picture(entry.name):
                 pictures.setdefault(path, []).append(entry)
+            elif suffix_of(entry.name) in NIFTI_SUFFIXES:
+                tree.niftis.append(Path(entry.path))
+            elif entry.name.lower() == DESCRIPTION:
+                tree.descriptions.append(Path(entry.path))
+            else:
+                tree.others.append(Path(entry.path))
     tree.folders, tree.jpegs = pair_pictures(str(root), pictures)
     tree.closed = [_as_text(os.path.relpath(path, root)) for path in closed]
     return tree

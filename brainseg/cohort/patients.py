@@ -6,6 +6,7 @@ or without a byte order mark, in UTF-8, UTF-16 or Windows-1252. All are read.
 
 import codecs
 import csv
+import difflib
 import io
 import math
 import re
@@ -29,12 +30,14 @@ def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
     """Return ``data.csv`` with ``patient_id`` in front, one row per patient, and notes on problems.
 
     Args:
-        path: of the file, or None if there is no table.
+        path: of the file, of BIDS ``participants.tsv``, or None if there is no table.
     """
-    table, notes = _read_table(path, ("patient",))
+    name = path.name if path else ""
+    column = "participant_id" if name.lower().endswith(".tsv") else "patient"
+    table, notes = _read_table(path, (column,))
     if table is None:
         return None, notes
-    patient_id = table.pop("patient").astype("str").str.strip()
+    patient_id = table.pop(column).astype("str").str.strip()
     table = table.drop(columns="patient_id", errors="ignore")
     table.insert(0, "patient_id", patient_id)
     named = table[patient_id.notna()]
@@ -42,10 +45,42 @@ def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
     left_out = len(table) - len(patients)
     if left_out:
         notes.append(
-            f"{left_out} row(s) of data.csv were left out: they name no patient, or one of an earlier "
-            "row."
+            f"{left_out} row(s) of {name} were left out: they name no patient, or one of an earlier row."
         )
     return patients, notes
+
+
+def joined_to(
+    patients: pd.DataFrame, slices: pd.DataFrame, name: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table with the patient ids of the index, and a note if most patients have no row.
+
+    A row belongs to the patient, or else to the patient of the case, whose name is the same but for
+    case, hyphens, underscores, spaces and “sub-” in front.
+
+    Args:
+        patients: see :func:`read_patients`.
+        slices: the index.
+        name: of the file.
+    """
+    known = dict(zip(slices["case"], slices["patient_id"], strict=True))
+    known |= {patient: patient for patient in slices["patient_id"]}
+    by_key = {_key(own): patient for own, patient in known.items()}
+    ids = patients["patient_id"].map(lambda own: known.get(own, by_key.get(_key(own), own)))
+    joined = patients.assign(patient_id=ids.astype("str")).drop_duplicates("patient_id")
+    without = sorted(set(slices["patient_id"]) - set(joined["patient_id"]))
+    if 2 * len(without) <= slices["patient_id"].nunique() or patients.empty:
+        return joined.reset_index(drop=True), []
+    near = difflib.get_close_matches(without[0], patients["patient_id"], 1, cutoff=0)
+    note = (
+        f"{len(without)} patient(s) have no row in {name}: the first is {without[0]}, the nearest name "
+        f"in the table {near[0] if near else patients['patient_id'].iloc[0]}."
+    )
+    return joined.reset_index(drop=True), [note]
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[-_\s]+", "", name).casefold().removeprefix("sub")
 
 
 def read_codebook(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
@@ -124,7 +159,7 @@ def _read_table(
             table = pd.read_csv(
                 io.StringIO(text),
                 sep=separator,
-                dtype=dict.fromkeys(wanted.get("patient", ()), "str"),  # 007 is not 7
+                dtype=dict.fromkeys(wanted[needed[0]], "str"),  # 007 is not 7
                 low_memory=False,  # one type per column
                 index_col=False,
             )

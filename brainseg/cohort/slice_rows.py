@@ -4,6 +4,7 @@ Files that need no library are read by the calling thread, all others by workers
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ Pair = tuple[str, str]
 
 KINDS = ("image", "mask")
 FLAIR_CHANNEL = 1
+SPACING_COLUMNS = ("spacing_slice_mm", "spacing_row_mm", "spacing_column_mm")
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
 _LONGEST_STACK_S = 600.0
 
@@ -92,6 +94,8 @@ READ_DTYPES = {
     "mask_rim_share": "float64",
     "image_notes": "str",
     "mask_notes": "str",
+    **dict.fromkeys(SPACING_COLUMNS, "float64"),
+    "source": "str",
     "image_hash": "str",
     "mask_hash": "str",
     "image_error": "str",
@@ -100,7 +104,7 @@ READ_DTYPES = {
 }
 """The columns that reading adds to the file list. ``area_px`` and ``components`` are missing where the
 mask is missing, of another size, or has values that are no labels. ``label_px`` is the area of each
-label of a mask with several, such as “1:34 2:50”; ``area_px`` is that of their union. ``mask_values``
+label of a mask with several, as JSON; ``area_px`` is that of their union. ``mask_values``
 lists up to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the
 sequences whose pixels equal FLAIR's; ``contrast_copy`` is whether pre- and post-contrast are equal.
 The columns from ``constant`` to ``outside_head_px`` come from
@@ -234,7 +238,24 @@ def _read_pair(
     """
     image, row = _read(root, pair[0], "image", decoder, errors)
     mask, of_mask = _read(root, pair[1], "mask", decoder, errors)
-    row |= of_mask
+    return row | of_mask | row_of_pair(image, mask, pair[1], windows)
+
+
+def row_of_pair(
+    image: Decoded | None,
+    mask: Decoded | None,
+    mask_name: str = "",
+    windows: tuple[Window, ...] = (),
+) -> dict:
+    """Return the columns that the pixels of an image and its mask give.
+
+    Args:
+        image: of a slice, or None.
+        mask: of the slice, or None.
+        mask_name: of its file.
+        windows: as for :func:`read_stack`.
+    """
+    row: dict = {}
     pixels, tumour = None, None
     if image is not None:
         row |= _describe_image(image.pixels) | {"pages": image.pages}
@@ -244,7 +265,7 @@ def _read_pair(
         except DecodeError as reason:
             row["image_use_error"] = str(reason)
     if mask is not None:
-        plane, notes = read_mask(mask, pair[1])
+        plane, notes = read_mask(mask, mask_name)
         values = distinct_values(plane)
         row |= _describe_mask(plane, values, mask) | {"mask_notes": "\n".join(notes)}
         if pixels is not None and plane.shape[:2] == pixels.shape[:2]:
@@ -356,8 +377,7 @@ def _tumour_in(plane: np.ndarray, values: np.ndarray) -> tuple[np.ndarray | None
     tumour, areas = labels_as_bool(plane), label_areas(plane)
     if tumour is None:
         return None, {}
-    text = " ".join(f"{name}:{px}" for name, px in areas.items())
-    return tumour.view(np.uint8), {"label_px": text}
+    return tumour.view(np.uint8), {"label_px": json.dumps(areas)}
 
 
 def _describe_mask(mask: np.ndarray, values: np.ndarray, stored: Decoded) -> dict:

@@ -11,6 +11,7 @@ KIND_OF_SUFFIX = PICTURE_SUFFIXES | {
     ".dcm": "DICOM",
     ".zip": "zip",
 }
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
 INPUT_SUFFIXES = tuple(KIND_OF_SUFFIX)
 
 DISC_DIRECTORY = "DICOMDIR"

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from brainseg.cohort.slice_rows import SPACING_COLUMNS
 from brainseg.volume import FLAIR, SEQUENCES
 
 UNKNOWN = "unknown"
@@ -39,7 +40,8 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``case``, ``patient_id``, ``institution`` (str); ``slices``; ``masks``, the slices with a usable
         mask; ``slices_with_tumour``; ``tumour_vx`` (Int64, missing without a usable mask);
-        ``tumour_share``, slices with tumour per slice with a usable mask, 0..1 (Float64, missing without
+        ``tumour_ml`` (Float64, missing also without a spacing); ``tumour_share``, slices with tumour per
+        slice with a usable mask, 0..1 (Float64, missing without
         one); ``largest_slice``, the slice_number of the largest tumour area (Int64, missing without a
         tumour); ``flair_copies``, see :func:`flair_copies`; ``unusable``, slices without a usable mask.
     """
@@ -56,6 +58,7 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
             "tumour_vx": by_case["area_px"].sum(min_count=1).astype("Int64"),
         }
     )
+    table["tumour_ml"] = _millilitres(slices).reindex(table.index)
     table["tumour_share"] = ratio(table["slices_with_tumour"], table["masks"])
     largest = slices.loc[slices[tumour].groupby("case", sort=False)["area_px"].idxmax()]
     numbers = largest.set_index("case")["slice_number"]
@@ -63,6 +66,13 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
     table["flair_copies"] = flair_copies(slices).reindex(table.index).fillna("").astype("str")
     table["unusable"] = table["slices"] - table["masks"]
     return table.reset_index()
+
+
+def _millilitres(slices: pd.DataFrame) -> pd.Series:
+    """Return the tumour of each case in ml, missing where a slice has no spacing."""
+    voxel_ml = slices[[*SPACING_COLUMNS]].prod(axis=1, min_count=3) / 1000
+    ml = slices["area_px"].astype("Float64") * voxel_ml.astype("Float64")
+    return ml.groupby(slices["case"], sort=False).sum(min_count=1)
 
 
 def tumour_shares(slices: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ LABELS = {
     "slices_with_tumour": "Slices with tumour",
     "tumour_share": "Share with tumour",
     "tumour_vx": "Tumour (voxels)",
+    "tumour_ml": "Tumour (ml)",
     "missing_sequences": "Missing sequences",
     "unusable": "Unusable slices",
     "errors": "Errors",
@@ -36,6 +37,7 @@ HELP = {
     "slices_with_tumour": "Number of slices whose mask shows tumour",
     "tumour_share": "Slices with tumour, as a share of those with a usable mask",
     "tumour_vx": "Voxels of the manual mask on all slices with a usable mask",
+    "tumour_ml": "Volume of the manual mask, by the spacing in the files",
     "missing_sequences": "Missing sequences; their channels repeat FLAIR",
     "unusable": "Slices without a usable image and mask",
     "errors": "Findings that prevent the use of a file; accepted findings are not counted",
@@ -58,6 +60,7 @@ DEFAULT = (
     *REVIEW_COLUMNS,
     "institution",
     "area_by_slice",
+    "tumour_ml",
     "tumour_vx",
     "slices",
     "slices_with_tumour",
@@ -161,7 +164,7 @@ def _drawn(name: str, title: str, open_key: str) -> Any:
         return share(title, meaning)
     if name in ("missing_sequences", *READER_COLUMNS):
         return column.ListColumn(title, help=meaning, width=125)
-    formats = {"dice": "%.3f"} | dict.fromkeys(LOCALIZED, "localized")
+    formats = {"dice": "%.3f", "tumour_ml": "%.1f"} | dict.fromkeys(LOCALIZED, "localized")
     if name in formats:
         return column.NumberColumn(title, help=meaning, format=formats[name])
     return column.Column(title, help=meaning)

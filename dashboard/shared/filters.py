@@ -203,7 +203,9 @@ def chooser(every: pd.DataFrame) -> None:
         usual = {keys.COLUMNS: None}
         st.button("Default columns", on_click=url_state.put, kwargs=usual, key="usual_columns")
         if codes:
-            all_codes = {keys.COLUMNS: _joined([*columns.DEFAULT, *codes])}
+            all_codes = {
+                keys.COLUMNS: _joined([*filter(every.__contains__, columns.DEFAULT), *codes])
+            }
             st.button("With data.csv", on_click=url_state.put, kwargs=all_codes, key="all_codes")
 
 
@@ -216,6 +218,9 @@ def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
     if not asked:
         unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
         unused["readers"] = not every["readers"].sum()
+        # Voxels of different scans are not comparable.
+        unused["tumour_vx"] = "tumour_ml" in every
+        unused["tumour_ml"] = "tumour_ml" not in every
         return [name for name in columns.DEFAULT if not unused.get(name)], None
     names = list(dict.fromkeys(map(unquote, asked.split("~"))))
     known = ["case", *(name for name in names if name in every and name != "case")]

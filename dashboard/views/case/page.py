@@ -85,8 +85,22 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
         "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
         "the model's own threshold as NIfTI, measures and drawn measurements as CSV, report."
     )
-    # The images of a cohort have no place in space.
-    st.caption(f":material/warning: {PLACEHOLDER_AFFINE}")
+    if cohort.case(case).spacing_mm is None:
+        st.caption(f":material/warning: {PLACEHOLDER_AFFINE}")
+
+
+def _volume_words(row: pd.Series) -> str:
+    if pd.isna(row["tumour_vx"]):
+        return "unknown"
+    voxels = f"{row['tumour_vx']:,} voxels"
+    return voxels if pd.isna(row["tumour_ml"]) else f"{row['tumour_ml']:,.1f} ml ({voxels})"
+
+
+def _spacing_words(case: Case) -> str:
+    spacing = case.spacing_mm
+    if spacing is None:
+        return "unknown (not in the files), as is the orientation"
+    return " x ".join(f"{mm:g}" for mm in spacing) + " mm (slice, row, column)"
 
 
 def show_details(cohort: Cohort, case: str) -> None:
@@ -100,8 +114,8 @@ def show_details(cohort: Cohort, case: str) -> None:
             "Slices": str(row["slices"]),
             "Slices with tumour": str(row["slices_with_tumour"]) if row["masks"] else "unknown",
             "Usable masks": str(row["masks"]),
-            "Tumour volume": f"{row['tumour_vx']:,} voxels" if known["tumour_vx"] else "unknown",
-            "Spacing, orientation": "unknown (not in the files)",
+            "Tumour volume": _volume_words(row),
+            "Spacing": _spacing_words(cohort.case(case)),
         },
         hide_header=True,
         border="horizontal",

@@ -239,7 +239,7 @@ def test_two_studies_in_one_folder_are_two_inputs_with_a_sentence(tmp_path, seco
     ]
     for one in found:
         warnings = one.open().record.warnings
-        assert any("contains 2 studies, which are predicted separately" in one for one in warnings)
+        assert any("contains 2 studies, which are separate cases" in one for one in warnings)
 
 
 def test_a_disc_gives_its_study_alone_and_no_word_on_what_lies_beside(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from brainseg.cohort import Cohort
 from brainseg.cohort.patients import patient_facts, read_codebook, read_patients
 
 PATIENTS = pd.DataFrame(
@@ -153,3 +154,23 @@ def test_a_table_of_an_old_macintosh_is_read(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_bytes(b"Patient,age\rP01,40\r")
     table, notes = read_patients(tmp_path / "data.csv")
     assert (table["age"].tolist(), notes) == ([40], [])
+
+
+def test_a_table_joins_whatever_hyphens_and_cases_its_names_have(tiny_cohort: Path) -> None:
+    table = tiny_cohort / "data.csv"
+    table.write_text("Patient;grade\ntcga-xx-0001;1,5\nTCGA XX 0002;2,0\nTCGA_YY_0003_20000103;3\n")
+    cohort = Cohort.open(tiny_cohort)
+    assert cohort.patients is not None
+    assert cohort.patients["patient_id"].tolist() == [
+        "TCGA_XX_0001",
+        "TCGA_XX_0002",
+        "TCGA_YY_0003",
+    ]
+    assert cohort.patients["grade"].tolist() == [1.5, 2.0, 3.0]
+
+
+def test_a_table_of_other_patients_is_said_with_the_nearest_name(tiny_cohort: Path) -> None:
+    (tiny_cohort / "data.csv").write_text("Patient,grade\nTCGA_XX_9001,1\nother,2\n")
+    notes = Cohort.open(tiny_cohort).notes
+    assert any("3 patient(s) have no row in data.csv" in note for note in notes)
+    assert any("nearest name in the table TCGA_XX_9001" in note for note in notes)

@@ -133,7 +133,7 @@ def test_the_area_of_each_label_is_known(tmp_path: Path) -> None:
     root = write(tmp_path, *LAYOUTS["folders of images and masks"])
     for path in (root / "masks").iterdir():
         save(path, as_colours(blob(30, 30), 1))
-    assert set(Cohort.open(root).slices["label_px"]) == {"#0000ff:400 #ff0000:100"}
+    assert set(Cohort.open(root).slices["label_px"]) == {'{"#0000ff": 400, "#ff0000": 100}'}
 
 
 def test_a_single_mask_of_other_values_is_a_finding_and_has_no_area(tmp_path: Path) -> None:

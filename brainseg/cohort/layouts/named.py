@@ -1,0 +1,113 @@
+"""NIfTI files by name: the sequences of a subject and its label map, as in BraTS."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from brainseg.cohort.layouts.case_files import CaseFiles
+from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
+from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, words_of
+from brainseg.io.names import suffix_of
+from brainseg.io.sequences import guess_from_words
+from brainseg.io.subjects import is_label_map, subject_of
+
+_BRATS = re.compile(r"(?i)^bra?ts")
+_BRATS_REGIONS = {
+    "whole tumour": (1, 2, 3, 4),
+    "tumour core": (1, 3, 4),
+    "enhancing tumour": (3, 4),
+}
+"""Oedema is 2, the enhancing tumour 4 before 2023 and 3 since, the other part of the core 1."""
+
+
+def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
+    """Return the cases of each folder; masks in a folder of their own join the case of their name."""
+    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    of_masks = []
+    for path in files:
+        if _is_of_masks(path.parent.name) and path.parent != root:
+            of_masks.append(path)
+        else:
+            by_folder[path.parent].append(path)
+    cases = [case for folder, own in by_folder.items() for case in _in_folder(own, folder)]
+    by_key: dict[Key, list[int]] = defaultdict(list)
+    for index, case in enumerate(cases):
+        by_key[_key(root, case.files[0])].append(index)
+    for path in of_masks:
+        alike = by_key[_key(root, path)]
+        if len(alike) == 1 and not cases[alike[0]].masks:
+            cases[alike[0]] = replace(cases[alike[0]], masks=(path,))
+    return cases
+
+
+def _is_of_masks(folder: str) -> bool:
+    words = set(words_of(folder))
+    return words <= FOLDER_WORDS and bool(words & MASK_WORDS)
+
+
+def _key(root: Path, path: Path) -> Key:
+    """Return what an image and a mask in another folder share: case folders and subject."""
+    folders = path.parent.relative_to(root).parts
+    subject = subject_of(path.name, with_numbers=True)
+    words = [word for part in (*folders, subject) for word in words_of(part)]
+    return tuple(word for word in words if word not in FOLDER_WORDS | {*GENERIC.split()})
+
+
+def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
+    """Return the cases of a folder, one per subject whose file names give the sequences."""
+    cases = []
+    subjects = _by_subject(files)
+    for subject, own in subjects.items():
+        images = [path for path in own if not is_label_map(path.name)]
+        masks = tuple(path for path in own if path not in images)
+        labels = _BRATS_REGIONS if any(_BRATS.match(path.name) for path in own) else {}
+        if _are_sequences(images):
+            name = folder_name(folder)
+            if subject and (len(subjects) > 1 or folder.name.casefold() in GENERIC.split()):
+                name = subject
+            cases.append(CaseFiles(name, folder, tuple(images), masks=masks, labels=labels))
+            continue
+        masks = masks if len(images) == 1 else ()
+        cases += [
+            CaseFiles(_stem(path), path, (path,), masks=masks, labels=labels) for path in images
+        ]
+    return cases
+
+
+def _stem(path: Path) -> str:
+    return path.name[: len(path.name) - len(suffix_of(path.name))] or path.name
+
+
+def _by_subject(files: list[Path]) -> dict[str, list[Path]]:
+    """Return files by subject; short numbers tell subjects apart only where a sequence repeats."""
+    weak, strong = (_split_by_subject(files, with_numbers) for with_numbers in (False, True))
+    named = [[guess_from_words(path.name) for path in own] for own in weak.values()]
+    is_twice = any(
+        guesses.count(guess) > 1 for guesses in named for guess in guesses if guess is not None
+    )
+    subjects = strong if is_twice else weak
+    if "" in subjects and len(subjects) == 2:
+        (other,) = subjects.keys() - {""}
+        subjects = {other: sorted(subjects[""] + subjects[other])}
+    return subjects
+
+
+def _split_by_subject(files: list[Path], with_numbers: bool) -> dict[str, list[Path]]:
+    subjects: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        subjects[subject_of(path.name, with_numbers)].append(path)
+    # A name without any sequence word belongs to the subject that it begins with.
+    for name in [*subjects]:
+        prefixes = [
+            other for other in subjects if other and re.match(rf"{re.escape(other)}[_\-. ]", name)
+        ]
+        if prefixes:
+            subjects[max(prefixes, key=len)] += subjects.pop(name)
+    return {subject: sorted(own) for subject, own in subjects.items()}
+
+
+def _are_sequences(files: Iterable[Path]) -> bool:
+    named = [guess for path in files if (guess := guess_from_words(path.name))]
+    return len(named) > 1 and len(named) == len(set(named))

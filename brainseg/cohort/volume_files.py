@@ -1,0 +1,280 @@
+"""Read a case of NIfTI or DICOM files: its volume, its labels and the rows of its slices.
+
+Libraries in C decode these files, so workers read them, a case at a time; only the result comes back.
+"""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brainseg.cohort.discovery import FILE_COLUMNS, patient_of
+from brainseg.cohort.index import Progress
+from brainseg.cohort.layouts.case_files import CaseFiles
+from brainseg.cohort.slice_rows import (
+    READ_DTYPES,
+    SPACING_COLUMNS,
+    hash_of_pixels,
+    one_opencv_thread,
+    row_of_pair,
+)
+from brainseg.errors import CohortError, DecodeError
+from brainseg.io import Decoded, InputFile, assemble, open_inputs, ruling_grid
+from brainseg.io.decoding import DECODING, why_lost
+from brainseg.io.files import read_file
+from brainseg.io.label_maps import is_segmentation, read_label_map, read_segmentation
+from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
+from brainseg.io.sequence_choice import propose
+from brainseg.io.sequences import guess_from_words
+from brainseg.io.upload import Series, Upload
+from brainseg.jobs import JobLost
+from brainseg.volume import FLAIR, Volume
+
+_AS_SHOWN = "shown as axial"
+_LONGEST_S = 300.0
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A case of volume files, decoded.
+
+    Attributes:
+        volume: on the grid of FLAIR.
+        slice_numbers: (n,), of the slices.
+        values: (n, h, w) uint8, the labels; None without a usable mask.
+        labels: the values that each name means.
+        mask_error: why the mask is not used, or None.
+        mask_notes: one sentence for each conversion of the mask.
+    """
+
+    volume: Volume
+    slice_numbers: tuple[int, ...]
+    values: np.ndarray | None = field(default=None, repr=False)
+    labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    mask_error: str | None = None
+    mask_notes: tuple[str, ...] = ()
+
+
+def read_study(root: Path, source: str, name: str, for_mask: bool = False) -> Study:
+    """Return a case, decoded by a worker.
+
+    Args:
+        root: the folder that the paths are relative to.
+        source: see :meth:`CaseFiles.source`.
+        name: of the case, for refusals.
+        for_mask: whether only the mask is needed, so that FLAIR alone is read with it.
+
+    Raises:
+        CohortError: no sequence can be read.
+    """
+    try:
+        job = DECODING.schedule(
+            decode_study, (root, source, for_mask), longest_s=_LONGEST_S, is_bounded=False
+        )
+        return job.result()
+    except DecodeError as reason:
+        raise CohortError(f"{name} was not used: {str(reason).removesuffix('.')}.") from reason
+    except JobLost as lost:
+        raise CohortError(f"{name} was not used: {why_lost(lost)}.") from lost
+
+
+def decode_study(root: Path, source: str, for_mask: bool = False) -> Study:
+    """Return a case, decoded here; raises DecodeError if no sequence can be read."""
+    found = json.loads(source)
+    given: list[InputFile] = []
+    masks = [InputFile(path, _read(root, path)) for path in found["masks"]]
+    for path, name in _needed(found["images"], for_mask):
+        file = InputFile(name, _read(root, path))
+        (masks if is_segmentation(file.data) else given).append(file)
+    upload = open_inputs(given)
+    assignment, notes = _assigned(upload)
+    volume = assemble(upload, assignment)
+    volume = replace(volume, notes=(*volume.notes, *notes, *upload.refused))
+    grid = ruling_grid(upload, assignment)
+    study = Study(volume, grid.slice_numbers)
+    return _with_labels(study, masks, Series("image", volume.pixels[..., 0], grid=grid), found)
+
+
+def rows_of(root: Path, source: str) -> list[dict]:
+    """Return the columns of the index that reading gives, one row per slice, in a worker."""
+    found = json.loads(source)
+    paths = {
+        "image_path": found["images"][0][0],
+        "mask_path": next(iter(found["masks"]), None),
+    }
+    try:
+        study = decode_study(root, source)
+    except DecodeError as reason:
+        return [{**paths, "slice_number": 1, "image_error": str(reason), "source": source}]
+    spacing = dict(zip(SPACING_COLUMNS, study.volume.spacing_mm or (), strict=False))
+    if study.values is not None and not paths["mask_path"]:
+        paths["mask_path"] = paths["image_path"]  # a DICOM segmentation among its images
+    with one_opencv_thread():
+        rows = [
+            {**paths, "slice_number": number, **spacing, **_row(study, index)}
+            for index, number in enumerate(study.slice_numbers)
+        ]
+    rows[0] |= {
+        "source": source,
+        "image_notes": "\n".join(n for n in study.volume.notes if not n.startswith(_AS_SHOWN)),
+        "mask_notes": "\n".join(study.mask_notes),
+    }
+    return rows
+
+
+def index_volumes(
+    root: Path,
+    cases: list[CaseFiles],
+    previous: pd.DataFrame | None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return the index of cases of volume files; unchanged ones come from ``previous``.
+
+    Args:
+        root: the folder that the paths are relative to.
+        cases: with distinct names.
+        previous: an earlier index of the same folder, or None.
+        progress: called with (cases read, cases to read).
+    """
+    sources = [case.source(root) for case in cases]
+    known: dict[tuple[str, str], pd.DataFrame] = {}
+    if previous is not None and previous["source"].notna().any():
+        first = previous[previous["source"].notna() & previous["image_error"].isna()]
+        by_case = dict(iter(previous.groupby("case", sort=False)))
+        known = {(row.case, row.source): by_case[row.case] for row in first.itertuples()}
+    stale = [
+        (case, source)
+        for case, source in zip(cases, sources, strict=True)
+        if (case.name, source) not in known
+    ]
+    read: dict[str, pd.DataFrame] = {}
+    # As many threads as workers, so that no more cases are in memory.
+    with ThreadPoolExecutor(DECODING.workers) as pool:
+        for (case, _), rows in zip(
+            stale, pool.map(lambda one: _rows(root, *one), stale), strict=True
+        ):
+            read[case.name] = rows
+            if progress:
+                progress(len(read), len(stale))
+    tables = [
+        read[case.name] if case.name in read else known[case.name, source]
+        for case, source in zip(cases, sources, strict=True)
+    ]
+    columns = [*FILE_COLUMNS, *READ_DTYPES]
+    index = pd.concat(tables, ignore_index=True).reindex(columns=columns)
+    whole = [name for name in FILE_COLUMNS if name.endswith(("_bytes", "_ns"))]
+    texts = ["case", "patient_id", "institution", "image_path", "mask_path"]
+    index = index.astype({**dict.fromkeys(whole, "Int64"), **dict.fromkeys(texts, "str")})
+    index.insert(4, "slice_index", index.groupby("case").cumcount())
+    return index
+
+
+def _rows(root: Path, case: CaseFiles, source: str) -> pd.DataFrame:
+    try:
+        job = DECODING.schedule(rows_of, (root, source), longest_s=_LONGEST_S, is_bounded=False)
+        rows = job.result()
+    except JobLost as lost:
+        first = case.files[0].relative_to(root).as_posix()
+        rows = [
+            {
+                "slice_number": 1,
+                "image_path": first,
+                "image_error": why_lost(lost),
+                "source": source,
+            }
+        ]
+    columns = ["slice_number", "image_path", "mask_path", *READ_DTYPES]
+    table = pd.DataFrame(rows, columns=columns).astype(READ_DTYPES)
+    patient, institution = patient_of(case.name)
+    if institution is None:
+        patient = case.patient_id or case.name
+    return table.assign(case=case.name, patient_id=patient, institution=institution)
+
+
+def _read(root: Path, path: str) -> bytes:
+    try:
+        return read_file(root / path)
+    except OSError as error:
+        raise DecodeError(f"{Path(path).name} cannot be opened ({error.strerror})") from None
+
+
+def _needed(images: list[list[str]], for_mask: bool) -> list[list[str]]:
+    """Return the images whose names give one of our sequences, or all if none does."""
+    guesses = [guess_from_words(name) for _, name in images]
+    if suffix_of(images[0][1]) not in NIFTI_SUFFIXES:
+        return images
+    if for_mask and guesses.count(FLAIR) == 1:
+        return [images[guesses.index(FLAIR)]]
+    named = [one for one, guess in zip(images, guesses, strict=True) if guess]
+    return named or images
+
+
+def _assigned(upload: Upload) -> tuple[dict[str, int | None], list[str]]:
+    """Return the series of each sequence without a question, and a note on each that is a guess."""
+    choice = propose(upload)
+    assignment, notes = dict(choice.assignment), []
+    for question in choice.questions:
+        free = [index for index in question.indices if index not in assignment.values()]
+        if free:
+            assignment[question.sequence] = free[0]
+            label = upload.series[free[0]].label
+            notes.append(f"{label} was taken for {question.sequence}: {question.reason}")
+    if all(index is None for index in assignment.values()):
+        assignment[FLAIR] = 0
+        notes.append(f"{upload.series[0].label} is shown in place of FLAIR, which is missing")
+    return assignment, notes
+
+
+def _with_labels(
+    study: Study, masks: list[InputFile], ruling: Series, found: dict[str, Any]
+) -> Study:
+    labels: dict[str, tuple[int, ...]] = {
+        name: tuple(values) for name, values in found["labels"].items()
+    }
+    ignored = labels.pop("ignore", ())
+    values, notes = None, list[str]()
+    for file in masks:
+        try:
+            read = read_segmentation if is_segmentation(file.data) else read_label_map
+            one = read(file.data, ruling)
+        except DecodeError as reason:
+            return replace(study, mask_error=str(reason))
+        # With several masks, each keeps its labels; where they overlap, the first counts.
+        above = 0 if values is None else int(values.max())
+        own = np.where(one.values, one.values + above, 0).astype(np.uint8)
+        values = own if values is None else np.where(values, values, own)
+        labels |= {name: tuple(v + above for v in of) for name, of in one.labels.items()}
+        notes += one.notes
+    if values is not None and ignored:
+        values[np.isin(values, ignored)] = 0
+    return replace(study, values=values, labels=labels, mask_notes=tuple(notes))
+
+
+def _row(study: Study, index: int) -> dict:
+    image, mask = Decoded(np.ascontiguousarray(study.volume.pixels[index])), None
+    row: dict[str, Any] = {"image_hash": hash_of_pixels(image.pixels)}
+    if study.values is None:
+        row["mask_error"] = study.mask_error or "mask is missing"
+    else:
+        plane = study.values[index]
+        mask = Decoded(np.where(plane, 255, 0).astype(np.uint8))
+        row["mask_hash"] = hash_of_pixels(np.ascontiguousarray(plane))
+        row["label_px"] = _areas(plane, study.labels)
+    return row_of_pair(image, mask) | row
+
+
+def _areas(plane: np.ndarray, labels: Mapping[str, tuple[int, ...]]) -> str | None:
+    """Return the pixels of each label as JSON, None without any."""
+    counts = np.bincount(plane.ravel(), minlength=256)
+    counts[0] = 0
+    if not counts.any():
+        return None
+    named = {name: int(counts[list(values)].sum()) for name, values in labels.items()}
+    known = {value for values in labels.values() for value in values}
+    unnamed = {str(v): int(counts[v]) for v in np.flatnonzero(counts) if v not in known}
+    return json.dumps({name: px for name, px in {**named, **unnamed}.items() if px})

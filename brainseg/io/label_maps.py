@@ -1,0 +1,138 @@
+"""Label maps of NIfTI and DICOM segmentations, laid on the grid of the images that they belong to."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brainseg.errors import DecodeError
+from brainseg.io.grids import is_same_grid
+from brainseg.io.limits import or_damaged
+from brainseg.io.nifti import read_nifti
+from brainseg.io.upload import Grid, Series
+
+SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+_LEAST_KEPT, _MOST_KEPT = 0.8, 1.25
+"""The share of a label map's volume that must remain on the other grid."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """A label map on a grid.
+
+    Attributes:
+        values: (n, h, w) uint8, 0 outside.
+        labels: the values that each name means; empty if the file names none.
+        notes: one sentence for each conversion.
+    """
+
+    values: np.ndarray = field(repr=False)
+    labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_label_map(data: bytes, ruling: Series) -> LabelMap:
+    """Return a NIfTI label map on the grid of a series.
+
+    Raises:
+        DecodeError: damaged, no label map, or on a grid that does not match.
+    """
+    file = read_nifti(data)
+    if len(file.volumes) != 1:
+        raise DecodeError(f"it has {len(file.volumes)} volumes; a label map has one")
+    stored = np.nan_to_num(file.volumes[0] * file.slope + file.intercept)
+    values = np.rint(stored)
+    if np.abs(stored - values).max() > 1e-3 or values.min() < 0 or values.max() > 255:
+        raise DecodeError(
+            f"its values are {stored.min():g} to {stored.max():g}; labels are whole numbers of 0 to 255"
+        )
+    labels = values.astype(np.uint8)
+    grid = Grid(affine=file.affine, space=file.space)
+    if is_same_grid(Series("mask", labels, grid=grid), ruling):
+        return LabelMap(np.ascontiguousarray(labels))
+    if labels.shape == ruling.pixels.shape:
+        raise DecodeError(
+            "it has the size of its image, but another position, orientation or spacing: save it "
+            "with the header of the image"
+        )
+    if file.affine is None or file.space != ruling.grid.space:
+        sizes = " and ".join(
+            " x ".join(map(str, one)) for one in (labels.shape, ruling.pixels.shape)
+        )
+        raise DecodeError(
+            f"mask and image have different grids ({sizes} voxels) of unknown position"
+        )
+    return LabelMap(_laid(labels, file.affine, ruling), notes=(_resampled(labels, ruling),))
+
+
+def is_segmentation(data: bytes) -> bool:
+    """Return whether a DICOM file is a segmentation."""
+    import pydicom
+
+    try:
+        header = pydicom.dcmread(io.BytesIO(data), specific_tags=["SOPClassUID"], force=True)
+    except Exception:  # noqa: BLE001  whatever pydicom raises: its reader says what is wrong
+        return False
+    return str(header.get("SOPClassUID", "")) in SEGMENTATION_CLASSES
+
+
+def read_segmentation(data: bytes, ruling: Series) -> LabelMap:
+    """Return a DICOM segmentation on the grid of a series, a label per segment.
+
+    Where segments overlap, the last one counts.
+
+    Raises:
+        DecodeError: damaged, or on a grid that does not match.
+    """
+    return or_damaged(lambda: _segmentation(data, ruling))
+
+
+def _segmentation(data: bytes, ruling: Series) -> LabelMap:
+    import highdicom
+
+    if ruling.grid.affine is None:
+        raise DecodeError(
+            "its images are not evenly spaced, so a segmentation cannot be laid on them"
+        )
+    found = highdicom.seg.segread(io.BytesIO(data))
+    numbers = [int(number) for number in found.segment_numbers]
+    if max(numbers) > 255:
+        raise DecodeError(f"it has {max(numbers)} segments; at most 255 are read")
+    volume = found.get_volume(combine_segments=False, rescale_fractional=True)
+    lps_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
+    labels = np.zeros(volume.array.shape[:3], np.uint8)
+    for index, number in enumerate(numbers):
+        labels[volume.array[..., index] >= 0.5] = number
+    names = {
+        str(found.get_segment_description(number).segment_label): (number,) for number in numbers
+    }
+    return LabelMap(_laid(labels, lps_to_ras @ volume.affine, ruling), names)
+
+
+def _laid(labels: np.ndarray, affine: np.ndarray, ruling: Series) -> np.ndarray:
+    """Return labels on the grid of a series, each voxel with its nearest label."""
+    from scipy import ndimage
+
+    grid = ruling.grid.affine
+    if grid is None:
+        raise DecodeError("its image has no position, so a mask on another grid cannot be used")
+    laid = ndimage.affine_transform(
+        labels,
+        np.linalg.inv(affine) @ grid,
+        output_shape=ruling.pixels.shape,
+        order=0,
+        mode="grid-constant",
+    )
+    before = np.count_nonzero(labels) * abs(np.linalg.det(affine[:3, :3]))
+    after = np.count_nonzero(laid) * abs(np.linalg.det(grid[:3, :3]))
+    if before and not _LEAST_KEPT <= after / before <= _MOST_KEPT:
+        raise DecodeError(
+            f"only {after / before:.0%} of its volume lies on its image, so the two do not match"
+        )
+    return np.ascontiguousarray(laid)
+
+
+def _resampled(labels: np.ndarray, ruling: Series) -> str:
+    sizes = [" x ".join(map(str, one)) for one in (labels.shape, ruling.pixels.shape)]
+    return f"resampled from {sizes[0]} to {sizes[1]} voxels by nearest neighbour"

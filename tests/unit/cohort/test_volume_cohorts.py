@@ -1,0 +1,179 @@
+"""Cohorts of NIfTI and DICOM files in the layouts of the field: cases, masks, orientation, sizes."""
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from support.volume_cohorts import (
+    CASES,
+    CORE_VX,
+    NIFTI_LAYOUTS,
+    OEDEMA_VX,
+    SIDE,
+    SLICES,
+    SPACING_MM,
+    VOXEL_ML,
+    affine,
+    brats,
+    decathlon,
+    dicom_study,
+    labels,
+    named,
+    nnunet,
+    save,
+    volume,
+)
+
+from brainseg.batch.inputs import find_inputs
+from brainseg.checks import run_checks
+from brainseg.cohort import Cohort
+from brainseg.volume import FLAIR
+from brainseg.worklist import case_rows
+
+
+def areas(cohort: Cohort) -> dict[str, int]:
+    """Return the voxels of each label over the whole cohort."""
+    totals: dict[str, int] = {}
+    for text in cohort.slices["label_px"].dropna():
+        for name, px in json.loads(text).items():
+            totals[name] = totals.get(name, 0) + px
+    return totals
+
+
+@pytest.mark.parametrize("axes", ["RAS", "LPS", "PIR"])
+@pytest.mark.parametrize("layout", NIFTI_LAYOUTS)
+def test_a_layout_opens_with_its_masks_upright(tmp_path: Path, layout: str, axes: str) -> None:
+    NIFTI_LAYOUTS[layout](tmp_path, axes)
+    cohort = Cohort.open(tmp_path)
+    with_masks = [case for case in cohort if case.masks()[1].any()]
+    assert len(with_masks) == len(CASES)
+    for case in with_masks:
+        assert len(case.slices) == SLICES
+        masks, has_mask = case.masks()
+        assert has_mask.all()
+        assert (masks == (labels() > 0)).all()
+        assert case.volume().spacing_mm == pytest.approx(SPACING_MM)
+        assert (case.slice_mask(8) == masks[7]).all()
+        assert (case.slice_pixels(8) == case.volume().pixels[7]).all()
+    rows = case_rows(cohort).dropna(subset="tumour_vx")
+    assert rows["tumour_vx"].tolist() == [OEDEMA_VX] * 2
+    assert rows["tumour_ml"].tolist() == pytest.approx([OEDEMA_VX * VOXEL_ML] * 2)
+
+
+@pytest.mark.parametrize("layout", ["nnU-Net", "Decathlon", "BraTS 2023", "BraTS 2021", "BIDS"])
+def test_each_sequence_is_the_one_that_the_layout_names(tmp_path: Path, layout: str) -> None:
+    NIFTI_LAYOUTS[layout](tmp_path)
+    shown = next(iter(Cohort.open(tmp_path))).volume()
+    for channel, name in enumerate(shown.sequences):
+        expected = volume(0)[..., channel].ravel()
+        assert np.corrcoef(shown.sequence(name).ravel(), expected)[0, 1] > 0.999, name
+
+
+def test_labels_keep_the_names_of_dataset_json_and_regions_are_sums(tmp_path: Path) -> None:
+    nnunet(tmp_path)
+    assert areas(Cohort.open(tmp_path)) == {"whole tumour": 2 * OEDEMA_VX, "core": 2 * CORE_VX}
+
+
+def test_brats_regions_have_their_names(tmp_path: Path) -> None:
+    brats(tmp_path)
+    found = areas(Cohort.open(tmp_path))
+    assert found == {"whole tumour": 2 * OEDEMA_VX, "tumour core": 2 * CORE_VX}
+
+
+def test_a_session_is_a_case_of_its_subject_with_its_row_of_participants(tmp_path: Path) -> None:
+    NIFTI_LAYOUTS["BIDS"](tmp_path)
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["sub-P01_ses-1", "sub-P02_ses-1"]
+    assert cohort.slices["patient_id"].unique().tolist() == ["sub-P01", "sub-P02"]
+    assert case_rows(cohort)["age"].tolist() == [41.5, 60.0]
+
+
+def test_dicom_studies_with_segmentations_are_cases(tmp_path: Path) -> None:
+    for seed, patient in enumerate(CASES):
+        dicom_study(tmp_path / patient, seed, patient)
+    cohort = Cohort.open(tmp_path)
+    assert len(cohort) == len(CASES)
+    for case in cohort:
+        assert (case.masks()[0] == (labels() > 0)).all()
+        assert case.volume().spacing_mm == pytest.approx(SPACING_MM)
+        expected = volume(cohort.cases.index(case.name))[..., 1].ravel()
+        assert np.corrcoef(case.volume().sequence(FLAIR).ravel(), expected)[0, 1] > 0.999
+    assert areas(cohort) == {"core": 2 * CORE_VX, "oedema": 2 * (OEDEMA_VX - CORE_VX)}
+    assert not any("^X" in text for text in cohort.slices["source"].dropna())
+
+
+def test_two_studies_of_a_patient_are_two_cases_of_one_patient(tmp_path: Path) -> None:
+    for visit in ("before", "after"):
+        dicom_study(tmp_path / visit, 0, "same", with_seg=False)
+    cohort = Cohort.open(tmp_path)
+    assert len(cohort) == 2
+    assert cohort.slices["patient_id"].nunique() == 1
+
+
+def test_only_changed_cases_are_read_again(tmp_path: Path) -> None:
+    named(tmp_path)
+    first = Cohort.open(tmp_path)
+    read: list[tuple[int, int]] = []
+    again = Cohort.open(tmp_path, lambda *counts: read.append(counts))
+    assert read == []
+    assert again.slices.equals(first.slices)
+    save(tmp_path / "P02_seg.nii.gz", labels() * 0)
+    changed = Cohort.open(tmp_path, lambda *counts: read.append(counts))
+    assert read == [(1, 1)]
+    assert changed.slices.groupby("case")["area_px"].sum().tolist() == [OEDEMA_VX, 0]
+
+
+def test_a_mask_on_another_grid_is_laid_on_the_image(tmp_path: Path) -> None:
+    named(tmp_path)
+    whole = nib.load(tmp_path / "P01_seg.nii.gz")
+    nib.save(whole.slicer[:, 4:, 2:], tmp_path / "P01_seg.nii.gz")
+    case = Cohort.open(tmp_path)["P01"]
+    assert (case.masks()[0] == (labels() > 0)).all()
+
+
+def test_a_mask_of_the_right_size_in_another_place_is_refused_and_found(tmp_path: Path) -> None:
+    named(tmp_path)
+    voxels = np.asanyarray(nib.load(tmp_path / "P01_seg.nii.gz").dataobj)
+    mirrored = affine() @ np.diag([-1.0, 1, 1, 1])
+    nib.save(nib.Nifti1Image(voxels, mirrored), tmp_path / "P01_seg.nii.gz")
+    cohort = Cohort.open(tmp_path)
+    assert cohort["P01"].slices["area_px"].isna().all()
+    assert cohort["P02"].slices["area_px"].notna().all()
+    findings = run_checks(cohort, only={"unreadable_mask"})
+    assert {finding.case for finding in findings} == {"P01"}
+    assert "another position, orientation or spacing" in findings[0].message
+
+
+def test_a_case_that_cannot_be_read_is_named_and_the_others_open(tmp_path: Path) -> None:
+    named(tmp_path)
+    (tmp_path / "P01.nii.gz").write_bytes(b"\x1f\x8b broken")
+    cohort = Cohort.open(tmp_path)
+    assert cohort["P01"].readable.empty
+    assert cohort["P02"].masks()[0].any()
+    assert run_checks(cohort, only={"damaged_file", "unreadable_image"})
+
+
+def test_cases_of_one_name_in_two_datasets_stay_apart(tmp_path: Path) -> None:
+    decathlon(tmp_path / "one")
+    decathlon(tmp_path / "two")
+    cohort = Cohort.open(tmp_path)
+    assert len(cohort) == 4
+    assert cohort.slices.groupby("case").size().tolist() == [SLICES] * 4
+
+
+@pytest.mark.parametrize("layout", NIFTI_LAYOUTS)
+def test_predict_takes_one_input_a_case(tmp_path: Path, layout: str) -> None:
+    NIFTI_LAYOUTS[layout](tmp_path)
+    inputs = find_inputs(tmp_path)
+    assert len(inputs) == len(Cohort.open(tmp_path).cases)
+    record = inputs[0].open().record
+    assert record.volume.pixels.shape == (SLICES, SIDE, SIDE, 3)
+    assert (record.masks == (labels() > 0)).all()
+
+
+def test_predict_takes_a_study_with_its_segmentation_as_one_input(tmp_path: Path) -> None:
+    dicom_study(tmp_path / "P01", 0, "P01")
+    (found,) = find_inputs(tmp_path)
+    assert found.open().record.volume.pixels.shape == (SLICES, SIDE, SIDE, 3)
