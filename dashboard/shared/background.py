@@ -57,15 +57,15 @@ class Work(Generic[T]):
         """Return the finished share, 0..1."""
         return self.done / self.total if self.total else 0.0
 
-    def message(self, doing: str) -> str:
+    def message(self, doing: str, units: str = "slices") -> str:
         """Return the progress in words, with an estimate of the remaining time."""
         if not self.done and (place := self.place):
             return f"{doing}: {in_line(place)}"
         if not self.total:
             return f"{doing} …"
         if self.done >= self.total:
-            return f"{doing}: all {self.total:,} slices done, finishing …"
-        line = f"{doing}: {self.done:,} of {self.total:,} slices"
+            return f"{doing}: all {self.total:,} {units} done, finishing …"
+        line = f"{doing}: {self.done:,} of {self.total:,} {units}"
         seconds = time.monotonic() - self._started
         if not self.done or seconds < 1:
             return line

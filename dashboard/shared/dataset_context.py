@@ -236,6 +236,8 @@ def link(case: str, slice_number: int | None = None) -> dict[str, str]:
 def wait_for(work: Work[T], doing: str, again: Callable[[], None], question: str = "") -> T | None:
     """Return the result of background work, or None after showing its progress or its error.
 
+    A visitor can cancel it; it is then cancelled for all who wait.
+
     Args:
         work: the work.
         doing: what it does, such as "Reading every slice once".
@@ -246,10 +248,12 @@ def wait_for(work: Work[T], doing: str, again: Callable[[], None], question: str
     try:
         if work.ready(PATIENCE_S):
             return work.result.result()
-        _show_progress(work, doing)
+        _show_progress(work, doing, question)
     except BrainsegError as error:
         widgets.error(error)
-        st.button("Retry", on_click=again, icon=":material/refresh:", key=f"again {doing}")
+        st.button(
+            "Retry", on_click=again, icon=":material/refresh:", key=f"again {doing} {question}"
+        )
     if question:
         above.header(question, anchor=False)
     return None
@@ -273,7 +277,10 @@ def wait_for_atlas(chosen: ShownCases, question: str, measures: Iterable[str] = 
 
 
 @st.fragment(run_every=REFRESH_S)
-def _show_progress(work: Work, doing: str) -> None:
+def _show_progress(work: Work, doing: str, question: str) -> None:
     if work.result.done():
         url_state.draw_again()
-    st.progress(work.share(), work.message(doing))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.container(width="stretch").progress(work.share(), work.message(doing))
+        key, ends = f"cancel {doing} {question}", work.is_cancelled
+        widgets.button("Cancel", "cancel", key, work.cancel, disabled=ends)

@@ -22,7 +22,9 @@ from brainseg.models import open_model
 from brainseg.reviews import open_reviews
 from dashboard.shared import cache, columns, keys, model_picker, url_state, viewer, widgets
 
-CHECKS_FAILED = "The checks failed, so findings are not counted: see the Checks page."
+CHECKS_FAILED = (
+    "The checks failed or were cancelled, so findings are not counted: see the Checks page."
+)
 
 NEEDS_THE_CHECKS = frozenset(worklist.FINDING_COLUMNS.values())
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import wait
+from contextlib import nullcontext
 from typing import TypeVar
 
 import streamlit as st
@@ -21,13 +22,21 @@ _LOOK_EVERY_S = 0.2
 _CANCELLED = "_cancelled work"
 
 
-def result_of(start: Callable[[], Work[T]], doing: str, key: Hashable) -> T | None:
+def result_of(
+    start: Callable[[], Work[T]],
+    doing: str,
+    key: Hashable,
+    units: str = "slices",
+    of_all: bool = False,
+) -> T | None:
     """Return the result of work, showing its progress.
 
     Args:
         start: returns the running or finished work.
         doing: what it does, such as "Predicting".
         key: identifies the work in this session.
+        units: what it counts.
+        of_all: whether it is finished for all visitors after this one has left, and cancelled for all.
 
     Returns:
         None if the visitor cancelled it, after a sentence and a button that starts it again.
@@ -35,12 +44,12 @@ def result_of(start: Callable[[], Work[T]], doing: str, key: Hashable) -> T | No
     if is_cancelled(doing, key):
         return None
     work = start()
-    with work.asked():
+    with nullcontext() if of_all else work.asked():
         if not work.ready(AT_ONCE_S):
             place = st.empty()
-            bar = _bar(place, key, work)
+            bar = _bar(place, key, work.cancel if of_all else work.leave)
             while not work.ready(_LOOK_EVERY_S):
-                bar.progress(work.share(), work.message(doing))
+                bar.progress(work.share(), work.message(doing, units))
             place.empty()
         return work.result.result()
 
@@ -74,15 +83,17 @@ def is_cancelled(doing: str, key: Hashable) -> bool:
     return True
 
 
-def _bar(place: DeltaGenerator, key: Hashable, work: Work | None = None) -> DeltaGenerator:
+def _bar(
+    place: DeltaGenerator, key: Hashable, cancel: Callable[[], None] | None = None
+) -> DeltaGenerator:
     """Draw the Cancel button in a place, and return where the progress is shown."""
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.container(width="stretch").empty()
-        widgets.button("Cancel", "cancel", f"cancel {hash(key)}", _cancel, key, work)
+        widgets.button("Cancel", "cancel", f"cancel {hash(key)}", _cancel, key, cancel)
     return bar
 
 
-def _cancel(key: Hashable, work: Work | None) -> None:
+def _cancel(key: Hashable, cancel: Callable[[], None] | None) -> None:
     st.session_state[_CANCELLED] = key
-    if work is not None:
-        work.leave()
+    if cancel is not None:
+        cancel()

@@ -1,13 +1,15 @@
 """The checks page: findings, unchecked rules, acceptances, links to slices."""
 
 import json
+from threading import Event
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.cohorts import FIRST, FLAIR_REPEATED, head, write_pair
-from support.pages import open_page, texts
+from support.pages import cancel_at_once, open_page, texts
 
+from brainseg import checks
 from brainseg.checks import RULES, run_checks
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.cohort import Cohort
@@ -193,3 +195,26 @@ def test_failed_checks_are_retried(monkeypatch, tiny_cohort):
     assert "planted" in app.error[0].value
     monkeypatch.setattr(checks, "check_cohort", whole)
     assert "findings" in texts(open_page(monkeypatch, tiny_cohort, "checks"))
+
+
+def test_cancelled_checks_start_again_only_on_request(monkeypatch, tiny_cohort):
+    begun, go, check = [], Event(), checks.check_cohort
+
+    def slow(cohort, progress):
+        begun.append(1)
+        while not go.wait(0.02):
+            progress(1, 9)
+        return check(cohort, progress=progress)
+
+    monkeypatch.setattr(checks, "check_cohort", slow)
+    cancel_at_once(monkeypatch)
+    app = open_page(monkeypatch, tiny_cohort, "checks")
+    assert "Checking: cancelled" in texts(app)
+    assert not app.metric
+    app.run()
+    assert len(begun) == 1
+    go.set()
+    next(one for one in app.button if one.label == "Start again").click().run()
+    assert len(begun) == 2
+    assert not app.exception
+    assert app.metric

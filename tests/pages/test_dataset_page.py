@@ -1,6 +1,8 @@
 """The dataset page: its numbers equal the core's, and a choice applies to every section."""
 
 import base64
+import time
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import pytest
 import tifffile
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 from support.explore import charts_of, explore
-from support.pages import texts
+from support.pages import open_page, texts
 
 from brainseg import statistics
 from brainseg.cohort import Cohort
@@ -192,6 +194,35 @@ def test_a_changed_file_shows_one_message_and_the_other_charts(page, tiny_cohort
     assert not app.exception
     assert "this file is not what it was" in app.error[0].value
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_reading_every_slice_can_be_cancelled_and_started_again(monkeypatch, tiny_cohort):
+    go, make = Event(), atlas.make_atlas
+
+    def slow(cohort, progress=None):
+        while not go.wait(0.02):
+            progress(1, 9)
+        return make(cohort, progress)
+
+    monkeypatch.setattr(atlas, "make_atlas", slow)
+    app = open_page(monkeypatch, tiny_cohort, "dataset", section="Where")
+    next(one for one in app.button if one.label == "Cancel").click().run()
+    app = until(app, lambda: app.error)
+    assert "was cancelled" in app.error[0].value
+    go.set()
+    next(one for one in app.button if one.label == "Retry").click().run()
+    app = until(app, lambda: len(app.get("plotly_chart")) > 1)
+    assert not app.error
+
+
+def until(app, sign):
+    """Run a page until something shows."""
+    for _ in range(600):
+        if sign():
+            return app
+        time.sleep(0.05)
+        app.run()
+    raise AssertionError("it never shows")
 
 
 def test_each_chart_and_table_has_its_csv_and_its_code(page):

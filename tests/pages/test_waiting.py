@@ -1,17 +1,15 @@
 """Waiting for work on a page: its progress, the Cancel button, and starting it again."""
 
-from functools import partial
 from pathlib import Path
 from threading import Event
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import jobs as functions
-from support.pages import texts
+from support.pages import cancel_at_once, texts
 
 from brainseg.jobs import Jobs, jobs_of
-from dashboard.shared import waiting, widgets
+from dashboard.shared import waiting
 from dashboard.shared.background import Work
 
 GUARDS_AGAINST_A_HANG_S = 60.0
@@ -41,30 +39,20 @@ def page() -> None:
 
     from dashboard.shared import waiting
 
-    for call in st.session_state.pop("clicked", []):
-        call()
-    st.session_state["found"] = waiting.result_of(st.session_state["start"], "Counting", "the work")
-
-
-def click_at_once(label: str, icon: str, key: str, on_click, *args: object) -> None:
-    """Draw a button; Cancel is clicked while the page runs, as a test cannot."""
-    if label == "Cancel":
-        st.session_state["clicked"] = [partial(on_click, *args)]
-        st.rerun()
-    st.button(label, key, on_click=on_click, args=args)
+    start, of_all = st.session_state["start"], st.session_state["of_all"]
+    st.session_state["found"] = waiting.result_of(start, "Counting", "the work", of_all=of_all)
 
 
 @pytest.fixture
 def counting(monkeypatch) -> Counting:
-    monkeypatch.setattr(waiting, "AT_ONCE_S", 0.01)
-    monkeypatch.setattr(widgets, "button", click_at_once)
+    cancel_at_once(monkeypatch)
     return Counting()
 
 
 @pytest.fixture
 def app(counting) -> AppTest:
     app = AppTest.from_function(page, default_timeout=GUARDS_AGAINST_A_HANG_S)
-    app.session_state["start"] = counting.start
+    app.session_state["start"], app.session_state["of_all"] = counting.start, False
     return app
 
 
@@ -95,6 +83,13 @@ def test_work_that_another_visitor_waits_for_goes_on_after_a_cancel(app, countin
         assert app.session_state["found"] is None
         counting.go.set()
         assert counting.start().result.result(GUARDS_AGAINST_A_HANG_S) == "finished"
+
+
+def test_work_for_all_visitors_ends_with_a_cancel_and_not_with_a_visitor_who_leaves(app, counting):
+    app.session_state["of_all"] = True
+    with counting.start().asked():
+        app.run()
+        assert counting.started[0].result.exception(GUARDS_AGAINST_A_HANG_S) is not None
 
 
 def test_a_visitor_who_leaves_takes_the_job_out_of_the_line(tmp_path: Path, monkeypatch) -> None:

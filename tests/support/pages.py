@@ -3,15 +3,17 @@
 import base64
 import json
 import zlib
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.shared import viewer
+from dashboard.shared import viewer, waiting, widgets
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "navigation.py"
 GUARDS_AGAINST_A_HANG_S = 60
@@ -44,6 +46,28 @@ def open_page(
     for key, value in address.items():
         app.query_params[key] = str(value)
     return app.switch_page(script_of(page)).run()
+
+
+def cancel_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Click the first Cancel button while the page runs, which a test cannot do itself."""
+    usual, is_cancelled = widgets.button, waiting.is_cancelled
+    unclicked, clicked = [True], []
+
+    def button(label: str, icon: str, key: str, on_click, *args: object, **more: object) -> None:
+        if label == "Cancel" and unclicked:
+            unclicked.clear()
+            clicked.append(partial(on_click, *args))
+            st.rerun()
+        usual(label, icon, key, on_click, *args, **more)
+
+    def after_callbacks(doing: str, key: object) -> bool:
+        while clicked:
+            clicked.pop()()
+        return is_cancelled(doing, key)
+
+    monkeypatch.setattr(waiting, "AT_ONCE_S", 0.01)
+    monkeypatch.setattr(widgets, "button", button)
+    monkeypatch.setattr(waiting, "is_cancelled", after_callbacks)
 
 
 def pictures_of(app: AppTest, chart: int = 0) -> list[np.ndarray]:

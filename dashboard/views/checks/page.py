@@ -12,7 +12,8 @@ from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import cache, keys, url_state, widgets
+from dashboard.shared import cache, keys, url_state, waiting, widgets
+from dashboard.shared.background import Work
 from dashboard.views.checks import findings, pairs
 from dashboard.views.checks.findings import COLOURS
 
@@ -49,18 +50,21 @@ summary = checked.summary
 
 
 def wait_for(cohort: Cohort) -> Outcome:
-    """Return the outcome of the checks, with a progress bar while they run."""
-    work, bar = cache.checking(cohort), st.empty()
-    while not work.ready(0.1):
-        bar.progress(work.share(), f"Checking: {work.done} of {len(checks.RULES)} checks")
-    bar.empty()
-    if work.result.exception() is not None:
-        # A failure is not cached: opening the page again retries.
-        cache.checking.clear(cohort)
+    """Return the outcome of the checks after showing their progress; stop the page if cancelled."""
+
+    def start() -> Work[checks.Checked]:
+        if cache.checking(cohort).is_cancelled:
+            cache.checking.clear(cohort)
+        return cache.checking(cohort)
+
+    key = ("checks", cohort.identity)
     try:
-        work.result.result()
+        if waiting.result_of(start, "Checking", key, "checks", of_all=True) is None:
+            st.stop()
         return cache.outcome(cohort, open_acceptances(cohort).stamp())
     except BrainsegError as error:
+        # A failure is not cached: opening the page again retries.
+        cache.checking.clear(cohort)
         widgets.refuse(error)
 
 
