@@ -18,9 +18,9 @@ or any other with such pairs. The rules, in order:
 import filecmp
 import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -128,23 +128,9 @@ def list_files(root: Path, with_volumes: bool = True) -> FileList:
 
 
 def _volumes(root: Path, tree: _Tree) -> list[CaseFiles]:
-    """Return the cases of NIfTI and DICOM files, each with a name of its own."""
+    """Return the cases of NIfTI and DICOM files."""
     dicom = [path for path in tree.others if is_dicom(path) and not is_disc_directory(path)]
-    cases = find_cases(root, tree.niftis, dicom, tree.descriptions)
-    names = Counter(case.name for case in cases)
-    taken: set[str] = set()
-    named = []
-    for case in cases:
-        name = case.name
-        if names[name] > 1:
-            folder = case.folder.parent if case.folder in case.files else case.folder
-            name = "-".join(dict.fromkeys((*folder.relative_to(root).parts, name)))
-        free, count = name, 2
-        while free in taken:
-            free, count = f"{name}-{count}", count + 1
-        taken.add(free)
-        named.append(replace(case, name=free))
-    return sorted(named, key=lambda case: case.name)
+    return find_cases(root, tree.niftis, dicom, tree.descriptions)
 
 
 def check_root(root: Path) -> None:

@@ -13,6 +13,7 @@ from brainseg.io.nifti import read_nifti
 from brainseg.io.upload import Grid, Series
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+_LONGEST_START = 8192
 _LEAST_KEPT, _MOST_KEPT = 0.8, 1.25
 """The share of a label map's volume that must remain on the other grid."""
 
@@ -68,6 +69,9 @@ def read_label_map(data: bytes, ruling: Series) -> LabelMap:
 
 def is_segmentation(data: bytes) -> bool:
     """Return whether a DICOM file is a segmentation."""
+    # Its class is among the first elements; parsing every image of a study would be slow.
+    if not any(one.encode() in data[:_LONGEST_START] for one in SEGMENTATION_CLASSES):
+        return False
     import pydicom
 
     try:

@@ -4,6 +4,8 @@ A layout is a function ``find(root, files, tables)`` that returns a :class:`Case
 it recognises; the files of its cases are not offered to the next one. DICOM comes last, by content.
 """
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from brainseg.cohort.layouts import bids, dataset_json, named
@@ -18,7 +20,7 @@ __all__ = ["CaseFiles", "find_cases"]
 def find_cases(
     root: Path, niftis: list[Path], dicom: list[Path], tables: list[Path]
 ) -> list[CaseFiles]:
-    """Return the cases of volumes below a folder; of DICOM files only headers are read.
+    """Return the cases of volumes below a folder, each with a name of its own; no pixels are read.
 
     Args:
         root: the folder.
@@ -35,4 +37,22 @@ def find_cases(
         # A layout that knows a folder also knows its other files.
         folders = {path.parent for path in used}
         left = [path for path in left if path not in used and path.parent not in folders]
-    return cases + find_studies(dicom)
+    return _named_apart(root, cases + find_studies(dicom))
+
+
+def _named_apart(root: Path, cases: list[CaseFiles]) -> list[CaseFiles]:
+    """Return cases in order of name; those of equal names get the names of their folders in front."""
+    names = Counter(case.name for case in cases)
+    taken: set[str] = set()
+    named = []
+    for case in cases:
+        name = case.name
+        if names[name] > 1:
+            folder = case.folder.parent if case.folder in case.files else case.folder
+            name = "-".join(dict.fromkeys((*folder.relative_to(root).parts, name)))
+        free, count = name, 2
+        while free in taken:
+            free, count = f"{name}-{count}", count + 1
+        taken.add(free)
+        named.append(replace(case, name=free))
+    return sorted(named, key=lambda case: case.name)

@@ -14,7 +14,8 @@ from brainseg.io.dicom.header import DicomImage, read_images
 from brainseg.io.dicom.pixels import decode_pixels
 from brainseg.io.dicom.repeats import of_one_study
 from brainseg.io.dicom.series import Plane, Stack, stacks_of
-from brainseg.io.grids import most_common_grid_first
+from brainseg.io.grids import is_same_grid, most_common_grid_first
+from brainseg.io.label_maps import is_segmentation, read_segmentation
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of
 from brainseg.io.orientation import spacing_of
@@ -39,18 +40,39 @@ def gather_dicom(items: list[UploadFile], refusals: Refusals) -> Upload:
     Raises:
         DecodeError: nothing is usable.
     """
-    stacks = stacks_of(of_one_study(_planes(items, refusals), refusals), refusals)
+    masks = [item for item in items if is_segmentation(item.data)]
+    images_alone = [item for item in items if item not in masks]
+    stacks = stacks_of(of_one_study(_planes(images_alone or items, refusals), refusals), refusals)
     if not stacks:
         raise refusals.as_error()
     series = most_common_grid_first([_series(stack) for stack in stacks])
     images = [plane.image for stack in stacks for plane in stack.planes]
+    truth, notes = _truth(masks, series, refusals)
     return Upload(
         "DICOM",
         _labelled(series),
-        (PATIENT_IDENTIFIERS,) * any(image.has_patient_data for image in images),
+        (*notes, *(PATIENT_IDENTIFIERS,) * any(image.has_patient_data for image in images)),
         (BURNED_IN,) * any(image.has_burned_in for image in images),
         refusals.messages(),
+        masks=truth,
+        has_mask=None if truth is None else np.ones(len(truth), bool),
     )
+
+
+def _truth(
+    masks: list[UploadFile], series: Sequence[Series], refusals: Refusals
+) -> tuple[np.ndarray | None, list[str]]:
+    """Return the union of the segmentations of a study whose series share a grid, and a note."""
+    truth = None
+    for item in masks:
+        try:
+            if not all(is_same_grid(series[0], one) for one in series):
+                raise DecodeError("the series have different grids, so it is compared with none")
+            values = read_segmentation(item.data, series[0]).values > 0
+            truth = values if truth is None else truth | values
+        except DecodeError as reason:
+            refusals.add(item.name, str(reason))
+    return truth, [] if truth is None else ["the segmentation is the mask to compare with"]
 
 
 def _planes(items: list[UploadFile], refusals: Refusals) -> list[Plane]:

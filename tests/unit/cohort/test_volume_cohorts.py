@@ -176,4 +176,6 @@ def test_predict_takes_one_input_a_case(tmp_path: Path, layout: str) -> None:
 def test_predict_takes_a_study_with_its_segmentation_as_one_input(tmp_path: Path) -> None:
     dicom_study(tmp_path / "P01", 0, "P01")
     (found,) = find_inputs(tmp_path)
-    assert found.open().record.volume.pixels.shape == (SLICES, SIDE, SIDE, 3)
+    opened = found.open()
+    assert (opened.record.masks == (labels() > 0)).all()
+    assert opened.left_out is None
