@@ -1,7 +1,7 @@
 """Accessibility of all pages in a real browser: axe-core, light and dark."""
 
 import pytest
-from support.axe import STREAMLITS_OWN, violations
+from support.axe import BACKGROUNDS, STREAMLITS_OWN, theme, violations
 from support.browsing import comes, settled
 from support.viewer import drawn
 
@@ -12,14 +12,12 @@ PAGES = (
     *("training", "evaluation", "prediction"),
 )
 
-BACKGROUND = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
-
 
 def follows_the_rules(page) -> None:
     """Fail if axe-core finds a violation in the light or the dark theme of an open page."""
-    for scheme, background in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 23, 29)")):
+    for scheme in BACKGROUNDS:
         page.emulate_media(color_scheme=scheme)
-        assert comes(page, lambda colour=background: page.evaluate(BACKGROUND) == colour), scheme
+        assert comes(page, lambda scheme=scheme: theme(page) == scheme)
         assert violations(settled(page)) == [], scheme
 
 

@@ -12,10 +12,20 @@ STREAMLITS_OWN = {
 }
 """Rules that Streamlit 1.67 breaks, and where; dashboard code cannot change the markup."""
 
+BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}
+"""Colour of the page by theme, see dashboard/.streamlit/config.toml."""
+
 IS_WITHIN = """([target, part]) => {
     const found = typeof target === "string" ? document.querySelector(target) : null;
     return found?.closest(part) != null;
 }"""
+
+
+def theme(page) -> str | None:
+    """Return the theme that a page shows."""
+    app = "getComputedStyle(document.querySelector('[data-testid=stApp]'))"
+    shown = page.evaluate(f"() => {app}.backgroundColor")
+    return next((name for name, colour in BACKGROUNDS.items() if colour == shown), None)
 
 
 def violations(page, but: dict[str, str] = STREAMLITS_OWN) -> list[str]:
