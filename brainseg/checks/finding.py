@@ -1,5 +1,6 @@
 """Finding: what a check reports, and how findings are counted, tabled and written."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -36,6 +37,14 @@ class Finding:
     why: str
     remedy: str
     sequence: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Return a short name of the finding for addresses, the same until it changes."""
+        place = repr(
+            (self.kind, self.case, self.slice_number, self.sequence, self.file, self.message)
+        )
+        return hashlib.blake2b(place.encode(), digest_size=6).hexdigest()
 
     @property
     def fact(self) -> str:

@@ -264,24 +264,33 @@ def _size_and_shape(tumour: np.ndarray, cells: np.ndarray) -> dict:
     part = np.zeros((height + 2, width + 2), np.uint8)
     part[1:-1, 1:-1] = tumour[top : top + height, left : left + width]
     _, _, parts, centres = cv2.connectedComponentsWithStats(part, connectivity=8)
-    _, _, gaps, _ = cv2.connectedComponentsWithStats(1 - part, connectivity=8)
     sizes = parts[1:, cv2.CC_STAT_AREA]
-    # Label 0 is the tumour here, and the region around it begins in the rim.
-    gap_sizes = [gap[cv2.CC_STAT_AREA] for gap in gaps[1:] if gap[cv2.CC_STAT_LEFT] > 0]
+    gap_sizes = gaps_in(part)[:, cv2.CC_STAT_AREA]
     column, row = sizes @ centres[1:] / sizes.sum()
     return {
         "area_px": int(sizes.sum()),
         "components": len(sizes),
         "largest_component_px": int(sizes.max()),
         "islands": int((sizes <= ISLAND_PX).sum()),
-        "pinholes": sum(size <= PINHOLE_PX for size in gap_sizes),
+        "pinholes": int((gap_sizes <= PINHOLE_PX).sum()),
         "holes": len(gap_sizes),
-        "hole_px": int(sum(gap_sizes)),
+        "hole_px": int(gap_sizes.sum()),
         "perimeter_px": perimeter(part),
         "tumour_row": float(row + top - 1),
         "tumour_column": float(column + left - 1),
         "tumour_grid": np.packbits(_coarse_cells(cells)).tobytes().hex(),
     }
+
+
+def gaps_in(framed: np.ndarray) -> np.ndarray:
+    """Return the regions that a mask encloses, corners included, as (k, 5) rows of OpenCV's statistics.
+
+    Args:
+        framed: (h, w) uint8 of 0 and 1 with an empty rim.
+    """
+    _, _, gaps, _ = cv2.connectedComponentsWithStats(1 - framed, connectivity=8)
+    # Label 0 is the mask here, and the region around it begins in the rim.
+    return gaps[1:][gaps[1:, cv2.CC_STAT_LEFT] > 0]
 
 
 def _by_sequence(quantity: str, sequences: Iterable[str], values: Iterable[float | None]) -> dict:

@@ -6,7 +6,7 @@ case, of a changed threshold, and of measurements that it saves.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +14,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import get_instance
 
-from brainseg.checks.finding import Finding
 from dashboard.shared import keys
+from dashboard.shared.case_findings import CaseFindings
 from dashboard.shared.drawn import Drawn
 
 PARTS = Path(__file__).resolve().parents[1] / "static"
@@ -63,6 +63,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   viewers.get(place).then((viewer) => {
     if ("goes" in place.dataset) viewer.go = (where) => setTriggerValue("go", where);
     if ("reports" in place.dataset) viewer.report.send = (report) => setStateValue("thresholds", report);
+    if (data.accepts) viewer.findings.accept = (id, reason) => setTriggerValue("accept", { id, reason });
     if (data.drawn) viewer.measuring.send = (changes) => setTriggerValue("drawn", changes);
     return viewer.load(new URL(data.case, document.baseURI), data.drawn);
   }).catch(failed);
@@ -79,7 +80,7 @@ def show(
     go: Callable[[str], None] | None = None,
     reports: bool = False,
     panels: Mapping[str, DeltaGenerator] | None = None,
-    findings: Sequence[Finding] | None = None,
+    findings: CaseFindings | None = None,
     drawn: Drawn | None = None,
 ) -> list[float] | None:
     """Show a case.
@@ -92,7 +93,7 @@ def show(
             elsewhere on the page.
         panels: containers for :data:`LAYERS`, :data:`MEASUREMENTS` and :data:`FINDINGS`; a part without
             one is next to or below the picture.
-        findings: the open findings of the case, listed with links to their slices; None if unknown.
+        findings: the open findings of the case, listed with links to their places; None if unknown.
         drawn: keeps the measurements that the reader draws; None leaves them in the browser.
 
     Returns:
@@ -109,18 +110,27 @@ def show(
         if drawn and (changes := st.session_state[keys.VIEWER].get("drawn")):
             drawn.receive(changes)
 
+    def accepted() -> None:
+        if findings and (asked := st.session_state[keys.VIEWER].get("accept")):
+            findings.accept(asked)
+
     for name, panel in (panels or {}).items():
-        listed = None if findings is None else [_listed(finding) for finding in findings]
+        listed = None if findings is None else findings.listed()
         with panel:
             _panel()(
                 data={"name": name, "findings": listed if name == FINDINGS else None},
                 key=f"{keys.VIEWER}_{name}",
             )
     _component(go is not None, reports)(
-        data={"case": _address(payload), "drawn": drawn and drawn.state()},
+        data={
+            "case": _address(payload),
+            "drawn": drawn and drawn.state(),
+            "accepts": findings is not None,
+        },
         key=keys.VIEWER,
         on_go_change=asked,
         on_drawn_change=changed,
+        on_accept_change=accepted,
         on_thresholds_change=lambda: None,
     )
     return chosen_thresholds(identity(payload))[0]
@@ -159,15 +169,6 @@ def _address(payload: bytes) -> str:
     files = get_instance().media_file_mgr
     # A type that the server does not compress once more.
     return files.add(payload, "application/gzip", keys.VIEWER).lstrip("/")
-
-
-def _listed(finding: Finding) -> dict[str, object]:
-    return {
-        "severity": finding.severity,
-        "text": finding.fact,
-        "slice": finding.slice_number,
-        "sequence": finding.sequence,
-    }
 
 
 @cache

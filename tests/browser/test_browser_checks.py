@@ -17,7 +17,7 @@ from support.browsing import (
     settled,
 )
 from support.cohorts import FIRST, blob, head, write_pair
-from support.viewer import drawn, navigate
+from support.viewer import VIEWER, drawn, navigate
 
 from brainseg import RESEARCH_USE
 
@@ -61,6 +61,8 @@ def test_a_finding_opens_its_slice_and_back_returns_to_the_same_findings(page, a
     page.goto(f"{address}/checks?kind=mask_island")
     open_finding(page)
     drawn(page, slice=3)
+    toast = f"{VIEWER}.querySelector('.toast').textContent"
+    page.wait_for_function(f"() => {toast}.includes('isolated pixel')", timeout=WAIT_MS)
     arrives(page, "/case", case=FIRST, slice=3)
     settled(page).go_back()
     arrives(page, "/checks", kind="mask_island")

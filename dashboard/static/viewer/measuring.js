@@ -292,6 +292,7 @@ export class Measuring {
   leave() {
     if (this.editing) this.stop(true);
     else if (this.id) this.id = null;
+    else if (this.viewer.mark) this.viewer.mark = null;
     else return PASS;
     this.viewer.changed();
     return null;

@@ -3,6 +3,7 @@
 import { drawDiameters } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
 import { Legend, legendOf, paintLegend } from "./legend.js";
+import { drawMark } from "./mark.js";
 import { Pinch } from "./pinch.js";
 import { pixelOf, sizeOf, voxelAt } from "./planes.js";
 import { Sides } from "./sides.js";
@@ -83,6 +84,7 @@ export class Pane {
           drawDiameters(context, tile, diameters, colour);
         }
       }
+      drawMark(context, tile, data.shape, state.position, viewer.mark);
       viewer.measuring.draw(context, tile, this.sequence);
     }
     this.showSides(state.view);

@@ -58,7 +58,7 @@ export class Viewer extends Controls {
     this.cine = new Cine(this);
     this.panel = new Panel(this);
     this.rail = new Rail(this);
-    this.findings = new FindingsList((voxel) => this.goTo(voxel), (finding) => this.goToFinding(finding));
+    this.findings = new FindingsList(this);
     this.strip = new Strip((z) => this.goToSlice(z));
     Object.assign(this, frameOf(this));
     root.append(this.whole);
@@ -121,9 +121,11 @@ export class Viewer extends Controls {
     this.offerBack();
     this.drawStrip(); // before the pictures, which take a while: keys may come meanwhile
     this.measuring.open(this.drawn, before);
+    if (before?.name !== data.name) this.mark = null;
     this.fitting.fit();
     await this.refill();
     this.changed();
+    this.findings.openAsked();
     this.report.opened();
   }
 
@@ -151,14 +153,6 @@ export class Viewer extends Controls {
   goToSlice(z) {
     const { position } = this.state;
     if (z !== position[2]) this.goTo([position[0], position[1], z]);
-  }
-
-  /** Shows the slice and the sequence of a finding of the checks. */
-  goToFinding({ slice, sequence }) {
-    const z = this.data.sliceNumbers.indexOf(slice);
-    if (sequence && this.data.sequences.includes(sequence)) this.set({ sequence });
-    if (z >= 0) this.goToSlice(z);
-    else this.say(`Slice ${slice} is missing from this case.`);
   }
 
   scroll(steps, axis = 2) {
@@ -326,7 +320,7 @@ export class Viewer extends Controls {
     this.nothing.textContent = none ?? "";
     this.announcement.textContent = descriptionOf(data, measures, state.sequence, position[2], look);
     this.panel.removedList?.show(data, look);
-    this.findings.show(data, look);
+    this.findings.show(data, look, measures);
     this.measuring.list.show();
     const parameters = parametersOf(state, data, measures, this.stepChosen);
     write(parameters);

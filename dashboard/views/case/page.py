@@ -24,11 +24,15 @@ from dashboard.shared import (
     model_picker,
     review_form,
     selection,
+    url_state,
     viewer,
     viewer_layout,
     waiting,
     widgets,
 )
+from dashboard.shared.case_findings import CaseFindings
+
+REFRESH_S = 1.0
 
 
 def open_case(
@@ -135,6 +139,18 @@ def show_details(cohort: Cohort, case: str) -> None:
         st.caption("Codes as in data.csv (no codebook.csv found).")
 
 
+@st.fragment(run_every=REFRESH_S)
+def await_findings(cohort: Cohort) -> None:
+    """Show that the checks run, and list their findings once they have finished."""
+    checking = cache.checking(cohort).result
+    if not checking.done():
+        st.caption(":material/hourglass_top: The checks are running; their findings follow here.")
+    elif checking.exception() is not None:
+        st.caption(selection.CHECKS_FAILED)
+    else:
+        url_state.draw_again()
+
+
 header = viewer_layout.header()
 with header:
     st.title("Case", width="content", anchor=False)
@@ -166,7 +182,12 @@ with side:
 with picture:
     panels = {viewer.LAYERS: layers, viewer.MEASUREMENTS: measurements, viewer.FINDINGS: findings}
     drawings = drawn.of_case(cohort, case.name)
-    viewer.show(payload, go, True, panels, selection.findings_of(cohort, case.name), drawings)
+    found = selection.findings_of(cohort, case.name)
+    listed = None if found is None else CaseFindings(cohort, case.name, found)
+    viewer.show(payload, go, True, panels, listed, drawings)
+if found is None:
+    with findings:
+        await_findings(cohort)
 with review:
     review_form.form(cohort, case.name, here.after, prediction)
 with about:

@@ -48,7 +48,7 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
         fact=[finding.fact for finding, _ in outcome.reviewed],
     )
     shown = filtered(table)
-    _open_clicked(cohort, shown)
+    _open_clicked(cohort, outcome, shown)
     _show_message()
     count = f"{len(shown):,} of {len(table):,} findings."
     if shown.empty:
@@ -135,7 +135,7 @@ def _draw_table(shown: pd.DataFrame) -> list[int]:
     return [row for row in drawn.selection.rows if row < len(shown)]
 
 
-def _open_clicked(cohort: Cohort, shown: pd.DataFrame) -> None:
+def _open_clicked(cohort: Cohort, outcome: Outcome, shown: pd.DataFrame) -> None:
     """Open the slice of the finding whose case was clicked."""
     click = st.session_state.get(CLICK_KEY)
     if not click or click["row"] >= len(shown):
@@ -145,7 +145,8 @@ def _open_clicked(cohort: Cohort, shown: pd.DataFrame) -> None:
     if row["case"] == click["label"]:
         # The filters too: Streamlit 1.67 leaves these parameters on this page as well, one step back.
         here = {key: st.query_params[key] for key in FILTERS if key in st.query_params}
-        asked = here | place_of(cohort, row["case"], number)
+        finding = {keys.FINDING: outcome.reviewed[row.name][0].id}
+        asked = here | place_of(cohort, row["case"], number) | finding
         links.open_page(keys.CASE_PAGE, asked)
 
 
@@ -198,7 +199,7 @@ def link(cohort: Cohort, finding: Finding) -> None:
         label = f"Open slice {shown} of {widgets.plain(finding.case)}"
     else:
         label = f"Slice {finding.slice_number} cannot be shown; open the nearest, slice {shown}"
-    widgets.link(keys.CASE_PAGE, label, "open_in_full", place)
+    widgets.link(keys.CASE_PAGE, label, "open_in_full", place | {keys.FINDING: finding.id})
 
 
 def _picture(cohort: Cohort, finding: Finding) -> None:
