@@ -1,0 +1,47 @@
+"""Cohorts of NIfTI and DICOM files on the pages: each opens, with sizes in ml and mm."""
+
+from pathlib import Path
+
+import pytest
+from support.pages import open_page, texts
+from support.volume_cohorts import NIFTI_LAYOUTS, OEDEMA_VX, VOXEL_ML, dicom_study
+
+PAGES = ("overview", "case", "browser", "dataset", "similar", "tour", "checks", "evaluation")
+
+
+def write(root: Path, layout: str) -> Path:
+    if layout == "DICOM":
+        dicom_study(root / "P01", 0, "P01")
+        dicom_study(root / "P02", 1, "P02")
+    else:
+        NIFTI_LAYOUTS[layout](root)
+    return root
+
+
+@pytest.mark.parametrize("layout", ["nnU-Net", "BIDS", "DICOM"])
+def test_the_worklist_shows_the_cases_with_their_volume_in_ml(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, layout: str
+) -> None:
+    app = open_page(monkeypatch, write(tmp_path / "data", layout), "worklist")
+    assert not app.exception and not app.error
+    rows = app.dataframe[0].value
+    assert rows["tumour_ml"].dropna().tolist() == pytest.approx([OEDEMA_VX * VOXEL_ML] * 2)
+    assert "tumour_vx" not in rows
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_page_opens_a_cohort_of_volumes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
+) -> None:
+    app = open_page(monkeypatch, write(tmp_path / "data", "BraTS 2023"), page)
+    assert not app.exception
+    assert not app.error, app.error[0].value
+
+
+def test_the_case_page_names_spacing_and_volume(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app = open_page(monkeypatch, write(tmp_path / "data", "BraTS 2023"), "case")
+    tables = " ".join(str(table.value) for table in app.table)
+    assert "5 x 0.9 x 0.8 mm" in tables + texts(app)
+    assert "1.3 ml" in tables + texts(app)
