@@ -15,6 +15,7 @@ from brainseg.cohort import Cohort
 from brainseg.cohort.patients import code_labels, code_text
 from brainseg.reviews.table import MASK, PREDICTION, subject_words
 from brainseg.statistics import case_table, flair_copies
+from brainseg.statistics.labels import label_sizes
 
 FINDING_COLUMNS = {"error": "errors", "warning": "warnings", "info": "infos"}
 """The columns that count a case's findings, by severity."""
@@ -39,6 +40,10 @@ OWN_COLUMNS = (
 """The columns of the worklist that do not come from ``data.csv``."""
 
 
+LABEL = "label: "
+"""The name of a column with the size of a label begins so."""
+
+
 def case_rows(cohort: Cohort) -> pd.DataFrame:
     """Return the part of the worklist that comes from the files alone, one row per case.
 
@@ -49,8 +54,10 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
         without a usable mask); ``tumour_share`` and ``tumour_vx`` as in
         :func:`brainseg.statistics.case_table`, with ``tumour_ml`` if the files state a spacing;
         ``missing_sequences`` (a list of the sequences that only repeat FLAIR, missing if no slice can
-        be compared); then the columns of ``data.csv``, joined by patient, whole numbers as Int64. A
-        column of ``data.csv`` with a name in :data:`OWN_COLUMNS` gets the suffix " (data.csv)".
+        be compared); then the size of each label of the masks, if there are several (see
+        :func:`brainseg.statistics.labels.label_sizes`), with names that begin with :data:`LABEL`; then
+        the columns of ``data.csv``, joined by patient, whole numbers as Int64. A column of
+        ``data.csv`` with a name in :data:`OWN_COLUMNS` gets the suffix " (data.csv)".
     """
     table = case_table(cohort.slices)
     by_case = cohort.slices.groupby("case", sort=False)["area_px"]
@@ -64,12 +71,17 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
     if table["tumour_ml"].isna().all():
         table = table.drop(columns="tumour_ml")
     table = table[[name for name in OWN_COLUMNS if name in table]]
+    sizes, unit = label_sizes(cohort.slices)
+    for name in sizes:
+        table[f"{LABEL}{name} ({unit})"] = sizes[name].reindex(table["case"]).to_numpy()
     return table if cohort.patients is None else _with_codes(table, cohort.patients)
 
 
 def code_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns of a worklist that came from ``data.csv``, in its order."""
-    return [name for name in table.columns if name not in OWN_COLUMNS]
+    return [
+        name for name in table.columns if not name.startswith(LABEL) and name not in OWN_COLUMNS
+    ]
 
 
 def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.DataFrame:

@@ -94,7 +94,8 @@ def decode_study(root: Path, source: str, for_mask: bool = False) -> Study:
     upload = open_inputs(given)
     assignment, notes = _assigned(upload)
     volume = assemble(upload, assignment)
-    volume = replace(volume, notes=(*volume.notes, *notes, *upload.refused))
+    conversions = [note for note in volume.notes if not note.startswith(_AS_SHOWN)]
+    volume = replace(volume, notes=(*conversions, *notes, *upload.refused))
     grid = ruling_grid(upload, assignment)
     study = Study(volume, grid.slice_numbers)
     return _with_labels(study, masks, Series("image", volume.pixels[..., 0], grid=grid), found)
@@ -121,7 +122,7 @@ def rows_of(root: Path, source: str) -> list[dict]:
         ]
     rows[0] |= {
         "source": source,
-        "image_notes": "\n".join(n for n in study.volume.notes if not n.startswith(_AS_SHOWN)),
+        "image_notes": "\n".join(study.volume.notes),
         "mask_notes": "\n".join(study.mask_notes),
     }
     return rows

@@ -67,12 +67,20 @@ def tumour_area_px(chosen: ChosenCases) -> Figure:
     return table, counts.bins(table, "Tumour area on the slice (px)", "slices", tumour=True)
 
 
+def volume_column(cases: pd.DataFrame) -> str:
+    """Return the column of the tumour's volume: ml if the files of all cases state a spacing."""
+    missing = "tumour_ml" not in cases or cases["tumour_ml"].isna()
+    is_known = not (missing & cases["tumour_vx"].notna()).any()
+    return "tumour_ml" if is_known else "tumour_vx"
+
+
 def tumour_volume(chosen: ChosenCases) -> Figure:
     """Draw the tumour volume of each case, by institution."""
     cases = chosen.cases()
-    group, title = cases["institution"], MEASURES["tumour_vx"]
-    figure = measures.strips(cases, "tumour_vx", group, chosen.among(cases), title)
-    return cases[["case", "institution", "tumour_vx"]], figure
+    column = volume_column(cases)
+    title = MEASURES["tumour_vx"].replace("voxels", "ml" if column == "tumour_ml" else "voxels")
+    figure = measures.strips(cases, column, cases["institution"], chosen.among(cases), title)
+    return cases[["case", "institution", column]], figure
 
 
 def tumour_map(chosen: ChosenCases) -> Figure:

@@ -6,6 +6,12 @@ from brainseg.plotting import cohort_figures
 from dashboard.shared import chart_selection, widgets
 from dashboard.shared.dataset_context import ShownCases, chart, side_by_side
 
+_WHY_UNIT = {
+    "ml": "Volumes are in ml, by the spacing in the files.",
+    "voxels": "The unit is voxels, because the files contain no spacing: sizes are comparable only "
+    "between similar scans.",
+}
+
 
 def draw(chosen: ShownCases) -> None:
     """Draw the section."""
@@ -30,9 +36,12 @@ def areas(chosen: ShownCases) -> None:
 def volumes(chosen: ShownCases) -> None:
     """Draw the tumour volume of a case, by institution."""
 
+    column = cohort_figures.volume_column(chosen.every)
+    unit = "ml" if column == "tumour_ml" else "voxels"
+
     def finding(table: pd.DataFrame) -> str:
-        volumes_vx = table.loc[chosen.among(table), "tumour_vx"].dropna()
-        return _spread(volumes_vx, "voxels", "case") or "No case has a usable mask."
+        known = table.loc[chosen.among(table), column].dropna()
+        return _spread(known, unit, "case") or "No case has a usable mask."
 
     chart(
         chosen,
@@ -40,10 +49,9 @@ def volumes(chosen: ShownCases) -> None:
         cohort_figures.tumour_volume,
         finding,
         "Each point is a case, spread sideways so they do not overlap; the orange line is the median. "
-        "Drag a box to choose cases. The unit is voxels, because the files contain no spacing: sizes "
-        "are comparable only between similar scans.",
-        chart_selection.in_strips(chosen.every, "institution", "tumour_vx"),
-        ["case", "institution", "tumour_vx"],
+        f"Drag a box to choose cases. {_WHY_UNIT[unit]}",
+        chart_selection.in_strips(chosen.every, "institution", column),
+        ["case", "institution", column],
     )
 
 
@@ -52,4 +60,4 @@ def _spread(values: pd.Series, unit: str, of: str) -> str:
     if values.empty:
         return ""
     over = widgets.counted(len(values), of)
-    return f"Median {values.median():,.0f} {unit} over {over}, up to {values.max():,}."
+    return f"Median {values.median():,.0f} {unit} over {over}, up to {values.max():,.0f}."

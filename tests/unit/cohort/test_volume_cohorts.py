@@ -30,7 +30,7 @@ from brainseg.batch.inputs import find_inputs
 from brainseg.checks import run_checks
 from brainseg.cohort import Cohort
 from brainseg.volume import FLAIR
-from brainseg.worklist import case_rows
+from brainseg.worklist import LABEL, case_rows, code_columns
 
 
 def areas(cohort: Cohort) -> dict[str, int]:
@@ -80,6 +80,15 @@ def test_brats_regions_have_their_names(tmp_path: Path) -> None:
     brats(tmp_path)
     found = areas(Cohort.open(tmp_path))
     assert found == {"whole tumour": 2 * OEDEMA_VX, "tumour core": 2 * CORE_VX}
+
+
+def test_the_worklist_has_the_size_of_each_label(tmp_path: Path) -> None:
+    brats(tmp_path)
+    rows = case_rows(Cohort.open(tmp_path))
+    ml = {name: rows[name].tolist() for name in rows if name.startswith(LABEL)}
+    assert ml["label: whole tumour (ml)"] == pytest.approx([OEDEMA_VX * VOXEL_ML] * 2)
+    assert ml["label: tumour core (ml)"] == pytest.approx([CORE_VX * VOXEL_ML] * 2)
+    assert not set(ml) & set(code_columns(rows))
 
 
 def test_a_session_is_a_case_of_its_subject_with_its_row_of_participants(tmp_path: Path) -> None:
