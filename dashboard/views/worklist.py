@@ -129,4 +129,4 @@ else:
     draw(worklist.with_labels(now.rows, cohort.codebook), names)
 exports(cohort, now.rows)
 widgets.tumour_means()
-widgets.code(worklist.case_rows)
+widgets.code("from brainseg.worklist import case_rows\n\ncase_rows(cohort)", cohort)

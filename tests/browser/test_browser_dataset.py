@@ -195,7 +195,7 @@ def test_a_click_shows_the_neighbours_of_the_slice(look, address):
     page.get_by_text("Most similar slices").wait_for(timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("path", ["dataset?section=Where", "similar", "tour?step=Overlay"])
+@pytest.mark.parametrize("path", ["dataset?section=Where", "similar", "tour?step=Plot"])
 def test_a_narrow_window_needs_no_sideways_scrolling(look, address, path):
     page = look(f"{address}/{path}")
     page.set_viewport_size({"width": 640, "height": 900})
@@ -205,10 +205,10 @@ def test_a_narrow_window_needs_no_sideways_scrolling(look, address, path):
 
 def test_the_tour_can_be_stepped_through_by_keyboard(look, address):
     page = look(f"{address}/tour")
-    for step in ("Peek", "Count"):
+    for step in ("Count", "Table"):
         page.get_by_role("button", name="Next step").wait_for(timeout=WAIT_MS)  # it hears the key
         page.keyboard.press("j")
         arrives(page, "/tour", step=step)
         settled(page)
     page.keyboard.press("k")
-    arrives(page, "/tour", step="Peek")
+    arrives(page, "/tour", step="Count")

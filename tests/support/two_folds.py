@@ -18,7 +18,7 @@ def model_of_two_folds(model: Path, folder: Path) -> Path:
     """
     from brainseg.models import open_model
     from brainseg.models.networks import ARCHITECTURES
-    from brainseg.training.publishing import _golden_output
+    from brainseg.training.network_files import golden_output
 
     shutil.copytree(model, folder)
     opened = open_model(str(folder))
@@ -29,7 +29,7 @@ def model_of_two_folds(model: Path, folder: Path) -> Path:
         [w + rng.normal(0, SHAKEN, w.shape) * w.std() for w in network.get_weights()]
     )
     network.save_weights(folder / "fold1.weights.h5")
-    (folder / "fold1.golden.npz").write_bytes(_golden_output(network, opened.preprocessing))
+    (folder / "fold1.golden.npz").write_bytes(golden_output(network, opened.preprocessing))
     manifest = folder / "manifest.json"
     facts = json.loads(manifest.read_text())
     first = facts["folds"][0]

@@ -5,12 +5,8 @@ import streamlit as st
 
 from brainseg.evaluation import (
     Evaluation,
-    compare,
-    conventions,
     distance_unit,
     figure_text,
-    measure,
-    measure_leakage,
     relations,
     summary,
     worst,
@@ -19,10 +15,6 @@ from brainseg.metrics import (
     EMPTY_MASK_RULE,
     FEWEST_CASES,
     METRICS,
-    bootstrap_interval,
-    dice,
-    expected_calibration_error,
-    surface_distances,
 )
 from brainseg.models import Model
 from brainseg.plotting import scores as evaluation_charts
@@ -34,6 +26,14 @@ INFLATION = "How scores inflate"  # in saved addresses; the page shows “Flatte
 
 VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", INFLATION)
 TABLE = "scores_table"
+CODE = """
+from brainseg.evaluation import by_case, load_scores
+
+model = bs.open_model({model!r})
+scores = load_scores(cohort, model)  # bs.evaluate(cohort, model) computes them
+print(f"mean Dice {{scores.mean_dice:.3f}}, 95 % interval", scores.ci95)
+by_case(scores).head(10)
+"""
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
@@ -280,13 +280,4 @@ widgets.tumour_means()
 again = "Score the other cases" if evaluation.unscored else "Score again"
 with st.expander(again, icon=":material/refresh:", expanded=bool(evaluation.unscored)):
     scoring.offer(cohort, model, evaluation, again)
-widgets.code(
-    dice,
-    measure,
-    surface_distances,
-    bootstrap_interval,
-    expected_calibration_error,
-    compare,
-    conventions,
-    measure_leakage,
-)
+widgets.code(CODE.format(model=model.name), cohort)
