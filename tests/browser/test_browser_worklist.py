@@ -2,7 +2,6 @@
 
 import pytest
 from support.browsing import (
-    CHECKBOX_X,
     FIRST_ROW_Y,
     HEADER_Y,
     WAIT_MS,
@@ -92,7 +91,8 @@ def test_the_navigation_leads_back_to_filter_case_and_layers(look, address):
         arrives(page, path, where="institution~XX")
 
 
-def test_a_row_can_be_opened_by_keyboard_alone(look, address):
+@pytest.mark.parametrize("key", ["Enter", "Shift+Space"])
+def test_a_row_can_be_opened_by_keyboard_alone(look, address, key):
     page = look(f"{address}/worklist")
     rows(settled(page), 3)
     for _ in range(60):
@@ -101,7 +101,7 @@ def test_a_row_can_be_opened_by_keyboard_alone(look, address):
             break
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("Shift+Space")
+    page.keyboard.press(key)
     arrives(page, "/case", case=OTHER_SITE)
 
 
@@ -112,7 +112,7 @@ def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
         sort_by_click(page, sort)
     sort_by_click(page, "tumour_vx")
     assert cases(settled(page), 3) == [FLAIR_REPEATED, OTHER_SITE, FIRST]
-    open_first_case(page, FLAIR_REPEATED, CHECKBOX_X)
+    open_first_case(page, FLAIR_REPEATED)
 
 
 def sort_by_click(page, sort: str | None) -> None:

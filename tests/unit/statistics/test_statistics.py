@@ -29,6 +29,23 @@ def test_the_case_table_has_one_row_per_case_in_the_order_of_the_index(tiny_coho
     assert (first["patient_id"], first["institution"]) == ("TCGA_XX_0001", "XX")
 
 
+def test_the_share_of_the_head_is_of_the_slices_where_mask_and_head_are_known(tiny_cohort):
+    slices = Cohort.open(tiny_cohort).slices
+    of_first = slices[slices["case"] == FIRST].set_index("slice_number")
+    whole = row_of(statistics.case_table(slices), FIRST)["tumour_fraction"]
+    assert whole == pytest.approx(244 / of_first["head_px"].sum())
+    twice = pd.concat([slices, slices]).sort_values("case", kind="stable", ignore_index=True)
+    assert row_of(statistics.case_table(twice), FIRST)["tumour_fraction"] == pytest.approx(whole)
+    is_first_slice = (slices["case"] == FIRST) & (slices["slice_number"] == 1)
+    partly = slices.assign(area_px=slices["area_px"].mask(is_first_slice))
+    expected = 144 / of_first["head_px"].drop(1).sum()
+    assert row_of(statistics.case_table(partly), FIRST)["tumour_fraction"] == pytest.approx(
+        expected
+    )
+    unknown = slices.assign(head_px=slices["head_px"].mask(slices["case"] == FIRST))
+    assert pd.isna(row_of(statistics.case_table(unknown), FIRST)["tumour_fraction"])
+
+
 def test_a_sequence_is_a_copy_of_flair_only_if_it_is_on_every_slice(tiny_cohort: Path) -> None:
     pixels = head(99)
     pixels[..., 0] = pixels[..., 1]
