@@ -31,8 +31,11 @@ def test_a_cohort_is_a_collection_of_cases(tiny_cohort):
     assert len(cohort) == 3
     assert [case.name for case in cohort] == cohort.cases
     assert cohort[FIRST].volume().pixels.shape[0] == 3
+    assert (cohort[0].name, cohort[-1].name) == (cohort.cases[0], cohort.cases[2])
     with pytest.raises(CohortError, match="unknown case"):
         cohort["nobody"]
+    with pytest.raises(IndexError, match="has the cases 0 to 2, not 3"):
+        cohort[3]
 
 
 def test_objects_show_their_facts_as_text_and_as_html(tiny_cohort):

@@ -72,6 +72,15 @@ def documented() -> dict[str, list[str]]:
     return {label: cells for label, *cells in rows}
 
 
+def test_each_metric_is_explained_in_words_then_defined_then_judged() -> None:
+    for metric in METRICS.values():
+        assert metric.explained.startswith(metric.plain)
+        assert metric.plain.endswith(".")
+        assert metric.explained.index("is perfect.") < metric.explained.index(metric.meaning)
+    assert METRICS["dice"].good == "The higher, the better; 1 is perfect."
+    assert METRICS["hd95"].good == "The closer to 0, the better; 0 is perfect."
+
+
 def test_the_documentation_has_every_metric_once() -> None:
     assert list(documented()) == [metric.label for metric in METRICS.values()]
 

@@ -11,6 +11,7 @@ from support.two_folds import model_of_two_folds
 from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
 from brainseg.inference.comparison import exposure_of_fold
+from brainseg.inference.prediction import predict
 from brainseg.models import Model, open_model
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.training_images import FILE, training_images_of
@@ -49,6 +50,12 @@ def test_an_upload_of_a_training_image_goes_to_the_fold_that_was_not_trained_on_
         "This image was in the training data of fold 0. "
         "Held-out prediction: fold 1 was not trained on this patient."
     )
+
+
+def test_the_simplest_call_averages_no_fold_that_was_trained_on_the_images(model, trained):
+    held_out = predict(trained, model, (1,))
+    assert np.array_equal(predict(trained, model), held_out)
+    assert not np.array_equal(predict(trained, model, (0, 1)), held_out)
 
 
 def test_flair_alone_of_a_training_image_is_recognised(model, trained):
