@@ -1,0 +1,35 @@
+"""Cohorts of each family in a real browser: the viewer shows the sides of the patient, and ml."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.viewer import drawn
+from support.volume_cohorts import bids, brats, dicom_study, nnunet
+
+pytestmark = pytest.mark.browser
+
+
+def dicom(root: Path) -> None:
+    dicom_study(root / "P01", 0, "P01")
+    dicom_study(root / "P02", 1, "P02")
+
+
+@pytest.mark.parametrize(
+    ("write", "case"),
+    [
+        (nnunet, "P01"),
+        (brats, "BraTS-GLI-00000-000"),
+        (bids, "sub-P01_ses-1"),
+        (dicom, "P01-STUDY"),
+    ],
+)
+def test_a_cohort_of_volumes_opens_with_sides_and_millilitres(
+    look: Callable, served: Callable, tmp_path: Path, write: Callable[[Path], None], case: str
+) -> None:
+    write(tmp_path / "data")
+    page = look(f"{served(tmp_path / 'data')}/case?case={case}")
+    drawn(page)
+    page.get_by_text("mask 1.3 ml").wait_for()
+    assert page.get_by_text("R", exact=True).first.is_visible()
+    assert page.get_by_text("L", exact=True).first.is_visible()
