@@ -75,11 +75,31 @@ def test_json_contains_findings_acceptances_and_unchecked_rules(tiny_cohort) -> 
     assert {row["kind"] for row in facts["checks"]} == set(RULES)
 
 
-def test_the_terminal_shows_one_line_per_finding_and_the_counts(tiny_cohort) -> None:
+def test_the_terminal_shows_a_finding_without_repeats_in_one_line_and_the_counts(
+    tiny_cohort,
+) -> None:
     lines = outcome(tiny_cohort, accepted="slice_gap").as_lines()
     assert lines[0].startswith(f"info: post-contrast of {FLAIR_REPEATED} equals FLAIR")
     assert any(line.startswith("not checked: case_brightness: ") for line in lines)
     assert lines[-1] == "error 0, warning 0, info 1, accepted 1"
+
+
+def test_the_terminal_counts_repeats_once_and_folds_notes(tiny_cohort) -> None:
+    with (tiny_cohort / "data.csv").open("a") as table:
+        table.writelines(f"TCGA_ZZ_{number:04d}\n" for number in range(30))
+    for mask in tiny_cohort.rglob("*_mask.tif"):
+        mask.write_bytes(b"")
+    result = outcome(tiny_cohort)
+    lines = result.as_lines()
+    (notes,) = [line for line in lines if "row_without_case" in line]
+    assert notes.startswith("info: 30 findings of row_without_case: no action needed")
+    assert not any("TCGA_ZZ" in line for line in lines)
+    empty = len(result.grouped()["empty_file"])
+    assert lines[0].startswith(f"error: {empty} findings in 3 cases of empty_file: copy the file")
+    assert lines[4] == f"  and {empty - 3} more (--all lists them)"
+    every = result.as_lines(every=True)
+    assert sum("TCGA_ZZ" in line for line in every) == 30
+    assert sum(line.endswith("has 0 bytes") for line in every) == empty
 
 
 def test_the_report_is_one_page_with_the_counts_and_unchecked_rules(tiny_cohort) -> None:
