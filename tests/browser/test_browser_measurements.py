@@ -146,3 +146,52 @@ def test_a_measurement_is_saved_with_the_initials_and_found_again(
         assert comes(page, lambda: len(listed(page)) == 1)
     finally:
         context.close()
+
+
+def test_the_magnifier_shows_the_picture_three_times_as_large_at_the_pointer(look):
+    page = look(record(), "slice=4")
+    page.keyboard.press("g")
+    box = page.locator(".overlay").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    drawn_px = """() => { const { width, height } = viewer.panes[0].overlay;
+        const { data } = viewer.panes[0].overlay.getContext('2d').getImageData(
+            width / 2 - 40, height / 2 - 40, 80, 80);
+        let changes = 0;
+        for (let i = 4; i < data.length; i += 4) changes += data[i] !== data[i - 4];
+        return changes; }"""
+    # Each pixel of the picture is three wide: two of three neighbours are equal.
+    assert comes(page, lambda: 100 < page.evaluate(drawn_px) < 80 * 80 / 2)
+    page.keyboard.press("g")
+    assert comes(page, lambda: page.evaluate(drawn_px) == 0)
+    assert page.failed == []
+
+
+def test_the_layout_of_the_last_visit_is_the_default_and_the_address_rules(
+    browser, served, tiny_cohort
+):
+    address = served(tiny_cohort)
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    try:
+        page = context.new_page()
+        page.goto(f"{address}/case?case={FIRST}")
+        drawn(page, panes=1, tool="scroll")
+        page.get_by_role("button", name="All", exact=True).click()
+        drawn(page, panes=3)
+        page.keyboard.press("4")
+        open_tab(page, "Measure")
+        page.wait_for_function("() => localStorage['brainseg-layout'].includes('Measure')")
+        again = context.new_page()
+        again.goto(f"{address}/case?case={FIRST}")
+        drawn(again, panes=3, tool="ruler")
+        tab = again.get_by_role("tab", name="Measure", exact=True)
+        assert comes(again, lambda: tab.get_attribute("aria-selected") == "true")
+        again.goto(f"{address}/case?case={FIRST}&view=slice")
+        drawn(again, panes=1, tool="ruler")
+        open_tab(again, "Layers")
+        thumbnail = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 9, 9).data].length"
+        assert again.locator(".thumbnail").count() == 3
+        assert again.locator(".thumbnail").first.evaluate(thumbnail) == 9 * 9 * 4
+        again.locator(".thumbnail").last.click()
+        assert comes(again, lambda: "post-contrast" in again.inner_text(".top-right"))
+    finally:
+        context.close()
