@@ -174,9 +174,8 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
     Args:
         volume: see :func:`predict_timed`.
         model: see :func:`brainseg.models.open_model`.
-        folds: the folds to average; by default those that were not trained on these images, as far as
-            the model recognises them. For a case of a cohort use
-            :attr:`brainseg.models.CaseExposure.folds`, which knows its name as well.
+        folds: the folds to average; all by default. For a case of a cohort use
+            :attr:`brainseg.models.CaseExposure.folds`.
 
     Returns:
         (n, h, w) float32, 0..1, on the volume's own grid.
@@ -184,8 +183,9 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
     Raises:
         ModelError: as for :func:`predict_timed`.
     """
-    exposure = model.exposure(None, volume) if folds is None else CaseExposure(NEW, folds)
-    return predict_timed(volume, model, exposure).probability
+    if folds is None:
+        folds = tuple(record.number for record in model.folds)
+    return predict_timed(volume, model, CaseExposure(NEW, folds)).probability
 
 
 def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> None:

@@ -13,6 +13,7 @@ from brainseg.models import (
     Model,
     list_models,
     open_model,
+    own_models,
     place_for,
     with_engines,
     with_images,
@@ -22,6 +23,7 @@ from brainseg.models.engines.exporting import can_export
 from brainseg.models.engines.loading import KERAS
 from brainseg.models.places import MANIFEST, find_model
 from brainseg.models.training_images import TrainingImages, training_images_of
+from brainseg.storage import remove_folder
 from brainseg.training.config import NAME_RULE, TrainingConfig, is_name
 from brainseg.training.network_files import graph_of
 from brainseg.training.run_models import content_of, images_entry, manifest_with, write_model
@@ -64,6 +66,18 @@ def place_to_publish(name: str | Path) -> Path:
         if bare in list_models(MODELS):
             raise ModelError(f"{bare} is a model of this package: choose another name.")
     return place_for(bare)
+
+
+def delete_model(name: str) -> None:
+    """Delete one of the user's own models; the runs that it comes from stay.
+
+    Raises:
+        ModelError: there is no such model.
+        BrainsegError: it cannot be deleted.
+    """
+    if name not in list_models(own_models()):
+        raise ModelError(f"you have no model {name[:60]}: reload the list of models.")
+    remove_folder(own_models() / name)
 
 
 def _open(folder: Path) -> Model:

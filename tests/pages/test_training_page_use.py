@@ -9,11 +9,13 @@ from support.pages import open_page
 from support.runs import button, said
 
 from brainseg.cohort import Cohort
-from brainseg.errors import RunError
+from brainseg.errors import ModelError, RunError
 from brainseg.evaluation import background, evaluate, save_scores
 from brainseg.models import list_models, open_model
+from brainseg.training.publishing import delete_model, publish
 from brainseg.training.run_models import as_model, ready_model
 from brainseg.training.runs import Run, find_run, list_runs
+from dashboard.shared import model_picker
 
 
 @pytest.fixture
@@ -97,6 +99,43 @@ def test_a_run_is_published_under_a_name(page, run, home):
     assert "Published as mine, fold 0" in app.success[0].value.replace("\\", "")
     assert "mine" in list_models()
     assert open_model("mine").folds[0].run == run.name
+
+
+def test_other_pages_offer_a_run_as_a_model_and_know_its_patients(
+    page, run, monkeypatch, taught_root
+):
+    as_model(run)
+    app = open_page(monkeypatch, taught_root, "evaluation", model=run.name)
+    assert not app.exception
+    assert app.selectbox("model").value == run.name
+    assert app.selectbox("model").options[0] == "lgg-unet"
+    seen = len(run.fold()["trained_on"]) + len(run.fold()["selected_on"])
+    labels = [box.label for box in app.checkbox]
+    assert f"Also score the {seen} cases in the training data, marked as seen" in labels
+    monkeypatch.setattr(model_picker, "MOST_RUNS", 0)
+    app = open_page(monkeypatch, taught_root, "evaluation", model=run.name)
+    assert app.selectbox("model").value == run.name
+
+
+def test_own_models_are_listed_and_deleted(page, run, monkeypatch, taught_root, home):
+    app = open_page(monkeypatch, taught_root, "training", view="Models")
+    assert "You have published no model yet" in said(app)
+    publish(run, home / "models" / "mine")
+    app = open_page(monkeypatch, taught_root, "training", view="Models")
+    (table,) = (frame.value for frame in app.dataframe if "runs" in frame.value)
+    fold = run.fold()
+    assert table.iloc[0].tolist() == [
+        "mine",
+        "0",
+        run.name,
+        len(fold["trained_on"]),
+        len(fold["held_out"]),
+    ]
+    button(app, "Delete this model").click().run()
+    assert "You have published no model yet" in said(app)
+    assert list((home / "models").iterdir()) == []
+    with pytest.raises(ModelError, match="you have no model mine"):
+        delete_model("mine")
 
 
 def test_a_run_is_renamed_annotated_and_deleted(page, run, taught):

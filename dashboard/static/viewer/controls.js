@@ -33,11 +33,6 @@ export class Controls {
     this.usePreset(names[index % names.length]);
   }
 
-  magnify() {
-    this.lens = !this.lens;
-    this.changed();
-  }
-
   invert() {
     this.set({ invert: !this.state.invert });
   }

@@ -38,10 +38,7 @@ def metric_picker() -> str:
     metric = METRICS[
         widgets.select("Metric", keys.METRIC, SHARES, "dice", format_func=label_of, width=260)
     ]
-    st.caption(
-        f"**{metric.label}**: {metric.plain} {metric.good} Empty masks: {metric.rule}.",
-        help=metric.explained,
-    )
+    st.caption(f"{metric.label}: {metric.meaning}. Empty masks: {metric.rule}.")
     return metric.name
 
 
@@ -83,9 +80,7 @@ def show_figures(counted: Evaluation) -> None:
     with st.expander("Definitions", icon=":material/menu_book:"):
         for metric in METRICS.values():
             source = f" ({metric.source})" if metric.source else ""
-            st.markdown(
-                f"- **{metric.label}**{source}: {metric.plain} {metric.meaning.replace('|', '&#124;')}."
-            )
+            st.markdown(f"- **{metric.label}**{source}: {metric.meaning.replace('|', '&#124;')}.")
 
 
 def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> None:

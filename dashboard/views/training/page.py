@@ -4,13 +4,24 @@ import streamlit as st
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, RunError
+from brainseg.monitoring.curves import downsample, smoothed
 from brainseg.monitoring.external_logs import configured_folders, find_logs
+from brainseg.monitoring.warnings import find_warnings
 from brainseg.training import jobs
 from brainseg.training.runs import Run, list_runs, runs_table
 from dashboard.shared import keys, url_state, widgets
-from dashboard.views.training import comparison, external_logs, facts, form, monitor, previews, use
+from dashboard.views.training import (
+    comparison,
+    external_logs,
+    facts,
+    form,
+    monitor,
+    own_models,
+    previews,
+    use,
+)
 
-MONITOR, COMPARE, START, LOGS = "Monitor", "Compare", form.START, "Logs"
+MONITOR, COMPARE, START, LOGS, MODELS = "Monitor", "Compare", form.START, "Logs", "Models"
 
 HOW_TO_BEGIN = (
     "No training runs yet. Start one under “Start”, or in a terminal; the quick preset takes about two "
@@ -31,21 +42,6 @@ def show_running(running: Run) -> None:
             kwargs={keys.RUN: running.name, keys.VIEW: None},
             type="tertiary",
         )
-
-
-CODE = """
-import matplotlib.pyplot as plt
-
-from brainseg.training.runs import Run
-
-run = Run.open(cohort.state_dir / "runs" / {run!r})
-history = run.history()
-figure, axis = plt.subplots()
-axis.plot(history["epoch"], history["validation_dice"])
-axis.set_xlabel("Epoch")
-axis.set_ylabel("Validation Dice")
-figure
-"""
 
 
 def find_running(cohort: Cohort) -> Run | None:
@@ -86,7 +82,7 @@ labels |= {log.name: f"{log.name} · {log.kind}" for log in logs}
 view = widgets.choice(
     "View",
     keys.VIEW,
-    (MONITOR, COMPARE, START, LOGS),
+    (MONITOR, COMPARE, START, LOGS, MODELS),
     MONITOR if choices else START,
     label_visibility="collapsed",
 )
@@ -100,6 +96,8 @@ try:
         form.draw(cohort, running)
     elif view == LOGS:
         external_logs.draw(imported, logs)
+    elif view == MODELS:
+        own_models.draw()
     elif not choices:
         st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
     elif view == COMPARE:
@@ -116,5 +114,4 @@ if running is not None and (shown is None or shown.name != running.name):
 if runs and view in (MONITOR, COMPARE):
     facts.draw_all(table)
 widgets.tumour_means()
-if isinstance(shown, Run):
-    widgets.code(CODE.format(run=shown.name), cohort)
+widgets.code(find_warnings, smoothed, downsample)

@@ -1,0 +1,61 @@
+"""Published models of one's own: what each was trained on, and how to delete one."""
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.errors import BrainsegError
+from brainseg.models import list_models, open_model, own_models
+from brainseg.training.publishing import delete_model
+from dashboard.shared import keys, widgets
+
+_FAILED = "_model failed"
+
+
+def draw() -> None:
+    """Draw the table of the user's own models, and the menu that deletes one."""
+    if why := st.session_state.pop(_FAILED, None):
+        widgets.error(why)
+    names = list_models(own_models())
+    if not names:
+        st.info(
+            "You have published no model yet: publish a run that has ended.",
+            icon=":material/deployed_code:",
+        )
+        return
+    st.dataframe(
+        pd.DataFrame([_row(name) for name in names]),
+        hide_index=True,
+        placeholder="unknown",
+        alt="Your models, one row per model",
+    )
+    st.caption("Each fold comes from one run. Counts are cases; every page offers these models.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Model", names, key="own_model", width=300)
+        widgets.link(keys.EVALUATION, "Scores", "scoreboard", {keys.MODEL: name})
+        widgets.link(keys.PREDICTION, "Predict with it", "online_prediction", {keys.MODEL: name})
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown(f"Deletes the model **{widgets.plain(name)}**. Its runs stay.")
+            widgets.button(
+                "Delete this model", "delete_forever", "delete_model", _delete, name, type="primary"
+            )
+
+
+def _row(name: str) -> dict[str, object]:
+    try:
+        folds = open_model(name).folds
+    except BrainsegError as error:
+        return {"model": name, "folds": str(error)}
+    return {
+        "model": name,
+        "folds": ", ".join(str(record.number) for record in folds),
+        "runs": ", ".join(record.run or "unknown" for record in folds),
+        "trained on": len({case for record in folds for case in record.trained_on}),
+        "held out": len({case for record in folds for case in record.held_out}),
+    }
+
+
+def _delete(name: str) -> None:
+    try:
+        delete_model(name)
+    except BrainsegError as error:
+        st.session_state[_FAILED] = str(error)
