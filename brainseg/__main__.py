@@ -86,7 +86,7 @@ def check(options: argparse.Namespace) -> int:
         return 0
     cohort = _open(options)
     outcome = outcome_of(check_cohort(cohort, options.only), open_acceptances(cohort))
-    _print(options, outcome.as_json(), outcome.as_lines())
+    _print(options, outcome.as_json(), outcome.as_lines(options.all))
     return int(outcome.fails(options.fail_on))
 
 

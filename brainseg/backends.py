@@ -1,7 +1,12 @@
 """Choose the backend of Keras: the one named in the environment, or the first installed."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from brainseg.errors import MissingPackageError
 
@@ -35,7 +40,7 @@ def has_keras() -> bool:
 
 
 def require_keras(task: str) -> None:
-    """Refuse a task that needs Keras where Keras is not installed.
+    """Import Keras, or refuse a task that needs it where it is not installed.
 
     Args:
         task: the subject of the sentence, such as “Training”.
@@ -48,3 +53,24 @@ def require_keras(task: str) -> None:
             f"{task} needs TensorFlow and Keras, which are not installed: add them with "
             f"{HOW_TO_ADD_TRAINING}."
         )
+    if "keras" not in sys.modules:
+        with _without_native_messages():
+            import_module("keras")
+
+
+@contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """Drop what native libraries write to standard error meanwhile.
+
+    TensorFlow logs a few lines while it is imported, before it reads ``TF_CPP_MIN_LOG_LEVEL``. Errors
+    are exceptions, and are not lost.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

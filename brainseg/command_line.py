@@ -72,6 +72,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
                 "--fail-on", "severity of an open finding that exits with 1", "warning",
                 choices=["error", "warning", "info"], default="error",
             ),
+            option("--all", "list each finding, also of repeated kinds and notes"),
             option("--list", "list the checks and exit"),
         ),
     ),

@@ -34,7 +34,7 @@ READER_COLUMNS = {"reviewed_by": MASK, "prediction_reviewed_by": PREDICTION}
 
 OWN_COLUMNS = (
     *("case", "patient_id", "institution", "area_by_slice", "slices", "slices_with_tumour"),
-    *("tumour_share", "tumour_vx", "tumour_ml", "missing_sequences", "unusable"),
+    *("tumour_share", "tumour_vx", "tumour_ml", "tumour_fraction", "missing_sequences", "unusable"),
     *(*FINDING_COLUMNS.values(), "dice", *REVIEW_COLUMNS, "readers", *READER_COLUMNS, "comments"),
 )
 """The columns of the worklist that do not come from ``data.csv``."""
@@ -51,8 +51,8 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
         In the order of the cohort, with an index from 0: ``case``, ``patient_id``, ``institution``
         (str, missing if the name has none); ``area_by_slice`` (a list of the tumour's area in px, None
         for a slice without a usable mask); ``slices``, ``slices_with_tumour``, ``unusable`` (slices
-        without a usable mask); ``tumour_share`` and ``tumour_vx`` as in
-        :func:`brainseg.statistics.case_table`, with ``tumour_ml`` if the files state a spacing;
+        without a usable mask); ``tumour_share``, ``tumour_vx`` and ``tumour_fraction`` as
+        in :func:`brainseg.statistics.case_table`, with ``tumour_ml`` if the files state a spacing;
         ``missing_sequences`` (a list of the sequences that only repeat FLAIR, missing if no slice can
         be compared); then the size of each label of the masks, if there are several (see
         :func:`brainseg.statistics.labels.label_sizes`), with names that begin with :data:`LABEL`; then

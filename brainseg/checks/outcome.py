@@ -9,6 +9,9 @@ from brainseg.checks import NOT_CHECKED, PASSED, RULES, Checked
 from brainseg.checks.acceptances import Acceptance, Acceptances
 from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
 
+MOST_EXAMPLES = 3
+"""Findings of one kind listed in the terminal before the rest is counted."""
+
 Reviewed = tuple[Finding, Acceptance | None]
 
 
@@ -112,14 +115,43 @@ class Outcome:
             "checks": self.summary.to_dict(orient="records"),
         }
 
-    def as_lines(self) -> list[str]:
-        """Return the lines for a terminal: one per finding, one per unchecked rule, and the counts."""
+    def grouped(self) -> dict[str, list[Finding]]:
+        """Return the open findings by kind, errors first."""
+        kinds: dict[str, list[Finding]] = {}
+        for finding in self.open:
+            kinds.setdefault(finding.kind, []).append(finding)
+        return kinds
+
+    def as_lines(self, every: bool = False) -> list[str]:
+        """Return the lines for a terminal: one per kind of finding and unchecked rule, and the counts.
+
+        A kind with several findings has one line with its count and the remedy. Below it, errors and
+        warnings have a line for each of the first :data:`MOST_EXAMPLES`; ``every`` lists all, and notes.
+        """
+        lines: list[str] = []
+        for kind, found in self.grouped().items():
+            if len(found) == 1:
+                lines.append(f"{found[0].severity}: {found[0].message}")
+                continue
+            first = found[0]
+            lines.append(f"{first.severity}: {repeats(found)} of {kind}: {first.remedy}")
+            shown = len(found) if every else 0 if first.severity == "info" else MOST_EXAMPLES
+            lines += [f"  {finding.fact}" for finding in found[:shown]]
+            if 0 < shown < len(found):
+                lines.append(f"  and {len(found) - shown} more (--all lists them)")
         number = ", ".join(f"{level} {count}" for level, count in self.counts.items())
         return [
-            *(f"{finding.severity}: {finding.message}" for finding in self.open),
+            *lines,
             *(f"not checked: {kind}: {why}" for kind, why in self.not_checked.items()),
             f"{number}, accepted {len(self.accepted)}",
         ]
+
+
+def repeats(found: list[Finding]) -> str:
+    """Return the number of findings of one kind and of cases, such as "15 findings in 13 cases"."""
+    cases = len({finding.case for finding in found if finding.case is not None})
+    number = f"{len(found)} finding{'' if len(found) == 1 else 's'}"
+    return f"{number} in {cases} case{'' if cases == 1 else 's'}" if cases else number
 
 
 def outcome_of(checked: Checked, acceptances: Acceptances) -> Outcome:

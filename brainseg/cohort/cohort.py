@@ -268,9 +268,13 @@ class Cohort(Shown):
         notes = (*found.notes, *of_index, *more, *still_more, *_notes_on(slices))
         return cls(root, slices, identity, patients, codebook, notes)
 
-    def __getitem__(self, name: str) -> Case:
-        """Return one case by name; see :meth:`case`."""
-        return self.case(name)
+    def __getitem__(self, name: str | int) -> Case:
+        """Return one case by name, see :meth:`case`, or by its place in :attr:`cases`."""
+        if isinstance(name, str):
+            return self.case(name)
+        if not -len(self) <= name < len(self):
+            raise IndexError(f"this cohort has the cases 0 to {len(self) - 1}, not {name}")
+        return self.case(self.cases[name])
 
     def __len__(self) -> int:
         """Return the number of cases."""

@@ -174,8 +174,9 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
     Args:
         volume: see :func:`predict_timed`.
         model: see :func:`brainseg.models.open_model`.
-        folds: the folds to average; all by default. For a case of a cohort use
-            :attr:`brainseg.models.CaseExposure.folds`.
+        folds: the folds to average; by default those that were not trained on these images, as far as
+            the model recognises them. For a case of a cohort use
+            :attr:`brainseg.models.CaseExposure.folds`, which knows its name as well.
 
     Returns:
         (n, h, w) float32, 0..1, on the volume's own grid.
@@ -183,9 +184,8 @@ def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) 
     Raises:
         ModelError: as for :func:`predict_timed`.
     """
-    if folds is None:
-        folds = tuple(record.number for record in model.folds)
-    return predict_timed(volume, model, CaseExposure(NEW, folds)).probability
+    exposure = model.exposure(None, volume) if folds is None else CaseExposure(NEW, folds)
+    return predict_timed(volume, model, exposure).probability
 
 
 def warm_up(model: Model, folds: tuple[int, ...] | None = None) -> None:

@@ -23,7 +23,8 @@ class Metric:
     Attributes:
         name: the column of the scores; for a ratio, the figure's name.
         label: the name on pages.
-        meaning: the definition, a sentence.
+        plain: what it says, in everyday words.
+        meaning: the definition.
         empty: its values for a case whose mask and prediction are both empty, for a missed tumour (only
             the prediction is empty), and for a false alarm of one part (only the mask is empty); NaN if
             the metric is undefined and the case adds nothing.
@@ -36,6 +37,7 @@ class Metric:
 
     name: str
     label: str
+    plain: str
     meaning: str
     empty: tuple[float, float, float]
     summary: str = MEAN
@@ -43,6 +45,17 @@ class Metric:
     of: tuple[str, str] = ("", "")
     best: float = 1.0
     source: str = ""
+
+    @property
+    def good(self) -> str:
+        """Return which values are good, as a sentence."""
+        direction = "The higher" if self.best else "The closer to 0"
+        return f"{direction}, the better; {self._shown(self.best)} is perfect."
+
+    @property
+    def explained(self) -> str:
+        """Return plain meaning, definition, what is good, and the rule for empty masks."""
+        return f"{self.plain} {self.good}\n\nDefinition: {self.meaning}. Empty masks: {self.rule}."
 
     @property
     def is_share(self) -> bool:
@@ -76,6 +89,7 @@ METRICS = {
         Metric(
             "dice",
             "Dice",
+            "How well the predicted mask and the manual one overlap.",
             "2|A∩B| / (|A|+|B|) of mask and prediction, the case as one volume, all slices",
             (1, 0, 0),
             source="Dice 1945",
@@ -83,6 +97,8 @@ METRICS = {
         Metric(
             "iou",
             "IoU",
+            "The common part of the two masks, of all that either of them covers. Lower than "
+            "Dice for the same masks.",
             "|A∩B| / |A∪B|, the case as one volume, all slices",
             (1, 0, 0),
             source="Jaccard 1912",
@@ -90,25 +106,29 @@ METRICS = {
         Metric(
             "precision",
             "Precision",
+            "How much of what is predicted is really tumour.",
             "share of the predicted voxels that are in the mask, the case as one volume",
             (1, 0, 0),
         ),
         Metric(
             "recall",
             "Recall",
+            "How much of the tumour is found.",
             "share of the mask's voxels that are predicted, the case as one volume",
             (1, 0, 0),
         ),
         Metric(
             "dice_slices",
-            "Dice by slice, all slices",
+            "Slice Dice by case, all slices",
+            "Dice of each slice, averaged over the case. Slices without tumour lift it.",
             "mean over the slices of a case of the slice's Dice; slices without tumour count 1 where "
             "nothing is predicted, and lift it",
             (1, 0, 0),
         ),
         Metric(
             "dice_tumour_slices",
-            "Dice by slice, tumour slices",
+            "Slice Dice by case, tumour slices",
+            "Dice of each slice with tumour, averaged over the case.",
             "mean of the slice's Dice over the slices whose mask is not empty; false alarms on the "
             "other slices do not count",
             (nan, 0, nan),
@@ -116,6 +136,7 @@ METRICS = {
         Metric(
             "surface_dice",
             "Surface Dice",
+            "How much of the two outlines runs close to each other.",
             "share of both outlines that lies within 2 px (2 mm with a spacing) of the other, in the "
             "slice, all slices pooled",
             (1, 0, 0),
@@ -124,6 +145,8 @@ METRICS = {
         Metric(
             "hd95",
             "HD95",
+            "How far apart the two outlines are at their worst places, without the most "
+            "extreme 5 %.",
             "distance that 95 % of each outline does not exceed, in the slice, all slices pooled; "
             "infinite where more than 5 % of an outline lies on slices that the other mask lacks",
             (0, inf, inf),
@@ -135,6 +158,7 @@ METRICS = {
         Metric(
             "lesion_recall",
             "Lesions found",
+            "The share of separate lesions that the prediction touches at all.",
             "connected parts of the masks (26 neighbours) with a predicted voxel, of all such parts",
             (nan, 0, nan),
             RATIO,
@@ -144,6 +168,7 @@ METRICS = {
         Metric(
             "false_positives",
             "False positives per case",
+            "Separate predicted parts where the mask has nothing.",
             "connected parts of the prediction without a voxel of the mask, however small",
             (0, 0, 1),
             RATIO,
@@ -154,6 +179,7 @@ METRICS = {
         Metric(
             "volume_error",
             "Volume error",
+            "How much too large or too small the predicted volume is.",
             "(predicted − manual) / manual volume; above 0 where too much is predicted",
             (0, -1, inf),
             MEDIAN,
@@ -163,6 +189,7 @@ METRICS = {
         Metric(
             "absolute_volume_error",
             "Absolute volume error",
+            "How wrong the predicted volume is, in either direction.",
             "|predicted − manual| / manual volume",
             (0, 1, inf),
             MEDIAN,

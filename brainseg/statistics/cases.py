@@ -40,13 +40,17 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``case``, ``patient_id``, ``institution`` (str); ``slices``; ``masks``, the slices with a usable
         mask; ``slices_with_tumour``; ``tumour_vx`` (Int64, missing without a usable mask);
-        ``tumour_ml`` (Float64, missing also without a spacing); ``tumour_share``, slices with tumour per
-        slice with a usable mask, 0..1 (Float64, missing without
+        ``tumour_ml`` (Float64, missing also without a spacing); ``tumour_fraction``, the tumour's share
+        of the head, 0..1, on slices where both are known, which does not depend on the distance of the
+        slices (Float64, missing without such a slice); ``tumour_share``, slices with tumour per slice
+        with a usable mask, 0..1 (Float64, missing without
         one); ``largest_slice``, the slice_number of the largest tumour area (Int64, missing without a
         tumour); ``flair_copies``, see :func:`flair_copies`; ``unusable``, slices without a usable mask.
     """
     tumour = (slices["area_px"] > 0).fillna(False).astype(bool)
     rows = slices.assign(_usable=slices["area_px"].notna(), _tumour=tumour)
+    both_known = slices[slices[["area_px", "head_px"]].notna().all(axis="columns")]
+    px = both_known.groupby("case", sort=False)[["area_px", "head_px"]].sum()
     by_case = rows.groupby("case", sort=False)
     table = pd.DataFrame(
         {
@@ -59,6 +63,7 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
         }
     )
     table["tumour_ml"] = _millilitres(slices).reindex(table.index)
+    table["tumour_fraction"] = ratio(px["area_px"], px["head_px"]).reindex(table.index)
     table["tumour_share"] = ratio(table["slices_with_tumour"], table["masks"])
     largest = slices.loc[slices[tumour].groupby("case", sort=False)["area_px"].idxmax()]
     numbers = largest.set_index("case")["slice_number"]

@@ -36,6 +36,9 @@ MIRROR_WEIGHT = 2.0
 """Weight of the difference to the mirror image, relative to the picture. The best of 1, 1.4 and 2 on one
 half of the patients of the LGG cohort; benchmarks/features.py measures it on the other half."""
 
+STARTS_UNASKED = 5_000
+"""Slices that take under a minute, so that a page may begin without being asked."""
+
 MOST_FOR_TSNE = 20_000
 """More slices are mapped by PCA: t-SNE takes 7 s for 3,101, and its time grows faster than linearly."""
 

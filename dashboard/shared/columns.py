@@ -18,6 +18,7 @@ LABELS = {
     "tumour_share": "Share with tumour",
     "tumour_vx": "Tumour (voxels)",
     "tumour_ml": "Tumour (ml)",
+    "tumour_fraction": "Share of head",
     "missing_sequences": "Missing sequences",
     "unusable": "Unusable slices",
     "errors": "Errors",
@@ -36,8 +37,15 @@ HELP = {
     "area_by_slice": "Tumour area on each slice, first to last; each row has its own scale",
     "slices_with_tumour": "Number of slices whose mask shows tumour",
     "tumour_share": "Slices with tumour, as a share of those with a usable mask",
-    "tumour_vx": "Voxels of the manual mask on all slices with a usable mask",
     "tumour_ml": "Volume of the manual mask, by the spacing in the files",
+    "tumour_vx": (
+        "Voxels of the manual mask on all slices with a usable mask. Do not compare cases by it: voxels "
+        "differ in size, and 88 thin slices have more of them than 20 thick ones"
+    ),
+    "tumour_fraction": (
+        "Volume of the manual mask as a share of the head’s. It does not depend on the distance of the "
+        "slices, so cases of 20 and of 88 slices compare"
+    ),
     "missing_sequences": "Missing sequences; their channels repeat FLAIR",
     "unusable": "Slices without a usable image and mask",
     "errors": "Findings that prevent the use of a file; accepted findings are not counted",
@@ -57,17 +65,17 @@ HELP = {
 
 DEFAULT = (
     "case",
-    *REVIEW_COLUMNS,
+    "review",
     "institution",
     "area_by_slice",
     "tumour_ml",
-    "tumour_vx",
+    "tumour_fraction",
     "slices",
-    "slices_with_tumour",
     "missing_sequences",
     "errors",
     "warnings",
     "dice",
+    "prediction_review",
     "readers",
 )
 """The columns shown by default."""
@@ -131,7 +139,7 @@ def configuration(names: Iterable[str], sort: str, open_key: str) -> dict[str, A
 
 
 def case_button(title: str, key: str) -> Any:
-    """Return a column of case names; a click or Enter on one is reported under the key."""
+    """Return a column of case names; a click on one is reported under the key."""
     return st.column_config.ButtonColumn(
         title, type="tertiary", alignment="left", pinned=True, key=key
     )
@@ -162,6 +170,8 @@ def _drawn(name: str, title: str, open_key: str) -> Any:
         return column.AreaChartColumn(title, help=meaning, width=110, y_min=0)
     if name == "tumour_share":
         return share(title, meaning)
+    if name == "tumour_fraction":
+        return column.NumberColumn(title, help=meaning, format="percent")
     if name in ("missing_sequences", *READER_COLUMNS):
         return column.ListColumn(title, help=meaning, width=125)
     formats = {"dice": "%.3f", "tumour_ml": "%.1f"} | dict.fromkeys(LOCALIZED, "localized")

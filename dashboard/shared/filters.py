@@ -55,7 +55,7 @@ def search() -> None:
         icon=":material/search:",
         max_chars=100,
         on_change=_search,
-        width=230,
+        width=220,
     )
 
 
@@ -95,7 +95,7 @@ def findings() -> None:
         key=FINDINGS_KEY,
         on_change=_pick_findings,
         placeholder="see below",
-        width=150,
+        width=140,
     )
 
 
@@ -218,9 +218,9 @@ def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
     if not asked:
         unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
         unused["readers"] = not every["readers"].sum()
-        # Voxels of different scans are not comparable.
-        unused["tumour_vx"] = "tumour_ml" in every
         unused["tumour_ml"] = "tumour_ml" not in every
+        # The share of the head replaces an unknown volume in ml.
+        unused["tumour_fraction"] = "tumour_ml" in every and every["tumour_ml"].notna().all()
         return [name for name in columns.DEFAULT if not unused.get(name)], None
     names = list(dict.fromkeys(map(unquote, asked.split("~"))))
     known = ["case", *(name for name in names if name in every and name != "case")]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+OPENS_WITH = "import brainseg as bs"
 _PARSING = Lock()
 
 
@@ -33,7 +34,7 @@ def is_local() -> bool:
 
 def opening(folder: str) -> str:
     """Return the lines that open a cohort."""
-    return f"import brainseg as bs\n\ncohort = bs.open_cohort({folder!r})\n"
+    return f"{OPENS_WITH}\n\ncohort = bs.open_cohort({folder!r})\n"
 
 
 @cache
@@ -50,18 +51,23 @@ def call(function: Callable, result: str, *given: str, **arguments: object) -> s
 
 
 def cell(function: Callable, **arguments: object) -> str:
-    """Return a function as the lines of a notebook cell, which ends with the value it returns.
+    """Return a function as the lines of a notebook cell after :func:`opening`.
 
-    The first lines set the arguments; the function's last statement must return a value.
+    The first lines set the arguments; the function's last statement must return a value, which is the
+    cell's last expression.
     """
     source = inspect.getsource(function)
     node = next(node for node in _parsed(source).body if isinstance(node, ast.FunctionDef))
     statements = node.body[1:] if ast.get_docstring(node) else node.body
+    own = [one for one in statements if isinstance(one, ast.Import | ast.ImportFrom)]
+    statements = statements[len(own) :]  # imports come first
     lines, last = source.splitlines(), statements[-1].lineno - 1
     steps = textwrap.dedent("\n".join(lines[statements[0].lineno - 1 : last]))
     value = textwrap.dedent("\n".join(lines[last:])).removeprefix("return ")
     given = "".join(f"{name} = {setting!r}\n" for name, setting in arguments.items())
-    parts = [_imports(function, statements), f"{given}{steps}\n{value}".strip()]
+    imported = [*map(ast.unparse, own), *_imports(function, statements).splitlines()]
+    needed = [line for line in imported if line != OPENS_WITH]
+    parts = ["\n".join(needed), f"{given}{steps}\n{value}".strip()]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

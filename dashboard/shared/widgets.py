@@ -1,6 +1,5 @@
 """Parts that several pages share: opening the cohort, pickers, charts, plain text."""
 
-import inspect
 import mimetypes
 import os
 import re
@@ -18,7 +17,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes
 from brainseg.io import shown_name
-from dashboard.shared import cache, keys, links, url_state
+from dashboard.shared import cache, keys, links, source_code, url_state
 
 T = TypeVar("T")
 
@@ -212,17 +211,18 @@ def slice_picker(case: Case, default: int) -> int:
     return st.session_state[keys.SLICE]
 
 
-def current_seed() -> int:
-    """Return the seed in the address, 0 without one; a wrong one shows a warning."""
-    if url_state.take(keys.SEED, SEEDS, 0) is not None:
-        st.warning("The seed in the address is not a number from 0 to 999999: using seed 0.")
+def current_seed(default: int = 0) -> int:
+    """Return the seed in the address, else the default; a wrong one shows a warning."""
+    if url_state.take(keys.SEED, SEEDS, default) is not None:
+        rule = "The seed in the address is not a number from 0 to 999999"
+        st.warning(f"{rule}: using seed {default}.")
     return st.session_state[keys.SEED]
 
 
-def seed_picker(on_change: Callable[[], None] | None = None) -> None:
-    """Draw the field of the seed, after :func:`current_seed`."""
+def seed_picker(on_change: Callable[[], None] | None = None, default: int = 0) -> None:
+    """Draw the field of the seed, after :func:`current_seed` with the same default."""
     st.number_input("Seed", SEEDS[0], SEEDS[-1], key=keys.SEED, width=124, on_change=on_change)
-    url_state.keep(keys.SEED, SEEDS, 0)
+    url_state.keep(keys.SEED, SEEDS, default)
 
 
 def step_slice(numbers: Sequence[int], step: int) -> None:
@@ -323,12 +323,13 @@ def download(label: str, content: Any, name: str, icon: str, **more: Any) -> Non
     )
 
 
-def code(*functions: Callable) -> None:
-    """Show the source of the core functions behind a page."""
+def code(lines: str, cohort: Cohort | None = None) -> None:
+    """Show Python code that gives what the page shows, ready to run; a cohort is opened first."""
     with st.expander("Code", icon=":material/code:"):
-        for function in functions:
-            st.caption(f"`{function.__module__}.{function.__qualname__}`")
-            st.code(inspect.getsource(function), language="python")
+        folder = cohort and source_code.data_folder(cohort.root)
+        opening = f"{source_code.opening(folder)}\n" if folder else ""
+        st.caption("Copy and run this in your notebook.")
+        st.code(f"{opening}{lines.strip()}\n", language="python")
 
 
 def _data_name(cohort: Cohort) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 
+import pandas as pd
 import streamlit as st
 
 from brainseg.cohort.random_slices import Tumour, random_slices
@@ -9,7 +10,8 @@ from brainseg.errors import CohortError
 from brainseg.imaging import ALL_SEQUENCES, shown
 from brainseg.plotting import style as figures
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
-from dashboard.shared import cache, keys, overlays, url_state, widgets
+from dashboard.shared import cache, keys, overlays, source_code, url_state, widgets
+from dashboard.shared.triple_plot import plot
 
 ONE, GRID = "one slice", "grid"
 ALL_CASES, THIS_CASE = "all cases", "this case"
@@ -31,6 +33,20 @@ GLOSSARY = {
         "Many lower-grade gliomas do not take it up."
     ),
 }
+
+
+def seed_with_tumour(slices: pd.DataFrame) -> int:
+    """Return the smallest seed that draws a slice with tumour first; 0 if none of the first does."""
+    for seed in range(100):
+        if (random_slices(slices, 1, seed)["area_px"] > 0).any():
+            return seed
+    return 0
+
+
+def tile_label(case: str, slice_number: int, area_px: int) -> str:
+    """Return case, slice and tumour area of a tile."""
+    area = "no usable mask" if pd.isna(area_px) else f"{area_px:,} px" if area_px else "no tumour"
+    return f"{widgets.plain(case, 26)} · slice {slice_number} · {area}"
 
 
 def new_seed() -> None:
@@ -60,8 +76,9 @@ with top:
     show = widgets.choice("Show", keys.SHOW, (ONE, GRID), ONE)
     tumour = widgets.choice("Tumour", keys.TUMOUR, TUMOURS, "any", on_change=redraw)
     source = widgets.choice("From", keys.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
-    seed = widgets.current_seed()
-    widgets.seed_picker(on_change=redraw)
+    first_seed = seed_with_tumour(cohort.slices)
+    seed = widgets.current_seed(first_seed)
+    widgets.seed_picker(on_change=redraw, default=first_seed)
 
 one_case = st.query_params.get(keys.CASE, cohort.cases[0])
 drawn = random_slices(
@@ -75,14 +92,16 @@ if drawn.empty:
 else:
     drawn_case, drawn_slice = drawn["case"].iloc[0], int(drawn["slice_number"].iloc[0])
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    if show == ONE or source == THIS_CASE:
-        case = widgets.case_picker(cohort, drawn_case, width=widgets.CASE_PX)
+# The pictures come before the controls of slice and style, so that a small window shows them.
+above = st.container(horizontal=True, vertical_alignment="bottom")
+pictures = st.container()
+below = st.container(horizontal=True, vertical_alignment="bottom")
+with above if show == GRID else below:
     label = "New random slice" if show == ONE else "New random slices"
     widgets.button(label, "casino", "new_random", new_seed, type="primary", shortcut="N")
-steps = st.container(horizontal=True, vertical_alignment="bottom")
-# The pictures come before the controls of their style, so that a small window shows them.
-pictures = st.container()
+    if show == ONE or source == THIS_CASE:
+        case = widgets.case_picker(cohort, drawn_case, width=widgets.CASE_PX)
+    steps = st.container(horizontal=True, vertical_alignment="bottom")
 style = overlays.controls()
 
 if show == GRID:
@@ -91,7 +110,7 @@ if show == GRID:
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(cohort, row.case, row.slice_number, style)
                 st.button(
-                    f"{widgets.plain(row.case, 26)} · {row.slice_number}",
+                    tile_label(row.case, row.slice_number, row.area_px),
                     on_click=url_state.put,
                     kwargs={keys.CASE: row.case, keys.SLICE: row.slice_number, keys.SHOW: None},
                     key=f"open {row.case} {row.slice_number}",
@@ -129,4 +148,5 @@ widgets.tumour_means()
 with st.expander("What the sequences show", icon=":material/menu_book:"):
     for name, meaning in GLOSSARY.items():
         st.markdown(f"**{name}**: {meaning}")
-widgets.code(random_slices)
+if show == ONE:
+    widgets.code(source_code.cell(plot, name=case.name, slice_number=number), cohort)

@@ -69,10 +69,10 @@ def command_of(cohort: Cohort, options: str = "") -> str:
 
 
 def image_features_or_stop(cohort: Cohort) -> Features:
-    """Return the features of the images, computed in the background after a click."""
-    if not st.session_state.get("describing"):
+    """Return the features of the images, computed in the background; for many slices after a click."""
+    if len(cohort.slices) > embeddings.STARTS_UNASKED and not st.session_state.get("describing"):
         st.markdown(
-            "Similarity has not been computed for this cohort. It takes under a minute for 3,000 "
+            "Similarity has not been computed for this cohort. It takes under a minute for 5,000 "
             "slices, uses the images only, and is saved."
         )
         widgets.button(

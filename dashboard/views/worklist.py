@@ -6,12 +6,22 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import cache, columns, filters, keys, links, selection, url_state, widgets
+from dashboard.shared import (
+    cache,
+    columns,
+    filters,
+    keys,
+    links,
+    selection,
+    table_keys,
+    url_state,
+    widgets,
+)
 
 CLICK_KEY = "open_case"
 TABLE = "_number of the table"
-DRAWN = "_cases in the table's order"
 CHOSEN = "_case of the chosen row"
+AROUND_TABLE = "worklist_table"
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 640
 REFRESH_S = 1.0
 
@@ -24,16 +34,13 @@ def open_clicked(cohort: Cohort) -> None:
         links.open_page(keys.CASE_PAGE, {keys.CASE: name})
 
 
-def follow_table() -> None:
-    """Sort by the clicked column header, or open the case of the chosen row."""
-    chosen = st.session_state[table_key()].selection
-    if chosen.columns:
-        filters.sort_by(chosen.columns[0])
+def sort_by_header() -> None:
+    """Sort by the clicked column header."""
+    if chosen := st.session_state[table_key()].selection.columns:
+        filters.sort_by(chosen[0])
         # A new key, so that no column is selected: Streamlit 1.67 lets a callback empty a selection
         # only once.
         st.session_state[TABLE] = st.session_state.get(TABLE, 0) + 1
-    if chosen.rows:
-        st.session_state[CHOSEN] = st.session_state[DRAWN][chosen.rows[0]]
 
 
 def table_key() -> str:
@@ -43,9 +50,9 @@ def table_key() -> str:
 def controls(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         filters.search()
-        filters.values("institution", every, 160)
-        filters.values("review", every, 190)
-        filters.values("missing_sequences", every, 190)
+        filters.values("institution", every, 140)
+        filters.values("review", every, 165)
+        filters.values("missing_sequences", every, 165)
         filters.findings()
         filters.not_yet_by_me(every)
         filters.order(every)
@@ -58,18 +65,19 @@ def controls(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
 
 def draw(rows: pd.DataFrame, names: list[str]) -> None:
     sort = st.query_params.get(keys.SORT, "")
-    st.session_state[DRAWN] = rows["case"].tolist()
-    st.dataframe(
-        rows[names],
-        key=table_key(),
-        hide_index=True,
-        height=min(HEADER_PX + ROW_PX * len(rows), MOST_PX),
-        on_select=follow_table,
-        selection_mode=("single-row", "single-column"),
-        placeholder="–",
-        column_config=columns.configuration(names, sort, CLICK_KEY),
-        alt="Cases that match the filters, one row per case",
-    )
+    with st.container(key=AROUND_TABLE):
+        st.dataframe(
+            rows[names],
+            key=table_key(),
+            hide_index=True,
+            height=min(HEADER_PX + ROW_PX * len(rows), MOST_PX),
+            on_select=sort_by_header,
+            selection_mode="single-column",
+            placeholder="–",
+            column_config=columns.configuration(names, sort, CLICK_KEY),
+            alt="Cases that match the filters, one row per case",
+        )
+    table_keys.open_row(AROUND_TABLE, lambda case: st.session_state.update({CHOSEN: case}))
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -86,7 +94,7 @@ def show_counts(cohort: Cohort, now: selection.Selected) -> None:
     masks, predictions = (int(now.rows[name].notna().sum()) for name in worklist.REVIEW_COLUMNS)
     message = f"{len(now.rows):,} of {len(now.every):,} cases; masks reviewed: {masks:,}"
     message += f"; predictions reviewed: {predictions:,}." if predictions else "."
-    how = "Click a case name to open it, or go to its row by keyboard and press Shift+Space."
+    how = "Click a case name, or press Enter in its row, to open it."
     model, _ = selection.scored(cohort)
     scores = f" Dice: {widgets.plain(model)}, on cases it was not trained on." if model else ""
     st.caption(f"{message} {how}{scores}")
@@ -129,4 +137,4 @@ else:
     draw(worklist.with_labels(now.rows, cohort.codebook), names)
 exports(cohort, now.rows)
 widgets.tumour_means()
-widgets.code(worklist.case_rows)
+widgets.code("from brainseg.worklist import case_rows\n\ncase_rows(cohort)", cohort)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
+from support.explore import run
 from support.pages import open_page, pictures_of, texts
 
 from brainseg.cohort import Cohort
@@ -136,11 +137,21 @@ def test_an_unknown_case_shows_a_message_and_the_list_of_cases(monkeypatch, tiny
 
 
 @pytest.mark.parametrize("seed", ["x", "-1", "1000000", "1.5", "٣"])
-def test_a_wrong_seed_shows_a_message_and_means_0(monkeypatch, tiny_cohort, seed):
+def test_a_wrong_seed_shows_a_message_and_means_the_default(monkeypatch, tiny_cohort, seed):
     app = open_page(monkeypatch, tiny_cohort, "browser", seed=seed)
     assert not app.exception
-    assert "The seed in the address" in app.warning[0].value
-    assert app.number_input("seed").value == 0
+    default = app.number_input("seed").value
+    assert f"from 0 to 999999: using seed {default}." in app.warning[0].value
+
+
+def test_the_first_slice_shows_a_tumour_and_its_code_draws_it(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "browser")
+    case, number = shown(app)
+    assert Cohort.open(tiny_cohort).case(case).slice_mask(number).any()
+    (code,) = (code.value for code in app.code if "plt.subplots" in code.value)
+    drawn_by = run(code)
+    assert (drawn_by["name"], drawn_by["slice_number"]) == (case, number)
+    assert [axis.get_title() for axis in drawn_by["axes"]] == ["Image", "Mask", "Overlay"]
 
 
 @pytest.mark.parametrize("key", ["show", "tumour", "from", "sequence", "mask"])

@@ -32,7 +32,15 @@ def points(app) -> int:
     )
 
 
-def test_similarity_is_computed_after_a_click_where_it_is_missing(page, tiny_cohort):
+def test_similarity_of_a_few_slices_is_computed_unasked_where_it_is_missing(page, tiny_cohort):
+    app = page()
+    while app.get("progress"):
+        app.run()
+    assert points(app) == 8
+
+
+def test_similarity_of_many_slices_is_computed_after_a_click(page, tiny_cohort, monkeypatch):
+    monkeypatch.setattr("brainseg.statistics.embeddings.STARTS_UNASKED", 1)
     app = page()
     assert not app.exception and not app.get("plotly_chart")
     assert app.code[0].value == f"brainseg features {tiny_cohort}"

@@ -31,7 +31,7 @@ def test_each_case_is_a_row_with_the_numbers_of_the_core(worklist, tiny_cohort):
     app = worklist()
     assert not app.exception
     expected = case_table(Cohort.open(tiny_cohort).slices).set_index("case")
-    for column in ("slices", "slices_with_tumour", "tumour_vx"):
+    for column in ("slices", "tumour_fraction"):
         assert rows(app)[column].tolist() == expected[column].tolist()
     assert rows(app)["area_by_slice"][FIRST].tolist() == [100, 144, 0]
     assert "3 of 3 cases; masks reviewed: 0." in texts(app)
@@ -48,7 +48,7 @@ def test_a_repeated_sequence_is_missing_and_findings_are_counted(worklist, tiny_
 def test_a_case_without_masks_has_no_volume_instead_of_0(worklist, tiny_cohort):
     for path in (tiny_cohort / OTHER_SITE).glob("*_mask.tif"):
         path.unlink()
-    unknown = rows(worklist())["tumour_vx"].isna().to_dict()
+    unknown = rows(worklist())["tumour_fraction"].isna().to_dict()
     assert unknown == {FIRST: False, FLAIR_REPEATED: False, OTHER_SITE: True}
 
 

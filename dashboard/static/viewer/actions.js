@@ -31,6 +31,7 @@ export function actionsOf(viewer) {
     v: () => viewer.cycle("view", views()),
     w: () => viewer.nextPreset(),
     i: () => viewer.invert(),
+    g: () => viewer.magnify(),
     l: () => copyLink(viewer),
     " ": () => viewer.cine.toggle(),
     ...Object.fromEntries(TOOLS.map(([tool, , , key]) => [key, () => viewer.useTool(tool)])),

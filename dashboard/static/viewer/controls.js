@@ -33,6 +33,11 @@ export class Controls {
     this.usePreset(names[index % names.length]);
   }
 
+  magnify() {
+    this.lens = !this.lens;
+    this.changed();
+  }
+
   invert() {
     this.set({ invert: !this.state.invert });
   }

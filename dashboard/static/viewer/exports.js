@@ -30,6 +30,8 @@ export async function copyLink(viewer) {
     if (value === null) address.searchParams.delete(name);
     else address.searchParams.set(name, value);
   }
+  // In full, because another browser has other defaults.
+  for (const name of ["view", "sequence"]) address.searchParams.set(name, state[name]);
   address.searchParams.set("slice", data.sliceNumbers[state.position[2]]);
   address.searchParams.set("case", address.searchParams.get("case") ?? data.name);
   try {

@@ -21,6 +21,7 @@ export const KEYS = [
   ["V", "next view"],
   ["W", "next window preset"],
   ["I", "invert grey values"],
+  ["G", "magnifier at the pointer: on, off"],
   ["+ − 0", "zoom in, zoom out, fit"],
   ["Space", "play the slices: on, off"],
   ["1 to 7", "mouse: scroll, window, move, ruler, ellipse, angle, two diameters"],

@@ -3,6 +3,7 @@
 import { drawDiameters } from "./drawings.js";
 import { PREDICTION, drawCrosshair, drawLayers } from "./layers.js";
 import { Legend, legendOf, paintLegend } from "./legend.js";
+import { drawLens } from "./lens.js";
 import { drawMark } from "./mark.js";
 import { Pinch } from "./pinch.js";
 import { pixelOf, sizeOf, voxelAt } from "./planes.js";
@@ -87,6 +88,7 @@ export class Pane {
       drawMark(context, tile, data.shape, state.position, viewer.mark);
       viewer.measuring.draw(context, tile, this.sequence);
     }
+    if (viewer.lens && this.at && this.tiles.length) drawLens(context, this.stage.drawn, this.at, state.invert);
     this.showSides(state.view);
   }
 
@@ -123,7 +125,10 @@ export class Pane {
     for (const end of ["pointerup", "pointercancel"]) {
       overlay.addEventListener(end, (event) => this.release(event));
     }
-    overlay.addEventListener("pointerleave", () => this.viewer.probe(null, this));
+    overlay.addEventListener("pointerleave", () => {
+      this.viewer.probe(null, this);
+      this.pointAt(null);
+    });
     overlay.addEventListener("contextmenu", (event) => event.preventDefault());
     overlay.addEventListener("dblclick", () => this.viewer.fit());
     overlay.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -187,8 +192,15 @@ export class Pane {
     }
   }
 
+  /** Moves the magnifier to a place of the pane; null takes it away. */
+  pointAt(place) {
+    this.at = place;
+    if (this.viewer.lens) this.viewer.ask();
+  }
+
   move(event) {
     if (this.pinch.move(event)) return;
+    this.pointAt([event.offsetX, event.offsetY]);
     const tile = this.tileAt(event);
     this.viewer.probe(tile ? this.voxelUnder(tile, event) : null, this);
     if (!this.drag) return;

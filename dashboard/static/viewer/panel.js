@@ -3,6 +3,7 @@
 import { Choice, Slider, make, section } from "./elements.js";
 import { MOST_SPREAD, Ramp, differenceOf, heatOf, spreadOf } from "./ramps.js";
 import { RemovedList } from "./removed_components.js";
+import { Thumbnails } from "./thumbnails.js";
 import { PRESETS } from "./windows.js";
 
 export const VIEWS = [
@@ -33,7 +34,9 @@ export class Panel {
     const label = (name) => (data.copies[name] ? `${name} (copy)` : name);
     const sequences = data.sequences.map((name) => [name, label(name), copied(name)]);
     const several = data.sequences.length > 1;
-    this.sequence = new Choice("Sequence", sequences, (name) => viewer.set({ sequence: name }));
+    this.thumbnails = new Thumbnails(data.sequences);
+    const pictured = sequences.map(([name, text, hint]) => [name, this.thumbnails.content(name, text), hint]);
+    this.sequence = new Choice("Sequence", pictured, (name) => viewer.set({ sequence: name }));
     this.second = new Choice("Second sequence", sequences, (name) => viewer.set({ second: name }));
     this.secondPart = section("On the right", this.second.root);
     const offered = VIEWS.filter(([view]) => views.includes(view) && (several || !["pair", "all"].includes(view)));

@@ -25,6 +25,7 @@ const ICONS = {
   product: "M4 15L16 5M7.5 6.5l5 7",
   fit: "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4",
   invert: "M10 3a7 7 0 1 0 0 14a7 7 0 1 0 0-14M10 3v14M12 4.5v11M14 6v8M16 8.5v3",
+  lens: "M8.5 3.5a5 5 0 1 0 0 10a5 5 0 1 0 0-10M12 12l5 5M6.5 8.5h4M8.5 6.5v4",
   play: "M6 4l10 6l-10 6z",
   fullScreen: "M3 8V3h5M17 12v5h-5M3 3l6 6M17 17l-6-6",
   picture: "M3 4h14v12H3zM3 13l4-4l4 4l2-2l4 4",
@@ -47,6 +48,7 @@ export class Rail {
     const tools = TOOLS.map(([tool, name, means, key]) => [tool, iconOf(tool), `${name}: ${means} (${key})`, name]);
     this.tool = new Choice("Mouse tool", tools, (tool) => viewer.useTool(tool));
     this.invert = this.button("invert", "Invert grey values", "I", () => viewer.invert());
+    this.lens = this.button("lens", "Magnifier", "G", () => viewer.magnify());
     this.play = this.button("play", "Play the slices", "Space", () => viewer.cine.toggle());
     this.root = make(
       "div",
@@ -54,6 +56,7 @@ export class Rail {
       this.tool.root,
       this.button("fit", "Fit the picture", "0", () => viewer.fit()),
       this.invert,
+      this.lens,
       this.play,
       this.button("fullScreen", "Full screen", "F", () => viewer.fullScreen()),
       this.button("picture", "Save PNG", null, () => savePicture(viewer)),
@@ -67,9 +70,10 @@ export class Rail {
     return make("button", { type: "button", title, "aria-label": name, onclick: action }, iconOf(icon));
   }
 
-  show(state, tool, playing) {
+  show(state, tool, playing, magnifies) {
     this.tool.set(tool);
     this.invert.setAttribute("aria-pressed", String(state.invert));
+    this.lens.setAttribute("aria-pressed", String(Boolean(magnifies)));
     this.play.setAttribute("aria-pressed", String(playing));
   }
 }

@@ -16,15 +16,16 @@ import { KEYS, keysOfOneCase, listen } from "./keys.js";
 import { DIFFERENCE, OTHER, PREDICTION, coloursOf, labelsOf } from "./layers.js";
 import { copied } from "./exports.js";
 import { Measuring } from "./measuring.js";
-import { remember, remembered } from "./memory.js";
+import { keepLayout, layout, remember, remembered } from "./memory.js";
 import { adopt, parametersOf, stateFrom, viewParametersOf } from "./state.js";
 import { Pane } from "./pane.js";
 import { Panel } from "./panel.js";
 import { Panels } from "./panels.js";
 import { unpack } from "./payload.js";
 import { PlainStage } from "./plain_stage.js";
-import { Rail } from "./rail.js";
+import { Rail, TOOLS } from "./rail.js";
 import { Strip } from "./strip.js";
+import { keepTab, openTab } from "./tabs.js";
 import { Measures, rowsOf, tableOf } from "./table.js";
 import { ThresholdReport } from "./threshold_report.js";
 import { Windows } from "./windows.js";
@@ -52,7 +53,7 @@ export class Viewer extends Controls {
     this.report = new ThresholdReport(this);
     this.measuring = new Measuring(this);
     this.panes = [];
-    this.tool = "scroll";
+    this.tool = TOOLS.find(([tool]) => tool === layout().tool)?.[0] ?? TOOLS[0][0];
     this.frames = 0;
     this.windows = new Windows();
     this.cine = new Cine(this);
@@ -61,6 +62,7 @@ export class Viewer extends Controls {
     this.findings = new FindingsList(this);
     this.strip = new Strip((z) => this.goToSlice(z));
     Object.assign(this, frameOf(this));
+    this.whole.dataset.tool = this.tool;
     root.append(this.whole);
     const parts = { layers: this.panel.root, measurements: this.measurements, findings: this.findings.root };
     this.panels = new Panels(parts, this.whole, (items) => this.findings.showFindings(items));
@@ -70,6 +72,7 @@ export class Viewer extends Controls {
     this.stops = [
       listen(actionsOf(this)),
       afterControls(() => this.focus()),
+      keepTab(),
       () => document.removeEventListener("fullscreenchange", full),
     ];
   }
@@ -123,6 +126,7 @@ export class Viewer extends Controls {
     this.measuring.open(this.drawn, before);
     if (before?.name !== data.name) this.mark = null;
     this.fitting.fit();
+    if (!before) openTab();
     await this.refill();
     this.changed();
     this.findings.openAsked();
@@ -142,6 +146,7 @@ export class Viewer extends Controls {
     this.measuring.stop();
     this.tool = tool;
     this.whole.dataset.tool = tool;
+    keepLayout({ tool });
     this.changed();
   }
 
@@ -244,7 +249,7 @@ export class Viewer extends Controls {
   /** Shows a changed state: the picture with the next frame, measurements and address once it rests. */
   changed() {
     this.panel.show(this.state);
-    this.rail.show(this.state, this.tool, this.cine.playing);
+    this.rail.show(this.state, this.tool, this.cine.playing, this.lens);
     this.whole.classList.toggle("inverted", this.state.invert);
     this.strip.mark(this.position[2]);
     this.ask();
@@ -322,6 +327,7 @@ export class Viewer extends Controls {
     this.panel.removedList?.show(data, look);
     this.findings.show(data, look, measures);
     this.measuring.list.show();
+    this.panel.thumbnails.draw(data, position, (sequence) => this.windowOf(sequence));
     const parameters = parametersOf(state, data, measures, this.stepChosen);
     write(parameters);
     remember(data.name, { ...parameters, ...viewParametersOf(state, data) });

@@ -5,12 +5,8 @@ import streamlit as st
 
 from brainseg.evaluation import (
     Evaluation,
-    compare,
-    conventions,
     distance_unit,
     figure_text,
-    measure,
-    measure_leakage,
     relations,
     summary,
     worst,
@@ -19,10 +15,6 @@ from brainseg.metrics import (
     EMPTY_MASK_RULE,
     FEWEST_CASES,
     METRICS,
-    bootstrap_interval,
-    dice,
-    expected_calibration_error,
-    surface_distances,
 )
 from brainseg.models import Model
 from brainseg.plotting import scores as evaluation_charts
@@ -34,26 +26,33 @@ INFLATION = "How scores inflate"  # in saved addresses; the page shows “Flatte
 
 VIEWS = (CASES, "Groups", "All figures", "Calibration", "Two models", INFLATION)
 TABLE = "scores_table"
+CODE = """
+from brainseg.evaluation import by_case, load_scores
+
+model = bs.open_model({model!r})
+scores = load_scores(cohort, model)  # bs.evaluate(cohort, model) computes them
+print(f"mean Dice {{scores.mean_dice:.3f}}, 95 % interval", scores.ci95)
+by_case(scores).head(10)
+"""
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
 def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
     """Draw the summary figures of the counted cases, each with its interval and its rule."""
-    table = summary(counted).set_index("metric")
-    rule = METRICS["dice"].rule
+    table, dice = summary(counted).set_index("metric"), METRICS["dice"]
     with st.grid(columns="auto", min_column_width=150):
         for name, dice_value, interval in (
             ("Mean Dice", counted.mean_dice, counted.ci95),
             ("Median Dice", counted.median_dice, counted.median_ci95),
         ):
-            tile(name, f"{dice_value:.3f}", [f"{end:.3f}" for end in interval], rule)
+            tile(name, f"{dice_value:.3f}", [f"{end:.3f}" for end in interval], dice.explained)
         for name in HEADLINES:
             row, metric = table.loc[name], METRICS[name]
             value, *ends = (
                 figure_text(row[part], row["unit"]) for part in ("value", "low", "high")
             )
             label = metric.label if row["how"] != "median" else f"{metric.label}, median"
-            tile(label, value, ends, f"{metric.meaning}. Empty masks: {metric.rule}.")
+            tile(label, value, ends, metric.explained)
         all_new = counted is evaluation and not evaluation.seen_cases
         which = (
             "No scored case was in the training data."
@@ -191,10 +190,10 @@ def show_table(scores: pd.DataFrame) -> None:
         "fold": number("Fold", help="Fold that predicted; – if several did."),
         "tumour_vx": number("Mask (voxels)", format="localized"),
         "predicted_vx": number("Prediction (voxels)", format="localized"),
-        "precision": number("Precision", format="%.3f", help=METRICS["precision"].meaning),
-        "recall": number("Recall", format="%.3f", help=METRICS["recall"].meaning),
+        "precision": number("Precision", format="%.3f", help=METRICS["precision"].explained),
+        "recall": number("Recall", format="%.3f", help=METRICS["recall"].explained),
         "surface_dice": number("Surface Dice", format="%.3f"),
-        "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].meaning),
+        "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].explained),
         "lesions_found": number("Lesions found"),
         "lesions": number("Lesions"),
         "false_positives": number("False positives"),
@@ -280,13 +279,4 @@ widgets.tumour_means()
 again = "Score the other cases" if evaluation.unscored else "Score again"
 with st.expander(again, icon=":material/refresh:", expanded=bool(evaluation.unscored)):
     scoring.offer(cohort, model, evaluation, again)
-widgets.code(
-    dice,
-    measure,
-    surface_distances,
-    bootstrap_interval,
-    expected_calibration_error,
-    compare,
-    conventions,
-    measure_leakage,
-)
+widgets.code(CODE.format(model=model.name), cohort)

@@ -38,7 +38,10 @@ def metric_picker() -> str:
     metric = METRICS[
         widgets.select("Metric", keys.METRIC, SHARES, "dice", format_func=label_of, width=260)
     ]
-    st.caption(f"{metric.label}: {metric.meaning}. Empty masks: {metric.rule}.")
+    st.caption(
+        f"**{metric.label}**: {metric.plain} {metric.good} Empty masks: {metric.rule}.",
+        help=metric.explained,
+    )
     return metric.name
 
 
@@ -80,7 +83,9 @@ def show_figures(counted: Evaluation) -> None:
     with st.expander("Definitions", icon=":material/menu_book:"):
         for metric in METRICS.values():
             source = f" ({metric.source})" if metric.source else ""
-            st.markdown(f"- **{metric.label}**{source}: {metric.meaning.replace('|', '&#124;')}.")
+            st.markdown(
+                f"- **{metric.label}**{source}: {metric.plain} {metric.meaning.replace('|', '&#124;')}."
+            )
 
 
 def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> None:

@@ -10,17 +10,22 @@ import streamlit as st
 from brainseg.exports.payload import case_payload, threshold_on_steps
 from brainseg.inference.comparison import difference_of
 from brainseg.inference.components import removed_in_words
-from brainseg.inference.prediction import Prediction, predict_timed
+from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, Predicted, predicted_by, with_prediction
 from brainseg.inference.uncertainty import passes_in_words, said_of
-from brainseg.io import open_upload
-from brainseg.metrics import dice
 from brainseg.models.exposure import fold_words
 from dashboard.shared import keys, model_picker, review_form, viewer, viewer_layout, widgets
 from dashboard.shared.budget import BUDGET
 from dashboard.views.prediction import files, session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 from dashboard.views.prediction.subject import Subject
+
+CODE = """
+case, model = cohort[{case!r}], bs.open_model({model!r})
+prediction = bs.predict(case, model)
+mask = prediction.mask(model.threshold_for(prediction.exposure.folds))  # (n, h, w) bool
+print(mask.sum(), "voxels")
+"""
 
 _LEAVES = "_leaves for another case"
 
@@ -90,7 +95,9 @@ def show(
         slices = len(record.volume)
         _facts([_facts_of(*pair, slices) for pair in zip(answers, made, strict=True)])
         widgets.tumour_means(predicted=True, outlined=subject.case is not None)
-        widgets.code(open_upload, predict_timed, dice)
+        if subject.cohort and not right:
+            asked = {"case": subject.name, "model": left.viewpoint.model.name}
+            widgets.code(CODE.format(**asked), subject.cohort)
     if subject.case is not None:
         with side:
             query = {keys.CASE: subject.name, keys.MODEL: left.viewpoint.model.name}

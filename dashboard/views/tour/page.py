@@ -1,27 +1,37 @@
 """Guided tour: eight steps through a new cohort, each with its code and result."""
 
+import io
+from threading import Lock
+
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
-from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import keys, overlays, source_code, url_state, widgets
+from dashboard.shared import keys, source_code, url_state, widgets
 from dashboard.views.tour.steps import Step, all_steps, as_notebook, as_script, run
 
-PICTURE_PX = 320
+# Held while matplotlib draws: pyplot is not made for several threads.
+DRAWING = Lock()
 
 
 def draw(step: Step, number: int, of: int) -> None:
     """Show one step: what to know, the code, its result, and a question."""
     st.header(f"{number} · {step.heading}", anchor=step.name.lower())
     st.markdown(step.text)
-    if step.settings:
+    if "seed" in step.settings:
         widgets.seed_picker()
     st.code(f"{source_code.opening(folder)}\n{step.code}", language="python")
-    st.caption("Copy and run this in your notebook. Output:")
-    result(step)
+    if step.runs_here:
+        st.caption("Copy and run this in your notebook. Output:")
+        result(step)
+    else:
+        st.caption(
+            "Copy and run this in your notebook. It takes a minute or two; here, train a model:"
+        )
+        widgets.link(keys.TRAINING, "Train with the quick preset", "show_chart")
     st.info(step.think, icon=":material/psychology:")
+    with st.expander("Answer"):
+        st.markdown(step.answer)
     st.caption(f"Step {number} of {of}")
 
 
@@ -29,27 +39,35 @@ def result(step: Step) -> None:
     """Run a step and show what it prints and returns."""
     try:
         with st.spinner("Running the code"):
-            value, printed = run(step, cohort)
+            value, printed = drawn(step)
     except BrainsegError as error:
         widgets.error(error)
         return
     if printed:
-        st.code(printed, language=None, wrap_lines=True)
+        st.code(printed, language=None)
     alt = f"The output of the step {step.name}."
-    if isinstance(value, Image.Image):
-        st.image(value.convert("RGB"), width=PICTURE_PX, output_format="PNG", alt=alt)
+    if isinstance(value, bytes):
+        st.image(value, alt=alt)
     elif isinstance(value, pd.DataFrame):
         st.dataframe(value, hide_index=True, placeholder="–", key=step.name, alt=alt)
     else:
-        widgets.figure(value, f"tour_{step.name.lower()}", alt, config=overlays.ZOOM_CONFIG)
+        st.code(repr(value), language="python")
 
 
-def smallest_area(cohort: Cohort) -> int | None:
-    """Return 1 px where a slice shows a tumour, 0 where masks are empty, None without a usable mask."""
-    areas = cohort.slices["area_px"]
-    if (areas > 0).any():
-        return 1
-    return 0 if areas.notna().any() else None
+def drawn(step: Step) -> tuple[object, str]:
+    """Return the value of a step, a figure as PNG, and what the step prints."""
+    if "matplotlib" not in step.code:
+        return run(step, cohort)
+    # Imported here, because the other steps do without it.
+    import matplotlib
+
+    matplotlib.use("agg")
+    with DRAWING:
+        figure, printed = run(step, cohort)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", bbox_inches="tight")  # type: ignore[attr-defined]
+        matplotlib.pyplot.close("all")
+    return picture.getvalue(), printed
 
 
 def go(names: list[str], by: int) -> None:
@@ -61,14 +79,12 @@ def go(names: list[str], by: int) -> None:
 st.title("Guided tour")
 cohort = widgets.open_cohort()
 st.markdown(
-    "Eight steps from a folder of files to a tumour outlined on its image: what to do first with a new "
-    "cohort. The code of each step runs on your own data."
+    "Eight steps from a folder of files to a trained model and an honest score: what to do first with a "
+    "new cohort. The code of each step runs on your own data."
 )
-min_area_px = smallest_area(cohort)
 folder = source_code.data_folder(cohort.root)
-steps = all_steps(widgets.current_seed(), min_area_px or 0)
-if min_area_px is None:
-    steps = [step for step in steps if not step.settings]
+steps = all_steps(cohort, widgets.current_seed())
+if not any(step.settings for step in steps):
     st.info(
         "No slice has a usable mask, so the steps that need one are left out.",
         icon=":material/help:",

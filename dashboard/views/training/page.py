@@ -4,9 +4,7 @@ import streamlit as st
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, RunError
-from brainseg.monitoring.curves import downsample, smoothed
 from brainseg.monitoring.external_logs import configured_folders, find_logs
-from brainseg.monitoring.warnings import find_warnings
 from brainseg.training import jobs
 from brainseg.training.runs import Run, list_runs, runs_table
 from dashboard.shared import keys, url_state, widgets
@@ -42,6 +40,21 @@ def show_running(running: Run) -> None:
             kwargs={keys.RUN: running.name, keys.VIEW: None},
             type="tertiary",
         )
+
+
+CODE = """
+import matplotlib.pyplot as plt
+
+from brainseg.training.runs import Run
+
+run = Run.open(cohort.state_dir / "runs" / {run!r})
+history = run.history()
+figure, axis = plt.subplots()
+axis.plot(history["epoch"], history["validation_dice"])
+axis.set_xlabel("Epoch")
+axis.set_ylabel("Validation Dice")
+figure
+"""
 
 
 def find_running(cohort: Cohort) -> Run | None:
@@ -114,4 +127,5 @@ if running is not None and (shown is None or shown.name != running.name):
 if runs and view in (MONITOR, COMPARE):
     facts.draw_all(table)
 widgets.tumour_means()
-widgets.code(find_warnings, smoothed, downsample)
+if isinstance(shown, Run):
+    widgets.code(CODE.format(run=shown.name), cohort)
