@@ -23,7 +23,7 @@ from brainseg.cohort.index import (
 )
 from brainseg.cohort.patients import joined_to, read_codebook, read_patients
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
-from brainseg.cohort.volume_files import Study, index_volumes, read_study
+from brainseg.cohort.volume_files import GUESSED, Study, index_volumes, read_study
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io import Decoded, decode_files, to_three_channels
 from brainseg.io.masks import labels_as_bool, mask_as_bool, read_mask
@@ -370,6 +370,12 @@ def _read_pointer(path: Path) -> str | None:
 def _notes_on(slices: pd.DataFrame) -> list[str]:
     is_volume = slices["case"].isin(slices["case"][slices["source"].notna()])
     notes = _conversions(slices[~is_volume])
+    guessed = int(slices["image_notes"].str.contains(GUESSED).fillna(False)[is_volume].sum())
+    if guessed:
+        notes.append(
+            f"{guessed} case(s) have a sequence that no file names for sure: their pages say which "
+            "series was taken for it."
+        )
     if slices["mask_path"].isna().all():
         return [
             *notes,

@@ -28,6 +28,7 @@ from brainseg.io import Decoded, InputFile, assemble, open_inputs, ruling_grid
 from brainseg.io.decoding import DECODING, why_lost
 from brainseg.io.files import read_file
 from brainseg.io.label_maps import is_segmentation, read_label_map, read_segmentation
+from brainseg.io.limits import or_damaged
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 from brainseg.io.sequence_choice import propose
 from brainseg.io.sequences import guess_from_words
@@ -35,6 +36,7 @@ from brainseg.io.upload import Series, Upload
 from brainseg.jobs import JobLost
 from brainseg.volume import FLAIR, Volume
 
+GUESSED = "was taken for"
 _AS_SHOWN = "shown as axial"
 _LONGEST_S = 300.0
 
@@ -74,13 +76,17 @@ def read_study(root: Path, source: str, name: str, for_mask: bool = False) -> St
     """
     try:
         job = DECODING.schedule(
-            decode_study, (root, source, for_mask), longest_s=_LONGEST_S, is_bounded=False
+            _decode_or_refuse, (root, source, for_mask), longest_s=_LONGEST_S, is_bounded=False
         )
         return job.result()
     except DecodeError as reason:
         raise CohortError(f"{name} was not used: {str(reason).removesuffix('.')}.") from reason
     except JobLost as lost:
         raise CohortError(f"{name} was not used: {why_lost(lost)}.") from lost
+
+
+def _decode_or_refuse(root: Path, source: str, for_mask: bool) -> Study:
+    return or_damaged(lambda: decode_study(root, source, for_mask))
 
 
 def decode_study(root: Path, source: str, for_mask: bool = False) -> Study:
@@ -109,7 +115,7 @@ def rows_of(root: Path, source: str) -> list[dict]:
         "mask_path": next(iter(found["masks"]), None),
     }
     try:
-        study = decode_study(root, source)
+        study = or_damaged(lambda: decode_study(root, source))
     except DecodeError as reason:
         return [{**paths, "slice_number": 1, "image_error": str(reason), "source": source}]
     spacing = dict(zip(SPACING_COLUMNS, study.volume.spacing_mm or (), strict=False))
@@ -224,10 +230,10 @@ def _assigned(upload: Upload) -> tuple[dict[str, int | None], list[str]]:
         if free:
             assignment[question.sequence] = free[0]
             label = upload.series[free[0]].label
-            notes.append(f"{label} was taken for {question.sequence}: {question.reason}")
+            notes.append(f"{label} {GUESSED} {question.sequence}: {question.reason}")
     if all(index is None for index in assignment.values()):
         assignment[FLAIR] = 0
-        notes.append(f"{upload.series[0].label} is shown in place of FLAIR, which is missing")
+        notes.append(f"{upload.series[0].label} {GUESSED} {FLAIR}: no file names a sequence")
     return assignment, notes
 
 

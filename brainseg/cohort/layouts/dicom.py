@@ -15,6 +15,9 @@ from brainseg.io.files import open_file, read_file
 from brainseg.io.limits import or_damaged
 from brainseg.io.names import DISC_DIRECTORY
 
+_START_BYTES = 64 * 1024
+"""The patient and the study are named near the beginning of a file, before its pixels."""
+
 
 def is_dicom(path: Path) -> bool:
     """Return whether a file's content is DICOM."""
@@ -78,9 +81,19 @@ def _named(folders: dict[Path, list[list[Path]]]) -> list[CaseFiles]:
 def _patient_and_study(path: Path) -> tuple[str, str] | None:
     """Return the identifiers of patient and study in a DICOM file, or None where it has neither."""
     try:
-        content = read_file(path)
-        patient, study = or_damaged(lambda: whose(read_elements(content)))
-    except (OSError, DecodeError):
+        with open_file(path) as file:
+            start = file.read(_START_BYTES)
+        ids = _ids_in(start, is_start=True)
+        # With one of them alone, the other may lie behind the start.
+        return ids if ids and all(ids) else _ids_in(read_file(path))
+    except OSError:
+        return None
+
+
+def _ids_in(content: bytes, is_start: bool = False) -> tuple[str, str] | None:
+    try:
+        patient, study = or_damaged(lambda: whose(read_elements(content, is_start)))
+    except DecodeError:
         return None
     return (patient, study) if study or patient else None
 

@@ -141,8 +141,12 @@ def looks_like_dicom(start: bytes) -> bool:
     )
 
 
-def read_elements(data: bytes) -> Elements:
+def read_elements(data: bytes, is_start: bool = False) -> Elements:
     """Return the elements of a DICOM file.
+
+    Args:
+        data: the file, or its beginning.
+        is_start: whether ``data`` is the beginning; the elements that end within it are returned.
 
     Raises:
         DecodeError: not DICOM, damaged, cut, nested or inflating beyond the limits; the reason alone.
@@ -162,7 +166,7 @@ def read_elements(data: bytes) -> Elements:
         notes = [] if has_preamble and syntax else [NO_META]
         if syntax and (implicit, big) != declared:
             notes.append(OTHER_ENCODING)
-        return Elements(syntax, body, walker.top_level(), implicit, big, tuple(notes))
+        return Elements(syntax, body, walker.top_level(is_start), implicit, big, tuple(notes))
     except (struct.error, UnicodeDecodeError):
         raise DecodeError(SHORT) from None
 
@@ -230,14 +234,23 @@ class _Walker:
             return tag, kind, self._long.unpack_from(self._body, at + 8)[0], at + 12
         return tag, kind, self._short.unpack_from(self._body, at + 6)[0], at + 8
 
-    def top_level(self) -> dict[int, Element]:
-        """Return all elements, which must be in the rising order of the standard."""
+    def top_level(self, is_start: bool = False) -> dict[int, Element]:
+        """Return all elements, which must be in the rising order of the standard.
+
+        Args:
+            is_start: whether to end silently at the first element that is not whole.
+        """
         found, at, last = {}, 0, -1
         while at < len(self._body):
             # Some writers pad the last block.
             if self._body[at : at + 8] == bytes(8) and not self._body[at:].strip(b"\0"):
                 break
-            tag, element = self._element(at)
+            try:
+                tag, element = self._element(at)
+            except (DecodeError, struct.error):
+                if is_start:
+                    break
+                raise
             if tag <= last:
                 raise DecodeError(DAMAGED)
             found[tag] = element

@@ -29,6 +29,7 @@ from support.volume_cohorts import (
 from brainseg.batch.inputs import find_inputs
 from brainseg.checks import run_checks
 from brainseg.cohort import Cohort
+from brainseg.cohort.discovery import list_files
 from brainseg.volume import FLAIR
 from brainseg.worklist import LABEL, case_rows, code_columns
 
@@ -188,3 +189,23 @@ def test_predict_takes_a_study_with_its_segmentation_as_one_input(tmp_path: Path
     opened = found.open()
     assert (opened.record.masks == (labels() > 0)).all()
     assert opened.left_out is None
+
+
+def test_a_sequence_that_no_file_names_is_guessed_with_a_note(tmp_path: Path) -> None:
+    for case in CASES:
+        save(tmp_path / case / "a.nii.gz", volume(0)[..., 0])
+        save(tmp_path / f"{case}-4d.nii.gz", np.stack([volume(0)[..., 0]] * 2, axis=-1))
+    cohort = Cohort.open(tmp_path)
+    assert any("2 case(s) have a sequence that no file names" in note for note in cohort.notes)
+    assert any("was taken for FLAIR" in note for note in cohort[f"{CASES[0]}-4d"].volume().notes)
+
+
+def test_only_the_beginning_of_dicom_files_is_read_to_find_studies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dicom_study(tmp_path / "P01", 0, "P01")
+    for path in tmp_path.rglob("I*"):
+        path.write_bytes(path.read_bytes() + bytes(200_000))
+    monkeypatch.setattr("brainseg.cohort.layouts.dicom.read_file", None)
+    (found,) = list_files(tmp_path).volumes
+    assert len(found.files) == 3 * SLICES + 1
