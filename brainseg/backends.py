@@ -40,7 +40,15 @@ def has_keras() -> bool:
 
 
 def require_keras(task: str) -> None:
-    """Import Keras, or refuse a task that needs it where it is not installed.
+    """Import Keras, see :func:`check_keras`, without the log lines of its backend."""
+    check_keras(task)
+    if "keras" not in sys.modules:
+        with _without_native_messages():
+            import_module("keras")
+
+
+def check_keras(task: str) -> None:
+    """Refuse a task that needs Keras where it is not installed; imports nothing.
 
     Args:
         task: the subject of the sentence, such as “Training”.
@@ -53,9 +61,6 @@ def require_keras(task: str) -> None:
             f"{task} needs TensorFlow and Keras, which are not installed: add them with "
             f"{HOW_TO_ADD_TRAINING}."
         )
-    if "keras" not in sys.modules:
-        with _without_native_messages():
-            import_module("keras")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from brainseg.backends import require_keras
+from brainseg.backends import check_keras, require_keras
 from brainseg.cohort import Cohort
 from brainseg.cohort.splits import Fold, make_folds
 from brainseg.errors import BrainsegError, RunError
@@ -31,7 +31,7 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
         RunError: the run's folder cannot be made.
         MissingPackageError: Keras is not installed.
     """
-    require_keras("Training")
+    check_keras("Training")
     cohort = Cohort.open(config.data)
     fold = make_folds(cohort.slices, config.folds, config.seed)[config.fold]
     settings = asdict(replace(config, data=str(cohort.root)))

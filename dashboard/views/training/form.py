@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import streamlit as st
 
-from brainseg.backends import require_keras
+from brainseg.backends import check_keras
 from brainseg.cohort import Cohort
 from brainseg.cohort.splits import too_few_patients
 from brainseg.errors import BrainsegError, MissingPackageError
@@ -196,7 +196,7 @@ def _draw_others() -> None:
 def _can_train() -> bool:
     """Return whether Keras is installed; where it is not, show how to add it."""
     try:
-        require_keras("Training")
+        check_keras("Training")
     except MissingPackageError as error:
         st.info(str(error), icon=":material/extension:")
         return False
