@@ -116,10 +116,10 @@ def more(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
         values(column, every, names=named)
 
 
-def not_yet_by_me(every: pd.DataFrame) -> None:
-    """Draw filters for cases not yet reviewed by this reader, once the initials are known.
+def by_me(every: pd.DataFrame) -> None:
+    """Draw filters for cases reviewed by this reader and not yet, once the initials are known.
 
-    The filter of predictions appears once any prediction has been reviewed.
+    The filters of predictions appear once any prediction has been reviewed.
     """
     initials = st.session_state.get(keys.READER, "").strip().upper()
     if not initials:
@@ -127,15 +127,18 @@ def not_yet_by_me(every: pd.DataFrame) -> None:
     for column, subject in worklist.READER_COLUMNS.items():
         if column != "reviewed_by" and every[column].map(len, na_action="ignore").sum() == 0:
             continue
-        mine = Condition(column, without=(initials,))
-        key = f"{subject} not yet by me"
-        st.session_state[key] = selection.current()[0].of(column) == mine
-        st.toggle(
-            f"{subject.capitalize()} not reviewed by {widgets.plain(initials)}",
-            key=key,
-            on_change=_pick_not_yet,
-            args=(mine, key),
-        )
+        for words, mine in (
+            ("not reviewed", Condition(column, without=(initials,))),
+            ("reviewed", Condition(column, values=(initials,))),
+        ):
+            key = f"{subject} {words} by me"
+            st.session_state[key] = selection.current()[0].of(column) == mine
+            st.toggle(
+                f"{subject.capitalize()} {words} by {widgets.plain(initials)}",
+                key=key,
+                on_change=_pick_mine,
+                args=(mine, key),
+            )
 
 
 def chips(every: pd.DataFrame) -> None:
@@ -304,7 +307,7 @@ def _is_picked_above(condition: Condition, every: pd.DataFrame) -> bool:
     return set(condition.values) <= set(_options(condition.column, every[condition.column]))
 
 
-def _pick_not_yet(mine: Condition, key: str) -> None:
+def _pick_mine(mine: Condition, key: str) -> None:
     selection.set_condition(mine if st.session_state[key] else Condition(mine.column))
 
 

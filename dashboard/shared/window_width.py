@@ -1,7 +1,8 @@
 """Whether the browser's window is too narrow for the navigation next to a page.
 
 Streamlit's own "auto" folds the navigation only up to 768 px. A component of no size tells the server
-once, and again when the window crosses the limit.
+once, and again when the window crosses the limit. It also lets the navigation fold again after it was
+opened on a page: Streamlit would remember that for all pages and visits.
 """
 
 from collections.abc import Callable
@@ -21,9 +22,18 @@ export default function ({ data, setStateValue }) {
   const report = () => {
     if (query.matches !== known) setStateValue("narrow", (known = query.matches));
   };
+  const forget = () => setTimeout(() => {
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith("stSidebarCollapsed-"));
+    for (const key of keys) if (localStorage[key] === "false") localStorage.removeItem(key);
+  });
   query.addEventListener("change", report);
+  document.addEventListener("click", forget);
   report();
-  return () => query.removeEventListener("change", report);
+  forget();
+  return () => {
+    query.removeEventListener("change", report);
+    document.removeEventListener("click", forget);
+  };
 }
 """
 

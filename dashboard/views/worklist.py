@@ -54,7 +54,7 @@ def controls(every: pd.DataFrame, codebook: pd.DataFrame | None) -> None:
         filters.values("review", every, 165)
         filters.values("missing_sequences", every, 165)
         filters.findings()
-        filters.not_yet_by_me(every)
+        filters.by_me(every)
         filters.order(every)
         with st.popover("More filters", icon=":material/tune:"):
             filters.more(every, codebook)

@@ -86,6 +86,8 @@ def test_the_navigation_leads_back_to_filter_case_and_layers(look, address):
     arrives(page, "/similar", where="institution~XX", case=None)
     navigate(page, "Case")
     arrives(page, "/case", where="institution~XX", case=FLAIR_REPEATED, mask="off")
+    # It was opened on the case page before, and folds there again.
+    page.get_by_test_id("stExpandSidebarButton").wait_for(timeout=WAIT_MS)
     for path in ("/similar", "/worklist", "/case"):
         settled(page).go_back()
         arrives(page, path, where="institution~XX")

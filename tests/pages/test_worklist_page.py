@@ -195,6 +195,18 @@ def test_reviews_are_shown_by_case(worklist, tiny_cohort):
     assert cases(worklist(search="wrong")) == [OTHER_SITE]
 
 
+def test_one_click_shows_the_readers_own_reviews_or_the_cases_without(worklist, tiny_cohort):
+    open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "SR", "agree")
+    app = worklist()
+    assert not any("SR" in one.label for one in app.toggle)
+    app.session_state["reader"] = "sr"
+    own, rest = "Mask reviewed by SR", "Mask not reviewed by SR"
+    for label, names in ((own, [FIRST]), (rest, [FLAIR_REPEATED, OTHER_SITE])):
+        app.run()
+        next(one for one in app.toggle if one.label == label).set_value(True).run()
+        assert cases(app) == names
+
+
 def test_unreadable_reviews_show_a_message_and_the_table_stays(worklist, home):
     (home / "reviews.sqlite").write_bytes(b"no database at all" * 100)
     app = worklist()
