@@ -51,7 +51,7 @@ docs: $(VENV)/dev
 bench: $(VENV)/dev
 	-$(BIN)/python benchmarks/index.py "$(DATA)"
 	$(BIN)/python benchmarks/server.py "$(DATA)"
-	$(BIN)/python benchmarks/viewer.py "$(DATA)"
+	$(BIN)/python benchmarks/viewer.py "$(DATA)" --steps 8
 	-$(BIN)/python benchmarks/checks.py "$(DATA)"
 	$(BIN)/python benchmarks/features.py "$(DATA)"
 	$(BIN)/python benchmarks/monitor.py
