@@ -5,6 +5,7 @@ jobs; wishes of a visitor who has left are dropped.
 """
 
 import os
+import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from dashboard.shared.background import Work
 
 ENVIRONMENT = "BRAINSEG_PREPARE"
 """Nothing is prepared if it is 0."""
+
+MOST_SHARE = 0.6
+"""The share of one processor that pages may use while something is prepared."""
 
 _LOOK_EVERY_S = 0.2
 
@@ -104,12 +108,27 @@ class Ahead:
             return wish in self._wishes.get(visitor, ()) and self._is_here(visitor)
 
 
+class Load:
+    """Whether others wait for work, or pages have kept this process busy since the last question."""
+
+    def __init__(self) -> None:
+        self._asked_at, self._used_s = time.monotonic(), time.process_time()
+
+    def __call__(self) -> bool:
+        """Return whether work ahead of a request should wait."""
+        now, used_s = time.monotonic(), time.process_time()
+        spent_s = used_s - self._used_s
+        is_loaded = spent_s > MOST_SHARE * (now - self._asked_at)
+        self._asked_at, self._used_s = now, used_s
+        return is_loaded or has_urgent_jobs()
+
+
 def _is_here(visitor: str) -> bool:
     # In a test without a server the answer is not a truth value.
     return runtime.exists() and runtime.get_instance().is_active_session(visitor) is True
 
 
-AHEAD = Ahead(_is_here, has_urgent_jobs)
+AHEAD = Ahead(_is_here, Load())
 """The wishes of this process."""
 
 

@@ -127,3 +127,15 @@ def test_the_next_case_is_neither_read_nor_predicted_again(tiny_cohort, monkeypa
     wish.prepare(lambda: True)
     monkeypatch.setattr(cache, "case_record", lambda *_: pytest.fail("packed again"))
     assert cache.case_payload(cohort, cohort.cases[0], model)
+
+
+def test_the_process_is_loaded_while_pages_use_most_of_a_processor(monkeypatch):
+    wall, used = [0.0], [0.0]
+    monkeypatch.setattr(ahead, "has_urgent_jobs", lambda: False)
+    monkeypatch.setattr(ahead.time, "monotonic", lambda: wall[0])
+    monkeypatch.setattr(ahead.time, "process_time", lambda: used[0])
+    load = ahead.Load()
+    for seconds, busy_s, is_loaded in ((10, 1, False), (1, 0.9, True), (1, 0.1, False)):
+        wall[0] += seconds
+        used[0] += busy_s
+        assert load() == is_loaded
