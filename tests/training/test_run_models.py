@@ -2,16 +2,18 @@
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
-from brainseg.__main__ import main
+from brainseg.__main__ import build_parser, main
 from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
 from brainseg.models import list_run_models, open_model
 from brainseg.models.exposure import HELD_OUT, SEEN
+from brainseg.monitoring.closing import next_steps
 from brainseg.training.publishing import publish
 from brainseg.training.run_models import as_model, prepare, ready_model
 from brainseg.training.runs import Run
@@ -90,3 +92,15 @@ def test_the_command_line_takes_the_name_of_a_run_for_a_model(run, taught_root, 
     assert open_model("mine").digest == open_model(run.name).digest
     assert main(["predict", str(held_out), "--model", "20200101-000000-no", "--out", str(out)]) == 2
     assert "unknown model “20200101-000000-no”" in capsys.readouterr().err
+
+
+def test_the_next_steps_of_a_run_are_commands_for_it(run):
+    as_model(run)
+    options = [
+        build_parser().parse_args(shlex.split(step.partition("brainseg ")[2]))
+        for step in next_steps(run)
+    ]
+    assert [one.verb.__name__ for one in options] == ["evaluate", "predict", "publish"]
+    assert [one.model for one in options[:2]] == [run.name, run.name]
+    assert options[1].input.is_dir()
+    assert options[2].run == [Path(run.name)]
