@@ -227,7 +227,7 @@ def _read_pair(
     windows: tuple[Window, ...] = (),
     errors: Mapping[str, str] = NO_ERRORS,
 ) -> dict:
-    """Return the columns that one image and its mask give.
+    """Return the columns that one image and its mask give, or the reason why they give none.
 
     Args:
         root: the folder that the paths are relative to.
@@ -236,9 +236,15 @@ def _read_pair(
         windows: of the image's case; without them an image with more than 8 bits is not described.
         errors: the reasons not to decode the image or the mask.
     """
-    image, row = _read(root, pair[0], "image", decoder, errors)
-    mask, of_mask = _read(root, pair[1], "mask", decoder, errors)
-    return row | of_mask | row_of_pair(image, mask, pair[1], windows)
+    try:
+        image, row = _read(root, pair[0], "image", decoder, errors)
+        mask, of_mask = _read(root, pair[1], "mask", decoder, errors)
+        return row | of_mask | row_of_pair(image, mask, pair[1], windows)
+    except LibraryNeeded:
+        raise
+    except Exception as error:  # noqa: BLE001  one odd file must not end the index of a cohort
+        reason = f"it cannot be described ({type(error).__name__}): leave it out, or report it"
+        return {f"{kind}_error": reason for kind in KINDS}
 
 
 def row_of_pair(

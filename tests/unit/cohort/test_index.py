@@ -346,3 +346,19 @@ def test_a_mask_is_read_as_bool_only_where_its_values_mean_a_mask() -> None:
     assert mask_as_bool(blob(9, 9) // 2) is None
     assert mask_as_bool(np.full((64, 64), np.nan)) is None
     assert mask_as_bool(np.zeros((64, 64, 3), np.uint8)) is None
+
+
+def test_a_file_that_breaks_its_description_costs_its_own_row_only(tiny_cohort, monkeypatch):
+    described = slice_rows.row_of_pair
+
+    def breaks(image, mask, mask_name="", windows=()):
+        if mask_name.endswith("_1_mask.tif"):
+            raise RuntimeError("a mistake in the code")
+        return described(image, mask, mask_name, windows)
+
+    monkeypatch.setattr(slice_rows, "row_of_pair", breaks)
+    slices = Cohort.open(tiny_cohort).slices
+    broken = slices["slice_number"] == 1
+    reason = "it cannot be described (RuntimeError): leave it out, or report it"
+    assert set(slices.loc[broken, "image_error"]) == {reason}
+    assert slices.loc[~broken, "image_error"].isna().all()
