@@ -152,6 +152,12 @@ def decoded_files(evidence: Evidence) -> Coverage:
     return counted("files", decoded, exist, "cannot be decoded")
 
 
+def volumes(evidence: Evidence) -> Coverage:
+    """Return the cases of NIfTI and DICOM files."""
+    number = int(evidence.slices["source"].notna().sum())
+    return Coverage("volumes", number, 0, "" if number else "there are no volumes")
+
+
 def cases_if_table(evidence: Evidence) -> Coverage:
     """Return all cases; none of them is checked without ``data.csv``."""
     number = cases(evidence).checked

@@ -21,6 +21,8 @@ def _is_damaged(slices: pd.DataFrame, what: str) -> pd.Series:
 def _is_unreadable(slices: pd.DataFrame, what: str, height: str) -> pd.Series:
     """Return, by slice, whether an intact file cannot be decoded."""
     unread = slices[f"{what}_path"].notna() & slices[height].isna()
+    if what == "mask":  # that of a volume has a rule of its own
+        unread &= ~slices["case"].isin(slices["case"][slices["source"].notna()])
     return unread & ~_is_empty(slices, what) & ~_is_damaged(slices, what)
 
 

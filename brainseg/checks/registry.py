@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from brainseg.checks import duplicates, files, folds, images, masks, patients, pixels
 
-from brainseg.checks import readme_counts, sequences, slice_order, tumours  # isort: skip
+from brainseg.checks import readme_counts, sequences, slice_order, tumours, volumes  # isort: skip
 from brainseg.checks.rule import Rule
 
 _GROUPS = {
     "files": files.RULES,
     "images": images.RULES,
     "masks": masks.RULES,
+    "volumes": volumes.RULES,
     "stacks": slice_order.RULES,
     "sequences": sequences.RULES,
     "pixels": pixels.RULES,

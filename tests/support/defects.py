@@ -1,16 +1,19 @@
 """A small cohort without any finding, and one defect for each kind of check to plant in it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import tifffile
 
 from brainseg.cohort import Cohort
 from support.cohorts import SIDE_PX, blob, write_pair
+from support.volume_cohorts import brats
 
 CASES = tuple(f"TCGA_AA_{number:04d}_20000101" for number in range(1, 10))
 FIRST, OTHER, LAST = CASES[0], CASES[4], CASES[-1]
@@ -220,6 +223,47 @@ def plant_unreadable_image(root: Path) -> None:
 @plant
 def plant_unreadable_mask(root: Path) -> None:
     mask_of(root).write_bytes(b"\x89PNG\r\n\x1a\n")
+
+
+def _volumes_instead(root: Path) -> Expected:
+    """Write a cohort of volumes in place of the pictures, and return what is found in it."""
+    shutil.rmtree(root)
+    brats(root)
+    return {("converted_file", f"BraTS-GLI-{number:05}-000", 1) for number in (0, 1)}
+
+
+def _mask_of_volume(root: Path) -> tuple[str, Path]:
+    case = "BraTS-GLI-00000-000"
+    return case, root / case / f"{case}-seg.nii.gz"
+
+
+@plant
+def plant_volume_mask(root: Path) -> Expected:
+    expected = _volumes_instead(root)
+    case, path = _mask_of_volume(root)
+    mask = nib.load(path)
+    nib.save(nib.Nifti1Image(mask.get_fdata(), mask.affine @ np.diag([-1.0, 1, 1, 1])), path)
+    return expected | {("volume_mask", case, None)}
+
+
+@plant
+def plant_unnamed_label(root: Path) -> Expected:
+    expected = _volumes_instead(root)
+    case, path = _mask_of_volume(root)
+    mask = nib.load(path)
+    values = np.where(mask.get_fdata() > 0, 9, 0).astype(np.uint8)
+    nib.save(nib.Nifti1Image(values, mask.affine), path)
+    return expected | {("unnamed_label", case, None)}
+
+
+@plant
+def plant_unlike_spacing(root: Path) -> Expected:
+    expected = _volumes_instead(root)
+    case, _ = _mask_of_volume(root)
+    for path in (root / case).glob("*.nii.gz"):
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(image.get_fdata(), image.affine @ np.diag([1, 1, 9, 1.0])), path)
+    return expected | {("unlike_spacing", case, None)}
 
 
 @plant

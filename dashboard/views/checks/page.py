@@ -22,6 +22,7 @@ GROUPS = {
     "files": ("Files", ":material/draft:"),
     "images": ("Images", ":material/image:"),
     "masks": ("Masks", ":material/contrast:"),
+    "volumes": ("Volumes", ":material/deployed_code:"),
     "stacks": ("Slice order", ":material/stacks:"),
     "sequences": ("Sequences", ":material/layers:"),
     "pixels": ("Image quality", ":material/blur_on:"),
