@@ -115,9 +115,12 @@ def rows_of(root: Path, source: str) -> list[dict]:
         "mask_path": next(iter(found["masks"]), None),
     }
     try:
-        study = or_damaged(lambda: decode_study(root, source))
+        return or_damaged(lambda: _rows_of(decode_study(root, source), paths, source))
     except DecodeError as reason:
         return [{**paths, "slice_number": 1, "image_error": str(reason), "source": source}]
+
+
+def _rows_of(study: Study, paths: dict[str, str | None], source: str) -> list[dict]:
     spacing = dict(zip(SPACING_COLUMNS, study.volume.spacing_mm or (), strict=False))
     if study.values is not None and not paths["mask_path"]:
         paths["mask_path"] = paths["image_path"]  # a DICOM segmentation among its images

@@ -28,8 +28,9 @@ from support.volume_cohorts import (
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.checks import run_checks
-from brainseg.cohort import Cohort
+from brainseg.cohort import Cohort, volume_files
 from brainseg.cohort.discovery import list_files
+from brainseg.io.limits import DAMAGED
 from brainseg.volume import FLAIR
 from brainseg.worklist import LABEL, case_rows, code_columns
 
@@ -209,3 +210,17 @@ def test_only_the_beginning_of_dicom_files_is_read_to_find_studies(
     monkeypatch.setattr("brainseg.cohort.layouts.dicom.read_file", None)
     (found,) = list_files(tmp_path).volumes
     assert len(found.files) == 3 * SLICES + 1
+
+
+def test_whatever_a_reader_raises_costs_its_case_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named(tmp_path)
+    (case, _) = list_files(tmp_path).volumes
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(volume_files, "decode_study", broken)
+    (row,) = volume_files.rows_of(tmp_path, case.source(tmp_path))
+    assert row["image_error"] == DAMAGED
