@@ -40,7 +40,7 @@ from brainseg.io import (
 from brainseg.io.files import open_file, read_file
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, ask, choices, choose
-from brainseg.io.subjects import is_label_map
+from brainseg.io.subjects import mask_name
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import FLAIR
 
@@ -256,9 +256,7 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
 def _as_input(case: CaseFiles) -> FilesInput:
     files = tuple(sorted((*case.files, *case.masks)))
     # The mask of a case is compared with the prediction; its name says that it is one.
-    names = {
-        path: path.name if is_label_map(path.name) else f"seg_{path.name}" for path in case.masks
-    }
+    names = {path: mask_name(path.name) for path in case.masks}
     names |= dict(case.named())
     return FilesInput(case.name, case.folder, files, note=case.note, names=names)
 

@@ -26,6 +26,7 @@ OTHER_SUBJECT = (
     "its name gives another subject or session than that of the files used: give one at a time"
 )
 _LABELS = "it is a mask, not a picture"
+_OTHER_GRID = "its size or position differs from the images’: give a mask on their grid"
 _OF_VOLUMES = {3: SEQUENCES, 4: (FLAIR, PRE_CONTRAST, POST_CONTRAST, None)}
 """The order in 4D files: of three volumes ours, of four that of the Medical Segmentation Decathlon."""
 
@@ -62,7 +63,7 @@ def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
     if not series:
         raise refusals.as_error()
     ordered = most_common_grid_first(series)
-    mask, of_mask = _mask_of(label_maps, ordered)
+    mask, of_mask = _mask_of(label_maps, ordered, refusals)
     return Upload(
         "NIfTI",
         ordered,
@@ -98,33 +99,35 @@ def _without_label_maps(items: list[UploadFile]) -> tuple[list[UploadFile], list
 
 
 def _mask_of(
-    items: list[UploadFile], series: Sequence[Series]
+    items: list[UploadFile], series: Sequence[Series], refusals: Refusals
 ) -> tuple[np.ndarray | None, list[str]]:
     """Return the mask to compare with, if one is on the grid of all series, and notes.
 
-    Every label above 0 counts, as in the whole tumour of BraTS.
+    Every label above 0 counts, as in the whole tumour of BraTS. A damaged mask or one on another grid is
+    refused.
     """
-    notes, masks = [], []
+    masks: list[tuple[str, np.ndarray]] = []
+    left_out = []
     for item in items:
         try:
             file = read_nifti(item.data)
             labels = file.volumes[0] * file.slope + file.intercept
-            grid = Grid(affine=file.affine, space=file.space)
-            one = Series("mask", labels, grid=grid)
-            is_mask = len(file.volumes) == 1 and len(np.unique(labels)) <= _MOST_LABELS
-            if is_mask and all(is_same_grid(one, each) for each in series):
+            one = Series("mask", labels, grid=Grid(affine=file.affine, space=file.space))
+            if len(file.volumes) > 1 or len(np.unique(labels)) > _MOST_LABELS:
+                left_out.append(item.name)
+            elif all(is_same_grid(one, each) for each in series):
                 masks.append((item.name, np.nan_to_num(labels) > 0))
-        except DecodeError:
-            continue
-    if len(masks) == 1:
-        notes.append(f"{label_map_word(masks[0][0])} is the mask to compare with (labels above 0)")
-    used = masks[0][0] if len(masks) == 1 else None
-    notes += [
-        f"{label_map_word(item.name)} was left out: {_LABELS}"
-        for item in items
-        if item.name != used
-    ]
-    return (masks[0][1] if used else None), notes
+            else:
+                raise DecodeError(_OTHER_GRID)
+        except DecodeError as reason:
+            refusals.add(item.name, str(reason))
+    if len(masks) != 1:
+        left_out += [name for name, _ in masks]
+    notes = [f"{label_map_word(name)} was left out: {_LABELS}" for name in left_out]
+    if len(masks) != 1:
+        return None, notes
+    ((name, mask),) = masks
+    return mask, [f"{label_map_word(name)} is the mask to compare with (labels above 0)", *notes]
 
 
 def _series(name: str, file: NiftiFile, files: int) -> list[Series]:

@@ -63,6 +63,11 @@ def is_label_map(name: str) -> bool:
     return read_words(base_of(name), is_name=True).kind == LABEL_MAP
 
 
+def mask_name(name: str) -> str:
+    """Return a name that says mask: the file's own if it does, else with a word in front."""
+    return name if is_label_map(name) else f"seg_{name}"
+
+
 def label_map_word(name: str) -> str:
     """Return the name of a label map for notes, which reports repeat: never its file name."""
     words = read_words(base_of(name), is_name=True).recognised

@@ -186,6 +186,25 @@ class Upload:
         """Return the most common grid; that of a volume is :func:`brainseg.io.ruling_grid`."""
         return self.series[0].grid
 
+    def summary(self, files: int, left_out: int) -> str:
+        """Return what became of the files: “42 files: 21 slices used, 21 masks used, 0 left out”.
+
+        Args:
+            files: number of files that were given.
+            left_out: number of files and series that were not used.
+        """
+        slices = len(self.series[0].pixels)
+        masks = 0 if self.has_mask is None else int(self.has_mask.sum())
+        used = f"{slices} {'slice' if slices == 1 else 'slices'} used"
+        if self.kind != "images" and len(self.series) > 1:
+            used = f"{len(self.series)} series used"
+        of_masks = f"{masks or 'no'} {'mask' if masks == 1 else 'masks'} used"
+        if masks and self.kind != "images":
+            of_masks = "mask used"
+        return (
+            f"{files} {'file' if files == 1 else 'files'}: {used}, {of_masks}, {left_out} left out"
+        )
+
     def truth(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return masks (n, h, w) and which slices have one (n,), both bool, also if there is no mask.
 

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 from support.cohorts import FIRST, blob, head
 from support.pages import addresses_of_cases, open_page, texts, viewed
+from support.pictures import png
 from support.two_folds import model_of_two_folds
 
 import brainseg.inference.prediction
@@ -282,10 +283,40 @@ def test_an_untrusted_upload_is_refused_in_one_sentence(monkeypatch, model, data
 def test_a_bad_file_beside_a_good_one_is_named_and_the_good_one_predicted(monkeypatch, model):
     app = open_page(monkeypatch, None, "prediction")
     app = upload(app, ("good.tif", tiff(slice_with_a_tumour())), ("bad.tif", b"x" * 400))
-    assert not app.exception
-    assert said(app).count("bad.tif was not used") == 1
+    assert not app.exception and not app.error
+    assert "2 files: 1 slice used, no masks used, 1 left out" in [box.label for box in app.expander]
+    assert app.dataframe[0].value.iloc[0].tolist() == ["bad.tif", "not a readable TIFF."]
     assert "1 file or series" not in said(app), "the page names it already"
     assert viewed(app)
+
+
+def test_a_case_folder_is_taken_whole_and_its_masks_are_the_truth(monkeypatch, model):
+    mask = blob(20, 20, 12)
+    slices = [(f"x_{n}.tif", tiff(slice_with_a_tumour())) for n in (1, 2)]
+    masks = [(f"x_{n}_mask.tif", tiff(mask)) for n in (1, 2)]
+    app = upload(open_page(monkeypatch, None, "prediction"), *slices, *masks)
+    labels = [box.label for box in app.expander]
+    assert "4 files: 2 slices used, 2 masks used, 0 left out" in labels
+    assert np.array_equal(viewed(app)[1]["mask"], np.stack([mask > 0] * 2))
+
+
+def test_a_mask_is_added_to_an_upload_whatever_its_name_and_refused_if_it_does_not_fit(
+    monkeypatch, model
+):
+    mask = blob(20, 20, 12)
+    image = ("x_1.tif", tiff(slice_with_a_tumour()))
+    app = upload(open_page(monkeypatch, None, "prediction"), image)
+    assert "mask" not in viewed(app)[1]
+    for name, data, used in (
+        ("x_1.tif", tiff(mask), True),
+        ("x_1.png", png(mask), True),
+        ("x_1.tif", tiff(mask[:40]), False),
+    ):
+        app.file_uploader("upload_masks").set_value([(name, data, "application/octet-stream")])
+        app.run()
+        assert not app.exception and not app.error
+        assert ("mask" in viewed(app)[1]) == used
+        assert app.dataframe.len == (0 if used else 1)
 
 
 def test_the_pages_of_a_tiff_become_a_stack_or_one_slice_as_chosen(monkeypatch, model):

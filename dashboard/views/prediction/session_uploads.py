@@ -17,6 +17,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from brainseg.errors import BrainsegError
 from brainseg.inference.prediction import Prediction, predict_timed
 from brainseg.io import InputFile
+from brainseg.io.subjects import mask_name
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import Volume
 from dashboard.shared.background import Work
@@ -68,9 +69,12 @@ class Forgotten(BrainsegError):
     """Ends the prediction of an upload that was removed."""
 
 
-def files_of(uploaded: Sequence[UploadedFile]) -> list[InputFile]:
-    """Return Streamlit's files as input files of the core."""
-    return [InputFile(file.name, file.getvalue()) for file in uploaded]
+def files_of(
+    uploaded: Sequence[UploadedFile], masks: Sequence[UploadedFile] = ()
+) -> list[InputFile]:
+    """Return Streamlit's files as input files of the core; ``masks`` are named as such."""
+    files = [InputFile(file.name, file.getvalue()) for file in uploaded]
+    return files + [InputFile(mask_name(file.name), file.getvalue()) for file in masks]
 
 
 def session_id() -> str:

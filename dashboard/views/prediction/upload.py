@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
+import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from brainseg.errors import DecodeError
 from brainseg.exports import png_bytes
@@ -18,9 +20,10 @@ from dashboard.shared import waiting, widgets
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.subject import Subject, from_example, from_upload
 
-FILES = "upload"
+FILES, MASKS = "upload", "upload_masks"
 EXAMPLE = "_example"
 NOT_GIVEN = "not given"
+_NOT_USED = " was not used: "
 _NONE = -1
 _READING = "Reading the files"
 
@@ -44,8 +47,13 @@ def choose() -> Subject:
     chosen = st.session_state.get(FILES)
     label = f"Your files ({len(chosen)})" if chosen else "Your files"
     # Folded away once files are in, so that the picture has the window.
-    with st.expander(label, expanded=not chosen, icon=":material/upload_file:", key="your_files"):
+    lines = st.container(horizontal=True, gap="small")
+    with (
+        lines,
+        st.expander(label, expanded=not chosen, icon=":material/upload_file:", key="your_files"),
+    ):
         uploaded = _uploader()
+        masks = _mask_uploader() if uploaded else []
         _privacy()
     session = session_uploads.session_id()
     if uploaded:
@@ -53,7 +61,7 @@ def choose() -> Subject:
             st.error(refusal, icon=":material/block:")
             st.stop()
         st.session_state.pop(EXAMPLE, None)
-        return _from_files(uploaded)
+        return _from_files(uploaded, masks, lines)
     uploads.forgive(session)
     if not st.session_state.get(EXAMPLE):
         session_uploads.forget()
@@ -62,6 +70,16 @@ def choose() -> Subject:
         "Close the example", "close", "close_example", lambda: st.session_state.pop(EXAMPLE, None)
     )
     return from_example()
+
+
+def _mask_uploader() -> list:
+    return st.file_uploader(
+        "Add masks: one for each slice, a NIfTI mask or a DICOM segmentation",
+        accept_multiple_files=True,
+        key=MASKS,
+        help="On the grid of the images. Masks of slices need the slices' names or numbers. The "
+        "prediction is compared with them.",
+    )
 
 
 def _nothing_yet() -> None:
@@ -86,20 +104,19 @@ def _privacy() -> None:
     )
 
 
-def _from_files(uploaded: list) -> Subject:
-    ids = session_uploads.identity(uploaded)
+def _from_files(uploaded: list, masks: list, lines: DeltaGenerator) -> Subject:
+    ids = session_uploads.identity([*uploaded, *masks])
     session_uploads.drop_others(ids)
     try:
-        upload, pages = _opened(uploaded, ids)
-        for sentence in upload.refused:
-            st.error(widgets.sentence(sentence), icon=":material/block:")
-        assignment = _assign(upload, (ids, pages))
+        upload, pages = _opened(uploaded, masks, ids)
+        about_files = lines.container(width="stretch")
+        assignment = _assign(upload, (ids, pages), lines)
         key = (ids, pages, tuple(assignment.items()))
         volume: Volume = session_uploads.cached(
             (*key, "volume"), lambda: assemble(upload, assignment)
         )
-        for sentence in left_out(upload, assignment):
-            st.error(widgets.sentence(sentence), icon=":material/block:")
+        with about_files:
+            _show_use(upload, len(ids), (*upload.refused, *left_out(upload, assignment)))
     except DecodeError as error:
         # Its traceback refers to the files, which must go when they are removed.
         widgets.error(error.with_traceback(None))
@@ -107,7 +124,28 @@ def _from_files(uploaded: list) -> Subject:
     return from_upload(upload, assignment, volume, key)
 
 
-def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
+def _show_use(upload: Upload, files: int, not_used: tuple[str, ...]) -> None:
+    """Show in one folded line what became of the files, and why some were not used.
+
+    That another study was left out stays in sight: it may be of another patient.
+    """
+    icon = ":material/warning:" if not_used else ":material/check_circle:"
+    with st.expander(upload.summary(files, len(not_used)), icon=icon, key="use_of_files"):
+        if not not_used:
+            st.caption("Every file was used.")
+            return
+        table = pd.DataFrame(
+            [sentence.partition(_NOT_USED)[::2] for sentence in not_used],
+            columns=["Not used", "Reason"],
+        )
+        alt = "Files that were not used, with the reason"
+        st.dataframe(table, hide_index=True, alt=alt)
+    for sentence in not_used:
+        if _NOT_USED not in sentence:
+            st.warning(widgets.sentence(sentence), icon=":material/block:")
+
+
+def _opened(uploaded: list, masks: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
     """Return the readable content, with the chosen page of each multipage TIFF."""
     counts: dict[int, int] = session_uploads.cached((ids, "pages"), dict)
     while True:
@@ -115,7 +153,7 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
         chosen = tuple(pages.items())
         try:
             return session_uploads.cached(
-                (ids, "upload", chosen), partial(_open, uploaded, pages)
+                (ids, "upload", chosen), partial(_open, uploaded, masks, pages)
             ), chosen
         except PagesError as error:
             if error.file_index in counts:
@@ -123,12 +161,13 @@ def _opened(uploaded: list, ids: tuple[str, ...]) -> tuple[Upload, tuple]:
             counts[error.file_index] = error.pages
 
 
-def _open(uploaded: list, pages: Mapping[int, int]) -> Upload:
-    key = ("reading", session_uploads.identity(uploaded), tuple(pages.items()))
+def _open(uploaded: list, masks: list, pages: Mapping[int, int]) -> Upload:
+    ids = session_uploads.identity([*uploaded, *masks])
+    key = ("reading", ids, tuple(pages.items()))
     if waiting.is_cancelled(_READING, key):
         st.stop()
     wait = partial(waiting.job_result, doing=_READING, key=key)
-    return open_upload(session_uploads.files_of(uploaded), pages, wait=wait)
+    return open_upload(session_uploads.files_of(uploaded, masks), pages, wait=wait)
 
 
 def _choose_page(identity: str, index: int, count: int) -> int:
@@ -146,12 +185,16 @@ def _choose_page(identity: str, index: int, count: int) -> int:
     )
 
 
-def _assign(upload: Upload, key: tuple) -> dict[str, int | None]:
+def _assign(upload: Upload, key: tuple, lines: DeltaGenerator) -> dict[str, int | None]:
     """Return the series of each sequence, guessed or chosen; stop the page while one is undecided."""
     choice = propose(upload)
     found = all(index is not None for index in choice.assignment.values())
     certain = found or (len(upload.series) == 1 and not choice.questions)
-    with st.expander("Assign sequences", icon=":material/layers:", expanded=not certain):
+    # Folded, it needs no line of its own.
+    with (
+        lines if certain else st.container(),
+        st.expander("Assign sequences", icon=":material/layers:", expanded=not certain),
+    ):
         st.caption(
             f"{upload.kind}: {_sizes(upload)}. Sequences on another grid are resampled to the grid of "
             f"{FLAIR}; a missing sequence is replaced by {FLAIR}, as in the training data."

@@ -9,6 +9,7 @@ from support.pictures import pillow, png, tiff
 
 from brainseg.errors import DecodeError
 from brainseg.io import InputFile, guess_assignment, open_inputs
+from brainseg.io.subjects import is_label_map, mask_name
 
 NUMBERS = (1, 2, 3, 10)
 IMAGES = {number: head(number)[..., 0] for number in NUMBERS}
@@ -175,3 +176,16 @@ def test_masks_that_cover_most_of_the_picture_are_said_to_be_inverted_perhaps() 
     inverted = {number: 255 - mask for number, mask in MASKS.items()}
     (warning,) = open_inputs(files_of("x_{}.png", "x_{}_mask.png", inverted)).warnings
     assert warning.startswith("The manual masks cover 9") and "may be inverted" in warning
+
+
+def test_an_upload_says_in_a_line_what_became_of_its_files():
+    pairs = open_inputs(files_of("x_{}.png", "x_{}_mask.png"))
+    assert pairs.summary(9, 1) == "9 files: 4 slices used, 4 masks used, 1 left out"
+    alone = open_inputs([InputFile("x.png", png(IMAGES[1]))])
+    assert alone.summary(1, 0) == "1 file: 1 slice used, no masks used, 0 left out"
+
+
+def test_a_file_gets_a_name_that_says_mask_unless_its_own_does():
+    assert mask_name("x_1_mask.png") == "x_1_mask.png"
+    for name in ("x_1.png", "brain.nii.gz"):
+        assert is_label_map(mask_name(name))

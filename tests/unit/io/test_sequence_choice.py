@@ -294,6 +294,18 @@ def test_a_label_map_beside_pictures_is_left_out_by_name():
     assert upload.refused == ()
 
 
+def test_a_mask_on_another_grid_than_the_pictures_beside_it_is_refused():
+    files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("flair", "t1")]
+    labels = np.zeros((40, 48, 5), np.uint8)
+    labels[3:9, 5:15, 2:4] = 1
+    upload = open_inputs([*files, InputFile("P1_seg.nii", nifti(labels))])
+    assert upload.masks is None
+    (refused,) = upload.refused
+    assert refused.startswith(
+        "P1_seg.nii was not used: its size or position differs from the images’"
+    )
+
+
 def test_a_label_map_on_the_grid_of_its_pictures_is_the_mask_to_compare_with():
     files = [InputFile(f"P1_{word}.nii", nifti(voxels())) for word in ("flair", "t1")]
     labels = np.zeros((40, 48, 6), np.uint8)
