@@ -379,8 +379,8 @@ def _notes_on(slices: pd.DataFrame) -> list[str]:
     if slices["mask_path"].isna().all():
         return [
             *notes,
-            "No mask was found, so tumours cannot be counted or predictions scored: the user guide "
-            "lists where masks are looked for.",
+            "No mask was found, so tumours cannot be counted or predictions scored: the "
+            "documentation of input files lists where masks are looked for.",
         ]
     unusable = int(slices["area_px"].isna().sum())
     if unusable:

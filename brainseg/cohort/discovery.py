@@ -164,8 +164,8 @@ def _nothing_found(root: Path, closed: list[str]) -> str:
         )
     return (
         f"{root} contains no TIFF or PNG image, no NIfTI and no DICOM file, nor do folders up to "
-        f"{MAX_DEPTH} levels below it: expected images with masks, or volumes; the user guide lists the "
-        "layouts."
+        f"{MAX_DEPTH} levels below it: expected images with masks, or volumes; the documentation "
+        "of input files lists the layouts."
     )
 
 
