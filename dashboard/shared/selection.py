@@ -7,7 +7,7 @@ it, see :mod:`dashboard.shared.links`.
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
@@ -56,12 +56,21 @@ class Place:
         after: the next case, or None.
         number: its position from 1, or None if the case itself is not selected.
         of: number of selected cases.
+        then: the case after the next, or None.
+        wrong: as for :class:`Selected`.
     """
 
     before: str | None
     after: str | None
     number: int | None
     of: int
+    then: str | None = field(default=None, compare=False)
+    wrong: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def around(self) -> list[str]:
+        """Return the cases that are probably opened next, the most probable first."""
+        return [name for name in (self.after, self.then, self.before) if name]
 
 
 def current() -> tuple[Filter, str | None]:
@@ -179,18 +188,16 @@ def place(cohort: Cohort, case: str) -> Place:
     every = both.every["case"].tolist()
     here = every.index(case)
     wanted = set(fits)
+    later = [name for name in every[here + 1 :] if name in wanted][:2]
+    after, then = [*later, None, None][:2]
     return Place(
         before=next((name for name in reversed(every[:here]) if name in wanted), None),
-        after=next((name for name in every[here + 1 :] if name in wanted), None),
+        after=after,
         number=fits.index(case) + 1 if case in wanted else None,
         of=len(fits),
+        then=then,
+        wrong=both.wrong,
     )
-
-
-def next_cases(cohort: Cohort, here: Place) -> list[str]:
-    """Return the cases around a place that are probably opened next, the most probable first."""
-    then = place(cohort, here.after).after if here.after else None
-    return [name for name in (here.after, then, here.before) if name]
 
 
 def put(asked: Filter) -> None:
@@ -225,19 +232,20 @@ def show(cohort: Cohort) -> None:
         widgets.button("Clear", "close", "clear_selection", clear, type="tertiary")
 
 
-def chip(cohort: Cohort | None, key: str) -> None:
+def chip(cohort: Cohort | None, key: str, count: int | None = None) -> None:
     """Show the selection in a few words with a button to clear it; nothing if all cases are selected.
 
     Args:
         cohort: the open cohort, to count its cases; None if it is not open yet.
         key: of the button.
+        count: number of selected cases, if the page knows it.
     """
     if not is_limited():
         return
     counted = ""
     if cohort and (not _needs_the_checks() or cache.checking(cohort).result.done()):
-        now = selected(cohort)
-        counted = f": {len(now.rows)} of {widgets.counted(len(now.every), 'case')}"
+        count = len(selected(cohort).rows) if count is None else count
+        counted = f": {count} of {widgets.counted(len(cohort.cases), 'case')}"
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content"):
         st.caption(f":material/filter_alt: {_conditions(60)}{counted}", width="content")
         widgets.button(
@@ -245,7 +253,7 @@ def chip(cohort: Cohort | None, key: str) -> None:
         )
 
 
-def show_errors(now: Selected) -> None:
+def show_errors(now: Selected | Place) -> None:
     """Show a message for each part of the address that could not be used."""
     for sentence in now.wrong:
         st.warning(widgets.sentence(sentence), icon=":material/help:")

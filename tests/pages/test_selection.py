@@ -92,6 +92,8 @@ def test_each_case_knows_its_neighbours_in_the_order(ask):
     assert places[FIRST] == selection.Place(None, OTHER_SITE, 1, 3)
     assert places[OTHER_SITE] == selection.Place(FIRST, FLAIR_REPEATED, 2, 3)
     assert places[FLAIR_REPEATED] == selection.Place(OTHER_SITE, None, 3, 3)
+    assert places[FIRST].around == [OTHER_SITE, FLAIR_REPEATED]
+    assert places[OTHER_SITE].around == [FLAIR_REPEATED, FIRST]
 
 
 def test_a_case_that_was_just_reviewed_still_leads_to_the_next(ask, tiny_cohort):

@@ -168,12 +168,12 @@ with header:
     widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
     if here.number is not None:
         st.caption(f"{here.number} of {here.of}", width="content")
-    selection.chip(cohort, "clear_here")
+    selection.chip(cohort, "clear_here", here.of)
 picture, side = viewer_layout.picture_and_side()
 with side:
     # In a container of their own: messages must not change the chosen tab.
     with st.container(gap="xsmall"):
-        selection.show_errors(selection.selected(cohort))
+        selection.show_errors(here)
         review_form.show_result()
         payload, prediction = open_case(cohort, case, model)
     layers, measurements, findings, review, about = st.tabs(
@@ -194,4 +194,4 @@ with about:
     offer_files(cohort, case.name, prediction.model if prediction else None)
     show_details(cohort, case.name)
     widgets.tumour_means()
-ahead.want(ahead.cases(cohort, selection.next_cases(cohort, here), model))
+ahead.want(ahead.cases(cohort, here.around, model))

@@ -94,11 +94,12 @@ if source == FROM_UPLOAD:
 else:
     cohort = widgets.open_cohort(badge=header)
     subject = case_of_cohort(cohort, left.model, place)
+    here = selection.place(cohort, subject.name)
     with header:
-        selection.chip(cohort, "clear_here")
+        selection.chip(cohort, "clear_here", here.of)
     go = selection.stepper(cohort)
     viewpoints = tuple(filter(None, (left, right)))
-    for name in selection.next_cases(cohort, selection.place(cohort, subject.name)):
+    for name in here.around:
         key = (cohort.identity, name, mode, *((one.model.digest, one.fold) for one in viewpoints))
         next_ones.append(ahead.Wish(key, partial(prepare, cohort, name, viewpoints, mode)))
 try:
