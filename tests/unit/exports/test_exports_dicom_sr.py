@@ -1,12 +1,14 @@
 """A DICOM report has each measurement on its image and in the patient, and leaves the patient out."""
 
 import io
+from dataclasses import replace
 
 import highdicom
 import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from support import predictions
 from support.dicom_series import COLUMNS, ROWS, SECRETS, written_series
 
 from brainseg import RESEARCH_USE
@@ -17,7 +19,11 @@ from brainseg.exports.dicom_sr import (
     WARNED_DESCRIPTION,
     dicom_sr_bytes,
 )
+from brainseg.exports.prediction import DICOM_SR, prediction_files
+from brainseg.inference.prediction import Prediction
+from brainseg.inference.record import record_of_volume
 from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
+from brainseg.models import NEW, CaseExposure
 from brainseg.reviews.measurements import ANGLE, ELLIPSE, PRODUCT, RULER, Measurement
 from brainseg.statistics.drawn import values_of
 from brainseg.volume import Volume
@@ -191,3 +197,28 @@ def test_a_measurement_of_unknown_value_is_left_out_and_none_is_refused():
     assert any("left out" in item.TextValue for item in items(document, "TEXT"))
     with pytest.raises(BrainsegError, match="no measurement has a known value"):
         dicom_sr_bytes([across], unknown, upload.grid.source)
+
+
+def test_the_files_of_a_prediction_have_the_report_or_say_why_not():
+    _, upload = marked_series(ORIENTATIONS["axial"])
+    volume = volume_of(upload)
+    probability = np.zeros(volume.pixels.shape[:3], np.float32)
+    exposure = CaseExposure(NEW, (0, 1))
+    made = Prediction(probability, None, exposure, 0.1, "Net", "CPU", 2)
+    record = replace(
+        record_of_volume(volume),
+        predicted=predictions.made("net", NEW, (0, 1), 0.35, probability, None, made, "a1b2" * 16),
+        measurements=(drawn(RULER, np.array([[1, 1, 0.5], [9, 1, 0.5]])),),
+    )
+    source = upload.grid.source
+    files = prediction_files(record, source, (DICOM_SR,))
+    assert len(items(read(files["upload_measurements.dcm"]), "NUM")) == 1
+    assert "upload_measurements.dcm" in files["upload_about.txt"].decode()
+    assert "upload_measurements.dcm" not in prediction_files(record, None, (DICOM_SR,))
+    unknown = drawn(ANGLE, np.array([[1, 2.5, 0], [5, 2.5, 0], [5, 2.5, 3]]), normal=1)
+    bare = replace(
+        record, measurements=(unknown,), volume=replace(volume, spacing_mm=(None, 0.9, 0.8))
+    )
+    files = prediction_files(bare, source, (DICOM_SR,))
+    assert "upload_measurements.dcm" not in files
+    assert "no DICOM report was made" in files["upload_about.txt"].decode()

@@ -20,7 +20,8 @@ from brainseg.exports.stamp import BAND_COLOUR, LEAST_WIDTH_PX, stamped
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, record_of_case, record_of_volume, with_prediction
 from brainseg.models.exposure import UNKNOWN, CaseExposure
-from brainseg.volume import Volume
+from brainseg.reviews.measurements import RULER, Measurement
+from brainseg.volume import FLAIR, Volume
 
 WARNINGS = (
     "This does not look like an axial head MRI.",
@@ -43,7 +44,8 @@ def predicted(volume: Volume) -> Prediction:
 def record() -> CaseRecord:
     volume = Volume(np.stack([head(n, 40, 50) for n in range(3)]))
     record = with_prediction(record_of_volume(volume), MODEL, predicted(volume))
-    return replace(record, warnings=WARNINGS, unsuitable=True)
+    drawn = Measurement("a1", RULER, 2, ((1.0, 2.0, 1.5), (4.0, 6.0, 1.5)), "edge", FLAIR, "AB")
+    return replace(record, warnings=WARNINGS, unsuitable=True, measurements=(drawn,))
 
 
 def test_every_file_begins_with_every_warning(record):
@@ -58,6 +60,18 @@ def test_every_file_begins_with_every_warning(record):
             or ".pdf" in name
             or (RESEARCH_USE.encode() in gzip.decompress(content))
         )
+
+
+def test_drawn_measurements_are_in_the_table_and_the_report(record):
+    files = prediction_files(record, kinds=("csv", "pdf"))
+    table = pd.read_csv(io.BytesIO(files["upload_drawn_measurements.csv"]), comment="#")
+    row = table.iloc[0]
+    assert (row["reader"], row["kind"], row["place"], row["length"]) == ("AB", "ruler", 2, 5)
+    said = " ".join(text_of("report.pdf", files["upload_report.pdf"]).split())
+    assert "Measurements drawn AB: Ruler “edge”, slice 2: 5.0 px" in said
+    assert "upload_drawn_measurements.csv" in files["upload_about.txt"].decode()
+    bare = prediction_files(replace(record, measurements=()), kinds=("csv",))
+    assert "upload_drawn_measurements.csv" not in bare
 
 
 def test_a_table_with_warnings_is_still_a_table(record):
