@@ -4,7 +4,7 @@ Libraries in C decode these files, so workers read them, a case at a time; only 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,9 +74,15 @@ def read_study(root: Path, source: str, name: str, for_mask: bool = False) -> St
     Raises:
         CohortError: no sequence can be read.
     """
+    study: Study = by_worker(decode_study, name, root, source, for_mask)
+    return study
+
+
+def by_worker(decode: Callable, name: str, *arguments: object) -> Any:
+    """Return what a worker decodes of a case; raises CohortError with its name."""
     try:
         job = DECODING.schedule(
-            _decode_or_refuse, (root, source, for_mask), longest_s=_LONGEST_S, is_bounded=False
+            _decode_or_refuse, (decode, arguments), longest_s=_LONGEST_S, is_bounded=False
         )
         return job.result()
     except DecodeError as reason:
@@ -85,26 +91,33 @@ def read_study(root: Path, source: str, name: str, for_mask: bool = False) -> St
         raise CohortError(f"{name} was not used: {why_lost(lost)}.") from lost
 
 
-def _decode_or_refuse(root: Path, source: str, for_mask: bool) -> Study:
-    return or_damaged(lambda: decode_study(root, source, for_mask))
+def _decode_or_refuse(decode: Callable, arguments: tuple) -> Any:
+    return or_damaged(lambda: decode(*arguments))
 
 
 def decode_study(root: Path, source: str, for_mask: bool = False) -> Study:
     """Return a case, decoded here; raises DecodeError if no sequence can be read."""
     found = json.loads(source)
-    given: list[InputFile] = []
-    masks = [InputFile(path, _read(root, path)) for path in found["masks"]]
-    for path, name in _needed(found["images"], for_mask):
-        file = InputFile(name, _read(root, path))
-        (masks if is_segmentation(file.data) else given).append(file)
-    upload = open_inputs(given)
-    assignment, notes = _assigned(upload)
+    upload, assignment, notes, masks = open_study(root, found, for_mask)
     volume = assemble(upload, assignment)
     conversions = [note for note in volume.notes if not note.startswith(_AS_SHOWN)]
     volume = replace(volume, notes=(*conversions, *notes, *upload.refused))
     grid = ruling_grid(upload, assignment)
     study = Study(volume, grid.slice_numbers)
     return _with_labels(study, masks, Series("image", volume.pixels[..., 0], grid=grid), found)
+
+
+def open_study(
+    root: Path, found: dict, for_mask: bool = False
+) -> tuple[Upload, dict[str, int | None], list[str], list[InputFile]]:
+    """Return the images of a case, the series of each sequence, notes on guesses, and its masks."""
+    given: list[InputFile] = []
+    masks = [InputFile(path, _read(root, path)) for path in found["masks"]]
+    for path, name in _needed(found["images"], for_mask):
+        file = InputFile(name, _read(root, path))
+        (masks if is_segmentation(file.data) else given).append(file)
+    upload = open_inputs(given)
+    return upload, *_assigned(upload), masks
 
 
 def rows_of(root: Path, source: str) -> list[dict]:

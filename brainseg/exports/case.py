@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainseg.cohort import Cohort
+from brainseg.cohort.dicom_source import dicom_source
 from brainseg.exports import csv_bytes, file_stem, refuse_inside, refuse_to_replace
 from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes
@@ -18,6 +19,7 @@ from brainseg.exports.tables import drawn_files, slice_table
 from brainseg.inference.cautions import with_cautions
 from brainseg.inference.prediction import predict_timed
 from brainseg.inference.record import CaseRecord, record_of_case, with_prediction
+from brainseg.io import DicomSource
 from brainseg.models import Model
 from brainseg.reviews import open_measurements, open_reviews
 from brainseg.storage import write_atomically
@@ -47,7 +49,10 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
 
 
 def case_files(
-    record: CaseRecord, reviews: pd.DataFrame | None = None, made_on: date | None = None
+    record: CaseRecord,
+    reviews: pd.DataFrame | None = None,
+    made_on: date | None = None,
+    source: DicomSource | None = None,
 ) -> dict[str, bytes]:
     """Return all files of a case by name: NIfTI, tables, the report, and a description.
 
@@ -55,11 +60,17 @@ def case_files(
         record: see :func:`brainseg.inference.record.record_of`.
         reviews: rows of :meth:`brainseg.reviews.Reviews.of`, for the report.
         made_on: the date on the report.
+        source: of :func:`brainseg.cohort.dicom_source.dicom_source`, for a DICOM report of the
+            measurements, without the patient's name and id.
     """
+    from brainseg.exports.dicom_sr import dicom_sr_files
+
     stem = file_stem(record.case)
     files = nifti_files(record)
     files[f"{stem}_slices.csv"] = csv_bytes(slice_table(record), record.warnings)
     files |= drawn_files(record)
+    drawn, record = dicom_sr_files(record, source)
+    files |= drawn
     files[f"{stem}_report.pdf"] = case_report(record, reviews, made_on)
     files[f"{stem}_about.txt"] = about_text(record, list(files))
     return files
@@ -105,7 +116,8 @@ def export_case(
         record = with_cautions(record, model, exposure)
         record = with_prediction(record, model, predict_timed(record.volume, model, exposure))
     record = replace(record, measurements=tuple(open_measurements(cohort).of(name)))
-    files = case_files(record, open_reviews(cohort).of(name), date.today())
+    source = dicom_source(case) if record.measurements else None
+    files = case_files(record, open_reviews(cohort).of(name), date.today(), source)
     return write_case(files, out, overwrite)
 
 

@@ -13,7 +13,10 @@ import numpy as np
 
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError
+from brainseg.exports import file_stem
 from brainseg.exports.dicom_study import in_ascii, is_multi_frame, uid_of, without_the_patient
+from brainseg.inference.record import CaseRecord
+from brainseg.io import DicomSource
 from brainseg.reviews.measurements import ANGLE, ELLIPSE, KIND_WORDS, PRODUCT, RULER, Measurement
 from brainseg.statistics.drawn import Values, values_of
 from brainseg.volume import Volume
@@ -21,8 +24,6 @@ from brainseg.volume import Volume
 if TYPE_CHECKING:
     import highdicom
     import pydicom
-
-    from brainseg.io.upload import DicomSource
 
     _Group = (
         highdicom.sr.MeasurementsAndQualitativeEvaluations
@@ -41,7 +42,7 @@ _ORDER = {PRODUCT: ((0, 1), (2, 3)), RULER: ((0, 1),), ANGLE: ((0, 1, 2),)}
 def dicom_sr_bytes(
     measurements: Sequence[Measurement],
     volume: Volume,
-    source: "DicomSource",
+    source: DicomSource,
     keep_identity: bool = False,
     warnings: Sequence[str] = (),
 ) -> bytes:
@@ -107,11 +108,27 @@ def dicom_sr_bytes(
     return file.getvalue()
 
 
+def dicom_sr_files(
+    record: CaseRecord, source: object, keep_identity: bool = False
+) -> tuple[dict[str, bytes], CaseRecord]:
+    """Return the report by its name, and the record; nothing without DICOM images or measurements.
+
+    If it cannot be made, a note of the record says why.
+    """
+    if not isinstance(source, DicomSource) or not record.measurements:
+        return {}, record
+    drawn = record.measurements, record.volume, source, keep_identity, record.warnings
+    try:
+        return {f"{file_stem(record.case)}_measurements.dcm": dicom_sr_bytes(*drawn)}, record
+    except BrainsegError as error:
+        return {}, record.with_note(str(error))
+
+
 class _Places:
     """Turns points of the viewer's volume into coordinates of the images, or of the patient."""
 
     def __init__(
-        self, volume: Volume, source: "DicomSource", images: "list[pydicom.Dataset]"
+        self, volume: Volume, source: DicomSource, images: "list[pydicom.Dataset]"
     ) -> None:
         self.affine = volume.affine
         self.shape = volume.pixels.shape[:3]

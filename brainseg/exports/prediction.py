@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -77,16 +76,12 @@ def prediction_files(
             content = dicom_seg_bytes(record.predicted, source, keep_identity, record.warnings)
             files[f"{stem}_prediction.dcm"] = content
         except BrainsegError as error:
-            record = _noted(record, error)
-    if DICOM_SR in kinds and isinstance(source, DicomSource) and record.measurements:
-        from brainseg.exports.dicom_sr import dicom_sr_bytes
+            record = record.with_note(str(error))
+    if DICOM_SR in kinds:
+        from brainseg.exports.dicom_sr import dicom_sr_files
 
-        try:
-            files[f"{stem}_measurements.dcm"] = dicom_sr_bytes(
-                record.measurements, record.volume, source, keep_identity, record.warnings
-            )
-        except BrainsegError as error:
-            record = _noted(record, error)
+        report, record = dicom_sr_files(record, source, keep_identity)
+        files |= report
     if OVERLAY in kinds:
         name = slice_stems(record)[record.key_slice]
         picture = stamped(overlay(record, record.key_slice), record.warnings)
@@ -100,12 +95,6 @@ def prediction_files(
     return files | {
         f"{stem}_about.txt": about_text(record, list(files), isinstance(source, NiftiSource))
     }
-
-
-def _noted(record: CaseRecord, error: BrainsegError) -> CaseRecord:
-    """Return the record with a note that a file could not be made."""
-    notes = (*record.volume.notes, str(error))
-    return replace(record, volume=replace(record.volume, notes=notes))
 
 
 def predicted_nifti_files(

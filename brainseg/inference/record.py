@@ -168,6 +168,10 @@ class CaseRecord:
         """Return the window of FLAIR in words, for files that show it."""
         return f"{FLAIR}: {window_in_words(self.windows[FLAIR])}"
 
+    def with_note(self, note: str) -> "CaseRecord":
+        """Return the record with one more note on its volume."""
+        return replace(self, volume=replace(self.volume, notes=(*self.volume.notes, note)))
+
     @property
     def key_slice(self) -> int:
         """Return the index, from 0, of the slice that represents the case.

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from brainseg.cohort import Case, Cohort
+from brainseg.cohort.dicom_source import dicom_source
 from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
@@ -74,7 +75,9 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
     def files() -> bytes:
         from brainseg.exports.case import case_files, zip_bytes
 
-        return zip_bytes(case_files(record(), reviews(), date.today()))
+        shown = record()
+        source = dicom_source(cohort.case(case)) if shown.measurements else None
+        return zip_bytes(case_files(shown, reviews(), date.today(), source))
 
     def report() -> bytes:
         from brainseg.exports.report import case_report

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from support.volume_cohorts import (
     CASES,
@@ -30,7 +31,10 @@ from brainseg.batch.inputs import find_inputs
 from brainseg.checks import run_checks
 from brainseg.cohort import Cohort, volume_files
 from brainseg.cohort.discovery import list_files
+from brainseg.exports import file_stem
+from brainseg.exports.case import export_case
 from brainseg.io.limits import DAMAGED
+from brainseg.reviews import open_measurements
 from brainseg.volume import FLAIR
 from brainseg.worklist import LABEL, case_rows, code_columns
 
@@ -113,6 +117,23 @@ def test_dicom_studies_with_segmentations_are_cases(tmp_path: Path) -> None:
         assert np.corrcoef(case.volume().sequence(FLAIR).ravel(), expected)[0, 1] > 0.999
     assert areas(cohort) == {"core": 2 * CORE_VX, "oedema": 2 * (OEDEMA_VX - CORE_VX)}
     assert not any("^X" in text for text in cohort.slices["source"].dropna())
+
+
+def test_a_case_of_dicom_files_gives_its_drawn_measurements_as_a_dicom_report(
+    tmp_path: Path,
+) -> None:
+    dicom_study(tmp_path / "data" / "P1", 0, "P1")
+    cohort = Cohort.open(tmp_path / "data")
+    name = cohort.cases[0]
+    ruler = {"id": "a1", "kind": "ruler", "normal": 2, "name": "edge", "sequence": FLAIR}
+    points = [[1, 2, 1.5], [4, 6, 1.5]]
+    open_measurements(cohort).change(name, "AB", [{**ruler, "points": points}])
+    paths = {path.name: path for path in export_case(cohort, name, tmp_path / "out")}
+    report = pydicom.dcmread(paths[f"{file_stem(name)}_measurements.dcm"])
+    assert (report.Modality, report.PatientName) == ("SR", "")
+    referred = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+    images = tmp_path.glob("data/P1/STUDY/S1/*")  # the FLAIR images
+    assert referred.SeriesInstanceUID == pydicom.dcmread(next(images)).SeriesInstanceUID
 
 
 def test_two_studies_of_a_patient_are_two_cases_of_one_patient(tmp_path: Path) -> None:
