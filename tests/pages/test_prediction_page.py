@@ -297,6 +297,7 @@ def test_a_case_folder_is_taken_whole_and_its_masks_are_the_truth(monkeypatch, m
     app = upload(open_page(monkeypatch, None, "prediction"), *slices, *masks)
     labels = [box.label for box in app.expander]
     assert "4 files: 2 slices used, 2 masks used, 0 left out" in labels
+    assert app.session_state["your_files"] is False, "the box folds once files are in"
     assert np.array_equal(viewed(app)[1]["mask"], np.stack([mask > 0] * 2))
 
 

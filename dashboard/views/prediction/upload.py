@@ -20,7 +20,7 @@ from dashboard.shared import waiting, widgets
 from dashboard.views.prediction import session_uploads
 from dashboard.views.prediction.subject import Subject, from_example, from_upload
 
-FILES, MASKS = "upload", "upload_masks"
+FILES, MASKS, BOX = "upload", "upload_masks", "your_files"
 EXAMPLE = "_example"
 NOT_GIVEN = "not given"
 _NOT_USED = " was not used: "
@@ -36,6 +36,8 @@ def _uploader() -> list:
         f"{uploads.MAX_FILES:,} files and {uploads.MAX_BYTES // 2**20} MiB",
         accept_multiple_files=True,
         key=FILES,
+        on_change=_fold,
+        args=(FILES,),
         help=f"At most {MAX_MEGAPIXELS} megapixels per slice, {MAX_SLICES} slices and "
         f"{MAX_INFLATED_BYTES // 2**20} MiB unpacked. Several files are read as slices of one stack or "
         "as its sequences. Uploaded masks are compared with the prediction.",
@@ -46,11 +48,16 @@ def choose() -> Subject:
     """Return the upload or the example; stop the page if there is none yet."""
     chosen = st.session_state.get(FILES)
     label = f"Your files ({len(chosen)})" if chosen else "Your files"
-    # Folded away once files are in, so that the picture has the window.
     lines = st.container(horizontal=True, gap="small")
     with (
         lines,
-        st.expander(label, expanded=not chosen, icon=":material/upload_file:", key="your_files"),
+        st.expander(
+            label,
+            expanded=not chosen,
+            icon=":material/upload_file:",
+            key=BOX,
+            on_change="rerun",
+        ),
     ):
         uploaded = _uploader()
         masks = _mask_uploader() if uploaded else []
@@ -72,11 +79,18 @@ def choose() -> Subject:
     return from_example()
 
 
+def _fold(uploader: str) -> None:
+    """Fold the box once files are in, so that the picture has the window; open it without any."""
+    st.session_state[BOX] = not st.session_state[uploader]
+
+
 def _mask_uploader() -> list:
     return st.file_uploader(
         "Add masks: one for each slice, a NIfTI mask or a DICOM segmentation",
         accept_multiple_files=True,
         key=MASKS,
+        on_change=_fold,
+        args=(MASKS,),
         help="On the grid of the images. Masks of slices need the slices' names or numbers. The "
         "prediction is compared with them.",
     )
