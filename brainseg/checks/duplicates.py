@@ -39,7 +39,7 @@ RULES = [
     ),
     warning(
         "near_slice",
-        rule="No two slices are the same image, saved or scaled differently.",
+        rule="No two slices are the same image, saved differently, scaled, moved or cropped.",
         why="The slice counts twice, and a model trained on one copy has seen the other.",
         remedy="find out which one is right and replace the other",
         coverage=coverage.heads,

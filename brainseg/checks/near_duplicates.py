@@ -4,6 +4,10 @@ Fingerprints of one image (saved with loss, rescaled, slightly noisier, moved by
 of 256 bits, those of two heads in about 30 or more. Only fingerprints that agree in one of 16 bands of
 bits are compared, so that the time does not grow with the square of the cohort. Every pair that differs
 in fewer than 16 bits agrees in a band, and so do most that differ in up to :data:`NEAR_BITS`.
+
+An image moved by some pixels or cropped by some percent differs in more bits, up to about 60, but is as
+bright in all sequences. Slices of two cases that agree in that are a pair, too, unless a slice of a
+third case is nearly as similar, as in a cohort of normalised or synthetic heads.
 """
 
 from dataclasses import dataclass
@@ -12,10 +16,18 @@ import numpy as np
 import pandas as pd
 
 from brainseg.checks.foreground import brightness, is_constant, shows_head
-from brainseg.cohort.slice_features import FINGERPRINT_BITS
+from brainseg.cohort.slice_features import FINGERPRINT_BITS, column_of
+from brainseg.volume import SEQUENCES
 
 NEAR_BITS = 20
 """Slices of two cases show the same image if they differ in at most this number of bits."""
+
+MOVED_BITS, SAME_MEAN, SAME_SIZE = 60, 0.03, 0.08
+"""So do slices of two cases that differ in at most this number of bits, if the natural logarithms of the
+head's mean in each sequence and of its size differ by less than these."""
+
+NEARER_THAN_THIRD = 0.7
+"""And if that number is at most this share of the bits in which any slice of a third case differs."""
 
 NEAR_SHARE = 0.15
 """Slices of one case are similar: they show the same image if they differ in at most this share of the
@@ -54,7 +66,7 @@ def near_pairs(slices: pd.DataFrame) -> Pairs:
     """Return pairs of slices with nearly the same fingerprint and not the same pixels."""
     known = slices["fingerprint"].notna().to_numpy()
     rows = np.flatnonzero(known & ~slices["image_hash"].duplicated().to_numpy())
-    bits = _bits(slices["fingerprint"].iloc[rows])
+    bits = fingerprint_bits(slices["fingerprint"].iloc[rows])
     first, second = _candidates(bits)
     apart = _distance(bits, first, second)
     near = apart <= NEAR_BITS
@@ -63,7 +75,49 @@ def near_pairs(slices: pd.DataFrame) -> Pairs:
     same = case[pairs.first] == case[pairs.second]
     usual = _usual_distance(slices, known)
     alike = ~same | (apart <= NEAR_SHARE * usual.reindex(case[pairs.second]).to_numpy())
-    return pairs.among(alike)
+    alone = np.flatnonzero(known & ~slices["image_hash"].duplicated(keep=False).to_numpy())
+    return _united(pairs.among(alike), _moved_pairs(slices.iloc[alone], alone))
+
+
+def _united(one: Pairs, other: Pairs) -> Pairs:
+    """Return the pairs of both, each once, in the order of the index."""
+    pairs = np.array([[*one.first, *other.first], [*one.second, *other.second]], int)
+    return Pairs(*np.unique(pairs, axis=1))
+
+
+def _moved_pairs(slices: pd.DataFrame, rows: np.ndarray) -> Pairs:
+    """Return pairs of slices of two cases with similar fingerprints and equally bright sequences."""
+    means = slices[[column_of("head_mean", sequence) for sequence in SEQUENCES]].to_numpy(float)
+    means, size = np.log1p(means), np.log1p(slices["head_px"].to_numpy(float, na_value=np.nan))
+    bits, case = fingerprint_bits(slices["fingerprint"]), slices["case"].to_numpy()
+    order = np.argsort(means[:, 0], kind="stable")
+    found = [np.empty((2, 0), int)]
+    for step in range(1, len(order)):
+        one, other = order[:-step], order[step:]
+        close = means[other, 0] - means[one, 0] < SAME_MEAN
+        if not close.any():
+            break
+        one, other = one[close], other[close]
+        close = (np.abs(means[other] - means[one]) < SAME_MEAN).all(axis=1)
+        close &= (np.abs(size[other] - size[one]) < SAME_SIZE) & (case[one] != case[other])
+        found.append(np.stack([one[close], other[close]]))
+    first, second = np.sort(np.concatenate(found, axis=1), axis=0)
+    apart = _distance(bits, first, second)
+    near = np.flatnonzero(apart <= MOVED_BITS)
+    thirds = [_distance_to_a_third(bits, case, first[pair], second[pair]) for pair in near]
+    alike = near[apart[near] <= NEARER_THAN_THIRD * np.array(thirds)]
+    alike = alike[np.argsort(apart[alike], kind="stable")]
+    # The neighbours of a copied slice are similar, too: only the closest slice of a case is a pair.
+    sides = pd.DataFrame({"first": first, "second": second, "a": case[first], "b": case[second]})
+    sides = sides.iloc[alike]
+    alike = alike[~(sides.duplicated(["first", "b"]) | sides.duplicated(["second", "a"]))]
+    return Pairs(rows[first[alike]], rows[second[alike]])
+
+
+def _distance_to_a_third(bits: np.ndarray, case: np.ndarray, one: int, other: int) -> int:
+    """Return the least distance of a slice to those of third cases; 0 without any."""
+    third = np.flatnonzero((case != case[one]) & (case != case[other]))
+    return int(_distance(bits, np.full(len(third), one), third).min(initial=10**6)) % 10**6
 
 
 def repeated_cases(slices: pd.DataFrame, equal: Pairs, near: Pairs) -> pd.DataFrame:
@@ -91,7 +145,7 @@ def repeated_cases(slices: pd.DataFrame, equal: Pairs, near: Pairs) -> pd.DataFr
     return whole.assign(slice_number=numbers).drop(columns="first").reset_index(drop=True)
 
 
-def _bits(fingerprints: pd.Series) -> np.ndarray:
+def fingerprint_bits(fingerprints: pd.Series) -> np.ndarray:
     """Return (n, 32) uint8, the bytes of n fingerprints."""
     joined = bytes.fromhex("".join(fingerprints))
     return np.frombuffer(joined, np.uint8).reshape(-1, FINGERPRINT_BITS // 8)
@@ -124,7 +178,7 @@ def _distance(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nda
 def _usual_distance(slices: pd.DataFrame, known: np.ndarray) -> pd.Series:
     """Return, by case, the median distance of neighbouring slices; missing without neighbours."""
     rows = slices.loc[known, ["case", "slice_number", "fingerprint"]]
-    bits = _bits(rows["fingerprint"])
+    bits = fingerprint_bits(rows["fingerprint"])
     before = np.arange(len(rows) - 1)
     apart = pd.Series(_distance(bits, before, before + 1), rows.index[1:])
     beside = (rows["slice_number"].diff() == 1) & (rows["case"] == rows["case"].shift())

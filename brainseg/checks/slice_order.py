@@ -8,6 +8,7 @@ from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.foreground import brightness, within_head
 from brainseg.checks.rule import error, info, marked, warning
+from brainseg.checks.swaps import comparable, swapped_slices
 
 LEAST_BLANK, LEAST_BLANK_SHARE = 3, 0.1
 """Dark slices at one end of a stack are reported from this count and this share of its slices."""
@@ -80,6 +81,12 @@ def _blank_ends(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["case", "slice_number", "last", "blank", "slices"])
 
 
+def _cases_with_comparable_slices(evidence: Evidence) -> coverage.Coverage:
+    by_case = comparable(evidence.slices).groupby(evidence.slices["case"]).any()
+    lacking = "show too few large cross-sections of the head"
+    return coverage.counted("cases", by_case, pd.Series(True, by_case.index), lacking)
+
+
 RULES = [
     warning(
         "slice_gap",
@@ -99,6 +106,16 @@ RULES = [
         coverage=coverage.slices,
         rows=_repeated_numbers,
         fact="has the same number as {first_file}",
+    ),
+    warning(
+        "swapped_slices",
+        rule="No two slices of a case have changed places.",
+        why="Slices that are not neighbours appear side by side: volume, surface and reformatted views "
+        "of the case are wrong.",
+        remedy="compare both slices with their neighbours and renumber them",
+        coverage=_cases_with_comparable_slices,
+        rows=lambda evidence: swapped_slices(evidence.slices),
+        fact="slices {slice_number} and {other} of {case} resemble the neighbours of each other",
     ),
     warning(
         "black_slice",

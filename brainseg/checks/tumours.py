@@ -9,7 +9,8 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import info, marked, slices_where, warning
-from brainseg.cohort.slice_features import PINHOLE_PX, packed_cells
+from brainseg.cohort.slice_features import PINHOLE_PX, column_of, packed_cells
+from brainseg.volume import FLAIR
 
 MOST_GAP = 2
 """A longer run of empty slices between two with tumour may separate two tumours."""
@@ -17,6 +18,11 @@ MOST_GAP = 2
 LEAST_OVERLAP, STRAYS_BELOW = 0.3, 0.6
 """Where the masks before and after overlap by this share of the smaller one, the mask between them is
 misplaced if its overlap with each is below this factor of theirs."""
+
+LEAST_SHIFT_PX, MOST_CONTRAST_LEFT = 4, 0.96
+"""A mask is shifted if its centroid is further from the middle of its neighbours' than they are from
+each other, by this distance in an image 256 px wide, and its contrast in FLAIR is below this share of
+theirs."""
 
 AREA_FACTOR = 3
 LEAST_AREA_PX = 100
@@ -70,6 +76,27 @@ def _jump(row: dict[str, Any]) -> str:
     return f"does not overlap with that of slice {before}"
 
 
+def _shifted_masks(evidence: Evidence) -> pd.DataFrame:
+    """Return each mask whose centroid and FLAIR both differ from those of its neighbours."""
+    slices = evidence.slices
+    rows = slices.assign(contrast=_contrast(slices))[coverage.has_tumour(slices)]
+    # Of images of several sizes, each is measured by its own width.
+    centre = rows[["tumour_row", "tumour_column"]].astype(float).div(rows["width"] / 256, axis=0)
+    before, after = rows.shift(), rows.shift(-1)
+    middle = (centre.shift() + centre.shift(-1)) / 2
+    shift, drift = (_length(one) for one in (centre - middle, centre.shift() - centre.shift(-1)))
+    sides = np.minimum(before["contrast"], after["contrast"])
+    away = (shift > LEAST_SHIFT_PX + drift) & (rows["contrast"] < MOST_CONTRAST_LEFT * sides)
+    away &= _adjacent(before, rows) & _adjacent(rows, after)
+    jumps = _mask_jumps(evidence).index
+    shown = rows.assign(shift=shift * rows["width"] / 256, left=rows["contrast"] / sides)
+    return marked(shown[away.fillna(False) & ~rows.index.isin(jumps)], "mask")
+
+
+def _length(vectors: pd.DataFrame) -> pd.Series:
+    return np.sqrt((vectors**2).sum(axis=1, skipna=False))
+
+
 def _unusual_areas(evidence: Evidence) -> pd.DataFrame:
     """Return each mask whose area differs strongly from both neighbours."""
     rows = evidence.slices[coverage.has_tumour(evidence.slices)]
@@ -82,6 +109,26 @@ def _unusual_areas(evidence: Evidence) -> pd.DataFrame:
     smaller = (area < sides.min(axis=1) / AREA_FACTOR) & (sides.min(axis=1) >= LEAST_AREA_PX)
     rows = rows.assign(before=before["area_px"], after=after["area_px"])
     return marked(rows[inside & (larger | smaller)], "mask")
+
+
+def _contrast(slices: pd.DataFrame) -> pd.Series:
+    """Return, by slice with enough tumour, its mean FLAIR divided by that of the other tissue."""
+    tumour, head = (slices[column_of(name, FLAIR)] for name in ("tumour_mean", "head_mean"))
+    return (tumour / head).where((slices["area_px"] >= LEAST_AREA_PX) & (head > 0))
+
+
+def _cases_with_contrast(evidence: Evidence) -> coverage.Coverage:
+    slices = evidence.slices
+    exist = coverage.has_tumour(slices).groupby(slices["case"]).any()
+    decided = _contrast(slices).notna().groupby(slices["case"]).any()
+    return coverage.counted("cases", decided, exist, "have no tumour large enough to compare")
+
+
+def _cases_without_contrast(evidence: Evidence) -> pd.DataFrame:
+    """Return the cases whose tumour is darker in FLAIR than the rest of the head, on most slices."""
+    usual = _contrast(evidence.slices).groupby(evidence.slices["case"], sort=False).median()
+    usual = usual[(usual < 1).fillna(False)]
+    return pd.DataFrame({"case": usual.index, "contrast": usual.to_numpy()})
 
 
 def _count(column: str, noun: str, rest: str = "") -> Callable[[dict[str, Any]], str]:
@@ -167,6 +214,15 @@ RULES = [
         fact=_count("holes", "hole", " of {hole_px} px in total"),
     ),
     warning(
+        "mask_contrast",
+        rule="The tumour of a case is brighter in FLAIR than the rest of its head.",
+        why="The masks were mirrored, moved, or belong to another case; or the lesion is dark in FLAIR.",
+        remedy="compare the masks with FLAIR and restore the right ones",
+        coverage=_cases_with_contrast,
+        rows=_cases_without_contrast,
+        fact="the masks of {case} cover tissue of {contrast:.2f} times the FLAIR brightness of its head",
+    ),
+    warning(
         "mask_gap",
         rule=f"No run of 1-{MOST_GAP} empty masks lies between masks that overlap.",
         why="A slice was probably forgotten: a tumour does not end and start again in one place.",
@@ -183,6 +239,16 @@ RULES = [
         coverage=coverage.neighbouring_masks,
         rows=_mask_jumps,
         fact=_jump,
+    ),
+    warning(
+        "mask_shift",
+        rule="No mask is shifted from its neighbours onto darker tissue.",
+        why="The outline was probably moved by some pixels, or drawn on another slice.",
+        remedy="compare it with FLAIR and move or redraw it",
+        coverage=coverage.neighbouring_masks,
+        rows=_shifted_masks,
+        fact="lies {shift:.0f} px from the middle of its neighbours, with {left:.0%} of their contrast "
+        "in FLAIR",
     ),
     warning(
         "mask_area",

@@ -43,6 +43,7 @@ def write_case(root: Path, case: str, seed: int) -> None:
         mask = blob(0, 0, 0)
         if number in TUMOUR_SLICES:
             cv2.circle(mask, (32, 26), 7 - abs(number - 5), 255, cv2.FILLED)
+            image[mask > 0, 1] = np.clip(image[mask > 0, 1] + 90.0, 0, 235)
         write_pair(root / case, case, number, image, mask)
 
 
@@ -122,6 +123,22 @@ def set_to(value: int, *boxes: tuple[slice, slice]) -> Callable[[np.ndarray], np
     return change_mask
 
 
+def small_head(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels with the head at half its height and width, in the middle."""
+    rows, columns = pixels.shape[0] // 2, pixels.shape[1] // 2
+    result = np.zeros_like(pixels)
+    result[rows // 2 : rows // 2 + rows, columns // 2 : columns // 2 + columns] = cv2.resize(
+        pixels, (columns, rows), interpolation=cv2.INTER_AREA
+    )
+    return result
+
+
+def cut_off(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels whose FLAIR is black in the lower third."""
+    pixels[2 * pixels.shape[0] // 3 :, :, 1] = 0
+    return pixels
+
+
 PLANTS: dict[str, Callable[[Path], Expected]] = {}
 """Kind -> function that plants the defect and returns (kind, case, slice_number) of its findings."""
 
@@ -178,6 +195,7 @@ _plant_change("constant_slice", image_of, lambda pixels: np.full_like(pixels, 7)
 _plant_change("blurred_slice", image_of, blurred)
 _plant_change("noisy_slice", image_of, noisy)
 _plant_change("slice_brightness", image_of, scaled(0.4))
+_plant_change("cut_sequence", image_of, cut_off)
 _plant_change("mask_shape", mask_of, lambda mask: mask[:60])
 _plant_change(
     "mask_channels", mask_of, lambda mask: np.dstack([mask, mask, 0 * mask]), photometric="rgb"
@@ -192,6 +210,7 @@ _plant_change("mask_pinhole", mask_of, set_to(0, (slice(26, 27), slice(31, 33)))
 _plant_change("mask_hole", mask_of, set_to(0, (slice(25, 28), slice(31, 34))))
 _plant_change("mask_gap", mask_of, np.zeros_like)
 _plant_change("mask_jump", mask_of, lambda mask: np.roll(mask, 18, axis=0))
+_plant_change("mask_shift", mask_of, lambda mask: np.roll(mask, 5, axis=1))
 _plant_change("mask_area", mask_of, set_to(255, (slice(16, 36), slice(20, 44))))
 _plant_case("flair_copy", repeating(2, of=1))
 _plant_case("contrast_copy", repeating(2, of=0))
@@ -357,10 +376,40 @@ def plant_empty_sequence(root: Path) -> Expected:
 
 
 @plant
-def plant_short_sequence(root: Path) -> Expected:
+def plant_uncovered_end(root: Path) -> Expected:
     for number in (8, 9):
         change(image_of(root, number=number), without(2))
-    return {("short_sequence", FIRST, 8)}
+    return {("uncovered_end", FIRST, 8)}
+
+
+@plant
+def plant_short_sequence(root: Path) -> Expected:
+    change(image_of(root, number=9), small_head)
+    change(image_of(root, number=9), without(2))
+    return {("short_sequence", FIRST, 9)}
+
+
+@plant
+def plant_swapped_slices(root: Path) -> Expected:
+    for path_of in (image_of, mask_of):
+        one, other = path_of(root, number=3), path_of(root, number=7)
+        content = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(content)
+    return {("swapped_slices", FIRST, 3)}
+
+
+@plant
+def plant_mask_contrast(root: Path) -> Expected:
+    for number in TUMOUR_SLICES:
+        inside = tifffile.imread(mask_of(root, OTHER, number)) > 0
+
+        def darker(pixels: np.ndarray, inside: np.ndarray = inside) -> np.ndarray:
+            pixels[inside, 1] = pixels[inside, 1] // 3
+            return pixels
+
+        change(image_of(root, OTHER, number), darker)
+    return {("mask_contrast", OTHER, None)}
 
 
 @plant
@@ -382,8 +431,8 @@ def plant_near_slice(root: Path) -> Expected:
         cv2.imencode(".jpg", tifffile.imread(image_of(root)), [cv2.IMWRITE_JPEG_QUALITY, 90])[1],
         cv2.IMREAD_COLOR,
     )
-    tifffile.imwrite(image_of(root, OTHER, 3), scaled(0.9)(pixels), photometric="rgb")
-    return {("near_slice", OTHER, 3)}
+    tifffile.imwrite(image_of(root, OTHER, 2), scaled(0.9)(pixels), photometric="rgb")
+    return {("near_slice", OTHER, 2)}
 
 
 @plant

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +26,9 @@ from support.defects import OTHER as CLEAN_OTHER
 
 from brainseg import checks
 from brainseg.checks import RULES, check_cohort, run_checks
+from brainseg.checks.near_duplicates import near_pairs
 from brainseg.cohort import Cohort
+from brainseg.cohort.slice_features import describe_slice
 from brainseg.errors import BrainsegError
 
 
@@ -334,3 +337,44 @@ def test_findings_on_the_real_cohort_agree_with_an_independent_reading(
         assert named == copies[channel]
     islands = {(f.case, f.slice_number) for f in findings if f.kind == "mask_island"}
     assert islands == single_pixels and islands
+
+
+def _described(images: dict[tuple[str, int], np.ndarray]) -> pd.DataFrame:
+    """Return the columns of the index that near duplicates are found by."""
+    rows = [
+        {"case": case, "slice_number": number, "image_hash": str(index)}
+        | describe_slice(image, None)
+        for index, ((case, number), image) in enumerate(images.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("change", ["moved by 3 px", "cropped by 2 %"])
+def test_a_slice_of_another_case_is_found_though_moved_or_cropped(change: str) -> None:
+    random = np.random.default_rng(0)
+    brain = np.zeros((256, 256, 1), np.uint8)
+    cv2.ellipse(brain, (128, 128), (80, 100), 0, 0, 360, 1, cv2.FILLED)
+
+    def head_of() -> np.ndarray:
+        tissue = cv2.GaussianBlur(random.normal(size=(256, 256, 3)), (0, 0), 6)
+        return (brain * np.clip(120 + 40 * tissue / tissue.std(), 30, 250)).astype(np.uint8)
+
+    images = {(case, number): head_of() for case in "ABC" for number in (1, 2, 3)}
+    source = images["A", 2]
+    assert not len(near_pairs(_described(images)).first)
+    images["B", 3] = (
+        np.roll(source, (3, 3), (0, 1))
+        if change.startswith("moved")
+        else cv2.resize(np.ascontiguousarray(source[3:-2, 3:-2]), (256, 256))
+    )
+    pairs = near_pairs(_described(images))
+    assert (pairs.first.tolist(), pairs.second.tolist()) == ([1], [5])
+
+
+def test_an_empty_end_is_called_the_end_of_the_head_only_where_the_head_is_small(
+    clean_cohort: Path,
+) -> None:
+    PLANTS["uncovered_end"](clean_cohort)
+    (finding,) = run_checks(Cohort.open(clean_cohort))
+    assert "where the head ends" not in finding.message
+    assert "where the other sequences show" in finding.message

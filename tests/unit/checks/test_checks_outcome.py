@@ -53,7 +53,9 @@ def test_each_group_counts_its_rules_and_its_findings(tiny_cohort) -> None:
     groups = outcome(tiny_cohort, accepted="slice_gap").groups().set_index("group")
     assert groups["rules"].sum() == len(RULES)
     stacks, sequences = groups.loc["stacks"], groups.loc["sequences"]
-    assert (stacks["warning"], stacks["accepted"], stacks["passed"]) == (0, 1, stacks["rules"] - 1)
+    # Its stacks are too short for the places of their slices to be checked.
+    assert (stacks["warning"], stacks["accepted"], stacks["not_checked"]) == (0, 1, 1)
+    assert stacks["passed"] == stacks["rules"] - 2
     assert (sequences["info"], sequences["accepted"]) == (1, 0)
     folds = groups.loc["folds"]
     assert (folds["passed"], folds["not_checked"], folds["rules"]) == (0, 1, 1)

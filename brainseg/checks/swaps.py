@@ -1,0 +1,77 @@
+"""Slices that have changed places: exchanging them makes neighbours more alike.
+
+Fingerprints of neighbouring slices differ in fewer bits than those of slices further apart. Every
+exchange of two slices of a case is tried, and reported if it shortens the distances between neighbours.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from brainseg.checks.near_duplicates import fingerprint_bits
+
+LEAST_CROSS_SECTION = 0.4
+"""Slices are compared where the head has this share of its largest cross-section in the case: towards
+its ends the head changes too much from slice to slice."""
+
+LEAST_GAIN = 1.1
+"""Least factor by which an exchange must shorten the distances to neighbours."""
+
+LEAST_SLICES = 5
+
+
+def comparable(slices: pd.DataFrame) -> pd.Series:
+    """Return, by slice, whether its place in the stack can be checked."""
+    largest = slices.groupby("case", sort=False)["head_px"].transform("max")
+    large = slices["fingerprint"].notna() & (slices["head_px"] >= LEAST_CROSS_SECTION * largest)
+    large = large.fillna(False).astype(bool)
+    return large & (large.groupby(slices["case"], sort=False).transform("sum") >= LEAST_SLICES)
+
+
+def swapped_slices(slices: pd.DataFrame) -> pd.DataFrame:
+    """Return ``case``, ``slice_number`` and ``other``: two slices that have probably changed places."""
+    rows = slices.loc[comparable(slices), ["case", "slice_number", "fingerprint"]]
+    found = []
+    for case, stack in rows.groupby("case", sort=False):
+        numbers = stack["slice_number"].to_numpy()
+        found += [(case, numbers[i], numbers[j]) for i, j in _swaps(stack["fingerprint"])]
+    return pd.DataFrame(found, columns=["case", "slice_number", "other"])
+
+
+def _swaps(fingerprints: pd.Series) -> Iterator[tuple[int, int]]:
+    """Yield the exchanges that shorten the distances most, each after undoing those before it."""
+    bits = fingerprint_bits(fingerprints)
+    distance = np.bitwise_count(bits[:, None] ^ bits).sum(axis=2, dtype=np.int64)
+    order = np.arange(len(bits))
+    for _ in range(len(bits) // 2):
+        gain = _gains(distance[np.ix_(order, order)])
+        i, j = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[i, j] <= LEAST_GAIN:
+            return
+        yield int(order[i]), int(order[j])
+        order[[i, j]] = order[[j, i]]
+
+
+def _gains(distance: np.ndarray) -> np.ndarray:
+    """Return (n, n) float: the factor by which exchanging two inner slices shortens the distances.
+
+    It is 0 unless both places get a slice that is more like their neighbours.
+    """
+    size = len(distance)
+    first, second = np.triu_indices(size, 1)
+    inner = (first > 0) & (second < size - 1)
+    first, second = first[inner], second[inner]
+
+    def to_neighbours(slices: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the distance of slices to the neighbours of a place, except to each other."""
+        sides = [np.where(at + step == slices, 0, distance[slices, at + step]) for step in (-1, 1)]
+        return np.add(*sides)
+
+    beside = np.where(second - first == 1, distance[first, second], 0)
+    before = [to_neighbours(one, one) - beside for one in (first, second)]
+    after = [to_neighbours(*pair) for pair in ((second, first), (first, second))]
+    closer = (after[0] < before[0]) & (after[1] < before[1])
+    gains = np.zeros((size, size))
+    gains[first, second] = np.where(closer, np.add(*before) / np.maximum(np.add(*after), 1), 0)
+    return gains
