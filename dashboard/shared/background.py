@@ -2,7 +2,7 @@
 
 It runs in a thread, which asks worker processes for the heavy parts, see :mod:`brainseg.jobs`. Pages
 show its progress or its place in line. A prediction or an upload leaves the line after its last visitor;
-work on the whole cohort (index, checks, atlas, embeddings) is finished.
+work on the whole cohort (index, checks, atlas, embeddings) is finished unless someone cancels it.
 """
 
 import time
