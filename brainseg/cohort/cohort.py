@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,10 @@ from brainseg.cohort.index import (
     index_as_bytes,
     read_index,
 )
+from brainseg.cohort.notes import notes_on
 from brainseg.cohort.patients import joined_to, read_codebook, read_patients
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
-from brainseg.cohort.volume_files import GUESSED, Study, index_volumes, read_study
+from brainseg.cohort.volume_files import Study, index_volumes, read_study
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io import Decoded, decode_files, to_three_channels
 from brainseg.io.masks import labels_as_bool, mask_as_bool, read_mask
@@ -265,7 +265,7 @@ class Cohort(Shown):
             patients, of_join = joined_to(patients, slices, table.name)
             more += of_join
         codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
-        notes = (*found.notes, *of_index, *more, *still_more, *_notes_on(slices))
+        notes = (*found.notes, *of_index, *more, *still_more, *notes_on(slices))
         return cls(root, slices, identity, patients, codebook, notes)
 
     def __getitem__(self, name: str | int) -> Case:
@@ -365,41 +365,3 @@ def _read_pointer(path: Path) -> str | None:
         return None
     # It becomes part of a path.
     return known if re.fullmatch(r"[0-9a-f]{32}", known) else None
-
-
-def _notes_on(slices: pd.DataFrame) -> list[str]:
-    is_volume = slices["case"].isin(slices["case"][slices["source"].notna()])
-    notes = _conversions(slices[~is_volume])
-    guessed = int(slices["image_notes"].str.contains(GUESSED).fillna(False)[is_volume].sum())
-    if guessed:
-        notes.append(
-            f"{guessed} case(s) have a sequence that no file names for sure: their pages say which "
-            "series was taken for it."
-        )
-    if slices["mask_path"].isna().all():
-        return [
-            *notes,
-            "No mask was found, so tumours cannot be counted or predictions scored: the "
-            "documentation of input files lists where masks are looked for.",
-        ]
-    unusable = int(slices["area_px"].isna().sum())
-    if unusable:
-        notes.append(
-            f"{unusable} of {len(slices)} slices have no usable image and mask and are left out of "
-            "the statistics: `brainseg check` names each."
-        )
-    return notes
-
-
-def _conversions(slices: pd.DataFrame) -> list[str]:
-    """Return a sentence for each kind of conversion of images or masks, with the number of files."""
-    counts = Counter(
-        (what, note)
-        for what in ("image", "mask")
-        for notes in slices[f"{what}_notes"].dropna()
-        for note in notes.splitlines()
-    )
-    return [
-        f"{number} {what}(s) were converted on reading: {note}."
-        for (what, note), number in counts.most_common()
-    ]
