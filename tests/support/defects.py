@@ -13,7 +13,7 @@ import tifffile
 
 from brainseg.cohort import Cohort
 from support.cohorts import SIDE_PX, blob, write_pair
-from support.volume_cohorts import brats
+from support.volume_cohorts import save
 
 CASES = tuple(f"TCGA_AA_{number:04d}_20000101" for number in range(1, 10))
 FIRST, OTHER, LAST = CASES[0], CASES[4], CASES[-1]
@@ -244,45 +244,44 @@ def plant_unreadable_mask(root: Path) -> None:
     mask_of(root).write_bytes(b"\x89PNG\r\n\x1a\n")
 
 
-def _volumes_instead(root: Path) -> Expected:
-    """Write a cohort of volumes in place of the pictures, and return what is found in it."""
-    shutil.rmtree(root)
-    brats(root)
-    return {("converted_file", f"BraTS-GLI-{number:05}-000", 1) for number in (0, 1)}
-
-
-def _mask_of_volume(root: Path) -> tuple[str, Path]:
-    case = "BraTS-GLI-00000-000"
-    return case, root / case / f"{case}-seg.nii.gz"
+def _volumes_instead(root: Path) -> Path:
+    """Write the cohort as a raw dataset of nnU-Net in place of the pictures, and return a mask."""
+    cases = [(case.name, case.volume().pixels, case.masks()[0]) for case in Cohort.open(root)]
+    for name, pixels, masks in cases:
+        shutil.rmtree(root / name)
+        for channel in range(3):
+            save(root / "imagesTr" / f"{name}_{channel:04}.nii.gz", pixels[..., channel])
+        save(root / "labelsTr" / f"{name}.nii.gz", masks.astype(np.uint8))
+    channels = {"0": "T1", "1": "FLAIR", "2": "T1-Gd"}
+    description = {"channel_names": channels, "labels": {"background": 0, "tumour": 1}}
+    (root / "dataset.json").write_text(json.dumps(description))
+    return root / "labelsTr" / f"{FIRST}.nii.gz"
 
 
 @plant
 def plant_volume_mask(root: Path) -> Expected:
-    expected = _volumes_instead(root)
-    case, path = _mask_of_volume(root)
+    path = _volumes_instead(root)
     mask = nib.load(path)
     nib.save(nib.Nifti1Image(mask.get_fdata(), mask.affine @ np.diag([-1.0, 1, 1, 1])), path)
-    return expected | {("volume_mask", case, None)}
+    return {("volume_mask", FIRST, None)}
 
 
 @plant
 def plant_unnamed_label(root: Path) -> Expected:
-    expected = _volumes_instead(root)
-    case, path = _mask_of_volume(root)
+    path = _volumes_instead(root)
     mask = nib.load(path)
-    values = np.where(mask.get_fdata() > 0, 9, 0).astype(np.uint8)
-    nib.save(nib.Nifti1Image(values, mask.affine), path)
-    return expected | {("unnamed_label", case, None)}
+    nib.save(nib.Nifti1Image((9 * mask.get_fdata()).astype(np.uint8), mask.affine), path)
+    return {("unnamed_label", FIRST, None)}
 
 
 @plant
 def plant_unlike_spacing(root: Path) -> Expected:
-    expected = _volumes_instead(root)
-    case, _ = _mask_of_volume(root)
-    for path in (root / case).glob("*.nii.gz"):
+    mask = _volumes_instead(root)
+    for path in (mask, *(root / "imagesTr").glob(f"{FIRST}_*")):
         image = nib.load(path)
-        nib.save(nib.Nifti1Image(image.get_fdata(), image.affine @ np.diag([1, 1, 9, 1.0])), path)
-    return expected | {("unlike_spacing", case, None)}
+        voxels = np.asanyarray(image.dataobj)
+        nib.save(nib.Nifti1Image(voxels, image.affine @ np.diag([1, 1, 9, 1.0])), path)
+    return {("unlike_spacing", FIRST, None)}
 
 
 @plant
