@@ -169,8 +169,9 @@ class Model(Shown):
             holding = [record.number for record in self.folds if case.name in record.held_out]
             if holding:
                 return CaseExposure(HELD_OUT, tuple(holding))
-            if case.patient_id in self._patients:
-                return CaseExposure(SEEN, everything)
+            if case.patient_id in self._patients:  # under another name, or in another study
+                apart = [one.number for one in self.folds if case.patient_id not in one.patients]
+                return CaseExposure(HELD_OUT if apart else SEEN, tuple(apart) or everything)
         if patients := self._patients_in(case, volume):
             met = tuple(record.number for record in self.folds if patients & record.patients)
             others = tuple(number for number in everything if number not in met)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,14 @@ def test_the_simplest_call_averages_no_fold_that_was_trained_on_the_images(model
     held_out = predict(trained, model, (1,))
     assert np.array_equal(predict(trained, model), held_out)
     assert not np.array_equal(predict(trained, model, (0, 1)), held_out)
+
+
+def test_another_study_of_a_patient_goes_to_the_fold_that_was_not_trained_on_the_patient(
+    model, taught
+):
+    known = taught.case(model.folds[0].trained_on[0])
+    study = replace(known, name=f"{known.patient_id}_19991231")
+    assert model.exposure(study) == CaseExposure(HELD_OUT, (1,))
 
 
 def test_flair_alone_of_a_training_image_is_recognised(model, trained):
