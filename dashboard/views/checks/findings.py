@@ -13,9 +13,9 @@ from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.volume import FLAIR
-from dashboard.shared import keys, links, overlays, widgets
+from dashboard.shared import keys, links, overlays, url_state, widgets
 
-ALL = "all"
+ALL, PROBLEMS = "all", "problems"
 OPEN, ACCEPTED = "open", "accepted"
 
 COLOURS: dict[str, Literal["red", "orange", "blue"]] = {
@@ -24,15 +24,20 @@ COLOURS: dict[str, Literal["red", "orange", "blue"]] = {
     "info": "blue",
 }
 SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
+SEVERITY_CHOICES = {PROBLEMS: "Without notes", ALL: "All", **SEVERITY_NAMES}
 
 FILTERS = (keys.SEVERITY, keys.SHOW, keys.KIND, keys.OF)
 
 CLICK_KEY = "open_finding"
 REASON_KEY = "reason"
+EACH = "list each"
 TABLE_NUMBER = "_number of the findings table"
 MESSAGE = "_result of accepting"
 
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 460
+
+Row = list[int]
+"""The findings of one row of the table, as positions in ``Outcome.reviewed``."""
 
 
 def kind_name(kind: str) -> str:
@@ -47,34 +52,78 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
         kind_name=[kind_name(finding.kind) for finding, _ in outcome.reviewed],
         fact=[finding.fact for finding, _ in outcome.reviewed],
     )
-    shown = filtered(table)
-    _open_clicked(cohort, outcome, shown)
+    shown, folded = filtered(table)
+    rows = grouped(shown)
+    _open_clicked(cohort, outcome, shown, rows)
     _show_message()
     count = f"{len(shown):,} of {len(table):,} findings."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.session_state[keys.KIND] != ALL:
+            _show("All kinds", "arrow_back", "all_kinds", **{keys.KIND: None})
+        if shown.empty:
+            nothing = "No error or warning." if folded else "No finding matches these filters."
+            st.info(f"{count} {nothing}", icon=":material/filter_alt_off:")
+        else:
+            st.caption(
+                f"{count} Click a case to open its slice (keyboard: move to the cell and press Enter). "
+                "Select rows for details or to accept them."
+            )
+        if folded:
+            notes = f"Show {widgets.counted(folded, 'note')}"
+            _show(notes, "unfold_more", "notes", **{keys.SEVERITY: "info"})
     if shown.empty:
-        st.info(f"{count} No finding matches these filters.", icon=":material/filter_alt_off:")
         return
-    st.caption(
-        f"{count} Click a case to open its slice (keyboard: move to the cell and press Enter). Select "
-        "rows for details or to accept them."
-    )
-    rows = _draw_table(shown)
-    chosen = [outcome.reviewed[index] for index in shown.index[rows]]
-    if len(chosen) == 1:
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        chosen = [index for row in _draw_table(shown, rows) for index in row]
+    with right:
+        _details(cohort, [outcome.reviewed[index] for index in chosen])
+
+
+def _details(cohort: Cohort, chosen: list[tuple[Finding, Acceptance | None]]) -> None:
+    if not chosen:
+        st.caption("Select a row to see its slice, the reason and what to do.")
+    elif len(chosen) == 1:
         _one(cohort, *chosen[0])
-    elif chosen:
+    else:
         _several(cohort, chosen)
 
 
-def filtered(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings that match the filters, set here or in the address."""
+def _show(label: str, icon: str, key: str, **parameters: str | None) -> None:
+    """Draw a button that changes the filters."""
+    st.button(
+        label,
+        on_click=url_state.put,
+        kwargs=parameters,
+        icon=f":material/{icon}:",
+        type="tertiary",
+        key=key,
+    )
+
+
+def _show_kind(kind: str) -> None:
+    url_state.put(**dict.fromkeys(FILTERS) | {keys.KIND: kind})
+
+
+def grouped(shown: pd.DataFrame) -> list[Row]:
+    """Return the findings by row: all of a kind in one, unless one kind or case is chosen."""
+    if st.session_state[keys.KIND] != ALL or st.session_state[keys.OF] != ALL:
+        return [[index] for index in shown.index]
+    return [list(found.index) for _, found in shown.groupby("kind", sort=False)]
+
+
+def filtered(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the findings that match the filters, and the number of notes that are folded.
+
+    Notes are folded unless the filters, set here or in the address, ask for them, a kind or a case.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         severity = widgets.choice(
             "Severity",
             keys.SEVERITY,
-            (ALL, *checks.SEVERITIES),
-            ALL,
-            format_func=lambda one: SEVERITY_NAMES.get(one, ALL.capitalize()),
+            tuple(SEVERITY_CHOICES),
+            PROBLEMS,
+            format_func=SEVERITY_CHOICES.__getitem__,
         )
         state = widgets.choice(
             "State", keys.SHOW, (OPEN, ACCEPTED, ALL), OPEN, format_func=str.capitalize
@@ -84,8 +133,11 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
     accepted = ALL if state == ALL else state == ACCEPTED
     asked = {"severity": severity, "accepted": accepted, "kind": kind, "case": case}
     for column, value in asked.items():
-        table = table[table[column] == value] if value != ALL else table
-    return table
+        table = table[table[column] == value] if value not in (ALL, PROBLEMS) else table
+    notes = table["severity"] == "info"
+    if severity != PROBLEMS or kind != ALL or case != ALL:
+        return table, 0
+    return table[~notes], int(notes.sum())
 
 
 def _pick(
@@ -102,29 +154,42 @@ def _pick(
     )
 
 
-def _draw_table(shown: pd.DataFrame) -> list[int]:
-    """Draw the findings and return the row numbers of the selected ones."""
+def table_of(shown: pd.DataFrame, rows: list[Row]) -> pd.DataFrame:
+    """Return the first finding of each row; a row of several counts them and their cases."""
+    table = shown.loc[[row[0] for row in rows]].astype({"case": object})
+    for index, row in zip(table.index, rows, strict=True):
+        if len(row) > 1:
+            cases = shown.loc[row, "case"].nunique()
+            table.loc[index, "case"] = widgets.counted(cases, "case") if cases else EACH
+            table.loc[index, "slice_number"] = pd.NA
+            table.loc[index, "fact"] = f"{len(row)} findings, such as: {table.loc[index, 'fact']}"
+    return table
+
+
+def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
+    """Draw the findings and return the selected rows."""
+    table = table_of(shown, rows)
     asked = [st.session_state[key] for key in FILTERS]
     accepted = ["reason", "accepted_at"] if shown["reason"].notna().any() else []
     column = st.column_config
     drawn = st.dataframe(
-        shown.assign(severity=shown["severity"].map(SEVERITY_NAMES)),
+        table.assign(severity=table["severity"].map(SEVERITY_NAMES)),
         hide_index=True,
         placeholder="–",
         # Streamlit stores a selection by row number, so other findings need another key.
         key=f"findings {asked} {st.session_state.get(TABLE_NUMBER, 0)}",
-        height=min(HEADER_PX + ROW_PX * len(shown), MOST_PX),
+        height=min(HEADER_PX + ROW_PX * len(table), MOST_PX),
         on_select="rerun",
         selection_mode="multi-row",
         column_order=["severity", "kind_name", "case", "slice_number", "fact", *accepted, "file"],
         alt="Findings: severity, kind, case, slice, finding, file.",
         column_config={
-            "severity": column.TextColumn("Severity", width=80),
-            "kind_name": column.TextColumn("Kind", width=150),
+            "severity": column.TextColumn("Severity", width=75),
+            "kind_name": column.TextColumn("Kind", width=130),
             "case": column.ButtonColumn(
-                "Case", type="tertiary", alignment="left", width=205, key=CLICK_KEY
+                "Case", type="tertiary", alignment="left", width=190, key=CLICK_KEY
             ),
-            "slice_number": column.NumberColumn("Slice", width=60),
+            "slice_number": column.NumberColumn("Slice", width=50),
             "fact": column.TextColumn("Finding", width=480),
             "reason": column.TextColumn("Reason for accepting", width=200),
             "accepted_at": column.TextColumn("Accepted", width=90),
@@ -132,15 +197,20 @@ def _draw_table(shown: pd.DataFrame) -> list[int]:
         },
     )
     # Rows that have disappeared, such as one just accepted, are no longer selected.
-    return [row for row in drawn.selection.rows if row < len(shown)]
+    return [rows[row] for row in drawn.selection.rows if row < len(rows)]
 
 
-def _open_clicked(cohort: Cohort, outcome: Outcome, shown: pd.DataFrame) -> None:
-    """Open the slice of the finding whose case was clicked."""
+def _open_clicked(cohort: Cohort, outcome: Outcome, shown: pd.DataFrame, rows: list[Row]) -> None:
+    """Open the slice of the finding whose case was clicked, or list the findings of its row."""
     click = st.session_state.get(CLICK_KEY)
-    if not click or click["row"] >= len(shown):
+    if not click or click["row"] >= len(rows):
         return
-    row = shown.iloc[click["row"]]
+    row = shown.loc[rows[click["row"]][0]]
+    if len(rows[click["row"]]) > 1:
+        if click["label"] == table_of(shown, rows)["case"].iloc[click["row"]]:
+            _show_kind(row["kind"])
+            st.rerun()
+        return
     number = None if pd.isna(row["slice_number"]) else int(row["slice_number"])
     if row["case"] == click["label"]:
         # The filters too: Streamlit 1.67 leaves these parameters on this page as well, one step back.
@@ -164,7 +234,7 @@ def place_of(cohort: Cohort, case: str, slice_number: int | None) -> dict[str, s
 
 def _one(cohort: Cohort, finding: Finding, acceptance: Acceptance | None) -> None:
     with st.container(border=True):
-        picture, words = st.columns([1, 3], gap="medium")
+        picture, words = st.container(), st.container()
         with words:
             st.badge(SEVERITY_NAMES[finding.severity], color=COLOURS[finding.severity])
             st.markdown(f"**{widgets.sentence(finding.fact)}.**")
@@ -225,6 +295,13 @@ def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]
         number = pd.Series([finding.kind for finding, _ in chosen]).value_counts(sort=False)
         kinds = ", ".join(f"{kind_name(kind)}: {count}" for kind, count in number.items())
         st.markdown(f"**{len(chosen)} findings selected.** {kinds}.")
+        if len(number) == 1:
+            first = chosen[0][0]
+            remedy = f"{first.remedy[:1].upper()}{first.remedy[1:]}."
+            rule = checks.RULES[first.kind].rule
+            st.markdown(f"Broken rule: {rule} {first.why} {widgets.sentence(remedy)}")
+            if st.session_state[keys.KIND] == ALL:
+                _show(f"List each of the {len(chosen)}", "list", "each", **{keys.KIND: first.kind})
         accepted = all(one is not None and not one.lapsed for _, one in chosen)
         _actions(cohort, [finding for finding, _ in chosen], accepted)
 

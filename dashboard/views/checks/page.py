@@ -4,7 +4,6 @@ import json
 from datetime import date
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from brainseg import RESEARCH_USE, checks, statistics
@@ -12,26 +11,26 @@ from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import cache, keys, url_state, waiting, widgets
+from dashboard.shared import cache, waiting, widgets
 from dashboard.shared.background import Work
 from dashboard.views.checks import findings, pairs
-from dashboard.views.checks.findings import COLOURS
 
-# Display name and icon of each group of checks.
+# Display name of each group of checks.
 GROUPS = {
-    "files": ("Files", ":material/draft:"),
-    "images": ("Images", ":material/image:"),
-    "masks": ("Masks", ":material/contrast:"),
-    "volumes": ("Volumes", ":material/deployed_code:"),
-    "stacks": ("Slice order", ":material/stacks:"),
-    "sequences": ("Sequences", ":material/layers:"),
-    "pixels": ("Image quality", ":material/blur_on:"),
-    "tumours": ("Outlines", ":material/draw:"),
-    "duplicates": ("Duplicates", ":material/content_copy:"),
-    "patients": ("Patients", ":material/person:"),
-    "folds": ("Folds", ":material/splitscreen:"),
-    "claims": ("Dataset README", ":material/description:"),
+    "files": "Files",
+    "images": "Images",
+    "masks": "Masks",
+    "volumes": "Volumes",
+    "stacks": "Slice order",
+    "sequences": "Sequences",
+    "pixels": "Image quality",
+    "tumours": "Outlines",
+    "duplicates": "Duplicates",
+    "patients": "Patients",
+    "folds": "Folds",
+    "claims": "Dataset README",
 }
+
 SUMMARY_PX = 420
 
 CODE = """\
@@ -69,9 +68,14 @@ def wait_for(cohort: Cohort) -> Outcome:
         widgets.refuse(error)
 
 
+def _checks(outcome: Outcome) -> tuple[int, int]:
+    """Return the number of checks that passed, and of those that could not be run."""
+    groups = outcome.groups()
+    return int(groups["passed"].sum()), int(groups["not_checked"].sum())
+
+
 def at_a_glance(outcome: Outcome) -> None:
-    number, groups = outcome.counts, outcome.groups()
-    passed, not_checked = int(groups["passed"].sum()), int(groups["not_checked"].sum())
+    number, (passed, not_checked) = outcome.counts, _checks(outcome)
     summary = f"{passed} of {len(outcome.summary)} checks passed"
     if not_checked:
         summary += f", {not_checked} could not be run"
@@ -82,6 +86,10 @@ def at_a_glance(outcome: Outcome) -> None:
         st.warning(f"Usable, with {warnings}. {summary}.", icon=":material/warning:")
     else:
         st.success(f"No open error or warning. {summary}.", icon=":material/check_circle:")
+
+
+def numbers(outcome: Outcome) -> None:
+    number, passed, not_checked = outcome.counts, *_checks(outcome)
     with st.grid(columns=6, min_column_width=110):
         for label, value, meaning in (
             ("Errors", number["error"], "Files or slices that cannot be used."),
@@ -92,48 +100,6 @@ def at_a_glance(outcome: Outcome) -> None:
             ("Not checked", not_checked, "Checks without any item to decide on."),
         ):
             st.metric(label, value, format="localized", help=meaning)
-
-
-def by_group(outcome: Outcome) -> None:
-    """Draw one tile per group: the number of checks passed, and the kinds of open findings."""
-    open_kinds = outcome.open_kinds
-    with st.grid(columns=4, min_column_width=180, border=True):
-        for row in outcome.groups().itertuples():
-            name, icon = GROUPS[row.group]
-            with st.container(gap="xxsmall"):
-                st.markdown(f"{icon} **{name}**")
-                st.markdown(" ".join(_badges(row)))
-                with st.container(horizontal=True, gap="xxsmall"):
-                    for kind in open_kinds:
-                        if checks.RULES[kind].group == row.group:
-                            st.button(
-                                f"{findings.kind_name(kind)} · {open_kinds[kind]:,}",
-                                on_click=_show_kind,
-                                args=(kind,),
-                                type="tertiary",
-                                key=f"kind {kind}",
-                                help=checks.RULES[kind].rule,
-                            )
-
-
-def _badges(row: Any) -> list[str]:
-    badges = [
-        f":{COLOURS[severity]}-badge"
-        f"[{widgets.counted(number, findings.SEVERITY_NAMES[severity].lower())}]"
-        for severity in checks.SEVERITIES
-        if (number := getattr(row, severity))
-    ]
-    if row.accepted:
-        badges.append(f":violet-badge[{row.accepted:,} accepted]")
-    if row.passed:
-        badges.append(f":green-badge[{row.passed} of {row.rules} passed]")
-    if row.not_checked:
-        badges.append(f":gray-badge[{row.not_checked} not checked]")
-    return badges
-
-
-def _show_kind(kind: str) -> None:
-    url_state.put(**dict.fromkeys(findings.FILTERS) | {keys.KIND: kind})
 
 
 def exports(cohort: Cohort, outcome: Outcome) -> None:
@@ -155,8 +121,10 @@ def exports(cohort: Cohort, outcome: Outcome) -> None:
         widgets.download("One page as PDF", as_pdf, "checks.pdf", "download", type="tertiary")
 
 
-def what_was_checked(summary: pd.DataFrame) -> None:
+def what_was_checked(outcome: Outcome) -> None:
     st.header("What was checked", anchor="checked")
+    numbers(outcome)
+    summary = outcome.summary
     st.caption(
         "A check passed if it found nothing on the items that could be checked. Items that could not "
         "be checked are counted as undecided, never as passed."
@@ -166,12 +134,14 @@ def what_was_checked(summary: pd.DataFrame) -> None:
     shown = summary.sort_values("outcome", key=lambda outcome: outcome.map(order), kind="stable")
     shown = shown.assign(
         kind_name=[findings.kind_name(kind) for kind in shown["kind"]],
+        group=shown["group"].map(GROUPS),
         severity=shown["severity"].map(findings.SEVERITY_NAMES),
         checked=[f"{number:,} {items}" for number, items in shown[["checked", "items"]].to_numpy()],
     )
     column = st.column_config
     columns: dict[str, Any] = {
         "outcome": "Outcome",
+        "group": "Group",
         "kind_name": column.TextColumn("Kind", width=150),
         "checks": column.TextColumn("Rule", width=400),
         "checked": "Checked on",
@@ -240,14 +210,13 @@ cohort = widgets.open_cohort()
 widgets.notes(cohort)
 outcome = wait_for(cohort)
 at_a_glance(outcome)
-by_group(outcome)
 st.header("Findings", anchor="findings")
 if outcome.reviewed:
     findings.draw(cohort, outcome)
 else:
     st.info("No findings.", icon=":material/check:")
 exports(cohort, outcome)
-what_was_checked(outcome.summary)
+what_was_checked(outcome)
 readme(cohort)
 files(cohort)
 random_pair(cohort)
