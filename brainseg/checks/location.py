@@ -47,6 +47,7 @@ _PLACES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mask_hole": gaps_in,
     "mask_outside_head": _parts,
     "mask_jump": _parts,
+    "mask_shift": _parts,
     "mask_area": _parts,
 }
 """Rule -> the regions of the mask, as rows of OpenCV's statistics: left, top, width, height, area."""
