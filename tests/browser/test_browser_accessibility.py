@@ -1,8 +1,8 @@
-"""Accessibility of all pages in a real browser: axe-core, light and dark."""
+"""Accessibility of all pages in a real browser: axe-core, light and dark, and a zoom of 400 %."""
 
 import pytest
 from support.axe import BACKGROUNDS, STREAMLITS_OWN, theme, violations
-from support.browsing import comes, settled
+from support.browsing import WAIT_MS, comes, overflow_px, settled
 from support.viewer import drawn
 
 pytestmark = pytest.mark.browser
@@ -39,5 +39,40 @@ def test_axe_finds_no_violation_on_a_page_without_data(look, served, path):
 
 def test_each_exception_from_the_rules_is_still_needed(look, served):
     page = look(f"{served(None)}/prediction")
+    page.get_by_test_id("stFileUploaderDropzone").wait_for(timeout=WAIT_MS)
     broken = {line.partition(":")[0] for line in violations(page, {})}
     assert broken == set(STREAMLITS_OWN), "remove what Streamlit has mended"
+
+
+ZOOMED = {"width": 320, "height": 256}
+"""A window of 1280 x 1024 px at a zoom of 400 %."""
+
+BEYOND = """() => {
+    const main = document.querySelector('[data-testid=stMain]');
+    const scrolls = '[data-testid=stDataFrame], .js-plotly-plot, [data-testid=stCode], [role=tablist]';
+    return [...main.querySelectorAll('p, label, button, a, h1, h2, h3, img')]
+        .filter(element => !element.closest(scrolls))
+        .filter(element => element.getBoundingClientRect().right > main.clientWidth + 1
+            || element.matches('p, h1, h2, h3') && element.scrollWidth > element.clientWidth + 1)
+        .map(element => element.outerHTML.slice(0, 150));
+}"""
+"""Elements that a narrow window cuts off, apart from tables, charts, code and pictures."""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_at_a_zoom_of_400_percent_nothing_is_cut_off_or_scrolls_sideways(look, address, path):
+    page = look(f"{address}/{path}", viewport=ZOOMED)
+    assert overflow_px(page) <= 1
+    assert page.evaluate(BEYOND) == []
+
+
+def test_at_a_zoom_of_400_percent_the_controls_of_the_viewer_are_in_reach(look, address):
+    page = look(f"{address}/case", viewport=ZOOMED)
+    drawn(page)
+    controls = page.locator("[role=toolbar] button, [role=tabpanel] button, [role=tab]")
+    for control in controls.locator("visible=true").all():
+        control.scroll_into_view_if_needed()
+        box = control.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= ZOOMED["width"] or control.get_attribute("role") == "tab"
+        assert 0 <= box["y"] <= ZOOMED["height"] - box["height"]

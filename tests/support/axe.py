@@ -3,14 +3,10 @@
 from axe_playwright_python.sync_playwright import Axe
 
 STREAMLITS_OWN = {
-    # Sections are <div> between <ul> and <li>. No issue of its own was found; the structure of pages is
-    # asked for in https://github.com/streamlit/streamlit/issues/8399.
-    "list": "[data-testid=stSidebarNavItems]",
-    "listitem": "[data-testid=stSidebarNavItems]",
     # The area of a file uploader has a name, but no role that could have one; no issue was found.
     "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
 }
-"""Rules that Streamlit 1.67 breaks, and where; dashboard code cannot change the markup."""
+"""Rules that the markup of Streamlit 1.67 breaks, and where."""
 
 BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}
 """Colour of the page by theme, see dashboard/.streamlit/config.toml."""
