@@ -7,7 +7,7 @@ short one, STIR about 0.2 s.
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from brainseg.io.description_words import FLAIR_WEIGHTING, PD, T1, T2, T2_STAR, Words, read_words
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
@@ -30,6 +30,9 @@ _KIND_OF_IMAGE_TYPE = {
     "a fat image": "FAT OPP_PHASE",
     "a screenshot": "SCREENSAVE SCREENSHOT",
 }
+_NAMED_AS_HERE = re.compile(r"(pre|post)-contrast(\.nii)?(\.gz)?$", re.IGNORECASE)
+"""Names of the exports of this application, whose pre-contrast and post-contrast are T1-weighted."""
+
 _IMAGE_KINDS = {
     value: kind for kind, values in _KIND_OF_IMAGE_TYPE.items() for value in values.split()
 }
@@ -176,6 +179,8 @@ def _words(evidence: Evidence) -> tuple[Words, list[str]]:
 def _file_name(evidence: Evidence) -> Words:
     """Return the words of a file name; with a description, those of a whole examination are ignored."""
     words = read_words(evidence.file_name, is_name=True)
+    if not words and words.contrast and _NAMED_AS_HERE.search(evidence.file_name):
+        words = replace(words, weightings=frozenset({T1}))
     return _of_one_series(words) if evidence.description or evidence.protocol else words
 
 

@@ -169,6 +169,15 @@ def test_a_reformatted_flair_is_asked():
     assert (found.sequence, found.candidates, found.kind) == (None, (FLAIR,), "reformatted")
 
 
+@pytest.mark.parametrize("ending", ["", ".nii", ".nii.gz"])
+def test_the_names_of_our_own_exports_are_recognised(ending):
+    for sequence in (FLAIR, PRE_CONTRAST, POST_CONTRAST):
+        name = f"TCGA_CS_4941_19960909_{sequence.lower()}{ending}"
+        assert guess_sequence(Evidence(file_name=name)).sequence == sequence
+    assert guess_sequence(Evidence(file_name="t2_post-contrast")).sequence is None
+    assert guess_sequence(Evidence(file_name="head_with_contrast")).sequence is None
+
+
 def test_the_protocol_and_the_file_name_count_where_the_description_is_silent():
     assert guess_sequence(Evidence(protocol="t2 flair tra")).sequence == FLAIR
     assert guess_sequence(Evidence(file_name="IM_flair_001")).sequence == FLAIR
