@@ -307,6 +307,21 @@ def test_a_dicom_series_gives_a_segmentation_without_identifiers_by_default(uplo
     assert page.failed == []
 
 
+def test_a_measurement_on_a_dicom_series_is_in_a_dicom_report(upload, case):
+    page = upload(*dicom_series(case.volume().sequence(FLAIR)))
+    drawn(page, case="upload")
+    page.locator(".box").focus()
+    for key in ("d", "Enter"):
+        page.keyboard.press(key)
+    (content,) = [
+        one
+        for name, one in archive(downloaded(page, "Measurements (DICOM SR, ZIP)")).items()
+        if ".dcm" in name
+    ]
+    assert pydicom.dcmread(io.BytesIO(content)).Modality == "SR"
+    assert PATIENT.encode() not in content
+
+
 def test_names_with_parent_folders_or_markup_are_plain_text(upload, case):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as zipped:

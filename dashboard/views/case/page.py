@@ -68,8 +68,10 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
         except BrainsegError:
             return None  # the review form shows the error
 
+    # Now: what creates a file on request has no session.
+    measurements = drawn.of_case(cohort, case).items
+
     def record() -> CaseRecord:
-        measurements = drawn.of_case(cohort, case).items
         return replace(cache.case_record(cohort, case, model), measurements=measurements)
 
     def files() -> bytes:

@@ -22,13 +22,14 @@ def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
     source = subject.source
     of_dicom = isinstance(source, DicomSource)
     keep = of_dicom and _keep_identity()
+    # Now: what creates a file on request has no session.
+    measured = replace(record, measurements=subject.drawn.items)
 
     def made(kinds: tuple[str, ...] | None = None) -> dict[str, bytes]:
         # Imported here: the PDF and archive libraries load only when a file is requested.
         from brainseg.exports.prediction import FOR_A_PAGE, prediction_files
 
-        drawn = replace(record, measurements=subject.drawn.items)
-        return prediction_files(drawn, source, kinds or FOR_A_PAGE, keep, date.today())
+        return prediction_files(measured, source, kinds or FOR_A_PAGE, keep, date.today())
 
     def packed(*kinds: str) -> bytes:
         from brainseg.exports.case import zip_bytes
@@ -59,7 +60,7 @@ def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
             ("Slices (CSV)", partial(alone, "csv", "_slices.csv"), "slices.csv", "table"),
             ("Report (PDF)", partial(alone, "pdf", "_report.pdf"), "report.pdf", "picture_as_pdf"),
         ):
-            if icon == "straighten" and not subject.drawn.items:
+            if icon == "straighten" and not measured.measurements:
                 continue
             if of_dicom or icon not in ("radiology", "straighten"):
                 widgets.download(label, content, f"{stem}_{ending}", icon)
