@@ -2,7 +2,8 @@
 
 Streamlit's own "auto" folds the navigation only up to 768 px. A component of no size tells the server
 once, and again when the window crosses the limit. It also lets the navigation fold again after it was
-opened on a page: Streamlit would remember that for all pages and visits.
+opened on a page, which Streamlit would remember for all pages and visits. In a narrow window it folds
+once a link in it was followed.
 """
 
 from collections.abc import Callable
@@ -22,17 +23,23 @@ export default function ({ data, setStateValue }) {
   const report = () => {
     if (query.matches !== known) setStateValue("narrow", (known = query.matches));
   };
-  const forget = () => setTimeout(() => {
+  const forget = () => {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith("stSidebarCollapsed-"));
-    for (const key of keys) if (localStorage[key] === "false") localStorage.removeItem(key);
-  });
+    for (const key of keys)
+      if (query.matches || localStorage[key] === "false") localStorage.removeItem(key);
+  };
+  const clicked = ({ target }) => {
+    if (query.matches && target.closest?.("[data-testid=stSidebar] a"))
+      document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+    setTimeout(forget);
+  };
   query.addEventListener("change", report);
-  document.addEventListener("click", forget);
+  document.addEventListener("click", clicked);
   report();
   forget();
   return () => {
     query.removeEventListener("change", report);
-    document.removeEventListener("click", forget);
+    document.removeEventListener("click", clicked);
   };
 }
 """

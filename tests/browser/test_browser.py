@@ -81,6 +81,7 @@ def test_the_navigation_opens_on_request_in_a_window_narrower_than_1100_px(
     checks = page.get_by_test_id("stSidebar").get_by_role("link", name="Checks")
     checks.click()
     page.wait_for_selector("h1:has-text('Checks')", timeout=WAIT_MS)
+    expand.wait_for(state="hidden" if is_open else "visible", timeout=WAIT_MS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
