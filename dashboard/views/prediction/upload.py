@@ -80,8 +80,10 @@ def choose() -> Subject:
 
 
 def _fold(uploader: str) -> None:
-    """Fold the box once files are in, so that the picture has the window; open it without any."""
-    st.session_state[BOX] = not st.session_state[uploader]
+    """Fold the box when files are added, so that the picture has the window; not when one is removed."""
+    count, known = len(st.session_state[uploader] or ()), f"_{uploader} count"
+    st.session_state[BOX] = count <= st.session_state.get(known, 0)
+    st.session_state[known] = count
 
 
 def _mask_uploader() -> list:
