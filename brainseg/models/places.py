@@ -50,8 +50,15 @@ def find_model(name: str, folder: Path = MODELS) -> Path:
     if Path(name).name != name:
         return Path(name)
     places = [folder, *([own_models(), *run_folders()] if folder == MODELS else [])]
-    found = (place / name for place in places if (place / name / MANIFEST).is_file())
+    found = (place / name for place in places if _is_file(place / name / MANIFEST))
     return next(found, folder / name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long: opening the model says so
+        return False
 
 
 def place_for(name: str) -> Path:

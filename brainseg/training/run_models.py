@@ -74,11 +74,18 @@ def open_any(name: str | None = None) -> Model:
     """
     named = name or os.environ.get("BRAINSEG_MODEL")
     folder = find_model(named) if named else None
-    if folder and ((folder / "config.json").is_file() or not (folder / MANIFEST).is_file()):
+    if folder and _may_be_a_run(folder):
         with suppress(RunError):
             run = find_run(folder if folder.is_dir() else Path(folder.name))
             return as_model(run)
     return open_model(name)
+
+
+def _may_be_a_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file() or not (folder / MANIFEST).is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def prepare(run: Run) -> Job[None]:

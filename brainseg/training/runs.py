@@ -261,8 +261,10 @@ def list_runs(folder: Path) -> list[Run]:
 
 
 def _is_run(path: Path) -> bool:
-    # A hidden folder is being removed.
-    return not path.name.startswith(".") and (path / "config.json").is_file()
+    try:  # A hidden folder is being removed.
+        return not path.name.startswith(".") and (path / "config.json").is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def find_run(named: Path | str) -> Run:

@@ -74,7 +74,7 @@ def text(page, selector: str) -> str:
 
 def at_threshold(page, step: int) -> str:
     """Move the threshold to a step, and return the prediction's volume in voxels."""
-    page.get_by_label("Threshold").evaluate(
+    page.get_by_label("Threshold", exact=True).evaluate(
         """(input, step) => {
             input.value = step;
             input.dispatchEvent(new Event('input', { bubbles: true }));
@@ -98,12 +98,12 @@ def test_removed_components_are_listed_by_the_rule_and_lead_to_their_slice(opene
 
 
 def open_threshold(page) -> float:
-    return int(page.get_by_label("Threshold").input_value()) / STEPS
+    return int(page.get_by_label("Threshold", exact=True).input_value()) / STEPS
 
 
 def test_the_browser_applies_the_rule_at_every_threshold_as_python_does(opened, predicted):
     page = opened()
-    own = int(page.get_by_label("Threshold").input_value())
+    own = int(page.get_by_label("Threshold", exact=True).input_value())
     for step in (own, own - 2, 20, 150, own):
         mask = remove_small_components(predicted.probability >= step / STEPS, 1.0).mask
         assert at_threshold(page, step) == f"{mask.sum():,}", step

@@ -112,8 +112,11 @@ def test_a_drag_on_a_coronal_picture_measures_across_slices(look):
     page.mouse.move(x1, y1, steps=4)
     page.mouse.up()
     assert comes(page, lambda: any("coronal" in one for one in listed(page)))
-    length = float(listed(page)[0].split(": ")[1].removesuffix(" mm"))
-    assert length == pytest.approx(20, abs=1)
+
+    def length() -> float:
+        return float(listed(page)[0].split(": ")[1].removesuffix(" mm"))
+
+    assert comes(page, lambda: length() == pytest.approx(20, abs=1)), length()
 
 
 def test_a_measurement_is_saved_with_the_initials_and_found_again(

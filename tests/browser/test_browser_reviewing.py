@@ -45,7 +45,7 @@ def test_a_verdict_right_after_moving_the_slider_names_the_new_threshold(
 ):
     case = Cohort.open(taught_root).cases[0]
     page = open_case(look, address, tiny_model, case)
-    slider = page.get_by_label("Threshold")
+    slider = page.get_by_label("Threshold", exact=True)
     slider.focus()
     slider.evaluate(
         """(element) => {

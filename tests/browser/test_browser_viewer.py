@@ -371,7 +371,7 @@ def test_the_threshold_moves_area_and_dice_without_the_server(
     assert "Prediction" in str(before)
     page.wait_for_timeout(500)
     page.asked.clear()
-    slider = page.get_by_label("Threshold")
+    slider = page.get_by_label("Threshold", exact=True)
     slider.evaluate(
         "input => { input.value = 180; input.dispatchEvent(new Event('input', {bubbles: true})); }"
     )

@@ -11,7 +11,6 @@ from support.pages import texts
 
 from brainseg.cohort import Cohort
 from brainseg.reviews import open_reviews
-from brainseg.reviews import store as core
 
 
 def page() -> None:
@@ -101,7 +100,7 @@ def test_wrong_initials_show_one_message(open_form, cohort):
 def test_a_locked_database_shows_one_message_and_loses_nothing(
     monkeypatch, open_form, cohort, home
 ):
-    monkeypatch.setattr(core, "_BUSY_S", 0.1)
+    monkeypatch.setattr("brainseg.reviews.database._BUSY_S", 0.1)
     open_reviews(cohort).put(OTHER_SITE, "CD", "agree")
     app = open_form(initials="AB")
     comment(app).set_value("a long thought")
