@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import wait
 from contextlib import nullcontext
 from typing import TypeVar
+from weakref import WeakMethod
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -89,11 +90,13 @@ def _bar(
     """Draw the Cancel button in a place, and return where the progress is shown."""
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.container(width="stretch").empty()
-        widgets.button("Cancel", "cancel", f"cancel {hash(key)}", _cancel, key, cancel)
+        # Weak, because a session keeps what its buttons were given as long as it lasts.
+        weak = None if cancel is None else WeakMethod(cancel)
+        widgets.button("Cancel", "cancel", f"cancel {hash(key)}", _cancel, key, weak)
     return bar
 
 
-def _cancel(key: Hashable, cancel: Callable[[], None] | None) -> None:
+def _cancel(key: Hashable, weak: WeakMethod[Callable[[], None]] | None) -> None:
     st.session_state[_CANCELLED] = key
-    if cancel is not None:
+    if weak is not None and (cancel := weak()):
         cancel()

@@ -1,9 +1,12 @@
 """Waiting for work on a page: its progress, the Cancel button, and starting it again."""
 
+import gc
+import weakref
 from pathlib import Path
 from threading import Event
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support import jobs as functions
 from support.pages import cancel_at_once, texts
@@ -118,3 +121,15 @@ def test_a_visitor_who_leaves_takes_the_job_out_of_the_line(tmp_path: Path, monk
     assert first.result(GUARDS_AGAINST_A_HANG_S)
     assert waiting.job_result(first, "Reading", "the files") == str(tmp_path / "log")
     jobs.shutdown(cancel_futures=True)
+
+
+def test_the_cancel_button_does_not_keep_the_work_after_its_end(monkeypatch):
+    given = []
+    monkeypatch.setattr(waiting.widgets, "button", lambda *arguments: given.append(arguments))
+    work = Work("job", lambda progress: bytes(9))
+    work.result.result()
+    waiting._bar(st.empty(), "key", work.leave)
+    weak = weakref.ref(work)
+    del work
+    gc.collect()
+    assert given and weak() is None
