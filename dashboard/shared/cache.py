@@ -26,6 +26,7 @@ from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
+from brainseg.cohort.random_slices import random_slices
 from brainseg.errors import BrainsegError
 from brainseg.evaluation import Evaluation
 from brainseg.exports import payload
@@ -126,6 +127,15 @@ def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
 def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
     """Return one slice's mask as (h, w) bool, or None without a usable mask."""
     return cohort.case(case).slice_mask(slice_number)
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def seed_with_tumour(cohort: Cohort) -> int:
+    """Return the smallest seed that draws a slice with tumour first; 0 if none of the first does."""
+    for seed in range(100):
+        if (random_slices(cohort.slices, 1, seed)["area_px"] > 0).any():
+            return seed
+    return 0
 
 
 @_kept

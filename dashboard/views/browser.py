@@ -35,14 +35,6 @@ GLOSSARY = {
 }
 
 
-def seed_with_tumour(slices: pd.DataFrame) -> int:
-    """Return the smallest seed that draws a slice with tumour first; 0 if none of the first does."""
-    for seed in range(100):
-        if (random_slices(slices, 1, seed)["area_px"] > 0).any():
-            return seed
-    return 0
-
-
 def tile_label(case: str, slice_number: int, area_px: int) -> str:
     """Return case, slice and tumour area of a tile."""
     area = "no usable mask" if pd.isna(area_px) else f"{area_px:,} px" if area_px else "no tumour"
@@ -76,7 +68,7 @@ with top:
     show = widgets.choice("Show", keys.SHOW, (ONE, GRID), ONE)
     tumour = widgets.choice("Tumour", keys.TUMOUR, TUMOURS, "any", on_change=redraw)
     source = widgets.choice("From", keys.FROM, (ALL_CASES, THIS_CASE), ALL_CASES, on_change=stay)
-    first_seed = seed_with_tumour(cohort.slices)
+    first_seed = cache.seed_with_tumour(cohort)
     seed = widgets.current_seed(first_seed)
     widgets.seed_picker(on_change=redraw, default=first_seed)
 
