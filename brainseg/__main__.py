@@ -282,6 +282,8 @@ def dashboard(options: argparse.Namespace) -> int:
     check_root(data)
     os.environ["BRAINSEG_DATA"] = str(data.resolve())
     os.environ["BRAINSEG_HOME"] = str(state_dir().resolve())
+    if options.log_format:
+        os.environ["BRAINSEG_LOG"] = options.log_format
     # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
     for one in (signal.SIGTERM, signal.SIGINT):

@@ -200,6 +200,10 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
                 type=Path, nargs="?",
             ),
             option("--port", "port to listen on", "8600", type=port, default=8501),
+            option(
+                "--log-format", "json writes one line per request, page run and job to standard output",
+                "json", "BRAINSEG_LOG, or text", choices=["text", "json"],
+            ),
         ),
     ),
 }  # fmt: skip

@@ -13,14 +13,19 @@ if PARENT not in sys.path:
     sys.path.insert(0, PARENT)
 
 from brainseg import memory  # noqa: E402
-from dashboard.server import guard, lifetime, uploads  # noqa: E402
+from dashboard.server import event_log, figures, guard, lifetime, uploads  # noqa: E402
 
 memory.return_freed_blocks()
 uploads.keep_in_memory()
+event_log.listen()
 app = st.App(
     Path(__file__).with_name("navigation.py"),
-    routes=guard.redirects(),
-    middleware=[Middleware(guard.Guard), Middleware(uploads.Limits)],
+    routes=[*guard.redirects(), *figures.routes()],
+    middleware=[
+        Middleware(event_log.Requests),
+        Middleware(guard.Guard),
+        Middleware(uploads.Limits),
+    ],
     lifespan=lifetime.lifespan,
     exception_handlers={Exception: guard.fail},
 )

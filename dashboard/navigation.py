@@ -1,15 +1,18 @@
 """The script of each visitor: the pages, their order, and the notice at the bottom of each."""
 
+import time
 from pathlib import Path
 
 import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
+from brainseg.events import emit
 from dashboard.shared import ahead, cache, keys, links, selection, window_width
 
 NAVIGATION_PX = 240
 SHOW_THE_SELECTION = ("worklist", "case", "dataset", "similar", "prediction")
 
+started = time.monotonic()
 memory.collect_garbage(every_s=10)
 st.set_page_config(
     page_title="brainseg",
@@ -80,3 +83,4 @@ try:
     page.run()
 finally:
     links.remember(script)
+    emit("page_run", page=page.url_path or "overview", seconds=round(time.monotonic() - started, 4))

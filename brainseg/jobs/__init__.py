@@ -31,6 +31,16 @@ from brainseg.jobs.service import (
     has_urgent_jobs,
     jobs_of,
     set_patient,
+    unfinished_jobs,
 )
 
-__all__ = ["Job", "JobLost", "Jobs", "QueueFull", "has_urgent_jobs", "jobs_of", "set_patient"]
+__all__ = [
+    "Job",
+    "JobLost",
+    "Jobs",
+    "QueueFull",
+    "has_urgent_jobs",
+    "jobs_of",
+    "set_patient",
+    "unfinished_jobs",
+]

@@ -1,6 +1,7 @@
 """A bounded line of jobs in front of pebble's worker processes."""
 
 import multiprocessing
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, InvalidStateError
@@ -17,6 +18,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from pebble.pool.process import WORKERS_NAME
 
 from brainseg.errors import BrainsegError
+from brainseg.events import emit
 from brainseg.jobs import worker
 
 T = TypeVar("T")
@@ -93,6 +95,7 @@ class _Task:
     longest_s: float
     askers: list[Job] = field(default_factory=list)
     running: Future | None = None
+    started: float = 0.0
 
     @property
     def is_urgent(self) -> bool:
@@ -281,6 +284,7 @@ class Jobs(Executor):
                 task = self._in_order()[0]
                 self._waiting.remove(task)
                 self._running.add(task)
+                task.started = time.monotonic()
                 task.running = self._start(task.function, task.args, task.longest_s)
                 task.running.add_done_callback(partial(self._finish, task))
 
@@ -289,6 +293,8 @@ class Jobs(Executor):
             self._running.discard(task)
             self._forget(task)
             askers, task.running, task.args = [*task.askers], None, ()
+        end = "cancelled" if future.cancelled() else "lost" if future.exception() else "done"
+        emit("job", work=self._name, outcome=end, seconds=round(time.monotonic() - task.started, 4))
         if not future.cancelled():
             error, result = _outcome(future, task.longest_s)
             for job in askers:
@@ -335,12 +341,17 @@ def set_patient(thread: Thread, is_patient: bool) -> None:
 
 def has_urgent_jobs() -> bool:
     """Return whether a job of any service that is not patient runs or waits."""
-    return any(job.is_urgent for one in [*_services] for job in one.unfinished())
+    return any(job.is_urgent for job in unfinished_jobs())
+
+
+def unfinished_jobs() -> list[Job]:
+    """Return the jobs of all services that run or wait."""
+    return [job for one in [*_services] for job in one.unfinished()]
 
 
 def jobs_of(thread: int | None) -> list[Job]:
     """Return the unfinished jobs that a thread asked for, by its identifier, of all services."""
-    return [job for one in [*_services] for job in one.unfinished() if job.thread == thread]
+    return [job for job in unfinished_jobs() if job.thread == thread]
 
 
 def _outcome(future: Future, longest_s: float) -> tuple[BaseException | None, Any]:

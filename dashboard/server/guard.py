@@ -21,7 +21,7 @@ from streamlit import config, file_util
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 METRICS_ENVIRONMENT = "BRAINSEG_METRICS"
-"""Opens Streamlit's figures on sessions and memory, at ``/_stcore/metrics``, if it is 1."""
+"""Opens figures on visitors, memory and cohort, at ``/metrics`` and ``/_stcore/metrics``, if it is 1."""
 
 READS = {"GET", "HEAD", "OPTIONS"}
 PORTS = {"http": 80, "https": 443}
@@ -101,9 +101,17 @@ def refusal_of(scope: Scope) -> Response | None:
             "origin in STREAMLIT_SERVER_CORS_ALLOWED_ORIGINS.",
         )
     metrics = scope["path"].rstrip("/") == f"{base()}/_stcore/metrics"
-    if metrics and os.environ.get(METRICS_ENVIRONMENT) != "1":
-        return refuse(404, f"metrics are closed: set {METRICS_ENVIRONMENT}=1 to open them.")
-    return None
+    return refuse_figures() if metrics and not are_figures_open() else None
+
+
+def are_figures_open() -> bool:
+    """Return whether the server may say figures on visitors, memory and cohort."""
+    return os.environ.get(METRICS_ENVIRONMENT) == "1"
+
+
+def refuse_figures() -> Response:
+    """Return the answer where figures are closed."""
+    return refuse(404, f"metrics are closed: set {METRICS_ENVIRONMENT}=1 to open them.")
 
 
 def is_own(origin: str | None, host: str) -> bool:

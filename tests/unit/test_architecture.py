@@ -27,6 +27,7 @@ LAYERS = (
         "timing",
         "backends",
         "jobs",
+        "events",
         "notebook",
         "bundled",
         "memory",
