@@ -154,7 +154,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from brainseg.training.run_models import open_any
 
     cohort, model = _open(options), open_any(options.model)
-    require_writable(cohort.state_dir)
+    require_writable(cohort.results_dir)
     before = evaluation.saved_scores(cohort, model)
     # Computed here: scores that came with the model are not taken over.
     before = before if before and before.unscored and not before.shipped else None
@@ -167,6 +167,11 @@ def evaluate(options: argparse.Namespace) -> int:
     counted = result.unseen() or result
     groups = evaluation.by_group(counted, evaluation.subgroups(counted, cohort))
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
+    if cohort.labels:
+        facts["label"] = cohort.label
+        lines.append(
+            f"Compared with {cohort.masks_in_words}. The model predicts FLAIR abnormality."
+        )
     if options.split_by_slice:
         with _progress("batch") as progress:
             leakage = evaluation.measure_leakage(cohort, model, progress)
@@ -344,7 +349,7 @@ def _open(options: argparse.Namespace):
         cohort = Cohort.open(_data(options), progress)
     for note in cohort.notes:
         print(f"brainseg: {note}", file=sys.stderr)
-    return cohort
+    return cohort.of_label(getattr(options, "label", None))
 
 
 def _print(options: argparse.Namespace, facts: dict, lines: list[str]) -> None:

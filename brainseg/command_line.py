@@ -53,6 +53,12 @@ MODEL = option(
     "lgg-unet",
     "BRAINSEG_MODEL, or the model of this package",
 )
+LABEL = option(
+    "--label",
+    "the label whose masks are used, if the masks have several",
+    "enhancing tumour",
+    "all labels together",
+)
 OUT = option("--out", "folder for the files", "exported", type=Path, required=True, metavar="DIR")
 OVERWRITE = option("--overwrite", "replace files of the same names")
 MODE: dict[str, Any] = {"dest": "mode", "action": "store_const", "default": "standard"}
@@ -64,6 +70,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         "kaggle_3m --fail-on warning",
         (
             DATA,
+            LABEL,
             option(
                 "--only", "run only this check; repeatable", "empty_file", "all checks",
                 action="append", metavar="KIND",
@@ -126,6 +133,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         (
             DATA,
             MODEL,
+            LABEL,
             option("--allow-seen", "also score seen cases, marked"),
             option(
                 "--fail-under", "exit with 1 if the mean Dice is lower", "0.8", "never",
@@ -178,6 +186,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             option("case", "a case's name", "TCGA_CS_4941_19960909", metavar="CASE"),
             OUT,
             option("--model", "name or folder of a model or run", "lgg-unet", "no prediction"),
+            LABEL,
             OVERWRITE,
         ),
     ),

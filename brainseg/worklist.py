@@ -73,7 +73,8 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
     table = table[[name for name in OWN_COLUMNS if name in table]]
     sizes, unit = label_sizes(cohort.slices)
     for name in sizes:
-        table[f"{LABEL}{name} ({unit})"] = sizes[name].reindex(table["case"]).to_numpy()
+        column = f"{LABEL}{cohort.label_words(name)} ({unit})"
+        table[column] = sizes[name].reindex(table["case"]).to_numpy()
     return table if cohort.patients is None else _with_codes(table, cohort.patients)
 
 

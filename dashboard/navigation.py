@@ -7,7 +7,7 @@ import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
 from brainseg.events import emit
-from dashboard.shared import ahead, cache, keys, links, selection, window_width
+from dashboard.shared import ahead, cache, keys, links, selection, widgets, window_width
 
 NAVIGATION_PX = 240
 SHOW_THE_SELECTION = ("worklist", "case", "dataset", "similar", "prediction")
@@ -65,6 +65,10 @@ st.session_state[keys.NAVIGATION] = "collapsed" if folded else NAVIGATION_PX
 st.set_page_config(initial_sidebar_state=st.session_state[keys.NAVIGATION])
 st.html(STYLE_OF_PAGES)
 
+opened = cache.opened()
+if opened is not None:
+    opened = widgets.labelled(opened, st.query_params.get(keys.LABEL))
+
 with st.sidebar:
     for heading, pages in SECTIONS.items():
         with st.container(gap="xxsmall"):
@@ -72,11 +76,11 @@ with st.sidebar:
                 st.caption(heading)
             for name in pages:
                 st.page_link(PAGES[name], query_params=links.query_of(name))
-    selection.chip(cache.opened(), "clear_everywhere")
+    selection.chip(opened, "clear_everywhere")
 
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
 if folded and page.url_path not in SHOW_THE_SELECTION:
-    selection.chip(cache.opened(), "clear_at_top")
+    selection.chip(opened, "clear_at_top")
 if not of_viewer:
     ahead.want()
 try:

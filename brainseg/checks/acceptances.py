@@ -28,7 +28,7 @@ from brainseg.storage import state_dir
 LONGEST_REASON = 500
 
 _Place = tuple[str, str | None, int | None, str | None, str | None, str | None]
-"""Rule, case, slice_number, sequence, file name, and the fact if the finding is about no case."""
+"""Rule, case, slice_number, sequence and label, file name, and the fact if it is about no case."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,8 @@ def _place(finding: Finding) -> _Place:
     # The name alone: the same cohort may be opened from the folder above it.
     file = None if finding.file is None else PurePath(finding.file).name
     fact = finding.fact if finding.case is None else None
-    return finding.kind, finding.case, finding.slice_number, finding.sequence, file, fact
+    part = ", ".join(filter(None, (finding.sequence, finding.label))) or None
+    return finding.kind, finding.case, finding.slice_number, part, file, fact
 
 
 def _saved_fact(message: object) -> str | None:

@@ -45,6 +45,11 @@ class Evidence:
         return self.cohort.slices
 
     @property
+    def union(self) -> pd.DataFrame:
+        """Return the index with the union of all labels as mask, as FLAIR shows it."""
+        return (self.cohort.whole or self.cohort).slices
+
+    @property
     def patients(self) -> pd.DataFrame | None:
         """Return ``data.csv``, or None."""
         return self.cohort.patients

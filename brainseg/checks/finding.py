@@ -26,6 +26,7 @@ class Finding:
         why: the consequence if nothing is done.
         remedy: what to do.
         sequence: the affected sequence, or None.
+        label: the label whose masks were checked, if the finding is about a mask; None for the union.
     """
 
     severity: str
@@ -37,14 +38,14 @@ class Finding:
     why: str
     remedy: str
     sequence: str | None = None
+    label: str | None = None
 
     @property
     def id(self) -> str:
         """Return a short name of the finding for addresses, the same until it changes."""
-        place = repr(
-            (self.kind, self.case, self.slice_number, self.sequence, self.file, self.message)
-        )
-        return hashlib.blake2b(place.encode(), digest_size=6).hexdigest()
+        # The message names the label.
+        place = (self.kind, self.case, self.slice_number, self.sequence, self.file, self.message)
+        return hashlib.blake2b(repr(place).encode(), digest_size=6).hexdigest()
 
     @property
     def fact(self) -> str:

@@ -32,6 +32,7 @@ class Rule:
         fact: what is wrong, a format string over the columns or a function of the row. For rows with
             ``what``, it continues the sentence "image of CASE slice 3 …".
         group: the part of the cohort that it covers, such as "masks"; set by the registry.
+        by_label: whether it is about the label that the cohort has, which its findings then name.
     """
 
     severity: str
@@ -43,18 +44,24 @@ class Rule:
     rows: Rows
     fact: str | Callable[[dict[str, Any]], str]
     group: str = ""
+    by_label: bool = False
 
     def findings(self, evidence: Evidence) -> list[Finding]:
         """Return one finding per row that breaks the rule."""
         rows = self.rows(evidence)
-        return [] if rows.empty else [self._finding(row) for row in rows.to_dict("records")]
+        label = evidence.cohort.label if self.by_label else None
+        words = None if label is None else evidence.cohort.label_words(label)
+        return [] if rows.empty else [self._finding(row, words) for row in rows.to_dict("records")]
 
-    def _finding(self, row: dict[Any, Any]) -> Finding:
+    def _finding(self, row: dict[Any, Any], label: str | None) -> Finding:
         fact = self.fact.format_map(row) if isinstance(self.fact, str) else self.fact(row)
         known = {key: row[key] for key in _KEYS if key in row and not pd.isna(row[key])}
         number = int(known["slice_number"]) if "slice_number" in known else None
         if "what" in known:
-            fact = f"{known['what']} of {known['case']} slice {number} {fact}"
+            of_label = "" if label is None else f" ({label})"
+            fact = f"{known['what']}{of_label} of {known['case']} slice {number} {fact}"
+        elif label is not None:
+            fact = f"{label}: {fact}"
         return Finding(
             self.severity,
             self.name,
@@ -65,6 +72,7 @@ class Rule:
             self.why,
             self.remedy,
             known.get("sequence"),
+            label,
         )
 
 

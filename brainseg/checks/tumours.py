@@ -118,7 +118,7 @@ def _contrast(slices: pd.DataFrame) -> pd.Series:
 
 
 def _cases_with_contrast(evidence: Evidence) -> coverage.Coverage:
-    slices = evidence.slices
+    slices = evidence.union
     exist = coverage.has_tumour(slices).groupby(slices["case"]).any()
     decided = _contrast(slices).notna().groupby(slices["case"]).any()
     return coverage.counted("cases", decided, exist, "have no tumour large enough to compare")
@@ -126,7 +126,8 @@ def _cases_with_contrast(evidence: Evidence) -> coverage.Coverage:
 
 def _cases_without_contrast(evidence: Evidence) -> pd.DataFrame:
     """Return the cases whose tumour is darker in FLAIR than the rest of the head, on most slices."""
-    usual = _contrast(evidence.slices).groupby(evidence.slices["case"], sort=False).median()
+    # Parts of a tumour, such as its necrosis, may be dark.
+    usual = _contrast(evidence.union).groupby(evidence.union["case"], sort=False).median()
     usual = usual[(usual < 1).fillna(False)]
     return pd.DataFrame({"case": usual.index, "contrast": usual.to_numpy()})
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,25 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort.case_windows import windows_of
-from brainseg.cohort.discovery import FileList, list_files
-from brainseg.cohort.index import (
-    Progress,
-    build_index,
-    identity_of,
-    index_as_bytes,
-    read_index,
+from brainseg.cohort.discovery import list_files
+from brainseg.cohort.index import Progress
+from brainseg.cohort.labels import (
+    CODEBOOKS,
+    index_of_label,
+    label_words,
+    labels_of,
+    read_label_names,
 )
 from brainseg.cohort.notes import notes_on
 from brainseg.cohort.patients import joined_to, read_codebook, read_patients
+from brainseg.cohort.saved_index import index_of
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
-from brainseg.cohort.volume_files import Study, index_volumes, read_study
-from brainseg.errors import BrainsegError, CohortError, DecodeError
+from brainseg.cohort.volume_files import Study, read_study
+from brainseg.errors import CohortError, DecodeError
 from brainseg.io import Decoded, decode_files, to_three_channels
-from brainseg.io.masks import labels_as_bool, mask_as_bool, read_mask
+from brainseg.io.masks import label_as_bool, labels_as_bool, mask_as_bool, read_mask
 from brainseg.notebook import Shown
-from brainseg.storage import cohort_dir, state_dir, write_atomically
+from brainseg.storage import cohort_dir
 from brainseg.volume import Volume
 
 _CHANGED = "{} has changed since the cohort was indexed: reload to index the folder again."
@@ -43,12 +45,14 @@ class Case(Shown):
         root: the cohort's folder, that the paths are relative to.
         slices: this case's rows of the index, sorted by slice number; its own index from 0.
         synthetic: whether ``data.csv`` marks this patient as synthetic.
+        label: the label whose mask the case has; None for the union of all labels.
     """
 
     name: str
     root: Path
     slices: pd.DataFrame
     synthetic: bool = False
+    label: str | None = None
 
     def _facts(self) -> dict[str, object]:
         with_tumour = int((self.slices["area_px"] > 0).sum())
@@ -118,7 +122,7 @@ class Case(Shown):
         rows = self.readable
         has_mask = rows["area_px"].notna().to_numpy()
         if self._source and has_mask.any():
-            return self._labels() > 0, has_mask
+            return self._labels(), has_mask
         shape = (len(rows), int(rows["height"].iloc[0]), int(rows["width"].iloc[0]))
         masks = np.zeros(shape, bool)
         with_tumour = has_mask & rows["area_px"].gt(0).fillna(False).to_numpy(bool)
@@ -145,7 +149,7 @@ class Case(Shown):
         if pd.isna(rows["area_px"].iloc[0]):
             return None
         if self._source:
-            return self._labels()[rows["slice_index"].iloc[0]] > 0
+            return self._labels()[rows["slice_index"].iloc[0]]
         ((row, mask),) = self._decoded(rows, "mask_path")
         return self._mask(row, mask)
 
@@ -164,10 +168,13 @@ class Case(Shown):
         return study
 
     def _labels(self) -> np.ndarray:
-        values = self._study(for_mask=True).values
-        if values is None:
+        """Return the mask of the label, or of their union, as (n, h, w) bool."""
+        study = self._study(for_mask=True)
+        if study.values is None:
             raise CohortError(_CHANGED.format(f"the mask of {self.name}"))
-        return values
+        if self.label is None:
+            return study.values > 0
+        return label_as_bool(study.values, self.label, study.labels)
 
     def _row(self, slice_number: int) -> pd.DataFrame:
         """Return the row of a slice, as a table; raises CohortError if its image cannot be used."""
@@ -199,8 +206,11 @@ class Case(Shown):
 
     def _mask(self, row: Any, stored: Decoded) -> np.ndarray:
         """Return a mask as (h, w) bool."""
-        as_bool = mask_as_bool if pd.isna(row.label_px) else labels_as_bool
-        mask = as_bool(read_mask(stored, row.mask_path)[0])
+        plane = read_mask(stored, row.mask_path)[0]
+        if self.label is not None:
+            mask: np.ndarray | None = label_as_bool(plane, self.label)
+        else:
+            mask = (mask_as_bool if pd.isna(row.label_px) else labels_as_bool)(plane)
         if mask is None or mask.shape != (row.height, row.width):
             raise CohortError(_CHANGED.format(row.mask_path))
         return mask
@@ -231,6 +241,9 @@ class Cohort(Shown):
         patients: ``data.csv`` with a column ``patient_id`` in front, or None.
         codebook: columns ``column``, ``code``, ``label`` of ``codebook.csv``, or None.
         notes: one sentence for each fact about how the folder was read.
+        label_names: the names of values in masks, from a code book of labels.
+        label: the label whose masks the cohort has; None for the union of all labels.
+        whole: the cohort with the union of all labels, if this one has a label.
     """
 
     root: Path
@@ -239,6 +252,9 @@ class Cohort(Shown):
     patients: pd.DataFrame | None = None
     codebook: pd.DataFrame | None = None
     notes: tuple[str, ...] = field(default=())
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    label: str | None = None
+    whole: "Cohort | None" = None
 
     @classmethod
     def open(
@@ -258,15 +274,17 @@ class Cohort(Shown):
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
         found = list_files(root, with_volumes)
         root = root.resolve()
-        slices, identity, of_index = _index_of(root, found, progress)
+        slices, identity, of_index = index_of(root, found, progress)
         table = found.tables.get("data.csv") or found.tables.get("participants.tsv")
         patients, more = read_patients(table)
         if patients is not None and table:
             patients, of_join = joined_to(patients, slices, table.name)
             more += of_join
         codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
-        notes = (*found.notes, *of_index, *more, *still_more, *notes_on(slices))
-        return cls(root, slices, identity, patients, codebook, notes)
+        of_labels = next(filter(None, map(found.tables.get, CODEBOOKS)), None)
+        names, on_names = read_label_names(of_labels)
+        notes = (*found.notes, *of_index, *more, *still_more, *on_names, *notes_on(slices))
+        return cls(root, slices, identity, patients, codebook, notes, names)
 
     def __getitem__(self, name: str | int) -> Case:
         """Return one case by name, see :meth:`case`, or by its place in :attr:`cases`."""
@@ -292,12 +310,48 @@ class Cohort(Shown):
             "slices": len(self.slices),
             "slices with tumour": int((self.slices["area_px"] > 0).sum()),
             "synthetic": self.is_synthetic,
+            **({"label": self.label_words(self.label)} if self.label else {}),
         }
 
     @property
     def cases(self) -> list[str]:
         """Return the names of the cases, sorted by institution and name."""
         return self.slices["case"].drop_duplicates().tolist()
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of the masks, if there are several; see :mod:`brainseg.cohort.labels`."""
+        return labels_of(self.slices) if self.whole is None else self.whole.labels
+
+    def of_label(self, label: str | None) -> "Cohort":
+        """Return the cohort whose masks are those of one label; None gives the union of all labels.
+
+        Args:
+            label: one of :attr:`labels`, or its name in :meth:`label_words`.
+
+        Raises:
+            CohortError: the cohort has no such label.
+        """
+        whole = self.whole or self
+        if label is None:
+            return whole
+        names = {whole.label_words(one): one for one in whole.labels}
+        name = names.get(label, label)
+        if name not in whole.labels:
+            known = f"choose among {', '.join(names)}" if names else "its masks have one label"
+            raise CohortError(f"this cohort has no label “{label[:60]}”: {known}.")
+        return replace(whole, slices=index_of_label(whole.slices, name), label=name, whole=whole)
+
+    @property
+    def masks_in_words(self) -> str:
+        """Return the cohort's masks in words, such as the label “core”."""
+        if self.label is not None:
+            return f"the label “{self.label_words(self.label)}”"
+        return f"the union of the labels {', '.join(map(self.label_words, self.labels))}"
+
+    def label_words(self, label: str) -> str:
+        """Return a label as readers call it, such as “label 1” where nothing names it."""
+        return label_words(label, self.label_names)
 
     @property
     def is_synthetic(self) -> bool:
@@ -310,9 +364,22 @@ class Cohort(Shown):
         return set(self.patients.loc[self.patients["synthetic"] == 1, "patient_id"])
 
     @property
+    def key(self) -> tuple[str, str | None]:
+        """Return what identifies the images and masks, for caches."""
+        return self.identity, self.label
+
+    @property
     def state_dir(self) -> Path:
         """Return the folder of the user's state for this cohort, outside the dataset."""
         return cohort_dir(self.identity)
+
+    @property
+    def results_dir(self) -> Path:
+        """Return the folder for what is computed from the masks: its own for each label."""
+        if self.label is None:
+            return self.state_dir
+        name = hashlib.blake2b(self.label.encode(), digest_size=8).hexdigest()
+        return self.state_dir / "labels" / name
 
     def case(self, name: str) -> Case:
         """Return one case.
@@ -326,42 +393,4 @@ class Cohort(Shown):
                 f"unknown case “{name[:60]}”: choose one of the {len(self.cases)} in this cohort."
             )
         synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients()
-        return Case(name, self.root, rows.reset_index(drop=True), synthetic)
-
-
-def _index_of(
-    root: Path, found: FileList, progress: Progress | None
-) -> tuple[pd.DataFrame, str, list[str]]:
-    """Return the index of a folder, its identity, and a note if the index could not be saved."""
-    pointer = (
-        state_dir() / "roots" / hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()
-    )
-    known = _read_pointer(pointer)
-    previous = read_index(cohort_dir(known) / "index.parquet") if known else None
-    if found.volumes:
-        slices = index_volumes(root, found.volumes, previous, progress)
-    else:
-        slices = build_index(root, found.files, previous, progress)
-    if known and previous is not None and slices.equals(previous):
-        return slices, known, []
-    identity = identity_of(slices)
-    try:
-        write_atomically(cohort_dir(identity) / "index.parquet", index_as_bytes(slices))
-        write_atomically(pointer, identity.encode())
-    except BrainsegError as error:
-        return (
-            slices,
-            identity,
-            [f"The index was not saved, so each start reads all files: {error}"],
-        )
-    return slices, identity, []
-
-
-def _read_pointer(path: Path) -> str | None:
-    """Return the identity under which a folder was indexed, or None if unknown."""
-    try:
-        known = path.read_text(errors="replace")
-    except OSError:
-        return None
-    # It becomes part of a path.
-    return known if re.fullmatch(r"[0-9a-f]{32}", known) else None
+        return Case(name, self.root, rows.reset_index(drop=True), synthetic, self.label)

@@ -38,7 +38,7 @@ from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 _SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
 _LGG_NAME = re.compile(r"^(?P<patient>[A-Za-z]+_(?P<institution>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}$")
 
-TABLES = ("data.csv", "codebook.csv", "participants.tsv")
+TABLES = ("data.csv", "codebook.csv", "participants.tsv", "labels.json", "dseg.tsv")
 FILE_COLUMNS = [
     *("case", "patient_id", "institution", "slice_number", "image_path", "mask_path"),
     *("image_bytes", "image_mtime_ns", "mask_bytes", "mask_mtime_ns"),
@@ -195,8 +195,9 @@ def _walk(root: Path) -> _Tree:
     pictures: dict[str, list[os.DirEntry[str]]] = {}
     for path, entries in walk_folders(root, closed):
         for entry in entries:
-            if entry.name.lower() in TABLES:
-                tree.tables.setdefault(entry.name.lower(), Path(entry.path))
+            table = next((name for name in TABLES if _is_table(entry.name.lower(), name)), None)
+            if table:
+                tree.tables.setdefault(table, Path(entry.path))
             elif _as_text(entry.path) != entry.path:
                 tree.misnamed.append(_as_text(os.path.relpath(entry.path, root)))
             elif is_picture(entry.name):
@@ -210,6 +211,11 @@ def _walk(root: Path) -> _Tree:
     tree.folders, tree.jpegs = pair_pictures(str(root), pictures)
     tree.closed = [_as_text(os.path.relpath(path, root)) for path in closed]
     return tree
+
+
+def _is_table(name: str, table: str) -> bool:
+    """Return whether a file is a table; BIDS puts entities in front of its look-up table of labels."""
+    return name == table or (table == "dseg.tsv" and name.endswith(f"_{table}"))
 
 
 def _as_text(path: str) -> str:

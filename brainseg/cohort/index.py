@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 PART_ROWS = 64
 
-INDEX_VERSION = 6
+INDEX_VERSION = 7
 """Changes when the same files give other numbers, so that the index of an older version is rebuilt."""
 
 _VERSION_KEY = b"brainseg index"

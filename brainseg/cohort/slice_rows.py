@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort.case_windows import HIGH_COLUMNS, LOW_COLUMNS, find_windows, window_values
+from brainseg.cohort.label_measures import OF_LABEL, measures_of_labels
 from brainseg.cohort.slice_features import column_of, describe_slice
 from brainseg.errors import DecodeError
 from brainseg.io import Decoded, decode, decode_files, to_three_channels
@@ -28,6 +29,7 @@ from brainseg.io.masks import (
     are_binary,
     distinct_values,
     label_areas,
+    label_as_bool,
     labels_as_bool,
     read_mask,
     rim_share,
@@ -67,6 +69,7 @@ READ_DTYPES = {
     "mask_values": "str",
     "area_px": "Int64",
     "label_px": "str",
+    "label_measures": "str",
     "components": "Int32",
     **dict.fromkeys(MEAN_COLUMNS, "float64"),
     "flair_copies": "str",
@@ -104,8 +107,9 @@ READ_DTYPES = {
 }
 """The columns that reading adds to the file list. ``area_px`` and ``components`` are missing where the
 mask is missing, of another size, or has values that are no labels. ``label_px`` is the area of each
-label of a mask with several, as JSON; ``area_px`` is that of their union. ``mask_values``
-lists up to :data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the
+label of a mask with several, as JSON; ``area_px`` is that of their union. ``label_measures`` is from
+:func:`brainseg.cohort.label_measures.measures_of_labels`. ``mask_values`` lists up to
+:data:`MOST_VALUES` distinct values, separated by spaces. ``flair_copies`` names the
 sequences whose pixels equal FLAIR's; ``contrast_copy`` is whether pre- and post-contrast are equal.
 The columns from ``constant`` to ``outside_head_px`` come from
 :func:`brainseg.cohort.slice_features.describe_slice`, for usable slices only. Brightness is missing
@@ -122,11 +126,7 @@ _OF_BRIGHTNESS = {
     for name in _of_sequences(quantity)
 }
 
-OF_TUMOUR = [
-    *("area_px", "label_px", "components", "largest_component_px", "islands", "pinholes", "holes"),
-    *("hole_px", "perimeter_px", "outside_head_px"),
-    *(name for name in READ_DTYPES if name.startswith("tumour_")),
-]
+OF_TUMOUR = [*OF_LABEL, "label_px", "label_measures"]
 """The columns that are missing without a usable mask."""
 
 MOST_VALUES = 8
@@ -263,6 +263,7 @@ def row_of_pair(
     """
     row: dict = {}
     pixels, tumour = None, None
+    areas: dict[str, int] = {}
     if image is not None:
         row |= _describe_image(image.pixels) | {"pages": image.pages}
         row["image_notes"] = "\n".join(image.notes)
@@ -275,12 +276,16 @@ def row_of_pair(
         values = distinct_values(plane)
         row |= _describe_mask(plane, values, mask) | {"mask_notes": "\n".join(notes)}
         if pixels is not None and plane.shape[:2] == pixels.shape[:2]:
-            tumour, labels = _tumour_in(plane, values)
-            row |= labels
+            tumour, areas = _tumour_in(plane, values)
+            row |= {"label_px": json.dumps(areas)} if areas else {}
     if image is not None and pixels is not None:
         row |= describe_slice(pixels, tumour)
-        if image.pixels.dtype != np.uint8:
-            row = {name: value for name, value in row.items() if name not in _OF_BRIGHTNESS}
+        hidden = set() if image.pixels.dtype == np.uint8 else _OF_BRIGHTNESS
+        if mask is not None and areas:
+            regions = {name: label_as_bool(plane, name) for name in areas}
+            row["label_measures"] = measures_of_labels(pixels, regions, row, hidden)
+        if hidden:
+            row = {name: value for name, value in row.items() if name not in hidden}
             row |= window_values(windows)
     return row
 
@@ -376,14 +381,12 @@ def _are_equal(image: np.ndarray, one: int, other: int) -> bool:
     )
 
 
-def _tumour_in(plane: np.ndarray, values: np.ndarray) -> tuple[np.ndarray | None, dict]:
+def _tumour_in(plane: np.ndarray, values: np.ndarray) -> tuple[np.ndarray | None, dict[str, int]]:
     """Return the union of a mask's labels as uint8 of 0 and 1, None if unusable, and their areas."""
     if plane.ndim == 2 and are_binary(values):
         return (plane > 0).view(np.uint8), {}
     tumour, areas = labels_as_bool(plane), label_areas(plane)
-    if tumour is None:
-        return None, {}
-    return tumour.view(np.uint8), {"label_px": json.dumps(areas)}
+    return (None, {}) if tumour is None else (tumour.view(np.uint8), areas)
 
 
 def _describe_mask(mask: np.ndarray, values: np.ndarray, stored: Decoded) -> dict:

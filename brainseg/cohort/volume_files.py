@@ -15,6 +15,7 @@ import pandas as pd
 
 from brainseg.cohort.discovery import FILE_COLUMNS, patient_of
 from brainseg.cohort.index import Progress
+from brainseg.cohort.label_measures import measures_of_labels
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.slice_rows import (
     READ_DTYPES,
@@ -29,6 +30,7 @@ from brainseg.io.decoding import DECODING, why_lost
 from brainseg.io.files import read_file
 from brainseg.io.label_maps import is_segmentation, read_label_map, read_segmentation
 from brainseg.io.limits import or_damaged
+from brainseg.io.masks import label_as_bool
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 from brainseg.io.sequence_choice import propose
 from brainseg.io.sequences import guess_from_words
@@ -280,6 +282,7 @@ def _with_labels(
 
 def _row(study: Study, index: int) -> dict:
     image, mask = Decoded(np.ascontiguousarray(study.volume.pixels[index])), None
+    areas: dict[str, int] = {}
     row: dict[str, Any] = {"image_hash": hash_of_pixels(image.pixels)}
     if study.values is None:
         row["mask_error"] = study.mask_error or "mask is missing"
@@ -287,17 +290,20 @@ def _row(study: Study, index: int) -> dict:
         plane = study.values[index]
         mask = Decoded(np.where(plane, 255, 0).astype(np.uint8))
         row["mask_hash"] = hash_of_pixels(np.ascontiguousarray(plane))
-        row["label_px"] = _areas(plane, study.labels)
-    return row_of_pair(image, mask) | row
+        areas = _areas(plane, study.labels)
+        row["label_px"] = json.dumps(areas) if areas else None
+    row = row_of_pair(image, mask) | row
+    if mask is not None and areas:
+        regions = {name: label_as_bool(plane, name, study.labels) for name in areas}
+        row["label_measures"] = measures_of_labels(image.pixels, regions, row)
+    return row
 
 
-def _areas(plane: np.ndarray, labels: Mapping[str, tuple[int, ...]]) -> str | None:
-    """Return the pixels of each label as JSON, None without any."""
+def _areas(plane: np.ndarray, labels: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """Return the pixels of each label that occurs."""
     counts = np.bincount(plane.ravel(), minlength=256)
     counts[0] = 0
-    if not counts.any():
-        return None
     named = {name: int(counts[list(values)].sum()) for name, values in labels.items()}
     known = {value for values in labels.values() for value in values}
     unnamed = {str(v): int(counts[v]) for v in np.flatnonzero(counts) if v not in known}
-    return json.dumps({name: px for name, px in {**named, **unnamed}.items() if px})
+    return {name: px for name, px in {**named, **unnamed}.items() if px}

@@ -64,12 +64,12 @@ class Scoring(threading.Thread):
 
     def is_of(self, cohort: Cohort, model: Model) -> bool:
         """Return whether it scores exactly this model on exactly this cohort."""
-        return (self.cohort.identity, self.model.digest) == (cohort.identity, model.digest)
+        return _key(self.cohort, self.model) == _key(cohort, model)
 
     def run(self) -> None:
         """Score and save the result."""
         try:
-            require_writable(self.cohort.state_dir)
+            require_writable(self.cohort.results_dir)
             if self.leakage:
                 leakage = measure_leakage(self.cohort, self.model, self._progress)
                 save_leakage(leakage, leakage_path(self.cohort, self.model))
@@ -105,7 +105,8 @@ class Scoring(threading.Thread):
 
 _starting = threading.Lock()
 _latest: Scoring | None = None
-_started_unasked: set[tuple[str, str]] = set()
+_Key = tuple[tuple[str, str | None], str]
+_started_unasked: set[_Key] = set()
 
 SECONDS_PER_SLICE = 0.01
 """Of one fold, on a slow machine with two cores; a recent one takes less than half of it."""
@@ -121,7 +122,7 @@ def start_if_short(cohort: Cohort, model: Model, cases: list[Case]) -> None:
         cohort, model: see :func:`start`.
         cases: that have no score yet.
     """
-    key = (cohort.identity, model.digest)
+    key = _key(cohort, model)
     if not cases or key in _started_unasked or running() is not None:
         return
     passes = sum(len(case.readable) * len(model.exposure(case).folds) for case in cases)
@@ -171,5 +172,9 @@ def forget() -> None:
 
 def latest(cohort: Cohort) -> Scoring | None:
     """Return the last scoring of this process, in any state, if it is of this cohort."""
-    same = _latest is not None and _latest.cohort.identity == cohort.identity
+    same = _latest is not None and _latest.is_of(cohort, _latest.model)
     return _latest if same else None
+
+
+def _key(cohort: Cohort, model: Model) -> _Key:
+    return cohort.key, model.digest

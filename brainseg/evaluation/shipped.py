@@ -39,6 +39,8 @@ def shipped_scores(cohort: Cohort, model: Model) -> Evaluation | None:
 
     The other cases are refused: those with a mask as :data:`brainseg.evaluation.scores.NOT_SCORED`.
     """
+    if cohort.label is not None:  # they were computed with the union of the labels
+        return None
     found = load_json(model.folder / FILE, VERSION, _of_shipped)
     if found is None or found[0].digest != model.digest:
         return None
@@ -69,6 +71,11 @@ def ship_scores(cohort: Cohort, model: Model, evaluation: Evaluation) -> Path:
         BrainsegError: the folder is not writable, or the disk is full.
         CohortError: no unseen case has a score.
     """
+    if cohort.label is not None:
+        raise CohortError(
+            f"these scores are of {cohort.masks_in_words}: keep only scores of all labels together with "
+            "the model, without --label."
+        )
     unseen = evaluation.unseen()
     if unseen is None:
         raise CohortError(

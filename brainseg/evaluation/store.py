@@ -41,8 +41,8 @@ def saved_scores(cohort: Cohort, model: Model) -> Evaluation | None:
 
 
 def scores_path(cohort: Cohort, digest: str, suffix: str = "") -> Path:
-    """Return the file for results of a model in the user's folder of the cohort."""
-    return cohort.state_dir / "scores" / f"{digest[:16]}{suffix}.json"
+    """Return the file for results of a model in the user's folder of the cohort and its label."""
+    return cohort.results_dir / "scores" / f"{digest[:16]}{suffix}.json"
 
 
 def save_json(path: Path, content: dict) -> None:

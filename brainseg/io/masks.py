@@ -1,5 +1,8 @@
 """Turn a decoded mask file into tumour pixels, by the same rules for cohorts and uploads."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 import cv2
 import numpy as np
 
@@ -106,6 +109,25 @@ def label_areas(mask: np.ndarray) -> dict[str, int]:
     if values[0] or len(values) > MOST_LABELS + 1:
         return {}
     return {f"#{value:06x}": int(px) for value, px in zip(values, counts, strict=True) if value}
+
+
+def label_as_bool(
+    mask: np.ndarray, label: str, named: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> np.ndarray:
+    """Return the mask of one label as bool, with the shape of the label map or picture.
+
+    Args:
+        mask: labels as for :func:`label_areas`, of any number of axes if they are numbers.
+        label: a name in ``named``, a number, or a colour such as “#ff0000”.
+        named: the values that each name means.
+    """
+    if label in named:
+        return np.isin(mask, named[label])
+    if not label.startswith("#"):
+        return mask == int(label) if label.isdecimal() else np.zeros(mask.shape, bool)
+    if mask.ndim != 3 or mask.shape[2] != 3:
+        return np.zeros(mask.shape[:2], bool)
+    return np.asarray((mask == list(bytes.fromhex(label[1:]))).all(axis=2))
 
 
 def region_of(decoded: Decoded) -> tuple[np.ndarray | None, tuple[str, ...]]:

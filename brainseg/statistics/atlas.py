@@ -110,7 +110,7 @@ def open_atlas(cohort: Cohort, progress: Progress | None = None) -> Atlas:
     Raises:
         CohortError: as for :func:`make_atlas`.
     """
-    path, about = cohort.state_dir / "atlas.npz", {"version": VERSION}
+    path, about = cohort.results_dir / "atlas.npz", {"version": VERSION}
 
     def load() -> Atlas | None:
         found = load_cached(path, about)

@@ -1,9 +1,8 @@
 """The size of each label of the masks, by case."""
 
-import json
-
 import pandas as pd
 
+from brainseg.cohort.labels import label_areas
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
 
 ML, VOXELS = "ml", "voxels"
@@ -21,11 +20,11 @@ def label_sizes(slices: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         Float64, a row per case in the order of the index, a column per label in order of name; missing
         for a case without usable masks. Without columns if the masks have fewer than two labels.
     """
-    known = slices[slices["label_px"].notna()]
+    areas = label_areas(slices)
+    known = slices.loc[areas.index]
     voxel_ml = slices[[*SPACING_COLUMNS]].prod(axis=1, min_count=3) / 1000
     unit = ML if voxel_ml[known.index].notna().all() else VOXELS
-    rows = [json.loads(text) for text in known["label_px"]]
-    table = pd.DataFrame(rows, index=known.index, dtype="float64").fillna(0)
+    table = pd.DataFrame([*areas], index=known.index, dtype="float64").fillna(0)
     if unit == ML:
         table = table.mul(voxel_ml[known.index], axis=0)
     cases = slices["case"].drop_duplicates()

@@ -154,7 +154,7 @@ def cases(cohort: Cohort, names: Sequence[str], model: Model | None) -> list[Wis
         cache.case_payload(cohort, case, model)
 
     digest = model and model.digest
-    return [Wish((cohort.identity, name, digest), partial(prepare, name)) for name in names]
+    return [Wish((cohort.key, name, digest), partial(prepare, name)) for name in names]
 
 
 def finish(work: Work, is_wanted: Callable[[], bool]) -> bool:

@@ -6,7 +6,7 @@ jobs over a whole cohort are few.
 """
 
 import os
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial, wraps
@@ -56,12 +56,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _BY_CONTENT: dict[str | type[Any], Callable[[Any], Any]] = {
-    Cohort: lambda cohort: (cohort.identity, str(cohort.root)),
+    Cohort: lambda cohort: (cohort.identity, str(cohort.root), cohort.label),
     Model: lambda model: model.digest,
     Features: lambda one: (one.source, float(one.vectors.sum())),
 }
 _WITH_PATIENTS = _BY_CONTENT | {
-    Cohort: lambda cohort: (cohort.identity, str(cohort.root), _patients(cohort))
+    Cohort: lambda cohort: (*_BY_CONTENT[Cohort](cohort), _patients(cohort))
 }
 _CHECKED = _BY_CONTENT | {
     Cohort: lambda cohort: (
@@ -72,24 +72,27 @@ _CHECKED = _BY_CONTENT | {
 }
 
 
-def _key(make: Callable, arguments: Iterable) -> tuple:
+_BY_IMAGES = _BY_CONTENT | {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
+"""Of results that do not depend on the masks, so that all labels share them."""
+
+
+def _key(make: Callable, arguments: Iterable, by: Mapping = _BY_CONTENT) -> tuple:
     """Return the key of a call in the budget."""
-    return make.__name__, *map(_identity, arguments)
+    return make.__name__, *(by.get(type(one), lambda other: other)(one) for one in arguments)
 
 
-def _identity(argument: Any) -> Hashable:
-    return _BY_CONTENT.get(type(argument), lambda other: other)(argument)
-
-
-def _kept(make: Callable[P, T]) -> Callable[P, T]:
+def _kept(make: Callable[P, T], by: Mapping = _BY_CONTENT) -> Callable[P, T]:
     """Keep the results of a function in the budget."""
 
     @wraps(make)
     def get(*arguments: P.args, **named: P.kwargs) -> T:
-        key = _key(make, (*arguments, *named.values()))
+        key = _key(make, (*arguments, *named.values()), by)
         return BUDGET.get(key, lambda: make(*arguments, **named))
 
     return get
+
+
+_kept_of_images = partial(_kept, by=_BY_IMAGES)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -105,7 +108,13 @@ def opened() -> Cohort | None:
     return done.result() if done and done.done() and not done.exception() else None
 
 
-@_kept
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_WITH_PATIENTS)
+def of_label(cohort: Cohort, label: str) -> Cohort:
+    """Return the cohort of a label; see :meth:`brainseg.cohort.Cohort.of_label`."""
+    return cohort.of_label(label)
+
+
+@_kept_of_images
 def volume(cohort: Cohort, case: str) -> Volume:
     """Return a case's readable slices; see :meth:`brainseg.cohort.Case.volume`."""
     return cohort.case(case).volume()
@@ -117,7 +126,7 @@ def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
     return cohort.case(case).masks()
 
 
-@_kept
+@_kept_of_images
 def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
     """Return one slice as (h, w, 3) uint8."""
     return cohort.case(case).slice_pixels(slice_number)
@@ -138,7 +147,7 @@ def seed_with_tumour(cohort: Cohort) -> int:
     return 0
 
 
-@_kept
+@_kept_of_images
 def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     """Return a case's automatic windows; see :func:`brainseg.imaging.automatic_windows`."""
     # Not volume(): a page of thumbnails would fill the budget with whole cases.
@@ -214,7 +223,7 @@ def case_measures(cohort: Cohort, with_atlas: bool) -> pd.DataFrame:
     return statistics.case_measures(cohort.slices, whole)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_IMAGES)
 def describing(cohort: Cohort) -> Work[Features]:
     """Compute and save the embeddings of a cohort's slices in the background."""
     return Work("describing", partial(embeddings.describe_and_save, cohort))
@@ -245,7 +254,7 @@ def last_change(root: str) -> float:
 
 def last_scored(cohort: Cohort) -> tuple[str, int]:
     """Return a key that changes when scores are saved: their folder and its time of change."""
-    folder = cohort.state_dir / "scores"
+    folder = cohort.results_dir / "scores"
     try:
         return str(folder), folder.stat().st_mtime_ns
     except OSError:
@@ -278,7 +287,7 @@ def predicting(
     def predict(progress: Progress) -> Prediction:
         return predict_timed(volume(cohort, case), model, exposure, mode, progress)
 
-    key = _key(predicting, (cohort, case, model, exposure, mode))
+    key = _key(predicting, (cohort, case, model, exposure, mode), _BY_IMAGES)
     return BUDGET.start(key, lambda: Work("predicting", predict))
 
 
@@ -327,7 +336,7 @@ def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes
     Its volume and masks, four times as large, are then no longer kept.
     """
     packed = payload.case_payload(case_record(cohort, case, model))
-    BUDGET.drop(_key(one, (cohort, case)) for one in (volume, masks))
+    BUDGET.drop([_key(volume, (cohort, case), _BY_IMAGES), _key(masks, (cohort, case))])
     return packed
 
 

@@ -113,8 +113,8 @@ def _code(
     chosen: ShownCases, function: Callable, result: str, shows: str, **arguments: object
 ) -> str:
     """Return lines that open the cohort, choose the cases, define a function and call it."""
-    folder = source_code.data_folder(chosen.cohort.root)
-    opened, defined = source_code.opening(folder), source_code.definition(function)
+    cohort, defined = chosen.cohort, source_code.definition(function)
+    opened = source_code.opening(source_code.data_folder(cohort.root), cohort.label)
     called = source_code.call(function, result, "chosen", **arguments)
     return f"{opened}\n{defined}\n\n{chosen.code}\n{called}{shows}\n"
 

@@ -10,8 +10,8 @@ import streamlit as st
 
 from dashboard.shared import keys
 
-SELECTION = (keys.WHERE, keys.SEARCH, keys.SORT, keys.COLUMNS)
-"""The parameters of the selected cases and their order, which every address contains."""
+SELECTION = (keys.WHERE, keys.SEARCH, keys.SORT, keys.COLUMNS, keys.LABEL)
+"""The parameters of the selected cases, their order and the label, which every address contains."""
 
 _OF_PAGE = {
     keys.WORKLIST: (),

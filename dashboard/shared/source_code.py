@@ -32,9 +32,10 @@ def is_local() -> bool:
     return host in own and st.context.ip_address is None and not forwarded
 
 
-def opening(folder: str) -> str:
-    """Return the lines that open a cohort."""
-    return f"{OPENS_WITH}\n\ncohort = bs.open_cohort({folder!r})\n"
+def opening(folder: str, label: str | None = None) -> str:
+    """Return the lines that open a cohort, and choose a label of its masks."""
+    chosen = "" if label is None else f".of_label({label!r})"
+    return f"{OPENS_WITH}\n\ncohort = bs.open_cohort({folder!r}){chosen}\n"
 
 
 @cache

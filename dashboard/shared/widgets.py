@@ -26,6 +26,9 @@ MOST_LINKS = 200
 CASE_PX = 230
 """Width of the case picker next to other controls; the names of the LGG dataset fit."""
 
+ALL_LABELS = "all"
+"""Option of the picker for the union of all labels."""
+
 SEEDS = range(1_000_000)
 """Few digits, so that addresses stay short."""
 
@@ -60,10 +63,13 @@ def error(reason: object) -> None:
     st.error(sentence(reason), icon=":material/error:")
 
 
-def open_cohort(badge: DeltaGenerator | None = None) -> Cohort:
+def open_cohort(header: DeltaGenerator | None = None, with_label: bool = True) -> Cohort:
     """Return the cohort in ``BRAINSEG_DATA``, or show why there is none and stop the page.
 
-    ``badge`` is the container for the badge of a synthetic cohort.
+    Args:
+        header: the line for the badge of a synthetic cohort and for the label; None for own lines.
+        with_label: whether the visitor can choose a label, if the masks have several; else the
+            cohort has the union of its labels.
     """
     root = os.environ.get(keys.DATA_ENVIRONMENT)
     if not root:
@@ -86,10 +92,34 @@ def open_cohort(badge: DeltaGenerator | None = None) -> Cohort:
         refuse(reason)
     if cohort.is_synthetic:
         text = "synthetic sample: no real patient"
-        (badge or st).badge(text, icon=":material/science:", color="orange")
+        (header or st).badge(text, icon=":material/science:", color="orange")
     with st.sidebar:
         _data_name(cohort)
-    return cohort
+    if not with_label or not cohort.labels:
+        return cohort
+    with header or st.container():
+        return _label_picker(cohort, is_in_line=header is not None)
+
+
+def _label_picker(cohort: Cohort, is_in_line: bool) -> Cohort:
+    """Draw the choice of a label, and return the cohort with its masks."""
+    words = {one: cohort.label_words(one).removeprefix("label ") for one in cohort.labels}
+    label = select(
+        "Label",
+        keys.LABEL,
+        (ALL_LABELS, *cohort.labels),
+        ALL_LABELS,
+        width=230,
+        format_func=lambda one: f"Label: {words.get(one, 'all (union)')}",
+        help="The region whose mask all pages use: a label of the masks, or all labels together.",
+        label_visibility="collapsed" if is_in_line else "visible",
+    )
+    return labelled(cohort, label)
+
+
+def labelled(cohort: Cohort, label: str | None) -> Cohort:
+    """Return the cohort with the masks of a label; of all labels if it has no such label."""
+    return cache.of_label(cohort, label) if label in cohort.labels else cohort
 
 
 def refuse(reason: BrainsegError) -> NoReturn:
@@ -327,7 +357,7 @@ def code(lines: str, cohort: Cohort | None = None) -> None:
     """Show Python code that gives what the page shows, ready to run; a cohort is opened first."""
     with st.expander("Code", icon=":material/code:"):
         folder = cohort and source_code.data_folder(cohort.root)
-        opening = f"{source_code.opening(folder)}\n" if folder else ""
+        opening = f"{source_code.opening(folder, cohort.label)}\n" if cohort and folder else ""
         st.caption("Copy and run this in your notebook.")
         st.code(f"{opening}{lines.strip()}\n", language="python")
 

@@ -87,7 +87,7 @@ WAYS_IN: dict[str, tuple[Callable[[Cohort, pd.DataFrame], None], str, Links]] = 
 
 st.title("Overview")
 st.markdown("Look at brain MRI with tumour masks, check the data, and train and test models on it.")
-cohort = widgets.open_cohort()
+cohort = widgets.open_cohort(with_label=False)
 with st.container(key="tour"):
     widgets.link(keys.TOUR, "**New here?** Take the five-minute tour", "school")
 held = counts(cohort.slices)

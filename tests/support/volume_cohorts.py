@@ -5,6 +5,7 @@ front and near the top of the head.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import highdicom
@@ -38,6 +39,13 @@ def labels() -> np.ndarray:
     values = np.zeros((SLICES, SIDE, SIDE), np.uint8)
     values[6:9, 14:26, 40:50] = 2
     values[6:8, 16:20, 42:47] = 1
+    return values
+
+
+def three_labels() -> np.ndarray:
+    """Return (n, h, w) uint8 as :func:`labels` does; half of the core is 3, enhancing."""
+    values = labels()
+    values[6:8, 16:18, 42:47] = 3
     return values
 
 
@@ -100,14 +108,19 @@ def decathlon(root: Path, axes: str = "RAS") -> None:
     (folder / "dataset.json").write_text(json.dumps(description))
 
 
-def brats(root: Path, axes: str = "RAS") -> None:
-    """Write folders as BraTS 2023 names them."""
+def brats(
+    root: Path,
+    axes: str = "RAS",
+    values: Callable[[], np.ndarray] = labels,
+    suffix: str = ".nii.gz",
+) -> None:
+    """Write folders as BraTS 2023 names them, with four sequences."""
     for seed, _ in enumerate(CASES):
         case = f"BraTS-GLI-{seed:05}-000"
         for channel, name in enumerate(("t1n", "t2f", "t1c")):
-            save(root / case / f"{case}-{name}.nii.gz", volume(seed)[..., channel], axes)
-        save(root / case / f"{case}-t2w.nii.gz", volume(seed)[..., 0] // 2, axes)
-        save(root / case / f"{case}-seg.nii.gz", labels(), axes)
+            save(root / case / f"{case}-{name}{suffix}", volume(seed)[..., channel], axes)
+        save(root / case / f"{case}-t2w{suffix}", volume(seed)[..., 0] // 2, axes)
+        save(root / case / f"{case}-seg{suffix}", values(), axes)
 
 
 def older_brats(root: Path, axes: str = "RAS") -> None:

@@ -160,7 +160,7 @@ header = viewer_layout.header()
 with header:
     st.title("Case", width="content", anchor=False)
     widgets.link(keys.WORKLIST, "Worklist", "list")
-cohort = widgets.open_cohort(badge=header)
+cohort = widgets.open_cohort(header)
 go = selection.stepper(cohort)
 widgets.require_known_case(cohort)
 with header:

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from brainseg.cohort import Cohort
 from brainseg.evaluation import (
     Evaluation,
     distance_unit,
@@ -89,6 +90,17 @@ def show_origin(evaluation: Evaluation) -> None:
         st.info(
             f"{left} cases have not been scored yet; the figures are of the others.",
             icon=":material/hourglass_empty:",
+        )
+
+
+def show_compared(cohort: Cohort) -> None:
+    """Show which masks the prediction is compared with, if the masks have several labels."""
+    if cohort.labels:
+        masks = widgets.plain(cohort.masks_in_words, longest=300)
+        st.info(
+            f"The model predicts the FLAIR abnormality. It is compared with {masks}; choose another "
+            "label above.",
+            icon=":material/label:",
         )
 
 
@@ -240,6 +252,7 @@ scoring.progress(cohort, model)
 if evaluation is None:
     name = widgets.plain(model.name)
     st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
+    show_compared(cohort)
     scoring.offer(cohort, model, None, "Score these cases")
     widgets.tumour_means()
     st.stop()
@@ -253,6 +266,7 @@ st.caption(
     f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}: "
     f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort are counted."
 )
+show_compared(cohort)
 show_origin(evaluation)
 show_headlines(counted, evaluation)
 warn_of_seen(counted, evaluation)

@@ -92,7 +92,7 @@ if source == FROM_UPLOAD:
     warm_decoders()
     subject = upload.choose()
 else:
-    cohort = widgets.open_cohort(badge=header)
+    cohort = widgets.open_cohort(header)
     subject = case_of_cohort(cohort, left.model, place)
     here = selection.place(cohort, subject.name)
     with header:
@@ -100,7 +100,7 @@ else:
     go = selection.stepper(cohort)
     viewpoints = tuple(filter(None, (left, right)))
     for name in here.around:
-        key = (cohort.identity, name, mode, *((one.model.digest, one.fold) for one in viewpoints))
+        key = (cohort.key, name, mode, *((one.model.digest, one.fold) for one in viewpoints))
         next_ones.append(ahead.Wish(key, partial(prepare, cohort, name, viewpoints, mode)))
 try:
     warnings, unsuitable = cautions(subject, left)

@@ -89,7 +89,7 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
 
     return Subject(
         cache.case_record(cohort, case.name),
-        ("case", cohort.identity, str(cohort.root), case.name),
+        ("case", *cohort.key, str(cohort.root), case.name),
         partial(cache.predicting, cohort, case.name),
         partial(cache.cautioned_record, cohort, case.name),
         cohort=cohort,

@@ -77,7 +77,7 @@ def go(names: list[str], by: int) -> None:
 
 
 st.title("Guided tour")
-cohort = widgets.open_cohort()
+cohort = widgets.open_cohort(with_label=False)
 st.markdown(
     "Eight steps from a folder of files to a trained model and an honest score: what to do first with a "
     "new cohort. The code of each step runs on your own data."

@@ -83,7 +83,7 @@ def show_monitor(cohort: Cohort, shown: monitor.Shown) -> None:
 
 
 st.title("Training")
-cohort = widgets.open_cohort()
+cohort = widgets.open_cohort(with_label=False)
 imported, runs = cohort.state_dir / "logs", list_runs(cohort.state_dir / "runs")
 logs = find_logs([imported, *configured_folders()])
 choices: dict[str, monitor.Shown] = {run.name: run for run in runs}
