@@ -12,7 +12,7 @@ from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import error
 from brainseg.cohort import Cohort
-from brainseg.cohort.discovery import patient_of
+from brainseg.cohort.case_names import patient_of
 from brainseg.errors import BrainsegError
 from brainseg.models import MODELS, list_models, open_model, own_models
 from brainseg.training.runs import list_runs

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainseg.cohort.case_names import patient_of
 from brainseg.cohort.layouts import CaseFiles, find_cases
 from brainseg.cohort.layouts.dataset_json import DESCRIPTION
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
@@ -36,7 +37,6 @@ from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 
 _SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
-_LGG_NAME = re.compile(r"^(?P<patient>[A-Za-z]+_(?P<institution>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}$")
 
 TABLES = ("data.csv", "codebook.csv", "participants.tsv", "labels.json", "dseg.tsv")
 FILE_COLUMNS = [
@@ -84,12 +84,6 @@ class _Tree:
     others: list[Path] = field(default_factory=list)
     descriptions: list[Path] = field(default_factory=list)
     jpegs: int = 0
-
-
-def patient_of(case: str) -> tuple[str, str | None]:
-    """Return the patient and the institution that a case name gives, by rule 4 above."""
-    named = _LGG_NAME.match(case)
-    return (named["patient"], named["institution"]) if named else (case, None)
 
 
 def list_files(root: Path, with_volumes: bool = True) -> FileList:

@@ -3,7 +3,6 @@
 Files that need no library are read by the calling thread, all others by workers, in batches.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort.case_windows import HIGH_COLUMNS, LOW_COLUMNS, find_windows, window_values
+from brainseg.cohort.fingerprint import hash_of, hash_of_pixels
 from brainseg.cohort.label_measures import OF_LABEL, measures_of_labels
 from brainseg.cohort.slice_features import column_of, describe_slice
 from brainseg.errors import DecodeError
@@ -326,7 +326,7 @@ def _read(
             raise DecodeError(errors[kind])
         decoded = decoder(data, path)
     except DecodeError as reason:
-        return None, {f"{kind}_error": str(reason), f"{kind}_hash": _hash(data)}
+        return None, {f"{kind}_error": str(reason), f"{kind}_hash": hash_of(data)}
     if not decoded.pixels.flags.c_contiguous:
         decoded = replace(decoded, pixels=np.ascontiguousarray(decoded.pixels))
     pixels = decoded.pixels
@@ -335,26 +335,10 @@ def _read(
     return decoded, {f"{kind}_hash": hash_of_pixels(pixels)}
 
 
-def hash_of_pixels(pixels: np.ndarray) -> str:
-    """Return the hash of decoded pixels, 32 hexadecimal digits, which does not depend on compression.
-
-    Args:
-        pixels: of any shape and dtype, C-contiguous; both are part of the hash.
-    """
-    return _hash(repr((pixels.shape, pixels.dtype.str)).encode(), pixels)
-
-
 @lru_cache(maxsize=16)
 def _hash_of_zeros(shape: tuple[int, ...]) -> str:
     """Return the hash of an empty mask, cached because most masks are empty and of one size."""
     return hash_of_pixels(np.zeros(shape, np.uint8))
-
-
-def _hash(*parts) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def _describe_image(image: np.ndarray) -> dict:

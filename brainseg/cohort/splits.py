@@ -2,10 +2,12 @@
 
 import warnings
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from brainseg.errors import CohortError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Fold:
                 seen[case] = part
 
 
-def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold]:
+def make_folds(slices: "pd.DataFrame", count: int = 5, seed: int = 0) -> list[Fold]:
     """Return folds of a cohort by patient, stratified by institution and tumour size.
 
     Args:
@@ -81,7 +83,7 @@ def make_folds(slices: pd.DataFrame, count: int = 5, seed: int = 0) -> list[Fold
     return folds
 
 
-def too_few_patients(slices: pd.DataFrame, count: int) -> str | None:
+def too_few_patients(slices: "pd.DataFrame", count: int) -> str | None:
     """Return why a cohort cannot be divided into this number of folds, or None if it can be."""
     patients = slices.loc[slices["area_px"].notna(), "patient_id"].nunique()
     if patients >= 2 * count:
@@ -92,9 +94,10 @@ def too_few_patients(slices: pd.DataFrame, count: int) -> str | None:
     )
 
 
-def _stratified(cases: pd.DataFrame, count: int, seed: int) -> pd.Series:
+def _stratified(cases: "pd.DataFrame", count: int, seed: int) -> "pd.Series":
     """Return the part, from 0, that each case falls in."""
     # Imported here because it is slow and only a new training needs it.
+    import pandas as pd
     from sklearn.model_selection import StratifiedGroupKFold
 
     thirds = pd.qcut(cases["tumour_vx"].rank(method="first"), 3, labels=False)

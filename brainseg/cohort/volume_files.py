@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainseg.cohort.discovery import FILE_COLUMNS, patient_of
+from brainseg.cohort.case_names import patient_of
+from brainseg.cohort.discovery import FILE_COLUMNS
+from brainseg.cohort.fingerprint import hash_of_pixels
 from brainseg.cohort.index import Progress
 from brainseg.cohort.label_measures import measures_of_labels
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.slice_rows import (
     READ_DTYPES,
     SPACING_COLUMNS,
-    hash_of_pixels,
     one_opencv_thread,
     row_of_pair,
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Case, Cohort
-from brainseg.cohort.discovery import patient_of
+from brainseg.cohort.case_names import patient_of
 from brainseg.cohort.head import head_masks
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError

@@ -57,8 +57,8 @@ def case_payload(record: CaseRecord) -> bytes:
         blobs["mask"] = _packed(record.masks.view(np.uint8))
     if predicted is not None:
         blobs["probability"] = _packed(in_steps(predicted.prediction.units))
-        if predicted.prediction.std_units is not None:
-            blobs["spread"] = _packed(in_steps(predicted.prediction.std_units))
+        if (std := predicted.prediction.std_units) is not None:
+            blobs["spread"] = _packed(in_steps(std))
     if record.other is not None:
         blobs["other"] = _packed(in_steps(record.other.prediction.units))
     header = {

@@ -8,7 +8,7 @@ import pandas as pd
 from brainseg.cohort.index import Progress
 from brainseg.errors import ModelError
 from brainseg.inference.components import Split, remove_small_components
-from brainseg.inference.quantised import quantise, restore, units_from
+from brainseg.inference.quantised import Compressed, Packed, restore, units_from
 from brainseg.inference.workers import PREDICTING, Passes, open_networks, predict_blocks
 from brainseg.jobs import Jobs
 from brainseg.metrics import dice
@@ -40,6 +40,7 @@ class Prediction(Shown):
     Attributes:
         units: (n, h, w) uint16, the probability on the volume's own grid, the mean of all passes, as
             :mod:`brainseg.inference.quantised` stores it. A float32 array, 0..1, is converted.
+            Each access takes some ms.
         std_units: likewise the standard deviation over the passes, which is computed on the network's
             grid and resampled to the volume's; None for a single pass.
         exposure: whether the model was trained on the patient, and which folds predicted.
@@ -61,12 +62,6 @@ class Prediction(Shown):
     ensemble_size: int
     min_component_fraction: float = 0.0
 
-    def __post_init__(self) -> None:
-        for name in ("units", "std_units"):
-            array = getattr(self, name)
-            if array is not None and array.dtype != np.uint16:
-                object.__setattr__(self, name, quantise(array.astype(np.float32, copy=False)))
-
     @property
     def probability(self) -> np.ndarray:
         """Return (n, h, w) float32, 0..1, at most 1/40,000 below the mean of the passes; a new array."""
@@ -79,8 +74,8 @@ class Prediction(Shown):
 
     @property
     def nbytes(self) -> int:
-        """Return the size of the arrays in bytes."""
-        return self.units.nbytes + (0 if self.std_units is None else self.std_units.nbytes)
+        """Return the size of what is stored, in bytes."""
+        return sum(len(one.data) for one in vars(self).values() if isinstance(one, Packed))
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -109,6 +104,10 @@ class Prediction(Shown):
     def flip_tta(self) -> bool:
         """Return whether each network also predicted the mirror image."""
         return self.ensemble_size > len(self.exposure.folds)
+
+
+for _name in ("units", "std_units"):
+    setattr(Prediction, _name, Compressed(_name))
 
 
 def predict_timed(

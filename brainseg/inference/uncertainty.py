@@ -62,12 +62,13 @@ def certain_and_possible(
         Two (n, h, w) bool. Every voxel of the first is in the second and in the predicted mask; neither
         contains a voxel of a removed component.
     """
-    if prediction.std_units is None:
+    means, stds = prediction.units, prediction.std_units
+    if stds is None:
         return None
     split, least = prediction.split(threshold), units_from(threshold)
-    cautious, generous = (np.empty(prediction.units.shape, bool) for _ in range(2))
-    for place, units in enumerate(prediction.std_units):
-        mean, std = prediction.units[place], units.astype(np.int32)  # for sums and differences
+    cautious, generous = (np.empty(means.shape, bool) for _ in range(2))
+    for place, units in enumerate(stds):
+        mean, std = means[place], units.astype(np.int32)  # for sums and differences
         cautious[place] = split.mask[place] & (mean - std >= least)
         generous[place] = mean + std >= least
     generous = remove_small_components(generous, split.fraction).mask

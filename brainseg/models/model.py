@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
-from brainseg.cohort import Case, Cohort
-from brainseg.cohort.discovery import patient_of
+from brainseg.cohort.case_names import patient_of
 from brainseg.errors import ModelError
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.training_images import TrainingImages, read_training_images
 from brainseg.notebook import Shown
 from brainseg.preprocessing import Preprocessing
 from brainseg.volume import Volume
+
+if TYPE_CHECKING:
+    from brainseg.cohort import Case, Cohort
 
 ENGINE_PARTS = ("graph", "weights")
 """The files of an exported engine, as a manifest names them."""
@@ -154,7 +157,7 @@ class Model(Shown):
         numbers = ", ".join(str(record.number) for record in self.folds)
         raise ModelError(f"{self.name} has no fold {number}: choose one of {numbers}.")
 
-    def exposure(self, case: Case | None, volume: Volume | None = None) -> CaseExposure:
+    def exposure(self, case: "Case | None", volume: Volume | None = None) -> CaseExposure:
         """Return whether the model was trained on a case of a cohort, or on an uploaded volume.
 
         A patient is recognised by the case's name, else by the images: see
@@ -178,7 +181,7 @@ class Model(Shown):
             return CaseExposure(HELD_OUT if others else SEEN, others or everything, met)
         return CaseExposure(UNKNOWN if case is None else NEW, everything)
 
-    def _patients_in(self, case: Case | None, volume: Volume | None) -> set[str]:
+    def _patients_in(self, case: "Case | None", volume: Volume | None) -> set[str]:
         """Return the patients of the manifest whose images are in a case or volume."""
         names: frozenset[str] = frozenset()
         if self.training_images and case is not None:
@@ -203,7 +206,7 @@ class Model(Shown):
         """Return every patient in the manifest."""
         return {patient_of(name)[0] for record in self.folds for name in record.cases}
 
-    def first_unseen(self, cohort: Cohort) -> str | None:
+    def first_unseen(self, cohort: "Cohort") -> str | None:
         """Return the first unseen case of a cohort, or None if all were seen."""
         return next(
             (name for name in cohort.cases if not self.exposure(cohort.case(name)).seen), None

@@ -11,14 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainseg.cohort import Cohort
-from brainseg.cohort.slice_rows import hash_of_pixels
+from brainseg.cohort.fingerprint import hash_of_pixels
 from brainseg.errors import ModelError, refused_as
 from brainseg.models.files import MOST_ARRAY_BYTES, arrays_of, read_verified
 from brainseg.volume import FLAIR, Volume
+
+if TYPE_CHECKING:
+    from brainseg.cohort import Cohort
 
 FILE = "training_images.npz"
 
@@ -78,7 +81,7 @@ class TrainingImages:
         return file.getvalue()
 
 
-def training_images_of(cohort: Cohort, names: Iterable[str]) -> TrainingImages:
+def training_images_of(cohort: "Cohort", names: Iterable[str]) -> TrainingImages:
     """Return the hashes of the slices of some cases; slices of one value have none.
 
     Args:

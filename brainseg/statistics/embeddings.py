@@ -19,6 +19,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.cohort.head import bright_end, head_box, head_masks, in_box
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
+from brainseg.jobs import JobLost, Jobs
 from brainseg.models import Model
 from brainseg.storage.cache import load_cached, load_or_compute, save_cached
 from brainseg.volume import FLAIR
@@ -42,8 +43,13 @@ STARTS_UNASKED = 5_000
 MOST_FOR_TSNE = 20_000
 """More slices are mapped by PCA: t-SNE takes 7 s for 3,101, and its time grows faster than linearly."""
 
+WORKER_FROM = 1_000
+"""Rows from which a worker process maps slices: scikit-learn leaves 60 MiB behind."""
+
 TSNE_STEPS = 500
 PRINCIPAL = 32
+
+PROJECTING = Jobs("the map of similar slices", workers=1, longest_s=600)
 
 
 @dataclass(frozen=True)
@@ -231,8 +237,20 @@ def _described(
                 progress(done, total)
     names = np.repeat([case.name for case in cases], [len(part) for part in numbers])
     vectors = np.concatenate(parts)
-    places, method = project(vectors)
+    places, method = _projected(vectors)
     return Features(source, names, np.concatenate(numbers), vectors, places, method, seen)
+
+
+def _projected(vectors: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return :func:`project` of vectors, by a worker for t-SNE of many rows, which ends afterwards."""
+    if not WORKER_FROM <= len(vectors) <= MOST_FOR_TSNE:
+        return project(vectors)
+    try:
+        return PROJECTING.submit(project, vectors).result()
+    except JobLost as lost:
+        raise CohortError(f"The map of similar slices {lost.reason}: start it again.") from lost
+    finally:
+        PROJECTING.shutdown(wait=False)
 
 
 def _of_images(case: Case) -> np.ndarray:

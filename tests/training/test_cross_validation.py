@@ -11,7 +11,7 @@ import pytest
 from support.trainings import tiny_training
 
 from brainseg.cohort import Cohort
-from brainseg.cohort.discovery import patient_of
+from brainseg.cohort.case_names import patient_of
 from brainseg.errors import RunError
 from brainseg.models import list_models, open_model
 from brainseg.training import TrainingConfig, new_run

@@ -324,9 +324,9 @@ def test_the_pages_that_need_no_model_open_without_tensorflow(tiny_cohort, home,
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
 
 
-def test_what_a_prediction_worker_imports_does_not_import_keras():
+def test_what_a_prediction_worker_imports_does_not_import_keras_or_pandas():
     program = (
         "import sys, brainseg.models.engines, brainseg.models.networks, brainseg.inference.workers"
     )
-    program += "; print({'keras', 'tensorflow'} & set(sys.modules))"
+    program += "; print({'keras', 'tensorflow', 'pandas', 'pyarrow'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"

@@ -30,6 +30,14 @@ def test_large_blocks_go_back_to_the_system_when_they_are_freed():
     assert kept - returned > 150 * 2**20
 
 
+def test_arrow_takes_its_memory_from_the_c_library():
+    program = (
+        "from brainseg.memory import return_freed_blocks; return_freed_blocks()\n"
+        "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "system\n"
+
+
 def test_garbage_is_collected_once_in_a_while(monkeypatch):
     collected = []
     monkeypatch.setattr(gc, "collect", lambda: collected.append(0))

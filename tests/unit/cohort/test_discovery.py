@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from support.cohorts import CHECKOUT, FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 
-from brainseg.cohort.discovery import list_files, patient_of
+from brainseg.cohort.case_names import patient_of
+from brainseg.cohort.discovery import list_files
 from brainseg.errors import CohortError
 from brainseg.io.folders import MAX_DEPTH
 

@@ -1,5 +1,8 @@
 """Two bytes per probability keep every threshold that anything in brainseg uses."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,5 +45,16 @@ def test_a_prediction_keeps_the_mask_of_its_float32_probability_in_half_the_memo
     for threshold in thresholds:
         expected = probability >= np.float32(threshold)
         np.testing.assert_array_equal(made.mask(threshold), expected)
-    assert made.nbytes == probability.nbytes
+    assert made.units.nbytes == probability.nbytes // 2
     assert (made.probability.dtype, made.std.dtype) == (np.float32, np.float32)
+
+
+def test_a_prediction_takes_a_fraction_of_its_arrays_and_gives_them_back():
+    values = np.zeros((20, 128, 128), np.float32)
+    values[8:12, 40:60, 40:70] = np.random.default_rng(0).random((4, 20, 30))
+    prediction = Prediction(values, values / 4, CaseExposure(NEW, (0,)), 0.1, "Net", "CPU", 2)
+    for one in (prediction, pickle.loads(pickle.dumps(prediction)), replace(prediction, seconds=2)):
+        np.testing.assert_array_equal(one.units, quantise(values))
+        np.testing.assert_array_equal(one.std_units, quantise(values / 4))
+        assert one.nbytes < values.nbytes / 20
+    assert replace(prediction, std_units=None).std is None

@@ -10,6 +10,7 @@ from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, write_pair
 from brainseg.__main__ import main
 from brainseg.cohort import Cohort
 from brainseg.errors import CohortError
+from brainseg.jobs import Jobs
 from brainseg.models import open_model
 from brainseg.statistics import embeddings
 from brainseg.statistics.neighbours import agreement, neighbours
@@ -154,3 +155,14 @@ def test_the_command_line_saves_features_and_prints_the_agreement_of_neighbours(
 def test_a_missing_model_is_one_sentence(tiny_cohort, capsys):
     assert main(["features", str(tiny_cohort), "--model", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_worker_maps_many_slices_to_the_same_places_and_ends_in_one_sentence_if_it_is_lost(
+    tiny_cohort, monkeypatch
+):
+    monkeypatch.setattr(embeddings, "WORKER_FROM", 5)
+    found = embeddings.describe_images(Cohort.open(tiny_cohort))
+    np.testing.assert_array_equal(found.places, embeddings.project(found.vectors)[0])
+    monkeypatch.setattr(embeddings, "PROJECTING", Jobs("the map", longest_s=0.01))
+    with pytest.raises(CohortError, match=r"took more than 0\.01 s: start it again"):
+        embeddings.describe_images(Cohort.open(tiny_cohort))
