@@ -235,6 +235,22 @@ def reviews(options: argparse.Namespace) -> int:
     return 0
 
 
+def history(options: argparse.Namespace) -> int:
+    """Export who reviewed, accepted, trained, published or deleted what, and when, as CSV."""
+    from brainseg.exports import csv_bytes, refuse_to_replace
+    from brainseg.reviews import history_table
+
+    table = history_table()
+    if options.out:
+        refuse_to_replace([options.out], options.overwrite)
+        write_atomically(options.out, csv_bytes(table))
+    rows = json.loads(table.to_json(orient="records", date_format="iso"))
+    facts = {"history": [row | {"facts": json.loads(row["facts"])} for row in rows]}
+    text = str(options.out) if options.out else csv_bytes(table).decode().rstrip("\n")
+    _print(options, facts, [text])
+    return 0
+
+
 def export(options: argparse.Namespace) -> int:
     """Write a case as NIfTI files and a one-page report, with a prediction if --model is given."""
     from brainseg.exports.case import export_case
@@ -316,7 +332,19 @@ def _check_port(port: int) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, one subparser per verb."""
-    runs = (index, check, sample, download, train, publish, evaluate, predict, reviews, export)
+    runs = (
+        index,
+        check,
+        sample,
+        download,
+        train,
+        publish,
+        evaluate,
+        predict,
+        reviews,
+        history,
+        export,
+    )
     return parser_of(__doc__ or "", (*runs, features, dashboard))
 
 

@@ -179,6 +179,13 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             OVERWRITE,
         ),
     ),
+    "history": (
+        "--out history.csv",
+        (
+            option("--out", "CSV file", "history.csv", "standard output", type=Path, metavar="FILE"),
+            OVERWRITE,
+        ),
+    ),
     "export": (
         "kaggle_3m TCGA_CS_4941_19960909 --out exported --model lgg-unet",
         (

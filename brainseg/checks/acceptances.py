@@ -1,6 +1,7 @@
 """Acceptances: findings that a user reviewed and accepted, each with a reason.
 
-They are saved in the user's folder, in ``acceptances.jsonl``, which only grows: each line accepts a
+They are saved in the user's folder, in ``acceptances.jsonl``, or in a table of the PostgreSQL database
+that ``BRAINSEG_DATABASE`` names. Both only grow: each line accepts a
 finding or withdraws an acceptance, and the last line on a finding counts. A kill at any moment leaves
 whole lines, two pages may write at once, and the file shows what was accepted, when and why.
 
@@ -23,6 +24,10 @@ import pandas as pd
 from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
+from brainseg.people import OWNER, require
+from brainseg.reviews import record
+from brainseg.reviews.opening import open_database
+from brainseg.reviews.postgres import Postgres
 from brainseg.storage import state_dir
 
 LONGEST_REASON = 500
@@ -48,7 +53,10 @@ class Acceptance:
 
 def open_acceptances(cohort: Cohort) -> "Acceptances":
     """Return the acceptances of a cohort's findings; nothing is written before the first one."""
-    return Acceptances(state_dir() / "acceptances.jsonl", cohort.slices, cohort.identity)
+    named = open_database()
+    database = named if isinstance(named, Postgres) else None
+    path = state_dir() / "acceptances.jsonl"
+    return Acceptances(path, cohort.slices, cohort.identity, database)
 
 
 def as_reason(text: str) -> str:
@@ -76,22 +84,25 @@ class Acceptances:
         path: the file of lines; its folder is made with the first line.
         slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
         cohort: its identity, written with each line for readers of the file.
+        database: keeps the lines in place of the file.
     """
 
     path: Path
     slices: pd.DataFrame
     cohort: str
+    database: Postgres | None = None
 
     def accept(self, findings: Iterable[Finding], reason: str) -> None:
         """Accept findings with a reason.
 
         Raises:
             BrainsegError: the reason is empty or too long, or the file cannot be written.
+            NotAllowedError: the person who acts is no owner.
         """
         self._append(findings, {"accepted": True, "reason": as_reason(reason)})
 
     def withdraw(self, findings: Iterable[Finding]) -> None:
-        """Withdraw acceptances; raises BrainsegError where the file cannot be written."""
+        """Withdraw acceptances; raises as :meth:`accept`."""
         self._append(findings, {"accepted": False, "reason": ""})
 
     def of(self, findings: Iterable[Finding]) -> list[Acceptance | None]:
@@ -103,8 +114,10 @@ class Acceptances:
         lines = self._lines()
         return [self._acceptance(finding, lines) if lines else None for finding in findings]
 
-    def stamp(self) -> tuple[int, int]:
-        """Return the time of the last change and the size of the file, which every line changes."""
+    def stamp(self) -> tuple:
+        """Return a value that changes with every line, as a cache key."""
+        if self.database:
+            return self.database.stamp()
         try:
             file = self.path.stat()
         except OSError:
@@ -123,22 +136,30 @@ class Acceptances:
 
     def _lines(self) -> dict[_Place, dict[str, dict]]:
         """Return the last line by place and content, in the order they were written."""
-        try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise BrainsegError(
-                f"{self.path} cannot be read ({error.strerror}): give this user the right to."
-            ) from error
         found: dict[_Place, dict[str, dict]] = {}
-        for line in map(_parse, text.splitlines()):
+        for line in map(_parse, self._texts()):
             if line is not None:
                 place = (*(line[key] for key in _PLACE_KEYS[:-1]), _saved_fact(line["message"]))
                 by_content = found.setdefault(place, {})
                 by_content.pop(line["content"], None)
                 by_content[line["content"]] = line
         return found
+
+    def _texts(self) -> list[str]:
+        if self.database:
+            with self.database.reading() as database:
+                rows = (
+                    database.execute("SELECT line FROM acceptance ORDER BY id") if database else ()
+                )
+                return [row[0] for row in rows]
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BrainsegError(
+                f"{self.path} cannot be read ({error.strerror}): give this user the right to."
+            ) from error
 
     def _append(self, findings: Iterable[Finding], verdict: dict) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -149,6 +170,16 @@ class Acceptances:
             for finding in findings
         ]
         if not lines:
+            return
+        action = "accept finding" if verdict["accepted"] else "withdraw acceptance"
+        require(OWNER, f"{action}s")
+        shown = [[line[key] for key in ("kind", "case", "slice_number")] for line in lines]
+        record(action, findings=shown, reason=verdict["reason"], cohort=self.cohort)
+        if self.database:
+            with self.database.writing() as database:
+                for line in lines:
+                    text = json.dumps(line, ensure_ascii=False)
+                    database.execute("INSERT INTO acceptance (line) VALUES (?)", (text,))
             return
         # The leading line feed ends a line that a full disk may have cut; empty lines are skipped.
         content = "".join(f"\n{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()

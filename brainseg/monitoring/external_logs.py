@@ -20,6 +20,8 @@ from brainseg.monitoring.event_files import PARTS, is_event_file
 from brainseg.monitoring.readers import CsvReader
 from brainseg.monitoring.snapshot import CSV, TENSORBOARD
 from brainseg.monitoring.tensorboard import TensorBoardReader
+from brainseg.people import OWNER, require
+from brainseg.reviews import record
 from brainseg.storage import write_atomically
 
 LOGS_ENVIRONMENT = "BRAINSEG_LOGS"
@@ -127,11 +129,13 @@ def remove_log(folder: Path, log: Log) -> None:
     Raises:
         RunError: the log is not in this folder.
     """
+    require(OWNER, "delete a log")
     target = log.path if log.path.is_dir() else log.path.parent
     if target.parent != folder:
         raise RunError(
             f"{log.name} is not an uploaded log, so it is not removed: delete it in its own folder."
         )
+    record("delete log", log=target.name)
     shutil.rmtree(target, ignore_errors=True)
 
 

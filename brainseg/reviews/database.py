@@ -2,7 +2,8 @@
 
 It is ``reviews.sqlite`` in the user's folder, for all cohorts. An entry belongs to the pixels of its
 case: the same case in a copied folder has it, another case of the same name does not. Older programs
-know fewer tables and do not change the others, so the version of the file is the same.
+know fewer tables and do not change the others, so the version of the file is the same; see
+:mod:`brainseg.reviews.schema`.
 
 The journal is SQLite's rollback journal, not WAL: WAL needs shared memory, which a home folder on a
 network drive lacks, and for occasional writing it is no faster.
@@ -20,8 +21,10 @@ import pandas as pd
 
 from brainseg.cohort.fingerprint import fingerprints
 from brainseg.errors import ReviewError
+from brainseg.people import READER, NotAllowedError, require
+from brainseg.reviews import schema
+from brainseg.reviews.schema import LONGEST_READER
 
-LONGEST_READER = 8
 SCHEMA_VERSION = 1
 
 _APPLICATION_ID = 0x62735276  # "bsRv", to recognise databases of other programs
@@ -40,6 +43,21 @@ def as_reader(initials: str) -> str:
         raise ReviewError(
             f"initials are “{shortened(initials)}”, but must be 1 to {LONGEST_READER} letters or "
             "digits: type them again."
+        )
+    return reader
+
+
+def signing_reader(initials: str) -> str:
+    """Return the initials of a signature; who has signed in can only use the own ones.
+
+    Raises:
+        ReviewError: as for :func:`as_reader`.
+        NotAllowedError: the person may not review, or not with these initials.
+    """
+    person, reader = require(READER, "review"), as_reader(initials)
+    if person.reader and person.reader != reader:
+        raise NotAllowedError(
+            f"you have signed in as {person.reader} and cannot sign as {reader}: use your own initials."
         )
     return reader
 
@@ -68,14 +86,12 @@ class Database:
 
     Attributes:
         path: the SQLite file; its folder is created with the first entry.
-        schema: the statement that creates the first table of a new file.
     """
 
     path: Path
-    schema: str
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection | None]:
+    def reading(self) -> Iterator["FileConnection | None"]:
         """Give one snapshot of the file, None if there is none yet.
 
         Raises:
@@ -89,11 +105,11 @@ class Database:
                 yield None
                 return
             database.execute("BEGIN")
-            yield database
+            yield FileConnection(database)
             database.execute("COMMIT")
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator["FileConnection"]:
         """Give the database inside a transaction that is saved completely or not at all.
 
         Raises:
@@ -105,11 +121,24 @@ class Database:
                 # IMMEDIATE: two readers that begin at the same time wait for each other.
                 database.execute("BEGIN IMMEDIATE")
                 if not self._check(database):
-                    database.execute(self.schema)
                     database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                yield database
+                connection = FileConnection(database)
+                if not connection.has_table(schema.NEWEST):
+                    for statement in schema.SQLITE:
+                        database.execute(statement)
+                yield connection
                 database.execute("COMMIT")
+
+    def stamp(self) -> tuple:
+        """Return a value that changes whenever the file does, as a cache key."""
+        try:
+            with self.path.open("rb") as file:
+                # SQLite counts the changes of a file in these four bytes of its header.
+                counter = file.read(28)[24:]
+            return (str(self.path), self.path.stat().st_mtime_ns, counter)
+        except OSError as error:
+            return (str(self.path), error.errno)
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
@@ -167,9 +196,19 @@ class Database:
             raise ReviewError(self._damaged(error)) from error
 
 
-def has_table(database: sqlite3.Connection, name: str) -> bool:
-    """Return whether the file has a table."""
-    return bool(database.execute(_HAS_TABLE, (name,)).fetchone()[0])
+@dataclass(frozen=True)
+class FileConnection:
+    """A connection to the file, with the methods that one to PostgreSQL has, too."""
+
+    real: sqlite3.Connection
+
+    def execute(self, statement: str, values: tuple = ()) -> Any:
+        """Execute one statement, with ``?`` for each value."""
+        return self.real.execute(statement, values)
+
+    def has_table(self, name: str) -> bool:
+        """Return whether the file has a table."""
+        return bool(self.execute(_HAS_TABLE, (name,)).fetchone()[0])
 
 
 def shortened(text: str) -> str:

@@ -9,23 +9,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
-from brainseg.reviews.database import (
-    LONGEST_READER,
-    Database,
-    as_reader,
-    fingerprints_of,
-    has_table,
-    shortened,
-)
-from brainseg.reviews.store import SCHEMA
-from brainseg.storage import state_dir
+from brainseg.reviews.database import as_reader, fingerprints_of, shortened, signing_reader
+from brainseg.reviews.opening import AnyDatabase, open_database
 
 RULER, ELLIPSE, ANGLE, PRODUCT = "ruler", "ellipse", "angle", "product"
 
@@ -43,21 +34,10 @@ _MOST_VOXELS = 1e5
 _TABLE = "measurement"
 _ID = re.compile(r"[a-z0-9]{1,16}")
 
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS {_TABLE} (
-    case_name TEXT NOT NULL,
-    images TEXT NOT NULL,
-    reader TEXT NOT NULL CHECK (length(reader) BETWEEN 1 AND {LONGEST_READER}),
-    id TEXT NOT NULL,
-    content TEXT NOT NULL,
-    changed_at TEXT NOT NULL,
-    PRIMARY KEY (case_name, images, reader, id)
-)
-"""
-
 _PUT = f"""
-INSERT INTO {_TABLE} VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET content = excluded.content, changed_at = excluded.changed_at
+INSERT INTO {_TABLE} (case_name, images, reader, id, content, changed_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (case_name, images, reader, id) DO UPDATE
+SET content = excluded.content, changed_at = excluded.changed_at
 """
 
 
@@ -131,7 +111,7 @@ def as_measurement(content: Any, reader: str = "") -> Measurement:
 
 def open_measurements(cohort: Cohort) -> "Measurements":
     """Return the measurements on a cohort's cases; the first one creates the file."""
-    return Measurements(state_dir() / "reviews.sqlite", cohort.slices)
+    return Measurements(open_database(), cohort.slices)
 
 
 @dataclass(frozen=True)
@@ -139,11 +119,11 @@ class Measurements:
     """The measurements on a cohort's cases; any thread or process may call.
 
     Attributes:
-        path: the SQLite file; see :mod:`brainseg.reviews.database`.
+        database: keeps them; see :func:`brainseg.reviews.opening.open_database`.
         slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
     """
 
-    path: Path
+    database: AnyDatabase
     slices: pd.DataFrame
 
     def change(
@@ -165,18 +145,18 @@ class Measurements:
                 then does not change.
         """
         images, _ = fingerprints_of(self.slices, case)
-        key = case, images, as_reader(reader)
+        key = case, images, signing_reader(reader)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         items = [as_measurement(one) for one in put]
         rows = [(*key, one.id, json.dumps(one.as_dict()), now) for one in items]
         which = "case_name = ? AND images = ? AND reader = ?"
-        with Database(self.path, SCHEMA).writing() as database:
-            database.execute(_SCHEMA)
-            database.executemany(
-                f"DELETE FROM {_TABLE} WHERE {which} AND id = ?",
-                [(*key, str(identity)) for identity in removed],
-            )
-            database.executemany(_PUT, rows)
+        with self.database.writing() as database:
+            for identity in removed:
+                database.execute(
+                    f"DELETE FROM {_TABLE} WHERE {which} AND id = ?", (*key, str(identity))
+                )
+            for row in rows:
+                database.execute(_PUT, row)
             counted = database.execute(f"SELECT count(*) FROM {_TABLE} WHERE {which}", key)
             if (number := counted.fetchone()[0]) > MOST_OF_A_READER:
                 raise ReviewError(
@@ -200,8 +180,8 @@ class Measurements:
         if reader is not None:
             values += (as_reader(reader),)
             where += " AND reader = ?"
-        with Database(self.path, SCHEMA).reading() as database:
-            if database is None or not has_table(database, _TABLE):
+        with self.database.reading() as database:
+            if database is None or not database.has_table(_TABLE):
                 return ()
             rows = database.execute(
                 f"SELECT content, reader FROM {_TABLE} WHERE {where} ORDER BY reader, rowid", values

@@ -5,64 +5,28 @@ for, its reviews remain, marked. Reviews of masks and of predictions have separa
 """
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.fingerprint import fingerprints
 from brainseg.errors import ReviewError
-from brainseg.reviews.database import (
-    LONGEST_READER,
-    Database,
-    as_reader,
-    fingerprints_of,
-    has_table,
-    shortened,
-)
+from brainseg.reviews.database import fingerprints_of, shortened, signing_reader
+from brainseg.reviews.history import REVIEW, WITHDRAW, as_json, history_table, note, now
+from brainseg.reviews.opening import AnyDatabase, Connection, open_database
+from brainseg.reviews.schema import LONGEST_COMMENT, STATES
 from brainseg.reviews.table import ReviewedPrediction, Row, as_table
-from brainseg.storage import state_dir
 
-AGREE, NEEDS_EDIT, REJECT = "agree", "needs edit", "reject"
-
-STATES = (AGREE, NEEDS_EDIT, REJECT)
+AGREE, NEEDS_EDIT, REJECT = STATES
 """The verdicts on a mask or a prediction."""
-
-LONGEST_COMMENT = 2000
-
-SCHEMA = f"""
-CREATE TABLE review (
-    case_name TEXT NOT NULL,
-    images TEXT NOT NULL,
-    reader TEXT NOT NULL CHECK (length(reader) BETWEEN 1 AND {LONGEST_READER}),
-    state TEXT NOT NULL CHECK (state IN {STATES}),
-    comment TEXT NOT NULL CHECK (length(comment) <= {LONGEST_COMMENT}),
-    masks TEXT NOT NULL,
-    changed_at TEXT NOT NULL,
-    PRIMARY KEY (case_name, images, reader)
-)
-"""
-
-_PREDICTION_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS prediction_review (
-    case_name TEXT NOT NULL,
-    images TEXT NOT NULL,
-    reader TEXT NOT NULL CHECK (length(reader) BETWEEN 1 AND {LONGEST_READER}),
-    model TEXT NOT NULL,
-    model_digest TEXT NOT NULL,
-    folds TEXT NOT NULL,
-    threshold REAL NOT NULL CHECK (threshold > 0 AND threshold < 1),
-    state TEXT NOT NULL CHECK (state IN {STATES}),
-    comment TEXT NOT NULL CHECK (length(comment) <= {LONGEST_COMMENT}),
-    changed_at TEXT NOT NULL,
-    PRIMARY KEY (case_name, images, reader, model_digest, folds, threshold)
-)
-"""
 
 _TABLES = ("review", "prediction_review")
 """Of masks, and of predictions."""
+
+_KEYS = ("case_name", "images", "reader", "model_digest", "folds", "threshold")
+"""The columns that identify a review; the first three that of a mask."""
 
 _OF_MASKS = """
 SELECT case_name, images, reader, state, comment, changed_at, masks, NULL, NULL, NULL, NULL
@@ -78,7 +42,7 @@ FROM prediction_review
 
 def open_reviews(cohort: Cohort) -> "Reviews":
     """Return the reviews of a cohort's cases; the first review creates the file."""
-    return Reviews(state_dir() / "reviews.sqlite", cohort.slices)
+    return Reviews(open_database(), cohort.slices)
 
 
 def as_comment(text: str) -> str:
@@ -105,11 +69,11 @@ class Reviews:
     """The reviews of a cohort's cases; each call opens the file, so any thread or process may call.
 
     Attributes:
-        path: the SQLite file; its folder is created with the first review.
+        database: keeps them; see :func:`brainseg.reviews.opening.open_database`.
         slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
     """
 
-    path: Path
+    database: AnyDatabase
     slices: pd.DataFrame
 
     def put(
@@ -126,7 +90,7 @@ class Reviews:
 
         Args:
             case: a case of the cohort.
-            reader: initials; see :func:`as_reader`.
+            reader: initials; see :func:`brainseg.reviews.as_reader`.
             state: one of :data:`STATES`.
             comment: see :func:`as_comment`.
             prediction: the reviewed prediction; None for the manual mask. Another model or threshold is
@@ -134,48 +98,62 @@ class Reviews:
 
         Raises:
             ReviewError: an argument is invalid, or the file cannot be written, is damaged, or has a
-            newer
-                version; it then does not change.
+                newer version; it then does not change.
+            NotAllowedError: the person who acts may not review, or not with these initials.
         """
         if state not in STATES:
             raise ReviewError(
                 f"state is “{shortened(state)}”, but must be one of {', '.join(STATES)}."
             )
         images, masks = self._fingerprints_of(case)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        key = (case, images, as_reader(reader))
-        verdict = (state, as_comment(comment))
-        with self._file.writing() as database:
-            row: tuple = (*key, *verdict, masks, now)
-            if prediction is not None:
-                database.execute(_PREDICTION_SCHEMA)
-                row = (*key, prediction.model, *_key_of(prediction), *verdict, now)
-            table, slots = _TABLES[prediction is not None], ", ".join("?" * len(row))
-            database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({slots})", row)
+        at, verdict = now(), (state, as_comment(comment))
+        key = (case, images, signing_reader(reader), *_key_of(prediction))
+        row: dict[str, object] = dict(zip(_KEYS[: len(key)], key, strict=True))
+        row |= {"masks": masks} if prediction is None else {"model": prediction.model}
+        row |= {"state": verdict[0], "comment": verdict[1], "changed_at": at}
+        table, columns = _TABLES[prediction is not None], ", ".join(row)
+        changed = ", ".join(f"{name} = excluded.{name}" for name in row if name not in _KEYS)
+        with self.database.writing() as database:
+            _note_older(database, table, key)
+            database.execute(
+                f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))}) "
+                f"ON CONFLICT ({', '.join(_KEYS[: len(key)])}) DO UPDATE SET {changed}",
+                tuple(row.values()),
+            )
+            note(database, REVIEW, key[2], _facts(row), case, images, at)
 
     def delete(self, case: str, reader: str, prediction: ReviewedPrediction | None = None) -> bool:
         """Remove a reader's review of a case, and return whether there was one.
 
         Args:
             case: a case of the cohort.
-            reader: initials; see :func:`as_reader`.
+            reader: initials; see :func:`brainseg.reviews.as_reader`.
             prediction: as for :meth:`put`.
 
         Raises:
             ReviewError: as for :meth:`put`.
         """
         images, _ = self._fingerprints_of(case)
-        key: tuple = (case, images, as_reader(reader))
-        if not self.path.exists():
-            return False
-        which = "case_name = ? AND images = ? AND reader = ?"
-        with self._file.writing() as database:
-            if prediction is not None:
-                database.execute(_PREDICTION_SCHEMA)
-                key += _key_of(prediction)
-                which += " AND model_digest = ? AND folds = ? AND threshold = ?"
-            table = _TABLES[prediction is not None]
-            return database.execute(f"DELETE FROM {table} WHERE {which}", key).rowcount > 0
+        key = (case, images, signing_reader(reader), *_key_of(prediction))
+        table = _TABLES[prediction is not None]
+        with self.database.reading() as database:
+            if database is None or not database.has_table(table):
+                return False
+        with self.database.writing() as database:
+            older = _note_older(database, table, key)
+            if older is not None:
+                database.execute(f"DELETE FROM {table} WHERE {_which(key)}", key)
+                note(database, WITHDRAW, key[2], older, case, images)
+        return older is not None
+
+    def history(self, case: str) -> pd.DataFrame:
+        """Return every version of a case's reviews; see :func:`brainseg.reviews.history.history_table`.
+
+        Raises:
+            ReviewError: as for :meth:`of`.
+        """
+        images, _ = self._fingerprints_of(case)
+        return history_table(case, images)
 
     def of(self, case: str) -> pd.DataFrame:
         """Return the reviews of one case; see :func:`brainseg.reviews.table.as_table`.
@@ -212,14 +190,8 @@ class Reviews:
         return as_table(others, known, cases)
 
     def stamp(self) -> tuple:
-        """Return a value that changes whenever the file does, as a cache key."""
-        try:
-            with self.path.open("rb") as file:
-                # SQLite counts the changes of a file in these four bytes of its header.
-                counter = file.read(28)[24:]
-            return (str(self.path), self.path.stat().st_mtime_ns, counter)
-        except OSError as error:
-            return (str(self.path), error.errno)
+        """Return a value that changes with every review, as a cache key."""
+        return self.database.stamp()
 
     def _of_the_cohort(self) -> tuple[list[Row], dict[tuple[str, str], str], list[str]]:
         """Return all rows of the file, the masks' fingerprint by case and images, and the cases."""
@@ -236,19 +208,47 @@ class Reviews:
         return fingerprints_of(self.slices, case)
 
     def _read(self, where: str = "", values: tuple = ()) -> list[Row]:
-        with self._file.reading() as database:
+        with self.database.reading() as database:
             if database is None:
                 return []
             tables = [_OF_MASKS]
-            if has_table(database, _TABLES[True]):
+            if database.has_table(_TABLES[True]):
                 tables.append(_OF_PREDICTIONS)
             question = " UNION ALL ".join(table + where for table in tables)
             return [Row(*row) for row in database.execute(question, values * len(tables))]
 
-    @property
-    def _file(self) -> Database:
-        return Database(self.path, SCHEMA)
+
+def _key_of(prediction: ReviewedPrediction | None) -> tuple:
+    return (
+        ()
+        if prediction is None
+        else (prediction.digest, prediction.folds_text, prediction.threshold)
+    )
 
 
-def _key_of(prediction: ReviewedPrediction) -> tuple[str, str, float]:
-    return prediction.digest, prediction.folds_text, prediction.threshold
+def _which(key: tuple) -> str:
+    return " AND ".join(f"{name} = ?" for name in _KEYS[: len(key)])
+
+
+def _facts(row: Mapping[str, object]) -> dict[str, object]:
+    """Return what the history keeps of a review beside its case, reader and time."""
+    left_out = {*_KEYS[:3], "changed_at"}
+    return {name: value for name, value in row.items() if name not in left_out}
+
+
+def _note_older(database: Connection, table: str, key: tuple) -> dict[str, object] | None:
+    """Return the saved review of a key, and record it if an older program, without history, wrote it."""
+    found = database.execute(f"SELECT * FROM {table} WHERE {_which(key)}", key)
+    values = found.fetchone()
+    if values is None:
+        return None
+    row = dict(zip([one[0] for one in found.description], values, strict=True))
+    facts, (case, images, reader) = _facts(row), key[:3]
+    known = database.execute(
+        "SELECT count(*) FROM history WHERE at = ? AND who = ? AND action = ? AND case_name = ? "
+        "AND images = ? AND facts = ?",
+        (row["changed_at"], reader, REVIEW, case, images, as_json(facts)),
+    ).fetchone()[0]
+    if not known:
+        note(database, REVIEW, reader, facts, case, images, str(row["changed_at"]))
+    return facts

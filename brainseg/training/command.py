@@ -10,6 +10,7 @@ from pathlib import Path
 
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, CohortError, RunError
+from brainseg.reviews import record
 from brainseg.storage import require_writable
 from brainseg.timing import duration
 from brainseg.training.config import TrainingConfig, changed
@@ -41,6 +42,7 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     else:
         config = _config(options, data)
         run = new_run(config, _runs(options, config))
+        record("train", run=run.name, data=config.data)
     epochs = run.config()["epochs"]
     status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
     facts = {"run": str(run.path)} | status
@@ -57,6 +59,7 @@ def _train_all_folds(
     def report(fold: int, epoch: dict) -> None:
         say(f"fold {fold + 1} of {config.folds}: {_line(epoch, config.epochs)}")
 
+    record("train", folds=config.folds, data=config.data)
     finished = cross_validate(config, _runs(options, config), report)
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
     return facts | finished[-1].status() | _published(finished, options, say)

@@ -17,6 +17,8 @@ from typing import Any
 import psutil
 
 from brainseg.errors import RunError
+from brainseg.people import OWNER, require
+from brainseg.reviews import record
 from brainseg.storage import locking, state_dir
 from brainseg.training import TrainingConfig, new_run, processes
 from brainseg.training.runs import ACTIVE, Run, refuse_finished
@@ -39,8 +41,10 @@ def start(config: TrainingConfig, runs: Path) -> Run:
         RunError: another training is running, or this one could not be started.
         CohortError: the data cannot be used, or has too few patients.
     """
+    require(OWNER, "train")
     _refuse_a_second()
     run = new_run(config, runs)
+    record("train", run=run.name, data=config.data)
     try:
         return _spawn(run)
     except RunError:
@@ -55,8 +59,10 @@ def resume(run: Run) -> Run:
     Raises:
         RunError: the run is finished, another training is running, or this one could not be started.
     """
+    require(OWNER, "resume a training")
     refuse_finished(run)
     _refuse_a_second()
+    record("resume training", run=run.name)
     return _spawn(run)
 
 
@@ -70,11 +76,13 @@ def stop(run: Run, within_s: float = STOPS_WITHIN_S) -> dict:
     Raises:
         RunError: it is not being trained on this machine.
     """
+    require(OWNER, "stop a training")
     who = run.process()
     if not run.is_alive() or run.status()["state"] not in ACTIVE:
         raise RunError(
             f"run {run.name} is not being trained on this machine, so there is nothing to stop."
         )
+    record("stop training", run=run.name)
     ask_to_stop(run)
     deadline = time.monotonic() + within_s
     while processes.find(who) is not None and (

@@ -23,6 +23,8 @@ from brainseg.models.engines.exporting import can_export
 from brainseg.models.engines.loading import KERAS
 from brainseg.models.places import MANIFEST, find_model
 from brainseg.models.training_images import TrainingImages, training_images_of
+from brainseg.people import OWNER, require
+from brainseg.reviews import history
 from brainseg.storage import remove_folder
 from brainseg.training.config import NAME_RULE, TrainingConfig, is_name
 from brainseg.training.network_files import graph_of
@@ -43,11 +45,13 @@ def publish(run: Run, folder: Path) -> Model:
             architecture or the same held-out cases, or the graph's output differs from the network's.
         MissingPackageError: Keras is not installed, and the run has not been prepared as a model.
     """
+    require(OWNER, "publish a model")
     others, known = _other_folds(folder, TrainingConfig.from_settings(run.config()))
     found = content_of(run)
     images = known.with_cases(found.images) if known and found.images else known or found.images
     entry, hashes = images_entry(images)
     records = [*others, replace(found.record, run=run.name)]
+    history.record("publish", run=run.name, model=folder.name)
     return write_model(folder, found.files | hashes, manifest_with(records, found.config, entry))
 
 
@@ -75,8 +79,10 @@ def delete_model(name: str) -> None:
         ModelError: there is no such model.
         BrainsegError: it cannot be deleted.
     """
+    require(OWNER, "delete a model")
     if name not in list_models(own_models()):
         raise ModelError(f"you have no model {name[:60]}: reload the list of models.")
+    history.record("delete model", model=name)
     remove_folder(own_models() / name)
 
 

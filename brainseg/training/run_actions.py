@@ -3,6 +3,8 @@
 import re
 
 from brainseg.errors import RunError
+from brainseg.people import OWNER, require
+from brainseg.reviews import record
 from brainseg.storage import remove_folder, write_atomically
 from brainseg.training.config import NAME_RULE, is_name
 from brainseg.training.runs import ACTIVE, NOTE, Run
@@ -17,6 +19,7 @@ def rename(run: Run, name: str) -> Run:
     Raises:
         RunError: the name is invalid or taken, or the run is being trained or no longer exists.
     """
+    require(OWNER, "rename a run")
     if not is_name(name):
         raise RunError(f"a run cannot be called “{name[:60]}”: use {NAME_RULE}.")
     _refuse_active(run, "renaming")
@@ -26,6 +29,7 @@ def rename(run: Run, name: str) -> Run:
         return run
     if target.exists():
         raise RunError(f"there is already a run {target.name}: choose another name.")
+    record("rename run", run=run.name, name=target.name)
     try:
         run.path.rename(target)
     except OSError as error:
@@ -44,6 +48,7 @@ def annotate(run: Run, note: str) -> None:
         RunError: the note is too long.
         BrainsegError: it cannot be written.
     """
+    require(OWNER, "annotate a run")
     if len(note) > LONGEST_NOTE:
         raise RunError(
             f"the note has {len(note):,} characters, but at most {LONGEST_NOTE:,} are saved: shorten it."
@@ -60,7 +65,9 @@ def delete(run: Run) -> None:
         RunError: the run is being trained.
         BrainsegError: it cannot be deleted.
     """
+    require(OWNER, "delete a run")
     _refuse_active(run, "deleting")
+    record("delete run", run=run.name)
     remove_folder(run.path)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from brainseg.cohort import Cohort
-from brainseg.errors import ReviewError
+from brainseg.errors import BrainsegError, ReviewError
 from brainseg.reviews import Measurement, as_reader, open_measurements
 from brainseg.reviews.database import fingerprints_of
 from brainseg.reviews.measurements import MOST_OF_A_READER, as_measurement
@@ -40,7 +40,7 @@ class Drawn:
             return kept
         try:
             return (*open_measurements(self.cohort).of(self.case), *kept)
-        except ReviewError:
+        except BrainsegError:
             return kept  # the viewer shows the error
 
     def state(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Drawn:
                     saved.change(self.case, reader, [one.as_dict() for one in items.values()])
                     items.clear()
                 items = {one.id: one for one in saved.of(self.case, reader)}
-            except ReviewError as failed:
+            except BrainsegError as failed:
                 reader, error = None, str(failed)
         return {
             "of": self.of,
@@ -80,7 +80,7 @@ class Drawn:
                 _keep(of, [as_measurement(one) for one in put], removed)
             elif fingerprints_of(self.cohort.slices, case)[0] == of:
                 open_measurements(self.cohort).change(case, reader, put, removed)
-        except ReviewError as error:
+        except BrainsegError as error:
             st.session_state[_ERROR] = str(error)
 
     def _reader(self) -> str | None:

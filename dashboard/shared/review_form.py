@@ -1,5 +1,6 @@
 """The review of a case's mask or prediction: a verdict and a comment, saved with one click."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from brainseg.cohort import Cohort
-from brainseg.errors import ReviewError
+from brainseg.errors import BrainsegError, ReviewError
 from brainseg.exports.payload import threshold_on_steps
 from brainseg.models import Model
 from brainseg.models.exposure import CaseExposure
@@ -22,6 +23,7 @@ from brainseg.reviews import (
     as_reader,
     open_reviews,
 )
+from brainseg.reviews.history import WITHDRAW
 from brainseg.reviews.table import (
     MASK_WORDS,
     PREDICTION,
@@ -116,7 +118,7 @@ def form(
     subject = _Subject(cohort, case, _choose_subject(shown))
     try:
         reviews = open_reviews(cohort).of(case)
-    except ReviewError as error:
+    except BrainsegError as error:
         widgets.error(error)
         reviews = None
     own = _own(reviews, subject)
@@ -141,6 +143,7 @@ def form(
         _show_others(
             reviews if own is None else reviews.drop(index=own.name), own is not None, subject
         )
+        _show_history(subject)
 
 
 def _choose_subject(shown: ShownPrediction | None) -> ShownPrediction | None:
@@ -237,7 +240,7 @@ def _attempt(case: str, failure: str, action: Callable[[], str]) -> None:
     """Run an action, and note for the next run what it returns or why it failed."""
     try:
         st.session_state[_RESULT] = (case, action(), False)
-    except ReviewError as error:
+    except BrainsegError as error:
         st.session_state[_RESULT] = (case, f"{failure}: {error}", True)
 
 
@@ -334,6 +337,25 @@ def _show_others(others: pd.DataFrame, expanded: bool, subject: _Subject) -> Non
                 f"**{widgets.plain(row['reader'])}** {row['state']} ({words}), "
                 f"{row['changed_at']:%Y-%m-%d}{_outdated(row, subject.shown)}"
                 + (f": {comment}" if comment else "")
+            )
+
+
+def _show_history(subject: _Subject) -> None:
+    """Draw every version of the case's reviews, collapsed, if one was changed or withdrawn."""
+    versions = open_reviews(subject.cohort).history(subject.case)
+    withdrawn = (versions["action"] == WITHDRAW).any()
+    if not withdrawn and versions["who"].is_unique:
+        return
+    label = f"History: {widgets.counted(len(versions), 'version')}"
+    with st.expander(label, icon=":material/history:"):
+        for at, who, action, _, facts in versions.iloc[::-1].itertuples(index=False):
+            saved = json.loads(facts)
+            of = f"prediction of {saved['model']}" if "model" in saved else MASK_WORDS
+            verdict = "withdrawn" if action == WITHDRAW else saved["state"]
+            comment = widgets.plain(saved["comment"], longest=LONGEST_COMMENT)
+            st.markdown(
+                f"{at:%Y-%m-%d %H:%M} UTC, **{widgets.plain(who)}**: {verdict} "
+                f"({widgets.plain(of, longest=200)})" + (f": {comment}" if comment else "")
             )
 
 

@@ -12,6 +12,7 @@ from support.viewer_page import viewer_pages
 from brainseg.cohort import Cohort
 from brainseg.inference.record import CaseRecord, record_of_volume
 from brainseg.reviews import Measurements
+from brainseg.reviews.database import Database
 from brainseg.volume import Volume
 
 pytestmark = pytest.mark.browser
@@ -136,7 +137,7 @@ def test_a_measurement_is_saved_with_the_initials_and_found_again(
         open_tab(page, "Review")
         page.get_by_role("textbox", name="Initials").fill("ab")
         page.keyboard.press("Enter")
-        saved = Measurements(tmp_path / "reviews.sqlite", Cohort.open(tiny_cohort).slices)
+        saved = Measurements(Database(tmp_path / "reviews.sqlite"), Cohort.open(tiny_cohort).slices)
         assert comes(page, lambda: [one.reader for one in saved.of(FIRST)] == ["AB"])
         open_tab(page, "Measure")
         page.get_by_text("Saved as AB.").wait_for()

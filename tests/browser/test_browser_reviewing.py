@@ -7,6 +7,7 @@ from support.viewer import drawn, open_tab
 from brainseg.cohort import Cohort
 from brainseg.models import open_model
 from brainseg.reviews import Reviews
+from brainseg.reviews.database import Database
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +24,7 @@ def address(served, taught_root, tiny_model, home) -> str:
 
 @pytest.fixture
 def reviews(taught_root, home) -> Reviews:
-    return Reviews(home / "reviews.sqlite", Cohort.open(taught_root).slices)
+    return Reviews(Database(home / "reviews.sqlite"), Cohort.open(taught_root).slices)
 
 
 def open_case(look, address: str, tiny_model, case: str, more: str = ""):

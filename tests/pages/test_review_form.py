@@ -202,3 +202,13 @@ def test_the_next_case_opens_after_saving_if_chosen(open_form, cohort):
     ]
     press(app, "agree")
     assert open_reviews(cohort).table()["case"].tolist() == cohort.cases[:2]
+
+
+def test_earlier_versions_of_a_review_are_listed_once_it_was_changed(open_form, cohort):
+    reviews = open_reviews(cohort)
+    reviews.put(FIRST, "AB", "reject", "too small")
+    assert not any("version" in one.label for one in open_form().expander)
+    reviews.put(FIRST, "AB", "agree")
+    app = open_form()
+    assert any("2 versions" in one.label for one in app.expander)
+    assert "reject (manual mask): too small" in texts(app)

@@ -28,6 +28,7 @@ LAYERS = (
         "backends",
         "jobs",
         "events",
+        "people",
         "notebook",
         "bundled",
         "memory",

@@ -30,7 +30,7 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.fixture
-def saved(tiny_cohort) -> Measurements:
+def saved(place, tiny_cohort) -> Measurements:
     return open_measurements(Cohort.open(tiny_cohort))
 
 
@@ -54,19 +54,21 @@ def test_a_changed_measurement_keeps_its_place_and_a_removed_one_is_gone(saved):
     assert [one.id for one in saved.of(FIRST, "AB")] == ["b2"]
 
 
+@pytest.mark.of_file
 def test_a_measurement_is_there_after_a_kill(saved, tiny_cohort):
     done = subprocess.run([sys.executable, "-c", KILLED, tiny_cohort, FIRST], check=False)
     assert done.returncode == -9
     assert saved.of(FIRST, "AB") == (replace(ONE, reader="AB"),)
 
 
+@pytest.mark.of_file
 def test_reviews_and_measurements_share_a_file_whichever_comes_first(saved, tiny_cohort):
     saved.change(FIRST, "AB", [ONE.as_dict()])
     reviews = open_reviews(Cohort.open(tiny_cohort))
     assert reviews.of(FIRST).empty
     reviews.put(FIRST, "AB", "agree")
     assert len(reviews.of(FIRST)) == len(saved.of(FIRST)) == 1
-    with closing(sqlite3.connect(saved.path)) as database:
+    with closing(sqlite3.connect(saved.database.path)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
 
 

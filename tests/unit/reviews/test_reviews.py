@@ -26,6 +26,7 @@ from brainseg.reviews import (
     as_reader,
     open_reviews,
 )
+from brainseg.reviews.database import Database
 from brainseg.reviews.table import COLUMNS
 
 TWO_WRITE_AT_ONCE = """
@@ -54,9 +55,9 @@ from brainseg.reviews import open_reviews
 reviews = open_reviews(Cohort.open(sys.argv[1]))
 case = reviews.slices["case"].iloc[0]
 reviews.put(case, "AB", "agree")
-reviews.path.chmod(0o444)
-reviews.path.parent.chmod(0o555)
-reviews.path.parent.parent.chmod(0o755)
+reviews.database.path.chmod(0o444)
+reviews.database.path.parent.chmod(0o555)
+reviews.database.path.parent.parent.chmod(0o755)
 if os.geteuid() == 0:
     os.seteuid(65534)  # who administers may write anywhere
 print(len(reviews.table()), "review")
@@ -67,7 +68,7 @@ except ReviewError as error:
 finally:
     if os.getuid() == 0:
         os.seteuid(0)
-    reviews.path.parent.chmod(0o755)
+    reviews.database.path.parent.chmod(0o755)
 """
 
 KILLED_WHILE_WRITING = """
@@ -114,7 +115,7 @@ def cohort(tiny_cohort: Path) -> Cohort:
 
 
 @pytest.fixture
-def reviews(cohort: Cohort) -> Reviews:
+def reviews(place, cohort: Cohort) -> Reviews:
     return open_reviews(cohort)
 
 
@@ -122,6 +123,7 @@ def script(text: str, *words: object) -> list[str]:
     return [sys.executable, "-c", text, *map(str, words)]
 
 
+@pytest.mark.of_file
 def test_before_the_first_review_there_is_an_empty_table_and_no_file(reviews, home):
     for table in (reviews.table(), reviews.of(FIRST), reviews.of_other_images()):
         assert list(table.columns) == list(COLUMNS)
@@ -199,6 +201,7 @@ def test_initials_may_be_of_any_script_and_are_normalised():
     assert as_reader("ａｂ") == "AB"
 
 
+@pytest.mark.of_file
 def test_invalid_arguments_are_refused_and_nothing_is_saved(reviews, home):
     for case, reader, state, comment, sentence in [
         ("TCGA_nobody", "AB", AGREE, "", "unknown case “TCGA_nobody”"),
@@ -242,6 +245,7 @@ def test_two_processes_that_write_at_once_lose_nothing(tiny_cohort, reviews, coh
     assert set(table["comment"]) == {"round 39"}
 
 
+@pytest.mark.of_file
 @pytest.mark.parametrize("subject", ["mask", "prediction"])
 def test_a_kill_at_any_moment_loses_no_saved_review(tiny_cohort, reviews, subject):
     done = subprocess.run(
@@ -253,13 +257,14 @@ def test_a_kill_at_any_moment_loses_no_saved_review(tiny_cohort, reviews, subjec
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout)["kept"] > 0
-    with closing(sqlite3.connect(reviews.path)) as database:
+    with closing(sqlite3.connect(reviews.database.path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.of_file
 def test_a_writer_killed_before_its_first_review_leaves_a_usable_file(reviews):
-    reviews.path.parent.mkdir(parents=True, exist_ok=True)
-    reviews.path.touch()
+    reviews.database.path.parent.mkdir(parents=True, exist_ok=True)
+    reviews.database.path.touch()
     assert reviews.table().empty
     reviews.put(FIRST, "AB", AGREE)
     assert len(reviews.table()) == 1
@@ -272,6 +277,7 @@ def damaged(path: Path) -> bytes:
     return bytes(content)
 
 
+@pytest.mark.of_file
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
@@ -284,8 +290,8 @@ def damaged(path: Path) -> bytes:
 def test_a_damaged_file_is_one_sentence_and_does_not_change(reviews, cohort, spoil, sentence):
     for number in range(30):
         reviews.put(FIRST, f"R{number}", AGREE, "y" * 300)
-    content = spoil(reviews.path)
-    reviews.path.write_bytes(content)
+    content = spoil(reviews.database.path)
+    reviews.database.path.write_bytes(content)
     calls = [
         reviews.table,
         lambda: reviews.of(FIRST),
@@ -296,32 +302,35 @@ def test_a_damaged_file_is_one_sentence_and_does_not_change(reviews, cohort, spo
         with pytest.raises(ReviewError, match=sentence) as refused:
             call()
         assert "left as it is" in str(refused.value) or "left as it was" in str(refused.value)
-        assert reviews.path.read_bytes() == content
+        assert reviews.database.path.read_bytes() == content
 
 
+@pytest.mark.of_file
 def test_files_of_newer_versions_and_other_programs_are_refused_and_do_not_change(reviews):
     reviews.put(FIRST, "AB", AGREE)
     for change, sentence in [
         ("PRAGMA user_version = 9", "has version 9, but this brainseg reads up to 1"),
         ("PRAGMA application_id = 5", "is a database of another program"),
     ]:
-        with closing(sqlite3.connect(reviews.path)) as database:
+        with closing(sqlite3.connect(reviews.database.path)) as database:
             database.execute(change)
-        content = reviews.path.read_bytes()
+        content = reviews.database.path.read_bytes()
         for call in (reviews.table, lambda: reviews.put(FIRST, "CD", AGREE)):
             with pytest.raises(ReviewError, match=sentence):
                 call()
-        assert reviews.path.read_bytes() == content
+        assert reviews.database.path.read_bytes() == content
 
 
+@pytest.mark.of_file
 def test_an_unwritable_home_is_one_sentence(reviews, cohort, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    blocked = Reviews(tmp_path / "file" / "reviews.sqlite", cohort.slices)
+    blocked = Reviews(Database(tmp_path / "file" / "reviews.sqlite"), cohort.slices)
     assert blocked.table().empty
     with pytest.raises(ReviewError, match=r"cannot be used \(File exists\): .*BRAINSEG_HOME"):
         blocked.put(FIRST, "AB", AGREE)
 
 
+@pytest.mark.of_file
 def test_a_read_only_home_shows_its_reviews_and_refuses_new_ones(tiny_cohort):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -337,6 +346,7 @@ def test_a_read_only_home_shows_its_reviews_and_refuses_new_ones(tiny_cohort):
     assert "choose a folder that you may write" in done.stdout
 
 
+@pytest.mark.of_file
 def test_a_full_disk_is_one_sentence_and_keeps_earlier_reviews(reviews, monkeypatch):
     reviews.put(FIRST, "AB", AGREE)
     connect = sqlite3.connect
@@ -357,10 +367,11 @@ def test_a_full_disk_is_one_sentence_and_keeps_earlier_reviews(reviews, monkeypa
     assert "AB" in reviews.of(FIRST)["reader"].tolist()
 
 
+@pytest.mark.of_file
 def test_a_file_locked_for_long_is_one_sentence(reviews, monkeypatch):
     reviews.put(FIRST, "AB", AGREE)
     monkeypatch.setattr("brainseg.reviews.database._BUSY_S", 0.1)
-    with closing(sqlite3.connect(reviews.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(reviews.database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ReviewError, match=r"in use .* try again"):
             reviews.put(FIRST, "CD", AGREE)
