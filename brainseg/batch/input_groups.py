@@ -6,7 +6,7 @@ from pathlib import Path
 from brainseg.cohort.layouts import CaseFiles, find_cases
 from brainseg.cohort.layouts.dataset_json import DESCRIPTION
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
-from brainseg.cohort.picture_pairs import SUFFIXES
+from brainseg.cohort.picture_pairs import SUFFIXES, is_picture
 from brainseg.io import is_input
 from brainseg.io.folders import walk_folders
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
@@ -19,7 +19,7 @@ class FolderContent:
     Attributes:
         groups: of DICOM and NIfTI files, and single files.
         discs: folders with a DICOMDIR; their pictures belong to the disc, not to a case.
-        has_pictures: whether there are TIFF or PNG files outside of the discs.
+        has_pictures: whether there are pictures outside of the discs.
     """
 
     groups: list[CaseFiles] = field(default_factory=list)
@@ -53,6 +53,7 @@ def find_groups(root: Path) -> FolderContent:
             elif suffix in SUFFIXES:
                 found.has_pictures |= not on_disc
             elif is_input(path) and suffix != ".dcm":
+                found.has_pictures |= is_picture(path.name) and not on_disc
                 found.groups += [] if on_disc else [single(path)]
             elif suffix == ".dcm" or is_dicom(path):
                 dicom.append(path)

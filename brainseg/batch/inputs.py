@@ -249,6 +249,9 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
             if not found:
                 raise
         else:
+            used = {cohort.root / path for path in cohort.slices["image_path"].dropna()}
+            used |= {cohort.root / path for path in cohort.slices["mask_path"].dropna()}
+            found = [one for one in found if one.path.resolve() not in used]
             found += _cases(cohort, groups)
     return _named_apart(found)
 

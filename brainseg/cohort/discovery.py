@@ -27,7 +27,7 @@ import pandas as pd
 
 from brainseg.cohort.case_names import patient_of
 from brainseg.cohort.layouts import CaseFiles, find_cases
-from brainseg.cohort.layouts.dataset_json import DESCRIPTION
+from brainseg.cohort.layouts.dataset_json import DESCRIPTION, FOLDERS, readers
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
 from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictures
 from brainseg.cohort.slice_numbers import number_slices
@@ -100,7 +100,7 @@ def list_files(root: Path, with_volumes: bool = True) -> FileList:
     root = root.resolve()
     tree = _walk(root)
     has_masks = any(folder.masks for folder in tree.folders)
-    volumes = _volumes(root, tree) if with_volumes and not has_masks else []
+    volumes = [] if has_masks else _volumes(root, tree, with_volumes)
     # Pictures without masks beside volumes are previews of them.
     cases, notes = ([], []) if volumes else _name_cases(root, tree.folders)
     notes += _notes_on(tree)
@@ -121,8 +121,11 @@ def list_files(root: Path, with_volumes: bool = True) -> FileList:
     return FileList(files, tree.tables, tuple(notes), volumes)
 
 
-def _volumes(root: Path, tree: _Tree) -> list[CaseFiles]:
-    """Return the cases of NIfTI and DICOM files."""
+def _volumes(root: Path, tree: _Tree, with_volumes: bool) -> list[CaseFiles]:
+    """Return the cases of NIfTI and DICOM files, and those of pictures with a file per channel."""
+    if not with_volumes:
+        pictures = [path for path in tree.niftis if is_picture(path.name)]
+        return find_cases(root, pictures, [], tree.descriptions)
     dicom = [path for path in tree.others if is_dicom(path) and not is_disc_directory(path)]
     return find_cases(root, tree.niftis, dicom, tree.descriptions)
 
@@ -175,6 +178,10 @@ def _notes_on(tree: _Tree) -> list[str]:
             f"{len(tree.misnamed)} file(s) were left out because their names are not UTF-8, the "
             f"first is {tree.misnamed[0]}: rename them."
         )
+    if named := readers(tree.descriptions):
+        notes.append(
+            f"dataset.json names the reader {named[0]}, which was not used: files are read by content."
+        )
     if tree.jpegs:
         notes.append(
             f"{tree.jpegs} file(s) are JPEG, which loses detail: use the originals where you have them."
@@ -202,6 +209,10 @@ def _walk(root: Path) -> _Tree:
                 tree.descriptions.append(Path(entry.path))
             else:
                 tree.others.append(Path(entry.path))
+    for folder in (path.parent for path in tree.descriptions):
+        for name in FOLDERS:  # pictures of nnU-Net: a file per channel
+            own = pictures.pop(str(folder / name), [])
+            tree.niftis += [Path(entry.path) for entry in own]
     tree.folders, tree.jpegs = pair_pictures(str(root), pictures)
     tree.closed = [_as_text(os.path.relpath(path, root)) for path in closed]
     return tree

@@ -2,13 +2,14 @@
 
 A mask has a word such as “mask”, “seg” or “gt” in its name that not all names share, or lies in a
 folder that only such words name (``masks``, ``labelsTr``). It belongs to the image with the same other
-words and numbers: ``images/x_07.png`` and ``masks/x_7_seg.png``.
+words and numbers: ``images/x_07.png`` and ``masks/x_7_seg.png``. Words for a sequence or a tumour need
+not agree where that leaves one image: ``x_7_flair.png`` and ``x_7_tumour.png``.
 """
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -16,15 +17,19 @@ from brainseg.io.mask_names import (
     FOLDER_WORDS,
     MASK_WORDS,
     SPLIT_WORDS,
+    TUMOUR_WORDS,
+    Key,
     key_of,
+    loose_key_of,
     mask_words,
+    tumour_words,
     words_of,
 )
 
 SUFFIXES = (".tif", ".tiff", ".png")
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 MASK_ENDING = "_mask"
-_MAY_BE_MASK = re.compile("|".join(sorted(MASK_WORDS)), re.IGNORECASE)
+_MAY_BE_MASK = re.compile("|".join(sorted(MASK_WORDS | TUMOUR_WORDS)), re.IGNORECASE)
 _WORD_OF_MASK = re.compile(
     rf"(?i)[_\-. ]+(?:{'|'.join(MASK_WORDS)})(?=$|[_\-. ])|^(?:{'|'.join(MASK_WORDS)})[_\-. ]+"
 )
@@ -100,7 +105,10 @@ def pair_pictures(
     names = {entry.name for entries in pictures.values() for entry in entries}
     below = (os.path.relpath(path, root) for path in pictures)
     if all(map(_is_plain, names)) and not any(map(_MAY_BE_MASK.search, below)):
-        return [_side_by_side(path, entries) for path, entries in pictures.items()], 0
+        folders = [_side_by_side(path, entries) for path, entries in pictures.items()]
+        masks = any(one.masks for one in folders)
+        if not masks or any(one.images.keys() & one.masks.keys() for one in folders):
+            return folders, 0
     return _paired(_sorted_out(root, pictures))
 
 
@@ -155,16 +163,24 @@ def _without_kind(part: str) -> str:
 
 def _paired(found: list[_Picture]) -> tuple[list[PictureFolder], int]:
     images = [one for one in found if not one.is_mask]
+    masks = [one for one in found if one.is_mask]
     by_stem = {(one.group, one.stem): one for one in images}
-    by_key: dict[tuple[str, ...], list[_Picture]] = defaultdict(list)
-    for one in images:
-        by_key[key_of(one.name)].append(one)
+    by_key = _by_key(images, key_of)
     pairs: list[tuple[_Picture, _Picture | None]] = []
-    for mask in (one for one in found if one.is_mask):
+    for mask in masks:
         rest = _WORD_OF_MASK.sub("", mask.stem)
-        alike = by_key[key_of(mask.name)]
-        image = by_stem.get((mask.group, rest)) or (alike[0] if len(alike) == 1 else None)
+        image = by_stem.get((mask.group, rest)) or _only(by_key[key_of(mask.name)])
         pairs.append((mask, image))
+    if not any(image for _, image in pairs):
+        named = [one for one in images if tumour_words(one.name)]
+        if not masks and len(named) < len(images):
+            images, masks = [one for one in images if one not in named], named
+        by_key = _by_key(images, loose_key_of)
+        pairs = [(mask, _only(by_key[loose_key_of(mask.name)])) for mask in masks]
+        if named and masks == named:
+            # Without its image it is a picture, as “tumour_1.png” beside “healthy_1.png”.
+            images += [mask for mask, image in pairs if image is None]
+            pairs = [pair for pair in pairs if pair[1]]
     of_jpeg = {image.group for _, image in pairs if image is not None and image.is_jpeg}
     folders: dict[tuple[str, ...], PictureFolder] = {}
     count = 0
@@ -180,6 +196,17 @@ def _paired(found: list[_Picture]) -> tuple[list[PictureFolder], int]:
         _put(_folder(folders, owner).masks, stem, os.path.splitext(mask.name)[1], mask.entry)
         count += mask.is_jpeg
     return list(folders.values()), count
+
+
+def _only(alike: list[_Picture]) -> _Picture | None:
+    return alike[0] if len(alike) == 1 else None
+
+
+def _by_key(images: list[_Picture], key: Callable[[str], Key]) -> dict[Key, list[_Picture]]:
+    by_key: dict[Key, list[_Picture]] = defaultdict(list)
+    for one in images:
+        by_key[key(one.name)].append(one)
+    return by_key
 
 
 def _folder(folders: dict[tuple[str, ...], PictureFolder], one: _Picture) -> PictureFolder:

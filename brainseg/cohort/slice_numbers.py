@@ -15,6 +15,9 @@ _LONGEST_ALONE = 4
 """Most digits of a slice number that does not vary; a longer number may be a date."""
 
 _SLICE_WORD = re.compile(r"(?i)(?<![a-z])(slice|slc|sl|image|img|im|frame|z)[_\- ]?$")
+_OF = re.compile(r"(?i)(?<![a-z])of[_\- ]?$")
+"""Before the count in “slice 3 of 20”, which is no slice number."""
+
 _ENDS_IN_ONE_SEPARATOR = re.compile(r"[_\- ]$")
 _SEPARATORS = "_- ."
 
@@ -65,6 +68,7 @@ def _index_of_number(texts: Sequence[str], numbers: Sequence[Sequence[str]]) -> 
         index
         for index in range(last, -1, -1)
         if all(len(digits[index]) <= MOST_DIGITS for digits in numbers)
+        and not (index and _OF.search(texts[index]))
     ]
     alone = [index for index in fitting if not _is_in_a_word(texts, index)]
     varying = [index for index in fitting if _varies_alone(numbers, index)]

@@ -19,6 +19,7 @@ from brainseg.cohort.fingerprint import hash_of_pixels
 from brainseg.cohort.index import Progress
 from brainseg.cohort.label_measures import measures_of_labels
 from brainseg.cohort.layouts.case_files import CaseFiles
+from brainseg.cohort.layouts.dataset_json import spacing_beside
 from brainseg.cohort.slice_rows import (
     READ_DTYPES,
     SPACING_COLUMNS,
@@ -27,12 +28,13 @@ from brainseg.cohort.slice_rows import (
 )
 from brainseg.errors import CohortError, DecodeError
 from brainseg.io import Decoded, InputFile, assemble, open_inputs, ruling_grid
+from brainseg.io.channels import open_channels, read_picture_labels
 from brainseg.io.decoding import DECODING, why_lost
 from brainseg.io.files import read_file
 from brainseg.io.label_maps import is_segmentation, read_label_map, read_segmentation
 from brainseg.io.limits import or_damaged
 from brainseg.io.masks import label_as_bool
-from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
+from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, suffix_of
 from brainseg.io.sequence_choice import propose
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.upload import Series, Upload
@@ -119,7 +121,10 @@ def open_study(
     for path, name in _needed(found["images"], for_mask):
         file = InputFile(name, _read(root, path))
         (masks if is_segmentation(file.data) else given).append(file)
-    upload = open_inputs(given)
+    if suffix_of(found["images"][0][1]) in IMAGE_SUFFIXES:
+        upload = open_channels(given, spacing_beside(root / found["images"][0][0]))
+    else:
+        upload = open_inputs(given)
     return upload, *_assigned(upload), masks
 
 
@@ -264,6 +269,12 @@ def _with_labels(
     }
     ignored = labels.pop("ignore", ())
     values, notes = None, list[str]()
+    if masks and suffix_of(masks[0].name) in IMAGE_SUFFIXES:
+        try:
+            of_pictures = read_picture_labels(masks, ruling)
+        except DecodeError as reason:
+            return replace(study, mask_error=str(reason))
+        values, notes, masks = of_pictures.values, [*of_pictures.notes], []
     for file in masks:
         try:
             read = read_segmentation if is_segmentation(file.data) else read_label_map

@@ -17,8 +17,8 @@ def words_in(words: str) -> frozenset[str]:
 T1, T2, T2_STAR, PD, FLAIR_WEIGHTING = "T1", "T2", "T2*", "PD", "FLAIR"
 
 _KINDS: dict[str, str] = {
-    "a label map": "seg segm segmentation mask masks label labels labelmap prediction probability gt "
-    "groundtruth annotation annotations",
+    "a label map": "seg segm segmentation mask masks msk label labels labelmap prediction probability "
+    "gt groundtruth annotation annotations",
     "diffusion": "dwi dw adc eadc dadc dti dki diff diffusion tensor trace tracew isodwi noddi "
     "exp hardi diffusione difusion difusao diffusie dyfuzja difuzia diffusions colfa resolve ep2ddiff",
     "perfusion": "perf perfusion perfusie perfuzja perfusione perfusao dsc dce pwi asl pcasl pasl "

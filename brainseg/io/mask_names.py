@@ -7,11 +7,12 @@ from brainseg.io.description_words import words_in
 from brainseg.io.names import base_of
 
 MASK_WORDS = words_in(
-    "mask masks seg segs segm segmentation segmentations label labels labelmap labelmaps gt truth "
-    "groundtruth annotation annotations annot roi rois"
+    "mask masks msk msks seg segs segm segmentation segmentations label labels labelmap labelmaps "
+    "gt gts truth groundtruth annotation annotations annot roi rois"
 )
-IMAGE_WORDS = words_in("image images img imgs scan scans ground")
-"""Words in an image's name where its mask has another word; "ground" comes from "ground truth"."""
+IMAGE_WORDS = words_in("image images img imgs scan scans ground jpeg class")
+"""Words in an image's name where its mask has another word; "ground" comes from "ground truth", the last
+two from the folders "JPEGImages" and "SegmentationClass" of Pascal VOC."""
 
 SPLIT_WORDS = words_in("tr ts train training val valid validation test testing")
 """Words of the parts of a dataset, as in the folder names "train" and "imagesTr"."""
@@ -19,6 +20,10 @@ SPLIT_WORDS = words_in("tr ts train training val valid validation test testing")
 FOLDER_WORDS = MASK_WORDS | IMAGE_WORDS | SPLIT_WORDS
 """A folder whose name has no other words names no case."""
 
+TUMOUR_WORDS = words_in("tumor tumors tumour tumours lesion lesions")
+"""Words in the name of a mask, which alone do not make it one."""
+
+_SEQUENCE = re.compile(r"(?i)(?<![a-z0-9])(t[12][a-z]{0,3}|flair)(?![a-z0-9])")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_]+")
 Key = tuple[str, ...]
 
@@ -49,3 +54,14 @@ def key_of(name: str) -> Key:
     ]
     shared = [word for word in words if word not in MASK_WORDS | IMAGE_WORDS]
     return tuple(word.lstrip("0") or "0" if word.isdecimal() else word for word in shared)
+
+
+def tumour_words(name: str) -> frozenset[str]:
+    """Return the words for a tumour in a file's own name."""
+    return frozenset(words_of(base_of(name))) & TUMOUR_WORDS
+
+
+def loose_key_of(name: str) -> Key:
+    """Return :func:`key_of` without the words for a sequence and for a tumour."""
+    key = key_of(_SEQUENCE.sub("", name))
+    return tuple(word for word in key if word not in TUMOUR_WORDS)

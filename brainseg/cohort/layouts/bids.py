@@ -13,7 +13,7 @@ from brainseg.io.names import base_of
 from brainseg.io.sequences import guess_from_words
 
 _ENTITIES = re.compile(r"^(?P<subject>sub-[A-Za-z0-9]+)(?:_(?P<session>ses-[A-Za-z0-9]+))?_")
-_MASKS = ("mask", "dseg", "seg", "roi", "label", "probseg")
+_MASKS = ("mask", "msk", "dseg", "seg", "roi", "label", "probseg")
 _LESION = re.compile(r"(?i)lesion|tumou?r|glioma|wt|whole|abnormal")
 _OTHER_MASK = re.compile(r"(?i)brain|tissue|head|skull|aparc|aseg|hippo|probseg")
 

@@ -1,14 +1,18 @@
-"""NIfTI files by name: the sequences of a subject and its label map, as in BraTS."""
+"""NIfTI files by name: the sequences of a subject and its label map, as in BraTS.
+
+The sequence is in the name of the file or of its folder: ``P01_flair.nii.gz`` or ``FLAIR/P01.nii.gz``.
+"""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
-from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, words_of
+from brainseg.io.description_words import read_words
+from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, tumour_words, words_of
 from brainseg.io.names import suffix_of
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import is_label_map, subject_of
@@ -31,7 +35,8 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
             of_masks.append(path)
         else:
             by_folder[path.parent].append(path)
-    cases = [case for folder, own in by_folder.items() for case in _in_folder(own, folder)]
+    cases = _in_folders_of_sequences(root, by_folder)
+    cases += [case for folder, own in by_folder.items() for case in _in_folder(own, folder)]
     by_key: dict[Key, list[int]] = defaultdict(list)
     for index, case in enumerate(cases):
         by_key[_key(root, case.files[0])].append(index)
@@ -39,6 +44,30 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
         alike = by_key[_key(root, path)]
         if len(alike) == 1 and not cases[alike[0]].masks:
             cases[alike[0]] = replace(cases[alike[0]], masks=(path,))
+    return cases
+
+
+def _in_folders_of_sequences(root: Path, by_folder: dict[Path, list[Path]]) -> list[CaseFiles]:
+    """Return the cases whose sequences lie in a folder each, and take their folders out."""
+    sequences = {
+        folder: words
+        for folder in by_folder
+        if folder != root and (words := read_words(folder.name, is_name=True)) and not words.kind
+    }
+    by_case: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    for folder in sequences:
+        for path in by_folder[folder]:
+            by_case[folder.parent, _stem(path)].append(path)
+    if not any(len(own) > 1 for own in by_case.values()):
+        return []
+    for folder in sequences:
+        del by_folder[folder]
+    stems = Counter(stem for _, stem in by_case)
+    cases = []
+    for (folder, stem), own in sorted(by_case.items()):
+        names = tuple(f"{path.parent.name}{suffix_of(path.name)}" for path in own)
+        is_own = stems[stem] > 1 and folder != root
+        cases.append(CaseFiles(folder.name if is_own else stem, folder, tuple(own), names))
     return cases
 
 
@@ -50,6 +79,8 @@ def _is_of_masks(folder: str) -> bool:
 def _key(root: Path, path: Path) -> Key:
     """Return what an image and a mask in another folder share: case folders and subject."""
     folders = path.parent.relative_to(root).parts
+    if folders and read_words(folders[-1], is_name=True):
+        folders = folders[:-1]  # of a sequence
     subject = subject_of(path.name, with_numbers=True)
     words = [word for part in (*folders, subject) for word in words_of(part)]
     return tuple(word for word in words if word not in FOLDER_WORDS | {*GENERIC.split()})
@@ -61,6 +92,9 @@ def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
     subjects = _by_subject(files)
     for subject, own in subjects.items():
         images = [path for path in own if not is_label_map(path.name)]
+        named = [path for path in images if not tumour_words(path.name)]
+        if len(named) == len(images) - 1 and _are_sequences(named):
+            images = named  # beside sequences, a file called “tumour” is a mask
         masks = tuple(path for path in own if path not in images)
         labels = _BRATS_REGIONS if any(_BRATS.match(path.name) for path in own) else {}
         if _are_sequences(images):
