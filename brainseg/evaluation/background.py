@@ -106,7 +106,8 @@ class Scoring(threading.Thread):
 _starting = threading.Lock()
 _latest: Scoring | None = None
 _Key = tuple[tuple[str, str | None], str]
-_started_unasked: set[_Key] = set()
+_decided: set[_Key] = set()
+"""The cohorts and models for which :func:`start_if_short` knows its answer."""
 
 SECONDS_PER_SLICE = 0.01
 """Of one fold, on a slow machine with two cores; a recent one takes less than half of it."""
@@ -114,20 +115,20 @@ STARTS_UNASKED_S = 60.0
 
 
 def start_if_short(cohort: Cohort, model: Model, cases: list[Case]) -> None:
-    """Start to score cases that take less than :data:`STARTS_UNASKED_S`, once per process.
+    """Start to score cases that take less than :data:`STARTS_UNASKED_S`, decided once per process.
 
-    Nothing starts while another scoring is running.
+    Nothing is decided while another scoring is running.
 
     Args:
         cohort, model: see :func:`start`.
         cases: that have no score yet.
     """
     key = _key(cohort, model)
-    if not cases or key in _started_unasked or running() is not None:
+    if not cases or key in _decided or running() is not None:
         return
+    _decided.add(key)
     passes = sum(len(case.readable) * len(model.exposure(case).folds) for case in cases)
     if passes * SECONDS_PER_SLICE <= STARTS_UNASKED_S:
-        _started_unasked.add(key)
         with suppress(BrainsegError):  # another visitor was faster
             start(cohort, model)
 

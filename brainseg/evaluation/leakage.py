@@ -24,6 +24,7 @@ from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions
 from brainseg.evaluation.scores import Evaluation
 from brainseg.evaluation.scoring import CaseScore, joined, scorable, score_probability
+from brainseg.evaluation.splits import halves_by_patient, halves_by_slice
 from brainseg.evaluation.store import as_content, load_json, of_content, save_json, scores_path
 from brainseg.metrics import BINS
 from brainseg.models import Model
@@ -150,47 +151,17 @@ def measure_leakage(
     recipe = recipe or Recipe()
     fold, cases = _chosen(cohort, model, recipe.seed)
     learner = Learner(model, fold, cases, recipe, progress)
+    sizes = [len(case.masks) for case in learner.prepared]
+    volumes = [int(case.masks.sum()) for case in learner.prepared]
     by_patient, by_slice = (
         # Without histograms, which would be nine tenths of the file.
         replace(joined(learner.scores(halves), model, {}), histograms=np.zeros((0, 3, BINS)))
         for halves in (
-            halves_by_patient(learner.prepared, [case.patient_id for case in cases], recipe.seed),
-            halves_by_slice(learner.prepared, recipe.seed),
+            halves_by_patient(sizes, volumes, [case.patient_id for case in cases], recipe.seed),
+            halves_by_slice(sizes, recipe.seed),
         )
     )
     return Leakage(by_patient, by_slice, recipe)
-
-
-def halves_by_patient(
-    cases: list["PreparedCase"], patients: list[str], seed: int
-) -> list[np.ndarray]:
-    """Return the half, 0 or 1, of each slice, (n,) int per case; a patient is in one half only.
-
-    Patients are paired by the size of their tumours, so that the halves are similar.
-
-    Args:
-        cases: the cases to split.
-        patients: of each case.
-        seed: of the random half of each pair.
-    """
-    volumes = pd.Series([int(case.masks.sum()) for case in cases]).groupby(patients).sum()
-    ordered = volumes.sort_values(kind="stable").index.to_numpy(object)
-    rng = np.random.default_rng(seed)
-    half_of: dict[str, int] = {}
-    for start in range(0, len(ordered), 2):
-        pair = rng.permutation(2)
-        half_of |= dict(zip(ordered[start : start + 2], pair.tolist(), strict=False))
-    return [
-        np.full(len(case.masks), half_of[patient])
-        for case, patient in zip(cases, patients, strict=True)
-    ]
-
-
-def halves_by_slice(cases: list["PreparedCase"], seed: int) -> list[np.ndarray]:
-    """Return the half, 0 or 1, of each slice, (n,) int per case, drawn over all slices."""
-    counts = [len(case.masks) for case in cases]
-    halves = np.random.default_rng(seed).permutation(sum(counts)) % 2
-    return np.split(halves, np.cumsum(counts)[:-1])
 
 
 def save_leakage(leakage: Leakage, path: Path) -> None:

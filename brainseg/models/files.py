@@ -9,6 +9,7 @@ import numpy as np
 
 from brainseg.errors import ModelError
 from brainseg.io.files import read_file
+from brainseg.models.places import remedy_for
 
 MOST_BYTES = 2**30
 """Largest file of a model; the shipped ones have at most 8 MB."""
@@ -32,18 +33,15 @@ def read_verified(folder: Path, file: str, sha256: str, most_bytes: int = MOST_B
     try:
         content = read_file(folder / file, most_bytes)
     except FileNotFoundError as error:
-        raise ModelError(
-            f"{folder.name} lacks its file {file}: restore models/ from the repository."
-        ) from error
+        raise ModelError(f"{folder.name} lacks its file {file}: {remedy_for(folder)}.") from error
     except OSError as error:
         raise ModelError(
-            f"{file} of {folder.name} cannot be opened ({error.strerror}): restore models/ from the "
-            "repository."
+            f"{file} of {folder.name} cannot be opened ({error.strerror}): {remedy_for(folder)}."
         ) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(
             f"{file} of {folder.name} is not the file its manifest names (its SHA-256 differs): it "
-            "was not opened; restore models/ from the repository."
+            f"was not opened; {remedy_for(folder)}."
         )
     return content
 

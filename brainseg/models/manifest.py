@@ -15,7 +15,14 @@ from brainseg.cohort.splits import Fold
 from brainseg.errors import CohortError, ModelError, refused_as
 from brainseg.io.files import read_file
 from brainseg.models.model import ENGINE_PARTS, FoldRecord, Inference, Model
-from brainseg.models.places import DEFAULT_MODEL, MANIFEST, MODELS, find_model, list_models
+from brainseg.models.places import (
+    DEFAULT_MODEL,
+    MANIFEST,
+    MODELS,
+    find_model,
+    list_models,
+    remedy_for,
+)
 from brainseg.preprocessing import Preprocessing
 
 IMAGES = "training_images"
@@ -55,7 +62,7 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
         reason = getattr(error, "strerror", error)
         raise ModelError(
             f"the manifest of the model “{name[:60]}” cannot be read ({reason}): choose another "
-            "model, or restore models/ from the repository."
+            f"model, or {remedy_for(path)}."
         ) from error
     model = model_of(content, path.resolve())
     _ = model.training_images  # Damaged files are refused here, not in the middle of a page.
@@ -72,10 +79,8 @@ def model_of(manifest: bytes, folder: Path) -> Model:
     Raises:
         ModelError: the manifest is damaged or inconsistent.
     """
-    unusable = (
-        f"the manifest of {folder.name} cannot be used ({{reason}}): restore models/ from the "
-    )
-    with refused_as(ModelError, f"{unusable}repository."):
+    unusable = f"the manifest of {folder.name} cannot be used ({{reason}}): {remedy_for(folder)}."
+    with refused_as(ModelError, unusable):
         facts = json.loads(manifest, parse_constant=_refuse_constant)
         found = _MANIFEST(facts)
         # Older manifests have one threshold for all folds.

@@ -13,6 +13,9 @@ DEFAULT_MODEL = "lgg-unet"
 
 MANIFEST = "manifest.json"
 
+WITH_SAMPLE = "came-with-the-sample"
+"""File in a run that was not trained here; see :mod:`brainseg.training.sample_run`."""
+
 
 def own_models() -> Path:
     """Return the folder of the user's own published models."""
@@ -34,9 +37,18 @@ def run_folders() -> Iterator[Path]:
     yield from (state_dir() / "cohorts").glob("*/runs")
 
 
-def list_run_models() -> list[str]:
-    """Return the names of the training runs that can be opened as models, the newest first."""
-    names = {path.name for folder in run_folders() for path in _models_in(folder)}
+def list_run_models(identity: str | None = None) -> list[str]:
+    """Return the names of the training runs that can be opened as models, the newest first.
+
+    Args:
+        identity: of a cohort; the run that came with the sample is only listed for its own cohort.
+    """
+    names = {
+        path.name
+        for folder in run_folders()
+        for path in _models_in(folder)
+        if folder.parent.name == identity or not (path / WITH_SAMPLE).exists()
+    }
     return sorted(names, reverse=True)
 
 
@@ -59,6 +71,18 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # such as a name that is too long: opening the model says so
         return False
+
+
+def remedy_for(folder: Path) -> str:
+    """Return how to repair a model whose files are missing or damaged: another model, a run, a copy."""
+    place = folder.resolve().parent
+    if place == MODELS.resolve():
+        return "restore models/ from the repository"
+    if place == own_models().resolve():
+        return "delete it on the training page and publish its run again"
+    if place in [runs.resolve() for runs in run_folders()]:
+        return "prepare the run as a model again on the training page"
+    return f"restore the files of {folder.name} from where they were published"
 
 
 def place_for(name: str) -> Path:

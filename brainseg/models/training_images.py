@@ -18,6 +18,7 @@ import numpy as np
 from brainseg.cohort.fingerprint import hash_of_pixels
 from brainseg.errors import ModelError, refused_as
 from brainseg.models.files import MOST_ARRAY_BYTES, arrays_of, read_verified
+from brainseg.models.places import remedy_for
 from brainseg.volume import FLAIR, Volume
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def read_training_images(path: Path, sha256: str) -> TrainingImages:
         ModelError: the file is missing, damaged, or another one.
     """
     content = read_verified(path.parent, path.name, sha256, MOST_ARRAY_BYTES)
-    damaged = f"{path.name} of {path.parent.name} is damaged: restore models/ from the repository."
+    damaged = f"{path.name} of {path.parent.name} is damaged: {remedy_for(path.parent)}."
     with refused_as(ModelError, damaged):
         stored = arrays_of(content)
         names = stored["names"].tolist()

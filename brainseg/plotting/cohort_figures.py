@@ -3,6 +3,8 @@
 A figure function returns the numbers and the figure. The dashboard draws it and shows its source.
 """
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -83,10 +85,10 @@ def tumour_volume(chosen: ChosenCases) -> Figure:
     return cases[["case", "institution", column]], figure
 
 
-def tumour_map(chosen: ChosenCases) -> Figure:
-    """Draw where in the head the tumours are, as a heat map."""
+def tumour_map(chosen: ChosenCases, regions: Sequence[maps.Region] = ()) -> Figure:
+    """Draw where in the head the tumours are, as a heat map; some regions are outlined."""
     found = overlap(chosen.atlas(), chosen.names)
-    return maps.overlap_table(found), maps.overlap_map(found)
+    return maps.overlap_table(found), maps.overlap_map(found, regions)
 
 
 def along_the_case(chosen: ChosenCases) -> Figure:

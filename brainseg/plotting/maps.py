@@ -4,7 +4,7 @@ The ``customdata`` of a point is what a selection of it means.
 """
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,14 +32,22 @@ MOST_CATEGORIES = 12
 MOST_AS_SVG = 6000
 """More points than this are drawn with WebGL, which not every browser supports."""
 
+CHOSEN_COLOUR = "#d55e00"
+"""Of the outline of a chosen region: it is not in the colour scale."""
+
 _EDGES = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
 
 
-def overlap_map(found: Overlap) -> go.Figure:
+Region = tuple[tuple[float, float], tuple[float, float]]
+"""The first and last row, and the first and last column, 0..1 in the head's box."""
+
+
+def overlap_map(found: Overlap, chosen: Sequence[Region] = ()) -> go.Figure:
     """Return a heat map of the head: the share of cases with tumour at each position.
 
     Args:
         found: from :func:`brainseg.statistics.atlas.overlap`.
+        chosen: regions that are outlined.
     """
     rows, columns = _middles(ROWS), _middles(COLUMNS)
     shown = np.where(found.share > 0, found.share, np.nan)
@@ -77,6 +85,9 @@ def overlap_map(found: Overlap) -> go.Figure:
         unselected=invisible,
         hoverinfo="skip",
     )
+    for (top, bottom), (left, right) in chosen:
+        line = {"color": CHOSEN_COLOUR, "width": 3}
+        figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
     quiet(figure, height=480, showlegend=False)
     figure.update_xaxes(
         title={"text": "left to right in the image", "standoff": 0},
@@ -101,7 +112,7 @@ def overlap_table(found: Overlap) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def regions(chosen: Mapping) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+def regions(chosen: Mapping) -> list[Region]:
     """Return the selection in the map as rectangles of rows and columns, 0..1 in the head's box.
 
     Args:

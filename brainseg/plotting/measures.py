@@ -147,7 +147,7 @@ def scatter(
             x=rows[x[0]].astype("float64"),
             y=rows[y[0]].astype("float64"),
             mode="markers",
-            name=html.escape(name),
+            name=html.escape(f"{name} (n {len(rows)})"),
             showlegend=colour != PALE and bool(len(rows)),
             marker={"size": 9, "color": colour, "symbol": symbol},
             customdata=rows[["case"]],

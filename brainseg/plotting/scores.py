@@ -44,7 +44,7 @@ def by_case(
             marker={"color": RELATION_COLOURS[relation], "line": {"width": 0}},
             **_SELECTION,
             hovertemplate=f"%{{x}}: {label} %{{y:.3f}}<extra>{relation}</extra>",
-            name=relation,
+            name=f"{relation} (n {len(rows)})",
         )
     if mean is not None:
         value, low, high = mean
@@ -80,7 +80,7 @@ def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
             marker={"size": 10, "color": RELATION_COLOURS[relation]},
             **_SELECTION,
             hovertemplate=f"%{{text}}: {label} %{{y:.3f}}, %{{x:,}} voxels<extra>{relation}</extra>",
-            name=relation,
+            name=f"{relation} (n {len(rows)})",
         )
     title = "tumour volume (voxels, log scale)"
     figure.update_xaxes(title=title, type="log", dtick="D2", tickformat=",")
@@ -126,7 +126,11 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
                 hoverinfo="skip",
             )
     figure.add_vline(overall, line=_MEAN_LINE)
-    figure.update_xaxes(title=f"mean {label}; dotted: all cases", range=[0, 1.02], dtick=0.2)
+    ends = groups[["mean", "low", "high"]]
+    figure.update_xaxes(
+        title=f"mean {label} with 95 % interval; dotted: all cases",
+        range=_around(min(ends.min().min(), overall), max(ends.max().max(), overall)),
+    )
     figure.update_yaxes(showdividers=True, dividercolor=QUIET)
     figure.update_yaxes(ticklabeloverflow="allow", autorange="reversed")
     return figure.update_layout(
@@ -135,6 +139,37 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
         showlegend=False,
         dragmode=False,
     )
+
+
+def _around(low: float, high: float) -> list[float]:
+    """Return the range of an axis of values 0..1 on which an interval takes most of the width."""
+    margin = max(0.01, 0.06 * (high - low))
+    return [max(-0.01, low - margin), min(1.01, high + margin)]
+
+
+def difference(mean: float, low: float, high: float, label: str) -> go.Figure:
+    """Return a mean difference with its interval, on an axis of its own that contains 0.
+
+    Args:
+        mean, low, high: of the difference, and the ends of its 95 % interval.
+        label: of the axis.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[low, high], y=[0, 0], mode="lines", line={"color": SERIES_COLOUR, "width": 3}
+    )
+    figure.add_scatter(x=[mean], y=[0], mode="markers", marker={"size": 12, "color": SERIES_COLOUR})
+    figure.add_vline(0, line={"color": QUIET, "width": 2, "dash": "dot"})
+    margin = max(1e-3, 0.08 * (max(high, 0) - min(low, 0)))
+    figure.update_traces(hovertemplate="%{x:+.4f}<extra></extra>")
+    figure.update_xaxes(
+        title=f"{label}; line: 95 % interval; dotted: no difference",
+        range=[min(low, 0) - margin, max(high, 0) + margin],
+        tickformat="+.3~f",
+        zeroline=False,
+    )
+    figure.update_yaxes(visible=False, range=[-1, 1])
+    return clickable(figure, 110, showlegend=False)
 
 
 def reliability(curve: pd.DataFrame) -> go.Figure:

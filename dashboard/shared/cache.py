@@ -44,6 +44,7 @@ from brainseg.statistics import embeddings, neighbours
 from brainseg.statistics.atlas import Atlas, open_atlas
 from brainseg.statistics.embeddings import Features
 from brainseg.training.runs import Run
+from brainseg.training.sample_run import add_sample_run
 from brainseg.volume import Volume
 from dashboard.shared import keys
 from dashboard.shared.background import Work
@@ -98,7 +99,13 @@ _kept_of_images = partial(_kept, by=_BY_IMAGES)
 @st.cache_resource(max_entries=3, show_spinner=False)
 def opening(root: str, changed: float) -> Work[Cohort]:
     """Open the cohort of a folder in the background; `changed` is :func:`last_change`, a key only."""
-    return Work("opening", partial(Cohort.open, root))
+
+    def open_with_example(progress: Progress) -> Cohort:
+        cohort = Cohort.open(root, progress)
+        add_sample_run(cohort)
+        return cohort
+
+    return Work("opening", open_with_example)
 
 
 def opened() -> Cohort | None:

@@ -18,7 +18,7 @@ from brainseg.models import (
 )
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.places import find_model
-from dashboard.shared import keys, url_state, widgets
+from dashboard.shared import cache, keys, url_state, widgets
 
 Colour = Literal["green", "blue", "orange", "gray"]
 
@@ -59,7 +59,8 @@ def model_choices() -> dict[str, str]:
     They are those of this package, those of the user, and the newest training runs.
     """
     named = os.environ.get("BRAINSEG_MODEL")
-    runs = list_run_models()
+    cohort = cache.opened()
+    runs = list_run_models(cohort.identity if cohort else None)
     asked = [name for name in runs[MOST_RUNS:] if name == st.query_params.get(keys.MODEL)]
     choices = {name: name for name in (*list_models(), *runs[:MOST_RUNS], *asked)}
     return {Path(named).name: named} | choices if named else choices

@@ -130,6 +130,13 @@ def thumbnail(
     st.image(picture, width=width, alt=describe(case, slice_number, mask, style))
 
 
+def framed(picture: np.ndarray, alt: str, caption: str) -> None:
+    """Draw a picture of a gallery, (h, w, 3) uint8, with its caption in Markdown below it."""
+    with st.container(gap="xsmall"):
+        st.image(png_bytes(picture), width="stretch", alt=alt)
+        st.caption(caption)
+
+
 def opening_slice(cohort: Cohort, case: Case) -> int:
     """Return the slice that a case opens at: the one with the largest tumour area, else the middle one.
 

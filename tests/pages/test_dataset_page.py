@@ -1,6 +1,7 @@
 """The dataset page: its numbers equal the core's, and a choice applies to every section."""
 
 import base64
+import json
 import time
 from threading import Event
 
@@ -81,6 +82,31 @@ def test_the_heat_map_equals_that_of_the_core_and_counts_its_cases(page, tiny_co
     drawn = np.nan_to_num(np.array(values(heat["z"]), float)).reshape(found.share.shape)
     np.testing.assert_allclose(drawn, found.share)
     assert "3 cases with tumour" in texts(app)
+
+
+def test_a_chosen_region_stays_drawn_until_the_choice_changes(page):
+    app = page(section="Where", where=f"case~{FIRST}")
+    app.session_state["_chosen regions"] = [((0.1, 0.2), (0.3, 0.5))], None
+    app.run()
+    (outline,) = outlines(app)
+    assert [outline[end] for end in ("x0", "x1", "y0", "y1")] == [0.3, 0.5, 0.1, 0.2]
+    app.run()
+    assert len(outlines(app)) == 1
+    assert "regions=[((0.1, 0.2), (0.3, 0.5))]" in "".join(code.value for code in app.code)
+    app.query_params["where"] = f"case~{OTHER_SITE}"
+    app.run()
+    assert outlines(app) == []
+
+
+def outlines(app) -> list[dict]:
+    """Return the rectangles on the heat map of the head."""
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    return figure["layout"].get("shapes", [])
+
+
+def test_two_measures_have_their_rank_correlation_with_the_number_of_cases(page):
+    assert "Spearman’s ρ" in texts(page(section="Compare"))
+    assert "(n 3). 3 of 3 cases have both." in texts(page(section="Compare"))
 
 
 @pytest.mark.parametrize("section", SECTIONS)

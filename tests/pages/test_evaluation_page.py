@@ -254,6 +254,21 @@ def test_without_seen_cases_the_page_says_how_to_include_them(monkeypatch, taugh
     assert "on cases it learned from" not in texts(app)
 
 
+def test_the_effect_of_a_split_by_slice_is_taught_in_three_steps(monkeypatch, taught_root, scored):
+    app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
+    assert not app.exception
+    assert [heading.value[:2] for heading in app.subheader] == ["1.", "2.", "3."]
+    assert len(app.get("image")) == 3
+    assert "correlation with the first" in texts(app)
+    grid = figure(app, "split_grid")
+    assert [trace["name"] for trace in grid["data"]][:3] == [
+        "training",
+        "test",
+        "the two slices above",
+    ]
+    assert "have a direct neighbour in training" in texts(app)
+
+
 @pytest.fixture
 def leakage(scored, everyone):
     """Return two sets of scores in place of the two splits."""

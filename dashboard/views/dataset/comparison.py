@@ -6,6 +6,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.plotting import cohort_figures
 from brainseg.plotting.cohort_figures import MEASURES
+from brainseg.statistics.correlation import rank_correlation
 from dashboard.shared import chart_selection, keys, widgets
 from dashboard.shared.dataset_context import ShownCases, chart, pick, wait_for_atlas
 
@@ -30,8 +31,11 @@ def draw(chosen: ShownCases) -> None:
         return
 
     def finding(table: pd.DataFrame) -> str:
-        both = table.loc[chosen.among(table), [x, y]].notna().all(axis=1)
-        return f"{int(both.sum())} of {widgets.counted(len(both), 'case')} have both."
+        rows = table[chosen.among(table)]
+        both = int(rows[[x, y]].notna().all(axis=1).sum())
+        found = rank_correlation(rows[x], rows[y]) if x != y else None
+        of_all = f"{both} of {widgets.counted(len(rows), 'case')} have both."
+        return f"{found.in_words()}. {of_all}" if found else of_all
 
     ranges = {axis: name for axis, name in (("x", x), ("y", y)) if name in IN_WORKLIST}
     # A box over axes that are not both in the worklist would lose one of them.

@@ -6,6 +6,7 @@ import streamlit as st
 from brainseg import worklist
 from brainseg.plotting import cohort_figures
 from brainseg.plotting.cohort_figures import MEASURES, is_scale
+from brainseg.statistics.correlation import rank_correlation
 from dashboard.shared import chart_selection, keys, widgets
 from dashboard.shared.dataset_context import (
     ShownCases,
@@ -83,8 +84,11 @@ def measured(chosen: ShownCases, codes: pd.Series, measure: str) -> None:
         return
 
     def finding(table: pd.DataFrame) -> str:
-        both = int(table[chosen.among(table)].notna().all(axis=1).sum())
-        return f"{MEASURES[measure]}: {widgets.counted(both, 'case')} with both."
+        rows = table[chosen.among(table)]
+        both = int(rows.notna().all(axis=1).sum())
+        found = rank_correlation(rows[codes.name], rows[measure]) if is_scale(codes) else None
+        answer = f"{MEASURES[measure]}: {widgets.counted(both, 'case')} with both."
+        return f"{answer} {found.in_words()}." if found else answer
 
     median = "" if is_scale(codes) else " n counts them; the orange line is their median."
     chart(

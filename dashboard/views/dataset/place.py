@@ -1,6 +1,7 @@
 """Where the tumours are: in the head, and along the case."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +9,7 @@ import streamlit as st
 from brainseg.cohort.filters import Condition
 from brainseg.plotting import cohort_figures, maps
 from brainseg.statistics import atlas
-from dashboard.shared import chart_selection, widgets
+from dashboard.shared import chart_selection, selection, widgets
 from dashboard.shared.dataset_context import (
     ShownCases,
     chart,
@@ -16,6 +17,9 @@ from dashboard.shared.dataset_context import (
     title,
     wait_for_atlas,
 )
+
+_REGIONS = "_chosen regions"
+"""Session key: regions of the map, and the choice of cases that they made."""
 
 
 def draw(chosen: ShownCases) -> None:
@@ -37,11 +41,16 @@ def in_the_head(chosen: ShownCases) -> None:
         st.info("None of the chosen cases has a tumour, so there is no map.", icon=":material/map:")
         return
 
+    regions = chosen_regions()
+    # Left out of the code below the chart where there are none.
+    outlined: dict[str, Any] = {"regions": regions} if regions else {}
+
     def cases_in_region(selected: Mapping) -> list[Condition]:
-        regions = maps.regions(selected)
+        selected_regions = maps.regions(selected)
+        st.session_state[_REGIONS] = selected_regions, None
         return chart_selection.by_name(
             name
-            for rows, columns in regions
+            for rows, columns in selected_regions
             for name in atlas.cases_with_tumour_in(heads, rows, columns)
         )
 
@@ -55,7 +64,18 @@ def in_the_head(chosen: ShownCases) -> None:
         "average head. Left and top are those of the images: the files contain no orientation. Drag a "
         "box to choose the cases with tumour in it.",
         cases_in_region,
+        **outlined,
     )
+
+
+def chosen_regions() -> list[maps.Region]:
+    """Return the regions whose cases are chosen, until the choice changes."""
+    regions, of_choice = st.session_state.get(_REGIONS, ([], None))
+    now = chart_selection.digest()
+    if of_choice is None:  # chosen just now: the callback ran before the address changed
+        st.session_state[_REGIONS] = regions, now
+    is_current = of_choice in (None, now) and bool(selection.current()[0].of("case"))
+    return regions if is_current else []
 
 
 def along_the_cases(chosen: ShownCases) -> None:

@@ -15,13 +15,15 @@ from brainseg.evaluation.leakage import SHIPPED
 from brainseg.models import Model
 from brainseg.plotting import scores
 from dashboard.shared import widgets
-from dashboard.views.evaluation import scoring
-from dashboard.views.evaluation.panels import signed
+from dashboard.views.evaluation import scoring, split_lesson
+from dashboard.views.evaluation.panels import difference_chart, signed
 
 
 def show(evaluation: Evaluation, cohort: Cohort, model: Model) -> None:
     """Draw the effect of a split by slice, and of other ways of averaging."""
     st.header("Split by slice, split by patient")
+    if split_lesson.show(cohort):
+        st.subheader("3. What that does to the score")
     here = load_leakage(leakage_path(cohort, model), model)
     shown = here or load_leakage(model.folder / SHIPPED, model)
     if shown is not None:
@@ -68,6 +70,7 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
             "from split by patient and mean by case to split by slice and all slices: "
             f"{honest:.3f} becomes **{claimed:.3f}**."
         )
+        difference_chart(found, "Dice by case: split by slice − split by patient")
 
 
 def _show_source(leakage: Leakage, cohort: Cohort) -> None:

@@ -1,5 +1,7 @@
 """The parts of the evaluation page below its summary: all figures, groups, calibration, two models."""
 
+import html
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -23,6 +25,7 @@ from brainseg.evaluation.comparison import ASSUMES, FEWEST_PATIENTS
 from brainseg.metrics import FEWEST_CASES, METRICS
 from brainseg.models import Model, open_model
 from brainseg.plotting import scores as evaluation_charts
+from brainseg.statistics.correlation import rank_correlation
 from dashboard.shared import cache, keys, model_picker, url_state, widgets
 
 SHARES = [metric.name for metric in METRICS.values() if metric.is_share and not metric.of[0]]
@@ -116,7 +119,8 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
             f"{label} of {len(with_tumour)} cases against the voxels of their masks",
             with_tumour[["case", "institution", "relation", "tumour_vx", metric]],
         )
-        st.caption("Click a point to open its case.")
+        found = rank_correlation(with_tumour["tumour_vx"], with_tumour[metric])
+        st.caption(f"{f'{found.in_words()}. ' if found else ''}Click a point to open its case.")
         if without := int((scores["tumour_vx"] == 0).sum()):
             st.caption(f"{without} cases without tumour cannot be shown on this axis.")
 
@@ -258,6 +262,7 @@ def _show_comparison(found: Comparison, label: str) -> None:
         winner = widgets.plain(found.better)
         result = f"does not contain 0: on these cases **{winner}** is better on average."
     st.markdown(f"The interval of the mean difference {result}")
+    difference_chart(found, f"{label}: {found.second} − {found.first}")
     more = f" {found.left_out} more are left out: scored once only, or in the training data."
     left_out = more if found.left_out else ""
     st.caption(f"{len(found.cases)} cases of {found.patients} patients. {ASSUMES}{left_out}")
@@ -269,6 +274,16 @@ def _show_comparison(found: Comparison, label: str) -> None:
         found.cases.rename(columns={"first": found.first, "second": found.second}),
     )
     st.caption("Click a point to open its case.")
+
+
+def difference_chart(found: Comparison, label: str) -> None:
+    """Draw the mean difference of a comparison with its interval."""
+    widgets.figure(
+        evaluation_charts.difference(found.mean, found.low, found.high, html.escape(label)),
+        "mean_difference",
+        alt=f"{label}: mean difference {signed(found.mean)}, 95 % interval {signed(found.low)} to "
+        f"{signed(found.high)}",
+    )
 
 
 def _p_text(p_value: float) -> str:

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from brainseg.errors import RunError
-from brainseg.exports import png_bytes
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour
 from brainseg.metrics import dice
 from brainseg.plotting import curves
@@ -105,14 +104,12 @@ def _draw_slices(run: Run, slices: PreviewSlices, epoch: int) -> None:
             picture = _picture(image, truth, found)
             score = dice(truth, found >= THRESHOLD)
             result = f"Dice {score:.2f}" if truth.any() else "no tumour in the mask"
-            with st.container(gap="xsmall"):
-                st.image(
-                    png_bytes(picture),
-                    width="stretch",
-                    alt=f"FLAIR of {case}, slice {number}, with the probability after epoch {epoch} "
-                    f"and the outline of the manual mask; {result}",
-                )
-                st.caption(f"{widgets.plain(case, 40)}, slice {number} · {result}")
+            overlays.framed(
+                picture,
+                f"FLAIR of {case}, slice {number}, with the probability after epoch {epoch} and the "
+                f"outline of the manual mask; {result}",
+                f"{widgets.plain(case, 40)}, slice {number} · {result}",
+            )
     overlays.swatches(
         {
             "outline of the manual mask": MASK_COLOUR,

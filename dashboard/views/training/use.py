@@ -11,7 +11,6 @@ from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.evaluation import background
 from brainseg.evaluation.examples import examples, side_by_side
-from brainseg.exports import png_bytes
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, shown
 from brainseg.models import DEFAULT_MODEL, Model, open_model
 from brainseg.monitoring.snapshot import Snapshot
@@ -239,14 +238,13 @@ def _gallery(cohort: Cohort, model: Model, scores: pd.DataFrame) -> None:
             except BrainsegError as error:
                 st.caption(widgets.sentence(error))
                 continue
-            with st.container(gap="xsmall"):
-                st.image(
-                    png_bytes(picture),
-                    width="stretch",
-                    alt=f"FLAIR of {row.case}, slice {number}, with the outlines of mask and "
-                    f"prediction: the {row.which} case, Dice {row.dice:.2f}",
+            with st.container(gap="xxsmall"):
+                overlays.framed(
+                    picture,
+                    f"FLAIR of {row.case}, slice {number}, with the outlines of mask and prediction: "
+                    f"the {row.which} case, Dice {row.dice:.2f}",
+                    f"**{row.which.capitalize()}** · Dice {row.dice:.3f}",
                 )
-                st.markdown(f"**{row.which.capitalize()}** · Dice {row.dice:.3f}")
                 asked = {keys.CASE: row.case, keys.MODEL: model.name, keys.SLICE: number}
                 widgets.link(
                     keys.CASE_PAGE, f"{widgets.plain(row.case, 40)}, slice {number}", None, asked

@@ -89,6 +89,9 @@ def test_a_short_scoring_starts_unasked_once(model, taught, monkeypatch):
     background.start_if_short(taught, model, cases)
     assert background.running() is None, "five cases take longer than the limit of this test"
     monkeypatch.setattr(background, "STARTS_UNASKED_S", 60.0)
+    background.start_if_short(taught, model, cases)
+    assert background.running() is None, "decided once: pages ask at each of their runs"
+    monkeypatch.setattr(background, "_decided", set())
     background.start_if_short(taught, model, [])
     assert background.running() is None
     background.start_if_short(taught, model, cases)

@@ -94,7 +94,7 @@ def test_a_manifest_that_breaks_a_rule_is_refused(copied_model, facts, sentence)
 
 def test_a_manifest_that_is_no_json_is_refused(copied_model):
     (copied_model / "manifest.json").write_text("{")
-    with pytest.raises(ModelError, match="restore models/"):
+    with pytest.raises(ModelError, match="restore the files of"):
         open_model("tiny", copied_model.parent)
 
 

@@ -168,7 +168,7 @@ def test_the_file_holds_no_pixels_and_the_same_cases_give_the_same_bytes(taught,
 def test_hashes_that_are_missing_or_another_file_are_refused(folder, trained, damage, tmp_path):
     damaged = Path(shutil.copytree(folder, tmp_path / "damaged"))
     damage(damaged / FILE)
-    with pytest.raises(ModelError, match="restore models/"):
+    with pytest.raises(ModelError, match="restore the files of"):
         open_model(str(damaged)).exposure(None, trained)
 
 

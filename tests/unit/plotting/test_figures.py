@@ -8,8 +8,10 @@ from support.evaluations import evaluation_of, outlined
 
 from brainseg.cohort import Cohort
 from brainseg.evaluation import conventions
+from brainseg.evaluation.splits import Neighbours
 from brainseg.plotting import cohort_figures, counts, maps, measures, scores
 from brainseg.plotting.chosen_cases import ChosenCases
+from brainseg.plotting.splits import split_grid
 from brainseg.statistics import histogram
 
 
@@ -59,7 +61,8 @@ def test_scatter_has_one_trace_per_group_and_one_for_the_cases_not_chosen():
     group = pd.Series(["p", "q", None, "p"])
     among = pd.Series([True, True, True, False])
     figure = measures.scatter(cases, ("x", "x"), ("y", "y"), among, group)
-    assert [trace.name for trace in figure.data] == ["not chosen", "p", "q", "missing"]
+    names = [trace.name for trace in figure.data]
+    assert names == ["not chosen (n 0)", "p (n 1)", "q (n 1)", "missing (n 1)"]
     assert [list(trace.x) for trace in figure.data] == [[], [1], [2], [3]]
 
 
@@ -76,3 +79,41 @@ def test_the_first_rule_of_averaging_has_no_difference_and_the_others_have():
     assert bars.y[-1] == "by case"
     assert "(" not in bars.text[-1]
     assert all("(" in text for text in bars.text[:-1])
+
+
+def test_intervals_of_groups_take_most_of_the_width_of_their_axis():
+    groups = pd.DataFrame(
+        {"trait": ["site"] * 2, "group": ["A", "B"], "cases": [9, 1], "mean": [0.85, 0.9]}
+        | {"low": [0.82, np.nan], "high": [0.88, np.nan]}
+    )
+    low, high = scores.by_group(groups, 0.86, "Dice").layout.xaxis.range
+    assert low < 0.82 and high > 0.9
+    assert (0.9 - 0.82) / (high - low) > 0.75
+
+
+def test_a_difference_has_an_axis_of_its_own_that_contains_zero():
+    figure = scores.difference(0.013, 0.002, 0.025, "Dice")
+    low, high = figure.layout.xaxis.range
+    assert low < 0 and 0.025 < high < 0.03
+    assert list(figure.data[0].x) == [0.002, 0.025]
+
+
+def test_a_split_shows_each_slice_once_and_outlines_the_two_neighbours():
+    table = pd.DataFrame(
+        {
+            "case": ["a", "a", "b"],
+            "slice_number": [1, 2, 1],
+            "by_slice": ["training", "test", "test"],
+            "by_patient": ["training", "training", "test"],
+        }
+    )
+    figure = split_grid(table, Neighbours("a", 1, 2))
+    drawn = [(trace.name, list(trace.x)) for trace in figure.data]
+    assert drawn == [
+        ("training", [1]),
+        ("test", [2, 1]),
+        ("the two slices above", [1, 2]),
+        ("training", [1, 2]),
+        ("test", [1]),
+        ("the two slices above", [1, 2]),
+    ]
