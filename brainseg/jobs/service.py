@@ -20,6 +20,7 @@ from pebble.pool.process import WORKERS_NAME
 from brainseg.errors import BrainsegError
 from brainseg.events import emit
 from brainseg.jobs import worker
+from brainseg.jobs.deadline import watch
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -261,6 +262,7 @@ class Jobs(Executor):
                     return future
             else:
                 future.add_done_callback(partial(self._take_back, pool, call))
+                watch(pool, future, longest_s)
                 return future
 
     def _new_pool(self) -> ProcessPool:

@@ -10,11 +10,12 @@ from threading import Thread
 
 import psutil
 import pytest
+from pebble import ProcessPool
 from support import jobs as functions
 from support.cohorts import CHECKOUT
 
 from brainseg.errors import DecodeError
-from brainseg.jobs import JobLost, Jobs, QueueFull, has_urgent_jobs, set_patient
+from brainseg.jobs import JobLost, Jobs, QueueFull, deadline, has_urgent_jobs, set_patient
 
 
 @pytest.fixture
@@ -44,6 +45,44 @@ def test_a_worker_that_was_killed_while_it_was_idle_is_replaced(jobs: Jobs) -> N
     worker.kill()
     until(lambda: not worker.is_running())  # the service reaps it
     assert jobs.submit(functions.pid).result() != worker.pid
+
+
+def test_a_worker_that_answers_nothing_loses_the_job_and_the_next_one_gets_another(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = psutil.Process(jobs.submit(functions.pid).result())
+    hung.suspend()
+    with monkeypatch.context() as soon:
+        soon.setattr(deadline, "BEGINS_WITHIN_S", 1)
+        with pytest.raises(JobLost, match="ended its process"):
+            jobs.submit(functions.pid).result()
+    assert jobs.submit(functions.pid).result() != hung.pid
+    until(lambda: not hung.is_running())
+
+
+def test_a_worker_that_dies_as_a_job_reaches_it_loses_the_job_and_the_next_one_gets_another(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = psutil.Process(jobs.submit(functions.pid).result())
+    worker.kill()
+    until(lambda: not jobs._idle[0].active)
+    with monkeypatch.context() as late:
+        late.setattr(
+            ProcessPool, "_check_pool_status", lambda _: None
+        )  # the check came before the end
+        with pytest.raises(JobLost, match="ended its process"):
+            jobs.submit(functions.pid).result()
+    assert jobs.submit(functions.pid).result() != worker.pid
+
+
+def test_a_job_whose_time_limit_has_no_effect_is_lost_a_little_later(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pebble.pool.process.TaskManager.timeout", staticmethod(lambda _: False))
+    monkeypatch.setattr(deadline, "GRACE_S", 0)
+    with pytest.raises(JobLost, match="took more than 1 s"):
+        jobs.schedule(functions.sleep, (600,), longest_s=1).result()
+    assert jobs.submit(functions.sleep, 0).result() == 0
 
 
 def test_a_job_that_takes_too_long_crashes_or_takes_too_much_memory_is_lost(jobs: Jobs) -> None:
