@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from brainseg.cohort.cohort import Case, Cohort
+    from brainseg.cohort.case import Case
+    from brainseg.cohort.cohort import Cohort
 
 __all__ = ["Case", "Cohort"]
 

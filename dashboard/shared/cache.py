@@ -135,14 +135,22 @@ def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
 
 @_kept_of_images
 def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
-    """Return one slice as (h, w, 3) uint8."""
-    return cohort.case(case).slice_pixels(slice_number)
+    """Return one slice as (h, w, 3) uint8; a case of volume files is read once for all its slices."""
+    own = cohort.case(case)
+    if not own.is_volume:
+        return own.slice_pixels(slice_number)
+    # A copy, because a view would keep the volume beyond its time in the budget.
+    return volume(cohort, case).pixels[own.slice_index(slice_number)].copy()
 
 
 @_kept
 def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
     """Return one slice's mask as (h, w) bool, or None without a usable mask."""
-    return cohort.case(case).slice_mask(slice_number)
+    own = cohort.case(case)
+    if not own.is_volume:
+        return own.slice_mask(slice_number)
+    index, (planes, has_mask) = own.slice_index(slice_number), masks(cohort, case)
+    return planes[index].copy() if has_mask[index] else None
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -157,8 +165,9 @@ def seed_with_tumour(cohort: Cohort) -> int:
 @_kept_of_images
 def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     """Return a case's automatic windows; see :func:`brainseg.imaging.automatic_windows`."""
-    # Not volume(): a page of thumbnails would fill the budget with whole cases.
-    return automatic_windows(cohort.case(case).volume())
+    own = cohort.case(case)
+    # A page of thumbnails of pictures would fill the budget with whole cases.
+    return automatic_windows(volume(cohort, case) if own.is_volume else own.volume())
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.pages import open_page, texts
 from support.volume_cohorts import NIFTI_LAYOUTS, OEDEMA_VX, VOXEL_ML, dicom_study
+
+from brainseg.cohort import Cohort
+from brainseg.cohort import case as reading
+from dashboard.shared import cache
 
 PAGES = ("overview", "case", "browser", "dataset", "similar", "tour", "checks", "evaluation")
 
@@ -45,3 +50,24 @@ def test_the_case_page_names_spacing_and_volume(
     tables = " ".join(str(table.value) for table in app.table)
     assert "5 x 0.9 x 0.8 mm" in tables + texts(app)
     assert "1.3 ml" in tables + texts(app)
+
+
+def test_all_pictures_of_a_case_of_volumes_cost_one_reading_of_images_and_one_of_masks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened = Cohort.open(write(tmp_path / "data", "BraTS 2023"))
+    name = opened.cases[0]
+    whole, (masks, _) = opened.case(name).volume(), opened.case(name).masks()
+    read: list[bool] = []
+    study = reading.read_study
+
+    def counted(root: Path, source: str, case: str, for_mask: bool = False) -> object:
+        read.append(for_mask)
+        return study(root, source, case, for_mask)
+
+    monkeypatch.setattr(reading, "read_study", counted)
+    for number in (8, 3):
+        assert np.array_equal(cache.slice_pixels(opened, name, number), whole.pixels[number - 1])
+        assert np.array_equal(cache.slice_mask(opened, name, number), masks[number - 1])
+    cache.grey_windows(opened, name)
+    assert sorted(read) == [False, True]

@@ -231,7 +231,7 @@ def test_a_sequence_with_grey_background_is_named(clean_cohort: Path) -> None:
 def test_a_check_reads_no_file_again(clean_cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cohort = Cohort.open(clean_cohort)
     monkeypatch.setattr("brainseg.cohort.slice_rows.decode_plainly", None)
-    monkeypatch.setattr("brainseg.cohort.cohort.decode_files", None)
+    monkeypatch.setattr("brainseg.cohort.case.decode_files", None)
     assert check_cohort(cohort).findings == []
 
 
