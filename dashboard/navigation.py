@@ -7,7 +7,16 @@ import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
 from brainseg.events import emit
-from dashboard.shared import ahead, cache, keys, links, selection, widgets, window_width
+from dashboard.shared import (
+    ahead,
+    cache,
+    keys,
+    letter_keys,
+    links,
+    selection,
+    widgets,
+    window_width,
+)
 
 NAVIGATION_PX = 240
 SHOW_THE_SELECTION = ("worklist", "case", "dataset", "similar", "prediction")
@@ -76,6 +85,7 @@ with st.sidebar:
                 st.caption(heading)
             for name in pages:
                 st.page_link(PAGES[name], query_params=links.query_of(name))
+    letter_keys.switch()
     selection.chip(opened, "clear_everywhere")
 
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")

@@ -250,6 +250,17 @@ def test_a_question_of_the_dataset_is_chosen_and_the_table_behind_a_chart_downlo
     assert downloads(settled(page), "CSV").read_bytes()
 
 
+def test_keys_of_one_letter_are_switched_off_on_every_page(look, address):
+    page = look(f"{address}/tour")
+    for _ in ("off", "on again"):
+        tab_to(page, "checkbox", "Single-letter keys")
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")  # a field with the focus takes its keys
+        page.keyboard.press("j")
+    assert comes(page, lambda: "step=" in page.url)
+    assert "step=Count" in settled(page).url
+
+
 def test_the_theme_is_changed(look, address):
     page = look(f"{address}/worklist")
     press(page, "button", "Main menu")

@@ -185,6 +185,23 @@ def test_the_list_of_keys_opens_and_closes(look, served, walked):
     page.wait_for_selector("dialog.keys", state="hidden", timeout=WAIT_MS)
 
 
+def test_keys_of_one_character_rest_while_they_are_switched_off(look, served, walked):
+    page = look(f"{served(walked)}/case?case={FIRST}&slice=2")
+    drawn(page)
+    keys = page.locator("dialog.keys")
+    page.keyboard.press("?")
+    keys.get_by_role("checkbox").uncheck()
+    keys.get_by_role("button", name="Close").click()
+    page.keyboard.press("m")
+    go(page, "Home", slice=1)
+    assert "mask=" not in page.url
+    page.get_by_role("button", name="Keys", exact=True).click()
+    keys.get_by_role("checkbox").check()
+    keys.get_by_role("button", name="Close").click()
+    page.keyboard.press("m")
+    assert comes(page, lambda: "mask=off" in page.url)
+
+
 def test_the_browsers_measurements_equal_those_of_the_core(look, served, tmp_path_factory):
     root = tmp_path_factory.mktemp("measured")
     rng = np.random.default_rng(3)

@@ -2,6 +2,7 @@
 
 import { make } from "./elements.js";
 import { saveTable } from "./exports.js";
+import { guardLetters, letterSwitch } from "./letter_keys.js";
 
 /** Returns the elements by name; `whole` contains the others, the panel and the strip. */
 export function frameOf(viewer) {
@@ -22,11 +23,14 @@ export function frameOf(viewer) {
     button("CSV of all slices", "One row per slice", () => saveTable(viewer)),
   );
   const keys = make("dl");
+  guardLetters();
+  const [letters, endLetters] = letterSwitch();
   const dialog = make(
     "dialog",
     { class: "keys" },
     make("h2", {}, "Keys"),
     keys,
+    letters,
     button("Close", "Escape", () => dialog.close()),
   );
   const measurements = make("div", { class: "measurements" }, nothing, table, files, viewer.measuring.list.root);
@@ -42,5 +46,5 @@ export function frameOf(viewer) {
     announcement,
     dialog,
   );
-  return { notes, stages, waiting, box, nothing, table, measurements, announcement, researchUse, toast, keys, dialog, whole };
+  return { notes, stages, waiting, box, nothing, table, measurements, announcement, researchUse, toast, keys, dialog, endLetters, whole };
 }

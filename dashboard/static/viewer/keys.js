@@ -46,7 +46,8 @@ export const PASS = Symbol("pass");
 export const TYPED_IN =
   "input:not([type=radio], [type=checkbox], [type=range]), textarea, select, [contenteditable=''], [contenteditable=true]";
 const roles = (...names) => names.map((name) => `[role=${name}]`).join(", ");
-const HAS_ITS_OWN_KEYS = roles(
+/** Elements that keys move or that search by letters. */
+export const HAS_ITS_OWN_KEYS = roles(
   ...["combobox", "listbox", "option", "grid", "gridcell", "menu", "menuitem"],
   ...["spinbutton", "textbox", "tree", "dialog"],
 );

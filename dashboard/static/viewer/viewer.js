@@ -73,6 +73,7 @@ export class Viewer extends Controls {
       listen(actionsOf(this)),
       afterControls(() => this.focus()),
       keepTab(),
+      this.endLetters,
       () => document.removeEventListener("fullscreenchange", full),
     ];
   }
