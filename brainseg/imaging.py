@@ -44,6 +44,13 @@ COLOURS = {
 }
 """Colours by meaning, RGB 0..255, for pictures, charts, reports and the viewer."""
 
+LABEL_COLOURS = (
+    *((255, 255, 0), (190, 0, 255), (255, 0, 110), (190, 255, 150)),
+    *((0, 255, 225), (255, 190, 60), (255, 60, 190), (190, 110, 255)),
+)
+"""Colours of labels in their order. Colour-blind readers tell them apart, also from a prediction, and on
+black their contrast is at least 4.5."""
+
 HATCH_PX = 4
 """Distance between the lines of a hatch, in pixels of the picture."""
 

@@ -28,7 +28,8 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
         "",
         *_geometry(record, on_source),
         *(f"{name}: the same pixels as {FLAIR}." for name in record.volume.flair_copies),
-        "mask: the dataset's manual FLAIR abnormality, 1 inside; " + _masks_in_words(record),
+        f"mask: {record.mask_means}, 1 inside; {_masks_in_words(record)}",
+        *_labels(record),
     ]
     if predicted := record.predicted:
         lines.append(
@@ -59,6 +60,15 @@ def _geometry(record: CaseRecord, on_source: bool) -> list[str]:
         affine_warning(record.volume) or "Spacing and orientation are those of the source.",
         "Pixels are 8-bit, as the dashboard shows them.",
     ]
+
+
+def _labels(record: CaseRecord) -> list[str]:
+    if record.labels is None:
+        return []
+    named = "; ".join(
+        f"{name}: {', '.join(map(str, values))}" for name, values in record.labels.labels.items()
+    )
+    return [f"labels: all labels of the manual masks, by the values in the file ({named})."]
 
 
 def _masks_in_words(record: CaseRecord) -> str:

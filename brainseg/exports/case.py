@@ -1,6 +1,7 @@
 """All files of one case, for the command line and for a page."""
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 from datetime import date
@@ -10,6 +11,7 @@ import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.cohort.dicom_source import dicom_source
+from brainseg.cohort.label_layers import label_layers
 from brainseg.exports import csv_bytes, file_stem, refuse_inside, refuse_to_replace
 from brainseg.exports.about import about_text
 from brainseg.exports.nifti import nifti_bytes
@@ -29,7 +31,8 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
     """Return a case's NIfTI files by name: its sequences, its mask and its prediction.
 
     The mask is 0 and 1; if slices lack a usable mask, it is floating-point with NaN in those slices.
-    There is no mask file without any usable mask. For the prediction see
+    There is no mask file without any usable mask. A cohort with several labels adds the label map, with
+    its labels as in the dataset.json of nnU-Net. For the prediction see
     :func:`brainseg.exports.prediction.predicted_nifti_files`.
     """
     volume, stem = record.volume, file_stem(record.case)
@@ -45,6 +48,15 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
             mask = mask.astype("float32")
             mask[~record.has_mask] = float("nan")
         files[f"{stem}_mask.nii.gz"] = nifti_bytes(mask, volume, "mask", True, record.warnings)
+    if record.labels is not None:
+        layers, name = record.labels, f"{stem}_labels"
+        files[f"{name}.nii.gz"] = nifti_bytes(
+            layers.values, volume, "labels", True, record.warnings
+        )
+        values = {"background": 0} | {one: list(of) for one, of in layers.labels.items()}
+        files[f"{name}.json"] = json.dumps(
+            {"labels": values}, ensure_ascii=False, indent=2
+        ).encode()
     return files | (predicted_nifti_files(record) if record.predicted else {})
 
 
@@ -110,7 +122,7 @@ def export_case(
     # Every export has this file, so the refusal comes before the prediction.
     refuse_to_replace([out / f"{file_stem(name)}_about.txt"], overwrite)
     case = cohort.case(name)
-    record = record_of_case(case)
+    record = record_of_case(case, labels=label_layers(cohort, case))
     if model:
         exposure = model.exposure(case)
         record = with_cautions(record, model, exposure)

@@ -6,12 +6,14 @@ an array of the case, C order, in zlib's format. The header names them with thei
 
 import json
 import math
+from itertools import cycle
 
 import imagecodecs
 import numpy as np
 
 from brainseg import RESEARCH_USE
-from brainseg.imaging import COLOURS, as_hex
+from brainseg.cohort.label_layers import LabelLayers
+from brainseg.imaging import COLOURS, LABEL_COLOURS, as_hex
 from brainseg.inference.quantised import UNITS
 from brainseg.inference.record import CaseRecord, Predicted
 from brainseg.io.orientation import is_skewed, sides_of
@@ -34,12 +36,15 @@ def case_payload(record: CaseRecord) -> bytes:
 
     Returns:
         Blobs: one a sequence, uint8 (n, h, w), by the sequence's name; ``mask``, uint8 0 or 1
-        (n, h, w), where any slice has one that can be used; ``probability``, uint8 0..:data:`STEPS`
+        (n, h, w), where any slice has one that can be used; ``labels``, uint8 (n, h, w), the label map
+        of a cohort with several labels; ``probability``, uint8 0..:data:`STEPS`
         (n, h, w), as the networks gave it; ``spread``, likewise, where several passes were averaged;
         ``other``, likewise, the probability of a prediction to compare with.
 
         The header holds ``version``, ``case``, ``shape`` (n, h, w), ``slice_numbers``, ``sequences``,
-        ``copies`` (sequence -> the one it repeats), ``mask_there`` (a flag a slice), ``spacing_mm``
+        ``copies`` (sequence -> the one it repeats), ``labels`` (name, values in the label map and colour
+        of each), ``label`` (the one whose mask is sent, or null for the union), ``mask_there`` (a flag a
+        slice), ``spacing_mm``
         (slice, which may be null, row, column; or null), ``orientation`` (see
         :func:`brainseg.io.orientation.sides_of`), ``skewed`` (whether slices are tilted against their
         axis), ``notes``, ``warnings``, ``steps``,
@@ -55,6 +60,9 @@ def case_payload(record: CaseRecord) -> bytes:
     }
     if record.has_mask.any():
         blobs["mask"] = _packed(record.masks.view(np.uint8))
+    labels = record.labels
+    if labels is not None:
+        blobs["labels"] = _packed(labels.values)
     if predicted is not None:
         blobs["probability"] = _packed(in_steps(predicted.prediction.units))
         if (std := predicted.prediction.std_units) is not None:
@@ -68,6 +76,8 @@ def case_payload(record: CaseRecord) -> bytes:
         "slice_numbers": [int(number) for number in record.slice_numbers],
         "sequences": list(volume.sequences),
         "copies": copies,
+        "labels": _labels(labels),
+        "label": labels and labels.chosen,
         "mask_there": [bool(known) for known in record.has_mask],
         "spacing_mm": volume.spacing_mm and [mm and float(mm) for mm in volume.spacing_mm],
         "orientation": sides_of(volume.affine, volume.directions),
@@ -84,6 +94,19 @@ def case_payload(record: CaseRecord) -> bytes:
     }
     head = json.dumps(header).encode()
     return b"".join((len(head).to_bytes(4, "little"), head, *blobs.values()))
+
+
+def _labels(layers: LabelLayers | None) -> list[dict[str, object]]:
+    """Return name, values and colour of each label, those with the most voxels first."""
+    if layers is None:
+        return []
+    counts = np.bincount(layers.values.ravel(), minlength=256)
+    coloured = zip(layers.labels.items(), cycle(LABEL_COLOURS), strict=False)
+    by_size = sorted(coloured, key=lambda one: -int(counts[list(one[0][1])].sum()))
+    return [
+        {"name": name, "values": list(values), "colour": as_hex(colour)}
+        for (name, values), colour in by_size
+    ]
 
 
 def in_steps(units: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
     Returns:
         ``voxel_k``, the index on the files' third axis; ``slice_number``; then the columns of
         :func:`brainseg.statistics.measures.by_slice` with the prefix ``mask_``, and with a prediction
-        the same with ``prediction_`` and ``prediction_removed_px``, the pixels of removed components.
-        Two slices of one number have a row each.
+        the same with ``prediction_`` and ``prediction_removed_px``, the pixels of removed components;
+        ``mask_label``, the label of the mask, if the masks have several. Two slices of one number have
+        a row each.
     """
     numbers, spacing_mm = record.slice_numbers, record.volume.spacing_mm
     numbered = pd.DataFrame({"slice_number": pd.Series(numbers, dtype="int64")})
@@ -31,7 +32,8 @@ def slice_table(record: CaseRecord) -> pd.DataFrame:
     if record.predicted:
         removed_px = np.count_nonzero(record.predicted.split.removed, axis=(1, 2))
         parts.append(pd.DataFrame({"prediction_removed_px": removed_px}))
-    return pd.concat([numbered, *parts], axis=1).rename_axis("voxel_k").reset_index()
+    table = pd.concat([numbered, *parts], axis=1).rename_axis("voxel_k").reset_index()
+    return table if record.mask_label is None else table.assign(mask_label=record.mask_label)
 
 
 def case_table(record: CaseRecord) -> pd.DataFrame:
@@ -39,7 +41,8 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
 
     Returns:
         ``region``, then the measures of :func:`brainseg.statistics.measures.measure_case`, and with a
-        prediction ``components_removed`` and ``removed_vx`` (Int64, missing for the mask).
+        prediction ``components_removed`` and ``removed_vx`` (Int64, missing for the mask); ``label``,
+        that of the mask, if the masks have several.
     """
     rows = [
         {"region": name.lower()}
@@ -47,6 +50,8 @@ def case_table(record: CaseRecord) -> pd.DataFrame:
         for name, (region, has_mask) in record.regions.items()
     ]
     table = pd.DataFrame(rows)
+    if record.mask_label is not None:
+        table["label"] = pd.Series(record.mask_label, table.index).where(table["region"] == "mask")
     if record.predicted is None:
         return table
     split, is_predicted = record.predicted.split, table["region"] == "prediction"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.cohort import Case
+from brainseg.cohort.label_layers import LabelLayers
 from brainseg.imaging import GreyWindow, automatic_windows, window_in_words
 from brainseg.inference.components import Split, removed_in_words, removed_on_slices
 from brainseg.inference.prediction import Prediction, dice_of_case
@@ -134,6 +135,7 @@ class CaseRecord:
         unsuitable: whether the images show no head or are not MR: a page hides the result until the
             user asks for it, and every file says so.
         measurements: drawn by readers; see :mod:`brainseg.statistics.drawn` for their values.
+        labels: the labels of the manual masks, if they have several.
     """
 
     case: str
@@ -147,6 +149,21 @@ class CaseRecord:
     warnings: tuple[str, ...] = ()
     unsuitable: bool = False
     measurements: tuple[Measurement, ...] = ()
+    labels: LabelLayers | None = None
+
+    @property
+    def mask_label(self) -> str | None:
+        """Return the label that the mask has, such as “tumour core”; None if masks have one label."""
+        if self.labels is None:
+            return None
+        return self.labels.chosen or f"union of {', '.join(self.labels.labels)}"
+
+    @property
+    def mask_means(self) -> str:
+        """Return what the mask is, for files."""
+        label = self.mask_label
+        of_label = f"the manual outline of the label “{label}”" if label else None
+        return of_label or "the dataset's manual FLAIR abnormality"
 
     @property
     def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
@@ -189,6 +206,7 @@ def record_of_case(
     case: Case,
     volume: Volume | None = None,
     masks: tuple[np.ndarray, np.ndarray] | None = None,
+    labels: LabelLayers | None = None,
 ) -> CaseRecord:
     """Return the record of a case of a cohort, without a prediction.
 
@@ -196,6 +214,7 @@ def record_of_case(
         case: see :meth:`brainseg.cohort.Cohort.case`.
         volume: its volume, if it has been read already.
         masks: likewise; see :meth:`brainseg.cohort.Case.masks`.
+        labels: see :func:`brainseg.cohort.label_layers.label_layers`.
 
     Raises:
         CohortError: no slice can be read.
@@ -204,6 +223,7 @@ def record_of_case(
     masks = case.masks() if masks is None else masks
     numbers = case.readable["slice_number"]
     record = record_of(case.name, volume, numbers, *masks, synthetic=case.synthetic)
+    record = replace(record, labels=labels)
     missing = sorted({*case.slices["slice_number"]} - {*numbers})
     if not missing:
         return record

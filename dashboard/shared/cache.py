@@ -26,6 +26,7 @@ from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.index import Progress
+from brainseg.cohort.label_layers import label_layers
 from brainseg.cohort.random_slices import random_slices
 from brainseg.errors import BrainsegError
 from brainseg.evaluation import Evaluation
@@ -326,7 +327,8 @@ def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRe
     """Return the record of a case for exports, with the prediction of a model if one is given."""
     facts = cohort.case(case)
     if model is None:
-        return record_of_case(facts, volume(cohort, case), masks(cohort, case))
+        labels = label_layers(cohort, facts)
+        return record_of_case(facts, volume(cohort, case), masks(cohort, case), labels)
     record = cautioned_record(cohort, case, model, model.exposure(facts))
     return with_prediction(record, model, prediction(cohort, case, model))
 

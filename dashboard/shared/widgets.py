@@ -98,10 +98,10 @@ def open_cohort(header: DeltaGenerator | None = None, with_label: bool = True) -
     if not with_label or not cohort.labels:
         return cohort
     with header or st.container():
-        return _label_picker(cohort, is_in_line=header is not None)
+        return _label_picker(cohort)
 
 
-def _label_picker(cohort: Cohort, is_in_line: bool) -> Cohort:
+def _label_picker(cohort: Cohort) -> Cohort:
     """Draw the choice of a label, and return the cohort with its masks."""
     words = {one: cohort.label_words(one).removeprefix("label ") for one in cohort.labels}
     label = select(
@@ -109,10 +109,9 @@ def _label_picker(cohort: Cohort, is_in_line: bool) -> Cohort:
         keys.LABEL,
         (ALL_LABELS, *cohort.labels),
         ALL_LABELS,
-        width=230,
+        width=CASE_PX,
         format_func=lambda one: f"Label: {words.get(one, 'all (union)')}",
-        help="The region whose mask all pages use: a label of the masks, or all labels together.",
-        label_visibility="collapsed" if is_in_line else "visible",
+        label_visibility="collapsed",
     )
     return labelled(cohort, label)
 
@@ -140,12 +139,19 @@ def notes(cohort: Cohort) -> None:
             st.markdown(f"- {sentence(note)}")
 
 
-def tumour_means(predicted: bool = False, outlined: bool = True) -> None:
+def tumour_means(
+    cohort: Cohort | None = None, predicted: bool = False, outlined: bool = True
+) -> None:
     """Show once on a page what its word “tumour” means, of predictions or of outlined masks."""
+    means = TUMOUR_MEANS
+    if cohort is not None and cohort.labels:
+        means = (
+            f"“Tumour” on this page means {plain(cohort.masks_in_words, 300)} in the manual masks."
+        )
     if not predicted:
-        st.caption(TUMOUR_MEANS)
+        st.caption(means)
     elif outlined:
-        st.caption(f"{TUMOUR_MEANS} In a prediction it means the predicted FLAIR abnormality.")
+        st.caption(f"{means} In a prediction it means the predicted FLAIR abnormality.")
     else:
         st.caption(
             "“Tumour” on this page means the predicted FLAIR abnormality; no one outlined it."

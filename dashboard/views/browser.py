@@ -136,7 +136,7 @@ else:
     overlays.describe_mask(mask)
 
 overlays.legend(style)
-widgets.tumour_means()
+widgets.tumour_means(cohort)
 with st.expander("What the sequences show", icon=":material/menu_book:"):
     for name, meaning in GLOSSARY.items():
         st.markdown(f"**{name}**: {meaning}")

@@ -127,4 +127,4 @@ if len(table):
     overlays.legend(overlays.OverlayStyle())
 
 st.caption("Sizes are in the units that the files contain; anything unknown is marked as unknown.")
-widgets.tumour_means()
+widgets.tumour_means(cohort)

@@ -279,4 +279,4 @@ with st.expander("What makes slices similar here?", icon=":material/menu_book:")
         "model was trained with the masks of its training cases.\n\n"
         f"The map was computed with {chosen.loaded.method}; its axes have no meaning."
     )
-widgets.tumour_means()
+widgets.tumour_means(cohort)

@@ -136,5 +136,5 @@ else:
     show_counts(cohort, now)
     draw(worklist.with_labels(now.rows, cohort.codebook), names)
 exports(cohort, now.rows)
-widgets.tumour_means()
+widgets.tumour_means(cohort)
 widgets.code("from brainseg.worklist import case_rows\n\ncase_rows(cohort)", cohort)

@@ -12,11 +12,12 @@ export const COLOURS = {
 
 const NINES = [9, 9, 9, 0, 0, 0, 9, 9, 9, 0, 0, 9, 0, 0, 0, 0, 0, 9];
 
-/** Returns a CaseData; `header` replaces parts of its header, `compared` adds a second prediction. */
-export function smallCase({ compared = false, header = {} } = {}) {
+/** Returns a CaseData; `header` replaces parts of its header, `compared` adds a second prediction, `labels` a label map. */
+export function smallCase({ compared = false, header = {}, labels = null } = {}) {
   const probability = Uint8Array.from(NINES, (n) => 20 * n);
   const arrays = { FLAIR: new Uint8Array(18), mask: new Uint8Array(18), probability, spread: new Uint8Array(18) };
   if (compared) arrays.other = probability;
+  if (labels) arrays.labels = labels;
   return new CaseData(
     {
       case: "A",
@@ -39,11 +40,21 @@ export function smallCase({ compared = false, header = {} } = {}) {
   );
 }
 
+/** Returns a case whose masks have two labels, “core” in “whole”. */
+export function labelledCase(header = {}) {
+  const labels = [
+    { name: "whole", values: [1, 2], colour: "#aa0000" },
+    { name: "core", values: [1], colour: "#00aa00" },
+  ];
+  return smallCase({ header: { labels, label: null, ...header }, labels: Uint8Array.from(NINES, (n) => (n ? 2 : 1)) });
+}
+
 /** Returns how the layers of a case are drawn, with changes. */
 export function overlays({ mask = "contour", prediction = "contour", ...layers } = {}) {
   return {
     mask: { style: mask, colour: COLOURS.mask },
     prediction: { style: prediction, colour: COLOURS.prediction },
+    hidden: [],
     agreement: false,
     spread: false,
     removed: true,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.node import node
 
-from brainseg.imaging import COLOURS, as_hex, automatic_window
+from brainseg.imaging import COLOURS, LABEL_COLOURS, as_hex, automatic_window
 from dashboard.shared.viewer import PARTS
 
 TESTS = sorted(Path(__file__).parent.glob("*.test.mjs"))
@@ -94,6 +94,19 @@ def test_colour_blind_readers_distinguish_colours_that_are_shown_together(kind, 
     for one, other in itertools.combinations(seen, 2):
         # 10 is five times the difference that a trained eye sees side by side.
         assert np.linalg.norm(one - other) > 10
+
+
+@pytest.mark.parametrize("kind", SEEN_BY)
+def test_colour_blind_readers_distinguish_labels_from_each_other_and_from_a_prediction(kind):
+    shown = [*LABEL_COLOURS, COLOURS["prediction"], COLOURS["removed"]]
+    seen = [lab(np.array(SEEN_BY[kind]) @ (np.array(one) / 255) ** 2.2) for one in shown]
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(one - other) > 15
+
+
+def test_labels_contrast_with_black():
+    for colour in LABEL_COLOURS:
+        assert ((np.array(colour) / 255) ** 2.2) @ [0.2126, 0.7152, 0.0722] > 4 * 0.05 - 0.03
 
 
 def test_no_two_meanings_share_a_colour():

@@ -31,13 +31,10 @@ MOST_NOTES = 2
 MOST_MEASUREMENTS = 6
 MOST_COMPONENTS = 4
 LONGEST_NOTE = 125
+ON_FLAIR = ", the region an annotator outlined on FLAIR"
 
 PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm, 28 * mm)
 """The first height at which the report fits on one page is used."""
-
-MASK_MEANS = (
-    "Mask: the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR."
-)
 
 
 def case_report(
@@ -172,26 +169,30 @@ def _column(
 def _how_measured(record: CaseRecord) -> str:
     sentences = ["Diameters are of the slice's largest component, between pixel centres."]
     if record.has_mask.any():
-        sentences.append(MASK_MEANS)
+        sentences.append(f"Mask: {record.mask_means}{ON_FLAIR * (record.labels is None)}.")
         if missing := int((~record.has_mask).sum()):
             sentences.append(f"Slices without a usable mask are left out of its column: {missing}.")
     return " ".join(sentences)
 
 
 def _areas(block: Block, record: CaseRecord, place: int) -> None:
-    areas = record.masks.sum(axis=(1, 2)).tolist()
-    mask_px = [area if known else None for area, known in zip(areas, record.has_mask, strict=True)]
+    spacing_mm = record.volume.spacing_mm
+    pixel = 1.0 if spacing_mm is None else spacing_mm[1] * spacing_mm[2]
+    areas = (record.masks.sum(axis=(1, 2)) * pixel).tolist()
+    of_mask = [area if known else None for area, known in zip(areas, record.has_mask, strict=True)]
     predicted = record.predicted
-    predicted_px = predicted.mask.sum(axis=(1, 2)).tolist() if predicted else None
+    of_prediction = (predicted.mask.sum(axis=(1, 2)) * pixel).tolist() if predicted else None
     numbers = record.slice_numbers
-    block.flowables.append(AreaBySlice(numbers, mask_px, predicted_px, numbers[place], block.width))
+    chart = AreaBySlice(numbers, of_mask, of_prediction, numbers[place], block.width)
+    block.flowables.append(chart)
     colours = {"mask": MASK_COLOUR} if record.has_mask.any() else {}
     if predicted:
         colours["prediction"] = PREDICTION_COLOUR
     if not record.has_mask.all():
         colours["no usable mask"] = (211, 217, 222)
     block.legend(colours)
-    block.text(f"Pixels by slice number; slice {numbers[place]} is the one shown.", muted=True)
+    unit = "Pixels" if spacing_mm is None else "mm²"
+    block.text(f"{unit} by slice number; slice {numbers[place]} is the one shown.", muted=True)
 
 
 def _model(block: Block, record: CaseRecord) -> None:

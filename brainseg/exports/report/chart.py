@@ -21,8 +21,8 @@ class AreaBySlice(Flowable):
 
     Args:
         slice_numbers: (n,), ascending; missing numbers leave a gap.
-        mask_px: (n,), None for a slice without a usable mask.
-        predicted_px: (n,), or None without a prediction.
+        of_mask: (n,), areas in one unit, None for a slice without a usable mask.
+        of_prediction: (n,), or None without a prediction.
         key_slice: the highlighted slice number.
         width: in points.
         height: in points.
@@ -31,22 +31,22 @@ class AreaBySlice(Flowable):
     def __init__(
         self,
         slice_numbers: Sequence[int],
-        mask_px: Sequence[int | None],
-        predicted_px: Sequence[int] | None,
+        of_mask: Sequence[float | None],
+        of_prediction: Sequence[float] | None,
         key_slice: int,
         width: float,
         height: float = 118.0,
     ) -> None:
         super().__init__()
         self.numbers, self.key_slice = slice_numbers, key_slice
-        self.mask_px, self.predicted_px = mask_px, predicted_px
+        self.of_mask, self.of_prediction = of_mask, of_prediction
         self.width, self.height = width, height
-        known = [area for area in mask_px if area is not None]
-        self.highest = max([1, *known, *(predicted_px or [])])
+        known = [area for area in of_mask if area is not None]
+        self.highest = max([1, *known, *(of_prediction or [])])
 
     def draw(self) -> None:
         """Draw the chart."""
-        left = width_of(f"{self.highest:,}", text_style(_TEXT_SIZE)) + 4
+        left = width_of(f"{self.highest:,.0f}", text_style(_TEXT_SIZE)) + 4
         bottom, top = 12.0, self.height - 10
         first, last = self.numbers[0], self.numbers[-1]
         step = (self.width - left) / (last - first + 1)
@@ -59,7 +59,7 @@ class AreaBySlice(Flowable):
 
         self._axes(left, bottom, top, x)
         self._bars(x, y, bottom, step)
-        if self.predicted_px is not None:
+        if self.of_prediction is not None:
             self._line(x, y, step)
 
     def _axes(self, left: float, bottom: float, top: float, x: Place) -> None:
@@ -70,7 +70,7 @@ class AreaBySlice(Flowable):
         canvas.setLineWidth(0.4)
         for area, height in ((0, bottom), (self.highest, top)):
             canvas.line(left, height, self.width, height)
-            canvas.drawRightString(left - 3, height - 2.5, f"{area:,}")
+            canvas.drawRightString(left - 3, height - 2.5, f"{area:,.0f}")
         numbers = range(self.numbers[0], self.numbers[-1] + 1)
         every = next(n for n in (1, 2, 5, 10, 20, 50, 10**9) if len(numbers) / n <= _MOST_TICKS)
         for number in numbers:
@@ -82,7 +82,7 @@ class AreaBySlice(Flowable):
     def _bars(self, x: Place, y: Place, bottom: float, step: float) -> None:
         canvas = self.canv
         thick = step * 0.72
-        for number, area in zip(self.numbers, self.mask_px, strict=True):
+        for number, area in zip(self.numbers, self.of_mask, strict=True):
             colour = rgb(MASK_COLOUR, 1 if number == self.key_slice else 0.6)
             canvas.setFillColor(RULE if area is None else colour)
             high = 2.5 if area is None else y(area) - bottom
@@ -96,7 +96,7 @@ class AreaBySlice(Flowable):
         canvas.setLineCap(1)
         path = canvas.beginPath()
         before = None
-        for number, area in zip(self.numbers, self.predicted_px or (), strict=True):
+        for number, area in zip(self.numbers, self.of_prediction or (), strict=True):
             left, right = x(number) - step / 2, x(number) + step / 2
             (path.lineTo if before == number - 1 else path.moveTo)(left, y(area))
             path.lineTo(right, y(area))

@@ -1,5 +1,6 @@
 // What changes how a case is shown: grey window, zoom, layers, thresholds.
 
+import { opacityKind } from "./state.js";
 import { PRESETS, dragged } from "./windows.js";
 
 /** The part of the viewer that its controls and keys call; see viewer.js for the rest. */
@@ -76,12 +77,11 @@ export class Controls {
 
   setLook(which, values) {
     const { look } = this.state;
-    if (["agreement", "spread", "removed"].includes(which)) look[which] = values;
+    if (["agreement", "spread", "removed", "hidden"].includes(which)) look[which] = values;
     else {
       const { opacity, ...others } = values;
       Object.assign(look[which], others);
-      const kind = look[which].style === "contour" ? "contour" : "fill";
-      if (opacity !== undefined) look[which].opacity[kind] = opacity;
+      if (opacity !== undefined) look[which].opacity[opacityKind(look[which].style)] = opacity;
     }
     this.changed();
     this.labelsLater();

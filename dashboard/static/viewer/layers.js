@@ -95,9 +95,24 @@ function drawFound(context, tile, data, plane, look, shows, z) {
         );
       } else drawLayer(context, tile, only(classes, KEPT), { style, opacity, colour: colours[shows] });
     }
-    if (seen.mask) drawLayer(context, tile, plane(data.mask), look.mask);
+    if (look.mask.style === "labels") drawLabels(context, tile, data, plane(data.labelMap), look);
+    else if (seen.mask) drawLayer(context, tile, plane(data.mask), look.mask);
   }
   if (seen.removed) drawHatched(context, tile, only(classes, REMOVED), colours.removed);
+}
+
+/** Returns the labels that are shown one by one, from the largest. */
+export function shownLabels(data, look) {
+  return data.labels.filter(({ name }) => !look.hidden.includes(name));
+}
+
+function drawLabels(context, tile, data, map, look) {
+  const shown = shownLabels(data, look);
+  for (const [index, { colour, isOf }] of shown.entries()) {
+    const plane = { ...map, pixels: map.pixels.map((value) => isOf[value]) };
+    // A wider line stays in sight where a smaller label ends in the same place.
+    drawLayer(context, tile, plane, { ...look.mask, colour, wider: 1.5 * (shown.length - 1 - index) });
+  }
 }
 
 /** Returns the colours of both, prediction only and mask only. */
@@ -128,12 +143,19 @@ export function labelsOf(data, look) {
   const colours = coloursOf(data, look);
   const classes = data.cut(PREDICTION, look.step)?.classes;
   const labels = new Uint8Array(data.shape[0] * data.shape[1] * data.shape[2]);
-  const [asRemoved, shown] = seen.agreement
-    ? [4, agreementColours(colours, PREDICTION)]
-    : [3, [colours.mask, colours.prediction]];
+  const byLabel = look.mask.style === "labels" && !seen.agreement ? shownLabels(data, look) : [];
+  const shown = seen.agreement ? agreementColours(colours, PREDICTION) : [colours.mask, colours.prediction];
+  shown.push(...byLabel.map(({ colour }) => colour));
+  const asRemoved = shown.length + 1;
+  // The smallest label of a voxel is shown.
+  const ofValue = Uint8Array.from({ length: 256 }, (_, value) => {
+    const index = byLabel.findLastIndex(({ isOf }) => isOf[value]);
+    return index < 0 ? 0 : index + 3;
+  });
   for (let i = 0; i < labels.length; i++) {
     if (seen.agreement) labels[i] = agreementAt(data.mask[i], classes[i] === KEPT);
-    else if (seen.mask && data.mask[i]) labels[i] = 1;
+    else if (byLabel.length && ofValue[data.labelMap[i]]) labels[i] = ofValue[data.labelMap[i]];
+    else if (seen.mask && look.mask.style !== "labels" && data.mask[i]) labels[i] = 1;
     else if (seen.prediction && classes[i] === KEPT) labels[i] = 2;
     if (seen.removed && !labels[i] && classes[i] === REMOVED) labels[i] = asRemoved;
   }
@@ -170,13 +192,13 @@ function regionOf({ width, height, pixels }, tile) {
   return path;
 }
 
-function drawLayer(context, tile, plane, { style, colour, opacity }) {
+function drawLayer(context, tile, plane, { style, colour, opacity, wider = 0 }) {
   if (style === "fill") {
     paint(context, tile, plane, (inside) => (inside ? colour : null), opacity.fill);
   } else {
     const outline = outlineOf(plane, tile);
     context.globalAlpha = opacity.contour;
-    strokeWithRim(context, outline, colour, [3.5, 1.75]);
+    strokeWithRim(context, outline, colour, [3.5 + wider, 1.75 + wider]);
     context.globalAlpha = 1;
   }
 }

@@ -1,7 +1,7 @@
 // The legend on the picture: each shown layer with its colour and pattern.
 
 import { make } from "./elements.js";
-import { DIFFERENCE, OTHER, PREDICTION, coloursOf, stepOf, visible } from "./layers.js";
+import { DIFFERENCE, OTHER, PREDICTION, coloursOf, shownLabels, stepOf, visible } from "./layers.js";
 import { MOST_SPREAD, gradientOf, heatOf, spreadOf } from "./ramps.js";
 
 /** How a layer is drawn. */
@@ -34,7 +34,9 @@ export function legendOf(data, look, shows) {
       { label: "mask only (false negative)", kind: FILL, colour: colours.mask },
     );
   } else {
-    if (seen.mask) entries.push({ label: "manual mask", kind: kindOf(look.mask), colour: colours.mask });
+    if (look.mask.style === "labels") {
+      for (const { name, colour } of shownLabels(data, look)) entries.push({ label: name, kind: LINE, colour });
+    } else if (seen.mask) entries.push({ label: data.maskName, kind: kindOf(look.mask), colour: colours.mask });
     if (seen.prediction) entries.push(predictionEntry(look.prediction, side, colours[shows], spreads));
   }
   if (spreads) {

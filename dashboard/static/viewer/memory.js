@@ -1,7 +1,7 @@
 // What the viewer showed last in this tab: it opens alike on the next page, unless the address asks otherwise.
 
 const STAYS = [
-  ...["sequence", "view", "second", "mask", "prediction", "agreement", "uncertainty", "removed"],
+  ...["sequence", "view", "second", "mask", "prediction", "hidden_labels", "agreement", "uncertainty", "removed"],
   ...["opacity", "preset", "invert", "smooth"],
 ];
 

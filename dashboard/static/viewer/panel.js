@@ -4,6 +4,7 @@ import { Choice, Slider, make, section } from "./elements.js";
 import { MOST_SPREAD, Ramp, differenceOf, heatOf, spreadOf } from "./ramps.js";
 import { RemovedList } from "./removed_components.js";
 import { Thumbnails } from "./thumbnails.js";
+import { opacityKind } from "./state.js";
 import { PRESETS } from "./windows.js";
 
 export const VIEWS = [
@@ -19,6 +20,7 @@ const STYLES = [
   ["fill", "Fill"],
   ["off", "Off"],
 ];
+const LABELS = ["labels", "Labels", "Each label in its colour"];
 const percent = (value) => `${Math.round(value)} %`;
 
 export class Panel {
@@ -57,7 +59,7 @@ export class Panel {
       section("Sequence", this.sequence.root),
       section("View", this.view.root, this.thicknessPart),
       this.secondPart,
-      ...this.layer("mask", "Mask, manual", data.mask, STYLES),
+      ...this.layer("mask", this.maskTitle(data), data.mask, data.labels.length ? [LABELS, ...STYLES] : STYLES),
       ...this.layer("prediction", "Prediction", data.probability, [
         ...STYLES.slice(0, 2),
         ["heat", "Heat"],
@@ -91,8 +93,31 @@ export class Panel {
     });
     const parts = [make("div", { class: "row" }, style.root, colour), opacity.root];
     this[which] = { style, opacity, colour };
+    if (which === "mask") parts.push(this.labelParts(viewer.data));
     if (which === "prediction") parts.push(...this.thresholdParts(viewer.data));
     return [section(title, ...parts)];
+  }
+
+  maskTitle({ header, labels }) {
+    if (!labels.length) return "Mask, manual";
+    return `Mask, manual: ${header.label ?? "all labels"}`;
+  }
+
+  /** Returns a switch for each label, with its colour. */
+  labelParts({ labels }) {
+    const { viewer } = this;
+    this.labels = labels.map(({ name, colour }) => {
+      const check = this.check(name, (on) => {
+        const others = viewer.state.look.hidden.filter((one) => one !== name);
+        viewer.setLook("hidden", on ? others : [...others, name]);
+      });
+      const swatch = make("i", { class: "swatch", "aria-hidden": "true" });
+      swatch.style.backgroundColor = colour;
+      check.input.after(swatch);
+      return { name, ...check };
+    });
+    this.labelsPart = make("div", { class: "labels" }, ...this.labels.map(({ root }) => root));
+    return this.labelsPart;
   }
 
   thresholdParts({ header, other, steps }) {
@@ -220,7 +245,12 @@ export class Panel {
       const { style, opacity, colour } = look[which];
       part.style.set(style);
       part.colour.value = colour;
-      part.opacity.set(100 * opacity[style === "contour" ? "contour" : "fill"]);
+      part.colour.hidden = style === "labels";
+      part.opacity.set(100 * opacity[opacityKind(style)]);
+    }
+    if (this.labelsPart?.isConnected) {
+      this.labelsPart.hidden = look.mask.style !== "labels";
+      for (const { name, input } of this.labels) input.checked = !look.hidden.includes(name);
     }
     if (this.threshold?.root.isConnected) {
       this.threshold.set(look.step);

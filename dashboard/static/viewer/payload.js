@@ -20,6 +20,13 @@ export class CaseData {
     this.sequences = header.sequences;
     this.copies = header.copies;
     this.mask = arrays.mask ?? null;
+    /** The label map, and its labels from the largest: name, colour, and isOf, 1 for its values of the map. */
+    this.labelMap = arrays.labels ?? null;
+    this.labels = (header.labels ?? []).map(({ name, colour, values }) => {
+      const isOf = new Uint8Array(256);
+      for (const value of values) isOf[value] = 1;
+      return { name, colour, isOf };
+    });
     this.hasMask = header.mask_there ?? header.slice_numbers.map(() => false);
     this.probability = arrays.probability ?? null;
     this.spread = arrays.spread ?? null;
@@ -57,6 +64,11 @@ export class CaseData {
   written(steps) {
     // The middle of the step rounds like the original value.
     return ((steps + 0.5) / this.steps).toFixed(2);
+  }
+
+  /** Returns the mask in words: “manual mask”, with the label that it is of. */
+  get maskName() {
+    return this.header.label ? `manual mask: ${this.header.label}` : "manual mask";
   }
 
   /** Returns the name of the model that predicted, null without one. */

@@ -3,7 +3,22 @@
 import { PRESETS } from "./windows.js";
 
 const FLAIR = "FLAIR";
-const STYLES = { mask: ["contour", "fill", "off"], prediction: ["contour", "fill", "heat", "off"] };
+const STYLES = { mask: ["contour", "fill", "labels", "off"], prediction: ["contour", "fill", "heat", "off"] };
+
+/** Returns how the mask is drawn at first: by label if there are several and none was chosen. */
+function defaultMask(data) {
+  return data.labels.length && !data.header.label ? "labels" : "contour";
+}
+
+function maskStyle(style, data) {
+  const known = STYLES.mask.includes(style) && (style !== "labels" || data.labels.length);
+  return known ? style : defaultMask(data);
+}
+
+/** Returns which kind of opacity a style has. */
+export function opacityKind(style) {
+  return style === "fill" || style === "heat" ? "fill" : "contour";
+}
 
 export function defaultSequence(data) {
   return data.sequences.includes(FLAIR) ? FLAIR : data.sequences[0];
@@ -69,7 +84,8 @@ export function stateFrom(asked, data, measures, views) {
   const opacity = numbersAsked(asked.opacity, 4, 0.1, 1) ?? [1, 0.4, 1, 0.4];
   const look = (which, colour) => {
     const [contour, fill] = which === "mask" ? opacity : opacity.slice(2);
-    return { style: one(asked[which], STYLES[which], "contour"), colour, opacity: { contour, fill } };
+    const style = which === "mask" ? maskStyle(asked.mask, data) : one(asked[which], STYLES[which], "contour");
+    return { style, colour, opacity: { contour, fill } };
   };
   const [, h, w] = data.shape;
   const first = defaultSlice(data, measures);
@@ -91,6 +107,7 @@ export function stateFrom(asked, data, measures, views) {
     look: {
       mask: look("mask", data.colours.mask),
       prediction: look("prediction", data.colours.prediction),
+      hidden: (asked.hidden_labels ?? "").split(";").filter((name) => data.labels.some((label) => label.name === name)),
       agreement: asked.agreement === "on",
       spread: asked.uncertainty === "on",
       removed: asked.removed !== "off",
@@ -113,6 +130,9 @@ export function adopt(state, data, measures, before, keepStep) {
   const same = before.name === data.name && String(before.shape) === String(data.shape);
   if (!data.sequences.includes(state.sequence)) state.sequence = defaultSequence(data);
   if (!data.sequences.includes(state.second)) state.second = data.sequences.at(-1);
+  const { mask } = state.look;
+  if (before.header.label !== data.header.label && mask.style !== "off") mask.style = defaultMask(data);
+  mask.style = maskStyle(mask.style, data);
   if (!keepStep) state.look.step = ownStep(data);
   if (data.other && before.header.other?.made_by !== data.header.other.made_by) {
     state.look.otherStep = ownStep(data, data.header.other);
@@ -163,7 +183,8 @@ export function parametersOf(state, data, measures, keepStep) {
     sequence: unless(state.sequence, defaultSequence(data)),
     view: unless(state.view, data.other ? "compare" : "slice"),
     second: state.view === "pair" ? state.second : null,
-    mask: unless(look.mask.style, "contour"),
+    mask: unless(look.mask.style, defaultMask(data)),
+    hidden_labels: look.hidden.join(";") || null,
     prediction: unless(look.prediction.style, "contour"),
     agreement: look.agreement ? "on" : null,
     uncertainty: look.spread ? "on" : null,

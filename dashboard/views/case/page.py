@@ -198,5 +198,5 @@ with review:
 with about:
     offer_files(cohort, case.name, prediction.model if prediction else None)
     show_details(cohort, case.name)
-    widgets.tumour_means()
+    widgets.tumour_means(cohort)
 ahead.want(ahead.cases(cohort, here.around, model))

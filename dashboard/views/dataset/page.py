@@ -51,4 +51,4 @@ if not chosen.names:
 if len(chosen.names) < len(cohort.cases):
     st.caption("Colour: your selection. Grey: all cases.")
 SECTIONS[section].draw(chosen)
-widgets.tumour_means()
+widgets.tumour_means(cohort)

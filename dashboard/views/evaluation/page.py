@@ -254,7 +254,7 @@ if evaluation is None:
     st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
     show_compared(cohort)
     scoring.offer(cohort, model, None, "Score these cases")
-    widgets.tumour_means()
+    widgets.tumour_means(cohort)
     st.stop()
 
 counted = evaluation.unseen() or evaluation
@@ -289,7 +289,7 @@ match widgets.choice(
     case "How scores inflate":
         inflation.show(evaluation, cohort, model)
 show_refused(evaluation.refused)
-widgets.tumour_means()
+widgets.tumour_means(cohort)
 again = "Score the other cases" if evaluation.unscored else "Score again"
 with st.expander(again, icon=":material/refresh:", expanded=bool(evaluation.unscored)):
     scoring.offer(cohort, model, evaluation, again)

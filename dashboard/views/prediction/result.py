@@ -94,7 +94,7 @@ def show(
     with about:
         slices = len(record.volume)
         _facts([_facts_of(*pair, slices) for pair in zip(answers, made, strict=True)])
-        widgets.tumour_means(predicted=True, outlined=subject.case is not None)
+        widgets.tumour_means(subject.cohort, predicted=True, outlined=subject.case is not None)
         if subject.cohort and not right:
             asked = {"case": subject.name, "model": left.viewpoint.model.name}
             widgets.code(CODE.format(**asked), subject.cohort)

@@ -102,4 +102,4 @@ with st.container(horizontal=True):
     widgets.download("All steps as a Python file", script, "brainseg_tour.py", "download")
 if chosen == names[-1]:
     widgets.link(keys.DATASET, "Next: explore the whole cohort", "bar_chart")
-widgets.tumour_means()
+widgets.tumour_means(cohort)

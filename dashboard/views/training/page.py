@@ -126,6 +126,6 @@ if running is not None and (shown is None or shown.name != running.name):
         show_running(running)
 if runs and view in (MONITOR, COMPARE):
     facts.draw_all(table)
-widgets.tumour_means()
+widgets.tumour_means(cohort)
 if isinstance(shown, Run):
     widgets.code(CODE.format(run=shown.name), cohort)

@@ -10,6 +10,7 @@ from support.cohorts import head
 from support.volume_cohorts import CORE_VX, OEDEMA_VX, brats, named, save, three_labels, volume
 
 from brainseg.cohort import Cohort
+from brainseg.cohort.label_layers import label_layers
 from brainseg.cohort.label_measures import OF_LABEL
 from brainseg.errors import CohortError
 from brainseg.statistics.labels import label_sizes
@@ -65,6 +66,16 @@ def test_the_measures_of_a_label_are_those_of_a_cohort_that_has_this_label_alone
     assert found.equals(alone.slices[list(OF_LABEL)])
 
 
+def test_the_layers_of_a_case_have_all_labels_and_the_chosen_one(cohort: Cohort) -> None:
+    of_core = cohort.of_label("tumour core")
+    for opened, chosen in ((cohort, None), (of_core, "tumour core")):
+        layers = label_layers(opened, opened[0])
+        assert layers.chosen == chosen
+        assert [*layers.labels] == [*REGIONS]
+        for name, values in REGIONS.items():
+            assert (layers.mask(name) == np.isin(three_labels(), values)).all()
+
+
 def test_an_unknown_label_is_refused_with_the_known_ones(cohort: Cohort) -> None:
     with pytest.raises(CohortError, match="no label “oedema”: choose among whole tumour, tumour"):
         cohort.of_label("oedema")
@@ -81,6 +92,7 @@ def test_masks_with_one_label_have_none_to_choose(tmp_path: Path) -> None:
     save(tmp_path / "P01_seg.nii", (three_labels() > 0).astype(np.uint8) * 2)
     cohort = Cohort.open(tmp_path)
     assert cohort.labels == ()
+    assert label_layers(cohort, cohort[0]) is None
     with pytest.raises(CohortError, match="its masks have one label"):
         cohort.of_label("2")
 
@@ -105,6 +117,8 @@ def test_a_picture_on_which_one_label_occurs_counts_for_that_label(tmp_path: Pat
         (case,) = of_label
         assert case.masks()[0].sum(axis=(1, 2)).tolist() == areas
         assert [int(case.slice_mask(number).sum()) for number in range(1, 5)] == areas
+        layers = label_layers(of_label, case)
+        assert (layers.mask(f"label {label}") == case.masks()[0]).all()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from support import predictions
 from support.pages import unpack
 
 from brainseg import RESEARCH_USE
+from brainseg.cohort.label_layers import LabelLayers
 from brainseg.exports.payload import STEPS, case_payload, in_steps
+from brainseg.imaging import LABEL_COLOURS, as_hex
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.quantised import quantise
 from brainseg.inference.record import CaseRecord
@@ -79,6 +81,23 @@ def test_a_case_without_a_usable_mask_is_sent_none():
     header, arrays = unpack(case_payload(record(has_mask=np.zeros(3, bool))))
     assert "mask" not in arrays
     assert header["mask_there"] == [False] * 3
+
+
+def test_labels_are_sent_with_name_values_and_colour_the_largest_first():
+    values = np.zeros((3, 5, 4), np.uint8)
+    values[1, :2] = 1
+    values[1, 0] = 3
+    layers = LabelLayers(values, {"core": (3,), "whole": (1, 3)}, "core")
+    header, arrays = unpack(case_payload(record(labels=layers)))
+    assert np.array_equal(arrays["labels"], values)
+    assert header["label"] == "core"
+    assert header["labels"] == [
+        {"name": "whole", "values": [1, 3], "colour": as_hex(LABEL_COLOURS[1])},
+        {"name": "core", "values": [3], "colour": as_hex(LABEL_COLOURS[0])},
+    ]
+    header, arrays = unpack(case_payload(record()))
+    assert header["labels"] == []
+    assert "labels" not in arrays
 
 
 def test_steps_cut_as_the_threshold_cuts_the_probability():
