@@ -11,15 +11,14 @@ import runpy
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from brainseg import RESEARCH_USE, __version__
+from brainseg import RESEARCH_USE
 from brainseg.bundled import BUNDLED
-from brainseg.command_line import parser_of
+from brainseg.command_line import defect_in_words, parser_of
 from brainseg.errors import BrainsegError, CohortError
 from brainseg.storage import require_writable, state_dir, write_atomically
 
@@ -49,18 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"brainseg: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         return 2
     except Exception as error:  # noqa: BLE001 -- a defect: the user gets a sentence, not a traceback
-        print(_defect_in_words(error), file=sys.stderr)
+        print(defect_in_words(error), file=sys.stderr)
         return 2
-
-
-def _defect_in_words(error: Exception) -> str:
-    """Return one sentence on an unexpected error, and save where it was raised for a report."""
-    log = state_dir() / "last-error.txt"
-    # Without the message, which may contain a patient's name.
-    where = "".join(traceback.format_tb(error.__traceback__))
-    with suppress(BrainsegError):
-        write_atomically(log, f"brainseg {__version__}\n{where}{type(error).__name__}\n".encode())
-    return f"brainseg: unexpected {type(error).__name__}: please report it with {log}."
 
 
 def index(options: argparse.Namespace) -> int:
@@ -303,6 +292,8 @@ def dashboard(options: argparse.Namespace) -> int:
     check_root(data)
     os.environ["BRAINSEG_DATA"] = str(data.resolve())
     os.environ["BRAINSEG_HOME"] = str(state_dir().resolve())
+    if options.insecure_no_login:
+        os.environ["BRAINSEG_INSECURE_NO_LOGIN"] = "1"
     if options.log_format:
         os.environ["BRAINSEG_LOG"] = options.log_format
     # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.

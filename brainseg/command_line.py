@@ -1,11 +1,15 @@
 """The verbs and options of the command line, each said once."""
 
 import argparse
+import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from brainseg import RESEARCH_USE, __version__
+from brainseg.errors import BrainsegError
+from brainseg.storage import state_dir, write_atomically
 
 Run = Callable[[argparse.Namespace], int]
 Option = tuple[str, dict[str, Any]]
@@ -217,6 +221,10 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             ),
             option("--port", "port to listen on", "8600", type=port, default=8501),
             option(
+                "--insecure-no-login",
+                "listen beyond this machine without sign-in: everyone may see and delete everything",
+            ),
+            option(
                 "--log-format", "json writes one line per request, page run and job to standard output",
                 "json", "BRAINSEG_LOG, or text", choices=["text", "json"],
             ),
@@ -252,3 +260,13 @@ def parser_of(description: str, runs: Iterable[Run]) -> argparse.ArgumentParser:
                 modes = one.add_mutually_exclusive_group()
             (modes if "const" in settings else one).add_argument(flag, **settings)
     return parser
+
+
+def defect_in_words(error: Exception) -> str:
+    """Return one sentence on an unexpected error, and save where it was raised for a report."""
+    log = state_dir() / "last-error.txt"
+    # Without the message, which may contain a patient's name.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    with suppress(BrainsegError):
+        write_atomically(log, f"brainseg {__version__}\n{where}{type(error).__name__}\n".encode())
+    return f"brainseg: unexpected {type(error).__name__}: please report it with {log}."

@@ -13,17 +13,24 @@ if PARENT not in sys.path:
     sys.path.insert(0, PARENT)
 
 from brainseg import memory  # noqa: E402
-from dashboard.server import event_log, figures, guard, lifetime, uploads  # noqa: E402
+from brainseg.errors import BrainsegError  # noqa: E402
+from dashboard.server import event_log, figures, guard, lifetime, sign_in, uploads  # noqa: E402
 
 memory.return_freed_blocks()
 uploads.keep_in_memory()
 event_log.listen()
+try:
+    sign_in.set_up()
+except BrainsegError as error:
+    sys.stderr.write(f"brainseg: {error}\n")
+    sys.exit(2)
 app = st.App(
     Path(__file__).with_name("navigation.py"),
     routes=[*guard.redirects(), *figures.routes()],
     middleware=[
         Middleware(event_log.Requests),
         Middleware(guard.Guard),
+        Middleware(sign_in.Members),
         Middleware(uploads.Limits),
     ],
     lifespan=lifetime.lifespan,

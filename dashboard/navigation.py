@@ -14,6 +14,7 @@ from dashboard.shared import (
     letter_keys,
     links,
     selection,
+    signing_in,
     widgets,
     window_width,
 )
@@ -31,6 +32,8 @@ st.set_page_config(
     initial_sidebar_state=st.session_state.get(keys.NAVIGATION, NAVIGATION_PX),
     menu_items={"About": f"brainseg: brain MRI segmentations. {RESEARCH_USE}"},
 )
+
+signing_in.gate()
 
 STYLE_OF_PAGES = Path(__file__).with_name("static") / "pages.css"
 
@@ -87,6 +90,7 @@ with st.sidebar:
                 st.page_link(PAGES[name], query_params=links.query_of(name))
     letter_keys.switch()
     selection.chip(opened, "clear_everywhere")
+    signing_in.draw_person()
 
 st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
 if folded and page.url_path not in SHOW_THE_SELECTION:

@@ -49,11 +49,14 @@ class Visitor:
         elements: what the page shows, by place.
         pages: addresses of the pages, known after the first :meth:`open`.
         token: the XSRF token of the session.
+        redirect: where the page sent the browser to sign in or out.
         received_bytes: size of all messages of the server so far.
     """
 
-    def __init__(self, address: str, limit_s: float = LIMIT_S) -> None:
-        """Connect; ``limit_s`` bounds each wait for the server."""
+    def __init__(
+        self, address: str, limit_s: float = LIMIT_S, cookies: Mapping[str, str] | None = None
+    ) -> None:
+        """Connect; ``limit_s`` bounds each wait for the server, ``cookies`` are those of a sign-in."""
         if urlsplit(address).hostname not in HOSTS:
             raise ValueError(f"{address} is not on this machine: start the server here.")
         self.address, self.limit_s = address.rstrip("/"), limit_s
@@ -66,17 +69,22 @@ class Visitor:
         self._states: dict[str, WidgetState] = {}
         self._refreshing: dict[str, tuple[float, float]] = {}
         self._page, self._query = "", ""
-        cookies = CookieJar()
-        self._http = build_opener(HTTPCookieProcessor(cookies))
+        self.redirect = ""
+        jar = CookieJar()
+        self._http = build_opener(HTTPCookieProcessor(jar))
         self.get("/_stcore/health")
-        self.token = next((one.value or "" for one in cookies if one.name == XSRF), "")
+        self.token = next((one.value or "" for one in jar if one.name == XSRF), "")
+        sent = "; ".join(f"{k}={v}" for k, v in {**(cookies or {}), XSRF: self.token}.items())
+        if cookies:
+            self._http = build_opener()  # the jar would replace the header
+            self._http.addheaders = [("Cookie", sent)]
         self._open = ExitStack()
         self._socket = self._open.enter_context(
             connect(
                 f"ws{self.address.removeprefix('http')}/_stcore/stream",
                 origin=self.address,  # type: ignore[arg-type]
                 subprotocols=["streamlit", self.token],  # type: ignore[list-item]
-                additional_headers={"Cookie": f"{XSRF}={self.token}"},
+                additional_headers={"Cookie": sent},
                 max_size=None,
                 compression=None,
                 open_timeout=limit_s,
@@ -277,6 +285,8 @@ class Visitor:
             self._hash = message.navigation.page_script_hash
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
+        elif kind == "auth_redirect":
+            self.redirect = message.auth_redirect.url
         elif kind == "auto_rerun":
             every = message.auto_rerun.interval
             self._refreshing[message.auto_rerun.fragment_id] = (every, time.monotonic() + every)

@@ -108,6 +108,7 @@ def add_log(folder: Path, file_name: str, content: bytes) -> Log:
         RunError: it is neither an event file nor a CSV log.
         BrainsegError: it cannot be saved.
     """
+    require(OWNER, "import a log")
     if is_csv_log(content[:_HEADER_BYTES]):
         file_type = "log.csv"
     elif is_event_file(content[:64]):

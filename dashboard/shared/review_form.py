@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from brainseg import people
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, ReviewError
 from brainseg.exports.payload import threshold_on_steps
@@ -30,7 +31,7 @@ from brainseg.reviews.table import (
     ReviewedPrediction,
     subject_words,
 )
-from dashboard.shared import keys, url_state, viewer, widgets
+from dashboard.shared import keys, signing_in, url_state, viewer, widgets
 
 VERDICTS = {
     AGREE: (":material/check_circle:", "Shift+Y"),
@@ -121,6 +122,11 @@ def form(
     except BrainsegError as error:
         widgets.error(error)
         reviews = None
+    if signing_in.lacks(people.READER, "review"):
+        if reviews is not None:
+            _show_others(reviews, True, subject)
+            _show_history(subject)
+        return
     own = _own(reviews, subject)
     if reviews is None:
         saved = st.session_state.get(_SHOWN, {}).get(subject.comment_key, "")
@@ -197,6 +203,8 @@ def _draw_fields(subject: _Subject, saved: str) -> str:
     if st.session_state.get(key, before.get(key, "")) == before.get(key, ""):
         st.session_state[key] = saved
     before[key] = saved
+    person = people.acting()
+    signs_in = bool(person and person.reader)
     with st.container(horizontal=True, gap="small"):
         st.text_input(
             "Initials",
@@ -205,7 +213,8 @@ def _draw_fields(subject: _Subject, saved: str) -> str:
             persist_state="session",
             autocomplete="off",
             width=110,
-            help="Kept until you close or reload this tab.",
+            disabled=signs_in,
+            help="You have signed in." if signs_in else "Kept until you close or reload this tab.",
         )
         st.text_area(
             "Comment",

@@ -29,6 +29,7 @@ LAYERS = (
         "jobs",
         "events",
         "people",
+        "roles",
         "notebook",
         "bundled",
         "memory",

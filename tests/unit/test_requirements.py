@@ -40,6 +40,7 @@ def test_an_installation_reads_the_same_lists():
     extras = dynamic["optional-dependencies"]
     assert {name: one["file"] for name, one in extras.items()} == {
         "train": ["requirements-train.txt"],
+        "auth": ["requirements-auth.txt"],
         "postgres": ["requirements-postgres.txt"],
         "dev": ["requirements-dev.txt"],
     }

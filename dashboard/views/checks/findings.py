@@ -12,8 +12,9 @@ from brainseg.checks.finding import Finding
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
+from brainseg.people import OWNER
 from brainseg.volume import FLAIR
-from dashboard.shared import keys, links, overlays, url_state, widgets
+from dashboard.shared import keys, links, overlays, signing_in, url_state, widgets
 
 ALL, PROBLEMS = "all", "problems"
 OPEN, ACCEPTED = "open", "accepted"
@@ -308,6 +309,8 @@ def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]
 
 def _actions(cohort: Cohort, findings: list[Finding], accepted: bool) -> None:
     """Draw the form that accepts findings, or a button that withdraws their acceptance."""
+    if signing_in.lacks(OWNER, "accept findings"):
+        return
     if accepted:
         st.button(
             "Withdraw acceptance",

@@ -8,7 +8,8 @@ import streamlit as st
 
 from brainseg.errors import BrainsegError
 from brainseg.monitoring.external_logs import LOGS_ENVIRONMENT, Log, add_log, remove_log
-from dashboard.shared import keys, url_state, widgets
+from brainseg.people import OWNER
+from dashboard.shared import keys, signing_in, url_state, widgets
 
 _REFUSED = "_logs refused"
 
@@ -20,6 +21,8 @@ def draw(folder: Path, logs: Sequence[Log]) -> None:
         "those of Keras's `CSVLogger` and Lightning. They appear among the runs. Only curves are "
         "available."
     )
+    if signing_in.lacks(OWNER, "import logs"):
+        return
     with st.form("add_logs", clear_on_submit=True):
         files = st.file_uploader(
             "TensorBoard event files or CSVLogger files",

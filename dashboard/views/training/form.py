@@ -13,13 +13,14 @@ from brainseg.cohort.splits import too_few_patients
 from brainseg.errors import BrainsegError, MissingPackageError
 from brainseg.exports import png_bytes
 from brainseg.imaging import contour
+from brainseg.people import OWNER
 from brainseg.storage import state_dir, usual_state_dir
 from brainseg.training import jobs
 from brainseg.training.augmentation_preview import augmented_slices
 from brainseg.training.command import command_of
 from brainseg.training.config import SettingsError, TrainingConfig
 from brainseg.training.runs import Run
-from dashboard.shared import keys, source_code, url_state, widgets
+from dashboard.shared import keys, signing_in, source_code, url_state, widgets
 
 START = "Start"
 """The view of the page with the form."""
@@ -75,6 +76,8 @@ def draw(cohort: Cohort, running: Run | None) -> None:
         f"Trains on the cases of **{widgets.plain(cohort.root.name)}** on this server. Runs in the "
         "background; you can leave this page."
     )
+    if signing_in.lacks(OWNER, "train"):
+        return
     ready = _can_train()
     with st.container(horizontal=True):
         st.button(

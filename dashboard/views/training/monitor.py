@@ -11,12 +11,13 @@ from brainseg.errors import BrainsegError
 from brainseg.monitoring.curves import groups, in_words
 from brainseg.monitoring.external_logs import Log
 from brainseg.monitoring.snapshot import Snapshot, sentence
+from brainseg.people import OWNER
 from brainseg.plotting import curves
 from brainseg.plotting.curves import EPOCHS, LINEAR, LOG, TIME, Drawing
 from brainseg.timing import duration
 from brainseg.training import jobs
 from brainseg.training.runs import KILLED, Run
-from dashboard.shared import cache, keys, url_state, widgets
+from dashboard.shared import cache, keys, signing_in, url_state, widgets
 from dashboard.views.training import form
 
 REFRESH_S = 2.0
@@ -140,7 +141,7 @@ def _actions(run: Run, snapshot: Snapshot) -> None:
             (STOP, "stop", snapshot.is_active and run.is_alive()),
             (RESUME, "play_arrow", snapshot.state in CAN_RESUME),
         ):
-            if is_possible:
+            if is_possible and not signing_in.lacks(OWNER, f"{label.lower()} a training"):
                 st.button(
                     label,
                     icon=f":material/{icon}:",

@@ -5,8 +5,9 @@ import streamlit as st
 
 from brainseg.errors import BrainsegError
 from brainseg.models import list_models, open_model, own_models
+from brainseg.people import OWNER
 from brainseg.training.publishing import delete_model
-from dashboard.shared import keys, widgets
+from dashboard.shared import keys, signing_in, widgets
 
 _FAILED = "_model failed"
 
@@ -33,6 +34,8 @@ def draw() -> None:
         name = st.selectbox("Model", names, key="own_model", width=300)
         widgets.link(keys.EVALUATION, "Scores", "scoreboard", {keys.MODEL: name})
         widgets.link(keys.PREDICTION, "Predict with it", "online_prediction", {keys.MODEL: name})
+        if signing_in.lacks(OWNER, "delete a model"):
+            return
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown(f"Deletes the model **{widgets.plain(name)}**. Its runs stay.")
             widgets.button(

@@ -14,11 +14,12 @@ from brainseg.evaluation.examples import examples, side_by_side
 from brainseg.imaging import MASK_COLOUR, PREDICTION_COLOUR, contour, shown
 from brainseg.models import DEFAULT_MODEL, Model, open_model
 from brainseg.monitoring.snapshot import Snapshot
+from brainseg.people import OWNER
 from brainseg.training.publishing import place_to_publish, publish
 from brainseg.training.run_actions import LONGEST_NOTE, annotate, delete, rename
 from brainseg.training.run_models import prepare, ready_model
 from brainseg.training.runs import Run
-from dashboard.shared import cache, keys, overlays, url_state, waiting, widgets
+from dashboard.shared import cache, keys, overlays, signing_in, url_state, waiting, widgets
 
 REFRESH_S = 2.0
 TWO_MODELS = "Two models"
@@ -98,6 +99,8 @@ def _offer_use(cohort: Cohort, run: Run, model: Model) -> None:
         widgets.link(keys.EVALUATION, "All scores", "scoreboard", asked)
         asked |= {keys.VIEW: TWO_MODELS, keys.OTHER: DEFAULT_MODEL}
         widgets.link(keys.EVALUATION, f"Compare with {DEFAULT_MODEL}", "compare_arrows", asked)
+    if signing_in.lacks(OWNER, "publish a model"):
+        return
     with st.popover("Publish", icon=":material/publish:"):
         st.markdown("Copies the run into a model of your own, which all cohorts offer.")
         key = f"publish {run.name} as"
@@ -114,6 +117,8 @@ def _publish(run: Run, key: str) -> str:
 
 def _manage(run: Run) -> None:
     """Draw the menus that rename, annotate and delete the run."""
+    if signing_in.lacks(OWNER, "change a run"):
+        return
     with st.popover("Edit", icon=":material/edit:"):
         key = f"name of {run.name}"
         st.text_input("Name", _name_of(run), key=key)
