@@ -42,5 +42,13 @@ def test_an_installation_reads_the_same_lists():
         "train": ["requirements-train.txt"],
         "auth": ["requirements-auth.txt"],
         "postgres": ["requirements-postgres.txt"],
-        "dev": ["requirements-dev.txt"],
+        "dev": ["requirements-dev.txt", "requirements-auth.txt", "requirements-postgres.txt"],
     }
+
+
+def test_a_list_that_an_installation_reads_includes_no_other():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    dynamic = project["tool"]["setuptools"]["dynamic"]
+    read = [dynamic["dependencies"], *dynamic["optional-dependencies"].values()]
+    for name in {file for one in read for file in one["file"]}:
+        assert "\n-" not in f"\n{(CHECKOUT / name).read_text()}", f"setuptools refuses {name}"
