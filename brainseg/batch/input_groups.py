@@ -7,6 +7,7 @@ from brainseg.cohort.layouts import CaseFiles, find_cases
 from brainseg.cohort.layouts.dataset_json import DESCRIPTION
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
 from brainseg.cohort.picture_pairs import SUFFIXES, is_picture
+from brainseg.cohort.twin_folders import pair_twins
 from brainseg.io import is_input
 from brainseg.io.folders import walk_folders
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
@@ -57,7 +58,12 @@ def find_groups(root: Path) -> FolderContent:
                 found.groups += [] if on_disc else [single(path)]
             elif suffix == ".dcm" or is_dicom(path):
                 dicom.append(path)
-    found.groups += find_cases(root, niftis, dicom, tables)
+    cases = find_cases(root, niftis, dicom, tables)
+    if niftis and not any(case.masks for case in cases):
+        twins = pair_twins(root, niftis)
+        niftis = [path for path in niftis if path not in twins.masks_or_other]
+        cases = find_cases(root, niftis, dicom, tables, twins.masks)
+    found.groups += cases
     return found
 
 

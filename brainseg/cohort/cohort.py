@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brainseg.cohort.answers import read_answers
 from brainseg.cohort.case import Case
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import Progress
@@ -39,7 +40,8 @@ class Cohort(Shown):
         patients: ``data.csv`` with a column ``patient_id`` in front, or None.
         codebook: columns ``column``, ``code``, ``label`` of ``codebook.csv``, or None.
         notes: one sentence for each fact about how the folder was read.
-        label_names: the names of values in masks, from a code book of labels.
+        label_names: the names of values in masks, from a code book of labels or from the user.
+        mask_folders: the folders that may contain the masks, if names do not say it.
         label: the label whose masks the cohort has; None for the union of all labels.
         whole: the cohort with the union of all labels, if this one has a label.
     """
@@ -51,6 +53,7 @@ class Cohort(Shown):
     codebook: pd.DataFrame | None = None
     notes: tuple[str, ...] = field(default=())
     label_names: Mapping[str, str] = field(default_factory=dict)
+    mask_folders: tuple[str, ...] = ()
     label: str | None = None
     whole: "Cohort | None" = None
 
@@ -70,9 +73,10 @@ class Cohort(Shown):
             CohortError: the folder is missing, not readable, or contains no image.
         """
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
-        found = list_files(root, with_volumes)
+        answers = read_answers(root)
+        found = list_files(root, with_volumes, answers.masks)
         root = root.resolve()
-        slices, identity, of_index = index_of(root, found, progress)
+        slices, identity, of_index = index_of(root, found, progress, answers)
         table = found.tables.get("data.csv") or found.tables.get("participants.tsv")
         patients, more = read_patients(table)
         if patients is not None and table:
@@ -81,8 +85,9 @@ class Cohort(Shown):
         codebook, still_more = read_codebook(found.tables.get("codebook.csv"))
         of_labels = next(filter(None, map(found.tables.get, CODEBOOKS)), None)
         names, on_names = read_label_names(of_labels)
+        names |= answers.labels
         notes = (*found.notes, *of_index, *more, *still_more, *on_names, *notes_on(slices))
-        return cls(root, slices, identity, patients, codebook, notes, names)
+        return cls(root, slices, identity, patients, codebook, notes, names, found.mask_folders)
 
     def __getitem__(self, name: str | int) -> Case:
         """Return one case by name, see :meth:`case`, or by its place in :attr:`cases`."""

@@ -31,6 +31,7 @@ from brainseg.cohort.layouts.dataset_json import DESCRIPTION, FOLDERS, readers
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
 from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictures
 from brainseg.cohort.slice_numbers import number_slices
+from brainseg.cohort.twin_folders import pair_twins
 from brainseg.errors import CohortError
 from brainseg.io.folders import MAX_DEPTH, walk_folders
 from brainseg.io.limits import MAX_INFLATED_BYTES
@@ -54,6 +55,7 @@ class FileList:
             institution, case and slice; a missing image or mask is a missing path.
         tables: the paths of ``data.csv``, ``codebook.csv`` and ``participants.tsv``, where they exist.
         volumes: the cases of NIfTI and DICOM files, with distinct names.
+        mask_folders: those that may contain the masks, if names do not say it; the first by default.
         notes: one sentence for each kind of file that was skipped.
     """
 
@@ -61,6 +63,7 @@ class FileList:
     tables: dict[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     volumes: list[CaseFiles] = field(default_factory=list)
+    mask_folders: tuple[str, ...] = ()
 
 
 @dataclass
@@ -83,15 +86,18 @@ class _Tree:
     niftis: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
     descriptions: list[Path] = field(default_factory=list)
+    pictures: dict[str, list[os.DirEntry[str]]] = field(default_factory=dict)
+    masks: dict[Path, Path] = field(default_factory=dict)
     jpegs: int = 0
 
 
-def list_files(root: Path, with_volumes: bool = True) -> FileList:
+def list_files(root: Path, with_volumes: bool = True, masks_in: str = "") -> FileList:
     """Return the pairs of image and mask, or else the volumes, below a folder; nothing is decoded.
 
     Args:
         root: the folder of cases, or one up to :data:`MAX_DEPTH` levels above them.
         with_volumes: whether NIfTI and DICOM files are searched, too.
+        masks_in: the folder of masks that the user chose among several, or “none”.
 
     Raises:
         CohortError: the folder is missing, not a folder, not readable, or contains no image.
@@ -99,8 +105,13 @@ def list_files(root: Path, with_volumes: bool = True) -> FileList:
     check_root(root)
     root = root.resolve()
     tree = _walk(root)
-    has_masks = any(folder.masks for folder in tree.folders)
+    pictures = [entry.path for entries in tree.pictures.values() for entry in entries]
+    options = () if _has_masks(tree) else _twins(root, tree, pictures, masks_in)
+    has_masks = _has_masks(tree)
     volumes = [] if has_masks else _volumes(root, tree, with_volumes)
+    if volumes and not any(case.masks for case in volumes):
+        options = _twins(root, tree, [*map(str, tree.niftis)], masks_in)
+        volumes = _volumes(root, tree, with_volumes)
     # Pictures without masks beside volumes are previews of them.
     cases, notes = ([], []) if volumes else _name_cases(root, tree.folders)
     notes += _notes_on(tree)
@@ -118,7 +129,31 @@ def list_files(root: Path, with_volumes: bool = True) -> FileList:
     files = files.astype({**dict.fromkeys(whole, "Int64"), **dict.fromkeys(texts, "str")})
     order = ["institution", "case", "slice_number", "image_path"]
     files = files.sort_values(order, kind="stable", ignore_index=True)
-    return FileList(files, tree.tables, tuple(notes), volumes)
+    return FileList(files, tree.tables, tuple(notes), volumes, options)
+
+
+def _has_masks(tree: _Tree) -> bool:
+    return any(folder.masks for folder in tree.folders)
+
+
+def _twins(root: Path, tree: _Tree, paths: list[str], masks_in: str) -> tuple[str, ...]:
+    """Pair images and masks of equal names by the content of their folders.
+
+    Returns:
+        The folders that may contain the masks; the first, or ``masks_in``, does.
+    """
+    twins = pair_twins(root, paths, masks_in)
+    tree.masks = twins.masks
+    tree.niftis = [path for path in tree.niftis if path not in twins.masks_or_other]
+    if twins.masks:
+        others = twins.masks_or_other - {*twins.masks.values()}
+        pictures = {
+            path: [entry for entry in entries if Path(entry.path) not in others]
+            for path, entries in tree.pictures.items()
+        }
+        found = pair_pictures(str(root), pictures, twins.folders, twins.chosen)
+        tree.folders, tree.jpegs = found
+    return twins.options
 
 
 def _volumes(root: Path, tree: _Tree, with_volumes: bool) -> list[CaseFiles]:
@@ -127,7 +162,7 @@ def _volumes(root: Path, tree: _Tree, with_volumes: bool) -> list[CaseFiles]:
         pictures = [path for path in tree.niftis if is_picture(path.name)]
         return find_cases(root, pictures, [], tree.descriptions)
     dicom = [path for path in tree.others if is_dicom(path) and not is_disc_directory(path)]
-    return find_cases(root, tree.niftis, dicom, tree.descriptions)
+    return find_cases(root, tree.niftis, dicom, tree.descriptions, tree.masks)
 
 
 def check_root(root: Path) -> None:
@@ -193,7 +228,7 @@ def _walk(root: Path) -> _Tree:
     """Return the folders with images, the tables, and the names of what could not be used."""
     tree = _Tree()
     closed: list[str] = []
-    pictures: dict[str, list[os.DirEntry[str]]] = {}
+    pictures = tree.pictures
     for path, entries in walk_folders(root, closed):
         for entry in entries:
             table = next((name for name in TABLES if _is_table(entry.name.lower(), name)), None)

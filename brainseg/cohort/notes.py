@@ -15,7 +15,7 @@ def notes_on(slices: pd.DataFrame) -> list[str]:
     if guessed:
         notes.append(
             f"{guessed} case(s) have a sequence that no file names for sure: their pages say which "
-            "series was taken for it."
+            "series was taken for it, and the overview asks for it once."
         )
     if slices["mask_path"].isna().all():
         return [

@@ -9,7 +9,7 @@ not agree where that leaves one image: ``x_7_flair.png`` and ``x_7_tumour.png``.
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -72,6 +72,7 @@ class _Picture:
         name: its path below the root.
         group: its folders, without the words for image and mask.
         stem: its name without the suffix.
+        key: its name without the folders that contain files of equal names.
         is_mask: by its name and folders.
     """
 
@@ -79,6 +80,7 @@ class _Picture:
     name: str
     group: tuple[str, ...]
     stem: str
+    key: str
     is_mask: bool
 
     @property
@@ -92,7 +94,10 @@ def is_picture(name: str) -> bool:
 
 
 def pair_pictures(
-    root: str, pictures: dict[str, list[os.DirEntry[str]]]
+    root: str,
+    pictures: dict[str, list[os.DirEntry[str]]],
+    twins: Collection[str] = (),
+    masks_in: str = "",
 ) -> tuple[list[PictureFolder], int]:
     """Return the folders with their slices, and the number of JPEG files among them.
 
@@ -101,15 +106,17 @@ def pair_pictures(
     Args:
         root: the folder of the cohort.
         pictures: the picture files of each folder.
+        twins: names of folders that contain files of equal names, and name no case.
+        masks_in: the one of them that contains the masks.
     """
     names = {entry.name for entries in pictures.values() for entry in entries}
     below = (os.path.relpath(path, root) for path in pictures)
-    if all(map(_is_plain, names)) and not any(map(_MAY_BE_MASK.search, below)):
+    if not twins and all(map(_is_plain, names)) and not any(map(_MAY_BE_MASK.search, below)):
         folders = [_side_by_side(path, entries) for path, entries in pictures.items()]
         masks = any(one.masks for one in folders)
         if not masks or any(one.images.keys() & one.masks.keys() for one in folders):
             return folders, 0
-    return _paired(_sorted_out(root, pictures))
+    return _paired(_sorted_out(root, pictures, twins, masks_in))
 
 
 def _is_plain(name: str) -> bool:
@@ -134,17 +141,24 @@ def _put(kind: Entries, key: str, suffix: str, entry: os.DirEntry[str]) -> None:
     kind[key if key not in kind else f"{key}{suffix}"] = entry
 
 
-def _sorted_out(root: str, pictures: dict[str, list[os.DirEntry[str]]]) -> list[_Picture]:
+def _sorted_out(
+    root: str,
+    pictures: dict[str, list[os.DirEntry[str]]],
+    twins: Collection[str],
+    masks_in: str,
+) -> list[_Picture]:
     found = []
     words = []
     for path, entries in pictures.items():
         below = PurePath(os.path.relpath(path, root))
-        group = tuple(filter(None, map(_without_kind, below.parts)))
+        named = PurePath(*(part for part in below.parts if part not in twins))
+        group = tuple(filter(None, map(_without_kind, named.parts)))
         for entry in entries:
             name = (below / entry.name).as_posix()
-            words.append(mask_words(name))
+            by_folder = {masks_in} & set(below.parts)
+            words.append(frozenset(by_folder) if twins else mask_words(name))
             stem = os.path.splitext(entry.name)[0]
-            found.append((entry, name, group, stem))
+            found.append((entry, name, group, stem, (named / entry.name).as_posix()))
     shared = (
         frozenset.intersection(*words) if len(words) > 1 else words[0] if words else frozenset()
     )
@@ -169,14 +183,14 @@ def _paired(found: list[_Picture]) -> tuple[list[PictureFolder], int]:
     pairs: list[tuple[_Picture, _Picture | None]] = []
     for mask in masks:
         rest = _WORD_OF_MASK.sub("", mask.stem)
-        image = by_stem.get((mask.group, rest)) or _only(by_key[key_of(mask.name)])
+        image = by_stem.get((mask.group, rest)) or _only(by_key[key_of(mask.key)])
         pairs.append((mask, image))
     if not any(image for _, image in pairs):
-        named = [one for one in images if tumour_words(one.name)]
+        named = [one for one in images if tumour_words(one.key)]
         if not masks and len(named) < len(images):
             images, masks = [one for one in images if one not in named], named
         by_key = _by_key(images, loose_key_of)
-        pairs = [(mask, _only(by_key[loose_key_of(mask.name)])) for mask in masks]
+        pairs = [(mask, _only(by_key[loose_key_of(mask.key)])) for mask in masks]
         if named and masks == named:
             # Without its image it is a picture, as “tumour_1.png” beside “healthy_1.png”.
             images += [mask for mask, image in pairs if image is None]
@@ -205,7 +219,7 @@ def _only(alike: list[_Picture]) -> _Picture | None:
 def _by_key(images: list[_Picture], key: Callable[[str], Key]) -> dict[Key, list[_Picture]]:
     by_key: dict[Key, list[_Picture]] = defaultdict(list)
     for one in images:
-        by_key[key(one.name)].append(one)
+        by_key[key(one.key)].append(one)
     return by_key
 
 

@@ -1,11 +1,11 @@
 """The index of a folder, saved in the user's folder of the cohort and read again while it is valid."""
 
-import hashlib
 import re
 from pathlib import Path
 
 import pandas as pd
 
+from brainseg.cohort.answers import Answers, pointer_of
 from brainseg.cohort.discovery import FileList
 from brainseg.cohort.index import (
     Progress,
@@ -16,20 +16,18 @@ from brainseg.cohort.index import (
 )
 from brainseg.cohort.volume_files import index_volumes
 from brainseg.errors import BrainsegError
-from brainseg.storage import cohort_dir, state_dir, write_atomically
+from brainseg.storage import cohort_dir, write_atomically
 
 
 def index_of(
-    root: Path, found: FileList, progress: Progress | None
+    root: Path, found: FileList, progress: Progress | None, answers: Answers
 ) -> tuple[pd.DataFrame, str, list[str]]:
     """Return the index of a folder, its identity, and a note if the index could not be saved."""
-    pointer = (
-        state_dir() / "roots" / hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()
-    )
+    pointer = pointer_of(root)
     known = _read_pointer(pointer)
     previous = read_index(cohort_dir(known) / "index.parquet") if known else None
     if found.volumes:
-        slices = index_volumes(root, found.volumes, previous, progress)
+        slices = index_volumes(root, found.volumes, previous, progress, answers.sequences)
     else:
         slices = build_index(root, found.files, previous, progress)
     if known and previous is not None and slices.equals(previous):

@@ -6,6 +6,7 @@ Libraries in C decode these files, so workers read them, a case at a time; only 
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from brainseg.cohort.discovery import FILE_COLUMNS
 from brainseg.cohort.fingerprint import hash_of_pixels
 from brainseg.cohort.index import Progress
 from brainseg.cohort.label_measures import measures_of_labels
-from brainseg.cohort.layouts.case_files import CaseFiles
+from brainseg.cohort.layouts.case_files import NO_ANSWERS, CaseFiles
 from brainseg.cohort.layouts.dataset_json import spacing_beside
 from brainseg.cohort.slice_rows import (
     READ_DTYPES,
@@ -35,7 +36,7 @@ from brainseg.io.label_maps import is_segmentation, read_label_map, read_segment
 from brainseg.io.limits import or_damaged
 from brainseg.io.masks import label_as_bool
 from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, suffix_of
-from brainseg.io.sequence_choice import propose
+from brainseg.io.sequence_choice import choose, propose, undecided
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.upload import Series, Upload
 from brainseg.jobs import JobLost
@@ -125,7 +126,7 @@ def open_study(
         upload = open_channels(given, spacing_beside(root / found["images"][0][0]))
     else:
         upload = open_inputs(given)
-    return upload, *_assigned(upload), masks
+    return upload, *_assigned(upload, found.get("sequences", {})), masks
 
 
 def rows_of(root: Path, source: str) -> list[dict]:
@@ -163,6 +164,7 @@ def index_volumes(
     cases: list[CaseFiles],
     previous: pd.DataFrame | None,
     progress: Progress | None = None,
+    sequences: Mapping[str, str] = NO_ANSWERS,
 ) -> pd.DataFrame:
     """Return the index of cases of volume files; unchanged ones come from ``previous``.
 
@@ -171,13 +173,20 @@ def index_volumes(
         cases: with distinct names.
         previous: an earlier index of the same folder, or None.
         progress: called with (cases read, cases to read).
+        sequences: the user's answers, for cases whose files do not decide.
     """
-    sources = [case.source(root) for case in cases]
+    sources = [case.source(root, sequences) for case in cases]
     known: dict[tuple[str, str], pd.DataFrame] = {}
     if previous is not None and previous["source"].notna().any():
         first = previous[previous["source"].notna() & previous["image_error"].isna()]
         by_case = dict(iter(previous.groupby("case", sort=False)))
         known = {(row.case, row.source): by_case[row.case] for row in first.itertuples()}
+        plain = {case.name: case.source(root) for case in cases} if sequences else {}
+        answered = dict(zip((case.name for case in cases), sources, strict=True))
+        for row in first.itertuples():
+            # An answer concerns only a case that was guessed.
+            if row.source == plain.get(row.case) and GUESSED not in str(row.image_notes):
+                known[row.case, answered[row.case]] = by_case[row.case]
     stale = [
         (case, source)
         for case, source in zip(cases, sources, strict=True)
@@ -245,10 +254,18 @@ def _needed(images: list[list[str]], for_mask: bool) -> list[list[str]]:
     return named or images
 
 
-def _assigned(upload: Upload) -> tuple[dict[str, int | None], list[str]]:
+def _assigned(
+    upload: Upload, answers: Mapping[str, str]
+) -> tuple[dict[str, int | None], list[str]]:
     """Return the series of each sequence without a question, and a note on each that is a guess."""
-    choice = propose(upload)
-    assignment, notes = dict(choice.assignment), []
+    given = {}
+    for sequence in undecided(propose(upload)) & answers.keys():
+        with suppress(DecodeError):  # this case is another than those that the answer is about
+            choose(upload, {sequence: answers[sequence]})
+            given[sequence] = answers[sequence]
+    choice = choose(upload, given)
+    notes = [f"{name} is {sequence}, as the user chose" for sequence, name in sorted(given.items())]
+    assignment = dict(choice.assignment)
     for question in choice.questions:
         free = [index for index in question.indices if index not in assignment.values()]
         if free:

@@ -62,6 +62,13 @@ def propose(upload: Upload) -> Choice:
     return _complete(upload, {})
 
 
+def undecided(choice: Choice) -> frozenset[str]:
+    """Return the sequences that the files do not decide; all where no series is recognised."""
+    if all(index is None for index in choice.assignment.values()):
+        return frozenset(SEQUENCES)
+    return frozenset(one.sequence for one in choice.questions)
+
+
 def choose(upload: Upload, wanted: Mapping[str, str]) -> Choice:
     """Return the series that the user named, and the proposal of :func:`propose` for other sequences.
 

@@ -25,8 +25,10 @@ from brainseg.checks.folds import stamp_of_folds
 from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
+from brainseg.cohort.answers import Answers
 from brainseg.cohort.index import Progress
 from brainseg.cohort.label_layers import label_layers
+from brainseg.cohort.questions import Question, questions_on
 from brainseg.cohort.random_slices import random_slices
 from brainseg.errors import BrainsegError
 from brainseg.evaluation import Evaluation
@@ -161,6 +163,12 @@ def seed_with_tumour(cohort: Cohort) -> int:
         if (random_slices(cohort.slices, 1, seed)["area_px"] > 0).any():
             return seed
     return 0
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+def folder_questions(cohort: Cohort, answers: Answers) -> list[Question]:
+    """Return the questions about a folder; `answers` are a key only."""
+    return questions_on(cohort)
 
 
 @_kept_of_images

@@ -10,7 +10,7 @@ from brainseg.errors import ModelError
 from brainseg.models import open_model
 from brainseg.plotting.counts import small_bars
 from brainseg.statistics import counts
-from dashboard.shared import cache, keys, overlays, widgets
+from dashboard.shared import cache, folder_questions, keys, overlays, widgets
 
 IN_GALLERY = 8
 PICTURE_PX = 130
@@ -99,6 +99,7 @@ with st.grid(columns=5, min_column_width=120):
     st.metric("Slices with tumour", held["slices_with_tumour"], format="localized")
     st.metric("Institutions", len(held["institutions"]), format="localized")
 widgets.notes(cohort)
+folder_questions.show(cohort)
 
 table = cache.case_table(cohort)
 table = table[table["largest_slice"].notna()]

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.pages import open_page, texts
-from support.volume_cohorts import NIFTI_LAYOUTS, OEDEMA_VX, VOXEL_ML, dicom_study
+from support.volume_cohorts import NIFTI_LAYOUTS, OEDEMA_VX, VOXEL_ML, dicom_study, save, volume
 
 from brainseg.cohort import Cohort
 from brainseg.cohort import case as reading
+from brainseg.volume import FLAIR
 from dashboard.shared import cache
 
 PAGES = ("overview", "case", "browser", "dataset", "similar", "tour", "checks", "evaluation")
@@ -71,3 +72,21 @@ def test_all_pictures_of_a_case_of_volumes_cost_one_reading_of_images_and_one_of
         assert np.array_equal(cache.slice_mask(opened, name, number), masks[number - 1])
     cache.grey_windows(opened, name)
     assert sorted(read) == [False, True]
+
+
+def test_the_overview_asks_once_which_series_is_flair(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    for seed, case in enumerate(("P01", "P02")):
+        for channel in range(2):
+            save(root / f"{case}_{channel:04}.nii.gz", volume(seed)[..., channel])
+    app = open_page(monkeypatch, root)
+    assert app.expander[-1].label == "3 questions about this folder"
+    app.selectbox(f"answer about {FLAIR}").select("0001.nii.gz")
+    app.button("save_answers").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.expander[-1].label == "Answers about this folder"
+    shown = Cohort.open(root)[0].volume().sequence(FLAIR).ravel()
+    assert np.corrcoef(shown, volume(0)[..., 1].ravel())[0, 1] > 0.999

@@ -5,8 +5,10 @@ it recognises; the files of its cases are not offered to the next one. DICOM com
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from brainseg.cohort.layouts import bids, dataset_json, named
 from brainseg.cohort.layouts.case_files import CaseFiles
@@ -18,7 +20,11 @@ __all__ = ["CaseFiles", "find_cases"]
 
 
 def find_cases(
-    root: Path, niftis: list[Path], dicom: list[Path], tables: list[Path]
+    root: Path,
+    niftis: list[Path],
+    dicom: list[Path],
+    tables: list[Path],
+    masks: Mapping[Path, Path] = MappingProxyType({}),
 ) -> list[CaseFiles]:
     """Return the cases of volumes below a folder, each with a name of its own; no pixels are read.
 
@@ -27,6 +33,7 @@ def find_cases(
         niftis: all NIfTI files below it.
         dicom: all DICOM files below it.
         tables: the other files that may describe them, such as dataset.json.
+        masks: the mask of each image where folders, not names, tell them apart.
     """
     cases: list[CaseFiles] = []
     left = niftis
@@ -37,7 +44,12 @@ def find_cases(
         # A layout that knows a folder also knows its other files.
         folders = {path.parent for path in used}
         left = [path for path in left if path not in used and path.parent not in folders]
+    cases = [replace(one, masks=own) if (own := _of(one, masks)) else one for one in cases]
     return _named_apart(root, cases + find_studies(dicom))
+
+
+def _of(case: CaseFiles, masks: Mapping[Path, Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(masks[path] for path in case.files if path in masks))
 
 
 def _named_apart(root: Path, cases: list[CaseFiles]) -> list[CaseFiles]:

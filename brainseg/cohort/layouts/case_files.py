@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+
+NO_ANSWERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,12 @@ class CaseFiles:
             for path, below in zip(self.files, inside, strict=True)
         ]
 
-    def source(self, root: Path) -> str:
+    def source(self, root: Path, sequences: Mapping[str, str] = NO_ANSWERS) -> str:
         """Return all that reading the case needs as JSON, with the state of its files.
 
         Args:
             root: the folder that the paths are relative to.
+            sequences: the user's answers about series that the files do not name.
         """
         state = hashlib.blake2b(digest_size=16)
         for path in (*self.files, *self.masks):
@@ -61,5 +65,6 @@ class CaseFiles:
                 "masks": [below[path] for path in self.masks],
                 "labels": {name: list(values) for name, values in self.labels.items()},
                 "state": state.hexdigest(),
+                **({"sequences": dict(sorted(sequences.items()))} if sequences else {}),
             }
         )

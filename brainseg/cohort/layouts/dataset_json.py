@@ -154,7 +154,7 @@ def _name(channels: dict[int, str], case: str, channel: int, path: Path, several
     suffix = suffix_of(path.name)
     if suffix in IMAGE_SUFFIXES:
         whole = BETWEEN.join(channels[one] for one in sorted(channels))
-        return f"{channels.get(channel) or channel if several else whole}/{case}{suffix}"
+        return f"{channels.get(channel, f'channel {channel}') if several else whole}/{case}{suffix}"
     if channel not in channels:
         return path.name
     alike = list(channels.values()).count(channels[channel])
