@@ -296,14 +296,32 @@ def dashboard(options: argparse.Namespace) -> int:
         os.environ["BRAINSEG_INSECURE_NO_LOGIN"] = "1"
     if options.log_format:
         os.environ["BRAINSEG_LOG"] = options.log_format
-    # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
+    if options.servers > 1:
+        return _serve_several(app, options.port, options.servers)
     for one in (signal.SIGTERM, signal.SIGINT):
         # The server has ended by then, and raises the signal again.
         signal.signal(one, lambda *_: sys.exit(0))
+    # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     # Run in this process, so that ending it leaves no server behind.
     sys.argv = ["streamlit", "run", str(app), f"--server.port={options.port}"]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _serve_several(app: Path, port: int, servers: int) -> int:
+    """Serve by several processes, see dashboard/server/front.py."""
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
+    if address not in ("localhost", "127.0.0.1", "::1"):
+        raise BrainsegError(
+            f"several servers listen on localhost only, not on {address}: unset "
+            "STREAMLIT_SERVER_ADDRESS, and let a proxy listen there."
+        )
+    front = str(app.parent / "server" / "front.py")
+    sys.argv = [front, str(app), str(port), str(servers)]
+    if os.name == "posix":
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # without what was imported here
+    runpy.run_path(front, run_name="__main__")
     return 0
 
 

@@ -14,6 +14,8 @@ from brainseg.storage import state_dir, write_atomically
 Run = Callable[[argparse.Namespace], int]
 Option = tuple[str, dict[str, Any]]
 
+MOST_SERVERS = 16
+
 
 def option(flag: str, what: str, example: str = "", usual: str = "", **settings: Any) -> Option:
     """Return an option or, without dashes, a position, whose help ends with its default and an example.
@@ -39,6 +41,13 @@ def port(text: str) -> int:
     """Return a port's number."""
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def servers(text: str) -> int:
+    """Return a number of server processes."""
+    if not text.isdecimal() or not 0 < int(text) <= MOST_SERVERS:
+        raise argparse.ArgumentTypeError(f"servers are 1 to {MOST_SERVERS}, not {text!r}")
     return int(text)
 
 
@@ -223,6 +232,10 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             option(
                 "--insecure-no-login",
                 "listen beyond this machine without sign-in: everyone may see and delete everything",
+            ),
+            option(
+                "--servers", "processes behind the port, for many visitors", "2",
+                type=servers, default=1,
             ),
             option(
                 "--log-format", "json writes one line per request, page run and job to standard output",

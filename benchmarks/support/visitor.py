@@ -48,6 +48,7 @@ class Visitor:
     Attributes:
         elements: what the page shows, by place.
         pages: addresses of the pages, known after the first :meth:`open`.
+        cookies: of the server, by name.
         token: the XSRF token of the session.
         redirect: where the page sent the browser to sign in or out.
         received_bytes: size of all messages of the server so far.
@@ -73,8 +74,9 @@ class Visitor:
         jar = CookieJar()
         self._http = build_opener(HTTPCookieProcessor(jar))
         self.get("/_stcore/health")
-        self.token = next((one.value or "" for one in jar if one.name == XSRF), "")
-        sent = "; ".join(f"{k}={v}" for k, v in {**(cookies or {}), XSRF: self.token}.items())
+        self.cookies = {one.name: one.value or "" for one in jar}
+        self.token = self.cookies.get(XSRF, "")
+        sent = "; ".join(map("=".join, {**(cookies or {}), **self.cookies}.items()))
         if cookies:
             self._http = build_opener()  # the jar would replace the header
             self._http.addheaders = [("Cookie", sent)]

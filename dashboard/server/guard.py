@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, file_util
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from dashboard.server import front
+
 METRICS_ENVIRONMENT = "BRAINSEG_METRICS"
 """Opens figures on visitors, memory and cohort, at ``/metrics`` and ``/_stcore/metrics``, if it is 1."""
 
@@ -69,6 +71,12 @@ def bind_browser(answer: MutableHeaders, scope: Scope) -> None:
     sockets = f" ws://{host} wss://{host}" if plain else ""
     policy = POLICY.format(inline=inline_scripts(), sockets=sockets)
     answer.update(HEADERS | {"Content-Security-Policy": policy})
+    number, count = front.number_and_count()
+    asked = b"\r\n".join(
+        b"cookie:" + value + b"\r" for name, value in scope["headers"] if name == b"cookie"
+    )
+    if count > 1 and front.place_in(asked, count) is None:
+        answer.append("Set-Cookie", f"{front.COOKIE}={number}; Path=/; HttpOnly; SameSite=Lax")
     if scope["path"].startswith(f"{base()}/media/"):
         # Pictures of patients stay out of the browser's cache on disk.
         answer["Cache-Control"] = "no-store"

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from threading import Timer, current_thread, main_thread
+from threading import Thread, Timer, current_thread, main_thread
 from types import FrameType
 
+from dashboard.server import front
 from dashboard.server.uploads import close_left
 
 PATIENCE_S = 10.0
@@ -22,11 +24,18 @@ async def lifespan(app: object) -> AsyncIterator[None]:
         for number in (signal.SIGTERM, signal.SIGINT):
             if callable(usual := signal.getsignal(number)):
                 signal.signal(number, partial(_stop, usual))
+    if front.number_and_count()[1] > 1:
+        Thread(target=_end_with_front, daemon=True).start()
     task = asyncio.create_task(close_left())
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _end_with_front() -> None:
+    os.read(sys.stdin.fileno(), 1)  # a pipe that closes as the process in front ends
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(usual: Callable, number: int, frame: FrameType | None) -> None:

@@ -19,6 +19,7 @@ from cachetools import LRUCache, cached
 
 from brainseg.inference.prediction import Prediction
 from brainseg.volume import Volume
+from dashboard.server import front
 from dashboard.shared.background import Work
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ def size_of(value: object) -> int:
 
 
 def size_from_environment() -> int:
-    """Return the budget in bytes, from ``BRAINSEG_CACHE_MB``."""
+    """Return the budget in bytes: from ``BRAINSEG_CACHE_MB``, divided among the server processes."""
     named = os.environ.get(ENVIRONMENT) or str(DEFAULT_MB)
     if not named.isdecimal():
         _log.warning(
@@ -107,7 +108,7 @@ def size_from_environment() -> int:
             DEFAULT_MB,
         )
         named = str(DEFAULT_MB)
-    return int(named) * 2**20
+    return int(named) * 2**20 // front.number_and_count()[1]
 
 
 BUDGET = Budget(size_from_environment())
