@@ -24,7 +24,7 @@ $(VENV)/runtime: requirements.txt requirements-train.txt dashboard/requirements.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
 	touch $@
 
-$(VENV)/dev: $(VENV)/runtime requirements-dev.txt requirements-auth.txt requirements-postgres.txt
+$(VENV)/dev: $(VENV)/runtime requirements-dev.txt requirements-auth.txt requirements-cluster.txt requirements-postgres.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
 	touch $@
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from brainseg import RESEARCH_USE
 from brainseg.bundled import BUNDLED
-from brainseg.command_line import defect_in_words, parser_of
+from brainseg.command_line import defect_in_words, executor_of, parser_of
 from brainseg.errors import BrainsegError, CohortError
 from brainseg.storage import require_writable, state_dir, write_atomically
 
@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options = build_parser().parse_args(arguments)
     try:
-        return options.verb(options)
+        with executor_of(options) as options.pool:
+            return options.verb(options)
     except BrainsegError as error:
         print(f"brainseg: {error}", file=sys.stderr)
         return 2
@@ -149,7 +150,9 @@ def evaluate(options: argparse.Namespace) -> int:
     before = before if before and before.unscored and not before.shipped else None
     keep = partial(evaluation.save_scores, cohort=cohort)
     with _progress("case") as progress:
-        result = evaluation.evaluate(cohort, model, options.allow_seen, progress, before, keep)
+        result = evaluation.evaluate(
+            cohort, model, options.allow_seen, progress, before, keep, options.pool
+        )
     evaluation.save_scores(result, cohort)
     if options.keep_with_model:
         evaluation.ship_scores(cohort, model, result)
@@ -189,10 +192,10 @@ def predict(options: argparse.Namespace) -> int:
     refuse_inside(options.out, options.input)
     require_writable(options.out)
     with _progress("slice") as indexing:
-        inputs = find_inputs(options.input, indexing)
+        inputs = find_inputs(options.input, indexing, options.pool)
     failed = False
     with _progress("input") as progress:
-        given = (inputs, options.out, model, progress, wanted)
+        given = (inputs, options.out, model, progress, wanted, options.pool)
         for result in predict_inputs(*given):
             failed = failed or result["error"] is not None
             # Printed without breaking the progress bar.
@@ -264,9 +267,9 @@ def features(options: argparse.Namespace) -> int:
     require_writable(cohort.state_dir)
     with _progress("slice") as progress:
         found = (
-            describe_with_model(cohort, model, progress)
+            describe_with_model(cohort, model, progress, options.pool)
             if model
-            else describe_images(cohort, progress)
+            else describe_images(cohort, progress, options.pool)
         )
     path, measured = save_features(found, cohort, model), agreement(found, cohort.slices)
     facts = {
@@ -383,7 +386,7 @@ def _open(options: argparse.Namespace):
     from brainseg.cohort import Cohort
 
     with _progress("slice") as progress:
-        cohort = Cohort.open(_data(options), progress)
+        cohort = Cohort.open(_data(options), progress, executor=options.pool)
     for note in cohort.notes:
         print(f"brainseg: {note}", file=sys.stderr)
     return cohort.of_label(getattr(options, "label", None))

@@ -1,9 +1,12 @@
 """The verbs and options of the command line, each said once."""
 
 import argparse
+import os
+import sys
 import traceback
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +75,26 @@ LABEL = option(
     "enhancing tumour",
     "all labels together",
 )
+EXECUTOR = option(
+    "--executor",
+    "what reads and computes: threads, processes, dask, or a Dask scheduler",
+    "dask://10.0.0.5:8786",
+    "this process",
+)
+WORKERS = option(
+    "--workers",
+    "number of worker processes of a Dask cluster on this machine, or of another --executor",
+    "4",
+    "one per processor",
+    type=int,
+)
 OUT = option("--out", "folder for the files", "exported", type=Path, required=True, metavar="DIR")
 OVERWRITE = option("--overwrite", "replace files of the same names")
 MODE: dict[str, Any] = {"dest": "mode", "action": "store_const", "default": "standard"}
 DEST = option("dest", "folder to write to", "sample", type=Path)
 
 VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
-    "index": ("kaggle_3m", (DATA,)),
+    "index": ("kaggle_3m", (DATA, EXECUTOR, WORKERS)),
     "check": (
         "kaggle_3m --fail-on warning",
         (
@@ -94,6 +110,8 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             ),
             option("--all", "list each finding, also of repeated kinds and notes"),
             option("--list", "list the checks and exit"),
+            EXECUTOR,
+            WORKERS,
         ),
     ),
     "sample": (
@@ -126,6 +144,8 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
                 "not published",
                 type=Path, metavar="MODEL",
             ),
+            EXECUTOR,
+            WORKERS,
         ),
     ),
     "publish": (
@@ -157,6 +177,8 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
                 "--split-by-slice",
                 "also measure the inflated score of a split by slice; takes minutes",
             ),
+            EXECUTOR,
+            WORKERS,
         ),
     ),
     "predict": (
@@ -182,6 +204,8 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             option(
                 "--keep-identity", "keep the patient's name and id in DICOM segmentations"
             ),
+            EXECUTOR,
+            WORKERS,
         ),
     ),
     "reviews": (
@@ -218,6 +242,8 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
                 "--model", "name or folder of a model or run", "lgg-unet",
                 "features of the images alone",
             ),
+            EXECUTOR,
+            WORKERS,
         ),
     ),
     "dashboard": (
@@ -283,3 +309,20 @@ def defect_in_words(error: Exception) -> str:
     with suppress(BrainsegError):
         write_atomically(log, f"brainseg {__version__}\n{where}{type(error).__name__}\n".encode())
     return f"brainseg: unexpected {type(error).__name__}: please report it with {log}."
+
+
+@contextmanager
+def executor_of(options: argparse.Namespace) -> Iterator[Executor | None]:
+    """Yield the executor that the options name, or None, and print the address of its dashboard."""
+    given = vars(options)
+    if given.get("executor") is None and given.get("workers") is None:
+        yield None
+        return
+    from brainseg.executors import dashboard_of, open_executor
+
+    data = given.get("data") or given.get("input") or os.environ.get("BRAINSEG_DATA")
+    folders = [Path(data).expanduser()] if data else []
+    with open_executor(given.get("executor"), given.get("workers"), folders) as executor:
+        if address := dashboard_of(executor):
+            print(f"brainseg: Dask's dashboard: {address}", file=sys.stderr)
+        yield executor

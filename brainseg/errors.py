@@ -36,6 +36,10 @@ class ReviewError(BrainsegError):
     """A review cannot be kept or read as it is."""
 
 
+class ClusterError(BrainsegError):
+    """A cluster of workers, or one of its workers, cannot be used."""
+
+
 class MissingPackageError(BrainsegError):
     """An optional package that the task needs is not installed."""
 

@@ -14,6 +14,7 @@ The rules, in order:
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +88,12 @@ class CaseInput:
     cohort: Cohort
     folder: str = ""
 
+    def alone(self) -> "CaseInput":
+        """Return the input with no other case of its cohort."""
+        slices = self.cohort.slices
+        rows = slices[slices["case"] == self.name].reset_index(drop=True)
+        return replace(self, cohort=replace(self.cohort, slices=rows))
+
     def content(self) -> str:
         """Return a hash of the pixels."""
         hashes = self.cohort.case(self.name).slices["image_hash"].tolist()
@@ -123,6 +130,10 @@ class FilesInput:
     folder: str = ""
     note: str | None = None
     names: Mapping[Path, str] = field(default_factory=dict)
+
+    def alone(self) -> "FilesInput":
+        """Return the input itself."""
+        return self
 
     def content(self) -> str:
         """Return a hash of the files; of one that cannot be opened, of the reason."""
@@ -222,12 +233,15 @@ def _used_series(upload: "Upload", choice: Choice, chosen: Mapping[str, str]) ->
     return used
 
 
-def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
+def find_inputs(
+    source: Path, progress: Progress | None = None, executor: Executor | None = None
+) -> list[Input]:
     """Return the inputs that can be predicted at a path, in order of name.
 
     Args:
         source: a file or a folder; pixels are read only for the index of a cohort.
         progress: called with (slices indexed, slices to index).
+        executor: indexes a cohort; see :mod:`brainseg.executors`.
 
     Raises:
         CohortError: the path is missing, not readable, or contains no input.
@@ -244,7 +258,7 @@ def find_inputs(source: Path, progress: Progress | None = None) -> list[Input]:
     if not found or groups.has_pictures:
         try:
             list_files(source, with_volumes=False)
-            cohort = Cohort.open(source, progress, with_volumes=False)
+            cohort = Cohort.open(source, progress, False, executor)
         except CohortError:
             if not found:
                 raise

@@ -3,14 +3,16 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brainseg import __version__
 from brainseg.batch.inputs import Input, Opened, find_inputs
 from brainseg.cohort.index import Progress
 from brainseg.errors import BrainsegError, CohortError, ModelError
+from brainseg.executors import map_parts
 from brainseg.exports import refuse_inside
 from brainseg.exports.prediction import CSV, DICOM_SEG, KINDS, MASKS, NIFTI, prediction_files
 from brainseg.exports.tables import components_removed
@@ -18,6 +20,7 @@ from brainseg.inference.cautions import with_cautions
 from brainseg.inference.prediction import MODES, STANDARD, predict_timed, warm_up
 from brainseg.inference.record import with_prediction
 from brainseg.inference.uncertainty import agreement_of, said_of
+from brainseg.jobs import JobLost
 from brainseg.models import Model
 from brainseg.statistics.measures import measure_case
 from brainseg.storage import write_atomically
@@ -75,6 +78,7 @@ def predict_all(
     model: Model,
     progress: Progress | None = None,
     wanted: Wanted | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[dict]:
     """Yield one result per input of a path; see :func:`predict_inputs`.
 
@@ -89,7 +93,7 @@ def predict_all(
         ModelError: the model cannot be opened.
     """
     refuse_inside(out, source)
-    yield from predict_inputs(find_inputs(source), out, model, progress, wanted)
+    yield from predict_inputs(find_inputs(source), out, model, progress, wanted, executor)
 
 
 def predict_inputs(
@@ -98,6 +102,7 @@ def predict_inputs(
     model: Model,
     progress: Progress | None = None,
     wanted: Wanted | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[dict]:
     """Yield one result per input: the findings, the files written, or the error.
 
@@ -112,6 +117,8 @@ def predict_inputs(
         model: see :func:`brainseg.models.open_model`.
         progress: called with (inputs done, inputs).
         wanted: see :class:`Wanted`.
+        executor: see :mod:`brainseg.executors`; by default one input after the other. Its workers
+            write the files.
 
     Raises:
         CohortError: another process is writing to ``out``.
@@ -120,16 +127,23 @@ def predict_inputs(
     wanted = wanted or Wanted()
     try:
         with held(out / LOCK, "brainseg predict"):
-            for done, one in enumerate(inputs):
+            if progress:
+                progress(0, len(inputs))
+            if executor:  # other processes need only their part of the cohort, and no cached hashes
+                inputs, model = [one.alone() for one in inputs], replace(model)
+            calls = ((one, out, model, wanted) for one in inputs)
+            for done, result in enumerate(map_parts(executor, _result_of, calls, _lost), start=1):
+                yield result
                 if progress:
                     progress(done, len(inputs))
-                yield _result_of(one, out, model, wanted)
-            if progress:
-                progress(len(inputs), len(inputs))
     except Taken as error:
         raise CohortError(
             f"another `brainseg predict` is writing to {out}: wait for it, or name another folder."
         ) from error
+
+
+def _lost(reason: JobLost, one: Input, _out: Path, model: Model, wanted: Wanted) -> dict:
+    return _empty_result(one, model, wanted) | {"error": f"its prediction {reason.reason}."}
 
 
 def in_words(result: dict) -> str:

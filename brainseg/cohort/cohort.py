@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -59,24 +60,27 @@ class Cohort(Shown):
 
     @classmethod
     def open(
-        cls, root: Path | str, progress: Progress | None = None, with_volumes: bool = True
+        cls,
+        root: Path | str,
+        progress: Progress | None = None,
+        with_volumes: bool = True,
+        executor: Executor | None = None,
     ) -> "Cohort":
         """Return the cohort in a folder; all files are read the first time, later only changed files.
 
         Args:
-            root: the folder of cases, or one a few levels above them; see
-                :mod:`brainseg.cohort.discovery`.
+            root: the folder of cases, or one a few levels above them.
             progress: called with (slices read, slices to read), or with cases for volumes.
             with_volumes: whether NIfTI and DICOM files are searched, too.
+            executor: reads the files; see :mod:`brainseg.executors`. By default threads.
 
         Raises:
             CohortError: the folder is missing, not readable, or contains no image.
         """
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
         answers = read_answers(root)
-        found = list_files(root, with_volumes, answers.masks)
-        root = root.resolve()
-        slices, identity, of_index = index_of(root, found, progress, answers)
+        found, root = list_files(root, with_volumes, answers.masks), root.resolve()
+        slices, identity, of_index = index_of(root, found, progress, answers, executor)
         table = found.tables.get("data.csv") or found.tables.get("participants.tsv")
         patients, more = read_patients(table)
         if patients is not None and table:

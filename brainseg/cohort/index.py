@@ -1,14 +1,15 @@
 """The index: one row per slice with everything that tables and checks need, so files are read once.
 
-Reading is a pure function from a part of the file list to rows, mapped over threads: OpenCV and the
-hash release the lock. A file with unchanged size and time is not read again.
+Reading is a pure function from a part of the file list to rows, mapped over an executor: by default
+threads, as OpenCV and the hash release the lock. A file with unchanged size and time is not read again.
 """
 
 import hashlib
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,9 @@ from brainseg.cohort.slice_rows import (
     read_rows,
     read_stack,
 )
+from brainseg.executors import forget_parts, map_parts, saved_part
+from brainseg.io.decoding import why_lost
+from brainseg.jobs import JobLost
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) during long work."""
@@ -37,7 +41,11 @@ _VERSION_KEY = b"brainseg index"
 
 
 def build_index(
-    root: Path, files: pd.DataFrame, previous: pd.DataFrame | None, progress: Progress | None = None
+    root: Path,
+    files: pd.DataFrame,
+    previous: pd.DataFrame | None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """Return the index of a file list, reading only what is new or changed since ``previous``.
 
@@ -46,6 +54,7 @@ def build_index(
         files: one row per slice; see :data:`brainseg.cohort.discovery.FILE_COLUMNS`.
         previous: an earlier index of the same folder, or None.
         progress: called with (slices read, slices to read).
+        executor: see :mod:`brainseg.executors`; by default threads.
     """
     keys = _keys(files)
     before = pd.Series(dtype="str") if previous is None else _keys(previous)
@@ -56,27 +65,53 @@ def build_index(
     stale = files.index[~known]
     parts = [files.loc[stale[i : i + PART_ROWS]] for i in range(0, len(stale), PART_ROWS)]
     rows: list[dict] = []
-    with one_opencv_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for of_part in pool.map(lambda part: read_rows(root, part), parts):
+    with ExitStack() as stack:
+        stack.enter_context(one_opencv_thread())
+        engine = executor or stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
+        read = _read_part if executor is None else _read_saved_part
+        for of_part in map_parts(engine, read, ((read_rows, root, part) for part in parts), _lost):
             rows += of_part
             if progress:
                 progress(len(rows), len(stale))
         stacks = stacks_to_window(files.loc[stale, "case"], rows)
-        parts = [files.loc[stale[indices]] for indices in stacks]
-        for indices, of_stack in zip(
-            stacks, pool.map(lambda part: read_stack(root, part), parts), strict=True
-        ):
+        calls = ((read_stack, root, files.loc[stale[indices]]) for indices in stacks)
+        for indices, of_stack in zip(stacks, map_parts(engine, read, calls, _lost), strict=True):
             for index_of_row, row in zip(indices, of_stack, strict=True):
                 rows[index_of_row] = row
     # One table for all rows: a table per part takes ten times as long and blocks the threads.
-    read = [pd.DataFrame(rows, index=stale, columns=list(READ_DTYPES)).astype(READ_DTYPES)]
+    tables = [pd.DataFrame(rows, index=stale, columns=list(READ_DTYPES)).astype(READ_DTYPES)]
     if previous is not None and known.any():
         unchanged = previous.set_index(before).loc[keys[known]]
         unchanged.index = files.index[known]
-        read.append(unchanged[list(READ_DTYPES)])
-    index = _without_stray_labels(pd.concat([files, pd.concat(read).sort_index()], axis=1))
+        tables.append(unchanged[list(READ_DTYPES)])
+    index = _without_stray_labels(pd.concat([files, pd.concat(tables).sort_index()], axis=1))
     index.insert(4, "slice_index", index.groupby("case").cumcount())
     return index
+
+
+def _read_part(read: Callable, root: Path, part: pd.DataFrame) -> list[dict]:
+    with one_opencv_thread():
+        found: list[dict] = read(root, part)
+    return found
+
+
+def _read_saved_part(read: Callable, root: Path, part: pd.DataFrame) -> list[dict]:
+    name = (INDEX_VERSION, read.__name__, root, *_keys(part))
+    return saved_part(work_of(root), name, lambda: _read_part(read, root, part))
+
+
+def _lost(lost: JobLost, _read: Callable, _root: Path, part: pd.DataFrame) -> list[dict]:
+    return [{"image_error": why_lost(lost)} for _ in range(len(part))]
+
+
+def forget_rows(root: Path) -> None:
+    """Remove the rows that were saved while a folder was indexed: the index itself is saved."""
+    forget_parts(work_of(root))
+
+
+def work_of(root: Path) -> str:
+    """Return the name under which the rows of a folder are saved while it is indexed."""
+    return f"index-{hashlib.blake2b(str(root).encode(), digest_size=16).hexdigest()}"
 
 
 def read_index(path: Path) -> pd.DataFrame | None:

@@ -1,6 +1,7 @@
 """The index of a folder, saved in the user's folder of the cohort and read again while it is valid."""
 
 import re
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from brainseg.cohort.discovery import FileList
 from brainseg.cohort.index import (
     Progress,
     build_index,
+    forget_rows,
     identity_of,
     index_as_bytes,
     read_index,
@@ -20,22 +22,27 @@ from brainseg.storage import cohort_dir, write_atomically
 
 
 def index_of(
-    root: Path, found: FileList, progress: Progress | None, answers: Answers
+    root: Path,
+    found: FileList,
+    progress: Progress | None,
+    answers: Answers,
+    executor: Executor | None = None,
 ) -> tuple[pd.DataFrame, str, list[str]]:
     """Return the index of a folder, its identity, and a note if the index could not be saved."""
     pointer = pointer_of(root)
     known = _read_pointer(pointer)
     previous = read_index(cohort_dir(known) / "index.parquet") if known else None
     if found.volumes:
-        slices = index_volumes(root, found.volumes, previous, progress, answers.sequences)
+        slices = index_volumes(root, found.volumes, previous, progress, answers.sequences, executor)
     else:
-        slices = build_index(root, found.files, previous, progress)
+        slices = build_index(root, found.files, previous, progress, executor)
     if known and previous is not None and slices.equals(previous):
         return slices, known, []
     identity = identity_of(slices)
     try:
         write_atomically(cohort_dir(identity) / "index.parquet", index_as_bytes(slices))
         write_atomically(pointer, identity.encode())
+        forget_rows(root)
     except BrainsegError as error:
         return (
             slices,

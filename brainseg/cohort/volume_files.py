@@ -5,8 +5,8 @@ Libraries in C decode these files, so workers read them, a case at a time; only 
 
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 from brainseg.cohort.case_names import patient_of
 from brainseg.cohort.discovery import FILE_COLUMNS
 from brainseg.cohort.fingerprint import hash_of_pixels
-from brainseg.cohort.index import Progress
+from brainseg.cohort.index import INDEX_VERSION, Progress, work_of
 from brainseg.cohort.label_measures import measures_of_labels
 from brainseg.cohort.layouts.case_files import NO_ANSWERS, CaseFiles
 from brainseg.cohort.layouts.dataset_json import spacing_beside
@@ -28,6 +28,7 @@ from brainseg.cohort.slice_rows import (
     row_of_pair,
 )
 from brainseg.errors import CohortError, DecodeError
+from brainseg.executors import map_parts, saved_part
 from brainseg.io import Decoded, InputFile, assemble, open_inputs, ruling_grid
 from brainseg.io.channels import open_channels, read_picture_labels
 from brainseg.io.decoding import DECODING, why_lost
@@ -165,6 +166,7 @@ def index_volumes(
     previous: pd.DataFrame | None,
     progress: Progress | None = None,
     sequences: Mapping[str, str] = NO_ANSWERS,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """Return the index of cases of volume files; unchanged ones come from ``previous``.
 
@@ -174,6 +176,7 @@ def index_volumes(
         previous: an earlier index of the same folder, or None.
         progress: called with (cases read, cases to read).
         sequences: the user's answers, for cases whose files do not decide.
+        executor: see :mod:`brainseg.executors`; by default threads.
     """
     sources = [case.source(root, sequences) for case in cases]
     known: dict[tuple[str, str], pd.DataFrame] = {}
@@ -193,12 +196,15 @@ def index_volumes(
         if (case.name, source) not in known
     ]
     read: dict[str, pd.DataFrame] = {}
-    # As many threads as workers, so that no more cases are in memory.
-    with ThreadPoolExecutor(DECODING.workers) as pool:
-        for (case, _), rows in zip(
-            stale, pool.map(lambda one: _rows(root, *one), stale), strict=True
-        ):
-            read[case.name] = rows
+    calls = ((root, case, source) for case, source in stale)
+    with ExitStack() as stack:
+        # As many threads as workers, so that no more cases are in memory.
+        engine = executor or stack.enter_context(ThreadPoolExecutor(DECODING.workers))
+        one_by_one = map_parts(
+            engine, _rows if executor is None else _saved_rows, calls, _lost_rows
+        )
+        for (case, _), rows in zip(stale, one_by_one, strict=True):
+            read[case.name] = _table(rows, case)
             if progress:
                 progress(len(read), len(stale))
     tables = [
@@ -214,20 +220,26 @@ def index_volumes(
     return index
 
 
-def _rows(root: Path, case: CaseFiles, source: str) -> pd.DataFrame:
+def _rows(root: Path, case: CaseFiles, source: str) -> list[dict]:
     try:
         job = DECODING.schedule(rows_of, (root, source), longest_s=_LONGEST_S, is_bounded=False)
-        rows = job.result()
+        return job.result()
     except JobLost as lost:
-        first = case.files[0].relative_to(root).as_posix()
-        rows = [
-            {
-                "slice_number": 1,
-                "image_path": first,
-                "image_error": why_lost(lost),
-                "source": source,
-            }
-        ]
+        return _lost_rows(lost, root, case, source)
+
+
+def _saved_rows(root: Path, case: CaseFiles, source: str) -> list[dict]:
+    name = (INDEX_VERSION, root, source)
+    return saved_part(work_of(root), name, lambda: _rows(root, case, source))
+
+
+def _lost_rows(lost: JobLost, root: Path, case: CaseFiles, source: str) -> list[dict]:
+    first = case.files[0].relative_to(root).as_posix()
+    error = why_lost(lost)
+    return [{"slice_number": 1, "image_path": first, "image_error": error, "source": source}]
+
+
+def _table(rows: list[dict], case: CaseFiles) -> pd.DataFrame:
     columns = ["slice_number", "image_path", "mask_path", *READ_DTYPES]
     table = pd.DataFrame(rows, columns=columns).astype(READ_DTYPES)
     patient, institution = patient_of(case.name)

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from brainseg.evaluation.scores import (
     Evaluation,
     typed,
 )
+from brainseg.executors import map_parts
 from brainseg.inference.prediction import predict_timed
+from brainseg.jobs import JobLost
 from brainseg.metrics import (
     BINS,
     Overlap,
@@ -70,6 +73,7 @@ def evaluate(
     progress: Progress | None = None,
     before: Evaluation | None = None,
     keep: Callable[[Evaluation], None] | None = None,
+    executor: Executor | None = None,
 ) -> Evaluation:
     """Return the scores by case of a model on a cohort, each case as a volume with all its slices.
 
@@ -83,6 +87,7 @@ def evaluate(
         progress: called with (cases scored, cases to score); an exception from it ends the scoring.
         before: a partial evaluation of the same cohort and model, whose cases are not scored again.
         keep: called with the partial evaluation every few seconds, and when the scoring is ended early.
+        executor: see :mod:`brainseg.executors`; by default one case after the other.
 
     Raises:
         CohortError: no case is left to score.
@@ -100,29 +105,40 @@ def evaluate(
         before.scores["case"].isin({case.name for case in chosen}).to_numpy()
     )
     waiting = [case for case in chosen if case.name not in known]
-    done, scored = len(chosen) - len(waiting), list[CaseScore]()
+    # A copy for workers, which carries no hashes of training images.
+    network = replace(model) if executor else model
+    done, tried, scored = len(chosen) - len(waiting), 0, list[CaseScore]()
 
     def so_far() -> Evaluation:
-        left = dict.fromkeys((case.name for case in waiting[len(scored) :]), NOT_SCORED)
+        left = dict.fromkeys((case.name for case in waiting[tried:]), NOT_SCORED)
         found = joined(scored, model, refused | left)
         return before.with_cases(found) if before else found
 
     kept_at, kept = time.monotonic(), 0
     try:
-        for number, case in enumerate(waiting, start=done):
+        if progress:
+            progress(done, len(chosen))
+        calls = ((case, network) for case in waiting)
+        for score in map_parts(executor, score_case, calls, _lost):
+            if isinstance(score, str):
+                refused[waiting[tried].name] = score
+            else:
+                scored.append(score)
+            tried += 1
             if progress:
-                progress(number, len(chosen))
-            scored.append(score_case(case, model))
+                progress(done + tried, len(chosen))
             if keep and time.monotonic() - kept_at >= KEEP_EVERY_S:
                 keep(so_far())
                 kept_at, kept = time.monotonic(), len(scored)
-        if progress:
-            progress(len(chosen), len(chosen))
     except BaseException:  # by the user, too
         if keep and len(scored) > kept:
             keep(so_far())
         raise
     return so_far()
+
+
+def _lost(reason: JobLost, *_: object) -> str:
+    return f"scoring it {reason.reason}"
 
 
 def joined(scored: list[CaseScore], model: Model, refused: dict[str, str]) -> Evaluation:

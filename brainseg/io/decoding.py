@@ -25,7 +25,8 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 Found = Decoded | OSError | DecodeError
 
-WORKERS = max(2, min(4, os.cpu_count() or 1))
+_named = os.environ.get("BRAINSEG_DECODERS", "")
+WORKERS = int(_named) if _named.isdecimal() and int(_named) else max(2, min(4, os.cpu_count() or 1))
 LONGEST_S = 60.0
 """For one upload, or for a batch of files; the largest upload within the limits takes some seconds."""
 

@@ -6,9 +6,9 @@ deep layer of a model's network. Both are computed once per cohort and saved.
 """
 
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.cohort.head import bright_end, head_box, head_masks, in_box
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
+from brainseg.executors import forget_parts, map_parts, saved_part
 from brainseg.jobs import JobLost, Jobs
 from brainseg.models import Model
 from brainseg.storage.cache import load_cached, load_or_compute, save_cached
@@ -95,7 +96,9 @@ class Features:
         )
 
 
-def describe_images(cohort: Cohort, progress: Progress | None = None) -> Features:
+def describe_images(
+    cohort: Cohort, progress: Progress | None = None, executor: Executor | None = None
+) -> Features:
     """Return the features computed from images alone, without masks.
 
     Each slice gets 96 numbers: 8 x 8 means of FLAIR in the case's head box, divided by the case's bright
@@ -104,14 +107,20 @@ def describe_images(cohort: Cohort, progress: Progress | None = None) -> Feature
     Args:
         cohort: the open cohort.
         progress: called with (slices done, slices in all).
+        executor: see :mod:`brainseg.executors`; by default threads.
 
     Raises:
         CohortError: no slice can be read, or a file has changed since the cohort was indexed.
     """
-    return _described(cohort, IMAGE, _of_images, progress)
+    return _described(cohort, None, progress, executor)
 
 
-def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None = None) -> Features:
+def describe_with_model(
+    cohort: Cohort,
+    model: Model,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Features:
     """Return the features from a model's network: the maximum of each channel over the slice.
 
     All slices pass through the network of the model's first fold, because the features of two networks
@@ -121,19 +130,7 @@ def describe_with_model(cohort: Cohort, model: Model, progress: Progress | None 
         CohortError: as for :func:`describe_images`.
         ModelError: the model cannot be opened, or its network has no layer for features.
     """
-    # The engine may import Keras, which pages that show saved features do not need.
-    from brainseg.models.engines import load_engine
-    from brainseg.preprocessing import prepare
-
-    record = model.folds[0]
-    engine = load_engine(model, record.number)
-
-    def of_case(case: Case) -> np.ndarray:
-        return engine.description(prepare(case.volume(), model.preprocessing)).max(axis=(1, 2))
-
-    known = {*record.trained_on, *record.selected_on}
-    seen = tuple(name for name in cohort.cases if name in known)
-    return _described(cohort, model.name, of_case, progress, seen)
+    return _described(cohort, model, progress, executor)
 
 
 def save_features(features: Features, cohort: Cohort, model: Model | None = None) -> Path:
@@ -212,11 +209,7 @@ def project(vectors: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _described(
-    cohort: Cohort,
-    source: str,
-    describe: Callable[[Case], np.ndarray],
-    progress: Progress | None,
-    seen: tuple[str, ...] = (),
+    cohort: Cohort, model: Model | None, progress: Progress | None, executor: Executor | None
 ) -> Features:
     cases = [case for case in map(cohort.case, cohort.cases) if len(case.readable)]
     if not cases:
@@ -226,19 +219,52 @@ def _described(
         )
     numbers = [case.readable["slice_number"].to_numpy("int64") for case in cases]
     total, parts, done = sum(map(len, numbers)), [], 0
+    work = f"features-{cohort.identity}"
     if progress:
         progress(0, total)
-    # A network already uses all processors.
-    with ThreadPoolExecutor(None if source == IMAGE else 1) as pool:
-        for rows in pool.map(describe, cases):
-            parts.append(rows.astype(np.float32))
+    with ExitStack() as stack:
+        # A network already uses all processors.
+        engine = executor or stack.enter_context(ThreadPoolExecutor(1 if model else None))
+        # A copy of the model, which carries no hashes of training images.
+        network = model and replace(model)
+        calls = ((executor and work, case, network) for case in cases)
+        for rows in map_parts(engine, _part, calls):
+            parts.append(rows)
             done += len(rows)
             if progress:
                 progress(done, total)
     names = np.repeat([case.name for case in cases], [len(part) for part in numbers])
     vectors = np.concatenate(parts)
     places, method = _projected(vectors)
+    if executor:
+        forget_parts(work)
+    seen: tuple[str, ...] = ()
+    if model:
+        known = {*model.folds[0].trained_on, *model.folds[0].selected_on}
+        seen = tuple(name for name in cohort.cases if name in known)
+    source = model.name if model else IMAGE
     return Features(source, names, np.concatenate(numbers), vectors, places, method, seen)
+
+
+def _part(work: str | None, case: Case, model: Model | None) -> np.ndarray:
+    """Return the features of a case as (n, d) float32, saved with a work."""
+
+    def compute() -> np.ndarray:
+        return (_of_network(case, model) if model else _of_images(case)).astype(np.float32)
+
+    if not work:
+        return compute()
+    name = (VERSION, model and model.digest, case.name, *case.slices["image_hash"])
+    return np.asarray(saved_part(work, name, compute), np.float32)
+
+
+def _of_network(case: Case, model: Model) -> np.ndarray:
+    # The engine may import Keras, which pages that show saved features do not need.
+    from brainseg.models.engines import load_engine
+    from brainseg.preprocessing import prepare
+
+    engine = load_engine(model, model.folds[0].number)
+    return engine.description(prepare(case.volume(), model.preprocessing)).max(axis=(1, 2))
 
 
 def _projected(vectors: np.ndarray) -> tuple[np.ndarray, str]:

@@ -60,7 +60,7 @@ def _train_all_folds(
         say(f"fold {fold + 1} of {config.folds}: {_line(epoch, config.epochs)}")
 
     record("train", folds=config.folds, data=config.data)
-    finished = cross_validate(config, _runs(options, config), report)
+    finished = cross_validate(config, _runs(options, config), report, options.pool)
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
     return facts | finished[-1].status() | _published(finished, options, say)
 

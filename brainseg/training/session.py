@@ -38,11 +38,16 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
     return Run.create(runs, config.name, settings, asdict(fold), about(cohort))
 
 
-def train(run: Run, report: Report | None = None) -> Run:
+def train(run: Run, report: Report | None = None, lock: Path | None = None) -> Run:
     """Train a new run, or resume one from its last checkpoint, and return it.
 
     The best weights are those of the epoch with the highest mean Dice of the validation cases; the
     held-out cases are not read. One training runs at a time.
+
+    Args:
+        run: see :func:`new_run`.
+        report: see :data:`Report`.
+        lock: held during the training instead of that of this user's trainings.
 
     Raises:
         CohortError: the data cannot be used.
@@ -51,7 +56,7 @@ def train(run: Run, report: Report | None = None) -> Run:
         MissingPackageError: Keras is not installed.
     """
     require_keras("Training")
-    with _only_one(run):
+    with only_one(run, lock):
         stop = StopRequest(run)
         before = run.status()
         run.set_process()
@@ -67,11 +72,11 @@ def train(run: Run, report: Report | None = None) -> Run:
 
 
 @contextmanager
-def _only_one(run: Run) -> Iterator[None]:
-    """Take the lock of this user's trainings."""
+def only_one(run: Run, lock: Path | None = None) -> Iterator[None]:
+    """Hold a lock for a run, by default that of this user's trainings."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locking.held(lock_path(), str(run.path.resolve())))
+            stack.enter_context(locking.held(lock or lock_path(), str(run.path.resolve())))
         except locking.Taken as taken:
             raise is_busy(Path(str(taken)).name or "another run") from taken
         yield

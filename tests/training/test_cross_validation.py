@@ -13,6 +13,7 @@ from support.trainings import tiny_training
 from brainseg.cohort import Cohort
 from brainseg.cohort.case_names import patient_of
 from brainseg.errors import RunError
+from brainseg.executors import open_executor
 from brainseg.models import list_models, open_model
 from brainseg.training import TrainingConfig, new_run
 from brainseg.training.command import run_training
@@ -44,6 +45,26 @@ def test_each_fold_is_trained_once_and_each_case_held_out_once(runs, taught_root
     assert [run.config()["name"] for run in found] == ["cv-fold0", "cv-fold1"]
     held = [case for run in found for case in run.fold()["held_out"]]
     assert sorted(held) == sorted(Cohort.open(taught_root).cases)
+
+
+@pytest.mark.slow
+def test_folds_trained_at_once_have_the_weights_of_folds_trained_in_turn(
+    runs, settings, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
+    reported = []
+    with open_executor("processes", 2) as executor:
+        found = cross_validate(
+            settings,
+            tmp_path / "runs",
+            lambda fold, epoch: reported.append((fold, epoch["epoch"], epoch["state"])),
+            executor,
+        )
+    assert reported == [(0, 1, "finished"), (1, 1, "finished")]
+    for one, other in zip(runs[1], found, strict=True):
+        assert one.process()["pid"] != other.process()["pid"]
+        columns = ["loss", "validation_dice", "validation_loss"]
+        assert one.history()[columns].equals(other.history()[columns])
 
 
 def test_the_cases_of_a_fold_are_released_before_the_next_fold(
@@ -102,6 +123,7 @@ def test_the_command_trains_all_folds_and_publishes_one_model(runs, settings, tm
         all_folds=True,
         runs=folder,
         publish=tmp_path / "models" / "cv",
+        pool=None,
     )
     facts = run_training(options, lambda: Path(), lambda line: None)
     assert facts["runs"] == [str(run.path) for run in found]

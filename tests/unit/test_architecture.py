@@ -30,6 +30,7 @@ LAYERS = (
         "events",
         "people",
         "roles",
+        "executors",
         "notebook",
         "bundled",
         "memory",

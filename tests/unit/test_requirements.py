@@ -42,7 +42,13 @@ def test_an_installation_reads_the_same_lists():
         "train": ["requirements-train.txt"],
         "auth": ["requirements-auth.txt"],
         "postgres": ["requirements-postgres.txt"],
-        "dev": ["requirements-dev.txt", "requirements-auth.txt", "requirements-postgres.txt"],
+        "cluster": ["requirements-cluster.txt"],
+        "dev": [
+            "requirements-dev.txt",
+            "requirements-auth.txt",
+            "requirements-cluster.txt",
+            "requirements-postgres.txt",
+        ],
     }
 
 
