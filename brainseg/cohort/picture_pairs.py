@@ -113,8 +113,8 @@ def pair_pictures(
     below = (os.path.relpath(path, root) for path in pictures)
     if not twins and all(map(_is_plain, names)) and not any(map(_MAY_BE_MASK.search, below)):
         folders = [_side_by_side(path, entries) for path, entries in pictures.items()]
-        masks = any(one.masks for one in folders)
-        if not masks or any(one.images.keys() & one.masks.keys() for one in folders):
+        both = any(one.masks for one in folders) and any(one.images for one in folders)
+        if not both or any(one.images.keys() & one.masks.keys() for one in folders):
             return folders, 0
     return _paired(_sorted_out(root, pictures, twins, masks_in))
 
