@@ -92,7 +92,7 @@ def automatic_window(pixels: np.ndarray) -> GreyWindow:
 
 def automatic_windows(volume: Volume) -> dict[str, GreyWindow]:
     """Return the automatic window of each sequence of a case; see :func:`automatic_window`."""
-    return {name: automatic_window(volume.sequence(name)) for name in volume.sequences}
+    return {name: automatic_window(volume.sequence(name)) for name in volume.names}
 
 
 def windowed(pixels: np.ndarray, window: GreyWindow) -> np.ndarray:
@@ -115,13 +115,16 @@ def shown(
     """Return a slice as a picture: (h, w, 3) uint8 RGB, grey unless it shows all sequences.
 
     Args:
-        pixels: (h, w, 3) uint8 in the order of :data:`brainseg.volume.SEQUENCES`.
-        sequence: one of them, or :data:`ALL_SEQUENCES`.
+        pixels: (h, w, 3) uint8 in the order of :data:`brainseg.volume.SEQUENCES`, or (h, w) of
+            another sequence.
+        sequence: its name, one of :data:`brainseg.volume.SEQUENCES`, or :data:`ALL_SEQUENCES`.
         windows: of each sequence, see :func:`automatic_windows`; by default the values as stored.
 
     Raises:
         ValueError: the sequence is unknown.
     """
+    if pixels.ndim == 2:
+        return np.dstack([windowed(pixels, (windows or {}).get(sequence, STORED))] * 3)
     if sequence not in (*SEQUENCES, ALL_SEQUENCES):
         raise ValueError(f"sequence is “{sequence}”; expected one of {', '.join(SEQUENCES)}")
     names = SEQUENCES if sequence == ALL_SEQUENCES else (sequence,) * 3

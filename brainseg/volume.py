@@ -1,5 +1,6 @@
 """Volume: the slices of one case, from every reader and for every model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,6 +29,8 @@ class Volume:
         notes: conversions of the pixels, one sentence each.
         directions: (3, 3) if there is no affine, but the source states the directions of the axes: a
             unit vector for each of slice, row and column in its columns, in the space of ``affine``.
+        others: further sequences by name, such as "T2", (n, h, w) uint8: to show, and for models that
+            were trained on them.
     """
 
     pixels: np.ndarray
@@ -36,6 +39,7 @@ class Volume:
     sequences: tuple[str, ...] = SEQUENCES
     notes: tuple[str, ...] = field(default=())
     directions: np.ndarray | None = None
+    others: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -65,7 +69,13 @@ class Volume:
     @property
     def nbytes(self) -> int:
         """Return the size of the pixels in bytes; sequences that share memory count once."""
-        return self.pixels.nbytes // (1 if self.pixels.strides[-1] else len(self.sequences))
+        own = self.pixels.nbytes // (1 if self.pixels.strides[-1] else len(self.sequences))
+        return own + sum(one.nbytes for one in self.others.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all sequences."""
+        return (*self.sequences, *self.others)
 
     def sequence(self, name: str) -> np.ndarray:
         """Return one sequence as (n, h, w) uint8.
@@ -73,6 +83,8 @@ class Volume:
         Raises:
             ValueError: the volume has no sequence of that name.
         """
+        if name in self.others:
+            return self.others[name]
         if name not in self.sequences:
-            raise ValueError(f"sequence is “{name}”; expected one of {', '.join(self.sequences)}")
+            raise ValueError(f"sequence is “{name}”; expected one of {', '.join(self.names)}")
         return self.pixels[..., self.sequences.index(name)]

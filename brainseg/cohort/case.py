@@ -70,8 +70,11 @@ class Case(Shown):
         height, width = sizes.idxmax()
         return decoded[(decoded["height"] == height) & (decoded["width"] == width)]
 
-    def volume(self) -> Volume:
+    def volume(self, with_others: bool = False) -> Volume:
         """Return the readable slices as one volume of (n, h, w, 3) uint8; notes name the other slices.
+
+        Args:
+            with_others: whether further sequences of the case, such as T2, are read, too.
 
         Raises:
             CohortError: no slice of the case can be read.
@@ -82,7 +85,7 @@ class Case(Shown):
                 f"{self.name} has no slice that can be read: `brainseg check` gives the reasons."
             )
         if self._source:
-            return self._study().volume
+            return self._study(with_others=with_others).volume
         notes: dict[str, None] = {}
         left_out = sorted(set(self.slices["slice_number"]) - set(rows["slice_number"]))
         if left_out:
@@ -156,8 +159,8 @@ class Case(Shown):
         source = self.slices["source"].iloc[0]
         return None if pd.isna(source) else str(source)
 
-    def _study(self, for_mask: bool = False) -> Study:
-        study = read_study(self.root, str(self._source), self.name, for_mask)
+    def _study(self, for_mask: bool = False, with_others: bool = False) -> Study:
+        study = read_study(self.root, str(self._source), self.name, for_mask, with_others)
         rows = self.readable
         shape = len(rows), rows["height"].iloc[0], rows["width"].iloc[0]
         if study.volume.pixels.shape[:3] != shape:

@@ -38,7 +38,7 @@ from brainseg.io.limits import or_damaged
 from brainseg.io.masks import label_as_bool
 from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, suffix_of
 from brainseg.io.sequence_choice import choose, propose, undecided
-from brainseg.io.sequences import guess_from_words
+from brainseg.io.sequences import guess_from_words, other_kind, other_sequences
 from brainseg.io.upload import Series, Upload
 from brainseg.jobs import JobLost
 from brainseg.volume import FLAIR, Volume
@@ -69,7 +69,9 @@ class Study:
     mask_notes: tuple[str, ...] = ()
 
 
-def read_study(root: Path, source: str, name: str, for_mask: bool = False) -> Study:
+def read_study(
+    root: Path, source: str, name: str, for_mask: bool = False, with_others: bool = False
+) -> Study:
     """Return a case, decoded by a worker.
 
     Args:
@@ -77,11 +79,12 @@ def read_study(root: Path, source: str, name: str, for_mask: bool = False) -> St
         source: see :meth:`CaseFiles.source`.
         name: of the case, for refusals.
         for_mask: whether only the mask is needed, so that FLAIR alone is read with it.
+        with_others: whether sequences such as T2 are read, too.
 
     Raises:
         CohortError: no sequence can be read.
     """
-    study: Study = by_worker(decode_study, name, root, source, for_mask)
+    study: Study = by_worker(decode_study, name, root, source, for_mask, with_others)
     return study
 
 
@@ -102,7 +105,9 @@ def _decode_or_refuse(decode: Callable, arguments: tuple) -> Any:
     return or_damaged(lambda: decode(*arguments))
 
 
-def decode_study(root: Path, source: str, for_mask: bool = False) -> Study:
+def decode_study(
+    root: Path, source: str, for_mask: bool = False, with_others: bool = False
+) -> Study:
     """Return a case, decoded here; raises DecodeError if no sequence can be read."""
     found = json.loads(source)
     upload, assignment, notes, masks = open_study(root, found, for_mask)
@@ -110,8 +115,20 @@ def decode_study(root: Path, source: str, for_mask: bool = False) -> Study:
     conversions = [note for note in volume.notes if not note.startswith(_AS_SHOWN)]
     volume = replace(volume, notes=(*conversions, *notes, *upload.refused))
     grid = ruling_grid(upload, assignment)
-    study = Study(volume, grid.slice_numbers)
-    return _with_labels(study, masks, Series("image", volume.pixels[..., 0], grid=grid), found)
+    ruling = Series("image", volume.pixels[..., 0], grid=grid)
+    if with_others:
+        others = other_sequences(upload, assignment, ruling)
+        others |= _named_others(root, found["images"], ruling)
+        volume = replace(volume, others=others)
+    return _with_labels(Study(volume, grid.slice_numbers), masks, ruling, found)
+
+
+def _named_others(root: Path, images: list[list[str]], ruling: Series) -> dict[str, np.ndarray]:
+    """Return the other sequences in files that :func:`_needed` leaves out."""
+    needed = _needed(images, for_mask=False)
+    left = [(path, name) for path, name in images if [path, name] not in needed]
+    given = [InputFile(name, _read(root, path)) for path, name in left if other_kind(name)]
+    return other_sequences(open_inputs(given), {}, ruling) if given else {}
 
 
 def open_study(

@@ -37,10 +37,10 @@ def nifti_files(record: CaseRecord) -> dict[str, bytes]:
     """
     volume, stem = record.volume, file_stem(record.case)
     files = {
-        f"{stem}_{name.lower()}.nii.gz": nifti_bytes(
+        f"{stem}_{name.lower().replace('*', 'star')}.nii.gz": nifti_bytes(
             volume.sequence(name), volume, name, warnings=record.warnings
         )
-        for name in volume.sequences
+        for name in volume.names
     }
     if record.has_mask.any():
         mask = record.masks
@@ -122,7 +122,8 @@ def export_case(
     # Every export has this file, so the refusal comes before the prediction.
     refuse_to_replace([out / f"{file_stem(name)}_about.txt"], overwrite)
     case = cohort.case(name)
-    record = record_of_case(case, labels=label_layers(cohort, case))
+    volume = case.volume(with_others=True)
+    record = record_of_case(case, volume, labels=label_layers(cohort, case))
     if model:
         exposure = model.exposure(case)
         record = with_cautions(record, model, exposure)

@@ -55,9 +55,7 @@ def case_payload(record: CaseRecord) -> bytes:
     """
     volume, predicted = record.volume, record.predicted
     copies = dict.fromkeys(volume.flair_copies, FLAIR)
-    blobs = {
-        name: _packed(volume.sequence(name)) for name in volume.sequences if name not in copies
-    }
+    blobs = {name: _packed(volume.sequence(name)) for name in volume.names if name not in copies}
     if record.has_mask.any():
         blobs["mask"] = _packed(record.masks.view(np.uint8))
     labels = record.labels
@@ -74,7 +72,7 @@ def case_payload(record: CaseRecord) -> bytes:
         "case": record.case,
         "shape": list(volume.pixels.shape[:3]),
         "slice_numbers": [int(number) for number in record.slice_numbers],
-        "sequences": list(volume.sequences),
+        "sequences": list(volume.names),
         "copies": copies,
         "labels": _labels(labels),
         "label": labels and labels.chosen,

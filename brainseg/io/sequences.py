@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainseg.errors import DecodeError
+from brainseg.io.description_words import PD, T2, T2_STAR
 from brainseg.io.grids import is_same_grid, lay_on, why_not
 from brainseg.io.limits import check_voxels
 from brainseg.io.sequence_choice import propose
-from brainseg.io.sequence_guess import Evidence, guess_sequence
+from brainseg.io.sequence_guess import STIR, Evidence, guess_sequence
 from brainseg.io.upload import Grid, Series, Upload
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
 
@@ -81,6 +82,36 @@ def ruling_grid(upload: Upload, assignment: Mapping[str, int | None]) -> Grid:
     """Return the grid of the volume of :func:`assemble`; raises DecodeError as it does."""
     indices = _indices(upload, assignment)
     return upload.series[indices[_stand_in(indices)]].grid
+
+
+OTHER_SEQUENCES = (T2, T2_STAR, PD, STIR)
+"""Kinds of series that are none of :data:`brainseg.volume.SEQUENCES`, but are shown beside them."""
+
+
+def other_kind(text: str) -> str | None:
+    """Return which of :data:`OTHER_SEQUENCES` a file name suggests, or None."""
+    kind = guess_sequence(Evidence(file_name=text)).kind
+    return kind if kind in OTHER_SEQUENCES else None
+
+
+def other_sequences(
+    upload: Upload, assignment: Mapping[str, int | None], ruling: Series
+) -> dict[str, np.ndarray]:
+    """Return the series of :data:`OTHER_SEQUENCES` that can be laid on a grid, (n, h, w) uint8 by name.
+
+    Args:
+        upload: see :func:`brainseg.io.open_inputs`.
+        assignment: its series that are one of :data:`brainseg.volume.SEQUENCES`.
+        ruling: the series with the grid.
+    """
+    found: dict[str, np.ndarray] = {}
+    for index, series in enumerate(upload.series):
+        kind = series.suggestion.kind
+        if kind not in OTHER_SEQUENCES or index in assignment.values() or kind in found:
+            continue
+        if why_not(series, ruling, FLAIR) is None:
+            found[kind] = lay_on(series, ruling)
+    return found
 
 
 def left_out(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:

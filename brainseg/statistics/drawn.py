@@ -168,7 +168,7 @@ def _ellipse(
     size: tuple[float, float] | None,
     unit: str | None,
 ) -> Values:
-    name = measurement.sequence if measurement.sequence in volume.sequences else volume.sequences[0]
+    name = measurement.sequence if measurement.sequence in volume.names else volume.sequences[0]
     stack = volume.sequence(name)  # (slice, row, column)
     plane = stack.take(measurement.index, axis=2 - measurement.normal)  # rows: the later axis
     middle, radii = corners.mean(axis=0), np.abs(corners[1] - corners[0]) / 2

@@ -30,7 +30,7 @@ from brainseg.cohort.index import Progress
 from brainseg.cohort.label_layers import label_layers
 from brainseg.cohort.questions import Question, questions_on
 from brainseg.cohort.random_slices import random_slices
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, CohortError
 from brainseg.evaluation import Evaluation
 from brainseg.exports import payload
 from brainseg.imaging import GreyWindow, automatic_windows
@@ -127,7 +127,7 @@ def of_label(cohort: Cohort, label: str) -> Cohort:
 @_kept_of_images
 def volume(cohort: Cohort, case: str) -> Volume:
     """Return a case's readable slices; see :meth:`brainseg.cohort.Case.volume`."""
-    return cohort.case(case).volume()
+    return cohort.case(case).volume(with_others=True)
 
 
 @_kept
@@ -137,13 +137,28 @@ def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @_kept_of_images
-def slice_pixels(cohort: Cohort, case: str, slice_number: int) -> np.ndarray:
-    """Return one slice as (h, w, 3) uint8; a case of volume files is read once for all its slices."""
+def slice_pixels(
+    cohort: Cohort, case: str, slice_number: int, sequence: str | None = None
+) -> np.ndarray:
+    """Return one slice as (h, w, 3) uint8; a case of volume files is read once for all its slices.
+
+    Of a sequence in :func:`other_sequences` it is (h, w).
+    """
     own = cohort.case(case)
     if not own.is_volume:
         return own.slice_pixels(slice_number)
+    whole = volume(cohort, case)
+    pixels = whole.others.get(sequence or "", whole.pixels)
     # A copy, because a view would keep the volume beyond its time in the budget.
-    return volume(cohort, case).pixels[own.slice_index(slice_number)].copy()
+    return pixels[own.slice_index(slice_number)].copy()
+
+
+@_kept_of_images
+def other_sequences(cohort: Cohort, case: str) -> tuple[str, ...]:
+    """Return the names of a case's sequences beyond the usual three, such as T2."""
+    with suppress(CohortError):  # the page shows it
+        return tuple(volume(cohort, case).others) if cohort.case(case).is_volume else ()
+    return ()
 
 
 @_kept

@@ -1,6 +1,6 @@
 """Slices with their mask: the style that the user chose, pictures, captions and legend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +28,7 @@ class OverlayStyle:
     """How a slice and its mask are drawn.
 
     Attributes:
-        sequence: one of :data:`brainseg.volume.SEQUENCES`, or all three as colours.
+        sequence: one of :data:`brainseg.volume.SEQUENCES`, another of the case, or all three as colours.
         mask: contour, fill or off.
         opacity: of the mask, 0..1.
         window: one of :data:`WINDOWS`.
@@ -43,6 +43,18 @@ class OverlayStyle:
         """Return the grey windows of a case's sequences, None for values as stored."""
         return cache.grey_windows(cohort, case) if self.window == AUTOMATIC else None
 
+    @property
+    def other(self) -> str | None:
+        """Return the sequence if it is none of :data:`brainseg.volume.SEQUENCES`."""
+        return None if self.sequence in (*SEQUENCES, ALL_SEQUENCES) else self.sequence
+
+    def picture(
+        self, pixels: np.ndarray, windows: Mapping[str, GreyWindow] | None = None
+    ) -> np.ndarray:
+        """Return a slice as a picture; a case without the chosen sequence shows FLAIR."""
+        is_missing = self.other is not None and pixels.ndim == 3
+        return shown(pixels, FLAIR if is_missing else self.sequence, windows)
+
     def overlay(
         self,
         pixels: np.ndarray,
@@ -50,17 +62,18 @@ class OverlayStyle:
         windows: Mapping[str, GreyWindow] | None = None,
     ) -> np.ndarray:
         """Return a slice with its mask, (h, w) bool, drawn over it; ``windows`` as :meth:`windows`."""
-        picture = shown(pixels, self.sequence, windows)
+        picture = self.picture(pixels, windows)
         if mask is None or self.mask == OFF:
             return picture
         draw = fill if self.mask == FILL else contour
         return draw(picture, mask, opacity=self.opacity)
 
 
-def controls() -> OverlayStyle:
-    """Draw the controls and return the chosen style."""
+def controls(others: Sequence[str] = ()) -> OverlayStyle:
+    """Draw the controls and return the chosen style; ``others`` are further sequences to choose."""
+    names = (*SEQUENCES, *others, ALL_SEQUENCES)
     with st.container(horizontal=True, gap="medium"):
-        sequence = widgets.choice("Sequence", keys.SEQUENCE, (*SEQUENCES, ALL_SEQUENCES), FLAIR)
+        sequence = widgets.choice("Sequence", keys.SEQUENCE, names, FLAIR)
         window = window_picker()
         mask = widgets.choice("Mask", keys.MASK, (CONTOUR, FILL, OFF), CONTOUR)
         if mask == OFF:
@@ -95,7 +108,7 @@ def panels(
 
     Without a usable mask, None, it is the image alone. ``windows`` is as :meth:`OverlayStyle.windows`.
     """
-    image = {f"Image: {style.sequence}": shown(pixels, style.sequence, windows)}
+    image = {f"Image: {style.sequence}": style.picture(pixels, windows)}
     if mask is None:
         return image
     black_and_white = np.repeat(mask[..., np.newaxis] * np.uint8(255), 3, axis=2)
@@ -120,7 +133,7 @@ def thumbnail(
 ) -> None:
     """Draw a slice with its mask, ``width`` px wide, or the error if it cannot be read."""
     try:
-        pixels = cache.slice_pixels(cohort, case, slice_number)
+        pixels = cache.slice_pixels(cohort, case, slice_number, style.other)
         mask = cache.slice_mask(cohort, case, slice_number)
         windows = style.windows(cohort, case)
     except CohortError as error:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from brainseg.cohort.random_slices import Tumour, random_slices
 from brainseg.errors import CohortError
-from brainseg.imaging import ALL_SEQUENCES, shown
+from brainseg.imaging import ALL_SEQUENCES
 from brainseg.plotting import style as figures
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 from dashboard.shared import cache, keys, overlays, source_code, url_state, widgets
@@ -94,7 +94,7 @@ with above if show == GRID else below:
     if show == ONE or source == THIS_CASE:
         case = widgets.case_picker(cohort, drawn_case, width=widgets.CASE_PX)
     steps = st.container(horizontal=True, vertical_alignment="bottom")
-style = overlays.controls()
+style = overlays.controls(cache.other_sequences(cohort, case.name if show == ONE else drawn_case))
 
 if show == GRID:
     with pictures, st.grid(columns=4, min_column_width=180):
@@ -114,7 +114,7 @@ else:
         default = drawn_slice if is_drawn else overlays.opening_slice(cohort, case)
         with steps:
             number = overlays.slice_with_steps(case, default)
-        pixels = cache.slice_pixels(cohort, case.name, number)
+        pixels = cache.slice_pixels(cohort, case.name, number, style.other)
         mask = cache.slice_mask(cohort, case.name, number)
         windows = style.windows(cohort, case.name)
     except CohortError as error:
@@ -125,7 +125,7 @@ else:
             figures.pictures(
                 panels,
                 grey=style.sequence != ALL_SEQUENCES,
-                stored=shown(pixels, style.sequence),
+                stored=style.picture(pixels),
             ),
             "browser",
             alt=overlays.describe(case.name, number, mask, style),

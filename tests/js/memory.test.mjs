@@ -34,7 +34,7 @@ test("the browser keeps the layout alone for the next visit, and does without a 
   context.after(() => delete globalThis.localStorage);
   remember("A", { view: "planes", sequence: null, mask: "off", slice: "14" });
   keepLayout({ tool: "ruler" });
-  assert.deepEqual(layout(), { view: "planes", sequence: null, second: null, tool: "ruler" });
+  assert.deepEqual(layout(), { view: "planes", sequence: null, second: null, beside: null, tool: "ruler" });
   kept.set("brainseg-layout", "{");
   assert.deepEqual(layout(), {});
   delete globalThis.localStorage;

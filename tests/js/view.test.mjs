@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Pinch } from "../../dashboard/static/viewer/pinch.js";
-import { stateFrom, viewParametersOf } from "../../dashboard/static/viewer/state.js";
+import { adopt, parametersOf, stateFrom, viewParametersOf } from "../../dashboard/static/viewer/state.js";
 import { Measures } from "../../dashboard/static/viewer/table.js";
 import { STORED, Windows, dragged, percentileWindow } from "../../dashboard/static/viewer/windows.js";
 import { smallCase } from "./cases.mjs";
@@ -83,4 +83,19 @@ test("two fingers zoom when they part, and scroll when they move together", () =
   pinch.move(finger(1, 0, 0));
   pinch.move(finger(3, 100, 0));
   assert.deepEqual(calls.pop(), ["scroll", 1]);
+});
+
+test("up to three of a case's sequences are side by side, and the address keeps another choice", () => {
+  const data = smallCase({ header: { sequences: ["T1", "FLAIR", "T1 Gd", "T2"] } });
+  const of = (asked) => stateFrom(asked, data, new Measures(data), VIEWS).state;
+  const parameter = (state) => parametersOf(state, data, new Measures(data), false).beside;
+  assert.deepEqual(of({}).beside, ["T1", "FLAIR", "T1 Gd"]);
+  assert.equal(parameter(of({})), null);
+  assert.deepEqual(of({ beside: "T2;FLAIR" }).beside, ["FLAIR", "T2"]);
+  assert.equal(parameter(of({ beside: "T2;FLAIR" })), "FLAIR;T2");
+  assert.deepEqual(of({ beside: "unknown" }).beside, ["T1", "FLAIR", "T1 Gd"]);
+  const state = of({ beside: "T2" });
+  const next = smallCase();
+  adopt(state, next, new Measures(next), data, false);
+  assert.deepEqual(state.beside, ["FLAIR"]);
 });

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.pages import open_page
+from support.pages import open_page, pictures_of, viewed
 from support.volume_cohorts import VOXEL_ML, brats, named, three_labels
 
 CORE = "tumour core"
@@ -85,3 +85,29 @@ def test_labels_without_names_are_numbered_in_the_choice(
     named(tmp_path)
     (box,) = labels(open_page(monkeypatch, tmp_path, "worklist"))
     assert box.options == ["Label: all (union)", "Label: 1", "Label: 2"]
+
+
+def test_the_browser_offers_the_fourth_sequence(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    app = open_page(monkeypatch, root, "browser", sequence="T2")
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert app.segmented_control("sequence").value == "T2"
+    image, *_ = pictures_of(app)
+    assert (image[..., 0] == image[..., 2]).all()
+
+
+def test_the_case_page_sends_all_four_sequences(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    app = open_page(monkeypatch, root, "case")
+    header, arrays = viewed(app)
+    assert header["sequences"] == ["pre-contrast", "FLAIR", "post-contrast", "T2"]
+    assert arrays["T2"].any()
+    assert [one["name"] for one in header["labels"]] == [
+        "whole tumour",
+        "tumour core",
+        "enhancing tumour",
+    ]

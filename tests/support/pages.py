@@ -98,7 +98,7 @@ def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
 def addresses_of_cases(app: AppTest) -> list[str]:
     """Return the addresses of the cases that a page sent to its viewer."""
     # Other components are the viewer's parts in the tabs next to it, or watch the window.
-    sent = [json.loads(component.proto.json) for component in app.get("bidi_component")]
+    sent = [json.loads(component.proto.json or "{}") for component in app.get("bidi_component")]
     return [data["case"] for data in sent if "case" in data]
 
 

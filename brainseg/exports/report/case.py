@@ -226,7 +226,7 @@ def _known(record: CaseRecord) -> dict[str, object]:
         between, row, column = volume.spacing_mm
         apart = f"slices {between:.3g} mm apart" if between else "distance of slices unknown"
         spacing = f"{row:.3g} × {column:.3g} mm, {apart}"
-    sequences, copies = ", ".join(volume.sequences), volume.flair_copies
+    sequences, copies = ", ".join(volume.names), volume.flair_copies
     if copies:
         repeat = "repeats" if len(copies) == 1 else "repeat"
         sequences += f"; {' and '.join(copies)} {repeat} {FLAIR}"

@@ -111,7 +111,7 @@ function drawLabels(context, tile, data, map, look) {
   for (const [index, { colour, isOf }] of shown.entries()) {
     const plane = { ...map, pixels: map.pixels.map((value) => isOf[value]) };
     // A wider line stays in sight where a smaller label ends in the same place.
-    drawLayer(context, tile, plane, { ...look.mask, colour, wider: 1.5 * (shown.length - 1 - index) });
+    drawLayer(context, tile, plane, { ...look.mask, colour, wider: shown.length - 1 - index });
   }
 }
 

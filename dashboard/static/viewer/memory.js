@@ -1,12 +1,12 @@
 // What the viewer showed last in this tab: it opens alike on the next page, unless the address asks otherwise.
 
 const STAYS = [
-  ...["sequence", "view", "second", "mask", "prediction", "hidden_labels", "agreement", "uncertainty", "removed"],
+  ...["sequence", "view", "second", "beside", "mask", "prediction", "hidden_labels", "agreement", "uncertainty", "removed"],
   ...["opacity", "preset", "invert", "smooth"],
 ];
 
 /** What the browser keeps for the next visit: a default, as the address rules. */
-const LAYOUT = ["view", "sequence", "second"];
+const LAYOUT = ["view", "sequence", "second", "beside"];
 const KEY = "brainseg-layout";
 
 /** Returns the layout of the last visit: some of LAYOUT, `tool` and `tab`. */

@@ -4,7 +4,7 @@ import { Choice, Slider, make, section } from "./elements.js";
 import { MOST_SPREAD, Ramp, differenceOf, heatOf, spreadOf } from "./ramps.js";
 import { RemovedList } from "./removed_components.js";
 import { Thumbnails } from "./thumbnails.js";
-import { opacityKind } from "./state.js";
+import { MOST_BESIDE, opacityKind } from "./state.js";
 import { PRESETS } from "./windows.js";
 
 export const VIEWS = [
@@ -12,7 +12,7 @@ export const VIEWS = [
   ["planes", "Planes", "Three planes through one point"],
   ["render", "3D", "Drag to rotate"],
   ["pair", "Pair", "Two sequences side by side"],
-  ["all", "All", "All sequences side by side"],
+  ["all", "All", "Sequences side by side"],
   ["compare", "Compare", "Two predictions side by side, and where they differ"],
 ];
 const STYLES = [
@@ -41,6 +41,7 @@ export class Panel {
     this.sequence = new Choice("Sequence", pictured, (name) => viewer.set({ sequence: name }));
     this.second = new Choice("Second sequence", sequences, (name) => viewer.set({ second: name }));
     this.secondPart = section("On the right", this.second.root);
+    this.besidePart = this.besideParts(data);
     const offered = VIEWS.filter(([view]) => views.includes(view) && (several || !["pair", "all"].includes(view)));
     this.view = new Choice("View", offered, (view) => viewer.set({ view }));
     this.thickness = new Slider(
@@ -59,6 +60,7 @@ export class Panel {
       section("Sequence", this.sequence.root),
       section("View", this.view.root, this.thicknessPart),
       this.secondPart,
+      this.besidePart,
       ...this.layer("mask", this.maskTitle(data), data.mask, data.labels.length ? [LABELS, ...STYLES] : STYLES),
       ...this.layer("prediction", "Prediction", data.probability, [
         ...STYLES.slice(0, 2),
@@ -72,6 +74,22 @@ export class Panel {
       section("Window", ...this.windowParts()),
       section("Picture", this.drawings(), this.smooth.root),
     );
+  }
+
+  /** Returns a switch for each sequence; those that are on are side by side. */
+  besideParts({ sequences }) {
+    const { viewer } = this;
+    this.beside = sequences.map((name) => {
+      const choose = (on) => {
+        const others = viewer.state.beside.filter((one) => one !== name);
+        // One too many replaces the first; the last one stays.
+        const chosen = on ? [...others.slice(1 - MOST_BESIDE), name] : others;
+        viewer.set({ beside: sequences.filter((one) => (chosen.length ? chosen : [name]).includes(one)) });
+      };
+      return { name, ...this.check(name, choose) };
+    });
+    const switches = make("div", { class: "labels" }, ...this.beside.map(({ root }) => root));
+    return section(`Side by side, up to ${MOST_BESIDE}`, switches);
   }
 
   layer(which, title, array, styles) {
@@ -229,6 +247,8 @@ export class Panel {
     this.second.set(state.second);
     this.view.set(state.view);
     this.secondPart.hidden = state.view !== "pair";
+    this.besidePart.hidden = state.view !== "all" || this.beside.length <= MOST_BESIDE;
+    for (const { name, input } of this.beside) input.checked = state.beside.includes(name);
     const deep = state.view === "planes" || state.view === "render";
     this.thicknessPart.hidden = !deep || Boolean(this.viewer.data.spacing?.[0]);
     this.thickness.set(state.thickness);

@@ -24,6 +24,19 @@ export function defaultSequence(data) {
   return data.sequences.includes(FLAIR) ? FLAIR : data.sequences[0];
 }
 
+/** Most sequences that are shown side by side. */
+export const MOST_BESIDE = 3;
+
+function defaultBeside(data) {
+  return data.sequences.slice(0, MOST_BESIDE);
+}
+
+/** Returns some of a case's sequences in its order, at most MOST_BESIDE; the first ones if none is of it. */
+function besideOf(names, data) {
+  const known = data.sequences.filter((name) => names.includes(name)).slice(0, MOST_BESIDE);
+  return known.length ? known : defaultBeside(data);
+}
+
 /** Returns the model's own threshold in whole steps; `made` is the header of one of two predictions. */
 export function ownStep(data, made = data.header) {
   return Math.round((made?.threshold ?? 0.5) * data.steps);
@@ -94,6 +107,7 @@ export function stateFrom(asked, data, measures, views) {
   const state = {
     sequence,
     second: one(asked.second, data.sequences, others.at(-1) ?? sequence),
+    beside: besideOf((asked.beside ?? "").split(";"), data),
     view: one(asked.view, views, opensWith),
     position: [...placeAsked(asked.at, w, h), z < 0 ? first : z],
     preset: asked.preset in PRESETS ? asked.preset : "auto",
@@ -130,6 +144,7 @@ export function adopt(state, data, measures, before, keepStep) {
   const same = before.name === data.name && String(before.shape) === String(data.shape);
   if (!data.sequences.includes(state.sequence)) state.sequence = defaultSequence(data);
   if (!data.sequences.includes(state.second)) state.second = data.sequences.at(-1);
+  state.beside = besideOf(state.beside, data);
   const { mask } = state.look;
   if (before.header.label !== data.header.label && mask.style !== "off") mask.style = defaultMask(data);
   mask.style = maskStyle(mask.style, data);
@@ -183,6 +198,7 @@ export function parametersOf(state, data, measures, keepStep) {
     sequence: unless(state.sequence, defaultSequence(data)),
     view: unless(state.view, data.other ? "compare" : "slice"),
     second: state.view === "pair" ? state.second : null,
+    beside: unless(state.beside.join(";"), defaultBeside(data).join(";")),
     mask: unless(look.mask.style, defaultMask(data)),
     hidden_labels: look.hidden.join(";") || null,
     prediction: unless(look.prediction.style, "contour"),

@@ -33,7 +33,6 @@ import { cornersOf, descriptionOf, notesOf, nothingFound, orientationOf, valueAt
 
 const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
-const MOST_PANES = 3;
 const BACK_FOR_MS = 5000;
 
 /** Returns the bytes at an address. */
@@ -137,7 +136,7 @@ export class Viewer extends Controls {
   // Changes of the state.
 
   set(values) {
-    const deep = "view" in values || "sequence" in values || "second" in values;
+    const deep = "view" in values || "sequence" in values || "second" in values || "beside" in values;
     Object.assign(this.state, values);
     if (deep || "thickness" in values) this.refill().then(() => this.changed());
     else this.changed();
@@ -207,7 +206,7 @@ export class Viewer extends Controls {
   wanted() {
     const { sequence, second, view } = this.state;
     if (view === "compare") return [PREDICTION, OTHER, DIFFERENCE].map((shows) => [sequence, shows]);
-    const shown = { pair: [sequence, second], all: this.data.sequences.slice(0, MOST_PANES) };
+    const shown = { pair: [sequence, second], all: this.state.beside };
     return (shown[view] ?? [sequence]).map((one) => [one, PREDICTION]);
   }
 

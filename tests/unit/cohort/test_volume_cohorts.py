@@ -35,7 +35,7 @@ from brainseg.exports import file_stem
 from brainseg.exports.case import export_case
 from brainseg.io.limits import DAMAGED
 from brainseg.reviews import open_measurements
-from brainseg.volume import FLAIR
+from brainseg.volume import FLAIR, SEQUENCES
 from brainseg.worklist import LABEL, case_rows, code_columns
 
 
@@ -75,6 +75,25 @@ def test_each_sequence_is_the_one_that_the_layout_names(tmp_path: Path, layout: 
     for channel, name in enumerate(shown.sequences):
         expected = volume(0)[..., channel].ravel()
         assert np.corrcoef(shown.sequence(name).ravel(), expected)[0, 1] > 0.999, name
+
+
+@pytest.mark.parametrize("layout", ["Decathlon", "BraTS 2023", "BraTS 2021"])
+def test_a_fourth_sequence_is_read_on_request(tmp_path: Path, layout: str) -> None:
+    NIFTI_LAYOUTS[layout](tmp_path)
+    case = Cohort.open(tmp_path)[0]
+    assert case.volume().names == SEQUENCES
+    shown = case.volume(with_others=True)
+    assert shown.names == (*SEQUENCES, "T2")
+    assert shown.pixels.shape[-1] == len(SEQUENCES)
+    expected = (volume(0)[..., 0] // 2).ravel()
+    assert np.corrcoef(shown.sequence("T2").ravel(), expected)[0, 1] > 0.999
+
+
+def test_a_fourth_sequence_is_exported(tmp_path: Path) -> None:
+    brats(tmp_path / "data", suffix=".nii")
+    cohort = Cohort.open(tmp_path / "data")
+    names = [path.name for path in export_case(cohort, cohort.cases[0], tmp_path / "out")]
+    assert f"{cohort.cases[0]}_t2.nii.gz" in names
 
 
 def test_labels_keep_the_names_of_dataset_json_and_regions_are_sums(tmp_path: Path) -> None:
