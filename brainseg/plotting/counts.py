@@ -13,12 +13,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from brainseg.plotting.style import (
-    MASK_RGB,
+    INK,
     NO_TUMOUR_COLOUR,
     PALE,
     PALE_OPACITY,
     QUIET,
     SERIES_COLOUR,
+    TUMOUR_COLOUR,
     quiet,
     selectable,
 )
@@ -46,7 +47,7 @@ def tumour_share(table: pd.DataFrame) -> go.Figure:
             hovertemplate=f"{text}<extra></extra>",
         )
     quiet(figure, height=70, top=0, barmode="stack", showlegend=False)
-    figure.update_traces(insidetextfont={"size": 14, "color": "#1d2733"}, constraintext="none")
+    figure.update_traces(insidetextfont={"size": 14, "color": INK}, constraintext="none")
     figure.update_yaxes(visible=False)
     return figure.update_xaxes(visible=False, range=[0, max(1, table["slices"].sum())])
 
@@ -126,7 +127,7 @@ def categories(
     names = counts["value"].fillna(missing)
     if "label" in counts:
         names = counts["label"].fillna(names)
-    colour = MASK_RGB if tumour else SERIES_COLOUR
+    colour = TUMOUR_COLOUR if tumour else SERIES_COLOUR
     figure = _overlaid(
         counts,
         {
@@ -169,7 +170,7 @@ def bins(table: pd.DataFrame, title: str, of: str, tumour: bool = False) -> go.F
     highest = highest.where(table.index < len(table) - 1, high)
     figure = _overlaid(
         table,
-        {"color": MASK_RGB if tumour else SERIES_COLOUR},
+        {"color": TUMOUR_COLOUR if tumour else SERIES_COLOUR},
         of,
         _chosen_of_all(map("{} to {}".format, map(_number, low), map(_number, high)), table, of),
         x=(low + high) / 2,
@@ -189,7 +190,7 @@ def along(table: pd.DataFrame) -> go.Figure:
     ]
     figure = _overlaid(
         pd.DataFrame({"all": table["share"], "chosen": table["chosen_share"]}),
-        {"color": MASK_RGB},
+        {"color": TUMOUR_COLOUR},
         "slices with tumour",
         hover,
         x=(table["from"] + table["to"]) / 2,
@@ -218,11 +219,11 @@ def _overlaid(
         **settings: of both traces.
     """
     settings |= {"hovertext": hover, "hovertemplate": "%{hovertext}<extra></extra>"}
-    line = {"line": {"width": 0}}
+    pale = {"color": PALE, "line": {"color": QUIET, "width": 1}}
     figure = go.Figure(
         [
-            go.Bar(y=counts["all"], marker={"color": PALE} | line, **settings),
-            go.Bar(y=counts["chosen"], marker=marker | line, **settings),
+            go.Bar(y=counts["all"], marker=pale, **settings),
+            go.Bar(y=counts["chosen"], marker=marker | {"line": {"width": 0}}, **settings),
         ]
     )
     quiet(figure, height=300, bargap=0.06, barmode="overlay", showlegend=False)
@@ -246,7 +247,7 @@ def _number(value: float) -> str:
 def _marker_of(what: str) -> dict:
     """Return the marker of one part: orange for tumour, hatched for unknown."""
     if what == "with tumour":
-        return {"color": MASK_RGB}
+        return {"color": TUMOUR_COLOUR}
     if what == "without tumour":
         return {"color": NO_TUMOUR_COLOUR}
     return {"color": QUIET, "pattern": {"shape": "/"}}

@@ -18,16 +18,15 @@ from brainseg.monitoring.curves import (
     smoothed,
 )
 from brainseg.monitoring.snapshot import Snapshot
-from brainseg.plotting.style import QUIET
+from brainseg.plotting.style import BLUE, GREEN, ORANGE, PURPLE, QUIET, SKY, VERMILION
 
-TRAINING_COLOUR, VALIDATION_COLOUR = "#0072b2", "#e69f00"
-BEST_COLOUR, RESTART_COLOUR, WRONG_COLOUR = "#009e73", "#56b4e9", "#d55e00"
-"""Colours of the palette of Okabe and Ito (2008), as in :mod:`brainseg.plotting.style`."""
+TRAINING_COLOUR, VALIDATION_COLOUR = BLUE, ORANGE
+BEST_COLOUR, RESTART_COLOUR, WRONG_COLOUR = GREEN, SKY, VERMILION
 
-RESULT_COLOURS = ((0.0, "#0072b2"), (0.5, "#cc79a7"), (1.0, "#e69f00"))
-"""From the worst result to the best; thin lines are visible on white and on near-black."""
+RESULT_COLOURS = ((0.0, BLUE), (0.5, PURPLE), (1.0, ORANGE))
+"""From the worst result to the best."""
 
-RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+RUN_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 RUN_DASHES = ("solid", "dash", "dot", "dashdot")
 MOST_RUNS = len(RUN_COLOURS) * len(RUN_DASHES)
 """Number of runs that one chart can distinguish by colour and dash."""

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from brainseg.plotting.measures import group_styles
-from brainseg.plotting.style import PALE, QUIET, quiet, selectable
+from brainseg.plotting.style import PALE, QUIET, VERMILION, quiet, selectable
 from brainseg.statistics.atlas import COLUMNS, ROWS, Overlap
 
 COARSE_ROWS, COARSE_COLUMNS = 20, 16
@@ -32,7 +32,7 @@ MOST_CATEGORIES = 12
 MOST_AS_SVG = 6000
 """More points than this are drawn with WebGL, which not every browser supports."""
 
-CHOSEN_COLOUR = "#d55e00"
+CHOSEN_COLOUR = VERMILION
 """Of the outline of a chosen region: it is not in the colour scale."""
 
 _EDGES = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
@@ -189,7 +189,7 @@ def slice_map(
             _add_slices(figure, rows, name, marker)
     if mark is not None:
         here = table[(table["case"] == mark[0]) & (table["slice_number"] == mark[1])]
-        ring = {"color": "#d55e00", "size": 18, "symbol": "circle-open", "line": {"width": 3}}
+        ring = {"color": VERMILION, "size": 18, "symbol": "circle-open", "line": {"width": 3}}
         _add_slices(figure, here, "this slice", ring)
     quiet(figure, height=520, top=40)
     figure.update_xaxes(visible=False).update_yaxes(visible=False)

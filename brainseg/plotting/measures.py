@@ -12,11 +12,11 @@ from plotly.subplots import make_subplots
 
 from brainseg.plotting.style import (
     GROUP_COLOURS,
-    MASK_RGB,
     NO_TUMOUR_COLOUR,
     PALE,
     QUIET,
     SERIES_COLOUR,
+    TUMOUR_COLOUR,
     quiet,
     selectable,
 )
@@ -24,7 +24,7 @@ from brainseg.statistics.atlas import INSIDE
 
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 _OF_TUMOUR = {
-    "with tumour": ("with tumour", MASK_RGB, "circle"),
+    "with tumour": ("with tumour", TUMOUR_COLOUR, "circle"),
     "without tumour": ("without tumour", NO_TUMOUR_COLOUR, "diamond"),
 }
 
@@ -53,7 +53,7 @@ def intensities(table: pd.DataFrame) -> go.Figure:
                 mode="lines",
                 # The dash also distinguishes them without colour.
                 line={
-                    "color": MASK_RGB if inside else NO_TUMOUR_COLOUR,
+                    "color": TUMOUR_COLOUR if inside else NO_TUMOUR_COLOUR,
                     "width": 2.5,
                     "dash": "solid" if inside else "dot",
                 },
@@ -107,7 +107,7 @@ def strips(
                 x=[index - 0.32, index + 0.32],
                 y=[picked.median()] * 2,
                 mode="lines",
-                line={"color": MASK_RGB, "width": 3},
+                line={"color": TUMOUR_COLOUR, "width": 3},
                 hovertemplate=f"median of {len(picked)}: %{{y:,.4~r}}<extra></extra>",
             )
         ticks.append(f"{html.escape(name)}<br>n {len(picked)}")

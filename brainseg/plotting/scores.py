@@ -11,17 +11,26 @@ from plotly.subplots import make_subplots
 from brainseg.evaluation.leakage import BY_PATIENT, BY_SLICE
 from brainseg.metrics import CURVE_BINS
 from brainseg.models import HELD_OUT, NEW, SEEN
-from brainseg.plotting.style import LEGEND_ON_TOP, MASK_RGB, QUIET, SERIES_COLOUR, clickable
+from brainseg.plotting.style import (
+    GREEN,
+    INK,
+    LEGEND_ON_TOP,
+    ORANGE,
+    QUIET,
+    SERIES_COLOUR,
+    VERMILION,
+    clickable,
+)
 
-RELATION_COLOURS = {HELD_OUT: "#009e73", NEW: SERIES_COLOUR, SEEN: QUIET}
+RELATION_COLOURS = {HELD_OUT: GREEN, NEW: SERIES_COLOUR, SEEN: QUIET}
 """Of what a model knows of a case; see :class:`brainseg.models.CaseExposure`."""
 
-SECOND_COLOUR = "#e69f00"
-BETTER, WORSE = "#009e73", "#d55e00"
+SECOND_COLOUR = ORANGE
+BETTER, WORSE = GREEN, VERMILION
 
 MOST_NAMED = 30
-_MEAN_LINE = {"color": MASK_RGB, "width": 2, "dash": "dot"}
-_BAND = {"fillcolor": MASK_RGB, "opacity": 0.18, "line_width": 0, "layer": "above"}
+_MEAN_LINE = {"color": ORANGE, "width": 2, "dash": "dot"}
+_BAND = {"fillcolor": ORANGE, "opacity": 0.18, "line_width": 0, "layer": "above"}
 _SELECTION = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 0.5}}}
 ROW_PX = 24
 
@@ -304,7 +313,7 @@ def conventions(rules: pd.DataFrame, interval: tuple[float, float]) -> go.Figure
         for row, ours in zip(rows.itertuples(), is_ours, strict=True)
     ]
     colours = [SERIES_COLOUR if ours else QUIET for ours in is_ours]
-    inks = ["#ffffff" if ours else "#10151b" for ours in is_ours]
+    inks = ["#ffffff" if ours else INK for ours in is_ours]
     figure = go.Figure()
     _add_rules(figure, rows, "dice", texts, colours, inks)
     figure.add_vrect(*interval, **_BAND)
@@ -323,7 +332,7 @@ def two_splits(rules: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     # Plotly draws the last trace of a group on top.
     for column, name, colour, ink in (
-        ("by_slice", BY_SLICE, SECOND_COLOUR, "#10151b"),
+        ("by_slice", BY_SLICE, SECOND_COLOUR, INK),
         ("by_patient", BY_PATIENT, SERIES_COLOUR, "#ffffff"),
     ):
         texts = [f"{value:.3f}" for value in rows[column]]

@@ -9,10 +9,10 @@ from plotly.subplots import make_subplots
 from brainseg.evaluation.leakage import BY_PATIENT, BY_SLICE
 from brainseg.evaluation.splits import TEST, TRAINING, Neighbours
 from brainseg.plotting.scores import SECOND_COLOUR
-from brainseg.plotting.style import LEGEND_ON_TOP, SERIES_COLOUR
+from brainseg.plotting.style import LEGEND_ON_TOP, SERIES_COLOUR, VERMILION
 
 ROW_PX = 22
-MARK_COLOUR = "#d55e00"
+MARK_COLOUR = VERMILION
 
 COLOURS = {TRAINING: SERIES_COLOUR, TEST: SECOND_COLOUR}
 

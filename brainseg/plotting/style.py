@@ -7,15 +7,20 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from brainseg.exports import png_bytes
-from brainseg.imaging import MASK_COLOUR
 
-MASK_RGB = f"rgb{MASK_COLOUR}"
 QUIET = "#7d8793"
-"""A grey with enough contrast on white and on near-black, for secondary marks."""
+BLUE, ORANGE, GREEN = "#0072b2", "#be7e0e", "#0fa167"
+PURPLE, SKY, VERMILION = "#92557a", "#1293fe", "#a84a2c"
+"""Colours of marks: 3:1 on white and on near-black, and distinct for colour-blind readers, too.
 
-SERIES_COLOUR = "#0072b2"
-NO_TUMOUR_COLOUR = "#56b4e9"
-"""Blues of the palette of Okabe and Ito (2008); its orange is the colour of masks."""
+The hues of Okabe and Ito (2008), whose orange and sky blue have 2.3 on white; the grey is for secondary
+marks.
+"""
+
+INK = "#10151b"
+"""Text inside bars of these colours, except the blue and the dark ones."""
+
+SERIES_COLOUR, TUMOUR_COLOUR, NO_TUMOUR_COLOUR = BLUE, ORANGE, SKY
 
 PALE = "rgba(125, 135, 147, 0.35)"
 """Colour of all cases, behind the chosen ones: a transparent :data:`QUIET`."""
@@ -24,8 +29,8 @@ PALE_OPACITY = 0.25
 
 LEGEND_ON_TOP = {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}, "showlegend": True}
 
-GROUP_COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#e69f00", "#999999")
-"""Colours of that palette with enough contrast on white and on near-black, then grey."""
+GROUP_COLOURS = (BLUE, GREEN, PURPLE, VERMILION, SKY, ORANGE, QUIET)
+"""Colours of groups; the last one is for other and missing values."""
 
 _VALUES = "row %{y}, column %{x}<br>value %{customdata[0]}<extra></extra>"
 _COLOURS = (

@@ -1,37 +1,18 @@
 """The viewer's modules in node, NiiVue as it was published, and colours that readers can distinguish."""
 
 import hashlib
-import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.colours import DISTINCT, SEEN_BY, nearest
 from support.node import node
 
 from brainseg.imaging import COLOURS, LABEL_COLOURS, as_hex, automatic_window
 from dashboard.shared.viewer import PARTS
 
 TESTS = sorted(Path(__file__).parent.glob("*.test.mjs"))
-
-# What linear RGB becomes for a dichromat (Machado, Oliveira, Fernandes 2009, severity 1).
-SEEN_BY = {
-    "protan": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deutan": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.01182, 0.04294, 0.968881],
-    ],
-    "tritan": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.3039],
-    ],
-}
 
 
 def test_niivue_is_the_published_file_with_its_licence():
@@ -70,13 +51,6 @@ def test_no_part_of_the_viewer_writes_down_a_colour_that_has_a_meaning():
             assert as_hex(colour) not in text, (path.name, meaning)
 
 
-def lab(colour: np.ndarray) -> np.ndarray:
-    """Return a linear RGB colour in CIELAB (D65)."""
-    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    x, y, z = np.cbrt(np.clip(np.array(to_xyz) @ colour, 0, 1) / [0.9505, 1, 1.089])
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
 TOGETHER = [
     ("mask", "prediction", "removed"),
     ("mask", "prediction", "both", "removed"),
@@ -89,11 +63,8 @@ TOGETHER = [
 @pytest.mark.parametrize("kind", SEEN_BY)
 @pytest.mark.parametrize("meanings", TOGETHER, ids="-".join)
 def test_colour_blind_readers_distinguish_colours_that_are_shown_together(kind, meanings):
-    values = [np.array(COLOURS[meaning]) / 255 for meaning in meanings]
-    seen = [lab(np.array(SEEN_BY[kind]) @ value**2.2) for value in values]
-    for one, other in itertools.combinations(seen, 2):
-        # 10 is five times the difference that a trained eye sees side by side.
-        assert np.linalg.norm(one - other) > 10
+    colours = [as_hex(COLOURS[meaning]) for meaning in meanings]
+    assert nearest(colours, kind)[0] > DISTINCT
 
 
 @pytest.mark.parametrize("kind", SEEN_BY)
