@@ -11,16 +11,24 @@ from brainseg.io import DicomSource, ruling_grid
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 
 
+def is_of_dicom(case: Case) -> bool:
+    """Return whether a case consists of DICOM files."""
+    source = case.slices["source"].iloc[0]
+    return (
+        not pd.isna(source) and suffix_of(json.loads(source)["images"][0][1]) not in NIFTI_SUFFIXES
+    )
+
+
 def dicom_source(case: Case) -> DicomSource | None:
     """Return the headers of the images that the volume of a case is on; None unless they are DICOM.
 
     Raises:
         CohortError: the files can no longer be read.
     """
-    source = case.slices["source"].iloc[0]
-    if pd.isna(source) or suffix_of(json.loads(source)["images"][0][1]) in NIFTI_SUFFIXES:
+    if not is_of_dicom(case):
         return None
-    found: DicomSource | None = by_worker(_decoded, case.name, case.root, str(source))
+    source = str(case.slices["source"].iloc[0])
+    found: DicomSource | None = by_worker(_decoded, case.name, case.root, source)
     return found
 
 

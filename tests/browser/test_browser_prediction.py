@@ -174,6 +174,20 @@ def alone(volume: Volume, model) -> np.ndarray:
     return predict(volume, model, (0,))
 
 
+def test_a_dropped_case_folder_is_taken_with_its_masks(page_of, taught_root, case):
+    page = page_of("?source=your+own+files")
+    folder = taught_root / case.name
+    place = page.locator('[data-testid="stFileUploaderDropzone"]').bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    drag = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": drag})
+    slices = len(list(folder.glob("*_mask.tif")))
+    used = f"{2 * slices} files: {slices} slices used, {slices} masks used, 0 left out"
+    page.get_by_text(used).wait_for(timeout=WAIT_MS)
+
+
 def test_a_moved_threshold_changes_the_numbers_at_once_and_the_files_once_it_rests(
     page_of, case, two_folds
 ):

@@ -1,16 +1,20 @@
 """Cohorts of NIfTI and DICOM files on the pages: each opens, with sizes in ml and mm."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from support.pages import open_page, texts
 from support.volume_cohorts import NIFTI_LAYOUTS, OEDEMA_VX, VOXEL_ML, dicom_study, save, volume
 
 from brainseg.cohort import Cohort
 from brainseg.cohort import case as reading
+from brainseg.reviews import open_measurements
 from brainseg.volume import FLAIR
-from dashboard.shared import cache
+from dashboard.shared import cache, widgets
 
 PAGES = ("overview", "case", "browser", "dataset", "similar", "tour", "checks", "evaluation")
 
@@ -51,6 +55,27 @@ def test_the_case_page_names_spacing_and_volume(
     tables = " ".join(str(table.value) for table in app.table)
     assert "5 x 0.9 x 0.8 mm" in tables + texts(app)
     assert "1.3 ml" in tables + texts(app)
+
+
+def test_measurements_on_a_case_of_dicom_files_are_offered_as_a_dicom_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    offered: dict = {}
+    monkeypatch.setattr(
+        widgets, "download", lambda label, content, *_, **__: offered.update({label: content})
+    )
+    label, root = "Measurements (DICOM SR, ZIP)", tmp_path / "data"
+    dicom_study(root / "P01", 0, "P01")
+    open_page(monkeypatch, root, "case")
+    assert label not in offered
+    ruler = {"id": "a1", "kind": "ruler", "normal": 2, "name": "edge", "sequence": "FLAIR"}
+    cohort = Cohort.open(root)
+    drawn = [{**ruler, "points": [[1, 2, 1.5], [4, 6, 1.5]]}]
+    open_measurements(cohort).change(cohort.cases[0], "AB", drawn)
+    open_page(monkeypatch, root, "case")
+    with zipfile.ZipFile(io.BytesIO(offered[label]())) as packed:
+        (report,) = (name for name in packed.namelist() if name.endswith("_measurements.dcm"))
+        assert pydicom.dcmread(io.BytesIO(packed.read(report))).Modality == "SR"
 
 
 def test_all_pictures_of_a_case_of_volumes_cost_one_reading_of_images_and_one_of_masks(

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from brainseg.cohort import Case, Cohort
-from brainseg.cohort.dicom_source import dicom_source
+from brainseg.cohort.dicom_source import dicom_source, is_of_dicom
 from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
@@ -86,10 +86,21 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
 
         return case_report(record(), reviews(), date.today())
 
+    def structured_report() -> bytes:
+        from brainseg.exports.about import about_text
+        from brainseg.exports.case import zip_bytes
+        from brainseg.exports.dicom_sr import dicom_sr_files
+
+        made, noted = dicom_sr_files(record(), dicom_source(cohort.case(case)))
+        return zip_bytes(made | {f"{stem}_about.txt": about_text(noted, list(made))})
+
     stem = file_stem(case)
     with st.container(horizontal=True, gap="small"):
         widgets.download("Report (PDF)", report, f"{stem}_report.pdf", "picture_as_pdf")
         widgets.download("All files (ZIP)", files, f"{stem}.zip", "folder_zip")
+        if measurements and is_of_dicom(cohort.case(case)):
+            label, name = "Measurements (DICOM SR, ZIP)", f"{stem}_dicom_sr.zip"
+            widgets.download(label, structured_report, name, "straighten")
     st.caption(
         "ZIP: sequences, mask, (if a model is chosen) probability, prediction and components removed at "
         "the model's own threshold as NIfTI, measures and drawn measurements as CSV, report."

@@ -32,8 +32,8 @@ THUMBNAIL_PX = 128
 
 def _uploader() -> list:
     return st.file_uploader(
-        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, or a ZIP of them: up to "
-        f"{uploads.MAX_FILES:,} files and {uploads.MAX_BYTES // 2**20} MiB",
+        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, a ZIP of them, or a case folder "
+        f"dropped here: up to {uploads.MAX_FILES:,} files and {uploads.MAX_BYTES // 2**20} MiB",
         accept_multiple_files=True,
         key=FILES,
         on_change=_fold,
