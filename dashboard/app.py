@@ -14,13 +14,14 @@ if PARENT not in sys.path:
 
 from brainseg import memory  # noqa: E402
 from brainseg.errors import BrainsegError  # noqa: E402
-from dashboard.server import event_log, figures, guard, lifetime, sign_in, uploads  # noqa: E402
+from dashboard.server import event_log, figures, guard, hosted, lifetime, sign_in, uploads  # noqa: E402
 
 memory.return_freed_blocks()
 uploads.keep_in_memory()
 event_log.listen()
 try:
     sign_in.set_up()
+    hosted.set_up()
 except BrainsegError as error:
     sys.stderr.write(f"brainseg: {error}\n")
     sys.exit(2)

@@ -1,5 +1,6 @@
 """The script of each visitor: the pages, their order, and the notice at the bottom of each."""
 
+import os
 import time
 from pathlib import Path
 
@@ -92,7 +93,8 @@ with st.sidebar:
     selection.chip(opened, "clear_everywhere")
     signing_in.draw_person()
 
-st.bottom.caption(f":material/science: **{RESEARCH_USE}**", text_alignment="center")
+notice = widgets.plain(os.environ.get(keys.NOTICE_ENVIRONMENT, ""), longest=300)
+st.bottom.caption(f":material/science: **{RESEARCH_USE}** {notice}", text_alignment="center")
 if folded and page.url_path not in SHOW_THE_SELECTION:
     selection.chip(opened, "clear_at_top")
 if not of_viewer:

@@ -1,5 +1,6 @@
 """Sign-in with a real provider of OpenID Connect, and those who try to come in without."""
 
+import shutil
 import subprocess
 import time
 import urllib.error
@@ -156,3 +157,25 @@ def test_a_server_beyond_this_machine_starts_if_that_is_said_in_so_many_words(
     ):
         visitor.open("worklist")
         assert WAY_IN not in visitor.labels()
+
+
+def test_a_host_of_apps_sets_names_sample_and_notice_by_secrets(sample_root, tmp_path):
+    shutil.copytree(sample_root, tmp_path / "home" / "sample")  # writing it takes a while
+    secrets = tmp_path / "secrets.toml"
+    secrets.write_text(
+        'STREAMLIT_SERVER_ALLOWED_HOSTS = "localhost *.host.example"\n'
+        'BRAINSEG_SAMPLE = "1"\nBRAINSEG_NOTICE = "This host counts visits."\n'
+    )
+    environment = {"STREAMLIT_SECRETS_FILES": str(secrets)}
+    with server(tmp_path, environment=environment) as (address, _):
+        with Visitor(address) as visitor:
+            visitor.open("worklist")
+            visitor.wait(lambda: "This host counts visits" in visitor.text())
+            assert "folder_open: sample" in visitor.text()
+        for host, status in (("demo.host.example", 200), ("evil.example", 400)):
+            asked = urllib.request.Request(f"{address}/_stcore/health", headers={"Host": host})
+            try:
+                with urllib.request.urlopen(asked, timeout=60) as answer:
+                    assert answer.status == status
+            except urllib.error.HTTPError as refused:
+                assert refused.code == status
