@@ -29,6 +29,12 @@ _WEIGHTS = "fold0.weights.h5"
 """In the archive once, in half precision: they are the run's best weights, too."""
 
 
+def with_sample_run(cohort: Cohort) -> Cohort:
+    """Return a cohort after :func:`add_sample_run`."""
+    add_sample_run(cohort)
+    return cohort
+
+
 def add_sample_run(cohort: Cohort, archive: Path = ARCHIVE) -> Run | None:
     """Add the run and the review to the state of the sample cohort, once; return the run if added.
 

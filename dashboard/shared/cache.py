@@ -26,6 +26,7 @@ from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.checks.readme_counts import readme_counts_table
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.answers import Answers
+from brainseg.cohort.first_cases import open_first_cases
 from brainseg.cohort.index import Progress
 from brainseg.cohort.label_layers import label_layers
 from brainseg.cohort.questions import Question, questions_on
@@ -47,7 +48,7 @@ from brainseg.statistics import embeddings, neighbours
 from brainseg.statistics.atlas import Atlas, open_atlas
 from brainseg.statistics.embeddings import Features
 from brainseg.training.runs import Run
-from brainseg.training.sample_run import add_sample_run
+from brainseg.training.sample_run import with_sample_run
 from brainseg.volume import Volume
 from dashboard.shared import keys
 from dashboard.shared.background import Work
@@ -102,13 +103,13 @@ _kept_of_images = partial(_kept, by=_BY_IMAGES)
 @st.cache_resource(max_entries=3, show_spinner=False)
 def opening(root: str, changed: float) -> Work[Cohort]:
     """Open the cohort of a folder in the background; `changed` is :func:`last_change`, a key only."""
+    return Work("opening", lambda progress: with_sample_run(Cohort.open(root, progress)))
 
-    def open_with_example(progress: Progress) -> Cohort:
-        cohort = Cohort.open(root, progress)
-        add_sample_run(cohort)
-        return cohort
 
-    return Work("opening", open_with_example)
+@st.cache_resource(max_entries=3, show_spinner=False)
+def first_cases(root: str, changed: float) -> Work[Cohort]:
+    """Open the first cases of a folder in the background; `changed` as for :func:`opening`."""
+    return Work("first cases", lambda _: open_first_cases(root))
 
 
 def opened() -> Cohort | None:

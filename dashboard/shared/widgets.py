@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
@@ -17,7 +18,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes
 from brainseg.io import shown_name
-from dashboard.shared import cache, keys, links, source_code, url_state
+from dashboard.shared import cache, first_cases, keys, links, source_code, url_state
 
 T = TypeVar("T")
 
@@ -78,11 +79,8 @@ def open_cohort(header: DeltaGenerator | None = None, with_label: bool = True) -
         st.stop()
     changed = cache.last_change(root)
     opening = cache.opening(root, changed)
-    bar = st.empty()
-    while not opening.ready(0.1):
-        if opening.total:
-            bar.progress(opening.share(), opening.message("Indexing the cohort (first time only)"))
-    bar.empty()
+    looking = f"Looking for cases in {plain(Path(root).name)} …"
+    first_cases.wait_for_index(opening, root, changed, looking)
     if opening.result.exception():
         # A failure is not cached: the next run of the page reads the folder again.
         cache.opening.clear(root, changed)

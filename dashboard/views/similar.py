@@ -38,10 +38,10 @@ from dashboard.shared.dataset_context import (
 )
 
 OPENS, SHOWS, DRAWS = "click opens", "click shows neighbours", "draw around"
-ACTIONS = {OPENS: "Click: open case", SHOWS: "Click: show neighbours", DRAWS: "Lasso"}
+ACTIONS = {SHOWS: "Click: show neighbours", OPENS: "Click: open case", DRAWS: "Lasso"}
 ONE_EACH, OTHER_CASES, ALL_CASES = "other cases, one slice each", "other cases", "all cases"
 COLOURS = ("tumour", "institution", "case", "position", "area_px", "compactness")
-MOST_NEIGHBOURS = 10
+MOST_NEIGHBOURS = 8  # with the slice itself three rows of three beside the map
 MOST_DRAWN = 30
 MAP = "slice_map"
 ASKING = "Comparing the neighbours of every slice"
@@ -161,16 +161,17 @@ def picture(cohort: Cohort, case: str, number: int, caption: str, near: bool = T
         window = st.session_state[keys.PRESET]
         overlays.thumbnail(cohort, case, number, overlays.OverlayStyle(window=window))
         st.caption(caption)
-        widgets.link(keys.CASE_PAGE, "Open", "neurology", link(case, number))
-        if near:
-            widgets.button(
-                "Similar",
-                "bubble_chart",
-                f"similar {case} {number}",
-                url_state.put,
-                kwargs={keys.CASE: case, keys.SLICE: number},
-                type="tertiary",
-            )
+        with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
+            widgets.link(keys.CASE_PAGE, "Open", "neurology", link(case, number), width="content")
+            if near:
+                widgets.button(
+                    "Similar",
+                    "bubble_chart",
+                    f"similar {case} {number}",
+                    url_state.put,
+                    kwargs={keys.CASE: case, keys.SLICE: number},
+                    type="tertiary",
+                )
 
 
 def show_lassoed(cohort: Cohort, points: list[tuple[str, int]]) -> None:
@@ -195,24 +196,24 @@ def show_lassoed(cohort: Cohort, points: list[tuple[str, int]]) -> None:
             picture(cohort, case, number, f"{widgets.plain(case)} · {number}")
 
 
-def pick_slice(cohort: Cohort) -> tuple[str, int]:
-    """Show the query slice, and return its case and number."""
-    case = widgets.case_picker(cohort)
-    try:
-        number = widgets.slice_picker(case, overlays.opening_slice(cohort, case))
-    except BrainsegError as error:
-        widgets.refuse(error)
-    picture(cohort, case.name, number, caption_of(case, number), near=False)
-    return case.name, number
+def pick_slice(cohort: Cohort) -> tuple[Case, int]:
+    """Draw the pickers of a slice, and return its case and number."""
+    with st.container(horizontal=True, gap="medium"):
+        case = widgets.case_picker(cohort, width=widgets.CASE_PX)
+        try:
+            with st.container(width="stretch"):
+                return case, widgets.slice_picker(case, overlays.opening_slice(cohort, case))
+        except BrainsegError as error:
+            widgets.refuse(error)
 
 
-def draw_neighbours(chosen: ShownCases, source: str, case: str, number: int) -> None:
-    """Show the slices most similar to one."""
+def draw_neighbours(chosen: ShownCases, source: str, case: Case, number: int) -> None:
+    """Show a slice and the slices most similar to it."""
     title("Most similar slices", "Nearest first: a smaller distance means more similar.")
     among = widgets.choice("From", keys.OTHERS, (ONE_EACH, OTHER_CASES, ALL_CASES), ONE_EACH)
     arguments: dict[str, Any] = {
         "source": source,
-        "case": case,
+        "case": case.name,
         "slice_number": number,
         "most": MOST_NEIGHBOURS,
         "other_cases": among != ALL_CASES,
@@ -223,7 +224,8 @@ def draw_neighbours(chosen: ShownCases, source: str, case: str, number: int) -> 
     except BrainsegError as error:
         widgets.error(error)
         return
-    with st.grid(columns=5, min_column_width=160):
+    with st.grid(columns=3, min_column_width=130, gap="small"):
+        picture(chosen.cohort, case.name, number, caption_of(case, number), near=False)
         for row in near.itertuples():
             name = widgets.plain(row.case)
             caption = f"**{row.distance:.2f}** · slice {row.slice_number}  \n{name}"
@@ -237,8 +239,9 @@ def caption_of(case: Case, number: int) -> str:
     rows = case.slices.set_index("slice_number")
     area_px = rows.loc[number, "area_px"]
     if pd.isna(area_px):
-        return f"Slice {number}: no usable mask"
-    return f"Slice {number}: " + (f"tumour {area_px:,} px" if area_px else "no tumour")
+        return f"Slice {number}: no usable mask  \n{widgets.plain(case.name)}"
+    tumour = f"tumour {area_px:,} px" if area_px else "no tumour"
+    return f"Slice {number}: {tumour}  \n{widgets.plain(case.name)}"
 
 
 st.title("Similar slices")
@@ -258,16 +261,14 @@ chosen.loaded = features_or_stop(cohort, model)
 with controls:
     codes = worklist.code_columns(chosen.worklist())
     by = pick("Colour", keys.BY, [*COLOURS, *codes], "tumour", maps.colour_name)
-    mode = widgets.choice(
-        "In the map", keys.CLICK, (OPENS, SHOWS, DRAWS), OPENS, format_func=ACTIONS.get
-    )
+    mode = widgets.choice("In the map", keys.CLICK, tuple(ACTIONS), SHOWS, format_func=ACTIONS.get)
     overlays.window_picker()
-with st.grid(columns=5, min_column_width=110, gap="medium") as both:
-    with both.cell(column_span=3):
+with st.grid(columns=2, min_column_width=420, gap="medium") as both:
+    with both.cell():
         lassoed = draw_map(chosen, source, by, mode)
-    with both.cell(column_span=2):
+    with both.cell():
         case, number = pick_slice(cohort)
-draw_neighbours(chosen, source, case, number)
+        draw_neighbours(chosen, source, case, number)
 if mode == DRAWS:
     show_lassoed(cohort, lassoed)
 show_agreement(cohort, chosen.loaded)

@@ -174,7 +174,7 @@ def click_point(page, until: Callable[[], object]) -> tuple[str, str]:
 
 
 def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
-    page = look(f"{address}/similar")
+    page = look(f"{address}/similar?click=click+opens")
     slice_map(page)
     case, number = click_point(page, lambda: is_at(page, "/case"))
     assert drawn(page, slice=number)["case"] == case
@@ -185,8 +185,6 @@ def test_a_click_in_the_map_opens_the_slice_in_the_viewer(look, address):
 def test_a_click_shows_the_neighbours_of_the_slice(look, address):
     page = look(f"{address}/similar?case={OTHER_SITE}&slice=1")
     slice_map(page)
-    page.get_by_text("Click: show neighbours").click(timeout=WAIT_MS)
-    settled(page)
     ring = page.locator("[class*='st-key-slice_map'] .scatterlayer .trace").last
     ring.wait_for(timeout=WAIT_MS)
     case, number = click_point(page, lambda: asked(page).get("case") != OTHER_SITE)

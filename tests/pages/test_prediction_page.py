@@ -223,6 +223,7 @@ def test_without_a_file_the_page_offers_an_example(monkeypatch, model):
     header, arrays = viewed(app)
     assert header["case"].startswith("SYNTH_")
     assert arrays["mask"].any()
+    np.testing.assert_array_equal(probability_of_code(app, model), arrays["probability"])
     app.button("close_example").click().run()
     assert not addresses_of_cases(app)
 
@@ -299,6 +300,26 @@ def test_a_case_folder_is_taken_whole_and_its_masks_are_the_truth(monkeypatch, m
     assert "4 files: 2 slices used, 2 masks used, 0 left out" in labels
     assert app.session_state["your_files"] is False, "the box folds once files are in"
     assert np.array_equal(viewed(app)[1]["mask"], np.stack([mask > 0] * 2))
+
+
+def probability_of_code(app, model, **replaced: str) -> np.ndarray:
+    """Run the code on a page, and return its prediction in the steps of the viewer."""
+    (code,) = [one.value for one in app.code if "bs.predict" in one.value]
+    # The tiny model is named by the environment alone.
+    for text, other in {f"open_model({model.name!r})": "open_model()", **replaced}.items():
+        code = code.replace(text, other)
+    names: dict = {}
+    exec(code, names)
+    return in_steps(quantise(names["prediction"].probability))
+
+
+def test_the_code_of_an_upload_gives_its_prediction(monkeypatch, model, tmp_path):
+    data = tiff(slice_with_a_tumour())
+    app = upload(open_page(monkeypatch, None, "prediction"), ("slice.tif", data))
+    (tmp_path / "slice.tif").write_bytes(data)
+    given = {'"your-files"': repr(str(tmp_path / "slice.tif"))}
+    found = probability_of_code(app, model, **given)
+    np.testing.assert_array_equal(found, viewed(app)[1]["probability"])
 
 
 def test_a_mask_is_added_to_an_upload_whatever_its_name_and_refused_if_it_does_not_fit(

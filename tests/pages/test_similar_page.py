@@ -70,7 +70,7 @@ def test_the_address_chooses_the_colour_of_the_map(page, described, by):
 
 def test_neighbours_match_the_core_and_the_nearest_comes_first(page, described):
     app = page(case=OTHER_SITE, slice=2, others="other cases")
-    near = neighbours(described, OTHER_SITE, 2, 10)
+    near = neighbours(described, OTHER_SITE, 2, 8)
     captions = [caption.value for caption in app.caption if caption.value.startswith("**")]
     assert len(captions) == len(near) == 6
     expected = [f"**{row.distance:.2f}** · slice {row.slice_number}" for row in near.itertuples()]

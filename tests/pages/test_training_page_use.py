@@ -117,12 +117,25 @@ def test_other_pages_offer_a_run_as_a_model_and_know_its_patients(
     assert app.selectbox("model").value == run.name
 
 
+def test_an_own_model_that_is_damaged_shows_its_remedy_and_can_only_be_deleted(
+    monkeypatch, taught_root, home
+):
+    (home / "models" / "broken").mkdir(parents=True)
+    (home / "models" / "broken" / "manifest.json").write_text("{")
+    app = open_page(monkeypatch, taught_root, "training", view="Models")
+    assert "publish its run again" in said(app)
+    assert "Predict with it" not in [one.proto.label for one in app.get("page_link")]
+    button(app, "Delete this model").click().run()
+    assert not app.exception
+    assert "You have published no model yet" in said(app)
+
+
 def test_own_models_are_listed_and_deleted(page, run, monkeypatch, taught_root, home):
     app = open_page(monkeypatch, taught_root, "training", view="Models")
     assert "You have published no model yet" in said(app)
     publish(run, home / "models" / "mine")
     app = open_page(monkeypatch, taught_root, "training", view="Models")
-    (table,) = (frame.value for frame in app.dataframe if "runs" in frame.value)
+    (table,) = (frame.value for frame in app.dataframe if "Runs" in frame.value)
     fold = run.fold()
     assert table.iloc[0].tolist() == [
         "mine",

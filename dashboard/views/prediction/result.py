@@ -13,6 +13,7 @@ from brainseg.inference.components import removed_in_words
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.record import CaseRecord, Predicted, predicted_by, with_prediction
 from brainseg.inference.uncertainty import passes_in_words, said_of
+from brainseg.models import Model
 from brainseg.models.exposure import fold_words
 from dashboard.shared import keys, model_picker, review_form, viewer, viewer_layout, widgets
 from dashboard.shared.budget import BUDGET
@@ -20,12 +21,30 @@ from dashboard.views.prediction import files, session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 from dashboard.views.prediction.subject import Subject
 
-CODE = """
-case, model = cohort[{case!r}], bs.open_model({model!r})
+OF_CASE = "case = cohort[{name!r}]\n"
+OF_EXAMPLE = """\
+import brainseg as bs
+from brainseg.sample.phantom import synthesize_case
+from brainseg.volume import Volume
+
+case = Volume(synthesize_case(seed=0, case_number=2).pixels)
+"""
+OF_FILES = """\
+from pathlib import Path
+
+import brainseg as bs
+from brainseg.batch.inputs import find_inputs
+
+files = Path("your-files")  # the folder of the upload, or its one file
+case = find_inputs(files)[0].open().record.volume
+"""
+CODE = """\
+model = bs.open_model({model!r})
 prediction = bs.predict(case, model)
 mask = prediction.mask(model.threshold_for(prediction.exposure.folds))  # (n, h, w) bool
 print(mask.sum(), "voxels")
 """
+"""Follows the lines that open the case."""
 
 _LEAVES = "_leaves for another case"
 
@@ -95,14 +114,23 @@ def show(
         slices = len(record.volume)
         _facts([_facts_of(*pair, slices) for pair in zip(answers, made, strict=True)])
         widgets.tumour_means(subject.cohort, predicted=True, outlined=subject.case is not None)
-        if subject.cohort and not right:
-            asked = {"case": subject.name, "model": left.viewpoint.model.name}
-            widgets.code(CODE.format(**asked), subject.cohort)
+        if not right:
+            _code(subject, left.viewpoint.model)
     if subject.case is not None:
         with side:
             query = {keys.CASE: subject.name, keys.MODEL: left.viewpoint.model.name}
             query[keys.REVIEW] = review_form.OF_PREDICTION
             widgets.link(keys.CASE_PAGE, "Review this prediction", "rate_review", query)
+
+
+def _code(subject: Subject, model: Model) -> None:
+    """Offer the code that gives the same prediction."""
+    opens = OF_FILES
+    if subject.cohort:
+        opens = OF_CASE.format(name=subject.name)
+    elif subject.record.synthetic:
+        opens = OF_EXAMPLE
+    widgets.code(opens + CODE.format(model=model.name), subject.cohort)
 
 
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:

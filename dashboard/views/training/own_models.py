@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from brainseg.errors import BrainsegError
-from brainseg.models import list_models, open_model, own_models
+from brainseg.models import Model, list_models, open_model, own_models
 from brainseg.people import OWNER
 from brainseg.training.publishing import delete_model
 from dashboard.shared import keys, signing_in, widgets
@@ -19,21 +19,27 @@ def draw() -> None:
     names = list_models(own_models())
     if not names:
         st.info(
-            "You have published no model yet: publish a run that has ended.",
+            "You have published no model yet: open a run that has ended under “Monitor”, and publish "
+            "it.",
             icon=":material/deployed_code:",
         )
         return
-    st.dataframe(
-        pd.DataFrame([_row(name) for name in names]),
-        hide_index=True,
-        placeholder="unknown",
-        alt="Your models, one row per model",
-    )
-    st.caption("Each fold comes from one run. Counts are cases; every page offers these models.")
+    usable = _usable(names)
+    if usable:
+        st.dataframe(
+            pd.DataFrame([_row(model) for model in usable.values()]),
+            hide_index=True,
+            alt="Your models, one row per model",
+        )
+        st.caption(
+            "Each fold comes from one run. Counts are cases; every page offers these models."
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Model", names, key="own_model", width=300)
-        widgets.link(keys.EVALUATION, "Scores", "scoreboard", {keys.MODEL: name})
-        widgets.link(keys.PREDICTION, "Predict with it", "online_prediction", {keys.MODEL: name})
+        if name in usable:
+            asked = {keys.MODEL: name}
+            widgets.link(keys.EVALUATION, "Scores", "scoreboard", asked)
+            widgets.link(keys.PREDICTION, "Predict with it", "online_prediction", asked)
         if signing_in.lacks(OWNER, "delete a model"):
             return
         with st.popover("Delete", icon=":material/delete:"):
@@ -43,17 +49,24 @@ def draw() -> None:
             )
 
 
-def _row(name: str) -> dict[str, object]:
-    try:
-        folds = open_model(name).folds
-    except BrainsegError as error:
-        return {"model": name, "folds": str(error)}
+def _usable(names: list[str]) -> dict[str, Model]:
+    """Return the models that can be opened, and show why the others cannot."""
+    usable = {}
+    for name in names:
+        try:
+            usable[name] = open_model(name, own_models())
+        except BrainsegError as error:
+            widgets.error(error)
+    return usable
+
+
+def _row(model: Model) -> dict[str, object]:
     return {
-        "model": name,
-        "folds": ", ".join(str(record.number) for record in folds),
-        "runs": ", ".join(record.run or "unknown" for record in folds),
-        "trained on": len({case for record in folds for case in record.trained_on}),
-        "held out": len({case for record in folds for case in record.held_out}),
+        "Model": model.name,
+        "Folds": ", ".join(str(record.number) for record in model.folds),
+        "Runs": ", ".join(record.run or "unknown" for record in model.folds),
+        "Trained on": len({case for record in model.folds for case in record.trained_on}),
+        "Held out": len({case for record in model.folds for case in record.held_out}),
     }
 
 
