@@ -17,7 +17,7 @@ from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 
 SERVER_ENVIRONMENT = "BRAINSEG_SERVER"
-"""The number of a process, from 1, and how many there are, such as "1/2"; set for the processes."""
+"""The number of a process, from 1, and of all processes, such as "1/2"; set for the processes."""
 
 COOKIE = "brainseg_server"
 
