@@ -328,9 +328,22 @@ def _serve_several(app: Path, port: int, servers: int) -> int:
     return 0
 
 
-def _check_port(port: int) -> None:
+def serve(options: argparse.Namespace) -> int:
+    """Serve the networks of a model to other machines, by the Open Inference Protocol v2."""
+    from brainseg import serving
+    from brainseg.training.run_models import open_any
+
+    model = open_any(options.model)
+    _check_port(options.port, options.host)
+    address = f"http://{options.host}:{options.port}/v2/models/{model.name}"
+    print(f"brainseg: {address}  {RESEARCH_USE}", file=sys.stderr)
+    serving.serve(model, options.host, options.port)
+    return 0
+
+
+def _check_port(port: int, address: str | None = None) -> None:
     """Raise if another program listens on a port."""
-    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
+    address = address or os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
         try:
@@ -357,7 +370,7 @@ def build_parser() -> argparse.ArgumentParser:
         history,
         export,
     )
-    return parser_of(__doc__ or "", (*runs, features, dashboard))
+    return parser_of(__doc__ or "", (*runs, features, serve, dashboard))
 
 
 def _data(options: argparse.Namespace) -> Path:

@@ -65,7 +65,7 @@ DATA = option(
 )
 MODEL = option(
     "--model",
-    "name or folder of a model, or of a training run",
+    "name, folder or address (http://HOST:PORT/v2/models/NAME) of a model, or a training run",
     "lgg-unet",
     "BRAINSEG_MODEL, or the model of this package",
 )
@@ -244,6 +244,14 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             ),
             EXECUTOR,
             WORKERS,
+        ),
+    ),
+    "serve": (
+        "--model lgg-unet --port 8600",
+        (
+            MODEL,
+            option("--host", "address to listen on", "0.0.0.0", default="127.0.0.1"),
+            option("--port", "port to listen on", "8600", type=port, default=8600),
         ),
     ),
     "dashboard": (

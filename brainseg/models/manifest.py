@@ -23,6 +23,7 @@ from brainseg.models.places import (
     list_models,
     remedy_for,
 )
+from brainseg.models.remote import copy_of, is_address
 from brainseg.preprocessing import Preprocessing
 
 IMAGES = "training_images"
@@ -38,7 +39,8 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
     """Return a model from its manifest, without opening its weights.
 
     Args:
-        name: see :func:`brainseg.models.places.find_model`; by default ``BRAINSEG_MODEL``, or
+        name: see :func:`brainseg.models.places.find_model`, or the address of a model on another
+            machine, see :mod:`brainseg.models.remote`; by default ``BRAINSEG_MODEL``, or
             :data:`DEFAULT_MODEL`.
         folder: contains the models.
 
@@ -47,7 +49,7 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
             its training images cannot be read.
     """
     name = name or os.environ.get("BRAINSEG_MODEL") or DEFAULT_MODEL
-    path = find_model(name, folder)
+    path = copy_of(name) if is_address(name) else find_model(name, folder)
     try:
         content = read_file(path / MANIFEST, MOST_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:

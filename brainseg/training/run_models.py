@@ -17,6 +17,7 @@ from brainseg.models import FoldRecord, Model, manifest_of, model_of, open_model
 from brainseg.models.engines.exporting import can_export
 from brainseg.models.files import read_verified
 from brainseg.models.places import MANIFEST, find_model
+from brainseg.models.remote import is_address
 from brainseg.models.training_images import FILE, TrainingImages, training_images_of
 from brainseg.storage import write_atomically
 from brainseg.training import TrainingConfig
@@ -63,7 +64,7 @@ def as_model(run: Run) -> Model:
 
 
 def open_any(name: str | None = None) -> Model:
-    """Return a model by its name or folder, also a training run, which is prepared if needed.
+    """Return a model by its name, folder or address, also a training run, which is prepared if needed.
 
     Args:
         name: see :func:`brainseg.models.open_model`.
@@ -73,7 +74,7 @@ def open_any(name: str | None = None) -> Model:
         MissingPackageError: a run needs to be prepared, and Keras is not installed.
     """
     named = name or os.environ.get("BRAINSEG_MODEL")
-    folder = find_model(named) if named else None
+    folder = find_model(named) if named and not is_address(named) else None
     if folder and _may_be_a_run(folder):
         with suppress(RunError):
             run = find_run(folder if folder.is_dir() else Path(folder.name))

@@ -18,6 +18,7 @@ from brainseg.models import (
 )
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.places import find_model
+from brainseg.models.remote import is_address, shown_name
 from dashboard.shared import cache, keys, url_state, widgets
 
 Colour = Literal["green", "blue", "orange", "gray"]
@@ -63,7 +64,9 @@ def model_choices() -> dict[str, str]:
     runs = list_run_models(cohort.identity if cohort else None)
     asked = [name for name in runs[MOST_RUNS:] if name == st.query_params.get(keys.MODEL)]
     choices = {name: name for name in (*list_models(), *runs[:MOST_RUNS], *asked)}
-    return {Path(named).name: named} | choices if named else choices
+    if not named:
+        return choices
+    return {shown_name(named) if is_address(named) else Path(named).name: named} | choices
 
 
 def model_picker() -> Model:

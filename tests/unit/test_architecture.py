@@ -44,7 +44,7 @@ LAYERS = (
     ("reviews",),
     ("statistics", "training", "inference"),
     ("monitoring", "evaluation", "exports"),
-    ("checks", "batch"),
+    ("checks", "batch", "serving"),
     ("worklist",),
     ("plotting",),
     ("api",),

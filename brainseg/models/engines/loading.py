@@ -3,13 +3,13 @@
 import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from brainseg.backends import require_keras
 from brainseg.errors import ModelError, refused_as
-from brainseg.models import FoldRecord, Model, open_model
+from brainseg.models import FoldRecord, Model, open_model, remote
 from brainseg.models.engines import openvino_graph
 from brainseg.models.engines.engine import Engine, KerasRunner
 from brainseg.models.engines.openvino_graph import BFLOAT16, FLOAT32, OpenVinoGraph
@@ -19,7 +19,7 @@ from brainseg.models.model import ENGINE_PARTS
 if TYPE_CHECKING:
     import keras
 
-AUTO, KERAS = "auto", "keras"
+AUTO, KERAS, REMOTE = "auto", "keras", "remote"
 
 ENGINES = {
     AUTO: "the exported graph where there is one, in the processor's fastest precision, else Keras",
@@ -56,7 +56,8 @@ def load_engine(model: Model, fold: int, engine: str | None = None) -> Engine:
             engine is not available. A refused engine is not replaced by another.
     """
     record = model.fold(fold)
-    chosen = _choose(model, record, engine or os.environ.get("BRAINSEG_ENGINE") or AUTO)
+    named = engine or os.environ.get("BRAINSEG_ENGINE") or AUTO
+    chosen = REMOTE if remote.address_of(model.folder) else _choose(model, record, named)
     key = (model.folder, model.digest, tuple(record.files.items()), fold, chosen)
     # Without the lock, because another engine may be loading for a while.
     found = _kept.get(key)
@@ -101,6 +102,8 @@ def _choose(model: Model, record: FoldRecord, engine: str) -> str:
 def _load(model: Model, record: FoldRecord, chosen: str) -> Engine:
     if open_model(str(model.folder)).fold(record.number) != record:
         raise ModelError(f"{model.name} was replaced while it was in use: reload to open it again.")
+    if address := remote.address_of(model.folder):
+        return _remote(model, record, address)
     # All files, whichever engine was chosen: a fold is used completely or not at all.
     contents = {
         file: read_verified(model.folder, file, sha256) for file, sha256 in record.files.items()
@@ -112,6 +115,28 @@ def _load(model: Model, record: FoldRecord, chosen: str) -> Engine:
     else:
         engine, precision = Engine(_graph(model, record, contents, chosen), open_network), chosen
     _prove(engine, model, contents[record.golden["file"]], GOLDEN_TOLERANCE[precision])
+    return engine
+
+
+class _RemoteEngine(Engine):
+    """A network on another machine, which leaves the processors here free."""
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """Return probabilities, as :meth:`Engine.__call__` does."""
+        return self._runner(inputs)
+
+
+def _remote(model: Model, record: FoldRecord, address: str) -> Engine:
+    """Return the network of a fold on another machine, which must give the stored output, too."""
+
+    def refuse() -> NoReturn:
+        raise ModelError(
+            f"the weights of {model.name} are on another machine: use a model in a folder for this."
+        )
+
+    golden = read_verified(model.folder, record.golden["file"], record.golden["sha256"])
+    engine = _RemoteEngine(remote.RemoteNetwork(address, record.number), refuse)
+    _prove(engine, model, golden, max(GOLDEN_TOLERANCE.values()))
     return engine
 
 
