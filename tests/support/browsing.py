@@ -74,8 +74,8 @@ def comes(page, sign: Callable[[], object], within_ms: int = WAIT_MS) -> bool:
 def act(page, action: Callable[[], object], until: Callable[[], object]) -> None:
     """Repeat an action until its effect shows, then wait until the page has settled.
 
-    The effect may show while the script still runs. Until it ends, Streamlit keeps the elements of the run
-    before beside the new ones, so that a field could be found twice.
+    The effect may show while the script still runs. Until it ends, Streamlit keeps the elements of the
+    run before beside the new ones, so that a field could be found twice.
     """
     for _ in range(TRIES):
         action()
