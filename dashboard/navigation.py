@@ -93,8 +93,10 @@ with st.sidebar:
     selection.chip(opened, "clear_everywhere")
     signing_in.draw_person()
 
-notice = widgets.plain(os.environ.get(keys.NOTICE_ENVIRONMENT, ""), longest=300)
-st.bottom.caption(f":material/science: **{RESEARCH_USE}** {notice}", text_alignment="center")
+notice = f":material/science: **{RESEARCH_USE}**"
+if said := os.environ.get(keys.NOTICE_ENVIRONMENT):
+    notice += f" {widgets.plain(said, longest=300)}"
+st.bottom.caption(notice, text_alignment="center")
 if folded and page.url_path not in SHOW_THE_SELECTION:
     selection.chip(opened, "clear_at_top")
 if not of_viewer:

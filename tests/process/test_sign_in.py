@@ -157,6 +157,7 @@ def test_a_server_beyond_this_machine_starts_if_that_is_said_in_so_many_words(
     ):
         visitor.open("worklist")
         assert WAY_IN not in visitor.labels()
+        assert visitor.text().rstrip().endswith("Not a medical device.**"), "no notice of a host"
 
 
 def test_a_host_of_apps_sets_names_sample_and_notice_by_secrets(sample_root, tmp_path):
