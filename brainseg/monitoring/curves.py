@@ -52,9 +52,9 @@ class Group:
     @property
     def title(self) -> str:
         """Return the chart's title."""
-        title = TITLES.get(self.stem, self.stem)
-        of_validation = set(self.columns.values()) == {VALIDATION}
-        return f"{VALIDATION.capitalize()} {title}" if of_validation else title
+        if set(self.columns.values()) == {VALIDATION}:
+            return f"{VALIDATION.capitalize()} {_within_words(self.stem)}"
+        return TITLES.get(self.stem, self.stem)
 
 
 def groups(columns: list[str]) -> list[Group]:
@@ -92,11 +92,16 @@ def canonical(columns: list[str]) -> dict[str, str]:
     return names
 
 
+def _within_words(base: str) -> str:
+    """Return the display name of a metric after another word: "Dice", but "loss"."""
+    title = TITLES.get(base, base)
+    return title if title == "Dice" or base not in TITLES else title[:1].lower() + title[1:]
+
+
 def in_words(column: str) -> str:
     """Return a metric's name for sentences: "validation Dice" for ``validation_dice``."""
     base = stem(column)
-    title = TITLES.get(base, base)
-    title = title if title == "Dice" else title[:1].lower() + title[1:] if base in TITLES else title
+    title = _within_words(base)
     if _OF_VALIDATION.search(column):
         return f"{VALIDATION} {title}"
     return f"{TRAINING} {title}" if base == "loss" else title

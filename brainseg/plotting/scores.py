@@ -172,13 +172,16 @@ def difference(mean: float, low: float, high: float, label: str) -> go.Figure:
     margin = max(1e-3, 0.08 * (max(high, 0) - min(low, 0)))
     figure.update_traces(hovertemplate="%{x:+.4f}<extra></extra>")
     figure.update_xaxes(
-        title=f"{label}; line: 95 % interval; dotted: no difference",
+        title={
+            "text": f"{label}; line: 95 % interval; dotted: no difference",
+            "standoff": 12,
+        },
         range=[min(low, 0) - margin, max(high, 0) + margin],
         tickformat="+.3~f",
         zeroline=False,
     )
     figure.update_yaxes(visible=False, range=[-1, 1])
-    return clickable(figure, 110, showlegend=False)
+    return clickable(figure, 130, showlegend=False)
 
 
 def reliability(curve: pd.DataFrame) -> go.Figure:

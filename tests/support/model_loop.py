@@ -25,7 +25,7 @@ def go_round(page, address: str, upload: Path, **settings: int) -> Iterator[tupl
         began.append(time.monotonic())
         return step, began[-1] - began[-2]
 
-    page.goto(f"{address}/training")
+    page.goto(f"{address}/training?view=Start")
     _click(page, "training_quick_look")
     _says(page, "name=quick-look")
     for name, value in settings.items():

@@ -121,3 +121,8 @@ def test_downsampling_a_curve_without_values_keeps_its_ends() -> None:
     kept = curves.downsample(np.full(5_000, math.nan), 100)
     assert kept[0] == 0
     assert kept[-1] == 4_999
+
+
+def test_the_title_of_a_validation_metric_continues_in_lower_case():
+    (group,) = curves.groups(["validation_volume_ratio"])
+    assert group.title == "Validation predicted volume / mask volume"
