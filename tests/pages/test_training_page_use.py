@@ -2,7 +2,9 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from support.pages import open_page
@@ -11,6 +13,7 @@ from support.runs import button, said
 from brainseg.cohort import Cohort
 from brainseg.errors import ModelError, RunError
 from brainseg.evaluation import background, evaluate, save_scores
+from brainseg.evaluation.scores import NOT_SCORED
 from brainseg.models import list_models, open_model
 from brainseg.training.publishing import delete_model, publish
 from brainseg.training.run_models import as_model, ready_model
@@ -71,6 +74,32 @@ def test_a_run_is_scored_and_shows_typical_predictions(page, run, taught):
     assert {"Predict with it", "Compare with lgg-unet", "All scores"} <= set(links)
     background.forget()
     assert model.name == run.name
+
+
+def test_the_scores_of_a_stopped_scoring_are_shown_and_the_others_are_offered(page, run, taught):
+    whole = evaluate(taught, as_model(run))
+    first, *others = whole.scores["case"]
+    one = whole.of((whole.scores["case"] == first).to_numpy())
+    save_scores(replace(one, refused=dict.fromkeys(others, NOT_SCORED)), taught)
+    app = page()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "difference" in frame.value)
+    assert table["case"].tolist() == [first]
+    assert button(app, f"Score the other {len(others)} unseen case{'s' * (len(others) > 1)}")
+
+
+def test_a_running_scoring_can_be_stopped_on_the_page_of_the_run(page, run, taught, monkeypatch):
+    model, goes_on = as_model(run), Event()
+    monkeypatch.setattr(background, "evaluate", lambda *_: goes_on.wait(60))
+    monkeypatch.setattr(background, "save_scores", lambda *_: None)
+    scoring = background.start(taught, model)
+    app = page()
+    assert not app.exception
+    button(app, "Stop").click().run()
+    assert scoring.stops
+    goes_on.set()
+    scoring.join(60)
+    background.forget()
 
 
 def test_the_dice_of_the_shipped_model_stands_beside_that_of_the_run(page, run, taught):

@@ -7,10 +7,9 @@ from brainseg.errors import BrainsegError
 from brainseg.evaluation import KNOWS_THE_PATIENT, LEARNED_FROM, Evaluation, background
 from brainseg.evaluation.leakage import FEWEST_PATIENTS, MOST_CASES
 from brainseg.models import Model
-from dashboard.shared import cache, keys, model_picker, url_state, widgets
+from dashboard.shared import cache, keys, model_picker, scoring_progress, url_state, widgets
 
 ALLOW_SEEN = "allow_seen"
-REFRESH_S = 1.0
 
 
 def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: str) -> None:
@@ -80,7 +79,7 @@ def offer_leakage(cohort: Cohort, model: Model) -> None:
 def progress(cohort: Cohort, model: Model) -> None:
     """Draw the running scoring of any visitor, else how the last one on this cohort ended."""
     if background.running() is not None:
-        _follow()
+        scoring_progress.follow(cohort)
         return
     last = background.latest(cohort)
     if last is None or (last.is_of(cohort, model) and last.state == background.FINISHED):
@@ -96,36 +95,6 @@ def progress(cohort: Cohort, model: Model) -> None:
         else:
             st.info(f"Scoring {name} was stopped; the scores so far were kept.")
         st.button("OK", key="end_of_scoring", on_click=background.forget)
-
-
-@st.fragment(run_every=REFRESH_S)
-def _follow() -> None:
-    scoring = background.running()
-    if scoring is None:
-        url_state.draw_again()
-        return
-    name, of = widgets.plain(scoring.model.name), widgets.plain(scoring.cohort.root.name)
-    if not scoring.total:
-        text = "reading the cases and opening the model"
-    else:
-        left = scoring.seconds_left
-        rest = "" if left is None else f", about {model_picker.duration(left)} left"
-        unit = "batches" if scoring.leakage else "cases"
-        text = f"{scoring.done} of {scoring.total} {unit}{rest}"
-    if scoring.stops:
-        text = f"stopping after the current {'batch' if scoring.leakage else 'case'}"
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        with st.container(width="stretch"):
-            share = scoring.done / scoring.total if scoring.total else 0.0
-            doing = "Measuring the splits of" if scoring.leakage else "Scoring"
-            st.progress(share, f"**{doing} {name}** on {of}: {text}")
-        st.button(
-            "Stop",
-            key="stop_scoring",
-            on_click=scoring.stop,
-            disabled=scoring.stops,
-            icon=":material/stop_circle:",
-        )
 
 
 def _start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False) -> None:

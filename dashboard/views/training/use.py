@@ -19,7 +19,16 @@ from brainseg.training.publishing import place_to_publish, publish
 from brainseg.training.run_actions import LONGEST_NOTE, annotate, delete, rename
 from brainseg.training.run_models import prepare, ready_model
 from brainseg.training.runs import Run
-from dashboard.shared import cache, keys, overlays, signing_in, url_state, waiting, widgets
+from dashboard.shared import (
+    cache,
+    keys,
+    overlays,
+    scoring_progress,
+    signing_in,
+    url_state,
+    waiting,
+    widgets,
+)
 
 REFRESH_S = 2.0
 TWO_MODELS = "Two models"
@@ -80,10 +89,11 @@ def _wait(run: Run) -> None:
 def _offer_use(cohort: Cohort, run: Run, model: Model) -> None:
     """Draw the next steps: scores, prediction, comparison, publishing."""
     scores = _scores(cohort, model)
-    count = len(cache.scorable(cohort, model)[0])
-    if scores is None and count:
+    saved = cache.scores(cohort, model, cache.last_scored(cohort))
+    count = len(saved.unscored if saved else cache.scorable(cohort, model)[0])
+    if count:
         widgets.button(
-            f"Score {widgets.counted(count, 'unseen case')}",
+            f"Score {'the other ' if saved else ''}{widgets.counted(count, 'unseen case')}",
             "calculate",
             "score_run",
             _act,
@@ -174,7 +184,7 @@ def _held_out(cohort: Cohort, model: Model) -> None:
     """Draw the progress of scoring, or the Dice by case and typical predictions."""
     running = background.running()
     if running is not None:
-        st.fragment(_follow, run_every=REFRESH_S / 2)(cohort, model)
+        scoring_progress.follow(cohort)
     last = background.latest(cohort)
     if running is None and last is not None and last.is_of(cohort, model) and last.error:
         widgets.error(f"Scoring failed: {last.error}")
@@ -196,7 +206,8 @@ def _held_out(cohort: Cohort, model: Model) -> None:
                 delta_color="off",
             )
         st.metric("Cases", len(table))
-    _gallery(cohort, model, scores)
+    if running is None:  # the typical cases may change with the next score
+        _gallery(cohort, model, scores)
     number = st.column_config.NumberColumn
     st.dataframe(
         table,
@@ -218,17 +229,6 @@ def _held_out(cohort: Cohort, model: Model) -> None:
             start = (_act, background.start, cohort, default)
             busy = running is not None
             widgets.button(label, "calculate", "score_default", *start, disabled=busy)
-
-
-def _follow(cohort: Cohort, model: Model) -> None:
-    """Draw the progress of the running scoring."""
-    scoring = background.running()
-    if scoring is None:
-        url_state.draw_again()
-        return
-    text = f"{scoring.done} of {scoring.total} cases" if scoring.total else "opening the model"
-    share = scoring.done / scoring.total if scoring.total else 0.0
-    st.progress(share, f"Scoring {widgets.plain(scoring.model.name)}: {text}")
 
 
 def _gallery(cohort: Cohort, model: Model, scores: pd.DataFrame) -> None:

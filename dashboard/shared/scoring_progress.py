@@ -1,0 +1,47 @@
+"""The progress of a scoring in the background, on every page that shows its scores."""
+
+import streamlit as st
+
+from brainseg.cohort import Cohort
+from brainseg.evaluation import background
+from dashboard.shared import cache, model_picker, url_state, widgets
+
+REFRESH_S = 1.0
+
+
+def follow(cohort: Cohort) -> None:
+    """Draw the running scoring of any visitor with a Stop button; it updates itself.
+
+    The page is drawn again when more scores of the cohort have been saved, and at the end.
+    """
+    st.fragment(_follow, run_every=REFRESH_S)(cohort, cache.last_scored(cohort))
+
+
+def _follow(cohort: Cohort, drawn: tuple[str, int]) -> None:
+    scoring = background.running()
+    if scoring is None or cache.last_scored(cohort) != drawn:
+        url_state.draw_again()
+    if scoring is None:
+        return
+    name, of = widgets.plain(scoring.model.name), widgets.plain(scoring.cohort.root.name)
+    if not scoring.total:
+        text = "reading the cases and opening the model"
+    else:
+        left = scoring.seconds_left
+        rest = "" if left is None else f", about {model_picker.duration(left)} left"
+        unit = "batches" if scoring.leakage else "cases"
+        text = f"{scoring.done} of {scoring.total} {unit}{rest}"
+    if scoring.stops:
+        text = f"stopping after the current {'batch' if scoring.leakage else 'case'}"
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            share = scoring.done / scoring.total if scoring.total else 0.0
+            doing = "Measuring the splits of" if scoring.leakage else "Scoring"
+            st.progress(share, f"**{doing} {name}** on {of}: {text}")
+        st.button(
+            "Stop",
+            key="stop_scoring",
+            on_click=scoring.stop,
+            disabled=scoring.stops,
+            icon=":material/stop_circle:",
+        )
