@@ -9,18 +9,18 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import spawn
 from threading import RLock, Thread, current_thread
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
-from pebble.pool.process import WORKERS_NAME
 
 from brainseg.errors import BrainsegError
 from brainseg.events import emit
-from brainseg.jobs import worker
+from brainseg.jobs import spawning, worker
 from brainseg.jobs.deadline import watch
+
+spawning.set_up()
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -380,14 +380,3 @@ def _end(pool: ProcessPool) -> Thread:
     thread = Thread(target=pool.join, daemon=True)
     thread.start()
     return thread
-
-
-def _without_main(name: str, original: Callable[[str], dict] = spawn.get_preparation_data) -> dict:
-    """Return what a new process is prepared with: a worker does not run the main script again."""
-    data = original(name)
-    if name == WORKERS_NAME:
-        data = {key: value for key, value in data.items() if not key.startswith("init_main")}
-    return data
-
-
-spawn.get_preparation_data = _without_main

@@ -275,3 +275,23 @@ def test_only_a_patient_job_leaves_the_service_free_for_more_of_its_kind(
     patient.join()
     assert jobs.unfinished() and not has_urgent_jobs()
     gate.touch()
+
+
+def test_a_worker_runs_no_file_of_the_folder_from_which_the_program_was_started(tmp_path) -> None:
+    program, data = tmp_path / "program.py", tmp_path / "data"
+    data.mkdir()
+    program.write_text(
+        "import os\nfrom brainseg.jobs import Jobs\nprint(Jobs('a test').submit(os.getpid).result())\n"
+    )
+    for name in ("socket", "struct", "numpy"):
+        (data / f"{name}.py").write_text("open('it ran', 'w')\nraise SystemExit(7)")
+    done = subprocess.run(
+        [sys.executable, program],
+        cwd=data,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.strip().isdecimal(), done.stderr[-2000:]
+    assert not (data / "it ran").exists()
