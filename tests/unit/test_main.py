@@ -163,6 +163,25 @@ def test_reviews_are_told_as_csv_or_written_to_a_new_file(run, tiny_cohort, tmp_
     assert run("reviews", tiny_cohort, "--out", tiny_cohort / "r.csv")[0] == 2
 
 
+def test_the_history_is_written_as_csv_and_as_json(run, tiny_cohort, tmp_path, capsys):
+    from brainseg.cohort import Cohort
+    from brainseg.reviews import open_reviews
+
+    assert run("history", "--json")[:2] == (0, {"history": []})
+    reviews = open_reviews(Cohort.open(tiny_cohort))
+    reviews.put(FIRST, "ab", "reject", "=the rim")
+    reviews.put(FIRST, "ab", "agree")
+    _, facts, _ = run("history", "--json")
+    assert [one["facts"]["state"] for one in facts["history"]] == ["reject", "agree"]
+    assert {(one["who"], one["action"], one["case"]) for one in facts["history"]} == {
+        ("AB", "review", FIRST)
+    }
+    out = tmp_path / "history.csv"
+    assert run("history", "--out", out)[0] == 0
+    assert out.read_text().splitlines()[1] == "at,who,action,case,facts"
+    assert run("history", "--out", out)[0] == 2
+
+
 def test_reviews_of_other_images_are_counted_and_left_out(run, tiny_cohort):
     from brainseg.cohort import Cohort
     from brainseg.reviews import open_reviews
