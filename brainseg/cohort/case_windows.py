@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from brainseg.cohort.slice_features import column_of
@@ -71,20 +72,24 @@ def windows_of(row: Mapping[str, Any], channels: int) -> tuple[Window, ...]:
 
 
 def of_changed_windows(
-    files: pd.DataFrame, known: pd.Series, before: pd.Series, previous: pd.DataFrame
-) -> pd.Series:
+    files: pd.DataFrame, previous: pd.DataFrame, found: np.ndarray
+) -> np.ndarray:
     """Return which files belong to a case whose windows may change, because one of its files did.
 
     Args:
         files: one row per slice.
-        known: the keys of those that have not changed.
-        before: the keys of ``previous``.
         previous: an earlier index of the same folder.
+        found: (n,) int, the row of each file in ``previous``, or -1 if it has changed.
+
+    Returns:
+        (n,) bool.
     """
-    has_window = previous[list(LOW_COLUMNS)].notna().any(axis=1)
-    changed = set(previous["case"][has_window & ~before.isin(known)])
-    joined = set(files["case"].drop(known.index)) & set(previous["case"][has_window])
-    return files["case"].isin(changed | joined)
+    with_window = previous["case"].where(previous[list(LOW_COLUMNS)].notna().any(axis=1))
+    gone = np.ones(len(previous), bool)
+    gone[found[found >= 0]] = False
+    changed = set(with_window[gone].dropna())
+    joined = set(files["case"][found < 0]) & set(with_window.dropna())
+    return files["case"].isin(changed | joined).to_numpy()
 
 
 def stacks_to_window(cases: pd.Series, rows: list[dict]) -> list[list[int]]:

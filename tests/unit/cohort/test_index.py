@@ -95,9 +95,32 @@ def test_a_file_that_could_not_be_opened_is_tried_again(tiny_cohort: Path) -> No
     assert row["image_error"].startswith("image cannot be opened")
     files = list_files(tiny_cohort).files
     index = build_index(tiny_cohort, files, None)
-    keys_of = brainseg.cohort.index._keys
-    again = brainseg.cohort.index._unchanged(keys_of(files), keys_of(index), index)
-    assert again.tolist() == index["image_hash"].notna().tolist()
+    found = brainseg.cohort.index._rows_before(files, index)
+    assert (found >= 0).tolist() == index["image_hash"].notna().tolist()
+
+
+def test_the_index_of_unchanged_files_is_the_saved_one_and_no_copy(tiny_cohort: Path) -> None:
+    files = list_files(tiny_cohort).files
+    index = build_index(tiny_cohort, files, None)
+    assert build_index(tiny_cohort, files, index) is index
+    moved = index.assign(patient_id="of an older version")
+    assert build_index(tiny_cohort, files, moved).equals(index)
+
+
+def test_files_with_one_hash_are_not_taken_for_each_other(
+    tiny_cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = list_files(tiny_cohort).files
+    index = build_index(tiny_cohort, files, None)
+    monkeypatch.setattr(
+        brainseg.cohort.index,
+        "hash_pandas_object",
+        lambda table, index: pd.Series(0, table.index, "uint64"),
+    )
+    fewer = files.iloc[1:].reset_index(drop=True)
+    expected = build_index(tiny_cohort, fewer, None)
+    assert build_index(tiny_cohort, fewer, index).equals(expected)
+    assert (brainseg.cohort.index._rows_before(fewer, index) < 0).all()
 
 
 @pytest.mark.parametrize("damage", ["emptied", "cut", "flipped", "text", "another table"])
