@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_state(session, cohort):
     session[keys.READER] = "AB"
     here = drawn.of_case(cohort, FIRST)
     here.receive(message(here, [ITEM]))
-    open_measurements(cohort).path.write_bytes(b"no database" * 100)
+    open_measurements(cohort).database.path.write_bytes(b"no database" * 100)
     state = here.state()
     assert state["reader"] is None
     assert "damaged" in state["error"]
