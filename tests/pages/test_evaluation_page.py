@@ -224,6 +224,8 @@ def test_two_models_are_compared_case_by_case(
     assert shown["Mean difference, cautious − tiny"] == f"{found.mean:+.3f}".replace("-", "−")
     assert shown["Wilcoxon signed-rank, p"] == f"{found.p_value:.3f}"
     assert "5 patients are too few" in texts(app)
+    assert "do not show which model is better" in texts(app)
+    assert "is better on average" not in texts(app)
     assert "it assumes that patients are independent" in texts(app)
 
 

@@ -256,7 +256,9 @@ def _show_comparison(found: Comparison, label: str) -> None:
             "below 0.05, however clear the difference.",
             icon=":material/warning:",
         )
-    if found.better is None:
+    if found.patients < FEWEST_PATIENTS:
+        result = "is too narrow to rely on: so few patients do not show which model is better."
+    elif found.better is None:
         result = "contains 0: on these cases neither model is shown to be better."
     else:
         winner = widgets.plain(found.better)
