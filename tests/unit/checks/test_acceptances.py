@@ -24,18 +24,20 @@ def found(root: Path) -> tuple[Cohort, dict[str, Finding]]:
 
 
 @pytest.fixture
-def gap(tiny_cohort: Path) -> tuple[Acceptances, Finding]:
+def gap(place: str, tiny_cohort: Path) -> tuple[Acceptances, Finding]:
     """Return the acceptances of the tiny cohort, and its finding of missing slices."""
     cohort, findings = found(tiny_cohort)
     return open_acceptances(cohort), findings["slice_gap"]
 
 
+@pytest.mark.of_file
 def test_nothing_is_written_before_the_first_acceptance(gap) -> None:
     acceptances, finding = gap
     assert acceptances.of([finding]) == [None]
     assert not acceptances.path.exists() and acceptances.stamp() == (0, 0)
 
 
+@pytest.mark.of_file
 def test_an_acceptance_is_saved_with_its_reason_outside_the_dataset(gap, tiny_cohort) -> None:
     acceptances, finding = gap
     before = sorted(tiny_cohort.rglob("*"))
@@ -48,7 +50,7 @@ def test_an_acceptance_is_saved_with_its_reason_outside_the_dataset(gap, tiny_co
     assert acceptances.stamp() != (0, 0)
 
 
-def test_only_the_chosen_finding_is_accepted(tiny_cohort) -> None:
+def test_only_the_chosen_finding_is_accepted(place, tiny_cohort) -> None:
     cohort, findings = found(tiny_cohort)
     acceptances = open_acceptances(cohort)
     acceptances.accept([findings["slice_gap"]], "known")
@@ -56,6 +58,7 @@ def test_only_the_chosen_finding_is_accepted(tiny_cohort) -> None:
     assert accepted["slice_gap"] is not None and accepted["flair_copy"] is None
 
 
+@pytest.mark.of_file
 def test_an_acceptance_can_be_withdrawn_and_repeated(gap) -> None:
     acceptances, finding = gap
     acceptances.accept([finding], "known")
@@ -75,7 +78,7 @@ def test_an_acceptance_is_valid_for_a_copy_opened_from_its_parent_folder(gap, ti
     assert open_acceptances(cohort).of([findings["slice_gap"]])[0].reason == "known"
 
 
-def test_an_acceptance_lapses_when_its_own_slice_changes(tiny_cohort) -> None:
+def test_an_acceptance_lapses_when_its_own_slice_changes(place, tiny_cohort) -> None:
     mask = tiny_cohort / FIRST / f"{FIRST}_2_mask.tif"
     pixels = tifffile.imread(mask)
     pixels[60, 60] = 255
@@ -96,7 +99,7 @@ def test_an_acceptance_lapses_when_its_own_slice_changes(tiny_cohort) -> None:
     assert "mask_island" in outcome.open_kinds, "what lapsed is open again"
 
 
-def test_a_finding_without_a_case_is_identified_by_its_fact(tiny_cohort) -> None:
+def test_a_finding_without_a_case_is_identified_by_its_fact(place, tiny_cohort) -> None:
     with (tiny_cohort / "data.csv").open("a") as table:
         table.write("TCGA_ZZ_0008,3,30\n")
     cohort, findings = found(tiny_cohort)
@@ -108,6 +111,7 @@ def test_a_finding_without_a_case_is_identified_by_its_fact(tiny_cohort) -> None
     assert [one is not None for one in open_acceptances(cohort).of(rows)] == [True, False]
 
 
+@pytest.mark.of_file
 def test_invalid_lines_of_acceptances_are_skipped(gap) -> None:
     acceptances, finding = gap
     acceptances.accept([finding], "known")
@@ -119,6 +123,7 @@ def test_invalid_lines_of_acceptances_are_skipped(gap) -> None:
     assert all(json.loads(line) for line in whole.splitlines() if line)
 
 
+@pytest.mark.of_file
 def test_a_reason_is_required_and_limited(gap) -> None:
     acceptances, finding = gap
     with pytest.raises(BrainsegError, match="no reason was given"):
@@ -129,6 +134,7 @@ def test_a_reason_is_required_and_limited(gap) -> None:
     assert as_reason("a\tb") == "a b"
 
 
+@pytest.mark.of_file
 def test_an_unusable_file_is_reported_in_a_sentence(gap) -> None:
     acceptances, finding = gap
     acceptances.path.mkdir(parents=True)
@@ -138,6 +144,7 @@ def test_an_unusable_file_is_reported_in_a_sentence(gap) -> None:
         acceptances.accept([finding], "known")
 
 
+@pytest.mark.of_file
 def test_an_acceptance_saved_by_an_older_version_remains_valid(tiny_cohort) -> None:
     (tiny_cohort / "README.md").write_text(
         "# LGG Segmentation Dataset\n\nThey correspond to 9 patients.\n"

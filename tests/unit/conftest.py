@@ -1,4 +1,4 @@
-"""The two places of reviews: a file, and a PostgreSQL server with a schema per test."""
+"""The two places of reviews and acceptances: files, and a PostgreSQL server with a schema per test."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def use_postgres(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test of reviews with both places, but for those about the file."""
+    """Run each test that has a place with both, but for those about the file."""
     if "place" in metafunc.fixturenames:
         of_file = metafunc.definition.get_closest_marker("of_file")
         places = [FILE] if of_file else [FILE, POSTGRES]
