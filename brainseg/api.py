@@ -61,7 +61,7 @@ def check(cohort: "Cohort", only: list[str] | None = None) -> "Checked":
 
 
 def open_model(name: Path | str | None = None) -> "Model":
-    """Open a model by its name or folder: of this package, one of your own, or a training run.
+    """Open a model by its name, folder or address: of this package, your own, a run, or a remote one.
 
     Args:
         name: ``BRAINSEG_MODEL``, or else the model that comes with brainseg, by default. A run that

@@ -30,7 +30,7 @@ ASKED_EVERY_S = 60.0
 """The manifest of a model is asked for again after this time."""
 
 MOST_FILE_BYTES = 2**26
-_WAIT_S = 100.0
+_WAIT_S, _WAIT_FOR_FILES_S = 100.0, 10.0
 
 
 def is_address(name: str) -> bool:
@@ -135,7 +135,9 @@ def _answer(
     """Return the body of an answer, and the length of its JSON as the header states it."""
     request = urllib.request.Request(address, body, headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=_WAIT_S) as answer:
+        with urllib.request.urlopen(
+            request, timeout=_WAIT_S if body else _WAIT_FOR_FILES_S
+        ) as answer:
             content = answer.read(MOST_FILE_BYTES + 1)
             if len(content) > MOST_FILE_BYTES:
                 raise ModelError(f"the answer of {address[:100]} is too large: look at its server.")

@@ -11,6 +11,7 @@ from PIL import Image
 from support.cohorts import FIRST, blob, head
 from support.pages import addresses_of_cases, open_page, texts, viewed
 from support.pictures import png
+from support.remote_models import listening
 from support.two_folds import model_of_two_folds
 
 import brainseg.inference.prediction
@@ -18,7 +19,10 @@ from brainseg.cohort import Cohort
 from brainseg.exports.payload import STEPS, case_payload, in_steps
 from brainseg.inference.prediction import predict
 from brainseg.inference.quantised import quantise
+from brainseg.inference.workers import prediction_jobs
 from brainseg.models import open_model
+from brainseg.models.remote import shown_name
+from brainseg.serving import app_of
 from dashboard.shared import cache
 from dashboard.views.prediction import result, session_uploads
 
@@ -104,6 +108,24 @@ def test_the_viewer_receives_the_cores_prediction_of_a_held_out_case(
     assert facts(app)["Patient"] == "held out"
     assert facts(app)["Engine"]
     assert facts(app)["Time"].endswith("s for 5 slices")
+
+
+def test_a_case_that_a_remote_model_held_out_is_shown_as_such(
+    monkeypatch, taught_root, tiny_model, held_out
+):
+    cache.reload()
+    local = open_model(str(tiny_model))
+    where, server, thread = listening(app_of(local, prediction_jobs()))
+    address = f"http://{where}/v2/models/{local.name}"
+    monkeypatch.setenv("BRAINSEG_MODEL", address)
+    app = open_page(monkeypatch, taught_root, "prediction", case=held_out)
+    server.should_exit = True
+    thread.join()
+    cache.reload()  # other tests have a model of the same networks
+    assert "Held-out prediction: fold 0 was not trained on this patient" in said(app)
+    assert viewed(app)[0]["made_by"] == f"{shown_name(address)}: fold 0"
+    assert facts(app)["Patient"] == "held out"
+    assert facts(app)["Engine"].endswith(f"at {where}")
 
 
 def test_a_case_is_predicted_once_however_often_the_page_runs(

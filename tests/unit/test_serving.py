@@ -2,20 +2,17 @@
 
 import json
 import shutil
-import socket
-import time
 import urllib.request
 from collections.abc import Iterator
-from threading import Thread
 
 import numpy as np
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from support.jobs import InThisProcess
 from support.make_tiny_model import MODEL
+from support.remote_models import listening
 from tritonclient import http as triton
 from tritonclient.utils import InferenceServerException
 
@@ -31,17 +28,6 @@ from brainseg.models.remote import shown_name
 from brainseg.preprocessing import prepare
 from brainseg.serving import MOST_SLICES, app_of
 from brainseg.volume import Volume
-
-
-def listening(app: Starlette) -> tuple[str, uvicorn.Server, Thread]:
-    """Serve an application in a thread, and return its address, server and thread."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    thread = Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    return f"127.0.0.1:{sock.getsockname()[1]}", server, thread
 
 
 @pytest.fixture(scope="module")
