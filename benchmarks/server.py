@@ -19,12 +19,15 @@ REPEATS = 3
 LIMIT_S = 60
 
 
-def start(app: Path, environment: dict[str, str]) -> tuple[subprocess.Popen, str]:
-    """Return a healthy server and its address; end it with ``terminate``."""
+def start(app: Path, environment: dict[str, str], servers: int = 1) -> tuple[subprocess.Popen, str]:
+    """Return a healthy server, or one in front of several, and its address; end it with terminate."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
+    if servers > 1:
+        front = app.with_name("server") / "front.py"
+        command = [sys.executable, str(front), str(app), str(port), str(servers)]
     process = subprocess.Popen(
         command,
         cwd=app.parents[1],

@@ -6,8 +6,8 @@ are on this machine and share its processors with the server.
 Usage: python benchmarks/soak.py DATA [--visitors 25] [--seconds 300] [--pause 5 15] [--no-predictions]
        [--servers 1] [--checkout FOLDER]
 
---pause 0 0 saturates the server. --servers 2 divides the visitors among two servers, as a proxy with
-sticky sessions does. --checkout serves the dashboard of another checkout, for a comparison.
+--pause 0 0 saturates the server. --servers 2 serves as `brainseg dashboard --servers 2` does. --checkout
+serves the dashboard of another checkout, for a comparison.
 """
 
 import argparse
@@ -40,8 +40,8 @@ SAMPLE_S = 5.0
 class Crowd:
     """The visitors, and what they measured."""
 
-    def __init__(self, addresses: list[str], cases: list[str], options: argparse.Namespace) -> None:
-        self.addresses, self.cases, self.options = addresses, cases, options
+    def __init__(self, address: str, cases: list[str], options: argparse.Namespace) -> None:
+        self.address, self.cases, self.options = address, cases, options
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.failures: Counter[str] = Counter()
 
@@ -60,7 +60,7 @@ class Crowd:
         time.sleep(chance.uniform(0, longest))
         while time.monotonic() < until:
             try:
-                with Visitor(self.addresses[number % len(self.addresses)], WAIT_S) as visitor:
+                with Visitor(self.address, WAIT_S) as visitor:
                     while time.monotonic() < until:
                         self._look(visitor, *self._next(chance))
                         visitor.rest(
@@ -100,23 +100,27 @@ def payloads(visitor: Visitor) -> list[str]:
 class Meter(Thread):
     """Memory of servers and workers over time, and their processor time."""
 
-    def __init__(self, servers: list[int]) -> None:
+    def __init__(self, started: int) -> None:
         super().__init__(daemon=True)
-        self.servers = [psutil.Process(one) for one in servers]
+        self.started = psutil.Process(started)
         self.memory: list[tuple[float, float]] = []
 
     def run(self) -> None:
         """Measure until the process ends."""
         while True:
             with suppress(psutil.Error):
-                workers = [child for one in self.servers for child in one.children(recursive=True)]
-                self.memory.append((mebibytes(self.servers), mebibytes(workers)))
+                every = self._processes()
+                workers = [one for one in every if "multiprocessing" in " ".join(one.cmdline())]
+                servers = [one for one in every if one not in workers]
+                self.memory.append((mebibytes(servers), mebibytes(workers)))
             time.sleep(SAMPLE_S)
 
     def processor_s(self) -> float:
         """Return the processor time of servers and living workers so far."""
-        own = [child for one in self.servers for child in (one, *one.children(recursive=True))]
-        return sum(sum(one.cpu_times()[:2]) for one in own)
+        return sum(sum(one.cpu_times()[:2]) for one in self._processes())
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.started, *self.started.children(recursive=True)]
 
 
 def mebibytes(processes: list[psutil.Process]) -> float:
@@ -128,16 +132,18 @@ def mebibytes(processes: list[psutil.Process]) -> float:
     return total / MIB
 
 
-def warm_up(address: str, cases: list[str], predictions: bool) -> None:
-    """Open every page until its jobs over the whole cohort are done."""
-    with Visitor(address, WAIT_S) as visitor:
-        for page in PAGES:
-            visitor.open(page)
-            visitor.rest(2 if page in ("dataset", "similar", "checks") else 0)
-        for page in ("similar", "checks", "dataset"):
-            visitor.open(page)
-            visitor.rest(15 if page == "similar" else 2)
-        visitor.open("prediction" if predictions else "case", f"case={cases[0]}")
+def warm_up(address: str, cases: list[str], options: argparse.Namespace) -> None:
+    """Open every page of every server until its jobs over the whole cohort are done."""
+    with ExitStack() as stay:  # so that each visitor comes to another server
+        for _ in range(options.servers):
+            visitor = stay.enter_context(Visitor(address, WAIT_S))
+            for page in PAGES:
+                visitor.open(page)
+                visitor.rest(2 if page in ("dataset", "similar", "checks") else 0)
+            for page in ("similar", "checks", "dataset"):
+                visitor.open(page)
+                visitor.rest(15 if page == "similar" else 2)
+            visitor.open("prediction" if options.predictions else "case", f"case={cases[0]}")
 
 
 def table(crowd: Crowd, took_s: float, meter: Meter, processor_s: float) -> str:
@@ -186,16 +192,13 @@ def main() -> None:
             "BRAINSEG_HOME": home,
             "PYTHONPATH": str(options.checkout),
         }
-        servers = []
-        for _ in range(options.servers):
-            process, address = start(options.checkout / "dashboard" / "app.py", environment)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-            servers.append((process.pid, address))
-        for _, address in servers:
-            warm_up(address, cases, options.predictions)
-        crowd = Crowd([address for _, address in servers], cases, options)
-        meter = Meter([pid for pid, _ in servers])
+        app = options.checkout / "dashboard" / "app.py"
+        process, address = start(app, environment, options.servers)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        warm_up(address, cases, options)
+        crowd = Crowd(address, cases, options)
+        meter = Meter(process.pid)
         meter.start()
         before_s = meter.processor_s()
         took_s = crowd.run()

@@ -32,14 +32,15 @@ def watch(pool: ProcessPool, future: Future, longest_s: float) -> None:
 
 def _look(pool: ProcessPool, future: Future, longest_s: float, until: float) -> None:
     if future.running():
-        _after(longest_s + GRACE_S, future, partial(_fail, future, TimeoutError()))
+        _after(longest_s + GRACE_S, future, partial(_fail, pool, future, TimeoutError()))
     elif pool.active and time.monotonic() < until:
         _after(_LOOK_EVERY_S, future, partial(_look, pool, future, longest_s, until))
     else:
-        _fail(future, BrokenProcessPool())
+        _fail(pool, future, BrokenProcessPool())
 
 
-def _fail(future: Future, error: Exception) -> None:
+def _fail(pool: ProcessPool, future: Future, error: Exception) -> None:
+    pool._pool_manager.task_manager.tasks.clear()  # so that pebble does not end it again
     with suppress(InvalidStateError):
         future.set_exception(error)
 

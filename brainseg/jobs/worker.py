@@ -22,6 +22,7 @@ MEMORY_EXIT = 83
 
 _LOOK_EVERY_S = 0.2
 _GRACE_S = 5.0
+_LARGE_BYTES = 2**20
 
 _is_working = False
 
@@ -61,12 +62,34 @@ def _watch(memory_bytes: int) -> None:
     os._exit(0)
 
 
-def run(call: list) -> list:
-    """Run a function with arguments and a time limit, the items of ``call``, which is emptied.
+class Outcome(list):
+    """True and a result, or False and an error: empty once it has been pickled.
 
-    Returns:
-        True and the result, or False and the error.
+    pebble refers to it until the next job. Large arrays are pickled without the two usual copies,
+    and are read-only where they arrive.
     """
+
+    def __reduce__(self) -> tuple:
+        arrays: list[pickle.PickleBuffer] = []
+
+        def is_small(buffer: pickle.PickleBuffer) -> bool:
+            if large := buffer.raw().nbytes >= _LARGE_BYTES:
+                arrays.append(buffer)
+            return not large
+
+        head = pickle.dumps([*self], 5, buffer_callback=is_small)
+        parts = [bytes(one.raw()) for one in arrays]
+        self.clear()
+        return _restored, (head, parts)
+
+
+def _restored(head: bytes, parts: list[bytes]) -> list:
+    restored: list = pickle.loads(head, buffers=parts)
+    return restored
+
+
+def run(call: list) -> Outcome:
+    """Run a function with arguments and a time limit, the items of ``call``, which is emptied."""
     global _is_working
     function, args, longest_s = call
     call.clear()  # pebble refers to it until the next job
@@ -74,9 +97,9 @@ def run(call: list) -> list:
     faulthandler.dump_traceback_later(longest_s + _GRACE_S, exit=True)
     _is_working = True
     try:
-        return [True, function(*args)]
+        return Outcome([True, function(*args)])
     except BaseException as error:  # noqa: BLE001  SystemExit must not reach the parent either
-        return [False, _portable(error)]
+        return Outcome([False, _portable(error)])
     finally:
         _is_working = False
         faulthandler.cancel_dump_traceback_later()

@@ -6,12 +6,14 @@ jobs; wishes of a visitor who has left are dropped.
 
 import os
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Condition, Thread
+from typing import Any
 
+import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -29,6 +31,7 @@ MOST_SHARE = 0.6
 """The share of one processor that pages may use while something is prepared."""
 
 _LOOK_EVERY_S = 0.2
+_BEFORE = "_wishes of the last run"
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,21 @@ def want(wishes: Sequence[Wish] = ()) -> None:
     context = get_script_run_ctx()
     is_off = os.environ.get(ENVIRONMENT) == "0"
     if context and not is_off and _is_here(context.session_id):
-        AHEAD.want(context.session_id, wishes)
+        AHEAD.want(context.session_id, worthwhile(wishes, st.session_state))
+
+
+def worthwhile(wishes: Sequence[Wish], session: MutableMapping[str | int, Any]) -> Sequence[Wish]:
+    """Return all wishes of a visitor who goes from case to case, else the first.
+
+    Wishes of such visitors overlap with those before. For one who opens cases here and there, most of
+    what is prepared is of no use.
+    """
+    before, goes_on = session.get(_BEFORE, ((), False))
+    now = tuple(wish.key for wish in wishes)
+    if now != before:
+        goes_on = not {*before}.isdisjoint(now)
+    session[_BEFORE] = now, goes_on
+    return wishes if goes_on else wishes[:1]
 
 
 def cases(cohort: Cohort, names: Sequence[str], model: Model | None) -> list[Wish]:

@@ -139,3 +139,18 @@ def test_the_process_is_loaded_while_pages_use_most_of_a_processor(monkeypatch):
         wall[0] += seconds
         used[0] += busy_s
         assert load() == is_loaded
+
+
+def test_only_the_next_case_is_prepared_until_a_visitor_goes_from_case_to_case(preparing):
+    session: dict = {}
+
+    def keys_of(*names: str) -> list[str]:
+        wishes = [preparing.wish(name) for name in names]
+        return [wish.key for wish in ahead.worthwhile(wishes, session)]
+
+    assert keys_of("6", "7", "4") == ["6"]
+    assert keys_of("6", "7", "4") == ["6"]  # a click on the same page
+    assert keys_of("7", "8", "5") == ["7", "8", "5"]
+    assert keys_of("7", "8", "5") == ["7", "8", "5"]
+    assert keys_of("40", "41", "38") == ["40"]
+    assert keys_of() == []

@@ -14,7 +14,7 @@ from brainseg.io import assemble
 from brainseg.io.upload import Grid, Series, Upload
 from brainseg.metrics.labelling import label_components
 from brainseg.models import NEW, CaseExposure
-from brainseg.volume import FLAIR, SEQUENCES, Volume
+from brainseg.volume import FLAIR, PRE_CONTRAST, SEQUENCES, Volume
 
 SHAPE = (64, 256, 256)
 VOXELS = 64 * 256 * 256
@@ -48,6 +48,18 @@ def test_a_single_sequence_is_in_memory_once():
     assert set(volume.flair_copies) == set(SEQUENCES) - {FLAIR}
     assert peak_of(lambda: Volume(volume.pixels).flair_copies) < 0.1
     assert peak_of(lambda: level_counts(pixels)) < 0.1
+
+
+def test_sequences_of_one_grid_are_in_memory_once_after_they_are_assembled():
+    grid = Grid(tuple(range(64)))
+    stacks = [np.full(SHAPE, value, np.uint8) for value in (1, 2)]
+    upload = Upload("NIfTI", tuple(Series(f"{n}", one, grid=grid) for n, one in enumerate(stacks)))
+    volume = assemble(upload, {FLAIR: 0, PRE_CONTRAST: 1})
+    for series, stack in zip(upload.series, stacks, strict=True):
+        assert np.shares_memory(series.pixels, volume.pixels)
+        np.testing.assert_array_equal(series.pixels, stack)
+    turned = assemble(upload, {FLAIR: 1, PRE_CONTRAST: 0})
+    assert (turned.sequence(FLAIR) == 2).all() and (turned.sequence(PRE_CONTRAST) == 1).all()
 
 
 def test_components_agreement_and_steps_need_a_few_bytes_per_voxel(prediction):

@@ -47,6 +47,13 @@ def test_a_worker_that_was_killed_while_it_was_idle_is_replaced(jobs: Jobs) -> N
     assert jobs.submit(functions.pid).result() != worker.pid
 
 
+def test_a_worker_keeps_no_copy_of_a_large_result(jobs: Jobs) -> None:
+    worker = psutil.Process(jobs.submit(functions.pid).result())
+    before = worker.memory_info().rss
+    assert jobs.submit(functions.ones, 100 * 2**20).result().sum() == 100 * 2**20
+    until(lambda: worker.memory_info().rss < before + 50 * 2**20)
+
+
 def test_a_worker_that_answers_nothing_loses_the_job_and_the_next_one_gets_another(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
