@@ -200,6 +200,14 @@ DEFECTS: dict[str, tuple[Plant, bool]] = {
     "all masks of a case mirrored": (on_case("mask", mirrored), False),
     "all masks of a case moved by 6 px": (on_case("mask", moved(6)), False),
     "all masks from another case": (masks_of, False),
+    "FLAIR and pre-contrast exchanged in a case": (
+        on_case("image", lambda image: image[..., [1, 0, 2]]),
+        False,
+    ),
+    "FLAIR and post-contrast exchanged in a case": (
+        on_case("image", lambda image: image[..., [0, 2, 1]]),
+        False,
+    ),
     "slice of another case, as it is": (copy_of(np.copy), True),
     "slice of another case, moved by 3 px": (copy_of(moved(3)), True),
     "slice of another case, cropped by 2 %": (copy_of(cropped), True),
@@ -260,14 +268,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the recall of the checks.")
     parser.add_argument("data", type=Path, help="a cohort's folder, such as kaggle_3m")
     parser.add_argument("--plantings", type=int, default=10)
+    parser.add_argument("--only", default="", help="part of the names of the defects")
     arguments = parser.parse_args()
     data = arguments.data.resolve()
     with tempfile.TemporaryDirectory() as folder, fresh_state(Path(folder) / "home"):
-        measure(data, Path(folder) / "cohort", arguments.plantings)
+        measure(data, Path(folder) / "cohort", arguments.plantings, arguments.only)
     return 0
 
 
-def measure(data: Path, copy: Path, plantings: int) -> None:
+def measure(data: Path, copy: Path, plantings: int, only: str = "") -> None:
     """Print one row per defect."""
     from brainseg.cohort import Cohort
 
@@ -276,6 +285,8 @@ def measure(data: Path, copy: Path, plantings: int) -> None:
     print(f"{len(untouched)} errors and warnings on the untouched cohort\n")
     print("| planted defect | found | by | findings on other cases |\n|---|---|---|---|")
     for seed, (name, (plant, one_slice)) in enumerate(DEFECTS.items()):
+        if only not in name:
+            continue
         drawn = places(planter.index, plantings, seed)
         for place, other in drawn:
             plant(planter, place, other)

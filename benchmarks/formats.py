@@ -2,9 +2,9 @@
 
     python benchmarks/formats.py DATA --cases 3
 
-The first cases with a tumour are written in each layout, with voxels of 1 x 1 x 5 mm, because TIFF states
-none, and are opened with an empty ``BRAINSEG_HOME``. The Dice compares predictions with those of the TIFF
-files. DATA is not changed.
+The first cases with a tumour are written in each layout, with voxels of 1 x 1 x 5 mm, because TIFF
+states none, and are opened with an empty ``BRAINSEG_HOME``. The Dice compares predictions with those of
+the TIFF files. DATA is not changed.
 """
 
 import argparse
@@ -205,7 +205,10 @@ def compare(data: Path, folder: Path, count: int) -> None:
         known = known or found
         other = ", ".join(sorted({kind for kind, *_ in found ^ known})) or "–"
         shown = ", ".join(f"{score:.4f}" for score in scores)
-        print(f"| {layout} | {images} of {count} | {masks} of {count} | {shown} | {other} |", flush=True)
+        print(
+            f"| {layout} | {images} of {count} | {masks} of {count} | {shown} | {other} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

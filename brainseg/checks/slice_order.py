@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from brainseg.checks import coverage
@@ -17,6 +18,17 @@ LEAST_BLANK, LEAST_BLANK_SHARE = 3, 0.1
 def numbered(first: int, last: int) -> str:
     """Return "slice 3" or "slices 3-5"."""
     return f"slice {first:.0f}" if first == last else f"slices {first:.0f}-{last:.0f}"
+
+
+def _of_another_case(evidence: Evidence) -> np.ndarray:
+    """Return the rows of slices that also occur in another case, but do not make both cases alike."""
+    pairs = [evidence.equal_pairs, evidence.near_pairs]
+    first, second = (
+        np.concatenate([getattr(one, of) for one in pairs]) for of in ("first", "second")
+    )
+    cases = evidence.slices["case"].to_numpy()
+    differ = cases[first] != cases[second]
+    return np.unique(np.concatenate([first[differ], second[differ]]))
 
 
 def _gaps(evidence: Evidence) -> pd.DataFrame:
@@ -114,7 +126,7 @@ RULES = [
         "of the case are wrong.",
         remedy="compare both slices with their neighbours and renumber them",
         coverage=_cases_with_comparable_slices,
-        rows=lambda evidence: swapped_slices(evidence.slices),
+        rows=lambda evidence: swapped_slices(evidence.slices, _of_another_case(evidence)),
         fact="slices {slice_number} and {other} of {case} resemble the neighbours of each other",
     ),
     warning(

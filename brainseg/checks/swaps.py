@@ -29,9 +29,16 @@ def comparable(slices: pd.DataFrame) -> pd.Series:
     return large & (large.groupby(slices["case"], sort=False).transform("sum") >= LEAST_SLICES)
 
 
-def swapped_slices(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return ``case``, ``slice_number`` and ``other``: two slices that have probably changed places."""
-    rows = slices.loc[comparable(slices), ["case", "slice_number", "fingerprint"]]
+def swapped_slices(slices: pd.DataFrame, without: np.ndarray) -> pd.DataFrame:
+    """Return ``case``, ``slice_number`` and ``other``: two slices that have probably changed places.
+
+    Args:
+        slices: the index.
+        without: row numbers of slices of another head, which have no place in their stack.
+    """
+    compared = comparable(slices)
+    compared.iloc[without] = False
+    rows = slices.loc[compared, ["case", "slice_number", "fingerprint"]]
     found = []
     for case, stack in rows.groupby("case", sort=False):
         numbers = stack["slice_number"].to_numpy()

@@ -9,8 +9,9 @@ import pandas as pd
 from brainseg.checks import coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.rule import info, marked, slices_where, warning
+from brainseg.cohort.mask_edges import reach_px
 from brainseg.cohort.slice_features import PINHOLE_PX, column_of, packed_cells
-from brainseg.volume import FLAIR
+from brainseg.volume import FLAIR, SEQUENCES
 
 MOST_GAP = 2
 """A longer run of empty slices between two with tumour may separate two tumours."""
@@ -23,6 +24,15 @@ LEAST_SHIFT_PX, MOST_CONTRAST_LEFT = 4, 0.96
 """A mask is shifted if its centroid is further from the middle of its neighbours' than they are from
 each other, by this distance in an image 256 px wide, and its contrast in FLAIR is below this share of
 theirs."""
+
+LEAST_OUTLINES, SAME_MOVE_PX, LEAST_ALIKE, MOST_EDGE_LEFT = 3, 4, 0.7, 0.7
+"""All masks of a case are shifted if this number of outlines, or more, fit the edges of FLAIR better
+after a move, this share of them within this distance of the median, and if at most this share of the
+contrast is left where they are. A move as far as it is tried may lead to another bright structure."""
+
+LEAST_BRIGHT, LEAST_MORE_CONTRAST = 1.15, 1.1
+"""Two sequences have changed places if the tumour is brighter than other tissue by this factor in one
+that is not FLAIR, and more so than in FLAIR by this factor."""
 
 AREA_FACTOR = 3
 LEAST_AREA_PX = 100
@@ -79,7 +89,7 @@ def _jump(row: dict[str, Any]) -> str:
 def _shifted_masks(evidence: Evidence) -> pd.DataFrame:
     """Return each mask whose centroid and FLAIR both differ from those of its neighbours."""
     slices = evidence.slices
-    rows = slices.assign(contrast=_contrast(slices))[coverage.has_tumour(slices)]
+    rows = slices.assign(contrast=contrast(slices))[coverage.has_tumour(slices)]
     # Of images of several sizes, each is measured by its own width.
     centre = rows[["tumour_row", "tumour_column"]].astype(float).div(rows["width"] / 256, axis=0)
     before, after = rows.shift(), rows.shift(-1)
@@ -111,25 +121,69 @@ def _unusual_areas(evidence: Evidence) -> pd.DataFrame:
     return marked(rows[inside & (larger | smaller)], "mask")
 
 
-def _contrast(slices: pd.DataFrame) -> pd.Series:
-    """Return, by slice with enough tumour, its mean FLAIR divided by that of the other tissue."""
-    tumour, head = (slices[column_of(name, FLAIR)] for name in ("tumour_mean", "head_mean"))
-    return (tumour / head).where((slices["area_px"] >= LEAST_AREA_PX) & (head > 0))
+def contrast(slices: pd.DataFrame, sequence: str = FLAIR) -> pd.Series:
+    """Return, by slice with enough tumour, its mean in a sequence divided by that of other tissue."""
+    tumour, head = (slices[column_of(name, sequence)] for name in ("tumour_mean", "head_mean"))
+    return (tumour / head).where((slices["area_px"] >= LEAST_AREA_PX) & (head > 0) & (tumour > 0))
 
 
-def _cases_with_contrast(evidence: Evidence) -> coverage.Coverage:
+def cases_with_contrast(evidence: Evidence) -> coverage.Coverage:
+    """Return the coverage of cases whose tumour is large enough for :func:`contrast`."""
     slices = evidence.union
     exist = coverage.has_tumour(slices).groupby(slices["case"]).any()
-    decided = _contrast(slices).notna().groupby(slices["case"]).any()
+    decided = contrast(slices).notna().groupby(slices["case"]).any()
     return coverage.counted("cases", decided, exist, "have no tumour large enough to compare")
 
 
 def _cases_without_contrast(evidence: Evidence) -> pd.DataFrame:
     """Return the cases whose tumour is darker in FLAIR than the rest of the head, on most slices."""
     # Parts of a tumour, such as its necrosis, may be dark.
-    usual = _contrast(evidence.union).groupby(evidence.union["case"], sort=False).median()
-    usual = usual[(usual < 1).fillna(False)]
+    usual = contrast(evidence.union).groupby(evidence.union["case"], sort=False).median()
+    usual = usual[(usual < 1).fillna(False) & ~usual.index.isin(_swapped(evidence)["case"])]
     return pd.DataFrame({"case": usual.index, "contrast": usual.to_numpy()})
+
+
+def _moved_outlines(evidence: Evidence) -> pd.DataFrame:
+    """Return the cases whose outlines all fit the edges of FLAIR better after the same move."""
+    rows = evidence.union
+    rows = rows[rows["edge_share"].notna()]
+    found = []
+    for case, own in rows.groupby("case", sort=False):
+        if len(own) < LEAST_OUTLINES:
+            continue
+        moves, px = own[["edge_row", "edge_column"]], own["width"].iloc[0] / 256
+        usual = moves.median()
+        alike = ((moves - usual).abs() <= SAME_MOVE_PX * px).all(axis=1).mean()
+        shift, left = float(np.hypot(*usual)), own["edge_share"].median()
+        is_far = shift >= LEAST_SHIFT_PX * px and usual.abs().max() < reach_px(own["width"].iloc[0])
+        if is_far and alike >= LEAST_ALIKE and left <= MOST_EDGE_LEFT:
+            found.append((case, shift, left))
+    return pd.DataFrame(found, columns=["case", "shift", "left"])
+
+
+def _cases_with_outlines(evidence: Evidence) -> coverage.Coverage:
+    slices = evidence.union
+    exist = coverage.has_tumour(slices).groupby(slices["case"]).any()
+    decided = slices["edge_share"].notna().groupby(slices["case"]).sum() >= LEAST_OUTLINES
+    lacking = f"have fewer than {LEAST_OUTLINES} outlines on a dark background"
+    return coverage.counted("cases", decided, exist, lacking)
+
+
+def _swapped_sequences(evidence: Evidence) -> pd.DataFrame:
+    """Return the sequences in which the tumour is bright, and more so than in FLAIR, by case."""
+    cases = evidence.union["case"]
+    logs = {name: np.log(contrast(evidence.union, name)) for name in SEQUENCES}
+    found = []
+    for name in SEQUENCES:
+        own = logs[name].groupby(cases, sort=False).median()
+        more = (logs[name] - logs[FLAIR]).groupby(cases, sort=False).median()
+        is_swapped = (own > np.log(LEAST_BRIGHT)) & (more > np.log(LEAST_MORE_CONTRAST))
+        found += [(case, name, times) for case, times in np.exp(more[is_swapped]).items()]
+    return pd.DataFrame(found, columns=["case", "sequence", "times"])
+
+
+def _swapped(evidence: Evidence) -> pd.DataFrame:
+    return evidence.once(("swapped sequences",), lambda: _swapped_sequences(evidence))
 
 
 def _count(column: str, noun: str, rest: str = "") -> Callable[[dict[str, Any]], str]:
@@ -219,9 +273,29 @@ RULES = [
         rule="The tumour of a case is brighter in FLAIR than the rest of its head.",
         why="The masks were mirrored, moved, or belong to another case; or the lesion is dark in FLAIR.",
         remedy="compare the masks with FLAIR and restore the right ones",
-        coverage=_cases_with_contrast,
+        coverage=cases_with_contrast,
         rows=_cases_without_contrast,
         fact="the masks of {case} cover tissue of {contrast:.2f} times the FLAIR brightness of its head",
+    ),
+    warning(
+        "swapped_sequence",
+        rule="The tumour of a case is at least as bright, against its head, in FLAIR as in the others.",
+        why="Two sequences were probably exchanged: a model sees one in place of the other.",
+        remedy="check which sequence is which, and rename the files or exchange the channels",
+        coverage=cases_with_contrast,
+        rows=_swapped,
+        fact="the tumour of {case} has more contrast in {sequence} than in FLAIR ({times:.2g} times)",
+    ),
+    warning(
+        "case_shift",
+        rule="The outlines of a case lie on the edges of its FLAIR abnormality.",
+        why="All masks of the case were probably moved by the same distance, or belong to an image on "
+        "another grid.",
+        remedy="compare the masks with FLAIR and restore or move them",
+        coverage=_cases_with_outlines,
+        rows=_moved_outlines,
+        fact="the masks of {case} fit FLAIR better when moved by {shift:.0f} px: now {left:.0%} of that "
+        "contrast is left",
     ),
     warning(
         "mask_gap",

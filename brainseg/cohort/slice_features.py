@@ -11,6 +11,7 @@ from functools import cache, reduce
 import cv2
 import numpy as np
 
+from brainseg.cohort.mask_edges import edge_offset
 from brainseg.preprocessing import HEAD_SHARE
 from brainseg.volume import FLAIR, SEQUENCES
 
@@ -79,6 +80,10 @@ class _Head:
         return self.share < WHOLE_IMAGE
 
 
+def _flair(image: np.ndarray) -> np.ndarray:
+    return image if image.ndim == 2 else image[..., SEQUENCES.index(FLAIR)]
+
+
 def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
     """Measure the head, the texture and the tumour of a slice.
 
@@ -101,7 +106,8 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
 
         With a usable mask, ``area_px`` and ``components``, 0 without tumour. With a tumour, all of
         :func:`_size_and_shape`; ``tumour_mean_*`` by sequence, 0..255; and, if the head is smaller than
-        the image, ``outside_head_px``, the tumour pixels outside the convex outline.
+        the image, ``outside_head_px``, the tumour pixels outside the convex outline, and the columns of
+        :func:`brainseg.cohort.mask_edges.edge_offset`.
     """
     head = _find_head(image)
     row = {
@@ -125,6 +131,7 @@ def describe_slice(image: np.ndarray, tumour: np.ndarray | None) -> dict:
         | _size_and_shape(tumour, cells)
         | _by_sequence("tumour_mean", head.planes, cv2.mean(image[box], tumour[box]))
         | {"outside_head_px": _px_outside(tumour, cells, head) if head.is_distinct else None}
+        | (edge_offset(_flair(image), tumour) if head.is_distinct else {})
     )
 
 

@@ -53,6 +53,7 @@ def _of_sequences(quantity: str) -> tuple[str, ...]:
     return tuple(column_of(quantity, sequence) for sequence in SEQUENCES)
 
 
+EDGE_COLUMNS = ("edge_row", "edge_column", "edge_share")
 MEAN_COLUMNS = _of_sequences("mean")
 
 READ_DTYPES = {
@@ -93,6 +94,7 @@ READ_DTYPES = {
     "tumour_grid": "str",
     **dict.fromkeys(_of_sequences("tumour_mean"), "float64"),
     "outside_head_px": "Int64",
+    **dict.fromkeys(EDGE_COLUMNS, "float64"),
     **dict.fromkeys((*LOW_COLUMNS, *HIGH_COLUMNS), "float64"),
     "mask_rim_share": "float64",
     "image_notes": "str",
@@ -126,7 +128,7 @@ _OF_BRIGHTNESS = {
     for name in _of_sequences(quantity)
 }
 
-OF_TUMOUR = [*OF_LABEL, "label_px", "label_measures"]
+OF_TUMOUR = [*OF_LABEL, *EDGE_COLUMNS, "label_px", "label_measures"]
 """The columns that are missing without a usable mask."""
 
 MOST_VALUES = 8

@@ -412,6 +412,19 @@ def plant_mask_contrast(root: Path) -> Expected:
 
 
 @plant
+def plant_case_shift(root: Path) -> Expected:
+    for number in TUMOUR_SLICES:
+        change(mask_of(root, OTHER, number), lambda mask: np.roll(mask, 3, axis=1))
+    return {("case_shift", OTHER, None)}
+
+
+@plant
+def plant_swapped_sequence(root: Path) -> Expected:
+    change_case(root, OTHER, lambda pixels: np.ascontiguousarray(pixels[..., [1, 0, 2]]))
+    return {("swapped_sequence", OTHER, None)}
+
+
+@plant
 def plant_no_tumour(root: Path) -> Expected:
     for number in TUMOUR_SLICES:
         change(mask_of(root, OTHER, number), np.zeros_like)

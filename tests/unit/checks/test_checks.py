@@ -218,6 +218,19 @@ def test_a_mask_that_was_moved_is_named_and_its_neighbours_are_not(
     assert "lies apart from those of slices 4 and 6" in finding.message
 
 
+def test_a_slice_that_another_case_has_too_is_not_said_to_be_exchanged_with_one_of_its_own(
+    clean_cohort: Path,
+) -> None:
+    PLANTS["swapped_slices"](clean_cohort)
+    assert only("swapped_slices", clean_cohort).slice_number == 3
+    image_of(clean_cohort, CLEAN_OTHER, 2).write_bytes(
+        image_of(clean_cohort, number=3).read_bytes()
+    )
+    kinds = {kind for kind, _, _ in found_in(clean_cohort)}
+    assert "equal_slice" in kinds
+    assert "swapped_slices" not in kinds
+
+
 def test_a_sequence_with_grey_background_is_named(clean_cohort: Path) -> None:
     change_case(
         clean_cohort, CLEAN_OTHER, lambda image: np.maximum(image, [90, 0, 0]).astype("uint8")
