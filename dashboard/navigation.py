@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from brainseg import RESEARCH_USE, memory
+from brainseg.cohort import Cohort
 from brainseg.events import emit
 from dashboard.shared import (
     ahead,
@@ -73,7 +74,7 @@ script = next(name for name, one in PAGES.items() if one.url_path == page.url_pa
 st.session_state[keys.PAGE] = page.url_path
 # Where the page needs the window, the navigation opens on request.
 of_viewer = page.url_path in ("case", "prediction")
-folded = window_width.is_narrow() or of_viewer
+folded = window_width.watch(page.url_path) or of_viewer
 st.session_state[keys.NAVIGATION] = "collapsed" if folded else NAVIGATION_PX
 st.set_page_config(initial_sidebar_state=st.session_state[keys.NAVIGATION])
 st.html(STYLE_OF_PAGES)
@@ -90,7 +91,7 @@ with st.sidebar:
             for name in pages:
                 st.page_link(PAGES[name], query_params=links.query_of(name))
     letter_keys.switch()
-    selection.chip(opened, "clear_everywhere")
+    chips = [(st.empty(), "clear_everywhere")]
     signing_in.draw_person()
 
 notice = f":material/science: **{RESEARCH_USE}**"
@@ -98,11 +99,24 @@ if said := os.environ.get(keys.NOTICE_ENVIRONMENT):
     notice += f" {widgets.plain(said, longest=300)}"
 st.bottom.caption(notice, text_alignment="center")
 if folded and page.url_path not in SHOW_THE_SELECTION:
-    selection.chip(opened, "clear_at_top")
+    chips.append((st.empty(), "clear_at_top"))
 if not of_viewer:
     ahead.want()
+
+
+def show_chips(cohort: Cohort | None) -> None:
+    """Show the selection in the navigation, and above a page that does not show it itself."""
+    for place, key in chips:
+        with place:
+            selection.chip(cohort, key)
+
+
+if opened is not None:
+    show_chips(opened)
 try:
     page.run()
 finally:
+    if opened is None:  # at the first visit after a start the page has opened it
+        show_chips(cache.opened())
     links.remember(script)
     emit("page_run", page=page.url_path or "overview", seconds=round(time.monotonic() - started, 4))

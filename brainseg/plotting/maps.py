@@ -60,7 +60,7 @@ def overlap_map(found: Overlap, chosen: Sequence[Region] = ()) -> go.Figure:
             colorscale=COLOUR_SCALE,
             zmin=0,
             zmax=max(float(found.share.max()), 0.01),
-            colorbar={"title": {"text": "of cases"}, "tickformat": ".0%", "thickness": 14},
+            colorbar={"title": {"text": "Share of cases"}, "tickformat": ".0%", "thickness": 14},
             hovertemplate="%{customdata} of " + f"{found.cases} cases<br>%{{z:.0%}}<extra></extra>",
         )
     )

@@ -66,6 +66,7 @@ def intensities(table: pd.DataFrame) -> go.Figure:
     quiet(figure, height=320, top=64)
     figure.update_annotations(font_size=13)
     figure.update_xaxes(title="intensity as stored", range=[0, 255], showgrid=False)
+    figure.update_yaxes(title="share of voxels", col=1)
     return figure.update_yaxes(tickformat=".0%", rangemode="tozero")
 
 

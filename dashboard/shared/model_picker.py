@@ -69,13 +69,23 @@ def model_choices() -> dict[str, str]:
     return {shown_name(named) if is_address(named) else Path(named).name: named} | choices
 
 
-def model_picker() -> Model:
-    """Return the chosen model, with a picker if there are several; stop the page if there is none."""
+def model_picker(in_header: bool = False) -> Model:
+    """Return the chosen model, with a picker if there are several; stop the page if there is none.
+
+    `in_header` is for the line of a page where no control has a label above it.
+    """
     choices = model_choices()
     chosen = next(iter(choices), None)
     if chosen is not None and len(choices) > 1:
         chosen = widgets.select(
-            "Model", keys.MODEL, list(choices), chosen, on_change=_forget_threshold, width=220
+            "Model",
+            keys.MODEL,
+            list(choices),
+            chosen,
+            on_change=_forget_threshold,
+            width=220,
+            label_visibility="collapsed" if in_header else "visible",
+            format_func=lambda name: f"Model: {name}" if in_header else name,
         )
     return opened(choices.get(chosen or ""))
 

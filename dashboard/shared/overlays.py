@@ -201,7 +201,7 @@ def describe_mask(mask: np.ndarray | None) -> None:
         st.caption("The mask of this slice is empty: no tumour.")
     else:
         share = mask.mean()
-        st.caption(f"Tumour area {int(mask.sum())} px, {share:.1%} of the slice.")
+        st.caption(f"Tumour area {int(mask.sum()):,} px, {share:.1%} of the slice.")
 
 
 def legend(style: OverlayStyle) -> None:

@@ -76,6 +76,7 @@ def open_cohort(header: DeltaGenerator | None = None, with_label: bool = True) -
     if not root:
         st.info("No data is open yet.", icon=":material/folder_off:")
         st.markdown(HOW_TO_START)
+        link(keys.PREDICTION, "Or predict your own files without a cohort", "online_prediction")
         st.stop()
     changed = cache.last_change(root)
     opening = cache.opening(root, changed)

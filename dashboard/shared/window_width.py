@@ -3,7 +3,8 @@
 Streamlit's own "auto" folds the navigation only up to 768 px. A component of no size tells the server
 once, and again when the window crosses the limit. It also lets the navigation fold again after it was
 opened on a page, which Streamlit would remember for all pages and visits. In a narrow window it folds
-once a link in it was followed.
+once a link in it was followed. And it says to screen readers that the sidebar is
+the navigation, and which page is open: Streamlit's page links do not.
 """
 
 from collections.abc import Callable
@@ -33,11 +34,28 @@ export default function ({ data, setStateValue }) {
       document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
     setTimeout(forget);
   };
+  const sidebar = document.querySelector("[data-testid=stSidebar]");
+  const mark = () => {
+    for (const link of sidebar.querySelectorAll("a[data-testid=stPageLink-NavLink]")) {
+      // The link to the default page has no path.
+      const page = link.getAttribute("href").split("?")[0].split("/").at(-1);
+      if (page === data.page) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  const changes = new MutationObserver(mark);
+  if (sidebar) {
+    sidebar.setAttribute("role", "navigation");
+    sidebar.setAttribute("aria-label", "Pages");
+    changes.observe(sidebar, { childList: true, subtree: true });
+    mark();
+  }
   query.addEventListener("change", report);
   document.addEventListener("click", clicked);
   report();
   forget();
   return () => {
+    changes.disconnect();
     query.removeEventListener("change", report);
     document.removeEventListener("click", clicked);
   };
@@ -47,9 +65,14 @@ export default function ({ data, setStateValue }) {
 
 def is_narrow() -> bool:
     """Return whether the window is narrower than :data:`LIMIT_PX`; False until the browser tells."""
-    known = bool(st.session_state.get(KEY, {}).get("narrow"))
-    _component()(key=KEY, data={"narrow": known}, height=1, on_narrow_change=lambda: None)
-    return known
+    return bool(st.session_state.get(KEY, {}).get("narrow"))
+
+
+def watch(page: str) -> bool:
+    """Start to watch the window, once per run of a page with this address; return :func:`is_narrow`."""
+    data = {"narrow": is_narrow(), "page": page}
+    _component()(key=KEY, data=data, height=1, on_narrow_change=lambda: None)
+    return is_narrow()
 
 
 @cache

@@ -10,7 +10,7 @@ from brainseg.errors import CohortError
 from brainseg.imaging import ALL_SEQUENCES
 from brainseg.plotting import style as figures
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
-from dashboard.shared import cache, keys, overlays, source_code, url_state, widgets
+from dashboard.shared import cache, keys, overlays, source_code, url_state, widgets, window_width
 from dashboard.shared.triple_plot import plot
 
 ONE, GRID = "one slice", "grid"
@@ -124,6 +124,7 @@ else:
         widgets.figure(
             figures.pictures(
                 panels,
+                350 if window_width.is_narrow() else 400,
                 grey=style.sequence != ALL_SEQUENCES,
                 stored=style.picture(pixels),
             ),

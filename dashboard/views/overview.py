@@ -45,7 +45,7 @@ def show_scores(cohort: Cohort, cases: pd.DataFrame) -> None:
         st.caption("This cohort has not been scored yet.")
         return
     values = scores["dice"].sort_values(ascending=False)
-    title = f"Dice of {model.name} on unseen cases, mean {values.mean():.3f}"
+    title = f"Dice of {model.name} on unseen cases, one bar per case, mean {values.mean():.3f}"
     _bars(values, "dice", title, top=1.0)
 
 

@@ -32,6 +32,19 @@ def test_axe_finds_no_violation_on_a_page(look, address, path):
     follows_the_rules(page)
 
 
+def test_the_navigation_is_a_landmark_that_names_the_open_page(look, served):
+    page = look(f"{served(None)}/tour")
+    navigation = page.get_by_role("navigation", name="Pages")
+
+    def here() -> list[str]:  # below the name of its icon
+        marked = navigation.locator("a[aria-current=page]").all_inner_texts()
+        return [text.split("\n")[-1] for text in marked]
+
+    assert comes(page, lambda: here() == ["Guided tour"])
+    navigation.get_by_role("link", name="Overview").click()
+    assert comes(page, lambda: here() == ["Overview"])
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_no_violation_on_a_page_without_data(look, served, path):
     follows_the_rules(look(f"{served(None)}/{path}"))

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { Pinch } from "../../dashboard/static/viewer/pinch.js";
 import { adopt, parametersOf, stateFrom, viewParametersOf } from "../../dashboard/static/viewer/state.js";
 import { Measures } from "../../dashboard/static/viewer/table.js";
+import { notesOf } from "../../dashboard/static/viewer/texts.js";
 import { STORED, Windows, dragged, percentileWindow } from "../../dashboard/static/viewer/windows.js";
 import { smallCase } from "./cases.mjs";
 
@@ -14,6 +15,11 @@ const opened = (asked) => {
   const data = smallCase();
   return { data, ...stateFrom(asked, data, new Measures(data), VIEWS) };
 };
+
+test("each note on a case is a sentence, and keeps the name of a file", () => {
+  const data = smallCase({ header: { notes: ["the masks are compared", "a.nii is T2."] } });
+  assert.deepEqual(notesOf(data, null, false), ["The masks are compared.", "a.nii is T2."]);
+});
 
 test("a window covers the percentiles of the values above 0", () => {
   const pixels = Uint8Array.from({ length: 300 }, (_, i) => (i < 200 ? 0 : i - 199)); // 1 to 100

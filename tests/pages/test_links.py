@@ -1,11 +1,15 @@
 """Links between pages: they keep the selected cases and lead back to the last view of a page."""
 
+from itertools import chain, repeat
 from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.cohorts import FIRST, FLAIR_REPEATED
 from support.pages import open_page, script_of, texts
+
+from brainseg.cohort import Cohort
+from dashboard.shared import cache
 
 PAGES = (
     *("overview", "worklist", "case", "browser", "dataset", "similar"),
@@ -54,6 +58,14 @@ def test_the_navigation_shows_the_selection_and_clears_it_on_all_pages(monkeypat
     assert "where" not in app.query_params
     assert not any(links_of(app).values())
     assert "of 3 cases" not in texts(app)
+
+
+def test_the_first_page_after_a_start_counts_the_selected_cases(monkeypatch, tiny_cohort):
+    app = open_page(monkeypatch, tiny_cohort, "checks", where="institution~XX")
+    monkeypatch.setattr(cache, "opened", chain([None], repeat(Cohort.open(tiny_cohort))).__next__)
+    app.run()
+    assert not app.exception
+    assert "XX: 2 of 3 cases" in texts(app)
 
 
 def test_the_case_page_shows_the_selection_in_its_header(monkeypatch, tiny_cohort):

@@ -160,5 +160,6 @@ export function notesOf(data, wrong, plain) {
   );
   const { notes } = data.header;
   const noted = notes.some((note) => note.includes("filled with"));
-  return [wrong, plain ? NO_WEBGL : null, ...(noted ? [] : copies), ...notes].filter(Boolean);
+  const sentences = notes.map((note) => note.replace(/^[a-z](?=[a-z]* )/, (first) => first.toUpperCase()).replace(/[^.]$/, "$&."));
+  return [wrong, plain ? NO_WEBGL : null, ...(noted ? [] : copies), ...sentences].filter(Boolean);
 }

@@ -41,7 +41,7 @@ class Viewpoint:
 
 def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
     """Draw the choices; return the left and the right model or fold, and the number of passes."""
-    model = model_picker.model_picker()
+    model = model_picker.model_picker(in_header=True)
     mode = widgets.choice(
         "Passes",
         keys.MODE,
