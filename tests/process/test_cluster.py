@@ -40,9 +40,14 @@ def dask(tmp_path: Path) -> Iterator[Started]:
     about = tmp_path / "scheduler.json"
     with ExitStack() as stack:
         here = ("--host", "127.0.0.1", "--scheduler-file", str(about))
-        start(stack, "dask_scheduler", "--port", "0", "--no-dashboard", *here)
-        of_worker = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory")
-        workers = [start(stack, "dask_worker", *here, *of_worker, str(tmp_path)) for _ in range(2)]
+        # The limits end them where the test itself is killed.
+        of_scheduler = ("--port", "0", "--no-dashboard", "--idle-timeout", "300s")
+        start(stack, "dask_scheduler", *of_scheduler, *here)
+        of_worker = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60s")
+        workers = [
+            start(stack, "dask_worker", *here, *of_worker, "--local-directory", str(tmp_path))
+            for _ in range(2)
+        ]
         while not about.exists():  # pytest's own limit guards against a hang
             time.sleep(0.05)
         address = json.loads(about.read_text())["address"]
