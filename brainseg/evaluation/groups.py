@@ -7,7 +7,8 @@ from brainseg.cohort import Cohort
 from brainseg.cohort.patients import code_labels, code_text
 from brainseg.evaluation.scores import Evaluation
 from brainseg.metrics import FEWEST_CASES, bootstrap_interval
-from brainseg.statistics import UNKNOWN, flair_copies
+from brainseg.statistics import UNKNOWN, case_table, flair_copies
+from brainseg.statistics.units import volume_column
 
 INSTITUTION, SIZE, SEQUENCES, GRADE = "institution", "tumour size", "sequences", "grade"
 SUBGROUPS = (INSTITUTION, SIZE, SEQUENCES, GRADE)
@@ -24,7 +25,8 @@ def subgroups(evaluation: Evaluation, cohort: Cohort) -> pd.DataFrame:
 
     Returns:
         ``case`` and a column (str) for each of :data:`SUBGROUPS` that the cohort has. A size is a third
-        of the scored cases by tumour volume, named with its limits in voxels; a sequence that equals
+        of the scored cases by tumour volume, named with its limits in the unit that compares the cases,
+        see :mod:`brainseg.statistics.units`; a sequence that equals
         FLAIR is missing; a grade is a code, or its label from a code book.
     """
     scores = evaluation.scores
@@ -32,7 +34,7 @@ def subgroups(evaluation: Evaluation, cohort: Cohort) -> pd.DataFrame:
         {
             "case": scores["case"],
             INSTITUTION: scores["institution"].fillna(UNKNOWN),
-            SIZE: _sizes(scores["tumour_vx"]),
+            SIZE: _sizes(*tumour_sizes(scores, cohort)),
             SEQUENCES: _sequences(scores["case"], cohort),
         }
     )
@@ -72,17 +74,37 @@ def _in_order(groups: pd.Series) -> list[str]:
     return sorted(set(groups), key=lambda group: (ranks.get(group.split(",")[0], 5), group))
 
 
-def _sizes(tumour_vx: pd.Series) -> pd.Series:
+def tumour_sizes(scores: pd.DataFrame, cohort: Cohort) -> tuple[pd.Series, str]:
+    """Return the tumour's size in each scored case, float64, and its column in UNITS.
+
+    Sizes are 0 without tumour, in the unit that compares all cases of the cohort.
+    """
+    cases = case_table(cohort.slices).set_index("case")
+    column = volume_column(cases)
+    if column == "tumour_vx":
+        return scores["tumour_vx"].astype("float64"), column
+    sizes = cases[column].reindex(scores["case"]).astype("float64").fillna(0)
+    return pd.Series(sizes.to_numpy(), index=scores.index), column
+
+
+def _sizes(sizes: pd.Series, column: str) -> pd.Series:
     """Return the third of each case by tumour volume; the limits are of the cases with a tumour."""
-    with_tumour = tumour_vx[tumour_vx > 0]
+    with_tumour = sizes[sizes > 0]
     if with_tumour.empty:
-        return pd.Series(NO_TUMOUR, index=tumour_vx.index)
-    first, second = np.quantile(with_tumour, [1 / 3, 2 / 3]).astype(int)
-    limits = (f"up to {first:,} vx", f"up to {second:,} vx", f"above {second:,} vx")
-    names = [f"{size}, {limit}" for size, limit in zip(SIZES[1:], limits, strict=True)]
-    thirds = np.searchsorted([first, second], tumour_vx, side="left")
-    sizes = pd.Series(np.array(names, object)[thirds], index=tumour_vx.index)
-    return sizes.where(tumour_vx > 0, NO_TUMOUR)
+        return pd.Series(NO_TUMOUR, index=sizes.index)
+    unit, number = {
+        "tumour_vx": ("vx", ",.0f"),
+        "tumour_ml": ("ml", ",.1f"),
+        "tumour_fraction": ("of the head", ".1%"),
+    }[column]
+    first, second = np.quantile(with_tumour, [1 / 3, 2 / 3])
+    if column == "tumour_vx":
+        first, second = int(first), int(second)
+    limits = (f"up to {first:{number}}", f"up to {second:{number}}", f"above {second:{number}}")
+    names = [f"{size}, {limit} {unit}" for size, limit in zip(SIZES[1:], limits, strict=True)]
+    thirds = np.searchsorted([first, second], sizes, side="left")
+    groups = pd.Series(np.array(names, object)[thirds], index=sizes.index)
+    return groups.where(sizes > 0, NO_TUMOUR)
 
 
 def _sequences(cases: pd.Series, cohort: Cohort) -> pd.Series:

@@ -31,6 +31,7 @@ from brainseg.metrics import (
     lesions,
     probability_histogram,
     surface_distances,
+    surface_distances_3d,
 )
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import Volume
@@ -193,7 +194,9 @@ def score_probability(
     """
     masks, has_mask = case.masks()
     truth, probability, prediction = masks[has_mask], probability[has_mask], prediction[has_mask]
-    spacing = volume.spacing_mm[1:] if volume.spacing_mm else None
+    # Without some slices, the others have no distance.
+    whole = has_mask.all()
+    spacing = volume.spacing_mm if whole else volume.spacing_mm and (None, *volume.spacing_mm[1:])
     counts = slice_counts(truth, prediction)
     row = {
         "case": case.name,
@@ -222,21 +225,25 @@ def slice_counts(truth: np.ndarray, prediction: np.ndarray) -> pd.DataFrame:
 def measure(
     truth: np.ndarray,
     prediction: np.ndarray,
-    spacing: tuple[float, float] | None = None,
+    spacing: tuple[float | None, float, float] | None = None,
     counts: pd.DataFrame | None = None,
 ) -> dict[str, float | str]:
     """Return every metric of one case: the columns of a score that depend on masks alone.
 
     Args:
         truth, prediction: (n, h, w) bool.
-        spacing: (row, column) in mm, if known.
+        spacing: (slice, row, column) in mm, if known; without the first, distances stay within slices.
         counts: of :func:`slice_counts`; None computes them.
     """
     counts = slice_counts(truth, prediction) if counts is None else counts
     overlap = Overlap(*(int(counts[name].sum()) for name in counts.columns))
     by_slice = dice_of_counts(*(counts[name].to_numpy() for name in counts.columns))
     with_tumour = by_slice[counts["tumour_px"].to_numpy() > 0]
-    distances = surface_distances(truth, prediction, spacing)
+    between, *in_slice = spacing or (None, None, None)
+    if between is None:
+        distances = surface_distances(truth, prediction, spacing and spacing[1:])
+    else:
+        distances = surface_distances_3d(truth, prediction, (between, *in_slice))
     found = lesions(truth, prediction)
     return {
         "tumour_vx": overlap.truth_vx,

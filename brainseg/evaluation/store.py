@@ -74,12 +74,15 @@ def as_content(evaluation: Evaluation) -> dict:
         "slices": {name: slices[name].tolist() for name in SLICE_COLUMNS[1:]},
         "histograms": evaluation.histograms.round(6).tolist(),
         "shipped": list(evaluation.shipped),
+        "in_3d": True,
     }
 
 
 def of_content(content: dict) -> Evaluation:
     """Return the evaluation in the content of a JSON file; see :func:`load_json` for its errors."""
     scores = typed(pd.DataFrame(content["scores"]))
+    if "in_3d" not in content and scores["distance_unit"].eq("mm").any():
+        raise ValueError("distances in mm within slices are of an older version")
     names = np.repeat(scores["case"].to_numpy(object), scores["slices"])
     slices = pd.DataFrame({"case": names, **content["slices"]})
     return Evaluation(

@@ -18,6 +18,7 @@ from brainseg.metrics.intervals import FEWEST_CASES, Resampling, bootstrap_inter
 from brainseg.metrics.lesions import Lesions, lesions
 from brainseg.metrics.overlap import Overlap, dice, dice_of_counts
 from brainseg.metrics.surface import HD_SHARE, TOLERANCE, SurfaceDistances, surface_distances
+from brainseg.metrics.volume_surface import surface_distances_3d
 
 __all__ = [
     "BINS",
@@ -43,4 +44,5 @@ __all__ = [
     "reliability",
     "resampling_of",
     "surface_distances",
+    "surface_distances_3d",
 ]

@@ -137,8 +137,8 @@ METRICS = {
             "surface_dice",
             "Surface Dice",
             "How much of the two outlines runs close to each other.",
-            "share of both outlines that lies within 2 px (2 mm with a spacing) of the other, in the "
-            "slice, all slices pooled",
+            "share of both outlines that lies within 2 px of the other, in the slice, all slices "
+            "pooled; with a spacing, of both surfaces within 2 mm, in 3D",
             (1, 0, 0),
             source="Nikolov et al. 2021",
         ),
@@ -148,7 +148,8 @@ METRICS = {
             "How far apart the two outlines are at their worst places, without the most "
             "extreme 5 %.",
             "distance that 95 % of each outline does not exceed, in the slice, all slices pooled; "
-            "infinite where more than 5 % of an outline lies on slices that the other mask lacks",
+            "infinite where more than 5 % of an outline lies on slices that the other mask lacks; with "
+            "a spacing, of each surface, in mm in 3D",
             (0, inf, inf),
             MEDIAN,
             DISTANCE,

@@ -7,8 +7,8 @@ corners at which a 2 x 2 neighbourhood is neither empty nor full, and each of th
 weighted by length.
 
 Distances stay within a slice, because distances across slices need a spacing, which the LGG files do not
-contain. All outlines of a case are pooled; an outline on a slice where the other mask is empty has an
-infinite distance.
+contain; with one, :mod:`brainseg.metrics.volume_surface` measures in 3D. All outlines of a case are
+pooled; an outline on a slice where the other mask is empty has an infinite distance.
 
 SciPy provides the two parts that are hard to get right and fast (nearest points, and components in
 :mod:`brainseg.metrics.lesions`). The libraries that were considered bring more: MedPy and seg-metrics
@@ -99,11 +99,18 @@ def surface_distances(
             points, of_points = _elements(of_truth, lengths)
             others, of_others = _elements(of_prediction, lengths)
             points, others = points * pixel, others * pixel
-            parts.append((_nearest(points, others), of_points, _nearest(others, points), of_others))
+            parts.append(
+                (
+                    nearest_distances(points, others),
+                    of_points,
+                    nearest_distances(others, points),
+                    of_others,
+                )
+            )
     return SurfaceDistances(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+def nearest_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return each point's distance to the nearest of the others, inf if there are none."""
     # Imported here, because pages that show saved scores do not need it.
     from scipy.spatial import KDTree

@@ -16,12 +16,16 @@ from brainseg.statistics import INSIDE, OUTSIDE, category_counts, histogram
 from brainseg.statistics.atlas import intensity_table, overlap
 from brainseg.statistics.embeddings import IMAGE
 from brainseg.statistics.neighbours import neighbours
+from brainseg.statistics.units import UNITS, area_column, volume_column
 
 Figure = tuple[pd.DataFrame, go.Figure]
 
 MEASURES = {
+    "tumour_ml": "Tumour volume (ml)",
     "tumour_vx": "Tumour volume (voxels)",
+    "tumour_fraction": "Tumour volume (share of the head)",
     "tumour_share": "Slices with tumour (share of the case)",
+    "largest_area_mm2": "Largest tumour area on a slice (mm²)",
     "largest_area_px": "Largest tumour area on a slice (px)",
     "compactness": "Compactness (median over slices)",
     "components": "Parts of the tumour as a volume",
@@ -34,6 +38,13 @@ MEASURES = {
     **{column: f"{name} outside the tumour (mean, 0–255)" for name, column in OUTSIDE.items()},
 }
 """The measures of a case and their axis titles; see :func:`brainseg.statistics.case_measures`."""
+
+_SIZES = {
+    "tumour_ml": ("tumour_ml", "largest_area_mm2"),
+    "tumour_vx": ("tumour_vx", "largest_area_px"),
+    "tumour_fraction": ("tumour_fraction",),
+}
+"""The measures of size in each unit."""
 
 NEED_PARTS = ("components", "largest_share")
 """Measures that need every file to be read once."""
@@ -62,26 +73,28 @@ def slices_by_case(chosen: ChosenCases) -> Figure:
     return table, counts.slices_by_case(table, chosen.among(table))
 
 
-def tumour_area_px(chosen: ChosenCases) -> Figure:
+def offered_measures(cases: pd.DataFrame) -> list[str]:
+    """Return the measures of some cases, their sizes in the unit that compares them."""
+    own = _SIZES[volume_column(cases)]
+    others = {name for names in _SIZES.values() for name in names} - {*own}
+    return [name for name in MEASURES if name not in others]
+
+
+def tumour_area(chosen: ChosenCases) -> Figure:
     """Draw a histogram of the tumour area per slice."""
     slices = chosen.tumour_slices()
-    table = histogram(slices["area_px"], chosen.among(slices))
-    return table, counts.bins(table, "Tumour area on the slice (px)", "slices", tumour=True)
-
-
-def volume_column(cases: pd.DataFrame) -> str:
-    """Return the column of the tumour's volume: ml if the files of all cases state a spacing."""
-    missing = "tumour_ml" not in cases or cases["tumour_ml"].isna()
-    is_known = not (missing & cases["tumour_vx"].notna()).any()
-    return "tumour_ml" if is_known else "tumour_vx"
+    column = area_column(slices)
+    table = histogram(slices[column], chosen.among(slices))
+    title = f"Tumour area on the slice ({UNITS[column]})"
+    return table, counts.bins(table, title, "slices", tumour=True)
 
 
 def tumour_volume(chosen: ChosenCases) -> Figure:
     """Draw the tumour volume of each case, by institution."""
     cases = chosen.cases()
     column = volume_column(cases)
-    title = MEASURES["tumour_vx"].replace("voxels", "ml" if column == "tumour_ml" else "voxels")
-    figure = measures.strips(cases, column, cases["institution"], chosen.among(cases), title)
+    among = chosen.among(cases)
+    figure = measures.strips(cases, column, cases["institution"], among, MEASURES[column])
     return cases[["case", "institution", column]], figure
 
 
@@ -212,7 +225,7 @@ def group_rows(chosen: ChosenCases, column: str, with_parts: bool = True) -> pd.
     cases = chosen.cases(with_parts)
     among = chosen.among(cases)
     return statistics.group_table(
-        cases[among], chosen.worklist().loc[among, column], list(MEASURES)
+        cases[among], chosen.worklist().loc[among, column], offered_measures(cases)
     )
 
 

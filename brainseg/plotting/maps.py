@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from brainseg.plotting.measures import group_styles
 from brainseg.plotting.style import PALE, QUIET, VERMILION, quiet, selectable
 from brainseg.statistics.atlas import COLUMNS, ROWS, Overlap
+from brainseg.statistics.units import UNITS
 
 COARSE_ROWS, COARSE_COLUMNS = 20, 16
 """A click in the heat map selects a cell of this grid."""
@@ -127,8 +128,9 @@ def regions(chosen: Mapping) -> list[Region]:
 
 def colour_name(column: str) -> str:
     """Return the label of a column that colours the map."""
-    names = {"position": "position along the case", "area_px": "tumour area (px)"}
-    return names.get(column, column)
+    if column in UNITS:
+        return f"tumour area ({UNITS[column]})"
+    return {"position": "position along the case"}.get(column, column)
 
 
 def slice_colour(table: pd.DataFrame, cases: pd.DataFrame, column: str) -> pd.Series:
@@ -201,13 +203,19 @@ def _middles(cells: int) -> np.ndarray:
     return (np.arange(cells) + 0.5) / cells
 
 
+def _area_in_words(area_px: float, area_mm2: float) -> str:
+    if pd.isna(area_px):
+        return "no usable mask"
+    return f"tumour {area_px:,} px" if pd.isna(area_mm2) else f"tumour {area_mm2:,.0f} mm²"
+
+
 def _add_slices(
     figure: go.Figure, rows: pd.DataFrame, name: str, marker: dict, legend: bool = True
 ) -> None:
     if rows.empty:
         return
     points = figure.add_scatter if len(rows) <= MOST_AS_SVG else figure.add_scattergl
-    area = rows["area_px"].map(lambda px: "no usable mask" if pd.isna(px) else f"tumour {px:,} px")
+    area = [_area_in_words(*one) for one in zip(rows["area_px"], rows["area_mm2"], strict=True)]
     points(
         x=rows["x"],
         y=rows["y"],

@@ -21,6 +21,7 @@ from brainseg.plotting.style import (
     VERMILION,
     clickable,
 )
+from brainseg.statistics.units import UNITS
 
 RELATION_COLOURS = {HELD_OUT: GREEN, NEW: SERIES_COLOUR, SEEN: QUIET}
 """Of what a model knows of a case; see :class:`brainseg.models.CaseExposure`."""
@@ -72,26 +73,32 @@ def by_case(
     return clickable(figure, 380, bargap=0.15, **LEGEND_ON_TOP)
 
 
-def by_volume(scores: pd.DataFrame, metric: str, label: str) -> go.Figure:
+def by_volume(
+    scores: pd.DataFrame, metric: str, label: str, column: str = "tumour_vx"
+) -> go.Figure:
     """Return a metric against tumour volume (log scale), one point per case.
 
     Args:
-        scores: ``case``, ``relation``, ``institution``, ``tumour_vx`` (above 0) and the metric.
+        scores: ``case``, ``relation``, ``institution``, the volume (above 0) and the metric.
+        metric: its column.
+        label: its name.
+        column: of the volume, one of :data:`brainseg.statistics.units.UNITS`.
     """
     figure = go.Figure()
     for relation, rows in scores.groupby("relation", sort=True):
         figure.add_scatter(
-            x=rows["tumour_vx"],
+            x=rows[column],
             y=rows[metric],
             customdata=rows["case"],
             text=rows["case"].map(html.escape),
             mode="markers",
             marker={"size": 10, "color": RELATION_COLOURS[relation]},
             **_SELECTION,
-            hovertemplate=f"%{{text}}: {label} %{{y:.3f}}, %{{x:,}} voxels<extra>{relation}</extra>",
+            hovertemplate=f"%{{text}}: {label} %{{y:.3f}}, %{{x:,.4~g}} {UNITS[column]}"
+            f"<extra>{relation}</extra>",
             name=f"{relation} (n {len(rows)})",
         )
-    title = "tumour volume (voxels, log scale)"
+    title = f"tumour volume ({UNITS[column]}, log scale)"
     figure.update_xaxes(title=title, type="log", dtick="D2", tickformat=",")
     figure.update_yaxes(title=f"{label} of the case", range=[0, 1.04])
     return clickable(figure, 380, **LEGEND_ON_TOP)

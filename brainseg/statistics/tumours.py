@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort.slice_features import column_of
+from brainseg.cohort.slice_rows import SPACING_COLUMNS
 from brainseg.statistics.cases import UNKNOWN, case_table, ratio
 from brainseg.volume import SEQUENCES
 
@@ -35,7 +36,8 @@ def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``case``, ``patient_id``, ``institution`` (str); ``slice_number``; ``position`` (Float64, 0..1
         along the case, missing in a case of one slice); ``tumour`` (boolean); ``area_px`` (Int64);
-        ``tumour_fraction`` (Float64, of the head's area on this slice, missing without a head);
+        ``area_mm2`` (Float64, missing without a spacing); ``tumour_fraction`` (Float64, of the head's
+        area on this slice, missing without a head);
         ``components`` and ``largest_component_px`` (Int64, see :mod:`brainseg.statistics.measures`);
         ``compactness`` (Float64, see :func:`compactness`); ``tumour_row`` and ``tumour_column``
         (Float64, px of the image, the tumour's centroid); then by sequence :data:`INSIDE` and
@@ -50,6 +52,7 @@ def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
         position=ratio(slices["slice_index"], last),
         tumour=tumour.astype("boolean"),
         area_px=slices["area_px"],
+        area_mm2=slices["area_px"].astype("Float64") * _pixel_mm2(slices),
         tumour_fraction=ratio(slices["area_px"], slices["head_px"]),
         components=slices["components"].where(tumour).astype("Int64"),
         largest_component_px=slices["largest_component_px"],
@@ -63,6 +66,11 @@ def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
         for column in (INSIDE[name], OUTSIDE[name]):
             table[column] = slices[column].astype("Float64").where(has_sequence)
     return table
+
+
+def _pixel_mm2(slices: pd.DataFrame) -> pd.Series:
+    _, *of_pixel = SPACING_COLUMNS
+    return slices[of_pixel].prod(axis=1, min_count=len(of_pixel)).astype("Float64")
 
 
 def compactness(area_px: pd.Series, perimeter_px: pd.Series) -> pd.Series:
@@ -93,7 +101,8 @@ def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.Data
         atlas: of the same cohort; without it, ``components`` and ``largest_share`` are missing.
 
     Returns:
-        The columns of :func:`brainseg.statistics.case_table`; ``largest_area_px`` (Int64);
+        The columns of :func:`brainseg.statistics.case_table`; ``largest_area_px`` (Int64) and
+        ``largest_area_mm2`` (Float64, missing without a spacing);
         ``tumour_from`` and ``tumour_to`` (Float64, 0..1 along the case: the first and the last slice
         with tumour); ``compactness`` (Float64: median over the slices that have one); ``components``
         (Int64) and ``largest_share`` (Float64, 0..1) of the tumour as a volume; then :data:`INSIDE` and
@@ -104,6 +113,7 @@ def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.Data
     groups = with_tumour.groupby("case", sort=False)
     table = case_table(slices).set_index("case")
     table["largest_area_px"] = groups["area_px"].max().astype("Int64")
+    table["largest_area_mm2"] = groups["area_mm2"].max().astype("Float64")
     table["tumour_from"] = groups["position"].min().astype("Float64")
     table["tumour_to"] = groups["position"].max().astype("Float64")
     table["compactness"] = groups["compactness"].median().astype("Float64")

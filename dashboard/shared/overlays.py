@@ -12,6 +12,7 @@ from brainseg.cohort import Case, Cohort
 from brainseg.errors import CohortError
 from brainseg.exports import png_bytes
 from brainseg.imaging import ALL_SEQUENCES, MASK_COLOUR, GreyWindow, contour, fill, shown
+from brainseg.statistics.units import area_in_words
 from brainseg.volume import FLAIR, SEQUENCES
 from dashboard.shared import cache, keys, url_state, widgets
 
@@ -193,7 +194,9 @@ def show_missing_sequences(cohort: Cohort, case: Case) -> None:
             )
 
 
-def describe_mask(mask: np.ndarray | None) -> None:
+def describe_mask(
+    mask: np.ndarray | None, spacing_mm: tuple[float | None, float, float] | None = None
+) -> None:
     """Describe the mask of a slice in words."""
     if mask is None:
         st.warning("This slice has no usable mask: it is unknown whether it shows tumour.")
@@ -201,7 +204,9 @@ def describe_mask(mask: np.ndarray | None) -> None:
         st.caption("The mask of this slice is empty: no tumour.")
     else:
         share = mask.mean()
-        st.caption(f"Tumour area {int(mask.sum()):,} px, {share:.1%} of the slice.")
+        st.caption(
+            f"Tumour area {area_in_words(int(mask.sum()), spacing_mm)}, {share:.1%} of the slice."
+        )
 
 
 def legend(style: OverlayStyle) -> None:

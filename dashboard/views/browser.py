@@ -5,10 +5,12 @@ import secrets
 import pandas as pd
 import streamlit as st
 
+from brainseg.cohort import Case
 from brainseg.cohort.random_slices import Tumour, random_slices
 from brainseg.errors import CohortError
 from brainseg.imaging import ALL_SEQUENCES
 from brainseg.plotting import style as figures
+from brainseg.statistics.units import area_in_words
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 from dashboard.shared import cache, keys, overlays, source_code, url_state, widgets, window_width
 from dashboard.shared.triple_plot import plot
@@ -35,10 +37,13 @@ GLOSSARY = {
 }
 
 
-def tile_label(case: str, slice_number: int, area_px: int) -> str:
+def tile_label(case: Case, slice_number: int, area_px: int) -> str:
     """Return case, slice and tumour area of a tile."""
-    area = "no usable mask" if pd.isna(area_px) else f"{area_px:,} px" if area_px else "no tumour"
-    return f"{widgets.plain(case, 26)} · slice {slice_number} · {area}"
+    if pd.isna(area_px):
+        area = "no usable mask"
+    else:
+        area = area_in_words(area_px, case.spacing_mm) if area_px else "no tumour"
+    return f"{widgets.plain(case.name, 26)} · slice {slice_number} · {area}"
 
 
 def new_seed() -> None:
@@ -102,7 +107,7 @@ if show == GRID:
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(cohort, row.case, row.slice_number, style)
                 st.button(
-                    tile_label(row.case, row.slice_number, row.area_px),
+                    tile_label(cohort.case(row.case), row.slice_number, row.area_px),
                     on_click=url_state.put,
                     kwargs={keys.CASE: row.case, keys.SLICE: row.slice_number, keys.SHOW: None},
                     key=f"open {row.case} {row.slice_number}",
@@ -134,7 +139,7 @@ else:
         )
         st.caption(overlays.HOW_TO_ZOOM)
     overlays.show_missing_sequences(cohort, case)
-    overlays.describe_mask(mask)
+    overlays.describe_mask(mask, case.spacing_mm)
 
 overlays.legend(style)
 widgets.tumour_means(cohort)

@@ -13,6 +13,7 @@ from brainseg.models import Model, list_models
 from brainseg.plotting import cohort_figures, maps
 from brainseg.statistics import embeddings
 from brainseg.statistics.embeddings import IMAGE, Features
+from brainseg.statistics.units import area_column, area_in_words
 from dashboard.shared import (
     cache,
     chart_selection,
@@ -40,7 +41,7 @@ from dashboard.shared.dataset_context import (
 OPENS, SHOWS, DRAWS = "click opens", "click shows neighbours", "draw around"
 ACTIONS = {SHOWS: "Click: show neighbours", OPENS: "Click: open case", DRAWS: "Lasso"}
 ONE_EACH, OTHER_CASES, ALL_CASES = "other cases, one slice each", "other cases", "all cases"
-COLOURS = ("tumour", "institution", "case", "position", "area_px", "compactness")
+COLOURS = ("tumour", "institution", "case", "position")
 MOST_NEIGHBOURS = 8  # with the slice itself three rows of three beside the map
 MOST_DRAWN = 30
 MAP = "slice_map"
@@ -240,7 +241,8 @@ def caption_of(case: Case, number: int) -> str:
     area_px = rows.loc[number, "area_px"]
     if pd.isna(area_px):
         return f"Slice {number}: no usable mask  \n{widgets.plain(case.name)}"
-    tumour = f"tumour {area_px:,} px" if area_px else "no tumour"
+    area = area_in_words(area_px, case.spacing_mm)
+    tumour = f"tumour {area}" if area_px else "no tumour"
     return f"Slice {number}: {tumour}  \n{widgets.plain(case.name)}"
 
 
@@ -260,7 +262,8 @@ chosen = shown_cases(cohort)
 chosen.loaded = features_or_stop(cohort, model)
 with controls:
     codes = worklist.code_columns(chosen.worklist())
-    by = pick("Colour", keys.BY, [*COLOURS, *codes], "tumour", maps.colour_name)
+    by_slice = [*COLOURS, area_column(chosen.slices()), "compactness"]
+    by = pick("Colour", keys.BY, [*by_slice, *codes], "tumour", maps.colour_name)
     mode = widgets.choice("In the map", keys.CLICK, tuple(ACTIONS), SHOWS, format_func=ACTIONS.get)
     overlays.window_picker()
 with st.grid(columns=2, min_column_width=420, gap="medium") as both:

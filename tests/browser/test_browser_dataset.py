@@ -83,16 +83,16 @@ def test_a_bar_filters_the_whole_page_and_a_second_click_undoes_it(look, address
 
 def test_a_bin_of_slices_chooses_its_cases_on_this_page_and_in_the_worklist(look, address):
     page = look(f"{address}/dataset?section=How+large&where=institution~XX")
-    last = chart(page, "tumour_area_px").locator(".bars .point path").count() - 1
+    last = chart(page, "tumour_area").locator(".bars .point path").count() - 1
     both = f"institution~XX~~case~{FIRST}"
-    click_bar(page, "tumour_area_px", last, lambda: where(page) == both)
+    click_bar(page, "tumour_area", last, lambda: where(page) == both)
     page.get_by_role("link", name="1 case in the worklist").click()
     arrives(page, "/worklist", where=both)
     settled(page).go_back()
     arrives(page, "/dataset", where=both)
     # A pale bar, of cases outside the filter, can be chosen too.
     other = f"case~{OTHER_SITE}"
-    click_bar(settled(page), "tumour_area_px", 0, lambda: where(page) == other)
+    click_bar(settled(page), "tumour_area", 0, lambda: where(page) == other)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.pages import open_page, pictures_of, viewed
+from support.pages import open_page, pictures_of, texts, viewed
 from support.volume_cohorts import VOXEL_ML, brats, named, three_labels
 
 CORE = "tumour core"
@@ -111,3 +111,20 @@ def test_the_case_page_sends_all_four_sequences(
         "tumour core",
         "enhancing tumour",
     ]
+
+
+@pytest.mark.parametrize("section", ["How large", "Compare", "Tables"])
+def test_the_dataset_page_shows_sizes_in_ml_and_mm2(
+    monkeypatch: pytest.MonkeyPatch, root: Path, section: str
+) -> None:
+    app = open_page(monkeypatch, root, "dataset", section=section)
+    assert not app.exception
+    assert not app.error
+    said = texts(app)
+    if section == "How large":
+        assert " mm² over " in said
+        assert " ml over " in said
+    if section == "Compare":
+        assert app.selectbox(key="measure").value == "tumour_ml"
+    if section == "Tables":
+        assert "area_mm2" in app.dataframe[0].value

@@ -16,7 +16,7 @@ def evaluation_of(
     patients: list[str] | None = None,
     seen: list[bool] | None = None,
     model: str = "made-up",
-    spacing: tuple[float, float] | None = None,
+    spacing: tuple[float | None, float, float] | None = None,
 ) -> Evaluation:
     """Return the scores of cases named A, B, ... from their masks and predictions.
 

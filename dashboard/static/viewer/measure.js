@@ -163,3 +163,8 @@ export function ellipseStatistics(plane, width, [x0, y0, x1, y1]) {
 export function dice(maskArea, predictedArea, shared) {
   return maskArea + predictedArea ? (2 * shared) / (maskArea + predictedArea) : 1;
 }
+
+/** Returns an area of one slice in mm² if the spacing [slice, row, column] is known, else in a word for pixels. */
+export function areaInWords(pixels, spacing, word = "px") {
+  return spacing ? `${Math.round(pixels * spacing[1] * spacing[2])} mm²` : `${pixels} ${word}`;
+}

@@ -1,6 +1,7 @@
 // Tumour area by slice, below the picture; a click or a drag goes to the slice.
 
 import { make } from "./elements.js";
+import { areaInWords } from "./measure.js";
 
 const HEIGHT = 72;
 const SVG = "http://www.w3.org/2000/svg";
@@ -33,8 +34,9 @@ export class Strip {
    *
    * @param {object[]} series side by side on each slice: kind, which names its colour; label; areas by
    *   slice, null if unknown; removed, the areas of removed components, stacked on top
+   * @param {number[]|null} spacing in mm, for areas in mm²
    */
-  show(numbers, series) {
+  show(numbers, series, spacing = null) {
     this.count = numbers.length;
     this.numbers = numbers;
     this.root.hidden = this.count === 1; // nothing to choose
@@ -54,9 +56,10 @@ export class Strip {
           return `no usable ${label}`;
         }
         this.bar(z, left, width, tall(areas[z]), kind);
-        if (!removed?.[z]) return `${label} ${areas[z]} px`;
+        const area = `${label} ${areaInWords(areas[z], spacing)}`;
+        if (!removed?.[z]) return area;
         this.bar(z, left, width, tall(removed[z]), "removed", tall(areas[z]));
-        return `${label} ${areas[z]} px, removed ${removed[z]} px`;
+        return `${area}, removed ${areaInWords(removed[z], spacing)}`;
       });
       const whole = this.bar(z, 0, 1, HEIGHT, "target");
       const title = document.createElementNS(SVG, "title");
@@ -67,7 +70,7 @@ export class Strip {
     this.svg.setAttribute("aria-label", this.described(series));
     const swatch = (kind, text) => make("span", {}, make("i", { class: kind }), text);
     this.legend.replaceChildren(
-      make("span", {}, `Area by slice, up to ${most} px`),
+      make("span", {}, `Area by slice, up to ${areaInWords(most, spacing)}`),
       ...series.map(({ kind, label }) => swatch(kind, label)),
       ...(series.some(({ removed }) => removed?.some(Boolean)) ? [swatch("removed", "removed")] : []),
       ...(series.some(({ areas }) => areas.includes(null)) ? [swatch("unknown", "no usable mask")] : []),

@@ -2,6 +2,7 @@
 
 import { REMOVED } from "./components.js";
 import { DIFFERENCE, OTHER, PREDICTION, foundBy } from "./layers.js";
+import { areaInWords } from "./measure.js";
 
 const NO_WEBGL =
   "This browser has no WebGL 2: 3D is not available; slices are shown without it.";
@@ -119,11 +120,11 @@ function nothingIn(data, measures, z, step, shows) {
 /** Returns a description of a pane for screen readers. */
 export function descriptionOf(data, measures, sequence, z, look) {
   const area = measures.maskAreas?.[z] ?? null;
-  const mask = area === null ? "no usable mask" : `mask of ${area} pixels`;
+  const mask = area === null ? "no usable mask" : `mask of ${areaInWords(area, data.spacing, "pixels")}`;
   const found = measures.predictedAreas(look.step)?.[z];
-  const predicted = found === undefined ? "" : `, prediction of ${found} pixels`;
+  const predicted = found === undefined ? "" : `, prediction of ${areaInWords(found, data.spacing, "pixels")}`;
   const removedPx = measures.removedAreas(look.step)?.[z];
-  const removed = removedPx ? `, removed components of ${removedPx} pixels` : "";
+  const removed = removedPx ? `, removed components of ${areaInWords(removedPx, data.spacing, "pixels")}` : "";
   return `${sequence} of ${data.name}, slice ${data.sliceNumbers[z]}, ${mask}${predicted}${removed}`;
 }
 

@@ -310,7 +310,7 @@ export class Viewer extends Controls {
 
   drawStrip() {
     const { measures, state, data } = this;
-    this.strip.show(data.sliceNumbers, measures.byDrawnSlice(state.look));
+    this.strip.show(data.sliceNumbers, measures.byDrawnSlice(state.look), data.spacing);
     this.stripStale = false;
     this.strip.mark(this.position[2]);
   }

@@ -17,11 +17,12 @@ IN_WORKLIST = ("tumour_vx", "tumour_share", "slices", "slices_with_tumour")
 def draw(chosen: ShownCases) -> None:
     """Draw the section."""
     heading = st.container(gap="xxsmall")
+    measures = cohort_figures.offered_measures(chosen.every)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         x, y = (
-            pick(label, key, list(MEASURES), default, MEASURES.__getitem__)
+            pick(label, key, measures, default, MEASURES.__getitem__)
             for label, key, default in (
-                ("X axis", keys.MEASURE, "tumour_vx"),
+                ("X axis", keys.MEASURE, measures[0]),
                 ("Y axis", keys.AGAINST, "compactness"),
             )
         )

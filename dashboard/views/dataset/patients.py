@@ -35,8 +35,8 @@ def draw(chosen: ShownCases) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         column = pick("Column of data.csv", keys.COLUMN, names, "neoplasm_histologic_grade")
-        measures = list(MEASURES)
-        measure = pick("Measure", keys.MEASURE, measures, "tumour_vx", MEASURES.__getitem__)
+        measures = cohort_figures.offered_measures(chosen.every)
+        measure = pick("Measure", keys.MEASURE, measures, measures[0], MEASURES.__getitem__)
     side_by_side(
         lambda: counts(chosen, rows[column]), lambda: measured(chosen, rows[column], measure)
     )

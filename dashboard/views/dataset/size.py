@@ -3,12 +3,14 @@
 import pandas as pd
 
 from brainseg.plotting import cohort_figures
+from brainseg.statistics.units import UNITS, area_column, volume_column
 from dashboard.shared import chart_selection, widgets
 from dashboard.shared.dataset_context import ShownCases, chart, side_by_side
 
 _WHY_UNIT = {
-    "ml": "Volumes are in ml, by the spacing in the files.",
-    "voxels": "The unit is voxels, because the files contain no spacing: sizes are comparable only "
+    "tumour_ml": "Volumes are in ml, by the spacing in the files.",
+    "tumour_fraction": "Only some files state a spacing, so the unit is the share of the head.",
+    "tumour_vx": "The unit is voxels, because the files contain no spacing: sizes are comparable only "
     "between similar scans.",
 }
 
@@ -21,27 +23,27 @@ def draw(chosen: ShownCases) -> None:
 def areas(chosen: ShownCases) -> None:
     """Draw the tumour area on a slice."""
     slices = chosen.tumour_slices()
-    areas_px = slices.loc[chosen.among(slices), "area_px"]
+    column = area_column(slices)
+    areas = slices.loc[chosen.among(slices), column]
     chart(
         chosen,
         "How large is the tumour on a slice?",
-        cohort_figures.tumour_area_px,
-        _spread(areas_px, "px", "slice") or "No slice shows a tumour.",
+        cohort_figures.tumour_area,
+        _spread(areas, UNITS[column], "slice") or "No slice shows a tumour.",
         "Each bar counts slices of that area; slices without tumour are not counted. Click one to "
         "choose the cases with such a slice.",
-        chart_selection.in_bins_of(slices, "area_px"),
+        chart_selection.in_bins_of(slices, column),
     )
 
 
 def volumes(chosen: ShownCases) -> None:
     """Draw the tumour volume of a case, by institution."""
 
-    column = cohort_figures.volume_column(chosen.every)
-    unit = "ml" if column == "tumour_ml" else "voxels"
+    column = volume_column(chosen.every)
 
     def finding(table: pd.DataFrame) -> str:
         known = table.loc[chosen.among(table), column].dropna()
-        return _spread(known, unit, "case") or "No case has a usable mask."
+        return _spread(known, UNITS[column], "case") or "No case has a usable mask."
 
     chart(
         chosen,
@@ -49,7 +51,7 @@ def volumes(chosen: ShownCases) -> None:
         cohort_figures.tumour_volume,
         finding,
         "Each point is a case, spread sideways so they do not overlap; the orange line is the median. "
-        f"Drag a box to choose cases. {_WHY_UNIT[unit]}",
+        f"Drag a box to choose cases. {_WHY_UNIT[column]}",
         chart_selection.in_strips(chosen.every, "institution", column),
         ["case", "institution", column],
     )
@@ -60,4 +62,6 @@ def _spread(values: pd.Series, unit: str, of: str) -> str:
     if values.empty:
         return ""
     over = widgets.counted(len(values), of)
-    return f"Median {values.median():,.0f} {unit} over {over}, up to {values.max():,.0f}."
+    number = ",.0%" if unit.startswith("share") else ",.0f"
+    unit = unit.removeprefix("share ")
+    return f"Median {values.median():{number}} {unit} over {over}, up to {values.max():{number}}."

@@ -18,6 +18,7 @@ LABELS = {
     "slice_number": "Slice",
     "tumour": "Tumour",
     "area_px": "Area (px)",
+    "area_mm2": "Area (mm²)",
     "components": "Pieces",
     "largest_component_px": "Largest piece (px)",
     "tumour_row": "Centre: row (px)",

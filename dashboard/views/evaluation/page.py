@@ -1,5 +1,7 @@
 """Evaluation: scores of a model on unseen cases, with intervals and their rules."""
 
+from math import prod
+
 import pandas as pd
 import streamlit as st
 
@@ -124,7 +126,7 @@ def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
         )
 
 
-def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
+def show_cases(counted: Evaluation, scores: pd.DataFrame, cohort: Cohort, model: Model) -> None:
     """Draw the cases from the lowest to the highest score, with links to the worst.
 
     `counted` are the cases that count; `scores` are all scored ones, with ``relation``.
@@ -147,8 +149,8 @@ def show_cases(counted: Evaluation, scores: pd.DataFrame, model: Model) -> None:
     )
     st.caption("Click a bar, or a row below, to open its case.")
     show_chosen(scores, model)
-    show_worst(counted, model)
-    show_table(scores)
+    show_worst(counted, cohort, model)
+    show_table(scores, cohort)
 
 
 def show_chosen(scores: pd.DataFrame, model: Model) -> None:
@@ -165,27 +167,43 @@ def show_chosen(scores: pd.DataFrame, model: Model) -> None:
         widgets.link(keys.PREDICTION, "Try thresholds", "online_prediction", asked)
 
 
-def show_worst(counted: Evaluation, model: Model) -> None:
+def sizes_in_ml(scores: pd.DataFrame, cohort: Cohort) -> pd.DataFrame | None:
+    """Return the volumes of masks and predictions in ml, or None unless all cases have a spacing."""
+    spacings = [cohort.case(name).spacing_mm for name in scores["case"]]
+    if None in spacings:
+        return None
+    voxel_ml = [prod(spacing) / 1000 for spacing in spacings if spacing]
+    columns = {"tumour_ml": "tumour_vx", "predicted_ml": "predicted_vx"}
+    return pd.DataFrame({name: scores[vx] * voxel_ml for name, vx in columns.items()})
+
+
+def show_worst(counted: Evaluation, cohort: Cohort, model: Model) -> None:
     """Draw links to the ten cases with the lowest Dice, at the slice with the most differing pixels."""
     lowest = worst(counted)
+    in_ml = sizes_in_ml(lowest, cohort)
     st.header("Worst ten cases" if len(lowest) == 10 else "Cases, worst first")
     with st.grid(columns="auto", min_column_width=270, gap="xxsmall"):
-        for row in lowest.itertuples():
+        for index, row in enumerate(lowest.itertuples()):
             # Sorted by Dice on the case page too, so that its next case is the next one here.
             asked = {keys.CASE: row.case, keys.MODEL: model.name, keys.SORT: "dice"}
             if not pd.isna(row.slice_number):
                 asked[keys.SLICE] = str(row.slice_number)
             label = f"**{row.dice:.3f}**  {widgets.plain(row.case)}"
             error = figure_text(row.volume_error, "relative")
-            sizes = f"Mask {row.tumour_vx:,} voxels, predicted {row.predicted_vx:,}: {error}."
+            if in_ml is None:
+                sizes = f"Mask {row.tumour_vx:,} voxels, predicted {row.predicted_vx:,}: {error}."
+            else:
+                mask_ml, predicted_ml = in_ml.iloc[index]
+                sizes = f"Mask {mask_ml:,.1f} ml, predicted {predicted_ml:,.1f}: {error}."
             widgets.link(keys.CASE_PAGE, label, "neurology", asked, help=sizes)
     st.caption(
         "Lowest Dice first. A link opens the slice where mask and prediction differ in the most pixels."
     )
 
 
-def show_table(scores: pd.DataFrame) -> None:
+def show_table(scores: pd.DataFrame, cohort: Cohort) -> None:
     """Draw the table of cases, lowest Dice first."""
+    in_ml = sizes_in_ml(scores, cohort)
     shown = scores.assign(relation=[[relation] for relation in scores["relation"]])
     number = st.column_config.NumberColumn
     config: dict = {
@@ -200,8 +218,17 @@ def show_table(scores: pd.DataFrame) -> None:
             help=model_picker.RELATION_MEANS,
         ),
         "fold": number("Fold", help="Fold that predicted; – if several did."),
-        "tumour_vx": number("Mask (voxels)", format="localized"),
-        "predicted_vx": number("Prediction (voxels)", format="localized"),
+        **(
+            {
+                "tumour_vx": number("Mask (voxels)", format="localized"),
+                "predicted_vx": number("Prediction (voxels)", format="localized"),
+            }
+            if in_ml is None
+            else {
+                "tumour_ml": number("Mask (ml)", format="%.1f"),
+                "predicted_ml": number("Prediction (ml)", format="%.1f"),
+            }
+        ),
         "precision": number("Precision", format="%.3f", help=METRICS["precision"].explained),
         "recall": number("Recall", format="%.3f", help=METRICS["recall"].explained),
         "surface_dice": number("Surface Dice", format="%.3f"),
@@ -212,6 +239,8 @@ def show_table(scores: pd.DataFrame) -> None:
         "slices": number("Slices"),
         "seconds": number("Seconds", format="%.1f"),
     }
+
+    shown = shown if in_ml is None else shown.join(in_ml)
 
     def choose_row() -> None:
         if rows := st.session_state[TABLE].selection.rows:
@@ -275,7 +304,7 @@ match widgets.choice(
     "View", keys.VIEW, VIEWS, CASES, format_func=lambda view: titles.get(view, view)
 ):
     case "Cases":
-        show_cases(counted, scores, model)
+        show_cases(counted, scores, cohort, model)
     case "Groups":
         panels.show_groups(counted, cohort, scores[scores["case"].isin(counted.scores["case"])])
         show_chosen(scores, model)

@@ -22,6 +22,7 @@ from brainseg.evaluation import (
 )
 from brainseg.evaluation.calibration import REGION
 from brainseg.evaluation.comparison import ASSUMES, FEWEST_PATIENTS
+from brainseg.evaluation.groups import tumour_sizes
 from brainseg.metrics import FEWEST_CASES, METRICS
 from brainseg.models import Model, open_model
 from brainseg.plotting import scores as evaluation_charts
@@ -80,7 +81,7 @@ def show_figures(counted: Evaluation) -> None:
         "The last three columns give the value of a case if mask and prediction are both empty, if only "
         "the prediction is empty (missed tumour), and if only the mask is empty (false alarm). In a "
         "median, ∞ is larger than any number; – is undefined and not counted. Intervals: bootstrap by "
-        "patient. Distances are measured within a slice, in pixels if the spacing is unknown."
+        "patient. Distances are in mm in 3D; without a spacing, in pixels within a slice."
     )
     widgets.csv_button(table, "figures")
     with st.expander("Definitions", icon=":material/menu_book:"):
@@ -112,14 +113,16 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
         )
     with grid.cell():
         st.header("By tumour volume")
-        with_tumour = scores[(scores["tumour_vx"] > 0) & scores[metric].notna()]
+        sizes, column = tumour_sizes(scores, cohort)
+        sized = scores.assign(**{column: sizes})
+        with_tumour = sized[(sized[column] > 0) & sized[metric].notna()]
         case_chart(
-            evaluation_charts.by_volume(with_tumour, metric, label),
+            evaluation_charts.by_volume(with_tumour, metric, label, column),
             "scores_by_volume",
-            f"{label} of {len(with_tumour)} cases against the voxels of their masks",
-            with_tumour[["case", "institution", "relation", "tumour_vx", metric]],
+            f"{label} of {len(with_tumour)} cases against the volume of their masks",
+            with_tumour[["case", "institution", "relation", column, metric]],
         )
-        found = rank_correlation(with_tumour["tumour_vx"], with_tumour[metric])
+        found = rank_correlation(with_tumour[column], with_tumour[metric])
         st.caption(f"{f'{found.in_words()}. ' if found else ''}Click a point to open its case.")
         if without := int((scores["tumour_vx"] == 0).sum()):
             st.caption(f"{without} cases without tumour cannot be shown on this axis.")

@@ -88,7 +88,7 @@ def test_distances_of_two_units_are_never_mixed():
     object.__setattr__(in_px, "scores", mixed)
     assert distance_unit(in_px) is None
     assert np.isnan(figures(in_px).loc["hd95", "value"])
-    in_mm = evaluation_of([outlined(0.9)] * 2, spacing=(0.5, 0.5))
+    in_mm = evaluation_of([outlined(0.9)] * 2, spacing=(None, 0.5, 0.5))
     assert distance_unit(in_mm) == "mm"
     assert figures(in_mm).loc["hd95", "unit"] == "mm"
 

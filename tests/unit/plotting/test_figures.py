@@ -22,7 +22,7 @@ def chosen(tiny_cohort) -> ChosenCases:
 
 @pytest.mark.parametrize(
     "draw",
-    [cohort_figures.institutions, cohort_figures.tumour_area_px, cohort_figures.pieces],
+    [cohort_figures.institutions, cohort_figures.tumour_area, cohort_figures.pieces],
 )
 def test_pale_bars_count_all_cases_and_coloured_bars_the_chosen(chosen, draw):
     table, figure = draw(chosen)
