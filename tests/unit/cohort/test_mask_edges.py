@@ -21,13 +21,13 @@ def bright(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("move", [(0, 0), (6, -4), (-8, 8)])
-@pytest.mark.parametrize("place", [(120, 130), (8, 9), (247, 250)])
+@pytest.mark.parametrize("centre", [(120, 130), (8, 9), (247, 250)])
 def test_the_move_of_a_mask_is_found_anywhere_in_the_image(
-    move: tuple[int, int], place: tuple[int, int]
+    move: tuple[int, int], centre: tuple[int, int]
 ) -> None:
-    mask = tumour(256, *place, radius=20)
-    flair = bright(mask, *move) if place == (120, 130) else bright(mask, 0, 0)
-    expected = move if place == (120, 130) else (0, 0)
+    mask = tumour(256, *centre, radius=20)
+    flair = bright(mask, *move) if centre == (120, 130) else bright(mask, 0, 0)
+    expected = move if centre == (120, 130) else (0, 0)
     found = edge_offset(flair, mask)
     assert (found["edge_row"], found["edge_column"]) == expected
     assert (found["edge_share"] == 1) == (expected == (0, 0))
