@@ -37,14 +37,14 @@ def use_postgres(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that has a place with both, but for those about the file."""
-    if "place" in metafunc.fixturenames:
+    if "review_place" in metafunc.fixturenames:
         of_file = metafunc.definition.get_closest_marker("of_file")
         places = [FILE] if of_file else [FILE, POSTGRES]
-        metafunc.parametrize("place", places, indirect=True)
+        metafunc.parametrize("review_place", places, indirect=True)
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, use_postgres: Callable[[], None]) -> str:
+def review_place(request: pytest.FixtureRequest, use_postgres: Callable[[], None]) -> str:
     """Return where the test keeps its reviews, and let it do so."""
     if request.param == POSTGRES:
         use_postgres()

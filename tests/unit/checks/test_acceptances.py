@@ -24,7 +24,7 @@ def found(root: Path) -> tuple[Cohort, dict[str, Finding]]:
 
 
 @pytest.fixture
-def gap(place: str, tiny_cohort: Path) -> tuple[Acceptances, Finding]:
+def gap(review_place: str, tiny_cohort: Path) -> tuple[Acceptances, Finding]:
     """Return the acceptances of the tiny cohort, and its finding of missing slices."""
     cohort, findings = found(tiny_cohort)
     return open_acceptances(cohort), findings["slice_gap"]
@@ -50,7 +50,7 @@ def test_an_acceptance_is_saved_with_its_reason_outside_the_dataset(gap, tiny_co
     assert acceptances.stamp() != (0, 0)
 
 
-def test_only_the_chosen_finding_is_accepted(place, tiny_cohort) -> None:
+def test_only_the_chosen_finding_is_accepted(review_place, tiny_cohort) -> None:
     cohort, findings = found(tiny_cohort)
     acceptances = open_acceptances(cohort)
     acceptances.accept([findings["slice_gap"]], "known")
@@ -78,7 +78,7 @@ def test_an_acceptance_is_valid_for_a_copy_opened_from_its_parent_folder(gap, ti
     assert open_acceptances(cohort).of([findings["slice_gap"]])[0].reason == "known"
 
 
-def test_an_acceptance_lapses_when_its_own_slice_changes(place, tiny_cohort) -> None:
+def test_an_acceptance_lapses_when_its_own_slice_changes(review_place, tiny_cohort) -> None:
     mask = tiny_cohort / FIRST / f"{FIRST}_2_mask.tif"
     pixels = tifffile.imread(mask)
     pixels[60, 60] = 255
@@ -99,7 +99,7 @@ def test_an_acceptance_lapses_when_its_own_slice_changes(place, tiny_cohort) -> 
     assert "mask_island" in outcome.open_kinds, "what lapsed is open again"
 
 
-def test_a_finding_without_a_case_is_identified_by_its_fact(place, tiny_cohort) -> None:
+def test_a_finding_without_a_case_is_identified_by_its_fact(review_place, tiny_cohort) -> None:
     with (tiny_cohort / "data.csv").open("a") as table:
         table.write("TCGA_ZZ_0008,3,30\n")
     cohort, findings = found(tiny_cohort)

@@ -16,7 +16,7 @@ from brainseg.reviews.table import ReviewedPrediction
 
 
 @pytest.fixture
-def reviews(place: str, tiny_cohort: Path) -> Reviews:
+def reviews(review_place: str, tiny_cohort: Path) -> Reviews:
     return open_reviews(Cohort.open(tiny_cohort))
 
 
@@ -49,10 +49,10 @@ def test_every_version_of_a_review_is_kept_with_reader_and_time(reviews):
     assert str(table["at"].dtype) == "datetime64[s, UTC]" and table["at"].is_monotonic_increasing
 
 
-def test_no_row_of_the_history_can_be_changed_or_deleted(reviews, place):
+def test_no_row_of_the_history_can_be_changed_or_deleted(reviews, review_place):
     reviews.put(FIRST, "AB", AGREE)
     replacing = "INSERT OR REPLACE INTO history VALUES (1, '', 'XX', 'review', NULL, NULL, '')"
-    of_place = replacing if place == "file" else "TRUNCATE history"
+    of_place = replacing if review_place == "file" else "TRUNCATE history"
     for statement in ("UPDATE history SET who = 'XX'", "DELETE FROM history", of_place):
         with pytest.raises(ReviewError, match="only grows"), reviews.database.writing() as database:
             database.execute(statement)

@@ -30,7 +30,7 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.fixture
-def saved(place, tiny_cohort) -> Measurements:
+def saved(review_place, tiny_cohort) -> Measurements:
     return open_measurements(Cohort.open(tiny_cohort))
 
 

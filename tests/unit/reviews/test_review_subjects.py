@@ -39,7 +39,7 @@ def cohort(tiny_cohort) -> Cohort:
 
 
 @pytest.fixture
-def reviews(place, cohort) -> Reviews:
+def reviews(review_place, cohort) -> Reviews:
     return open_reviews(cohort)
 
 

@@ -115,7 +115,7 @@ def cohort(tiny_cohort: Path) -> Cohort:
 
 
 @pytest.fixture
-def reviews(place, cohort: Cohort) -> Reviews:
+def reviews(review_place, cohort: Cohort) -> Reviews:
     return open_reviews(cohort)
 
 

@@ -12,11 +12,11 @@ from brainseg.reviews.signed_readers import initials_for
     ("name", "initials"),
     [("Anna Maria Öhl", "AMÖ"), ("anna", "A"), ("", "R"), ("- !", "R"), ("李 明", "李明")],
 )
-def test_initials_are_those_of_the_name(place, name, initials):
+def test_initials_are_those_of_the_name(review_place, name, initials):
     assert initials_for("issuer subject", name) == initials
 
 
-def test_an_identity_keeps_its_initials_and_shares_them_with_nobody(place, tiny_cohort):
+def test_an_identity_keeps_its_initials_and_shares_them_with_nobody(review_place, tiny_cohort):
     open_reviews(Cohort.open(tiny_cohort)).put(FIRST, "AB2", AGREE)
     assert initials_for("issuer 1", "Anna Berg") == "AB"
     assert initials_for("issuer 2", "Arno Blum") == "AB3", "AB2 may be another reader"
