@@ -71,6 +71,7 @@ def test_check_exits_1_on_errors_only_or_as_it_is_told(run, tiny_cohort):
         "why",
         "remedy",
         "sequence",
+        "label",
     }
     assert (finding["case"], finding["slice_number"]) == (FIRST, 2)
     only = run("check", tiny_cohort, "--json", "--only", finding["kind"])[1]["findings"]
