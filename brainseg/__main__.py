@@ -7,16 +7,13 @@ error, and exits 0, 1 (findings, a low score, a file that was not used) or 2 (ba
 import argparse
 import json
 import os
-import runpy
-import signal
-import socket
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from brainseg import RESEARCH_USE
+from brainseg import RESEARCH_USE, launching
 from brainseg.bundled import BUNDLED
 from brainseg.command_line import defect_in_words, executor_of, parser_of
 from brainseg.errors import BrainsegError, CohortError
@@ -290,7 +287,7 @@ def dashboard(options: argparse.Namespace) -> int:
     from brainseg.cohort.discovery import check_root
 
     app = BUNDLED / "dashboard" / "app.py"
-    _check_port(options.port)
+    launching.check_port(options.port)
     data = Path(options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()).expanduser()
     check_root(data)
     os.environ["BRAINSEG_DATA"] = str(data.resolve())
@@ -300,31 +297,7 @@ def dashboard(options: argparse.Namespace) -> int:
     if options.log_format:
         os.environ["BRAINSEG_LOG"] = options.log_format
     print(f"brainseg: http://localhost:{options.port}  {RESEARCH_USE}", file=sys.stderr)
-    if options.servers > 1:
-        return _serve_several(app, options.port, options.servers)
-    for one in (signal.SIGTERM, signal.SIGINT):
-        # The server has ended by then, and raises the signal again.
-        signal.signal(one, lambda *_: sys.exit(0))
-    # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
-    # Run in this process, so that ending it leaves no server behind.
-    sys.argv = ["streamlit", "run", str(app), f"--server.port={options.port}"]
-    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
-    return 0
-
-
-def _serve_several(app: Path, port: int, servers: int) -> int:
-    """Serve by several processes, see dashboard/server/front.py."""
-    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
-    if address not in ("localhost", "127.0.0.1", "::1"):
-        raise BrainsegError(
-            f"several servers listen on localhost only, not on {address}: unset "
-            "STREAMLIT_SERVER_ADDRESS, and let a proxy listen there."
-        )
-    front = str(app.parent / "server" / "front.py")
-    sys.argv = [front, str(app), str(port), str(servers)]
-    if os.name == "posix":
-        os.execv(sys.executable, [sys.executable, *sys.argv])  # without what was imported here
-    runpy.run_path(front, run_name="__main__")
+    launching.serve_dashboard(app, options.port, options.servers)
     return 0
 
 
@@ -334,25 +307,11 @@ def serve(options: argparse.Namespace) -> int:
     from brainseg.training.run_models import open_any
 
     model = open_any(options.model)
-    _check_port(options.port, options.host)
+    launching.check_port(options.port, options.host)
     address = f"http://{options.host}:{options.port}/v2/models/{model.name}"
     print(f"brainseg: {address}  {RESEARCH_USE}", file=sys.stderr)
     serving.serve(model, options.host, options.port)
     return 0
-
-
-def _check_port(port: int, address: str | None = None) -> None:
-    """Raise if another program listens on a port."""
-    address = address or os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise BrainsegError(
-                f"port {port} of {address} cannot be used ({error.strerror}): end the program that "
-                "listens there, or choose another port with --port."
-            ) from error
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -31,7 +30,7 @@ from brainseg.cohort.index import Progress
 from brainseg.cohort.label_layers import label_layers
 from brainseg.cohort.questions import Question, questions_on
 from brainseg.cohort.random_slices import random_slices
-from brainseg.errors import BrainsegError, CohortError
+from brainseg.errors import CohortError
 from brainseg.evaluation import Evaluation
 from brainseg.exports import payload
 from brainseg.imaging import GreyWindow, automatic_windows
@@ -394,21 +393,7 @@ def log_follower(name: str, path: str, kind: str) -> CsvReader | TensorBoardRead
     return open_log(Log(name, Path(path), kind))
 
 
-class WarmUp(Thread):
-    """A thread that opens the networks of a model, started when this is created."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__(name=f"warm-up-{model.name}", daemon=True)
-        self._model = model
-        self.start()
-
-    def run(self) -> None:
-        # A model that cannot be opened reports its error when it predicts.
-        with suppress(BrainsegError):
-            warm_up_model(self._model)
-
-
 @st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
-def warm_up(model: Model) -> WarmUp:
-    """Return the thread that opens a model ahead of its first prediction."""
-    return WarmUp(model)
+def warm_up(model: Model) -> Work[None]:
+    """Open the networks of a model ahead of its first prediction, which reports if that fails."""
+    return Work("warming up", lambda _: warm_up_model(model))

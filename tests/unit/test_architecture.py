@@ -33,6 +33,7 @@ LAYERS = (
         "executors",
         "notebook",
         "bundled",
+        "launching",
         "memory",
         "storage",
         "imaging",
