@@ -63,13 +63,9 @@ def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
             else "The figures count only cases that the model was not trained on, if there are any."
         )
         st.metric("Cases", len(counted.scores), help=which)
-    rules = "; ".join(
-        f"{METRICS[name].label} {' / '.join(METRICS[name].empty_masks)}"
-        for name in ("dice", *HEADLINES)
-    )
     st.caption(
-        f"{EMPTY_MASK_RULE} Both empty / tumour missed / false alarm: {rules}. Below each figure: its "
-        f"95 % interval, bootstrap by patient over {len(counted.scores)} cases."
+        f"Below each figure: its 95 % interval, bootstrap by patient over {len(counted.scores)} cases. "
+        f"{EMPTY_MASK_RULE} The help of each figure states its own rule."
     )
     if distance_unit(counted) is None:
         st.caption("Distances are missing because only some of the cases have a known spacing.")
