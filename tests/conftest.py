@@ -118,12 +118,13 @@ def browser_without_webgl(browser) -> Iterator:
     chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Return served(data, **environment) -> the address of a dashboard that shows that folder.
 
     The same arguments give the same server again; each server has a ``BRAINSEG_HOME`` of its own
-    unless the environment names one. All of them end with the session.
+    unless the environment names one. All of them end with the module, because each takes hundreds of
+    MiB with its workers.
     """
     servers: dict[tuple, str] = {}
     with ExitStack() as running:
