@@ -69,13 +69,16 @@ def find_model(name: str, folder: Path = MODELS) -> Path:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # such as a name that is too long: opening the model says so
+    except (OSError, ValueError):  # such as a name that is too long: opening the model says so
         return False
 
 
 def remedy_for(folder: Path) -> str:
     """Return how to repair a model whose files are missing or damaged: another model, a run, a copy."""
-    place = folder.resolve().parent
+    try:
+        place = folder.resolve().parent
+    except ValueError:  # a NUL character, which no folder has in its name
+        place = folder.parent
     if place == MODELS.resolve():
         return "restore models/ from the repository"
     if place == own_models().resolve():
