@@ -133,7 +133,9 @@ def test_the_environment_sets_the_size(monkeypatch):
 
 def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
     cohort, read, volume = Cohort.open(tiny_cohort), [], Case.volume
-    monkeypatch.setattr(Case, "volume", lambda case: read.append(case.name) or volume(case))
+    monkeypatch.setattr(
+        Case, "volume", lambda case, **named: read.append(case.name) or volume(case, **named)
+    )
     BUDGET.drop()
     for number in range(10):
         cache.masks(cohort, cohort.cases[number % len(cohort.cases)])
@@ -143,7 +145,9 @@ def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
 
 def test_the_case_page_keeps_the_packed_case_and_not_its_volume_and_masks(monkeypatch, tiny_cohort):
     cohort, read, volume = Cohort.open(tiny_cohort), [], Case.volume
-    monkeypatch.setattr(Case, "volume", lambda case: read.append(case.name) or volume(case))
+    monkeypatch.setattr(
+        Case, "volume", lambda case, **named: read.append(case.name) or volume(case, **named)
+    )
     monkeypatch.setenv("BRAINSEG_PREPARE", "0")
     case = cohort.cases[0]
     open_page(monkeypatch, tiny_cohort, "case", case=case)
