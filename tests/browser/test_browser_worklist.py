@@ -4,6 +4,7 @@ import pytest
 from support.browsing import (
     FIRST_ROW_Y,
     HEADER_Y,
+    POLLS_EVERY_MS,
     WAIT_MS,
     act,
     arrives,
@@ -97,14 +98,17 @@ def test_the_navigation_leads_back_to_filter_case_and_layers(look, address):
 def test_a_row_can_be_opened_by_keyboard_alone(look, address, key):
     page = look(f"{address}/worklist")
     rows(settled(page), 3)
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement.dataset.testid") == "data-grid-canvas":
-            break
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press(key)
-    arrives(page, "/case", case=OTHER_SITE)
+
+    def open_last_row() -> None:
+        for _ in range(60):
+            if page.evaluate("() => document.activeElement.dataset.testid") == "data-grid-canvas":
+                break
+            page.keyboard.press("Tab")
+        for pressed in ("ArrowDown", "ArrowDown", key):
+            page.keyboard.press(pressed)
+            page.wait_for_timeout(POLLS_EVERY_MS)  # the table draws the focus before the next key
+
+    act(page, open_last_row, lambda: is_at(page, "/case", case=OTHER_SITE))
 
 
 def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
