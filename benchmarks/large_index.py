@@ -1,8 +1,8 @@
 """Time and memory of opening a cohort of many slices whose files have not changed.
 
 The index of a cohort is repeated under other names of cases, patients, files and hashes, until it has
-the number of slices. The list of files is taken from it, because so many files are not written: what a
-walk over the folders takes is not part of the figures.
+the number of slices. The benchmark writes no such files and takes their list from the index. The figures
+therefore do not include a walk over the folders.
 Usage: python benchmarks/large_index.py DATA [SLICES]
 """
 

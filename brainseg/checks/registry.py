@@ -23,9 +23,5 @@ _GROUPS = {
 }
 
 RULES: dict[str, Rule] = {
-    rule.name: replace(
-        rule, group=group, by_label=group == "tumours" and rule.name != "mask_contrast"
-    )
-    for group, rules in _GROUPS.items()
-    for rule in rules
+    rule.name: replace(rule, group=group) for group, rules in _GROUPS.items() for rule in rules
 }

@@ -32,7 +32,7 @@ class Rule:
         fact: what is wrong, a format string over the columns or a function of the row. For rows with
             ``what``, it continues the sentence "image of CASE slice 3 …".
         group: the part of the cohort that it covers, such as "masks"; set by the registry.
-        by_label: whether it is about the label that the cohort has, which its findings then name.
+        of_union: whether it is about the union of all labels, whichever label the cohort has.
     """
 
     severity: str
@@ -44,7 +44,12 @@ class Rule:
     rows: Rows
     fact: str | Callable[[dict[str, Any]], str]
     group: str = ""
-    by_label: bool = False
+    of_union: bool = False
+
+    @property
+    def by_label(self) -> bool:
+        """Return whether it is about the label that the cohort has, which its findings then name."""
+        return self.group == "tumours" and not self.of_union
 
     def findings(self, evidence: Evidence) -> list[Finding]:
         """Return one finding per row that breaks the rule."""

@@ -276,6 +276,7 @@ RULES = [
         coverage=cases_with_contrast,
         rows=_cases_without_contrast,
         fact="the masks of {case} cover tissue of {contrast:.2f} times the FLAIR brightness of its head",
+        of_union=True,
     ),
     warning(
         "swapped_sequence",
@@ -285,6 +286,7 @@ RULES = [
         coverage=cases_with_contrast,
         rows=_swapped,
         fact="the tumour of {case} has more contrast in {sequence} than in FLAIR ({times:.2g} times)",
+        of_union=True,
     ),
     warning(
         "case_shift",
@@ -296,6 +298,7 @@ RULES = [
         rows=_moved_outlines,
         fact="the masks of {case} fit FLAIR better when moved by {shift:.0f} px: now {left:.0%} of that "
         "contrast is left",
+        of_union=True,
     ),
     warning(
         "mask_gap",

@@ -1,13 +1,17 @@
 """Checks of a cohort with one label: its findings name the label and are accepted for it alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.volume_cohorts import brats, three_labels
 
 from brainseg.checks import run_checks
 from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.evidence import Evidence
+from brainseg.checks.registry import RULES
 from brainseg.cohort import Cohort
 
 LABEL = "enhancing tumour"
@@ -40,6 +44,15 @@ def test_a_finding_on_a_mask_names_the_label(cohort: Cohort) -> None:
 def test_findings_on_images_do_not_depend_on_the_label(cohort: Cohort) -> None:
     of_label = run_checks(cohort.of_label(LABEL), ["converted_file", "mask_contrast"])
     assert of_label == run_checks(cohort, ["converted_file", "mask_contrast"])
+
+
+@pytest.mark.parametrize("name", ["mask_contrast", "swapped_sequence", "case_shift"])
+def test_a_finding_on_the_union_names_no_label(cohort: Cohort, name: str) -> None:
+    row = pd.DataFrame(
+        [{"case": "A", "contrast": 0.5, "times": 2.0, "sequence": "FLAIR", "shift": 6, "left": 0.5}]
+    )
+    rule = replace(RULES[name], rows=lambda evidence: row)
+    assert rule.findings(Evidence(cohort.of_label(LABEL))) == rule.findings(Evidence(cohort))
 
 
 def test_a_finding_is_accepted_for_its_label_alone(

@@ -1,4 +1,4 @@
-"""Initials of those who sign in: their own, for good, and nobody else's."""
+"""Each signed-in reader keeps initials that no other reader has."""
 
 import pytest
 from support.cohorts import FIRST
