@@ -17,7 +17,7 @@ from brainseg import RESEARCH_USE, launching
 from brainseg.bundled import BUNDLED
 from brainseg.command_line import defect_in_words, executor_of, parser_of
 from brainseg.errors import BrainsegError, CohortError
-from brainseg.storage import require_writable, state_dir, write_atomically
+from brainseg.storage import real_path, require_writable, state_dir, write_atomically
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -290,8 +290,8 @@ def dashboard(options: argparse.Namespace) -> int:
     launching.check_port(options.port)
     data = Path(options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()).expanduser()
     check_root(data)
-    os.environ["BRAINSEG_DATA"] = str(data.resolve())
-    os.environ["BRAINSEG_HOME"] = str(state_dir().resolve())
+    os.environ["BRAINSEG_DATA"] = str(real_path(data))
+    os.environ["BRAINSEG_HOME"] = str(real_path(state_dir()))
     if options.insecure_no_login:
         os.environ["BRAINSEG_INSECURE_NO_LOGIN"] = "1"
     if options.log_format:

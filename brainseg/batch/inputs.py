@@ -43,6 +43,7 @@ from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, ask, choices, choose
 from brainseg.io.subjects import mask_name
 from brainseg.models import CaseExposure, Model
+from brainseg.storage import real_path
 from brainseg.volume import FLAIR
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ def find_inputs(
         else:
             used = {cohort.root / path for path in cohort.slices["image_path"].dropna()}
             used |= {cohort.root / path for path in cohort.slices["mask_path"].dropna()}
-            found = [one for one in found if one.path.resolve() not in used]
+            found = [one for one in found if real_path(one.path) not in used]
             found += _cases(cohort, groups)
     return _named_apart(found)
 

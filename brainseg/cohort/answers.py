@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from brainseg.people import OWNER, require
-from brainseg.storage import state_dir, write_atomically
+from brainseg.storage import real_path, state_dir, write_atomically
 
 ACTION = "answer questions about the folder"
 NONE = "none"
@@ -43,7 +43,7 @@ def pointer_of(root: Path) -> Path:
 def read_answers(root: Path) -> Answers:
     """Return the answers about a folder, empty ones where nothing usable is saved."""
     try:
-        found = json.loads(pointer_of(root.resolve()).with_suffix(".json").read_text("utf-8"))
+        found = json.loads(pointer_of(real_path(root)).with_suffix(".json").read_text("utf-8"))
         texts = {name: _texts(found.get(name, {})) for name in ("sequences", "labels")}
         return Answers(str(found.get("masks", ""))[:_LONGEST], **texts)
     except (OSError, ValueError, AttributeError):
@@ -59,7 +59,7 @@ def save_answers(root: Path, answers: Answers) -> None:
     """
     require(OWNER, ACTION)
     content = json.dumps(asdict(answers), ensure_ascii=False, indent=1).encode()
-    write_atomically(pointer_of(root.resolve()).with_suffix(".json"), content)
+    write_atomically(pointer_of(real_path(root)).with_suffix(".json"), content)
 
 
 def _texts(found: Mapping) -> dict[str, str]:

@@ -26,7 +26,7 @@ from brainseg.cohort.patients import joined_to, read_codebook, read_patients
 from brainseg.cohort.saved_index import index_of
 from brainseg.errors import CohortError
 from brainseg.notebook import Shown
-from brainseg.storage import cohort_dir
+from brainseg.storage import cohort_dir, real_path
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,7 +79,7 @@ class Cohort(Shown):
         """
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
         answers = read_answers(root)
-        found, root = list_files(root, with_volumes, answers.masks), root.resolve()
+        found, root = list_files(root, with_volumes, answers.masks), real_path(root)
         slices, identity, of_index = index_of(root, found, progress, answers, executor)
         table = found.tables.get("data.csv") or found.tables.get("participants.tsv")
         patients, more = read_patients(table)

@@ -36,6 +36,7 @@ from brainseg.errors import CohortError
 from brainseg.io.folders import MAX_DEPTH, walk_folders
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
+from brainseg.storage import real_path
 
 _SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
 
@@ -103,7 +104,7 @@ def list_files(root: Path, with_volumes: bool = True, masks_in: str = "") -> Fil
         CohortError: the folder is missing, not a folder, not readable, or contains no image.
     """
     check_root(root)
-    root = root.resolve()
+    root = real_path(root)
     tree = _walk(root)
     pictures = [entry.path for entries in tree.pictures.values() for entry in entries]
     options = () if _has_masks(tree) else _twins(root, tree, pictures, masks_in)

@@ -7,6 +7,7 @@ from brainseg.cohort.cohort import Cohort
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import build_index, identity_of
 from brainseg.cohort.volume_files import index_volumes
+from brainseg.storage import real_path
 
 
 def open_first_cases(root: Path | str, most: int = 4) -> Cohort:
@@ -22,7 +23,7 @@ def open_first_cases(root: Path | str, most: int = 4) -> Cohort:
     folder = Path(root).expanduser()
     answers = read_answers(folder)
     found = list_files(folder, masks_in=answers.masks)
-    folder = folder.resolve()
+    folder = real_path(folder)
     if found.volumes:
         volumes = found.volumes[:most]
         slices = index_volumes(folder, volumes, None, sequences=answers.sequences)

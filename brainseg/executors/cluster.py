@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +14,7 @@ from brainseg import __version__
 from brainseg.errors import ClusterError, MissingPackageError
 from brainseg.executors.parts import TRIES
 from brainseg.executors.worker import OF_WORKERS, carried, run_part
+from brainseg.storage import real_path
 
 try:
     import dask
@@ -26,6 +27,8 @@ except ImportError:
     ) from None
 
 _WAIT_S = 30
+_START_S = 120
+"""How long a worker on this machine may take to start: a busy machine needs more than Dask's 30 s."""
 _PACKAGES = ("numpy", "opencv-python-headless", "openvino", "pandas", "scipy")
 """Whose versions decide about results, beside our own and Python's."""
 
@@ -62,23 +65,38 @@ def open_cluster(address: str, workers: int, folders: Sequence[Path]) -> Iterato
         ClusterError: no scheduler answers, it has no workers, or a worker lacks a folder or has another
             version of a package.
     """
-    facts = (*_versions(), *((str(folder.resolve()), _glance(folder)) for folder in folders))
+    facts = (*_versions(), *((str(real_path(folder)), _glance(folder)) for folder in folders))
     if address:
         with _client(address) as client:
             yield _checked(client, facts)
         return
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=50,
-            env=OF_WORKERS,
-        ) as local,
-        Client(local) as client,
-    ):
+    with _local_cluster(workers) as local, Client(local) as client:
         yield _checked(client, facts)
+
+
+@contextmanager
+def _local_cluster(workers: int) -> Iterator[LocalCluster]:
+    settings = {
+        "distributed.scheduler.allowed-failures": TRIES - 1,
+        "distributed.comm.timeouts.connect": f"{_START_S}s",
+    }
+    with dask.config.set(settings), ExitStack() as stack:
+        try:
+            local = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=50,
+                    env=OF_WORKERS,
+                )
+            )
+        except RuntimeError as error:
+            raise ClusterError(
+                f"the workers of a cluster on this machine did not start ({error.__cause__ or error}): "
+                "try again with fewer --workers."
+            ) from error
+        yield local
 
 
 def _client(address: str) -> Client:

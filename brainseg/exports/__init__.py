@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from brainseg import RESEARCH_USE
 from brainseg.errors import CohortError
-from brainseg.storage import write_atomically
+from brainseg.storage import real_path, write_atomically
 
 LONGEST_STEM = 100
 
@@ -76,7 +76,7 @@ def csv_bytes(table: pd.DataFrame, warnings: Sequence[str] = ()) -> bytes:
 
 def refuse_inside(out: Path, dataset: Path) -> None:
     """Raise CohortError if a folder for results is a dataset's own, or lies inside it."""
-    if out.resolve().is_relative_to(dataset.resolve()):
+    if real_path(out).is_relative_to(real_path(dataset)):
         raise CohortError(
             f"{out} lies inside of {dataset}, and a dataset's folder is never written: name another."
         )

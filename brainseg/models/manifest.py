@@ -25,6 +25,7 @@ from brainseg.models.places import (
 )
 from brainseg.models.remote import copy_of, is_address
 from brainseg.preprocessing import Preprocessing
+from brainseg.storage import real_path
 
 IMAGES = "training_images"
 """Entry with the file of the hashes of the training images."""
@@ -66,7 +67,7 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
             f"the manifest of the model “{name[:60]}” cannot be read ({reason}): choose another "
             f"model, or {remedy_for(path)}."
         ) from error
-    model = model_of(content, path.resolve())
+    model = model_of(content, real_path(path))
     _ = model.training_images  # Damaged files are refused here, not in the middle of a page.
     return model
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brainseg.bundled import BUNDLED
-from brainseg.storage import state_dir
+from brainseg.storage import real_path, state_dir
 
 MODELS = BUNDLED / "models"
 """The folder of models, in the repository or in the installed package."""
@@ -75,15 +75,12 @@ def _is_file(path: Path) -> bool:
 
 def remedy_for(folder: Path) -> str:
     """Return how to repair a model whose files are missing or damaged: another model, a run, a copy."""
-    try:
-        place = folder.resolve().parent
-    except ValueError:  # a NUL character, which no folder has in its name
-        place = folder.parent
-    if place == MODELS.resolve():
+    place = real_path(folder).parent
+    if place == real_path(MODELS):
         return "restore models/ from the repository"
-    if place == own_models().resolve():
+    if place == real_path(own_models()):
         return "delete it on the training page and publish its run again"
-    if place in [runs.resolve() for runs in run_folders()]:
+    if place in [real_path(runs) for runs in run_folders()]:
         return "prepare the run as a model again on the training page"
     return f"restore the files of {folder.name} from where they were published"
 

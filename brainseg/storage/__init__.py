@@ -2,6 +2,7 @@
 
 from brainseg.storage.state import (
     cohort_dir,
+    real_path,
     remove_folder,
     require_writable,
     state_dir,
@@ -11,6 +12,7 @@ from brainseg.storage.state import (
 
 __all__ = [
     "cohort_dir",
+    "real_path",
     "remove_folder",
     "require_writable",
     "state_dir",

@@ -35,6 +35,18 @@ def cohort_dir(identity: str) -> Path:
     return state_dir() / "cohorts" / identity
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without symbolic links, or the absolute path where it cannot exist.
+
+    ``Path.resolve`` raises RuntimeError for a link that leads to itself, and ValueError for a NUL
+    character.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        return path.absolute()
+
+
 def require_writable(folder: Path) -> None:
     """Raise before a long computation if its results cannot be saved in a folder, existing or not.
 

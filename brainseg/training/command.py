@@ -11,7 +11,7 @@ from pathlib import Path
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, CohortError, RunError
 from brainseg.reviews import record
-from brainseg.storage import require_writable
+from brainseg.storage import real_path, require_writable
 from brainseg.timing import duration
 from brainseg.training.config import TrainingConfig, changed
 from brainseg.training.cross_validation import cross_validate
@@ -93,7 +93,7 @@ def _resumed(options: Namespace) -> Run:
     run = find_run(options.resume)
     changes = settings_of(options)
     if options.data:
-        changes |= {"data": str(Path(options.data).resolve())}
+        changes |= {"data": str(real_path(Path(options.data)))}
     if changes:
         if run.is_alive():
             raise RunError(f"run {run.name} is being trained: stop it before changing it.")

@@ -59,6 +59,7 @@ class Ahead:
         self._is_here, self._is_busy = is_here, is_busy
         self._wishes: dict[str, tuple[Wish, ...]] = {}
         self._waiting: dict[str, list[Wish]] = {}
+        self._served = ""  # whose wish was granted last
         self._changed = Condition()
         self._thread: Thread | None = None
 
@@ -90,6 +91,8 @@ class Ahead:
     def _next(self) -> tuple[str, Wish] | None:
         """Return the next wish of the visitor whose turn it is, once no one else waits for work."""
         with self._changed:
+            if self._served in self._waiting:  # behind all who asked while it was granted
+                self._waiting[self._served] = self._waiting.pop(self._served)
             while self._waiting:
                 visitor = next(iter(self._waiting))
                 if not self._is_here(visitor):
@@ -101,6 +104,7 @@ class Ahead:
                     wish, *rest = self._waiting.pop(visitor)
                     if rest:
                         self._waiting[visitor] = rest
+                    self._served = visitor
                     return visitor, wish
             self._thread = None
             self._changed.notify_all()

@@ -87,9 +87,11 @@ def test_all_pictures_of_a_case_of_volumes_cost_one_reading_of_images_and_one_of
     read: list[bool] = []
     study = reading.read_study
 
-    def counted(root: Path, source: str, case: str, for_mask: bool = False) -> object:
+    def counted(
+        root: Path, source: str, case: str, for_mask: bool = False, with_others: bool = False
+    ) -> object:
         read.append(for_mask)
-        return study(root, source, case, for_mask)
+        return study(root, source, case, for_mask, with_others)
 
     monkeypatch.setattr(reading, "read_study", counted)
     for number in (8, 3):

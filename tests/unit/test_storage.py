@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from brainseg.storage import (
     cohort_dir,
+    real_path,
     remove_folder,
     require_writable,
     state_dir,
@@ -31,6 +33,17 @@ def test_without_a_word_of_the_user_the_home_is_the_platform_s(
     monkeypatch.delenv("BRAINSEG_HOME")
     assert state_dir().name == "brainseg"
     assert state_dir().is_absolute()
+
+
+def test_a_path_that_cannot_exist_has_a_real_path_all_the_same(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    assert real_path(tmp_path / "link") == tmp_path / "folder"
+    assert real_path(loop / "x.png").name == "x.png"
+    assert real_path(Path("a\0b")) == Path.cwd() / "a\0b"
+    with pytest.raises(BrainsegError, match="loop does not exist"):
+        Cohort.open(loop)
 
 
 def test_a_file_is_written_with_its_folders_and_nothing_stays_beside_it(tmp_path: Path) -> None:

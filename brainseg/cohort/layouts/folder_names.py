@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from brainseg.storage import real_path
+
 GENERIC = """
 anat func nifti niftis nii image images img imgs data dicom dicoms dcm mr mri scan scans raw
 """
@@ -10,7 +12,7 @@ anat func nifti niftis nii image images img imgs data dicom dicoms dcm mr mri sc
 
 def folder_name(folder: Path) -> str:
     """Return the name of a folder, or of its first parent whose name is not generic."""
-    folder = folder.resolve()
+    folder = real_path(folder)
     for one in (folder, *folder.parents):
         if one.name and one.name.casefold() not in GENERIC.split():
             return one.name

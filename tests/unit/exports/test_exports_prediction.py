@@ -124,8 +124,9 @@ def test_each_file_with_a_picture_says_which_grey_values_it_shows(record):
 
 def test_a_removed_component_is_in_every_file_and_its_probability_is_the_networks(record):
     made = found((3, 40, 50))
-    made.units[2, 30, 40:43] = quantise(np.float32([0.992]))
-    made = replace(made, min_component_fraction=0.2)
+    units = made.units.copy()
+    units[2, 30, 40:43] = quantise(np.float32([0.992]))
+    made = replace(made, units=units, min_component_fraction=0.2)
     record = record_of_volume(record.volume, [5, 6, 7], MODEL, made)
     files = prediction_files(record, kinds=tuple(KINDS), made_on=date(2026, 1, 1))
 
