@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import get_instance
 
+from brainseg import people
 from dashboard.shared import keys
 from dashboard.shared.case_findings import CaseFindings
 from dashboard.shared.drawn import Drawn
@@ -125,7 +126,7 @@ def show(
         data={
             "case": _address(payload),
             "drawn": drawn and drawn.state(),
-            "accepts": findings is not None,
+            "accepts": findings is not None and people.may(people.OWNER),
         },
         key=keys.VIEWER,
         on_go_change=asked,

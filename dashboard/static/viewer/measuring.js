@@ -217,6 +217,16 @@ export class Measuring {
     if (drag?.moved) this.settle();
   }
 
+  /** Takes back what the first of two fingers has drawn or moved. */
+  abandon() {
+    const { drag } = this;
+    this.drag = null;
+    if (!drag?.moved) return;
+    this.drawings.undo();
+    if (this.id && !this.selected) this.id = null;
+    this.changed();
+  }
+
   settle() {
     const item = this.selected;
     if (item) this.put({ ...item, points: rounded(item.points) });

@@ -174,6 +174,7 @@ export class Pane {
   press(event) {
     this.pinch.down(event);
     if (this.pinch.active) {
+      this.viewer.measuring.abandon();
       this.drag = null;
       return;
     }
