@@ -95,7 +95,7 @@ def mirrored(pixels: np.ndarray) -> np.ndarray:
 
 
 def cropped(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels without 2 % of their height and width, at the former size."""
+    """Return pixels without 2% of their height and width, at the former size."""
     height, width = pixels.shape[:2]
     top, left = round(0.01 * height), round(0.01 * width)
     inner = np.ascontiguousarray(pixels[top : height - top, left : width - left])
@@ -210,7 +210,7 @@ DEFECTS: dict[str, tuple[Plant, bool]] = {
     ),
     "slice of another case, as it is": (copy_of(np.copy), True),
     "slice of another case, moved by 3 px": (copy_of(moved(3)), True),
-    "slice of another case, cropped by 2 %": (copy_of(cropped), True),
+    "slice of another case, cropped by 2%": (copy_of(cropped), True),
     "image blurred (sigma 2 px)": (
         on("image", lambda image: cv2.GaussianBlur(image, (0, 0), 2)),
         True,

@@ -102,7 +102,7 @@ def ct(image: np.ndarray) -> np.ndarray:
 
 
 def stripped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a slice without the outer 5 to 9 % of its width from the head's edge."""
+    """Return a slice without the outer 5 to 9% of its width from the head's edge."""
     head = head_masks(Volume(image[np.newaxis]))[0].astype(np.uint8)
     depth = int(image.shape[1] * rng.uniform(0.05, 0.09))
     inside = cv2.erode(head, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * depth + 1,) * 2))
@@ -110,7 +110,7 @@ def stripped(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def part(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a random crop of 30 to 55 % of a slice's height and width."""
+    """Return a random crop of 30 to 55% of a slice's height and width."""
     height, width = image.shape[:2]
     tall, wide = (int(side * rng.uniform(0.3, 0.55)) for side in (height, width))
     top = int(rng.uniform(0.1, 0.9) * (height - tall))

@@ -148,7 +148,7 @@ def warm_up(address: str, cases: list[str], options: argparse.Namespace) -> None
 
 def table(crowd: Crowd, took_s: float, meter: Meter, processor_s: float) -> str:
     """Return all figures as Markdown."""
-    lines = ["| page | runs | median | 95 % | longest |", "|---|---|---|---|---|"]
+    lines = ["| page | runs | median | 95% | longest |", "|---|---|---|---|---|"]
     for page, seconds in sorted(crowd.seconds.items()):
         median, most = np.percentile(seconds, [50, 95])
         lines.append(

@@ -107,7 +107,7 @@ def shares(chromium: Browser, address: str, case: str) -> Iterator[str]:
 def words(seconds: list[float]) -> str:
     """Return the median and the 95th percentile."""
     last = statistics.quantiles(seconds, n=20, method="inclusive")[-1]
-    return f"median {statistics.median(seconds):.2f} s, 95 % {last:.2f} s"
+    return f"median {statistics.median(seconds):.2f} s, 95% {last:.2f} s"
 
 
 def main() -> None:

@@ -110,7 +110,7 @@ def evaluate(
         progress: called with (cases scored, cases to score).
 
     Returns:
-        ``scores``, one row per case, ``mean_dice`` and ``ci95``, its 95 % interval.
+        ``scores``, one row per case, ``mean_dice`` and ``ci95``, its 95% interval.
 
     Raises:
         CohortError: no case is left to score.

@@ -82,7 +82,7 @@ def automatic_window(pixels: np.ndarray) -> GreyWindow:
     counts = level_counts(pixels)
     counts[0] = 0
     cumulated = counts.cumsum()
-    # In whole numbers: as floats, 1 % of 700 pixels is more than 7.
+    # In whole numbers: as floats, 1% of 700 pixels is more than 7.
     low, high = (
         int(np.searchsorted(100 * cumulated, max(percent * cumulated[-1], 1)))
         for percent in WINDOW_PERCENTILES

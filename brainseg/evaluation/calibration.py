@@ -22,10 +22,10 @@ class Calibration:
     """The reliability of a model's probabilities.
 
     Attributes:
-        curve: as of :func:`brainseg.metrics.reliability`, with ``low`` and ``high``, the 95 %
+        curve: as of :func:`brainseg.metrics.reliability`, with ``low`` and ``high``, the 95%
             bootstrap interval of ``tumour`` by patient.
         error: the expected calibration error, 0..1.
-        error_low, error_high: its 95 % interval, bootstrap by patient.
+        error_low, error_high: its 95% interval, bootstrap by patient.
         cases: number of cases.
     """
 

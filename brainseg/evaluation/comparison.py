@@ -27,7 +27,7 @@ class Comparison:
             minus first), one row per case, from the largest loss of the second to its largest gain.
         left_out: number of cases that only one of the two can be scored on.
         mean: of the differences over the cases.
-        low, high: its 95 % interval, bootstrap by patient.
+        low, high: its 95% interval, bootstrap by patient.
         p_value: of the test; 1 if no patient differs.
         effect: matched-pairs rank-biserial correlation (Kerby 2014), -1..1: the ranks that favour the
             second minus those that favour the first, divided by all; 0 if no patient differs.

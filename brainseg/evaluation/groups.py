@@ -52,7 +52,7 @@ def by_group(evaluation: Evaluation, known: pd.DataFrame, metric: str = "dice") 
 
     Returns:
         ``trait``, ``group``, ``cases`` (with a defined metric), ``mean``, ``low`` and
-        ``high`` (95 % bootstrap by patient; NaN for fewer than :data:`FEWEST_CASES` patients).
+        ``high`` (95% bootstrap by patient; NaN for fewer than :data:`FEWEST_CASES` patients).
     """
     values, rows = evaluation.scores[metric], []
     for trait in (name for name in SUBGROUPS if name in known):

@@ -123,7 +123,7 @@ class Leakage:
         ]
         if found := self.comparison:
             ends = f"{found.low:+.3f} to {found.high:+.3f}"
-            lines.append(f"the split alone, by case: {found.mean:+.3f} (95 % interval {ends})")
+            lines.append(f"the split alone, by case: {found.mean:+.3f} (95% interval {ends})")
         return lines
 
 

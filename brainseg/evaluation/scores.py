@@ -68,7 +68,7 @@ class Evaluation(Shown):
             "cases seen in training": self.seen_cases,
             "cases not scored": len(self.refused),
             "mean Dice by case": f"{self.mean_dice:.3f}",
-            "95 % interval": f"{low:.3f} to {high:.3f}",
+            "95% interval": f"{low:.3f} to {high:.3f}",
         }
 
     @property
@@ -83,12 +83,12 @@ class Evaluation(Shown):
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the mean, by patient."""
+        """Return the 95% bootstrap interval of the mean, by patient."""
         return bootstrap_interval(self.scores["dice"].to_numpy(), patients=self.patients)
 
     @property
     def median_ci95(self) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the median, by patient."""
+        """Return the 95% bootstrap interval of the median, by patient."""
         drawn = resampling_of(self.patients, len(self.scores))
         return drawn.interval(weighted_median(self.scores["dice"].to_numpy()))
 

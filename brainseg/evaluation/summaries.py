@@ -14,7 +14,7 @@ def summary(evaluation: Evaluation) -> pd.DataFrame:
 
     Returns:
         ``metric``, ``label``, ``how`` ("mean", "median" or "ratio"), ``unit`` (empty for a share),
-        ``value``, ``low`` and ``high`` (95 % bootstrap by patient; NaN if the metric is undefined for
+        ``value``, ``low`` and ``high`` (95% bootstrap by patient; NaN if the metric is undefined for
         all cases, inf if it is infinite), ``cases`` (with a defined value), ``infinite`` (with an
         infinite value) and ``rule`` for empty masks.
     """
@@ -39,14 +39,14 @@ def distance_unit(evaluation: Evaluation) -> str | None:
 
 
 def figure_text(value: float, unit: str = "") -> str:
-    """Return a figure as text with its unit: “0.825”, “11.3 px”, “+4 %”, “∞”, “–”."""
+    """Return a figure as text with its unit: “0.825”, “11.3 px”, “+4%”, “∞”, “–”."""
     if np.isnan(value):
         return "–"
     if np.isinf(value):
         return "∞"
     if unit == RELATIVE:
         percent = round(100 * value)
-        return f"{percent:+d} %".replace("-", "−") if percent else "0 %"
+        return f"{percent:+d}%".replace("-", "−") if percent else "0%"
     if unit in ("px", "mm"):
         return f"{value:.1f} {unit}"
     return f"{value:.2f}" if unit else f"{value:.3f}"
@@ -109,7 +109,7 @@ def as_lines(evaluation: Evaluation, groups: pd.DataFrame | None = None) -> list
 def _total(evaluation: Evaluation, cases: str) -> str:
     low, high = evaluation.ci95
     return (
-        f"{evaluation.model}: mean Dice {evaluation.mean_dice:.3f} (95 % interval {low:.3f} to "
+        f"{evaluation.model}: mean Dice {evaluation.mean_dice:.3f} (95% interval {low:.3f} to "
         f"{high:.3f}), median {evaluation.median_dice:.3f}, {cases}"
     )
 

@@ -22,7 +22,7 @@ from brainseg.volume import FLAIR
 VERSION = 2
 
 FASTEST = 1
-"""The level of compression: the next one takes twice the time for 2 % fewer bytes."""
+"""The level of compression: the next one takes twice the time for 2% fewer bytes."""
 
 STEPS = 200
 """A probability is sent as the whole steps of 1/200 in it, rounded down: 0..200. So a threshold that is

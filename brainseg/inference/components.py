@@ -90,7 +90,7 @@ def _components(labels: np.ndarray, small: np.ndarray, start: int) -> tuple[Comp
 def removed_in_words(split: Split) -> str:
     """Return the number of removed components and the rule, as a sentence."""
     count = len(split.components)
-    rule = f"below {100 * split.fraction:.3g} % of the largest"
+    rule = f"below {100 * split.fraction:.3g}% of the largest"
     if not split.fraction:
         return "No component was removed: this model keeps all components."
     if not count:

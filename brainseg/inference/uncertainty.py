@@ -175,11 +175,11 @@ def passes_in_words(prediction: Prediction) -> str:
 
 
 def _part_in_words(share: float) -> str:
-    """Return a share as the beginning of a sentence: “All”, “Half of all”, “63 % of all”."""
+    """Return a share as the beginning of a sentence: “All”, “Half of all”, “63% of all”."""
     if share == 1:
         return "All"
     percent = _percent(share)
-    return "Half of all" if percent == "50 %" else f"{percent} of all"
+    return "Half of all" if percent == "50%" else f"{percent} of all"
 
 
 def _percent(share: float) -> str:
@@ -189,4 +189,4 @@ def _percent(share: float) -> str:
         percent = min(percent, 99)
     if share > 0:
         percent = max(percent, 1)
-    return f"{percent} %"
+    return f"{percent}%"

@@ -3,7 +3,7 @@
 Sequences in the channels of one picture have separate windows, because their scales are unrelated.
 
 The window extends from the darkest to the brightest pixel, but no farther than :data:`REACH` times the
-range in which 99 % of the pixels lie: a few bright vessels or broken pixels would otherwise leave the
+range in which 99% of the pixels lie: a few bright vessels or broken pixels would otherwise leave the
 brain a handful of levels. On FLAIR of 11 cases of the LGG cohort, made 12-bit with 0 to 1 in 1,000
 pixels 2 to 10 times as bright as the brightest, the network's input differed from that of the clean
 pixels by at most 0.07 standard deviations (median over the head; over the full range 0.40), and by 0.27

@@ -1,4 +1,4 @@
-"""Calibration: whether three in ten voxels with a probability of 30 % are tumour.
+"""Calibration: whether three in ten voxels with a probability of 30% are tumour.
 
 Each case is saved as a histogram in steps of 0.01, which gives the reliability curve and Dice at every
 threshold without running the network again.

@@ -64,7 +64,7 @@ class Metric:
 
     @property
     def empty_masks(self) -> tuple[str, str, str]:
-        """Return its values for empty masks as printed: “1”, “−100 %”, “∞”, “–” if undefined."""
+        """Return its values for empty masks as printed: “1”, “−100%”, “∞”, “–” if undefined."""
         both_empty, missed, false_alarm = map(self._shown, self.empty)
         return both_empty, missed, false_alarm
 
@@ -80,7 +80,7 @@ class Metric:
         if isinf(value):
             return "∞"
         as_percent = self.unit == RELATIVE and value
-        return (f"{100 * value:g} %" if as_percent else f"{value:g}").replace("-", "−")
+        return (f"{100 * value:g}%" if as_percent else f"{value:g}").replace("-", "−")
 
 
 METRICS = {
@@ -146,9 +146,9 @@ METRICS = {
             "hd95",
             "HD95",
             "How far apart the two outlines are at their worst places, without the most "
-            "extreme 5 %.",
-            "distance that 95 % of each outline does not exceed, in the slice, all slices pooled; "
-            "infinite where more than 5 % of an outline lies on slices that the other mask lacks; with "
+            "extreme 5%.",
+            "distance that 95% of each outline does not exceed, in the slice, all slices pooled; "
+            "infinite where more than 5% of an outline lies on slices that the other mask lacks; with "
             "a spacing, of each surface, in mm in 3D",
             (0, inf, inf),
             MEDIAN,

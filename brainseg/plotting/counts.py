@@ -198,7 +198,7 @@ def along(table: pd.DataFrame) -> go.Figure:
         customdata=table[["from", "to"]],
     )
     figure.update_xaxes(
-        title="Position along the case (last slice: 100 %)",
+        title="Position along the case (last slice: 100%)",
         tickformat=".0%",
         range=[0, 1.005],
         dtick=0.2,

@@ -125,7 +125,7 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
                 "symbol": ["circle" if has_interval else "circle-open" for has_interval in known],
             },
             customdata=[
-                f"95 % interval {row.low:.3f} to {row.high:.3f}" if has_interval else "no interval"
+                f"95% interval {row.low:.3f} to {row.high:.3f}" if has_interval else "no interval"
                 for row, has_interval in zip(groups.itertuples(), known, strict=True)
             ],
             hovertemplate="%{x:.3f}, %{customdata}<extra></extra>",
@@ -144,7 +144,7 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
     figure.add_vline(overall, line=_MEAN_LINE)
     ends = groups[["mean", "low", "high"]]
     figure.update_xaxes(
-        title=f"mean {label} with 95 % interval; dotted: all cases",
+        title=f"mean {label} with 95% interval; dotted: all cases",
         range=_around(min(ends.min().min(), overall), max(ends.max().max(), overall)),
     )
     figure.update_yaxes(showdividers=True, dividercolor=QUIET)
@@ -167,7 +167,7 @@ def difference(mean: float, low: float, high: float, label: str) -> go.Figure:
     """Return a mean difference with its interval, on an axis of its own that contains 0.
 
     Args:
-        mean, low, high: of the difference, and the ends of its 95 % interval.
+        mean, low, high: of the difference, and the ends of its 95% interval.
         label: of the axis.
     """
     figure = go.Figure()
@@ -180,7 +180,7 @@ def difference(mean: float, low: float, high: float, label: str) -> go.Figure:
     figure.update_traces(hovertemplate="%{x:+.4f}<extra></extra>")
     figure.update_xaxes(
         title={
-            "text": f"{label}; line: 95 % interval; dotted: no difference",
+            "text": f"{label}; line: 95% interval; dotted: no difference",
             "standoff": 12,
         },
         range=[min(low, 0) - margin, max(high, 0) + margin],
@@ -216,7 +216,7 @@ def reliability(curve: pd.DataFrame) -> go.Figure:
             "thickness": 1.5,
         },
         hovertemplate="probability %{x:.2f}: %{y:.1%} are tumour<extra></extra>",
-        name="this model, with 95 % intervals",
+        name="this model, with 95% intervals",
         **upper,
     )
     figure.add_bar(
@@ -314,7 +314,7 @@ def conventions(rules: pd.DataFrame, interval: tuple[float, float]) -> go.Figure
 
     Args:
         rules: of :func:`brainseg.evaluation.conventions`.
-        interval: 95 % interval of the first row, drawn as a band.
+        interval: 95% interval of the first row, drawn as a band.
     """
     rows = rules[rules["dice"].notna()].iloc[::-1]
     is_ours = (rows["rule"] == rules["rule"].iloc[0]).tolist()

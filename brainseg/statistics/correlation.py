@@ -17,7 +17,7 @@ class RankCorrelation:
 
     Attributes:
         rho: -1..1.
-        low, high: 95 % interval (Bonett and Wright 2000, Psychometrika 65, 23-28); NaN for fewer pairs
+        low, high: 95% interval (Bonett and Wright 2000, Psychometrika 65, 23-28); NaN for fewer pairs
             than :data:`FEWEST`.
         pairs: their number.
     """
@@ -29,7 +29,7 @@ class RankCorrelation:
 
     def in_words(self) -> str:
         """Return the correlation with its interval and the number of pairs."""
-        ends = f"95 % interval {self.low:+.2f} to {self.high:+.2f}, "
+        ends = f"95% interval {self.low:+.2f} to {self.high:+.2f}, "
         words = (
             f"Spearman’s ρ {self.rho:+.2f} ({ends if self.low == self.low else ''}n {self.pairs})"
         )

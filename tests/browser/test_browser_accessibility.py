@@ -1,4 +1,4 @@
-"""Accessibility of all pages in a real browser: axe-core, light and dark, and a zoom of 400 %."""
+"""Accessibility of all pages in a real browser: axe-core, light and dark, and a zoom of 400%."""
 
 import pytest
 from support.axe import BACKGROUNDS, STREAMLITS_OWN, theme, violations
@@ -58,7 +58,7 @@ def test_each_exception_from_the_rules_is_still_needed(look, served):
 
 
 ZOOMED = {"width": 320, "height": 256}
-"""A window of 1280 x 1024 px at a zoom of 400 %."""
+"""A window of 1280 x 1024 px at a zoom of 400%."""
 
 BEYOND = """() => {
     const main = document.querySelector('[data-testid=stMain]');

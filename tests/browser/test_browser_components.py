@@ -89,7 +89,7 @@ def test_removed_components_are_listed_by_the_rule_and_lead_to_their_slice(opene
     page = opened("&slice=1")
     count = len(predicted.split(open_threshold(page)).components)
     assert f"Components removed ({count})" in text(page, ".panel")
-    assert "(below 100 % of the largest)" in text(page, "div.removed")
+    assert "(below 100% of the largest)" in text(page, "div.removed")
     assert f"components removed ({count})" in text(page, ".layers")
     first = page.get_by_role("button", name="Go to slice 3: removed component of").first
     first.focus()

@@ -21,7 +21,7 @@ const STYLES = [
   ["off", "Off"],
 ];
 const LABELS = ["labels", "Labels", "Each label in its colour"];
-const percent = (value) => `${Math.round(value)} %`;
+const percent = (value) => `${Math.round(value)}%`;
 
 export class Panel {
   constructor(viewer) {

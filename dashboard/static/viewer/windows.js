@@ -4,8 +4,8 @@ export const STORED = [0, 255];
 
 /** Windows that can be chosen: name -> [label, percentiles of the values above 0, or null for all]. */
 export const PRESETS = {
-  auto: ["Automatic (1 to 99 %)", [1, 99]],
-  contrast: ["High contrast (10 to 98 %)", [10, 98]],
+  auto: ["Automatic (1 to 99%)", [1, 99]],
+  contrast: ["High contrast (10 to 98%)", [10, 98]],
   stored: ["As stored (0 to 255)", null],
 };
 

@@ -50,7 +50,7 @@ def compactness(chosen: ShownCases) -> None:
         cohort_figures.compactness,
         f"Median {known.median():.2f} over {over}." if len(known) else NO_SLICE,
         "4 π area / perimeter² (Cox 1927): 1 is a disc; a ragged rim, holes and several pieces lower "
-        "it. On a pixel grid this is accurate to about 10 %. Slices with less than "
+        "it. On a pixel grid this is accurate to about 10%. Slices with less than "
         f"{LEAST_COMPACT_PX} px of tumour have no value. Click a bar to choose the cases with such a "
         "slice.",
         chart_selection.in_bins_of(slices, "compactness"),

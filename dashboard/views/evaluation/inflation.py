@@ -65,7 +65,7 @@ def _show_leakage(leakage: Leakage, cohort: Cohort, is_of_here: bool) -> None:
         ends = f"{signed(found.low)} to {signed(found.high)}"
         honest, claimed = rules["by_patient"].iloc[0], rules["by_slice"].iloc[-1]
         st.markdown(
-            f"Effect of the split alone, averaged by case: **{signed(found.mean)}** (95 % interval "
+            f"Effect of the split alone, averaged by case: **{signed(found.mean)}** (95% interval "
             f"{ends}, bootstrap by patient, {len(found.cases)} cases). Split and averaging together, "
             "from split by patient and mean by case to split by slice and all slices: "
             f"{honest:.3f} becomes **{claimed:.3f}**."
@@ -96,7 +96,7 @@ def _show_conventions(evaluation: Evaluation) -> None:
     unseen = evaluation.unseen() or evaluation
     st.markdown(
         "The same network and predictions under other averaging rules. The first bar is the rule of "
-        "this page; the band is its 95 % interval. Not every rule flatters every network, but a score "
+        "this page; the band is its 95% interval. Not every rule flatters every network, but a score "
         "without its rule is meaningless."
     )
     widgets.figure(

@@ -34,7 +34,7 @@ from brainseg.evaluation import by_case, load_scores
 
 model = bs.open_model({model!r})
 scores = load_scores(cohort, model)  # bs.evaluate(cohort, model) computes them
-print(f"mean Dice {{scores.mean_dice:.3f}}, 95 % interval", scores.ci95)
+print(f"mean Dice {{scores.mean_dice:.3f}}, 95% interval", scores.ci95)
 by_case(scores).head(10)
 """
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
@@ -64,7 +64,7 @@ def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
         )
         st.metric("Cases", len(counted.scores), help=which)
     st.caption(
-        f"Below each figure: its 95 % interval, bootstrap by patient over {len(counted.scores)} cases. "
+        f"Below each figure: its 95% interval, bootstrap by patient over {len(counted.scores)} cases. "
         f"{EMPTY_MASK_RULE} The help of each figure states its own rule."
     )
     if distance_unit(counted) is None:
@@ -136,7 +136,7 @@ def show_cases(counted: Evaluation, scores: pd.DataFrame, cohort: Cohort, model:
     st.header(f"{label} by case")
     if mean:
         value, *ends = map(figure_text, mean)
-        st.caption(f"Dotted line: mean {value}. Band: 95 % interval, {' to '.join(ends)}.")
+        st.caption(f"Dotted line: mean {value}. Band: 95% interval, {' to '.join(ends)}.")
     panels.case_chart(
         evaluation_charts.by_case(ordered, metric, label, mean),
         "scores_by_case",

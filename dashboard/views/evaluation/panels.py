@@ -62,7 +62,7 @@ def show_figures(counted: Evaluation) -> None:
                 "Figure": metric.label,
                 "Over the cases": row.how,
                 "Value": figure_text(row.value, row.unit),
-                "95 % interval": " to ".join(ends) if row.cases else "–",
+                "95% interval": " to ".join(ends) if row.cases else "–",
                 "Cases": row.cases,
                 "Infinite (∞)": row.infinite,
                 "Both empty": both_empty,
@@ -104,7 +104,7 @@ def show_groups(counted: Evaluation, cohort: Cohort, scores: pd.DataFrame) -> No
         widgets.figure(
             evaluation_charts.by_group(groups, float(counted.scores[metric].mean()), label),
             "scores_by_group",
-            alt=f"Mean {label} of {len(groups)} groups of cases with 95 % intervals",
+            alt=f"Mean {label} of {len(groups)} groups of cases with 95% intervals",
             table=groups,
         )
         st.caption(
@@ -178,7 +178,7 @@ def show_calibration(counted: Evaluation, model: Model) -> None:
 
 def _show_calibration_error(found: Calibration) -> None:
     st.markdown(
-        f"Expected calibration error **{found.error:.4f}** (95 % interval {found.error_low:.4f} to "
+        f"Expected calibration error **{found.error:.4f}** (95% interval {found.error_low:.4f} to "
         f"{found.error_high:.4f}, {found.cases} cases): the mean distance, over the voxels, between the "
         "predicted probability and the observed share of tumour."
     )
@@ -186,7 +186,7 @@ def _show_calibration_error(found: Calibration) -> None:
         lowest = found.curve.iloc[0]
         share = lowest["voxels"] / found.curve["voxels"].sum()
         st.caption(
-            f"{100 * share:.0f} % of the voxels have a probability below 0.1 and dominate this number; "
+            f"{100 * share:.0f}% of the voxels have a probability below 0.1 and dominate this number; "
             f"judge by the curve. {REGION} Bins of 0.1; voxels of all cases pooled."
         )
 
@@ -286,7 +286,7 @@ def difference_chart(found: Comparison, label: str) -> None:
     widgets.figure(
         evaluation_charts.difference(found.mean, found.low, found.high, html.escape(label)),
         "mean_difference",
-        alt=f"{label}: mean difference {signed(found.mean)}, 95 % interval {signed(found.low)} to "
+        alt=f"{label}: mean difference {signed(found.mean)}, 95% interval {signed(found.low)} to "
         f"{signed(found.high)}",
     )
 

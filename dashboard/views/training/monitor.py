@@ -203,7 +203,7 @@ def drawing_controls(timed: bool) -> Drawing:
             format="%d %%",
             key=keys.SMOOTHING,
             width=180,
-            help="Exponential moving average; the original curve stays visible behind it. At 60 % each "
+            help="Exponential moving average; the original curve stays visible behind it. At 60% each "
             "epoch weighs 0.4, and earlier epochs 0.6 times as much as the next.",
         )
         url_state.keep(keys.SMOOTHING, SMOOTHINGS, 0)

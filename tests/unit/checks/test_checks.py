@@ -362,7 +362,7 @@ def _described(images: dict[tuple[str, int], np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("change", ["moved by 3 px", "cropped by 2 %"])
+@pytest.mark.parametrize("change", ["moved by 3 px", "cropped by 2%"])
 def test_a_slice_of_another_case_is_found_though_moved_or_cropped(change: str) -> None:
     random = np.random.default_rng(0)
     brain = np.zeros((256, 256, 1), np.uint8)

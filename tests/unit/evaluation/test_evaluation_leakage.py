@@ -227,4 +227,4 @@ def test_the_documented_table_is_what_was_measured():
         assert f"| {row.rule} | {row.by_patient:.3f} | {row.by_slice:.3f} |" in documented
     difference = found.comparison
     ends = f"{difference.low:.3f} to {difference.high:.3f}"
-    assert f"adds {difference.mean:.3f} by case (95 % interval {ends})" in documented
+    assert f"adds {difference.mean:.3f} by case (95% interval {ends})" in documented

@@ -96,8 +96,8 @@ def test_distances_of_two_units_are_never_mixed():
 def test_figures_are_printed_with_their_unit():
     assert figure_text(0.8252) == "0.825"
     assert figure_text(11.27, "px") == "11.3 px"
-    assert figure_text(-0.07, "relative") == "−7 %"
-    assert figure_text(-0.005, "relative") == figure_text(0.004, "relative") == "0 %"
+    assert figure_text(-0.07, "relative") == "−7%"
+    assert figure_text(-0.005, "relative") == figure_text(0.004, "relative") == "0%"
     assert figure_text(float("inf"), "px") == "∞"
     assert figure_text(float("nan")) == "–"
 

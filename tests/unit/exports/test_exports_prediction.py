@@ -146,7 +146,7 @@ def test_a_removed_component_is_in_every_file_and_its_probability_is_the_network
     assert whole.loc[0, ["volume_vx", "components_removed", "removed_vx"]].tolist() == [28, 1, 3]
     (page,) = PdfReader(io.BytesIO(files["upload_report.pdf"])).pages
     for told in (" ".join(page.extract_text().split()), files["upload_about.txt"].decode()):
-        assert "1 smaller component was removed (below 20 % of the largest)." in told
+        assert "1 smaller component was removed (below 20% of the largest)." in told
         assert "Removed: slice 7: 3 voxels." in told
     hatched = (overlay(record, 2) == REMOVED_COLOUR).all(axis=-1)
     assert hatched[30, 40:43].all()

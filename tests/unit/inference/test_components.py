@@ -100,9 +100,9 @@ def test_a_component_is_listed_by_its_slices_and_the_one_that_holds_most_of_it()
 def test_the_rule_is_told_in_words(three):
     told = [removed_in_words(remove_small_components(three >= 0.5, f)) for f in (1, 0.3, 0.1, 0)]
     assert told == [
-        "2 smaller components were removed (below 100 % of the largest).",
-        "1 smaller component was removed (below 30 % of the largest).",
-        "No component was removed (none is below 10 % of the largest).",
+        "2 smaller components were removed (below 100% of the largest).",
+        "1 smaller component was removed (below 30% of the largest).",
+        "No component was removed (none is below 10% of the largest).",
         "No component was removed: this model keeps all components.",
     ]
 

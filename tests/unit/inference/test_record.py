@@ -96,7 +96,7 @@ def test_the_components_removed_are_told_with_the_slices_they_lie_on():
     model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
     record = record_of_volume(bare(areas(0, 0, 0, 0)).volume, [4, 5, 7, 9], model, made)
     assert record.predicted.removed(record.slice_numbers) == [
-        "2 smaller components were removed (below 20 % of the largest).",
+        "2 smaller components were removed (below 20% of the largest).",
         "Removed: slices 7–9: 2 voxels; slice 9: 1 voxel.",
     ]
     assert record.predicted.removed(record.slice_numbers, most=1)[1] == (

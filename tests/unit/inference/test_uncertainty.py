@@ -41,7 +41,7 @@ def test_voxels_are_agreed_upon_where_the_threshold_is_further_than_a_deviation(
 def test_the_sentence_says_how_many_and_where():
     said = said_of(looked(two_looks()), 0.4, [7, 8, 9])
     assert said == (
-        "The 2 passes (2 folds) agree on 67 % of the predicted voxels (4 of 6, including those that one "
+        "The 2 passes (2 folds) agree on 67% of the predicted voxels (4 of 6, including those that one "
         "standard deviation would add).",
         "All uncertain voxels lie on slice 9.",
     )
@@ -49,10 +49,10 @@ def test_the_sentence_says_how_many_and_where():
 
 def test_one_network_with_its_mirror_image_is_not_called_several():
     (counted, _) = said_of(looked(two_looks(), (3,)), 0.4, [7, 8, 9])
-    assert counted.startswith("The two passes (original and mirrored) agree on 67 %")
+    assert counted.startswith("The two passes (original and mirrored) agree on 67%")
     mirrored = np.concatenate([two_looks()] * 2)
     assert said_of(looked(mirrored), 0.4, [7, 8, 9])[0].startswith(
-        "The 4 passes (2 folds, original and mirrored) agree on 67 %"
+        "The 4 passes (2 folds, original and mirrored) agree on 67%"
     )
 
 
@@ -80,7 +80,7 @@ def test_a_share_is_not_rounded_to_all_or_nothing():
     looks = np.zeros((2, 1, 40, 40), np.float32)
     looks[:, 0] = 1
     looks[0, 0, 0, 0] = 0
-    assert "on 99 % of" in said_of(looked(looks), 0.4, [1])[0]
+    assert "on 99% of" in said_of(looked(looks), 0.4, [1])[0]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_share_is_not_rounded_to_all_or_nothing():
     [
         ([4, 4], "Half of all uncertain voxels lie on slice 7."),
         ([0, 4], "All uncertain voxels lie on slice 8."),
-        ([6, 4], "60 % of all uncertain voxels lie on slice 7."),
+        ([6, 4], "60% of all uncertain voxels lie on slice 7."),
     ],
 )
 def test_the_share_of_the_named_slices_is_of_the_uncertain_voxels(by_slice, sentence):

@@ -158,7 +158,7 @@ def test_slices_are_pooled_and_one_without_counterpart_counts_by_its_length() ->
     truth = square(4, 4, 24, 2, at=0)
     small, large = truth.copy(), truth.copy()
     small[1, 0, 0] = (
-        True  # an outline of 2.8 px beside one of 95: within the 5 % that may lie anywhere
+        True  # an outline of 2.8 px beside one of 95: within the 5% that may lie anywhere
     )
     large[1, 4:10, 4:10] = True  # of 23 px: beyond them
     assert surface_distances(truth, small).hausdorff() == 0

@@ -129,7 +129,7 @@ def test_equal_or_nearly_equal_rows_have_a_map(off):
 def test_the_published_models_features_separate_slices_with_tumour(sample_root):
     cohort = Cohort.open(sample_root)
     measured = agreement(embeddings.describe_with_model(cohort, open_model()), cohort.slices)
-    # Slices of the same place agree in 74 % in these two cases, 48 % are chance.
+    # Slices of the same place agree in 74% in these two cases, 48% are chance.
     assert measured.same_state > measured.same_state_by_position + 0.1
 
 
