@@ -133,6 +133,7 @@ class Jobs(Executor):
         self._running: set[_Task] = set()
         self._shared: dict[Hashable, _Task] = {}
         self._idle: list[ProcessPool] = []
+        self._used: dict[Future, tuple[ProcessPool, list]] = {}
         _services.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Job[T]:
@@ -261,7 +262,7 @@ class Jobs(Executor):
                     future.set_exception(JobLost("found no process: the system starts no other"))
                     return future
             else:
-                future.add_done_callback(partial(self._take_back, pool, call))
+                self._used[future] = pool, call
                 watch(pool, future, longest_s)
                 return future
 
@@ -271,7 +272,11 @@ class Jobs(Executor):
             1, 0, worker.prepare, self._initargs, multiprocessing.get_context("spawn")
         )
 
-    def _take_back(self, pool: ProcessPool, call: list, future: Future) -> None:
+    def _take_back(self, future: Future) -> None:
+        """Take a worker back from its job, or end it where the job was lost."""
+        if future not in self._used:  # of another engine
+            return
+        pool, call = self._used.pop(future)
         call.clear()  # pebble refers to it, and to the result, until the next job
         if future.cancelled() or future.exception():
             _end(pool)
@@ -291,6 +296,9 @@ class Jobs(Executor):
                 task.running.add_done_callback(partial(self._finish, task))
 
     def _finish(self, task: _Task, future: Future) -> None:
+        # Not as a callback of its own: two callbacks of a future that ends meanwhile run in any order,
+        # and the next job would find no worker.
+        self._take_back(future)
         with self._lock:
             self._running.discard(task)
             self._forget(task)

@@ -5,6 +5,9 @@ from multiprocessing import spawn, util
 
 from pebble.pool.process import WORKERS_NAME
 
+_OF_DASK = "Dask Worker process"
+"""Start of the names that Dask gives to the processes of its workers."""
+
 _OPTIONS = "_args_from_interpreter_flags"
 _options: Callable[[], list[str]] = getattr(util, _OPTIONS)
 _preparation_data = spawn.get_preparation_data
@@ -18,7 +21,7 @@ def _without_current_folder() -> list[str]:
 def _without_main(name: str) -> dict:
     """Return what a new process is prepared with: a worker does not run the main script again."""
     data = _preparation_data(name)
-    if name == WORKERS_NAME:
+    if name == WORKERS_NAME or name.startswith(_OF_DASK):
         data = {key: value for key, value in data.items() if not key.startswith("init_main")}
     return data
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from support.cohorts import CHECKOUT
@@ -72,7 +73,14 @@ def test_a_cluster_that_loses_a_worker_in_the_middle_writes_what_threads_write(
     assert found == alone
 
 
-def test_a_part_that_costs_its_workers_is_reported_and_the_others_go_on() -> None:
+def test_a_part_that_costs_its_workers_is_reported_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The workers do not run the main script again, whatever it does.
+    script = ModuleType("__main__")
+    script.__file__ = str(tmp_path / "script.py")
+    Path(script.__file__).write_text("raise AssertionError")
+    monkeypatch.setitem(sys.modules, "__main__", script)
     with open_executor(workers=2) as executor:
         assert dashboard_of(executor).startswith("http://127.0.0.1:")
         parts = [(number,) for number in (1, 13, 2)]

@@ -6,6 +6,7 @@ import tomllib
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
+from weakref import ref
 
 import pytest
 from support.trainings import tiny_training
@@ -72,17 +73,23 @@ def test_the_cases_of_a_fold_are_released_before_the_next_fold(
 ):
     monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
 
+    made: list[ref[PreparedCase]] = []
+    make = PreparedCase.__init__
+
+    def noted(case: PreparedCase, *arguments: object, **named: object) -> None:
+        make(case, *arguments, **named)
+        made.append(ref(case))
+
     def cases_in_memory() -> int:
         gc.collect()
-        return sum(isinstance(one, PreparedCase) for one in gc.get_objects())
+        return sum(one() is not None for one in made)
 
-    before, during = cases_in_memory(), []
-    cross_validate(
-        settings, tmp_path / "runs", lambda fold, _: during.append(cases_in_memory() - before)
-    )
+    monkeypatch.setattr(PreparedCase, "__init__", noted)
+    during: list[int] = []
+    cross_validate(settings, tmp_path / "runs", lambda fold, _: during.append(cases_in_memory()))
     # Each fold reads five of ten cases, and those of the first are released in the second.
     assert during == [5, 5]
-    assert cases_in_memory() == before
+    assert cases_in_memory() == 0
 
 
 def test_the_same_call_reuses_finished_runs_and_resumes_others(runs, settings, tmp_path):

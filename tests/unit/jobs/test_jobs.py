@@ -40,6 +40,16 @@ def test_a_worker_keeps_its_state_between_jobs(jobs: Jobs) -> None:
     assert jobs.submit(functions.pid).result() != os.getpid()
 
 
+@pytest.mark.slow
+def test_a_job_right_after_another_gets_its_worker_however_threads_switch(jobs: Jobs) -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        assert len({jobs.submit(functions.pid).result() for _ in range(3000)}) == 1
+    finally:
+        sys.setswitchinterval(usual)
+
+
 def test_a_worker_that_was_killed_while_it_was_idle_is_replaced(jobs: Jobs) -> None:
     worker = psutil.Process(jobs.submit(functions.pid).result())
     worker.kill()
