@@ -141,6 +141,8 @@ def evaluate(options: argparse.Namespace) -> int:
     from brainseg.training.run_models import open_any
 
     cohort, model = _open(options), open_any(options.model)
+    if options.label is None and model.target in map(cohort.label_words, cohort.labels):
+        cohort = cohort.of_label(model.target)
     require_writable(cohort.results_dir)
     before = evaluation.saved_scores(cohort, model)
     # Computed here: scores that came with the model are not taken over.
@@ -158,9 +160,7 @@ def evaluate(options: argparse.Namespace) -> int:
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
     if cohort.labels:
         facts["label"] = cohort.label
-        lines.append(
-            f"Compared with {cohort.masks_in_words}. The model predicts FLAIR abnormality."
-        )
+        lines.append(f"Compared with {cohort.masks_in_words}. The model predicts {model.target}.")
     if options.split_by_slice:
         with _progress("batch") as progress:
             leakage = evaluation.measure_leakage(cohort, model, progress)

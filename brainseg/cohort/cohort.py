@@ -156,6 +156,15 @@ class Cohort(Shown):
             return f"the label “{self.label_words(self.label)}”"
         return f"the union of the labels {', '.join(map(self.label_words, self.labels))}"
 
+    @property
+    def target(self) -> str | None:
+        """Return what a model learns from the masks, such as “core”; None if they have one label."""
+        if not self.labels:
+            return None
+        if self.label is not None:
+            return self.label_words(self.label)
+        return f"union of {', '.join(map(self.label_words, self.labels))}"
+
     def label_words(self, label: str) -> str:
         """Return a label as readers call it, such as “label 1” where nothing names it."""
         return label_words(label, self.label_names)

@@ -33,8 +33,8 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
     ]
     if predicted := record.predicted:
         lines.append(
-            f"prediction: {predicted.model}, {fold_words(predicted.folds)}; 1 where the probability is "
-            f"at least {predicted.threshold:g}"
+            f"prediction: {predicted.target} by {predicted.model}, {fold_words(predicted.folds)}; 1 "
+            f"where the probability is at least {predicted.threshold:g}"
             f"{', without the components removed' if predicted.split.components else ''}."
         )
         lines.append(predicted.exposure.in_words())

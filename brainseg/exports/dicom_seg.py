@@ -41,8 +41,7 @@ KEEP_IDENTITY = (
 SERIES_DESCRIPTION = "Research only, not a medical device: brainseg prediction"
 WARNED_DESCRIPTION = "WARNINGS: see segment. Research only: brainseg prediction"
 CONTENT_LABEL = "RESEARCH_ONLY"
-SEGMENT_LABEL = "FLAIR abnormality (predicted)"
-WARNED_LABEL = f"WARNINGS: {SEGMENT_LABEL}"
+_LONGEST_TARGET = 64 - len("WARNINGS:  (predicted)")  # a segment's label has at most 64 characters
 
 XYZ_OF_SRGB = np.array(
     [
@@ -136,6 +135,13 @@ def lab_of(colour: tuple[int, int, int]) -> tuple[float, float, float]:
     return float(116 * y - 16), float(500 * (x - y)), float(200 * (y - z))
 
 
+def segment_label(target: str, has_warnings: bool) -> str:
+    """Return the label of the segment of what a model predicts."""
+    target = target.encode("ascii", "replace").decode()
+    label = f"{target[:_LONGEST_TARGET]} (predicted)"
+    return f"WARNINGS: {label}" if has_warnings else label
+
+
 def _segment(
     predicted: Predicted, version: str, warnings: Sequence[str]
 ) -> "highdicom.seg.SegmentDescription":
@@ -155,7 +161,7 @@ def _segment(
     )
     segment = highdicom.seg.SegmentDescription(
         segment_number=1,
-        segment_label=WARNED_LABEL if warnings else SEGMENT_LABEL,
+        segment_label=segment_label(predicted.target, bool(warnings)),
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Lesion,
         algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,

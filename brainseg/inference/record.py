@@ -15,6 +15,7 @@ from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
 from brainseg.models.exposure import CaseExposure, fold_words
+from brainseg.models.model import TARGET
 from brainseg.reviews.measurements import Measurement
 from brainseg.volume import FLAIR, Volume
 
@@ -36,6 +37,7 @@ class Predicted:
         threshold: a probability of at least this is tumour, 0..1.
         dice: of the whole case against the usable masks, 0..1; None without one.
         digest: of the model's manifest, which names the weights' files; None where not known.
+        target: what it predicts, as :attr:`brainseg.models.Model.target`.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Predicted:
     threshold: float
     dice: float | None
     digest: str | None = None
+    target: str = TARGET
 
     @property
     def exposure(self) -> CaseExposure:
@@ -344,7 +347,7 @@ def predicted_by(
     folds = prediction.exposure.folds
     at = model.threshold_for(folds) if threshold is None else threshold
     found = dice_of_case(prediction.mask(at), masks, has_mask)
-    return Predicted(model.name, prediction, at, found, model.digest)
+    return Predicted(model.name, prediction, at, found, model.digest, model.target)
 
 
 def record_of_volume(

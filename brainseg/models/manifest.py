@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from brainseg.cohort.splits import Fold
 from brainseg.errors import CohortError, ModelError, refused_as
 from brainseg.io.files import read_file
-from brainseg.models.model import ENGINE_PARTS, FoldRecord, Inference, Model
+from brainseg.models.model import ENGINE_PARTS, TARGET, FoldRecord, Inference, Model
 from brainseg.models.places import (
     DEFAULT_MODEL,
     MANIFEST,
@@ -97,6 +97,7 @@ def model_of(manifest: bytes, folder: Path) -> Model:
             inference=Inference.from_manifest(**found.get("inference", {})),
             digest=_digest_of(facts),
             images=found.get(IMAGES),
+            target=found.get("target", TARGET),
         )
         _check(model)
     return model
@@ -248,8 +249,9 @@ _MANIFEST = _entries(
         "folds": _several(_entries(_FOLD, ("threshold", "engine", "run")), 100),
         "threshold": _threshold,
         IMAGES: _NAMED_FILE,
+        "target": _text("[^\0-\37]{1,200}", "what the masks outline"),
     },
-    ("inference", "threshold", IMAGES),
+    ("inference", "threshold", IMAGES, "target"),
     strict=False,
 )
 """The rules of a manifest, with limits that no model reaches."""
@@ -262,6 +264,7 @@ def manifest_of(
     inference: Inference,
     folds: list[FoldRecord],
     images: dict[str, str] | None = None,
+    target: str | None = None,
 ) -> bytes:
     """Return a manifest as the bytes of its file; see :class:`Model` for its content."""
     facts = {
@@ -274,7 +277,8 @@ def manifest_of(
             for record in sorted(folds, key=lambda record: record.number)
         ],
     }
-    return _as_bytes(facts | ({IMAGES: images} if images else {}))
+    more = {IMAGES: images, "target": target}
+    return _as_bytes(facts | {name: value for name, value in more.items() if value})
 
 
 def with_images(manifest: bytes, images: dict[str, str]) -> bytes:

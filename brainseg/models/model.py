@@ -17,6 +17,9 @@ from brainseg.volume import Volume
 if TYPE_CHECKING:
     from brainseg.cohort import Case, Cohort
 
+TARGET = "FLAIR abnormality"
+"""What a model predicts whose manifest names no target: the masks of the LGG cohort outline it."""
+
 ENGINE_PARTS = ("graph", "weights")
 """The files of an exported engine, as a manifest names them."""
 
@@ -111,6 +114,7 @@ class Model(Shown):
             images, which do not change predictions; saved scores refer to it.
         images: ``file`` and ``sha256`` of the hashes of the training images; None if the model was
             published without them. See :mod:`brainseg.models.training_images`.
+        target: what the masks of its training outline; :data:`TARGET` where the manifest is silent.
     """
 
     folder: Path
@@ -121,11 +125,13 @@ class Model(Shown):
     inference: Inference
     digest: str
     images: dict[str, str] | None = None
+    target: str = TARGET
 
     def _facts(self) -> dict[str, object]:
         return {
             "name": self.name,
             "architecture": self.architecture,
+            "predicts": self.target,
             "folds": len(self.folds),
             "cases held out": len({case for fold in self.folds for case in fold.held_out}),
         }

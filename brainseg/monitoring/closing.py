@@ -23,9 +23,11 @@ def next_steps(run: Run) -> list[str]:
     if model is None:
         return []
     data, name = shlex.quote(str(run.config()["data"])), shlex.quote(_name_or_path(run))
+    label = run.config().get("label")
+    of_label = f" --label {shlex.quote(str(label))}" if label else ""
     held_out = Path(run.config()["data"]) / next(iter(model.folds[0].held_out), "")
     return [
-        f"score:    brainseg evaluate {data} --model {name}",
+        f"score:    brainseg evaluate {data} --model {name}{of_label}",
         f"predict:  brainseg predict {shlex.quote(str(held_out))} --model {name} --out predictions",
         f"publish:  brainseg publish NAME {name}",
     ]

@@ -20,6 +20,9 @@ DEVICES = ("one", "all")
 ENCODERS_OF = {"unet": ("",), "lite_unet": ("", "efficientnet-lite0")}
 """The networks of :data:`ARCHITECTURES`, and the pretrained encoders that each accepts."""
 
+LONGEST_TARGET = 200
+"""Characters of what a model learns, in its manifest."""
+
 NAME_RULE = "1 to 60 letters, digits or . - _"
 
 Check = Callable[[Any, "TrainingConfig"], bool]
@@ -103,6 +106,12 @@ class TrainingConfig:
         needs=("folds",),
     )
     folds: int = _setting(5, "Number of folds; a patient is in one fold only.", **_at_least(2))
+    label: str = _setting(
+        "",
+        "Label whose masks are learned; empty for the union of all labels.",
+        check=lambda label, _: len(label) <= LONGEST_TARGET,
+        rule=f"at most {LONGEST_TARGET} characters",
+    )
     seed: int = _setting(
         0, "Random seed of folds, weights, sampling and augmentation.", **_at_least(0)
     )

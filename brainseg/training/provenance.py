@@ -36,6 +36,7 @@ def about(cohort: Cohort) -> dict:
             "patients": int(slices["patient_id"].nunique()),
             "slices": len(slices),
             "synthetic": cohort.is_synthetic,
+            "target": cohort.target,
         },
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "python": platform.python_version(),

@@ -21,6 +21,7 @@ from brainseg.models import (
 from brainseg.models.engines import load_engine
 from brainseg.models.engines.exporting import can_export
 from brainseg.models.engines.loading import KERAS
+from brainseg.models.model import TARGET
 from brainseg.models.places import MANIFEST, find_model
 from brainseg.models.training_images import TrainingImages, training_images_of
 from brainseg.people import OWNER, require
@@ -28,7 +29,13 @@ from brainseg.reviews import history
 from brainseg.storage import remove_folder
 from brainseg.training.config import NAME_RULE, TrainingConfig, is_name
 from brainseg.training.network_files import graph_of
-from brainseg.training.run_models import content_of, images_entry, manifest_with, write_model
+from brainseg.training.run_models import (
+    content_of,
+    images_entry,
+    manifest_with,
+    target_of,
+    write_model,
+)
 from brainseg.training.runs import Run, find_run
 
 
@@ -46,13 +53,13 @@ def publish(run: Run, folder: Path) -> Model:
         MissingPackageError: Keras is not installed, and the run has not been prepared as a model.
     """
     require(OWNER, "publish a model")
-    others, known = _other_folds(folder, TrainingConfig.from_settings(run.config()))
+    others, known = _other_folds(folder, run)
     found = content_of(run)
     images = known.with_cases(found.images) if known and found.images else known or found.images
     entry, hashes = images_entry(images)
     records = [*others, replace(found.record, run=run.name)]
     history.record("publish", run=run.name, model=folder.name)
-    return write_model(folder, found.files | hashes, manifest_with(records, found.config, entry))
+    return write_model(folder, found.files | hashes, manifest_with(records, found, entry))
 
 
 def place_to_publish(name: str | Path) -> Path:
@@ -168,13 +175,17 @@ def publish_all(
     }
 
 
-def _other_folds(
-    folder: Path, config: TrainingConfig
-) -> tuple[list[FoldRecord], TrainingImages | None]:
+def _other_folds(folder: Path, run: Run) -> tuple[list[FoldRecord], TrainingImages | None]:
     """Return the folds of the model in a folder that a run does not replace, and its images."""
     if not (folder / MANIFEST).exists():
         return [], None
-    model = _open(folder)
+    model, config = _open(folder), TrainingConfig.from_settings(run.config())
+    target = target_of(run) or TARGET
+    if model.target != target:
+        raise ModelError(
+            f"{model.name} predicts “{model.target}”, and {run.name} learned “{target}”: publish under "
+            "another name."
+        )
     ours = config.network, config.architecture_arguments, config.preprocessing
     if (model.architecture, model.arguments, model.preprocessing) != ours:
         raise ModelError(

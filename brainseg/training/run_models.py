@@ -21,6 +21,7 @@ from brainseg.models.remote import is_address
 from brainseg.models.training_images import FILE, TrainingImages, training_images_of
 from brainseg.storage import write_atomically
 from brainseg.training import TrainingConfig
+from brainseg.training.config import LONGEST_TARGET
 from brainseg.training.network_files import golden_output, graph_of, halved, sha256_of
 from brainseg.training.runs import ACTIVE, Run, find_run
 
@@ -45,6 +46,7 @@ class RunModel:
     record: FoldRecord
     files: dict[str, bytes]
     images: TrainingImages | None
+    target: str | None
 
 
 def as_model(run: Run) -> Model:
@@ -59,7 +61,7 @@ def as_model(run: Run) -> Model:
         return model
     found = _built(run)
     images, hashes = images_entry(found.images)
-    manifest = manifest_with([found.record], found.config, images)
+    manifest = manifest_with([found.record], found, images)
     return write_model(run.path, found.files | hashes, manifest)
 
 
@@ -125,7 +127,7 @@ def content_of(run: Run) -> RunModel:
     (record,) = model.folds
     files = {name: read_verified(model.folder, name, sha) for name, sha in record.files.items()}
     config = TrainingConfig.from_settings(run.config())
-    return RunModel(config, record, files, model.training_images)
+    return RunModel(config, record, files, model.training_images, target_of(run))
 
 
 def _threshold(run: Run) -> float:
@@ -163,7 +165,13 @@ def _built(run: Run) -> RunModel:
         threshold=_threshold(run),
         engine=engine,
     )
-    return RunModel(config, record, files, _images_of(run))
+    return RunModel(config, record, files, _images_of(run), target_of(run))
+
+
+def target_of(run: Run) -> str | None:
+    """Return what the masks of a run's training outline; None if they have one label."""
+    target = run.about().get("data", {}).get("target")
+    return str(target)[:LONGEST_TARGET] if target else None
 
 
 def _images_of(run: Run) -> TrainingImages | None:
@@ -189,10 +197,9 @@ def images_entry(
     return {"file": FILE, "sha256": sha256_of(content)}, {FILE: content}
 
 
-def manifest_with(
-    records: list[FoldRecord], config: TrainingConfig, images: dict[str, str] | None
-) -> bytes:
-    """Return the manifest of some folds that were trained with these settings."""
+def manifest_with(records: list[FoldRecord], run: RunModel, images: dict[str, str] | None) -> bytes:
+    """Return the manifest of some folds that were trained with the settings of a run."""
+    config = run.config
     return manifest_of(
         config.network,
         config.architecture_arguments,
@@ -200,6 +207,7 @@ def manifest_with(
         config.inference,
         records,
         images,
+        run.target,
     )
 
 

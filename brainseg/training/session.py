@@ -32,10 +32,19 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
         MissingPackageError: Keras is not installed.
     """
     check_keras("Training")
-    cohort = Cohort.open(config.data)
+    cohort = cohort_of(config)
     fold = make_folds(cohort.slices, config.folds, config.seed)[config.fold]
     settings = asdict(replace(config, data=str(cohort.root)))
     return Run.create(runs, config.name, settings, asdict(fold), about(cohort))
+
+
+def cohort_of(config: TrainingConfig) -> Cohort:
+    """Return the cohort of a training, with the masks that it learns.
+
+    Raises:
+        CohortError: the data cannot be used, or the masks do not have the label.
+    """
+    return Cohort.open(config.data).of_label(config.label or None)
 
 
 def train(run: Run, report: Report | None = None, lock: Path | None = None) -> Run:
@@ -118,7 +127,7 @@ def _fit(run: Run, stop: StopRequest, report: Report | None) -> None:
         key: tuple(value) if isinstance(value, list) else value for key, value in run.fold().items()
     }
     fold = Fold(**parts)
-    cohort = Cohort.open(config.data)
+    cohort = cohort_of(config)
     _refuse_other_data(run, fold, cohort)
     # This imports Keras, which pages that only start a training do not need.
     from brainseg.training.loop import TrainingLoop

@@ -139,9 +139,15 @@ def notes(cohort: Cohort) -> None:
 
 
 def tumour_means(
-    cohort: Cohort | None = None, predicted: bool = False, outlined: bool = True
+    cohort: Cohort | None = None, predicted: Sequence[str] = (), outlined: bool = True
 ) -> None:
-    """Show once on a page what its word “tumour” means, of predictions or of outlined masks."""
+    """Show once on a page what its word “tumour” means.
+
+    Args:
+        cohort: whose masks the page shows.
+        predicted: what the models of the page predict, as :attr:`brainseg.models.Model.target`.
+        outlined: whether the page shows masks, too.
+    """
     means = TUMOUR_MEANS
     if cohort is not None and cohort.labels:
         means = (
@@ -149,12 +155,12 @@ def tumour_means(
         )
     if not predicted:
         st.caption(means)
-    elif outlined:
-        st.caption(f"{means} In a prediction it means the predicted FLAIR abnormality.")
+        return
+    targets = " or ".join(plain(one, longest=200) for one in dict.fromkeys(predicted))
+    if outlined:
+        st.caption(f"{means} In a prediction it means the predicted {targets}.")
     else:
-        st.caption(
-            "“Tumour” on this page means the predicted FLAIR abnormality; no one outlined it."
-        )
+        st.caption(f"“Tumour” on this page means the predicted {targets}; no one outlined it.")
 
 
 def case_picker(cohort: Cohort, default: str | None = None, **more: Any) -> Case:

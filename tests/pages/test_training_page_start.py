@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.pages import open_page
 from support.runs import button, copy_of, make_run, said, traces
+from support.volume_cohorts import brats, three_labels
 
 from brainseg.__main__ import build_parser
 from brainseg.cohort import Cohort
@@ -15,6 +16,8 @@ from brainseg.training import TrainingConfig, jobs
 from brainseg.training.command import settings_of
 from brainseg.training.runs import Run
 from dashboard.views.training.form import QUICK_LOOK
+
+ENHANCING = "enhancing tumour"
 
 
 @pytest.fixture
@@ -125,6 +128,21 @@ def test_the_same_in_a_terminal_is_the_forms_values(monkeypatch, taught_root, ta
     assert str(taught_root) not in app.run().code[0].value
 
 
+def test_the_label_to_learn_is_chosen_where_masks_have_several(monkeypatch, tmp_path):
+    brats(tmp_path / "data", values=three_labels, suffix=".nii", count=4)
+    app = open_page(monkeypatch, tmp_path / "data", "training", view="Start")
+    app.number_input(key="setting_folds").set_value(2).run()
+    chosen = app.selectbox(key="setting_label")
+    assert chosen.options == ["Union of all labels", "whole tumour", "tumour core", ENHANCING]
+    assert "label=" not in app.code[0].value
+    chosen.select(ENHANCING).run()
+    assert not app.exception
+    options = build_parser().parse_args(shlex.split(app.code[0].value)[3:])
+    assert settings_of(options)["label"] == ENHANCING
+    app.toggle("preview_augmentation").set_value(True).run()
+    assert not app.exception
+
+
 def test_augmented_slices_are_shown_on_request(monkeypatch, taught_root):
     app = open_page(monkeypatch, taught_root, "training", view="Start")
     assert "Variation 1" not in said(app)
@@ -143,7 +161,7 @@ def test_every_setting_has_a_field_with_its_help(monkeypatch, tiny_cohort):
     fields = [*app.text_input, *app.number_input, *app.selectbox, *app.checkbox]
     fields = {one.key.removeprefix("setting_"): one for one in fields if "setting_" in one.key}
     settings = {setting.name: setting for setting in dataclasses.fields(TrainingConfig)}
-    assert fields.keys() == settings.keys() - {"data", "rate_restarts"}
+    assert fields.keys() == settings.keys() - {"data", "label", "rate_restarts"}
     for name, field in fields.items():
         assert field.help.startswith(settings[name].metadata["help"])
     assert fields["epochs"].help.endswith("Range: 1 or more.")

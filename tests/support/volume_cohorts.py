@@ -113,9 +113,10 @@ def brats(
     axes: str = "RAS",
     values: Callable[[], np.ndarray] = labels,
     suffix: str = ".nii.gz",
+    count: int = len(CASES),
 ) -> None:
     """Write folders as BraTS 2023 names them, with four sequences."""
-    for seed, _ in enumerate(CASES):
+    for seed in range(count):
         case = f"BraTS-GLI-{seed:05}-000"
         for channel, name in enumerate(("t1n", "t2f", "t1c")):
             save(root / case / f"{case}-{name}{suffix}", volume(seed)[..., channel], axes)

@@ -91,13 +91,13 @@ def show_origin(evaluation: Evaluation) -> None:
         )
 
 
-def show_compared(cohort: Cohort) -> None:
+def show_compared(cohort: Cohort, model: Model) -> None:
     """Show which masks the prediction is compared with, if the masks have several labels."""
     if cohort.labels:
         masks = widgets.plain(cohort.masks_in_words, longest=300)
+        target = widgets.plain(model.target, longest=200)
         st.info(
-            f"The model predicts the FLAIR abnormality. It is compared with {masks}; choose another "
-            "label above.",
+            f"The model predicts {target}. It is compared with {masks}; choose another label above.",
             icon=":material/label:",
         )
 
@@ -277,7 +277,7 @@ scoring.progress(cohort, model)
 if evaluation is None:
     name = widgets.plain(model.name)
     st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
-    show_compared(cohort)
+    show_compared(cohort, model)
     scoring.offer(cohort, model, None, "Score these cases")
     widgets.tumour_means(cohort)
     st.stop()
@@ -291,7 +291,7 @@ st.caption(
     f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}: "
     f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort are counted."
 )
-show_compared(cohort)
+show_compared(cohort, model)
 show_origin(evaluation)
 show_headlines(counted, evaluation)
 warn_of_seen(counted, evaluation)

@@ -113,7 +113,9 @@ def show(
     with about:
         slices = len(record.volume)
         _facts([_facts_of(*pair, slices) for pair in zip(answers, made, strict=True)])
-        widgets.tumour_means(subject.cohort, predicted=True, outlined=subject.case is not None)
+        widgets.tumour_means(
+            subject.cohort, [one.target for one in made], outlined=subject.case is not None
+        )
         if not right:
             _code(subject, left.viewpoint.model)
     if subject.case is not None:

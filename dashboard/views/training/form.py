@@ -37,8 +37,9 @@ MAIN = (
 )
 """The main settings; all others are under “More settings”."""
 
-NOT_ASKED = ("data", "rate_restarts")
-"""Settings without a field: the page's own cohort, and a list that only a settings file can contain."""
+NOT_ASKED = ("data", "label", "rate_restarts")
+"""Settings without a usual field: the page's own cohort and its labels, and a list that only a settings
+file can contain."""
 
 QUICK_LOOK = {
     "name": "quick-look",
@@ -58,6 +59,7 @@ PREVIEWED = 5
 """Number of augmented variations in the preview."""
 
 _DRAWN = "_augmentation drawn"
+_LABEL = "setting_label"
 
 
 def fill_in(settings: Mapping[str, object]) -> None:
@@ -67,6 +69,7 @@ def fill_in(settings: Mapping[str, object]) -> None:
         kind = cast(type, setting.type)
         if isinstance(value, kind) or (kind is float and isinstance(value, int)):
             st.session_state[_key(setting.name)] = kind(value)
+    st.session_state[_LABEL] = str(settings.get("label", ""))
     url_state.put(**{keys.VIEW: START})
 
 
@@ -103,6 +106,8 @@ def draw(cohort: Cohort, running: Run | None) -> None:
         with st.grid(columns=4, min_column_width=170):
             for name in MAIN:
                 _field(asked.pop(name), ranges[name])
+            if cohort.labels:
+                _label_field(cohort)
         with (
             st.expander("More settings", icon=":material/tune:"),
             st.grid(columns=4, min_column_width=170),
@@ -148,7 +153,8 @@ def _checked(cohort: Cohort) -> tuple[TrainingConfig | None, list[str]]:
     """Return the settings of the form, or None and everything that is wrong with them."""
     values, problems, config = _values(), [], None
     try:
-        config = TrainingConfig.from_settings(values | {"data": str(cohort.root)})
+        label = st.session_state.get(_LABEL, "") if cohort.labels else ""
+        config = TrainingConfig.from_settings(values | {"data": str(cohort.root), "label": label})
     except SettingsError as error:
         problems = error.problems
     if refusal := too_few_patients(cohort.slices, max(2, values["folds"])):
@@ -172,6 +178,7 @@ def _preview(cohort: Cohort, config: TrainingConfig) -> None:
         st.session_state.setdefault(_DRAWN, 0)
         widgets.button("Draw others", "casino", "draw_others", _draw_others, type="tertiary")
     try:
+        cohort = cohort.of_label(config.label or None)
         areas = cohort.slices.groupby("case")["area_px"].sum().sort_values()
         case = cohort.case(str(areas.index[len(areas) // 2]))
         drawn = augmented_slices(case, config, PREVIEWED, st.session_state[_DRAWN])
@@ -223,6 +230,21 @@ def _asked() -> list[dataclasses.Field]:
 
 def _key(name: str) -> str:
     return f"setting_{name}"
+
+
+def _label_field(cohort: Cohort) -> None:
+    """Draw the choice of the label that the network learns."""
+    words = ["", *map(cohort.label_words, cohort.labels)]
+    if st.session_state.get(_LABEL, "") not in words:  # of a run of another cohort
+        st.session_state[_LABEL] = ""
+    st.selectbox(
+        "Label",
+        words,
+        key=_LABEL,
+        format_func=lambda label: label or "Union of all labels",
+        help="The masks that the network learns.",
+        persist_state="session",
+    )
 
 
 def _field(setting: dataclasses.Field, range_: str) -> None:

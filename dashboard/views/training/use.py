@@ -49,6 +49,7 @@ def draw(cohort: Cohort, run: Run, snapshot: Snapshot) -> None:
     """Draw the next steps of a run that has ended, and its held-out cases."""
     if snapshot.is_active:
         return
+    cohort = cohort.of_label(run.config().get("label") or None)
     model = ready_model(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if model is not None:
@@ -103,7 +104,7 @@ def _offer_use(cohort: Cohort, run: Run, model: Model) -> None:
             type="primary",
             disabled=background.running() is not None,
         )
-    asked = {keys.MODEL: model.name}
+    asked = {keys.MODEL: model.name} | ({keys.LABEL: cohort.label} if cohort.label else {})
     widgets.link(keys.PREDICTION, "Predict with it", "online_prediction", asked)
     if scores is not None:
         widgets.link(keys.EVALUATION, "All scores", "scoreboard", asked)

@@ -25,7 +25,9 @@ from brainseg.io import InputFile, assemble, guess_assignment, open_inputs
 from brainseg.models import NEW, CaseExposure
 from brainseg.volume import FLAIR, Volume
 
-MODEL = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda folds: 0.5)
+MODEL = SimpleNamespace(
+    name="net", digest="a1b2" * 16, target="tumour", threshold_for=lambda folds: 0.5
+)
 UNDER_THE_FEET = np.array(
     [[-0.8, 0, 0.1, 90], [0, 0.9, 0, -126], [0.2, 0, 5.0, -72], [0, 0, 0, 1.0]]
 )
@@ -118,6 +120,7 @@ def test_each_file_with_a_picture_says_which_grey_values_it_shows(record):
     assert Image.open(io.BytesIO(files["upload_2_overlay.png"])).text["Description"] == words
     assert f"Pictures show {words}." in files["upload_about.txt"].decode()
     (page,) = PdfReader(io.BytesIO(files["upload_report.pdf"])).pages
+    assert "prediction: tumour by net, " in files["upload_about.txt"].decode()
     assert words.partition(": ")[2] in " ".join(page.extract_text().split())
     assert "Pictures" not in prediction_files(record, kinds=("masks",))["upload_about.txt"].decode()
 

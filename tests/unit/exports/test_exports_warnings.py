@@ -29,7 +29,9 @@ WARNINGS = (
     "One more.",
     "And a fourth, which is long enough to need more than a single line of any picture or page.",
 )
-MODEL = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda folds: 0.5)
+MODEL = SimpleNamespace(
+    name="net", digest="a1b2" * 16, target="tumour", threshold_for=lambda folds: 0.5
+)
 
 
 def predicted(volume: Volume) -> Prediction:

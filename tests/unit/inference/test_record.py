@@ -50,7 +50,9 @@ def test_a_prediction_is_scored_at_the_threshold_that_is_shown(tiny_cohort):
     case = Cohort.open(tiny_cohort).case(FIRST)
     volume, (masks, has_mask) = case.volume(), case.masks()
     prediction = predicted(masks * np.float32(0.6), CaseExposure(HELD_OUT, (2,)))
-    model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
+    model = SimpleNamespace(
+        name="net", digest="d", target="tumour", threshold_for=lambda folds: 0.5
+    )
     read = (FIRST, volume, case.readable["slice_number"], masks, has_mask)
     record = record_of(*read, model, prediction)
     assert (record.predicted.threshold, record.predicted.dice) == (0.5, 1.0)
@@ -73,7 +75,9 @@ def test_a_repeated_sequence_is_known(tiny_cohort, name, copies):
 def test_what_made_a_prediction_is_told_with_it():
     probability = areas(1, 7).astype(np.float32)
     looked = predicted(probability, CaseExposure(HELD_OUT, (2,)), probability / 4, 2)
-    model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
+    model = SimpleNamespace(
+        name="net", digest="d", target="tumour", threshold_for=lambda folds: 0.5
+    )
     record = record_of_volume(bare(areas(0, 0)).volume, [4, 5], model, looked, warnings=("Odd.",))
     assert record.predicted.made_by == "net: fold 2, with mirror images"
     (how,) = record.predicted.how_made
@@ -93,7 +97,9 @@ def test_the_components_removed_are_told_with_the_slices_they_lie_on():
     probability = areas(100, 100, 0, 0).astype(np.float32)
     probability[2:, 15, 3] = probability[3, 19, 19] = 0.9
     made = replace(predicted(probability, CaseExposure(HELD_OUT, (2,))), min_component_fraction=0.2)
-    model = SimpleNamespace(name="net", digest="d", threshold_for=lambda folds: 0.5)
+    model = SimpleNamespace(
+        name="net", digest="d", target="tumour", threshold_for=lambda folds: 0.5
+    )
     record = record_of_volume(bare(areas(0, 0, 0, 0)).volume, [4, 5, 7, 9], model, made)
     assert record.predicted.removed(record.slice_numbers) == [
         "2 smaller components were removed (below 20% of the largest).",

@@ -72,7 +72,9 @@ def test_no_two_axes_of_a_strongly_oblique_stack_follow_the_same_side():
 
 def upload_record(affine: np.ndarray | None) -> CaseRecord:
     volume = Volume(np.stack([head(n, 200, 220) for n in range(3)]), affine=affine)
-    model = SimpleNamespace(name="net", digest="a1b2" * 16, threshold_for=lambda folds: 0.5)
+    model = SimpleNamespace(
+        name="net", digest="a1b2" * 16, target="tumour", threshold_for=lambda folds: 0.5
+    )
     probability = np.zeros(volume.pixels.shape[:3], np.float32)
     probability[1, 90:110, 90:110] = 0.75
     exposure = CaseExposure(UNKNOWN, (0,))
