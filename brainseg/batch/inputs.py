@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from brainseg.batch.input_groups import FolderContent, find_groups, single
 from brainseg.cohort import Case, Cohort
+from brainseg.cohort.answers import read_answers
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import Progress
 from brainseg.cohort.layouts import CaseFiles
@@ -40,7 +41,7 @@ from brainseg.io import (
 )
 from brainseg.io.files import open_file, read_file
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
-from brainseg.io.sequence_choice import Choice, ask, choices, choose
+from brainseg.io.sequence_choice import Choice, applicable, ask, choices, choose
 from brainseg.io.subjects import mask_name
 from brainseg.models import CaseExposure, Model
 from brainseg.storage import real_path
@@ -123,6 +124,8 @@ class FilesInput:
         folder: of its outputs, unique among the inputs.
         note: one sentence on how the files were grouped, or None.
         names: by which files are read, if not by their own.
+        answers: the user's about the folder, a series by sequence; see
+            :mod:`brainseg.cohort.answers`.
     """
 
     name: str
@@ -131,6 +134,7 @@ class FilesInput:
     folder: str = ""
     note: str | None = None
     names: Mapping[Path, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     def alone(self) -> "FilesInput":
         """Return the input itself."""
@@ -138,7 +142,9 @@ class FilesInput:
 
     def content(self) -> str:
         """Return a hash of the files; of one that cannot be opened, of the reason."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(
+            repr(sorted(self.answers.items())).encode() if self.answers else b""
+        )
         for path in self.files:
             digest.update(f"{path.name}\0".encode(errors="replace"))
             try:
@@ -161,7 +167,8 @@ class FilesInput:
         """
         given, unreadable = self._read()
         upload = _opened(given)
-        choice = choose(upload, sequences or {})
+        answered = applicable(upload, self.answers)
+        choice = choose(upload, answered | {**(sequences or {})})
         if doubt := choice.question(FLAIR):
             raise DecodeError(ask(upload, doubt))
         assignment = choice.assignment
@@ -178,7 +185,7 @@ class FilesInput:
             replace(record, warnings=(*record.warnings, *filter(None, [self.note]))),
             source=ruling_grid(upload, assignment).source,
             left_out=" ".join(lost) or None,
-            sequences=_used_series(upload, choice, sequences or {}),
+            sequences=_used_series(upload, choice, sequences or {}, answered),
         )
 
     def _read(self) -> tuple[list[InputFile], list[str]]:
@@ -222,15 +229,20 @@ def _opened(files: list[InputFile]) -> "Upload":
             pages[several.file_index] = ALL_PAGES
 
 
-def _used_series(upload: "Upload", choice: Choice, chosen: Mapping[str, str]) -> dict[str, str]:
+def _used_series(
+    upload: "Upload", choice: Choice, chosen: Mapping[str, str], answered: Mapping[str, str]
+) -> dict[str, str]:
     """Return the series used for each sequence, with the reason."""
     used = {}
     for sequence, index in choice.assignment.items():
         if index is not None:
             series = upload.series[index]
             reasons = series.suggestion.reasons or ("the files do not say what it is",)
-            why = ("chosen with --sequences",) if sequence in chosen else reasons
-            used[sequence] = f"{series.label} ({'; '.join(why)})"
+            if sequence in chosen:
+                reasons = ("chosen with --sequences",)
+            elif sequence in answered:
+                reasons = ("as the user chose for the folder",)
+            used[sequence] = f"{series.label} ({'; '.join(reasons)})"
     return used
 
 
@@ -255,7 +267,8 @@ def find_inputs(
             )
         return _named_apart([FilesInput(single(source).name, source, (source,))])
     groups = find_groups(source) if source.is_dir() else FolderContent()
-    found: list[Input] = [_as_input(one) for one in groups.groups]
+    answers = read_answers(source).sequences
+    found: list[Input] = [replace(_as_input(one), answers=answers) for one in groups.groups]
     if not found or groups.has_pictures:
         try:
             list_files(source, with_volumes=False)

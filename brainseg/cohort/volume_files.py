@@ -6,7 +6,7 @@ Libraries in C decode these files, so workers read them, a case at a time; only 
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from brainseg.io.label_maps import is_segmentation, read_label_map, read_segment
 from brainseg.io.limits import or_damaged
 from brainseg.io.masks import label_as_bool
 from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, suffix_of
-from brainseg.io.sequence_choice import choose, propose, undecided
+from brainseg.io.sequence_choice import applicable, choose
 from brainseg.io.sequences import guess_from_words, other_kind, other_sequences
 from brainseg.io.upload import Series, Upload
 from brainseg.jobs import JobLost
@@ -287,11 +287,7 @@ def _assigned(
     upload: Upload, answers: Mapping[str, str]
 ) -> tuple[dict[str, int | None], list[str]]:
     """Return the series of each sequence without a question, and a note on each that is a guess."""
-    given = {}
-    for sequence in undecided(propose(upload)) & answers.keys():
-        with suppress(DecodeError):  # this case is another than those that the answer is about
-            choose(upload, {sequence: answers[sequence]})
-            given[sequence] = answers[sequence]
+    given = applicable(upload, answers)
     choice = choose(upload, given)
     notes = [f"{name} is {sequence}, as the user chose" for sequence, name in sorted(given.items())]
     assignment = dict(choice.assignment)

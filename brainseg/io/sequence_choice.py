@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from brainseg.errors import DecodeError
@@ -82,6 +83,21 @@ def choose(upload: Upload, wanted: Mapping[str, str]) -> Choice:
     """
     fixed = {sequence: _index_of(upload, sequence, name) for sequence, name in wanted.items()}
     return _complete(upload, fixed)
+
+
+def applicable(upload: Upload, answers: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers about a folder that name a series of this input, which does not decide itself.
+
+    Args:
+        upload: see :func:`brainseg.io.open_inputs`.
+        answers: a series by sequence, as for :func:`choose`.
+    """
+    given = {}
+    for sequence in undecided(propose(upload)) & answers.keys():
+        with suppress(DecodeError):  # this input is another than those that the answer is about
+            choose(upload, {sequence: answers[sequence]})
+            given[sequence] = answers[sequence]
+    return given
 
 
 def parse_sequences(text: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from support.dicom_series import written_series
 from support.files import dicom
 
 from brainseg.batch.inputs import CaseInput, FilesInput, find_inputs
+from brainseg.cohort.answers import Answers, save_answers
 from brainseg.errors import BrainsegError, CohortError, DecodeError
 from brainseg.io.sequence_choice import WITHOUT_FLAIR
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
@@ -319,6 +320,24 @@ def test_an_uncertain_flair_is_refused_by_a_sentence_that_names_the_option(tmp_p
     ):
         one.open()
     assert one.open(sequences={FLAIR: "5"}).sequences[FLAIR].startswith("series 5")
+
+
+def test_the_answers_about_a_folder_decide_unless_the_command_line_does(tmp_path):
+    for case in ("P01", "P02"):
+        for channel in range(2):
+            write_nifti(tmp_path / "data" / f"{case}_{channel:04}.nii.gz", channel)
+    undecided = find_inputs(tmp_path / "data")
+    with pytest.raises(DecodeError, match="FLAIR is not decided"):
+        undecided[0].open()
+    save_answers(tmp_path / "data", Answers(sequences={FLAIR: "0001.nii.gz"}))
+    found = find_inputs(tmp_path / "data")
+    assert [one.name for one in found] == ["P01", "P02"]
+    for one in found:
+        used = one.open().sequences[FLAIR]
+        assert used == f"{one.name}_0001.nii.gz (as the user chose for the folder)"
+    asked = found[0].open({FLAIR: "0000.nii.gz"}).sequences[FLAIR]
+    assert asked == "P01_0000.nii.gz (chosen with --sequences)"
+    assert found[0].content() != undecided[0].content()
 
 
 def test_an_uncertain_other_sequence_is_left_out_and_said(tmp_path):
