@@ -144,7 +144,7 @@ def _roles() -> Roles:
 
 
 class Members:
-    """Refuse pictures and uploads to those who have not signed in; pages do so themselves."""
+    """Refuse pictures and uploads to those without a role here; pages do so themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -154,7 +154,7 @@ class Members:
         of_members = scope["type"] == "http" and _MEMBERS_ONLY.match(
             scope["path"].removeprefix(base())
         )
-        if of_members and get_secrets_auth_section() and not are_valid(claims_of(scope)):
+        if of_members and get_secrets_auth_section() and person_of(claims_of(scope)) is None:
             return await refuse(401, "sign in first: open the dashboard's page.")(
                 scope, receive, send
             )
