@@ -14,6 +14,7 @@ from brainseg import people
 from brainseg.reviews.opening import Connection, open_database
 
 REVIEW, WITHDRAW = "review", "withdraw review"
+MEASURE, UNMEASURE = "measure", "delete measurement"
 
 COLUMNS = ("at", "who", "action", "case", "facts")
 """Of the table: time in UTC, initials (“” without sign-in), what was done, the case or missing, and a

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -16,6 +15,7 @@ import pandas as pd
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
 from brainseg.reviews.database import as_reader, fingerprints_of, shortened, signing_reader
+from brainseg.reviews.history import MEASURE, UNMEASURE, note, now
 from brainseg.reviews.opening import AnyDatabase, open_database
 
 RULER, ELLIPSE, ANGLE, PRODUCT = "ruler", "ellipse", "angle", "product"
@@ -131,7 +131,8 @@ class Measurements:
     ) -> None:
         """Save new and changed measurements of a reader, and delete others, all together.
 
-        The change is on the disk when this returns, even after a kill or a power cut.
+        The change is on the disk when this returns, even after a kill or a power cut, and in the
+        history.
 
         Args:
             case: a case of the cohort.
@@ -146,17 +147,20 @@ class Measurements:
         """
         images, _ = fingerprints_of(self.slices, case)
         key = case, images, signing_reader(reader)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        at = now()
         items = [as_measurement(one) for one in put]
-        rows = [(*key, one.id, json.dumps(one.as_dict()), now) for one in items]
+        rows = [(*key, one.id, json.dumps(one.as_dict()), at) for one in items]
         which = "case_name = ? AND images = ? AND reader = ?"
         with self.database.writing() as database:
-            for identity in removed:
-                database.execute(
-                    f"DELETE FROM {_TABLE} WHERE {which} AND id = ?", (*key, str(identity))
+            for identity in map(str, removed):
+                found = database.execute(
+                    f"DELETE FROM {_TABLE} WHERE {which} AND id = ?", (*key, identity)
                 )
-            for row in rows:
+                if found.rowcount:
+                    note(database, UNMEASURE, key[2], {"id": identity}, case, images, at)
+            for item, row in zip(items, rows, strict=True):
                 database.execute(_PUT, row)
+                note(database, MEASURE, key[2], item.as_dict(), case, images, at)
             counted = database.execute(f"SELECT count(*) FROM {_TABLE} WHERE {which}", key)
             if (number := counted.fetchone()[0]) > MOST_OF_A_READER:
                 raise ReviewError(

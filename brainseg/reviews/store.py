@@ -153,7 +153,8 @@ class Reviews:
             ReviewError: as for :meth:`of`.
         """
         images, _ = self._fingerprints_of(case)
-        return history_table(case, images)
+        found = history_table(case, images)
+        return found[found["action"].isin((REVIEW, WITHDRAW))].reset_index(drop=True)
 
     def of(self, case: str) -> pd.DataFrame:
         """Return the reviews of one case; see :func:`brainseg.reviews.table.as_table`.

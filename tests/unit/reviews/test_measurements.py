@@ -1,5 +1,6 @@
 """Measurements by reader and case: whole after a kill, beside the reviews of older programs."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from support.cohorts import FIRST, OTHER_SITE
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
 from brainseg.reviews import Measurement, Measurements, open_measurements, open_reviews
+from brainseg.reviews.history import history_table
 from brainseg.reviews.measurements import LONGEST_NAME, MOST_OF_A_READER, RULER, as_measurement
 
 ONE = Measurement("a1", RULER, 2, ((1.0, 2.0, 0.5), (3.0, 4.0, 0.5)), "edge", "FLAIR")
@@ -52,6 +54,19 @@ def test_a_changed_measurement_keeps_its_place_and_a_removed_one_is_gone(saved):
     assert [one.name for one in saved.of(FIRST, "AB")] == ["moved", "edge"]
     saved.change(FIRST, "AB", removed=["a1", "unknown"])
     assert [one.id for one in saved.of(FIRST, "AB")] == ["b2"]
+
+
+def test_each_version_of_a_measurement_is_in_the_history_and_none_among_the_reviews(
+    saved, tiny_cohort
+):
+    saved.change(FIRST, "AB", [replace(ONE, name="first").as_dict()])
+    saved.change(FIRST, "AB", [replace(ONE, name="second").as_dict()])
+    saved.change(FIRST, "AB", removed=["a1", "unknown"])
+    kept = history_table()
+    assert kept["action"].tolist() == ["measure", "measure", "delete measurement"]
+    assert kept["who"].tolist() == ["AB"] * 3
+    assert [json.loads(facts).get("name") for facts in kept["facts"]] == ["first", "second", None]
+    assert open_reviews(Cohort.open(tiny_cohort)).history(FIRST).empty
 
 
 @pytest.mark.of_file
