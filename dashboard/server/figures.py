@@ -22,7 +22,7 @@ from brainseg.models import open_model
 from brainseg.storage import state_dir
 from dashboard.server.event_log import COUNTS
 from dashboard.server.guard import are_figures_open, base, refuse_figures
-from dashboard.shared import cache, keys
+from dashboard.shared import keys
 from dashboard.shared.budget import BUDGET
 
 LEAST_FREE_BYTES = 256 * 2**20
@@ -107,6 +107,8 @@ def _model() -> tuple[str, str | None]:
 
 def _index() -> tuple[str, dict[str, int]]:
     """Return the state of the index, and the counts of an open one."""
+    from dashboard.shared import cache  # before the server runs, Streamlit warns of its caches
+
     root = os.environ.get(keys.DATA_ENVIRONMENT)
     if not root:
         return NONE, {}

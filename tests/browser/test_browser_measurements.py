@@ -7,13 +7,12 @@ import pytest
 from support.browsing import comes
 from support.cohorts import FIRST
 from support.viewer import EVERYWHERE, drawn, go, open_tab
-from support.viewer_page import viewer_pages
+from support.viewer_page import record_of_noise, viewer_pages
 
 from brainseg.cohort import Cohort
-from brainseg.inference.record import CaseRecord, record_of_volume
+from brainseg.inference.record import CaseRecord
 from brainseg.reviews import Measurements
 from brainseg.reviews.database import Database
-from brainseg.volume import Volume
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +27,7 @@ def look(browser) -> Iterator[Callable]:
 
 
 def record() -> CaseRecord:
-    pixels = np.random.default_rng(0).integers(20, 200, (10, 64, 64, 3)).astype(np.uint8)
-    return record_of_volume(Volume(pixels, (5.0, 0.5, 0.5), AFFINE))
+    return record_of_noise((5.0, 0.5, 0.5), AFFINE)
 
 
 def listed(page) -> list[str]:

@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import pytest
 from support.browsing import sessions
 from support.viewer import VIEWER, drawn
-from support.viewer_page import viewer_pages
-
-from brainseg.inference.record import CaseRecord, record_of_volume
-from brainseg.volume import Volume
+from support.viewer_page import record_of_noise, viewer_pages
 
 pytestmark = pytest.mark.browser
 
@@ -69,17 +65,12 @@ def look(browser) -> Iterator[Callable]:
         yield look
 
 
-def record() -> CaseRecord:
-    pixels = np.random.default_rng(0).integers(20, 200, (10, 64, 64, 3)).astype(np.uint8)
-    return record_of_volume(Volume(pixels))
-
-
 def state(page) -> dict:
     return page.evaluate("() => ({ zoom: viewer.state.zoom, position: viewer.state.position })")
 
 
 def test_two_fingers_zoom_when_they_part_and_scroll_when_they_move_together(look):
-    page = look(record(), "slice=5", size=TABLET)
+    page = look(record_of_noise(), "slice=5", size=TABLET)
     fingers, before = Fingers(page), state(page)
     fingers.drag([(-40, 0), (40, 0)], [(-120, 0), (120, 0)])
     near = state(page)
@@ -94,7 +85,7 @@ def test_two_fingers_zoom_when_they_part_and_scroll_when_they_move_together(look
 
 
 def test_two_fingers_take_back_the_measurement_that_the_first_began(look):
-    page = look(record(), "slice=5", size=TABLET)
+    page = look(record_of_noise(), "slice=5", size=TABLET)
     page.evaluate("() => viewer.useTool('ruler')")
     fingers = Fingers(page)
     fingers.drag([(-40, 0)], [(60, 30)])

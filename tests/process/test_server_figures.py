@@ -90,3 +90,9 @@ def test_the_log_in_json_has_a_line_per_event_and_no_name(sample_root, tmp_path)
     routes = {line["route"] for line in lines if line["event"] == "request"}
     assert {"page", "/media", "/_stcore/upload_file", "/_stcore/stream"} <= routes
     assert not re.search(r"Doe|SECRET|127\.0\.0\.1|prediction\?", text)
+
+
+def test_the_start_warns_of_nothing(sample_root, tmp_path):
+    with server(tmp_path, sample_root) as (address, _):
+        assert get(f"{address}/api/health").status == 200
+    assert "WARNING" not in (tmp_path / "server.log").read_text()

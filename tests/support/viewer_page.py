@@ -7,8 +7,11 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from brainseg.exports.payload import case_payload
-from brainseg.inference.record import CaseRecord
+from brainseg.inference.record import CaseRecord, record_of_volume
+from brainseg.volume import Volume
 from dashboard.shared.viewer import PARTS
 from support.viewer import drawn
 
@@ -28,6 +31,14 @@ await viewer.load(new URL("./case", document.baseURI));
 LIGHT = {"BACK": "#ffffff", "TEXT": "#31333f", "SECOND": "#f0f2f6"}
 WINDOW = {"width": 1100, "height": 900}
 DARK = {"BACK": "#0e1117", "TEXT": "#fafafa", "SECOND": "#262730"}
+
+
+def record_of_noise(
+    spacing_mm: tuple[float, float, float] | None = None, affine: np.ndarray | None = None
+) -> CaseRecord:
+    """Return ten slices of 64 x 64 px without masks."""
+    pixels = np.random.default_rng(0).integers(20, 200, (10, 64, 64, 3)).astype(np.uint8)
+    return record_of_volume(Volume(pixels, spacing_mm, affine))
 
 
 class _Handler(SimpleHTTPRequestHandler):

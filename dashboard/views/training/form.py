@@ -82,24 +82,7 @@ def draw(cohort: Cohort, running: Run | None) -> None:
     if signing_in.lacks(OWNER, "train"):
         return
     ready = _can_train()
-    with st.container(horizontal=True):
-        st.button(
-            "Quick preset",
-            on_click=fill_in,
-            args=(QUICK_LOOK,),
-            icon=":material/bolt:",
-            key="training_quick_look",
-            help="About two minutes on two cores. Finds most tumours of the sample cohort; for a good "
-            "model of real images, use the defaults.",
-        )
-        st.button(
-            "Defaults",
-            on_click=fill_in,
-            args=({},),
-            icon=":material/settings_backup_restore:",
-            key="training_defaults",
-            type="tertiary",
-        )
+    _presets()
     ranges = TrainingConfig.ranges(_values())
     asked = {setting.name: setting for setting in _asked()}
     with st.container(border=True):
@@ -138,6 +121,28 @@ def draw(cohort: Cohort, running: Run | None) -> None:
     st.caption("The same in a terminal:")
     st.code(_command(cohort, config), language="bash", wrap_lines=True)
     _preview(cohort, config)
+
+
+def _presets() -> None:
+    """Draw the buttons that fill the form."""
+    with st.container(horizontal=True):
+        st.button(
+            "Quick preset",
+            on_click=fill_in,
+            args=(QUICK_LOOK,),
+            icon=":material/bolt:",
+            key="training_quick_look",
+            help="About two minutes on two cores. Finds most tumours of the sample cohort; for a good "
+            "model of real images, use the defaults.",
+        )
+        st.button(
+            "Defaults",
+            on_click=fill_in,
+            args=({},),
+            icon=":material/settings_backup_restore:",
+            key="training_defaults",
+            type="tertiary",
+        )
 
 
 def _values() -> dict[str, Any]:
