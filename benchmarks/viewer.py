@@ -99,7 +99,8 @@ def shares(chromium: Browser, address: str, case: str) -> Iterator[str]:
         page = chromium.new_page(viewport={"width": width, "height": height})
         page.goto(f"{address}/case?case={case}")
         seconds_to(page, case)
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(2000)  # the page runs again once it knows the width of the window
+        seconds_to(page, case)
         yield f"{width}x{height} {page.evaluate(SHARE):.0%}"
         page.close()
 
