@@ -160,6 +160,7 @@ def evaluate(options: argparse.Namespace) -> int:
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
     if cohort.labels:
         facts["label"] = cohort.label
+    if cohort.labels or cohort.target != model.target:
         lines.append(f"Compared with {cohort.masks_in_words}. The model predicts {model.target}.")
     if options.split_by_slice:
         with _progress("batch") as progress:

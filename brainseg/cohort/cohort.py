@@ -12,6 +12,7 @@ import pandas as pd
 
 from brainseg.cohort.answers import read_answers
 from brainseg.cohort.case import Case
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY, OUTLINED, is_of_lgg
 from brainseg.cohort.discovery import list_files
 from brainseg.cohort.index import Progress
 from brainseg.cohort.labels import (
@@ -154,13 +155,21 @@ class Cohort(Shown):
         """Return the cohort's masks in words, such as the label “core”."""
         if self.label is not None:
             return f"the label “{self.label_words(self.label)}”"
+        if not self.labels:
+            unnamed = "" if self.outlines_flair else ", which the files do not name"
+            return f"the {self.target}{unnamed}"
         return f"the union of the labels {', '.join(map(self.label_words, self.labels))}"
 
     @property
-    def target(self) -> str | None:
-        """Return what a model learns from the masks, such as “core”; None if they have one label."""
+    def outlines_flair(self) -> bool:
+        """Return whether the masks are known to outline the FLAIR abnormality, as those of LGG do."""
+        return not self.labels and (self.is_synthetic or all(map(is_of_lgg, self.cases)))
+
+    @property
+    def target(self) -> str:
+        """Return what a model learns from the masks, such as “core”."""
         if not self.labels:
-            return None
+            return FLAIR_ABNORMALITY if self.outlines_flair else OUTLINED
         if self.label is not None:
             return self.label_words(self.label)
         return f"union of {', '.join(map(self.label_words, self.labels))}"

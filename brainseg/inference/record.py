@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainseg.cohort import Case
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY, OUTLINED, is_of_lgg
 from brainseg.cohort.label_layers import LabelLayers
 from brainseg.imaging import GreyWindow, automatic_windows, window_in_words
 from brainseg.inference.components import Split, removed_in_words, removed_on_slices
@@ -15,7 +16,6 @@ from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
 from brainseg.models.exposure import CaseExposure, fold_words
-from brainseg.models.model import TARGET
 from brainseg.reviews.measurements import Measurement
 from brainseg.volume import FLAIR, Volume
 
@@ -45,7 +45,7 @@ class Predicted:
     threshold: float
     dice: float | None
     digest: str | None = None
-    target: str = TARGET
+    target: str = FLAIR_ABNORMALITY
 
     @property
     def exposure(self) -> CaseExposure:
@@ -165,8 +165,18 @@ class CaseRecord:
     def mask_means(self) -> str:
         """Return what the mask is, for files."""
         label = self.mask_label
-        of_label = f"the manual outline of the label “{label}”" if label else None
-        return of_label or "the dataset's manual FLAIR abnormality"
+        if label:
+            return f"the manual outline of the label “{label}”"
+        if self.outlines_flair:
+            return (
+                "the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR"
+            )
+        return f"the {OUTLINED}, which the files do not name"
+
+    @property
+    def outlines_flair(self) -> bool:
+        """Return whether the masks are known to outline the FLAIR abnormality, as those of LGG do."""
+        return self.labels is None and (self.synthetic or is_of_lgg(self.case))
 
     @property
     def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:

@@ -11,10 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.cohort.splits import Fold
 from brainseg.errors import CohortError, ModelError, refused_as
 from brainseg.io.files import read_file
-from brainseg.models.model import ENGINE_PARTS, TARGET, FoldRecord, Inference, Model
+from brainseg.models.model import ENGINE_PARTS, FoldRecord, Inference, Model
 from brainseg.models.places import (
     DEFAULT_MODEL,
     MANIFEST,
@@ -97,7 +98,7 @@ def model_of(manifest: bytes, folder: Path) -> Model:
             inference=Inference.from_manifest(**found.get("inference", {})),
             digest=_digest_of(facts),
             images=found.get(IMAGES),
-            target=found.get("target", TARGET),
+            target=found.get("target", FLAIR_ABNORMALITY),
         )
         _check(model)
     return model

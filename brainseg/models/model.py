@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from brainseg.cohort.case_names import patient_of
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY, patient_of
 from brainseg.errors import ModelError
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.training_images import TrainingImages, read_training_images
@@ -16,9 +16,6 @@ from brainseg.volume import Volume
 
 if TYPE_CHECKING:
     from brainseg.cohort import Case, Cohort
-
-TARGET = "FLAIR abnormality"
-"""What a model predicts whose manifest names no target: the masks of the LGG cohort outline it."""
 
 ENGINE_PARTS = ("graph", "weights")
 """The files of an exported engine, as a manifest names them."""
@@ -114,7 +111,7 @@ class Model(Shown):
             images, which do not change predictions; saved scores refer to it.
         images: ``file`` and ``sha256`` of the hashes of the training images; None if the model was
             published without them. See :mod:`brainseg.models.training_images`.
-        target: what the masks of its training outline; :data:`TARGET` where the manifest is silent.
+        target: what the masks of its training outline; FLAIR abnormality where the manifest is silent.
     """
 
     folder: Path
@@ -125,7 +122,7 @@ class Model(Shown):
     inference: Inference
     digest: str
     images: dict[str, str] | None = None
-    target: str = TARGET
+    target: str = FLAIR_ABNORMALITY
 
     def _facts(self) -> dict[str, object]:
         return {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.errors import ModelError
 from brainseg.models import (
     MODELS,
@@ -21,7 +22,6 @@ from brainseg.models import (
 from brainseg.models.engines import load_engine
 from brainseg.models.engines.exporting import can_export
 from brainseg.models.engines.loading import KERAS
-from brainseg.models.model import TARGET
 from brainseg.models.places import MANIFEST, find_model
 from brainseg.models.training_images import TrainingImages, training_images_of
 from brainseg.people import OWNER, require
@@ -180,7 +180,7 @@ def _other_folds(folder: Path, run: Run) -> tuple[list[FoldRecord], TrainingImag
     if not (folder / MANIFEST).exists():
         return [], None
     model, config = _open(folder), TrainingConfig.from_settings(run.config())
-    target = target_of(run) or TARGET
+    target = target_of(run) or FLAIR_ABNORMALITY
     if model.target != target:
         raise ModelError(
             f"{model.name} predicts “{model.target}”, and {run.name} learned “{target}”: publish under "

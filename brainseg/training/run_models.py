@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.errors import BrainsegError, ModelError, RunError
 from brainseg.jobs import Job, Jobs
 from brainseg.models import FoldRecord, Model, manifest_of, model_of, open_model
@@ -169,9 +170,9 @@ def _built(run: Run) -> RunModel:
 
 
 def target_of(run: Run) -> str | None:
-    """Return what the masks of a run's training outline; None if they have one label."""
-    target = run.about().get("data", {}).get("target")
-    return str(target)[:LONGEST_TARGET] if target else None
+    """Return what the masks of a run's training outline; None for FLAIR abnormality."""
+    target = str(run.about().get("data", {}).get("target") or FLAIR_ABNORMALITY)
+    return None if target == FLAIR_ABNORMALITY else target[:LONGEST_TARGET]
 
 
 def _images_of(run: Run) -> TrainingImages | None:

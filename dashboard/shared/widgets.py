@@ -138,6 +138,14 @@ def notes(cohort: Cohort) -> None:
             st.markdown(f"- {sentence(note)}")
 
 
+def tumour_in_words(cohort: Cohort | None) -> str:
+    """Return what the word “tumour” of a page means in the masks of a cohort, as a sentence."""
+    if cohort is None or cohort.outlines_flair:
+        return TUMOUR_MEANS
+    where = " in the manual masks" if cohort.labels else ""
+    return f"“Tumour” on this page means {plain(cohort.masks_in_words, 300)}{where}."
+
+
 def tumour_means(
     cohort: Cohort | None = None, predicted: Sequence[str] = (), outlined: bool = True
 ) -> None:
@@ -148,11 +156,7 @@ def tumour_means(
         predicted: what the models of the page predict, as :attr:`brainseg.models.Model.target`.
         outlined: whether the page shows masks, too.
     """
-    means = TUMOUR_MEANS
-    if cohort is not None and cohort.labels:
-        means = (
-            f"“Tumour” on this page means {plain(cohort.masks_in_words, 300)} in the manual masks."
-        )
+    means = tumour_in_words(cohort)
     if not predicted:
         st.caption(means)
         return

@@ -9,11 +9,11 @@ from support.volume_cohorts import brats, three_labels
 
 from brainseg.__main__ import main
 from brainseg.cohort import Cohort
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.errors import CohortError, ModelError
 from brainseg.exports.dicom_seg import segment_label
 from brainseg.models import Model
 from brainseg.models.manifest import manifest_of, model_of
-from brainseg.models.model import TARGET
 from brainseg.monitoring.closing import next_steps
 from brainseg.training import new_run, train
 from brainseg.training.data import prepare_case
@@ -78,7 +78,7 @@ def test_a_manifest_without_a_target_is_one_of_flair_abnormality(
 ) -> None:
     content = (tiny_model / "manifest.json").read_bytes()
     model = model_of(content, tmp_path / "m")
-    assert model.target == TARGET
+    assert model.target == FLAIR_ABNORMALITY
 
     def rewritten(target: str | None) -> Model:
         made = manifest_of(
@@ -100,6 +100,6 @@ def test_a_manifest_without_a_target_is_one_of_flair_abnormality(
 
 
 def test_a_segment_is_named_for_the_target_in_at_most_64_characters() -> None:
-    assert segment_label(TARGET, False) == "FLAIR abnormality (predicted)"
+    assert segment_label(FLAIR_ABNORMALITY, False) == "FLAIR abnormality (predicted)"
     assert segment_label("Ödem " * 40, True).startswith("WARNINGS: ?dem ?dem")
     assert len(segment_label("Ödem " * 40, True)) == 64

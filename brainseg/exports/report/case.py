@@ -31,7 +31,6 @@ MOST_NOTES = 2
 MOST_MEASUREMENTS = 6
 MOST_COMPONENTS = 4
 LONGEST_NOTE = 125
-ON_FLAIR = ", the region an annotator outlined on FLAIR"
 
 PICTURE_HEIGHTS = (95 * mm, 75 * mm, 60 * mm, 40 * mm, 28 * mm)
 """The first height at which the report fits on one page is used."""
@@ -169,7 +168,7 @@ def _column(
 def _how_measured(record: CaseRecord) -> str:
     sentences = ["Diameters are of the slice's largest component, between pixel centres."]
     if record.has_mask.any():
-        sentences.append(f"Mask: {record.mask_means}{ON_FLAIR * (record.labels is None)}.")
+        sentences.append(f"Mask: {record.mask_means}.")
         if missing := int((~record.has_mask).sum()):
             sentences.append(f"Slices without a usable mask are left out of its column: {missing}.")
     return " ".join(sentences)

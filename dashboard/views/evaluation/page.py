@@ -92,14 +92,14 @@ def show_origin(evaluation: Evaluation) -> None:
 
 
 def show_compared(cohort: Cohort, model: Model) -> None:
-    """Show which masks the prediction is compared with, if the masks have several labels."""
-    if cohort.labels:
-        masks = widgets.plain(cohort.masks_in_words, longest=300)
-        target = widgets.plain(model.target, longest=200)
-        st.info(
-            f"The model predicts {target}. It is compared with {masks}; choose another label above.",
-            icon=":material/label:",
-        )
+    """Show what the prediction is compared with, unless it is what the model learned."""
+    if not cohort.labels and cohort.target == model.target:
+        return
+    target, masks = (widgets.plain(one, 300) for one in (model.target, cohort.masks_in_words))
+    other = "; choose another label above" if cohort.labels else ""
+    st.info(
+        f"The model predicts {target}. It is compared with {masks}{other}.", icon=":material/label:"
+    )
 
 
 def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:

@@ -97,7 +97,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     widgets.step_button("Next step", go, names, 1, shortcut="J", disabled=chosen == names[-1])
 draw(steps[index], index + 1, len(steps))
 with st.container(horizontal=True):
-    notebook, script = as_notebook(steps, folder), as_script(steps, folder)
+    means = widgets.tumour_in_words(cohort)
+    notebook, script = as_notebook(steps, folder, means), as_script(steps, folder)
     widgets.download("All steps as a notebook", notebook, "brainseg_tour.ipynb", "download")
     widgets.download("All steps as a Python file", script, "brainseg_tour.py", "download")
 if chosen == names[-1]:

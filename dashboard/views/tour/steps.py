@@ -268,11 +268,18 @@ def leak(cohort):
     return pd.DataFrame({"most similar slice": means.keys(), "mean correlation": means.values()})
 
 
-def as_notebook(steps: list[Step], folder: str) -> bytes:
-    """Return the tour as a Jupyter notebook, format 4.5, which opens the cohort in a folder."""
+def as_notebook(steps: list[Step], folder: str, tumour_means: str = TUMOUR_MEANS) -> bytes:
+    """Return the tour as a Jupyter notebook, format 4.5, which opens the cohort in a folder.
+
+    Args:
+        steps: of the tour.
+        folder: of the cases.
+        tumour_means: what the masks outline, as a sentence.
+    """
     cells = [
         _cell(
-            "markdown", f"# A tour of a brain MRI cohort\n\n{TUMOUR_MEANS}\n\n**{RESEARCH_USE}**"
+            "markdown",
+            f"# A tour of a brain MRI cohort\n\n{tumour_means}\n\n**{RESEARCH_USE}**",
         ),
         _cell("code", CHECK_OF_INSTALLATION),
         _cell("code", f"{source_code.opening(folder)}len(cohort.cases)"),

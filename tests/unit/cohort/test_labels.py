@@ -6,13 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.cohorts import head
+from support.cohorts import blob, head, write_pair
 from support.volume_cohorts import CORE_VX, OEDEMA_VX, brats, named, save, three_labels, volume
 
 from brainseg.cohort import Cohort
+from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.cohort.label_layers import label_layers
 from brainseg.cohort.label_measures import OF_LABEL
 from brainseg.errors import CohortError
+from brainseg.inference.record import record_of_case
 from brainseg.statistics.labels import label_sizes
 from brainseg.worklist import case_rows
 
@@ -148,3 +150,20 @@ def test_a_damaged_code_book_is_noted_and_names_nothing(tmp_path: Path, text: st
     cohort = Cohort.open(tmp_path)
     assert cohort.label_words("1") == "label 1"
     assert any("labels.json names no labels" in note for note in cohort.notes)
+
+
+def test_masks_outline_flair_abnormality_only_where_that_is_known(
+    cohort: Cohort, tiny_cohort: Path, sample_root: Path, tmp_path: Path
+) -> None:
+    for root in (tiny_cohort, sample_root):
+        known = Cohort.open(root)
+        assert known.outlines_flair
+        assert known.target == FLAIR_ABNORMALITY
+    assert "FLAIR abnormality" in record_of_case(known[0]).mask_means
+    assert not cohort.outlines_flair
+    assert cohort.target == "union of whole tumour, tumour core, enhancing tumour"
+    write_pair(tmp_path / "mine" / "case", "case", 1, head(1), blob(20, 20))
+    other = Cohort.open(tmp_path / "mine")
+    assert not other.labels
+    assert other.target == "region outlined in the masks"
+    assert record_of_case(other[0]).mask_means == f"the {other.target}, which the files do not name"
