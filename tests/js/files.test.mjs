@@ -37,7 +37,7 @@ test("a warning on a picture is wrapped between words, and a long word has its o
 test("removed components are named with their rule", () => {
   const words = (removed, fraction) => removedInWords({ removed: Array(removed).fill({}), fraction });
   assert.match(words(0, 0), /keeps all components/);
-  assert.match(words(0, 0.2), /none is below 20 %/);
-  assert.equal(words(1, 0.2), "1 smaller component was removed (below 20 % of the largest).");
-  assert.equal(words(3, 0.2), "3 smaller components were removed (below 20 % of the largest).");
+  assert.match(words(0, 0.2), /none is below 20%/);
+  assert.equal(words(1, 0.2), "1 smaller component was removed (below 20% of the largest).");
+  assert.equal(words(3, 0.2), "3 smaller components were removed (below 20% of the largest).");
 });

@@ -7,7 +7,7 @@ const MOST_LISTED = 30;
 
 /** Returns the number of removed components and the rule, as in brainseg/inference/components.py. */
 export function removedInWords({ removed, fraction }) {
-  const rule = `below ${Number((100 * fraction).toPrecision(3))} % of the largest`;
+  const rule = `below ${Number((100 * fraction).toPrecision(3))}% of the largest`;
   if (!fraction) return "No component was removed: this model keeps all components.";
   if (!removed.length) return `No component was removed (none is ${rule}).`;
   const were = removed.length === 1 ? "component was" : "components were";

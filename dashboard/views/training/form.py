@@ -243,7 +243,7 @@ def _label_field(cohort: Cohort) -> None:
     if st.session_state.get(_LABEL, "") not in words:  # of a run of another cohort
         st.session_state[_LABEL] = ""
     st.selectbox(
-        "Label",
+        "Label to learn",
         words,
         key=_LABEL,
         format_func=lambda label: label or "Union of all labels",
