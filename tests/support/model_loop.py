@@ -1,5 +1,6 @@
 """The way from a cohort to a model of one's own in a browser, without a terminal."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,9 @@ from support.viewer import drawn
 
 WAIT_MS = 600_000
 """Guards against a hang; a loaded machine needs minutes for an epoch."""
+
+EPOCH = re.compile(r"Epoch \d+ of|epochs are done")
+"""What the page of a run shows from its first epoch on; short epochs pass between two updates."""
 
 PRESSES = 10
 """Of a button, until it has an effect."""
@@ -41,7 +45,7 @@ def go_round(page, address: str, upload: Path, **settings: int) -> Iterator[tupl
         field.press("Enter")
         _says(page, f"{name}={value}")
     _click(page, "start_training_button")
-    _says(page, "Epoch 1 of")
+    _says(page, EPOCH)
     yield done("start, first epoch")
     page.get_by_text("epochs are done").first.wait_for(timeout=WAIT_MS)
     yield done("watch until it has ended")
@@ -99,5 +103,5 @@ def _press(page, key: str, sign) -> None:
     raise AssertionError(f"{PRESSES} presses of {key} had no effect")
 
 
-def _says(page, text: str) -> None:
+def _says(page, text: str | re.Pattern) -> None:
     page.locator("[data-testid=stMain]").get_by_text(text).first.wait_for(timeout=WAIT_MS)
