@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-from support.browsing import settled
+from support.browsing import asked, settled
 from support.two_folds import model_of_two_folds
 from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in, open_tab
 
@@ -198,7 +198,10 @@ def test_a_moved_threshold_changes_the_numbers_at_once_and_the_files_once_it_res
         page.keyboard.press(".")
     page.wait_for_function("() => location.search.includes('threshold=')", timeout=WAIT_MS)
     assert numbers_in(page) != before
-    chosen = page.evaluate("() => new URLSearchParams(location.search).get('threshold')")
+    chosen = None
+    while chosen != (now := asked(page)["threshold"]):  # the address follows once the keys rest
+        chosen = now
+        page.wait_for_timeout(1000)
     open_tab(page, "Files")
     page.get_by_text(f"At the threshold {float(chosen):g} of the viewer").wait_for(timeout=WAIT_MS)
     found = predict(case.volume(), open_model(str(two_folds)), (0,)) >= np.float32(float(chosen))
