@@ -160,7 +160,7 @@ class Cohort(Shown):
             return f"the {self.target}{unnamed}"
         return f"the union of the labels {', '.join(map(self.label_words, self.labels))}"
 
-    @property
+    @cached_property
     def outlines_flair(self) -> bool:
         """Return whether the masks are known to outline the FLAIR abnormality, as those of LGG do."""
         return not self.labels and (self.is_synthetic or all(map(is_of_lgg, self.cases)))

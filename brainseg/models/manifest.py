@@ -265,7 +265,7 @@ def manifest_of(
     inference: Inference,
     folds: list[FoldRecord],
     images: dict[str, str] | None = None,
-    target: str | None = None,
+    target: str = FLAIR_ABNORMALITY,
 ) -> bytes:
     """Return a manifest as the bytes of its file; see :class:`Model` for its content."""
     facts = {
@@ -278,7 +278,8 @@ def manifest_of(
             for record in sorted(folds, key=lambda record: record.number)
         ],
     }
-    more = {IMAGES: images, "target": target}
+    # Older manifests have no target, and their digests stay.
+    more = {IMAGES: images, "target": target if target != FLAIR_ABNORMALITY else None}
     return _as_bytes(facts | {name: value for name, value in more.items() if value})
 
 

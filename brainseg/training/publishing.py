@@ -6,7 +6,6 @@ from pathlib import Path
 
 from brainseg.backends import require_keras
 from brainseg.cohort import Cohort
-from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.errors import ModelError
 from brainseg.models import (
     MODELS,
@@ -180,7 +179,7 @@ def _other_folds(folder: Path, run: Run) -> tuple[list[FoldRecord], TrainingImag
     if not (folder / MANIFEST).exists():
         return [], None
     model, config = _open(folder), TrainingConfig.from_settings(run.config())
-    target = target_of(run) or FLAIR_ABNORMALITY
+    target = target_of(run)
     if model.target != target:
         raise ModelError(
             f"{model.name} predicts “{model.target}”, and {run.name} learned “{target}”: publish under "

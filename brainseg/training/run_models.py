@@ -47,7 +47,7 @@ class RunModel:
     record: FoldRecord
     files: dict[str, bytes]
     images: TrainingImages | None
-    target: str | None
+    target: str
 
 
 def as_model(run: Run) -> Model:
@@ -169,10 +169,10 @@ def _built(run: Run) -> RunModel:
     return RunModel(config, record, files, _images_of(run), target_of(run))
 
 
-def target_of(run: Run) -> str | None:
-    """Return what the masks of a run's training outline; None for FLAIR abnormality."""
-    target = str(run.about().get("data", {}).get("target") or FLAIR_ABNORMALITY)
-    return None if target == FLAIR_ABNORMALITY else target[:LONGEST_TARGET]
+def target_of(run: Run) -> str:
+    """Return what the masks of a run's training outline."""
+    target = run.about().get("data", {}).get("target") or FLAIR_ABNORMALITY
+    return str(target)[:LONGEST_TARGET]
 
 
 def _images_of(run: Run) -> TrainingImages | None:

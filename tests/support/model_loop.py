@@ -3,12 +3,8 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import TimeoutError
-
-from support.browsing import SHOWS_WITHIN_MS, comes
 from support.viewer import drawn
 
 WAIT_MS = 600_000
@@ -16,9 +12,6 @@ WAIT_MS = 600_000
 
 EPOCH = re.compile(r"Epoch \d+ of|epochs are done")
 """What the page of a run shows from its first epoch on; short epochs pass between two updates."""
-
-PRESSES = 10
-"""Of a button, until it has an effect."""
 
 
 def go_round(page, address: str, upload: Path, **settings: int) -> Iterator[tuple[str, float]]:
@@ -51,7 +44,8 @@ def go_round(page, address: str, upload: Path, **settings: int) -> Iterator[tupl
     yield done("watch until it has ended")
     page.locator(".st-key-score_run, .st-key-prepare_run").first.wait_for(timeout=WAIT_MS)
     run = page.url
-    _press(page, "score_run", page.get_by_role("heading", name="Unseen cases"))
+    _click(page, "score_run")
+    page.get_by_role("heading", name="Unseen cases").wait_for(timeout=WAIT_MS)
     page.get_by_text("Worst").first.wait_for(timeout=WAIT_MS)
     yield done("score")
     page.locator(
@@ -81,26 +75,13 @@ def go_round(page, address: str, upload: Path, **settings: int) -> Iterator[tupl
     page.get_by_role("button", name="Publish").first.click(timeout=WAIT_MS)
     page.get_by_label("Model name").fill("mine", timeout=WAIT_MS)
     page.get_by_label("Model name").press("Enter")
-    _press(page, "publish_run", page.get_by_text("Published as mine"))
+    _click(page, "publish_run")
+    page.get_by_text("Published as mine").first.wait_for(timeout=WAIT_MS)
     yield done("publish")
 
 
 def _click(page, key: str) -> None:
     page.locator(f".st-key-{key} button").first.click(timeout=WAIT_MS)
-
-
-def _press(page, key: str, sign) -> None:
-    """Press a button until a sign of its effect shows.
-
-    A press is lost where the page is drawn anew between the button's going down and up.
-    """
-    button = page.locator(f".st-key-{key} button").first
-    for _ in range(PRESSES):
-        with suppress(TimeoutError):  # it is disabled, or has done its work
-            button.click(timeout=SHOWS_WITHIN_MS)
-        if comes(page, sign.count, WAIT_MS // PRESSES):
-            return
-    raise AssertionError(f"{PRESSES} presses of {key} had no effect")
 
 
 def _says(page, text: str | re.Pattern) -> None:

@@ -80,7 +80,7 @@ def test_a_manifest_without_a_target_is_one_of_flair_abnormality(
     model = model_of(content, tmp_path / "m")
     assert model.target == FLAIR_ABNORMALITY
 
-    def rewritten(target: str | None) -> Model:
+    def rewritten(target: str) -> Model:
         made = manifest_of(
             model.architecture,
             dict(model.arguments),
@@ -92,7 +92,7 @@ def test_a_manifest_without_a_target_is_one_of_flair_abnormality(
         )
         return model_of(made, tmp_path / "m")
 
-    assert rewritten(None).digest == model.digest
+    assert rewritten(FLAIR_ABNORMALITY).digest == model.digest
     assert rewritten("core").target == "core"
     assert rewritten("core").digest != model.digest
     with pytest.raises(ModelError, match="target is 'a"):
