@@ -29,6 +29,7 @@ from brainseg.cohort.case_names import patient_of
 from brainseg.cohort.layouts import CaseFiles, find_cases
 from brainseg.cohort.layouts.dataset_json import DESCRIPTION, FOLDERS, readers
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
+from brainseg.cohort.layouts.picture_volumes import take_sequences, take_stacks
 from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictures
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.cohort.twin_folders import pair_twins
@@ -87,6 +88,7 @@ class _Tree:
     niftis: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
     descriptions: list[Path] = field(default_factory=list)
+    of_pictures: list[CaseFiles] = field(default_factory=list)
     pictures: dict[str, list[os.DirEntry[str]]] = field(default_factory=dict)
     masks: dict[Path, Path] = field(default_factory=dict)
     jpegs: int = 0
@@ -161,9 +163,11 @@ def _volumes(root: Path, tree: _Tree, with_volumes: bool) -> list[CaseFiles]:
     """Return the cases of NIfTI and DICOM files, and those of pictures with a file per channel."""
     if not with_volumes:
         pictures = [path for path in tree.niftis if is_picture(path.name)]
-        return find_cases(root, pictures, [], tree.descriptions)
+        return find_cases(root, pictures, [], tree.descriptions, known=tree.of_pictures)
     dicom = [path for path in tree.others if is_dicom(path) and not is_disc_directory(path)]
-    return find_cases(root, tree.niftis, dicom, tree.descriptions, tree.masks)
+    return find_cases(
+        root, tree.niftis, dicom, tree.descriptions, tree.masks, known=tree.of_pictures
+    )
 
 
 def check_root(root: Path) -> None:
@@ -249,6 +253,8 @@ def _walk(root: Path) -> _Tree:
         for name in FOLDERS:  # pictures of nnU-Net: a file per channel
             own = pictures.pop(str(folder / name), [])
             tree.niftis += [Path(entry.path) for entry in own]
+    tree.niftis += take_stacks(pictures)
+    tree.of_pictures = take_sequences(root, pictures)
     tree.folders, tree.jpegs = pair_pictures(str(root), pictures)
     tree.closed = [_as_text(os.path.relpath(path, root)) for path in closed]
     return tree

@@ -57,6 +57,7 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
                 raise DecodeError(DAMAGED)
             if not 0 <= page < len(tiff.pages):
                 raise DecodeError(f"page {page + 1} of {len(tiff.pages)} does not exist")
+            _check_stack(tiff)
             leaf = cast("tifffile.TiffPage", tiff.pages[page])
             _check_directory(tiff, leaf, data)
             check_size(leaf.imagewidth, leaf.imagelength, leaf.samplesperpixel)
@@ -75,6 +76,23 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
             return Decoded(pixels, len(tiff.pages), notes + turned, _maximum(leaf), whites)
 
     return or_damaged(read)
+
+
+def _check_stack(tiff) -> None:
+    """Raise if the pages are not the slices of one stack, as ImageJ and OME state it."""
+    if len(tiff.pages) == 1:
+        return
+    described = tiff.imagej_metadata or {}
+    several = {name: described.get(name, 1) for name in ("channels", "frames")}
+    if tiff.is_ome:
+        sizes = tiff.series[0].get_shape(squeeze=False)
+        axes = dict(zip(tiff.series[0].get_axes(squeeze=False), sizes, strict=True))
+        several = {"channels": axes.get("C", 1), "frames": axes.get("T", 1)}
+    for name, count in several.items():
+        if count > 1:
+            raise DecodeError(
+                f"its pages are {count} {name} of a hyperstack; save each of them as a stack of its own"
+            )
 
 
 def _check_directory(tiff, leaf, data: bytes) -> None:

@@ -5,7 +5,7 @@ it recognises; the files of its cases are not offered to the next one. DICOM com
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from brainseg.cohort.layouts import bids, dataset_json, named
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.dicom import find_studies
+from brainseg.io.names import IMAGE_SUFFIXES, suffix_of
 
 NIFTI_LAYOUTS = (dataset_json.find, bids.find, named.find)
 
@@ -25,6 +26,7 @@ def find_cases(
     dicom: list[Path],
     tables: list[Path],
     masks: Mapping[Path, Path] = MappingProxyType({}),
+    known: Iterable[CaseFiles] = (),
 ) -> list[CaseFiles]:
     """Return the cases of volumes below a folder, each with a name of its own; no pixels are read.
 
@@ -34,8 +36,9 @@ def find_cases(
         dicom: all DICOM files below it.
         tables: the other files that may describe them, such as dataset.json.
         masks: the mask of each image where folders, not names, tell them apart.
+        known: cases of pictures, which were found before.
     """
-    cases: list[CaseFiles] = []
+    cases = [*known]
     left = niftis
     for find in NIFTI_LAYOUTS:
         found = find(root, left, tables)
@@ -45,7 +48,14 @@ def find_cases(
         folders = {path.parent for path in used}
         left = [path for path in left if path not in used and path.parent not in folders]
     cases = [replace(one, masks=own) if (own := _of(one, masks)) else one for one in cases]
-    return _named_apart(root, cases + find_studies(dicom))
+    return _named_apart(root, [*map(_with_channels, cases), *find_studies(dicom)])
+
+
+def _with_channels(case: CaseFiles) -> CaseFiles:
+    """Return a case of TIFF stacks with names that give each of them as a channel."""
+    if case.names or suffix_of(case.files[0].name) not in IMAGE_SUFFIXES:
+        return case
+    return replace(case, names=tuple(f"{path.stem}/{path.name}" for path in case.files))
 
 
 def _of(case: CaseFiles, masks: Mapping[Path, Path]) -> tuple[Path, ...]:
