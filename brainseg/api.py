@@ -94,7 +94,8 @@ def predict(source: "Case | Volume", model: "Model") -> "Prediction":
     from brainseg.inference.prediction import predict_timed
 
     if isinstance(source, Case):
-        return predict_timed(source.volume(), model, model.exposure(source))
+        volume = source.volume(with_others=model.preprocessing.needs_others)
+        return predict_timed(volume, model, model.exposure(source))
     return predict_timed(source, model, model.exposure(None, source))
 
 

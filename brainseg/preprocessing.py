@@ -22,14 +22,17 @@ class Preprocessing:
 
     Attributes:
         size: height and width of the network's grid in px.
-        context_slices: neighbouring slices on each side that add their FLAIR as channels.
+        context_slices: neighbouring slices on each side that add their FLAIR as channels; without
+            FLAIR, their first sequence.
         normalisation: only ``case-head`` so far: zero mean and unit deviation of each sequence over
             the head's pixels of the whole case.
+        sequences: the sequences of a case that the model sees, by name, in the order of its channels.
     """
 
     size: int = 256
     context_slices: int = 1
     normalisation: str = "case-head"
+    sequences: tuple[str, ...] = SEQUENCES
 
     def __post_init__(self) -> None:
         if self.normalisation != "case-head":
@@ -37,11 +40,39 @@ class Preprocessing:
                 f"normalisation is “{self.normalisation}”, but only “case-head” is known: "
                 "correct the manifest or the configuration"
             )
+        if not self.sequences or len(set(self.sequences)) < len(self.sequences):
+            raise ValueError(
+                f"sequences is {self.sequences}, but must name each sequence once: correct the "
+                "manifest or the configuration"
+            )
 
     @property
     def channels(self) -> int:
         """Return the number of channels of the network's input."""
-        return len(SEQUENCES) + 2 * self.context_slices
+        return len(self.sequences) + 2 * self.context_slices
+
+    @property
+    def needs_others(self) -> bool:
+        """Return whether it uses :attr:`brainseg.volume.Volume.others`, such as T2."""
+        return not set(self.sequences) <= set(SEQUENCES)
+
+    def why_not(self, volume: Volume) -> str | None:
+        """Return why a volume cannot be prepared, such as “there is no T2, only …”, or None."""
+        missing = [name for name in self.sequences if name not in volume.names]
+        if not missing:
+            return None
+        return f"there is no {' and no '.join(missing)}, only {', '.join(volume.names)}"
+
+    def pixels_of(self, volume: Volume) -> np.ndarray:
+        """Return the sequences of a volume, (n, h, w, c) uint8; raises ValueError if one is missing."""
+        if self.sequences == volume.sequences:
+            return volume.pixels
+        return np.stack([volume.sequence(name) for name in self.sequences], axis=-1)
+
+
+def context_channel(sequences: tuple[str, ...]) -> int:
+    """Return which of some sequences the neighbouring slices add: FLAIR, or the first without it."""
+    return sequences.index(FLAIR) if FLAIR in sequences else 0
 
 
 @dataclass(frozen=True)
@@ -49,8 +80,8 @@ class Block:
     """Some slices of a case with their neighbours, as :func:`prepared` needs them.
 
     Attributes:
-        pixels: (m, h, w, 3) uint8.
-        levels: (3, 256) float32, the normalised value of each level of each sequence in this case.
+        pixels: (m, h, w, c) uint8.
+        levels: (c, 256) float32, the normalised value of each level of each sequence in this case.
         first: index in ``pixels`` of the first slice that is wanted.
         count: number of slices that are wanted.
         pixel: height and width of a pixel, equal if unknown.
@@ -69,19 +100,23 @@ def prepare(volume: Volume, how: Preprocessing) -> np.ndarray:
     A slice keeps its proportions: in mm where the spacing of its rows and columns is known, else in px.
 
     Returns:
-        (n, size, size, channels) float32: the three sequences, then the FLAIR of the neighbours
+        (n, size, size, channels) float32: the sequences, then the FLAIR of the neighbours
         from the farthest before to the farthest after. At the ends a slice is its own neighbour.
+
+    Raises:
+        ValueError: the volume lacks a sequence; see :meth:`Preprocessing.why_not`.
     """
     return prepared(next(blocks_of(volume, how, len(volume))), how)
 
 
 def blocks_of(volume: Volume, how: Preprocessing, most: int) -> Iterator[Block]:
     """Yield a volume in blocks of at most ``most`` slices, 1 or more, for :func:`prepared`."""
-    levels, reach, count = _normalised_levels(volume.pixels), how.context_slices, len(volume)
+    pixels, reach, count = how.pixels_of(volume), how.context_slices, len(volume)
+    levels = _normalised_levels(pixels)
     for first in range(0, count, most):
         start, end = max(0, first - reach), min(count, first + most + reach)
         wanted = min(most, count - first)
-        yield Block(volume.pixels[start:end], levels, first - start, wanted, _pixel(volume))
+        yield Block(pixels[start:end], levels, first - start, wanted, pixel_of(volume))
 
 
 def prepared(block: Block, how: Preprocessing) -> np.ndarray:
@@ -95,7 +130,7 @@ def prepared(block: Block, how: Preprocessing) -> np.ndarray:
         ]
     )
     places = range(block.first, block.first + block.count)
-    return np.stack([with_context(stack, place, how.context_slices) for place in places])
+    return np.stack([with_context(stack, place, how) for place in places])
 
 
 def back_to_block(planes: np.ndarray, block: Block) -> np.ndarray:
@@ -116,10 +151,10 @@ def normalise(pixels: np.ndarray) -> np.ndarray:
     """Return a case with each sequence at zero mean and unit deviation over the head's pixels.
 
     Args:
-        pixels: (n, h, w, 3) uint8 of one whole case.
+        pixels: (n, h, w, c) uint8 of one whole case.
 
     Returns:
-        (n, h, w, 3) float32 within :data:`CLIP`; a sequence without contrast is all 0.
+        (n, h, w, c) float32 within :data:`CLIP`; a sequence without contrast is all 0.
     """
     return _look_up(pixels, _normalised_levels(pixels))
 
@@ -150,9 +185,12 @@ def fit_to_grid(
     shrinks = tall <= height and wide <= width
     for place, plane in enumerate(stack):
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized = cv2.resize(plane, (wide, tall), interpolation=how)
-        # OpenCV drops the axis of a single channel.
-        fitted[place, top : top + tall, left : left + wide] = resized.reshape(tall, wide, -1)
+        for channels in range(0, plane.shape[-1], 4):  # OpenCV resizes at most four at once
+            some = np.s_[channels : channels + 4]
+            resized = cv2.resize(plane[..., some], (wide, tall), interpolation=how)
+            # OpenCV drops the axis of a single channel.
+            within = np.s_[top : top + tall, left : left + wide, some]
+            fitted[place][within] = resized.reshape(tall, wide, -1)
     return fitted
 
 
@@ -178,13 +216,13 @@ def back_from_grid(
     return back
 
 
-def with_context(stack: np.ndarray, place: int, context_slices: int) -> np.ndarray:
-    """Return one slice of (n, h, w, 3) with the FLAIR of its neighbours as further channels."""
-    flair = SEQUENCES.index(FLAIR)
-    steps = [step for step in range(-context_slices, context_slices + 1) if step]
+def with_context(stack: np.ndarray, place: int, how: Preprocessing) -> np.ndarray:
+    """Return one slice of (n, h, w, c) with the FLAIR of its neighbours as further channels."""
+    channel = context_channel(how.sequences)
+    steps = [step for step in range(-how.context_slices, how.context_slices + 1) if step]
     neighbours = [min(max(place + step, 0), len(stack) - 1) for step in steps]
     return np.concatenate(
-        [stack[place], *(stack[other][..., flair : flair + 1] for other in neighbours)], axis=-1
+        [stack[place], *(stack[other][..., channel : channel + 1] for other in neighbours)], axis=-1
     ).astype(np.float32)
 
 
@@ -223,7 +261,7 @@ def _look_up(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _pixel(volume: Volume) -> tuple[float, float]:
+def pixel_of(volume: Volume) -> tuple[float, float]:
     """Return height and width of a pixel, equal if unknown."""
     return (1.0, 1.0) if volume.spacing_mm is None else volume.spacing_mm[1:]
 

@@ -34,6 +34,7 @@ from brainseg.io import (
     InputFile,
     PagesError,
     assemble,
+    assemble_all,
     is_input,
     left_out,
     open_upload,
@@ -101,7 +102,7 @@ class CaseInput:
         hashes = self.cohort.case(self.name).slices["image_hash"].tolist()
         return hashlib.sha256(repr(hashes).encode()).hexdigest()
 
-    def open(self, sequences: Mapping[str, str] | None = None) -> Opened:
+    def open(self, sequences: Mapping[str, str] | None = None, with_others: bool = False) -> Opened:
         """Read the case; raises CohortError if no slice is usable, or if sequences are chosen."""
         if sequences:
             raise CohortError(
@@ -109,7 +110,7 @@ class CaseInput:
                 "--sequences."
             )
         case = self.cohort.case(self.name)
-        record = record_of_case(case)
+        record = record_of_case(case, case.volume(with_others))
         return Opened(record, case, left_out=" ".join(record.warnings) or None)
 
 
@@ -154,12 +155,13 @@ class FilesInput:
                 digest.update(str(error.strerror).encode())
         return digest.hexdigest()
 
-    def open(self, sequences: Mapping[str, str] | None = None) -> Opened:
+    def open(self, sequences: Mapping[str, str] | None = None, with_others: bool = False) -> Opened:
         """Read the files, all pages of a TIFF, and assign the series to sequences.
 
         Args:
             sequences: the series that the user chose, by sequence; see
                 :func:`brainseg.io.sequence_choice.choose`.
+            with_others: whether sequences such as T2 are read, too.
 
         Raises:
             DecodeError: nothing is usable, or it is uncertain which series is FLAIR.
@@ -177,7 +179,7 @@ class FilesInput:
                 "No series looks like FLAIR, pre-contrast or post-contrast: choose with "
                 f"--sequences flair=SERIES, where SERIES is one of: {choices(upload)}."
             )
-        volume = assemble(upload, assignment)
+        volume = (assemble_all if with_others else assemble)(upload, assignment)
         record = record_of_upload(upload, assignment, volume, self.name)
         lost = [*unreadable, *upload.refused, *left_out(upload, assignment)]
         lost += [ask(upload, question) for question in choice.questions]

@@ -174,7 +174,7 @@ def _result_of(one: Input, out: Path, model: Model, wanted: Wanted) -> dict:
         done = _done_before(folder / RESULT, key)
         if done:
             return done
-        opened = one.open(wanted.sequences)
+        opened = one.open(wanted.sequences, model.preprocessing.needs_others)
     except BrainsegError as error:
         return result | {"error": str(error)}
     # Not caught: a model that cannot be opened fails for every input, so it ends the run.

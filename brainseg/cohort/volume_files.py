@@ -36,7 +36,7 @@ from brainseg.io.files import read_file
 from brainseg.io.label_maps import is_segmentation, read_label_map, read_segmentation
 from brainseg.io.limits import or_damaged
 from brainseg.io.masks import label_as_bool
-from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, suffix_of
+from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, shown_name, suffix_of
 from brainseg.io.sequence_choice import applicable, choose
 from brainseg.io.sequences import guess_from_words, other_kind, other_sequences
 from brainseg.io.upload import Series, Upload
@@ -117,7 +117,9 @@ def decode_study(
     grid = ruling_grid(upload, assignment)
     ruling = Series("image", volume.pixels[..., 0], grid=grid)
     if with_others:
-        others = other_sequences(upload, assignment, ruling)
+        own = {shown_name(name): _channel(path, name) for path, name in found["images"]}
+        names = {label: channel for label, channel in own.items() if channel}
+        others = other_sequences(upload, assignment, ruling, names)
         others |= _named_others(root, found["images"], ruling)
         volume = replace(volume, others=others)
     return _with_labels(Study(volume, grid.slice_numbers), masks, ruling, found)
@@ -128,7 +130,20 @@ def _named_others(root: Path, images: list[list[str]], ruling: Series) -> dict[s
     needed = _needed(images, for_mask=False)
     left = [(path, name) for path, name in images if [path, name] not in needed]
     given = [InputFile(name, _read(root, path)) for path, name in left if other_kind(name)]
-    return other_sequences(open_inputs(given), {}, ruling) if given else {}
+    others = other_sequences(open_inputs(given), {}, ruling) if given else {}
+    for path, name in left:
+        channel = _channel(path, name)
+        if channel and not other_kind(name):
+            alone = open_inputs([InputFile(name, _read(root, path))])
+            others |= other_sequences(alone, {}, ruling, {alone.series[0].label: channel})
+    return others
+
+
+def _channel(path: str, name: str) -> str:
+    """Return the name that ``dataset.json`` gives the channel in a NIfTI file, such as ADC, or “”."""
+    suffix = suffix_of(name)
+    is_given = suffix in NIFTI_SUFFIXES and "/" not in name and name != Path(path).name
+    return name.removesuffix(suffix) if is_given else ""
 
 
 def open_study(

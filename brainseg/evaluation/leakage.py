@@ -28,7 +28,7 @@ from brainseg.evaluation.splits import halves_by_patient, halves_by_slice
 from brainseg.evaluation.store import as_content, load_json, of_content, save_json, scores_path
 from brainseg.metrics import BINS
 from brainseg.models import Model
-from brainseg.preprocessing import back_from_grid, with_context
+from brainseg.preprocessing import back_from_grid, pixel_of, with_context
 
 if TYPE_CHECKING:
     import keras
@@ -223,7 +223,7 @@ class Learner:
         from brainseg.training.data import prepare_case
 
         self.model, self.fold, self.cases, self.recipe = model, fold, cases, recipe
-        self.prepared = [prepare_case(case, model.preprocessing.size) for case in cases]
+        self.prepared = [prepare_case(case, model.preprocessing) for case in cases]
         slices = sum(len(case.masks) for case in self.prepared)
         # The same for each copy, whatever the size of its half.
         self.steps = max(1, recipe.passes * slices // 2 // recipe.batch_size)
@@ -291,15 +291,16 @@ class Learner:
         """Return the score of a case from its probability on the network's grid, (n, s, s) float32."""
         volume = case.volume()
         _, has_mask = case.masks()
-        probability = np.zeros(volume.pixels.shape[:3], np.float32)
-        probability[has_mask] = back_from_grid(on_grid, *volume.pixels.shape[1:3])
+        count, height, width = volume.pixels.shape[:3]
+        probability = np.zeros((count, height, width), np.float32)
+        probability[has_mask] = back_from_grid(on_grid, height, width, pixel_of(volume))
         facts = {"fold": self.fold, "seen": False, "seconds": float("nan")}
         threshold = self.model.threshold_for((self.fold,))
         return score_probability(case, volume, probability, probability >= threshold, facts)
 
     def _input(self, case: "PreparedCase", place: int) -> np.ndarray:
         """Return a slice as input of the network, (s, s, c) float32, without augmentation."""
-        return with_context(case.stack, place, self.model.preprocessing.context_slices)
+        return with_context(case.stack, place, self.model.preprocessing)
 
     def _report(self) -> None:
         if self._progress:

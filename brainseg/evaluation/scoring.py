@@ -172,7 +172,7 @@ def scorable(
 def score_case(case: Case, model: Model) -> CaseScore:
     """Return the score of one case, over the slices with a usable mask."""
     exposure = model.exposure(case)
-    volume = case.volume()
+    volume = case.volume(with_others=model.preprocessing.needs_others)
     predicted = predict_timed(volume, model, exposure)
     seen = exposure.seen or _knows_the_patient(case, model, exposure)
     facts = {"fold": exposure.fold, "seen": seen, "seconds": predicted.seconds}

@@ -131,8 +131,15 @@ def predict_timed(
         jobs: the worker that predicts; see :mod:`brainseg.inference.workers`.
 
     Raises:
-        ModelError: the model cannot be opened, or its output is not a probability.
+        ModelError: the model cannot be opened, its output is not a probability, or it needs a sequence
+            that the volume lacks.
     """
+    if reason := model.preprocessing.why_not(volume):
+        needed = ", ".join(model.preprocessing.sequences)
+        raise ModelError(
+            f"{model.name} was trained on {needed}, and {reason}: add the missing files, or choose "
+            "another model."
+        )
     if mode not in MODES:
         raise ModelError(f"unknown mode “{mode[:20]}”: choose one of {', '.join(MODES)}.")
     if mode == FAST:

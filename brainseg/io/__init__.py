@@ -10,7 +10,14 @@ from brainseg.io.decoding import decode_files, open_upload, warm_decoders
 from brainseg.io.names import is_input, shown_name
 from brainseg.io.opening import open_inputs
 from brainseg.io.pictures import decode
-from brainseg.io.sequences import assemble, guess_assignment, left_out, ruling_grid, series_warnings
+from brainseg.io.sequences import (
+    assemble,
+    assemble_all,
+    guess_assignment,
+    left_out,
+    ruling_grid,
+    series_warnings,
+)
 from brainseg.io.upload import ALL_PAGES, DicomSource, NiftiSource, PagesError, Upload
 from brainseg.io.upload_file import InputFile
 
@@ -23,6 +30,7 @@ __all__ = [
     "PagesError",
     "Upload",
     "assemble",
+    "assemble_all",
     "decode",
     "decode_files",
     "guess_assignment",

@@ -1,6 +1,8 @@
 """Assign series to sequences, and assemble the volume from them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from brainseg.io.sequence_choice import propose
 from brainseg.io.sequence_guess import STIR, Evidence, guess_sequence
 from brainseg.io.upload import Grid, Series, Upload
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES, Volume
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def guess_from_words(text: str, with_agent: bool = False) -> str | None:
@@ -84,6 +88,15 @@ def assemble(upload: Upload, assignment: Mapping[str, int | None]) -> Volume:
     )
 
 
+def assemble_all(
+    upload: Upload, assignment: Mapping[str, int | None], names: Mapping[str, str] = NO_NAMES
+) -> Volume:
+    """Return :func:`assemble` with further sequences, such as T2; see :func:`other_sequences`."""
+    volume = assemble(upload, assignment)
+    ruling = Series("image", volume.pixels[..., 0], grid=ruling_grid(upload, assignment))
+    return replace(volume, others=other_sequences(upload, assignment, ruling, names))
+
+
 def ruling_grid(upload: Upload, assignment: Mapping[str, int | None]) -> Grid:
     """Return the grid of the volume of :func:`assemble`; raises DecodeError as it does."""
     indices = _indices(upload, assignment)
@@ -101,7 +114,10 @@ def other_kind(text: str) -> str | None:
 
 
 def other_sequences(
-    upload: Upload, assignment: Mapping[str, int | None], ruling: Series
+    upload: Upload,
+    assignment: Mapping[str, int | None],
+    ruling: Series,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> dict[str, np.ndarray]:
     """Return the series of :data:`OTHER_SEQUENCES` that can be laid on a grid, (n, h, w) uint8 by name.
 
@@ -109,11 +125,13 @@ def other_sequences(
         upload: see :func:`brainseg.io.open_inputs`.
         assignment: its series that are one of :data:`brainseg.volume.SEQUENCES`.
         ruling: the series with the grid.
+        names: of sequences of other kinds, such as ADC, by the label of their series.
     """
     found: dict[str, np.ndarray] = {}
     for index, series in enumerate(upload.series):
         kind = series.suggestion.kind
-        if kind not in OTHER_SEQUENCES or index in assignment.values() or kind in found:
+        kind = kind if kind in OTHER_SEQUENCES else names.get(series.label)
+        if kind is None or index in assignment.values() or kind in found:
             continue
         if why_not(series, ruling, FLAIR) is None:
             found[kind] = lay_on(series, ruling)

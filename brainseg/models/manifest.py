@@ -27,6 +27,7 @@ from brainseg.models.places import (
 from brainseg.models.remote import copy_of, is_address
 from brainseg.preprocessing import Preprocessing
 from brainseg.storage import real_path
+from brainseg.volume import SEQUENCES
 
 IMAGES = "training_images"
 """Entry with the file of the hashes of the training images."""
@@ -227,6 +228,7 @@ _INPUT = {
     "size": _whole(16, 2048),
     "context_slices": _whole(0, 8),
     "normalisation": _text(r"[\w-]{1,40}", "the name of a normalisation"),
+    "sequences": _several(_text("[^\0-\37]{1,40}", "the name of a sequence"), 32),
 }
 _INFERENCE = {"mirrored": _truth, "smallest_share": _number(0, 1)}
 _FOLD = {
@@ -271,7 +273,7 @@ def manifest_of(
     facts = {
         "architecture": architecture,
         "arguments": arguments,
-        "input": asdict(preprocessing),
+        "input": _input_of(preprocessing),
         "inference": inference.as_manifest(),
         "folds": [
             {name: value for name, value in asdict(record).items() if value is not None}
@@ -281,6 +283,14 @@ def manifest_of(
     # Older manifests have no target, and their digests stay.
     more = {IMAGES: images, "target": target if target != FLAIR_ABNORMALITY else None}
     return _as_bytes(facts | {name: value for name, value in more.items() if value})
+
+
+def _input_of(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Return a preprocessing's entry; without the usual sequences, as in older manifests."""
+    facts = asdict(preprocessing)
+    if preprocessing.sequences == SEQUENCES:
+        del facts["sequences"]
+    return facts
 
 
 def with_images(manifest: bytes, images: dict[str, str]) -> bytes:

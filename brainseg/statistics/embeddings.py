@@ -18,7 +18,7 @@ import pandas as pd
 from brainseg.cohort import Case, Cohort
 from brainseg.cohort.head import bright_end, head_box, head_masks, in_box
 from brainseg.cohort.index import Progress
-from brainseg.errors import CohortError
+from brainseg.errors import CohortError, ModelError
 from brainseg.executors import forget_parts, map_parts, saved_part
 from brainseg.jobs import JobLost, Jobs
 from brainseg.models import Model
@@ -264,7 +264,13 @@ def _of_network(case: Case, model: Model) -> np.ndarray:
     from brainseg.preprocessing import prepare
 
     engine = load_engine(model, model.folds[0].number)
-    return engine.description(prepare(case.volume(), model.preprocessing)).max(axis=(1, 2))
+    how = model.preprocessing
+    volume = case.volume(with_others=how.needs_others)
+    if reason := how.why_not(volume):
+        raise ModelError(
+            f"{model.name} cannot describe {case.name}: {reason}. Choose another model."
+        )
+    return engine.description(prepare(volume, how)).max(axis=(1, 2))
 
 
 def _projected(vectors: np.ndarray) -> tuple[np.ndarray, str]:

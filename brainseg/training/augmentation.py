@@ -3,12 +3,16 @@
 import cv2
 import numpy as np
 
-from brainseg.preprocessing import CLIP
+from brainseg.preprocessing import CLIP, context_channel
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST, SEQUENCES
 
 
 def augment(
-    slice_: np.ndarray, mask: np.ndarray, rng: np.random.Generator, strength: float = 1.0
+    slice_: np.ndarray,
+    mask: np.ndarray,
+    rng: np.random.Generator,
+    strength: float = 1.0,
+    sequences: tuple[str, ...] = SEQUENCES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a random variation of a prepared slice and its mask.
 
@@ -17,6 +21,7 @@ def augment(
         mask: (h, w) float32, 0 or 1.
         rng: the only source of randomness: the same generator state gives the same result.
         strength: scales each variation; 0 returns the slice unchanged.
+        sequences: of the first channels; the others are neighbours.
 
     Returns:
         Arrays of the same shapes; the mask contains only 0 and 1.
@@ -24,8 +29,8 @@ def augment(
     if strength == 0:
         return slice_, mask
     slice_, mask = _bend(slice_, mask, rng, strength)
-    slice_ = _drop_sequences(slice_, rng)
-    slice_ = _disturb_intensities(slice_, rng, strength)
+    slice_ = _drop_sequences(slice_, rng, sequences)
+    slice_ = _disturb_intensities(slice_, rng, strength, sequences)
     return np.ascontiguousarray(slice_), mask
 
 
@@ -59,17 +64,19 @@ def _bend(
     return bent, (bent_mask >= 0.5).astype(np.float32)
 
 
-def _drop_sequences(slice_: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _drop_sequences(
+    slice_: np.ndarray, rng: np.random.Generator, sequences: tuple[str, ...]
+) -> np.ndarray:
     """Sometimes replace a sequence by FLAIR, as in the cohort, or the neighbours by the slice itself."""
     slice_ = slice_.copy()
-    flair = SEQUENCES.index(FLAIR)
-    for name in (PRE_CONTRAST, POST_CONTRAST):
-        if rng.random() < 0.12:
-            slice_[..., SEQUENCES.index(name)] = slice_[..., flair]
-    neighbours = slice(len(SEQUENCES), None)
-    if slice_.shape[-1] > len(SEQUENCES):
+    context = context_channel(sequences)
+    for name in (PRE_CONTRAST, POST_CONTRAST) if FLAIR in sequences else ():
+        if name in sequences and rng.random() < 0.12:
+            slice_[..., sequences.index(name)] = slice_[..., context]
+    neighbours = slice(len(sequences), None)
+    if slice_.shape[-1] > len(sequences):
         if rng.random() < 0.1:
-            slice_[..., neighbours] = slice_[..., flair : flair + 1]
+            slice_[..., neighbours] = slice_[..., context : context + 1]
         elif rng.random() < 0.5:
             # The files do not record whether slice numbers increase towards the feet or the crown.
             slice_[..., neighbours] = slice_[..., neighbours][..., ::-1]
@@ -77,16 +84,17 @@ def _drop_sequences(slice_: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _disturb_intensities(
-    slice_: np.ndarray, rng: np.random.Generator, strength: float
+    slice_: np.ndarray, rng: np.random.Generator, strength: float, sequences: tuple[str, ...]
 ) -> np.ndarray:
     """Change contrast, brightness, shading, sharpness and noise."""
     height, width, channels = slice_.shape
+    count = len(sequences)
     low, high = CLIP
-    gain = np.exp(rng.uniform(-0.25, 0.25, len(SEQUENCES)) * strength)
-    shift = rng.uniform(-0.25, 0.25, len(SEQUENCES)) * strength
-    power = np.exp(rng.uniform(-0.3, 0.3, len(SEQUENCES)) * strength)
+    gain = np.exp(rng.uniform(-0.25, 0.25, count) * strength)
+    shift = rng.uniform(-0.25, 0.25, count) * strength
+    power = np.exp(rng.uniform(-0.3, 0.3, count) * strength)
     # The neighbours are FLAIR of the same scan, so they change as FLAIR does.
-    of = [*range(len(SEQUENCES)), *[SEQUENCES.index(FLAIR)] * (channels - len(SEQUENCES))]
+    of = [*range(count), *[context_channel(sequences)] * (channels - count)]
     slice_ = slice_ * gain[of].astype(np.float32) + shift[of].astype(np.float32)
     if rng.random() < 0.3:
         share = np.clip((slice_ - low) / (high - low), 0, 1)

@@ -3,11 +3,10 @@
 import numpy as np
 
 from brainseg.cohort import Case
-from brainseg.preprocessing import CLIP, with_context
+from brainseg.preprocessing import CLIP, context_channel, with_context
 from brainseg.training.augmentation import augment
 from brainseg.training.config import TrainingConfig
 from brainseg.training.data import prepare_case
-from brainseg.volume import FLAIR, SEQUENCES
 
 
 def augmented_slices(
@@ -22,22 +21,25 @@ def augmented_slices(
         seed: the same seed gives the same variations.
 
     Returns:
-        Pairs of FLAIR, (s, s) uint8, and mask, (s, s) bool; the first pair is not augmented.
+        Pairs of FLAIR, or the first sequence without it, (s, s) uint8, and mask, (s, s) bool; the first
+        pair is not augmented.
 
     Raises:
         CohortError: the case has no usable mask.
     """
-    prepared = prepare_case(case, config.size)
+    how = config.preprocessing
+    prepared = prepare_case(case, how)
     index = int(prepared.masks.sum(axis=(1, 2)).argmax())
-    slice_ = with_context(prepared.stack, index, config.context_slices)
+    slice_ = with_context(prepared.stack, index, how)
     mask = prepared.masks[index].astype(np.float32)
     rng = np.random.default_rng(seed)
-    varied = [augment(slice_, mask, rng, config.augmentation) for _ in range(count)]
-    return [(_picture(one), its > 0) for one, its in [(slice_, mask), *varied]]
+    varied = [augment(slice_, mask, rng, config.augmentation, how.sequences) for _ in range(count)]
+    shown = context_channel(how.sequences)
+    return [(_picture(one[..., shown]), its > 0) for one, its in [(slice_, mask), *varied]]
 
 
-def _picture(slice_: np.ndarray) -> np.ndarray:
-    """Return FLAIR of a prepared slice as (s, s) uint8, from the lowest to the highest clipped value."""
+def _picture(plane: np.ndarray) -> np.ndarray:
+    """Return a prepared plane as (s, s) uint8, from the lowest to the highest clipped value."""
     low, high = CLIP
-    flair = slice_[..., SEQUENCES.index(FLAIR)].astype(np.float32)
-    return np.rint((flair - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
+    levels = (plane.astype(np.float32) - low) / (high - low)
+    return np.rint(levels * 255).clip(0, 255).astype(np.uint8)

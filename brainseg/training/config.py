@@ -9,6 +9,7 @@ from typing import Any, cast
 from brainseg.errors import RunError
 from brainseg.models import Inference
 from brainseg.preprocessing import Preprocessing
+from brainseg.volume import SEQUENCES
 
 AUTO = "auto"
 
@@ -19,6 +20,9 @@ DEVICES = ("one", "all")
 
 ENCODERS_OF = {"unet": ("",), "lite_unet": ("", "efficientnet-lite0")}
 """The networks of :data:`ARCHITECTURES`, and the pretrained encoders that each accepts."""
+
+MOST_SEQUENCES, LONGEST_SEQUENCE = 16, 40
+"""Of the sequences that a network sees, and characters of their names."""
 
 LONGEST_TARGET = 200
 """Characters of what a model learns, in its manifest."""
@@ -44,6 +48,7 @@ def _setting(
     changeable: bool = False,
     unit: str = "",
     needs: tuple[str, ...] = (),
+    is_list_of_names: bool = False,
 ) -> Any:
     """Return the field of one setting.
 
@@ -56,11 +61,13 @@ def _setting(
         changeable: a resumed run may change it; any other change would falsify the run's history.
         unit: of the value, such as px.
         needs: the settings that its check or rule reads.
+        is_list_of_names: a text is a list of names that commas separate.
     """
     if choices and check is None:
         check, rule = (lambda value, _: value in choices), f"one of {', '.join(map(str, choices))}"
     metadata = {"check": check, "rule": rule, "choices": choices, "changeable": changeable}
-    return field(default=default, metadata={"help": help, "unit": unit, "needs": needs} | metadata)
+    metadata |= {"help": help, "unit": unit, "needs": needs, "is_list_of_names": is_list_of_names}
+    return field(default=default, metadata=metadata)
 
 
 def _at_least(least: int) -> dict[str, Any]:
@@ -112,6 +119,16 @@ class TrainingConfig:
         check=lambda label, _: len(label) <= LONGEST_TARGET,
         rule=f"at most {LONGEST_TARGET} characters",
     )
+    sequences: tuple = _setting(
+        (),
+        "Sequences to learn from, as in FLAIR,T2; empty for pre-contrast, FLAIR and post-contrast.",
+        check=lambda names, _: (
+            len(names) == len(set(names)) <= MOST_SEQUENCES
+            and all(isinstance(name, str) and 0 < len(name) <= LONGEST_SEQUENCE for name in names)
+        ),
+        rule=f"up to {MOST_SEQUENCES} different names of at most {LONGEST_SEQUENCE} characters",
+        is_list_of_names=True,
+    )
     seed: int = _setting(
         0, "Random seed of folds, weights, sampling and augmentation.", **_at_least(0)
     )
@@ -161,7 +178,13 @@ class TrainingConfig:
         0,
         "Number of synthetic cases added to the training cases.",
         unit="cases",
-        **_between(0, 500),
+        needs=("sequences",),
+        check=lambda count, config: 0 <= count <= (0 if config.preprocessing.needs_others else 500),
+        rule=lambda config: (
+            f"0, as synthetic cases have only {', '.join(SEQUENCES)}"
+            if config.preprocessing.needs_others
+            else "0 to 500"
+        ),
     )
     precision: str = _setting(
         AUTO,
@@ -289,7 +312,11 @@ class TrainingConfig:
     @property
     def preprocessing(self) -> Preprocessing:
         """Return the preprocessing of the network's input."""
-        return Preprocessing(size=self.size, context_slices=self.context_slices)
+        return Preprocessing(
+            size=self.size,
+            context_slices=self.context_slices,
+            sequences=self.sequences or SEQUENCES,
+        )
 
     @property
     def inference(self) -> Inference:
@@ -334,6 +361,8 @@ def changed(config: TrainingConfig, changes: dict) -> TrainingConfig:
 def _typed(setting: Field, value: Any) -> Any:
     """Return a value in the type of its setting: an int as a float, a list as a tuple."""
     kind = cast(type, setting.type)
+    if setting.metadata["is_list_of_names"] and isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is tuple and isinstance(value, list):

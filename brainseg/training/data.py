@@ -10,10 +10,11 @@ import numpy as np
 
 from brainseg.cohort import Case
 from brainseg.errors import CohortError
-from brainseg.preprocessing import fit_to_grid, normalise, with_context
+from brainseg.preprocessing import Preprocessing, fit_to_grid, normalise, pixel_of, with_context
 from brainseg.sample.phantom import synthesize_case
 from brainseg.training.augmentation import augment
 from brainseg.training.config import TrainingConfig
+from brainseg.volume import Volume
 
 if TYPE_CHECKING:
     import keras
@@ -30,50 +31,68 @@ class PreparedCase:
     """A case on the network's grid.
 
     Attributes:
-        stack: (n, s, s, 3) float16, normalised by case.
+        stack: (n, s, s, c) float16, normalised by case, a channel per sequence.
         masks: (n, s, s) bool.
         name: name of the case.
         slice_numbers: (n,) slice numbers, as in the files.
+        pixel: height and width of a pixel of the case's own grid, equal if unknown.
     """
 
     stack: np.ndarray
     masks: np.ndarray
     name: str = ""
     slice_numbers: tuple[int, ...] = ()
+    pixel: tuple[float, float] = (1.0, 1.0)
 
     @cached_property
     def has_tumour(self) -> np.ndarray:
         """Return (n,) bool: True where a slice has tumour; cached, as every draw needs it."""
         return np.any(self.masks, axis=(1, 2))
 
-    def inputs(self, context_slices: int) -> np.ndarray:
+    def inputs(self, how: Preprocessing) -> np.ndarray:
         """Return all slices as the network's input, (n, s, s, c) float32."""
-        every = range(len(self.stack))
-        return np.stack([with_context(self.stack, index, context_slices) for index in every])
+        return np.stack([with_context(self.stack, index, how) for index in range(len(self.stack))])
 
 
-def prepare_case(case: Case, size: int) -> PreparedCase:
-    """Return a case on a grid of ``size`` px, without the slices that have no usable mask.
+def prepare_case(case: Case, how: Preprocessing) -> PreparedCase:
+    """Return a case on the network's grid, without the slices that have no usable mask.
 
     Raises:
-        CohortError: the case has no usable mask.
+        CohortError: the case has no usable mask, or lacks a sequence.
     """
     masks, has_mask = case.masks()
     if not has_mask.any():
         raise CohortError(f"{case.name} has no usable mask: exclude it from the folds.")
     numbers = case.readable["slice_number"].to_numpy()[has_mask]
+    volume = read_sequences(case, how)
     # A slice without a mask is neither a positive nor a negative example.
     return PreparedCase(
-        *_on_grid(case.volume().pixels[has_mask], masks[has_mask], size),
+        *_on_grid(volume, masks, how, has_mask),
         name=case.name,
         slice_numbers=tuple(int(number) for number in numbers),
+        pixel=pixel_of(volume),
     )
 
 
-def prepare_phantom(seed: int, number: int, size: int) -> PreparedCase:
+def read_sequences(case: Case, how: Preprocessing) -> Volume:
+    """Return the volume of a case with the sequences to learn from.
+
+    Raises:
+        CohortError: the case lacks one of them, or no slice can be read.
+    """
+    volume = case.volume(with_others=how.needs_others)
+    if reason := how.why_not(volume):
+        raise CohortError(
+            f"{case.name} cannot be used for this training: {reason}. Choose sequences that every case "
+            "has, or remove the case."
+        )
+    return volume
+
+
+def prepare_phantom(seed: int, number: int, how: Preprocessing) -> PreparedCase:
     """Return synthetic case ``number`` (from 0) of a training's seed, on the grid."""
     phantom = synthesize_case(PHANTOM_SEED + seed, number + 1)
-    return PreparedCase(*_on_grid(phantom.pixels, phantom.masks, size))
+    return PreparedCase(*_on_grid(Volume(phantom.pixels), phantom.masks, how))
 
 
 def make_feed(
@@ -137,7 +156,12 @@ def _draw_pair(
     cases: list[PreparedCase], rng: np.random.Generator, tumour: bool, config: TrainingConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return an augmented slice (w, w, c) and its mask (w, w), cropped to ``window`` where it is set."""
-    slice_, mask = augment(*_draw(cases, rng, tumour, config), rng, config.augmentation)
+    slice_, mask = augment(
+        *_draw(cases, rng, tumour, config),
+        rng,
+        config.augmentation,
+        config.preprocessing.sequences,
+    )
     if not config.window:
         return slice_, mask
     top, left = rng.integers(0, config.size - config.window + 1, 2)
@@ -153,13 +177,19 @@ def _draw(
     candidates = np.flatnonzero(case.has_tumour == tumour)
     index = int(rng.choice(candidates if len(candidates) else np.arange(len(case.masks))))
     return (
-        with_context(case.stack, index, config.context_slices),
+        with_context(case.stack, index, config.preprocessing),
         case.masks[index].astype(np.float32),
     )
 
 
-def _on_grid(pixels: np.ndarray, masks: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, s, s, 3) float16, normalised, and (n, s, s) bool."""
-    stack = fit_to_grid(normalise(pixels), size)
-    planes = masks[..., np.newaxis].astype(np.float32)
-    return stack.astype(np.float16), fit_to_grid(planes, size)[..., 0] >= 0.5
+def _on_grid(
+    volume: Volume, masks: np.ndarray, how: Preprocessing, chosen: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chosen slices, (n, s, s, c) float16, normalised, and their masks, (n, s, s) bool."""
+    chosen = np.ones(len(volume), bool) if chosen is None else chosen
+    # The whole case is normalised, as in a prediction.
+    normalised = normalise(how.pixels_of(volume))
+    stack = fit_to_grid(normalised[chosen], how.size, pixel_of(volume), normalised.min())
+    planes = masks[chosen, ..., np.newaxis].astype(np.float32)
+    on_grid = fit_to_grid(planes, how.size, pixel_of(volume))
+    return stack.astype(np.float16), on_grid[..., 0] >= 0.5

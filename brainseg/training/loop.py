@@ -89,14 +89,14 @@ class TrainingLoop:
 
     def _prepare(self, cohort: Cohort, fold: Fold) -> None:
         """Read the cases and save the preview slices."""
-        prepared = {}
+        prepared, how = {}, self.config.preprocessing
         for name in (*fold.trained_on, *fold.selected_on):
             self.stop.raise_if_set()
-            prepared[name] = prepare_case(cohort.case(name), self.config.size)
+            prepared[name] = prepare_case(cohort.case(name), how)
         self.training_cases = [prepared[name] for name in fold.trained_on]
         for number in range(self.config.synthetic_cases):
             self.stop.raise_if_set()
-            self.training_cases.append(prepare_phantom(self.config.seed, number, self.config.size))
+            self.training_cases.append(prepare_phantom(self.config.seed, number, how))
         self.validation_cases = [prepared[name] for name in fold.selected_on]
         self.preview_indices = previews.choose(self.validation_cases, self.config.seed)
         previews.save_slices(
@@ -113,6 +113,7 @@ class TrainingLoop:
             self.network,
             open_encoder(config.encoder),
             (draw_batch(self.training_cases, config, number)[0] for number in numbers),
+            config.preprocessing.sequences,
             **config.architecture_arguments,
         )
 
@@ -232,8 +233,8 @@ class TrainingLoop:
 
         Batches run across cases, so that all but the last have one size: each size is compiled anew.
         """
-        context = self.config.context_slices
-        slices = (slice_ for case in self.validation_cases for slice_ in case.inputs(context))
+        how = self.config.preprocessing
+        slices = (slice_ for case in self.validation_cases for slice_ in case.inputs(how))
         found = []
         while batch := list(itertools.islice(slices, BATCH_SLICES)):
             self.stop.raise_if_set()

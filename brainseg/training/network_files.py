@@ -14,7 +14,7 @@ from brainseg.models.engines.openvino_graph import FLOAT32, OpenVinoGraph
 from brainseg.preprocessing import Preprocessing, prepare
 from brainseg.training import TrainingConfig
 from brainseg.training.checkpoints import weights_of
-from brainseg.volume import Volume
+from brainseg.volume import FLAIR, SEQUENCES, Volume
 
 if TYPE_CHECKING:
     import keras
@@ -88,8 +88,11 @@ def _golden_inputs(how: Preprocessing) -> np.ndarray:
     pixels = np.where(brain, 90, np.where(head, 150, 0))[..., np.newaxis] * np.array([1, 0.9, 1])
     pixels += 8 * np.sin(9 * rows + 5 * columns + planes)[..., np.newaxis] * head[..., np.newaxis]
     pixels[spot] += [-20, 80, -10]
-    volume = Volume(pixels.clip(0, 255).astype(np.uint8))
-    return prepare(volume, how)[1:2].astype(np.float16)
+    shown = pixels.clip(0, 255).astype(np.uint8)
+    # Sequences that the phantom lacks show it as FLAIR does.
+    flair = shown[..., SEQUENCES.index(FLAIR)]
+    others = {name: flair for name in how.sequences if name not in SEQUENCES}
+    return prepare(Volume(shown, others=others), how)[1:2].astype(np.float16)
 
 
 def sha256_of(content: bytes) -> str:

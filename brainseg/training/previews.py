@@ -66,7 +66,7 @@ def read_slices(
         case = cases[i]
         displayed = cohort.case(case.name).slice_pixels(case.slice_numbers[j])[..., [flair]]
         size = case.masks.shape[1]
-        fitted = fit_to_grid(displayed[np.newaxis].astype(np.float32), size)[0, ..., 0]
+        fitted = fit_to_grid(displayed[np.newaxis].astype(np.float32), size, case.pixel)[0, ..., 0]
         images.append(np.clip(np.round(fitted), 0, 255).astype(np.uint8))
         truths.append(case.masks[j])
         names.append(case.name)

@@ -13,6 +13,7 @@ from brainseg.cohort.splits import Fold, make_folds
 from brainseg.errors import BrainsegError, RunError
 from brainseg.storage import locking, state_dir
 from brainseg.training.config import TrainingConfig
+from brainseg.training.data import read_sequences
 from brainseg.training.provenance import about
 from brainseg.training.runs import ACTIVE, Run, progress_in, refuse_finished
 from brainseg.training.stopping import Stopped, StopRequest
@@ -27,13 +28,15 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
     """Return a run in a folder of runs that is ready for training.
 
     Raises:
-        CohortError: the data cannot be used, or has too few patients.
+        CohortError: the data cannot be used, has too few patients, or lacks a sequence.
         RunError: the run's folder cannot be made.
         MissingPackageError: Keras is not installed.
     """
     check_keras("Training")
     cohort = cohort_of(config)
     fold = make_folds(cohort.slices, config.folds, config.seed)[config.fold]
+    if config.preprocessing.needs_others:
+        read_sequences(cohort.case(fold.trained_on[0]), config.preprocessing)
     settings = asdict(replace(config, data=str(cohort.root)))
     return Run.create(runs, config.name, settings, asdict(fold), about(cohort))
 

@@ -88,6 +88,24 @@ def test_the_form_starts_a_training_and_the_page_shows_it(monkeypatch, taught_ro
     assert "Epoch 4 of 10" in said(app)
 
 
+def test_the_form_offers_the_sequences_of_the_cohort(monkeypatch, tmp_path):
+    brats(tmp_path, suffix=".nii", count=4)
+    app = open_page(monkeypatch, tmp_path, "training", view="Start")
+    app.number_input(key="setting_folds").set_value(2).run()
+    field = app.multiselect(key="setting_sequences")
+    assert (field.label, field.value) == ("Sequences to learn from", [])
+    assert field.options == ["pre-contrast", "FLAIR", "post-contrast", "T2"]
+    field.set_value(["T2", "pre-contrast"])
+    app.toggle(key="preview_augmentation").set_value(True).run()
+    assert not app.exception
+    words = shlex.split(app.code[0].value)
+    config = TrainingConfig.from_settings(
+        settings_of(build_parser().parse_args(words[3:])) | {"data": "."}
+    )
+    assert config.sequences == ("T2", "pre-contrast")
+    assert "T2 of BraTS-GLI" in said(app)
+
+
 def test_all_invalid_settings_are_named_at_once_and_the_form_keeps_its_values(
     monkeypatch, tiny_cohort
 ):

@@ -68,8 +68,8 @@ def outputs_agree(run: Run) -> bool:
     cohort, watched = Cohort.open(config.data), load_slices(run)
     there = load_probability(run, run.status()["best_epoch"]).astype(np.float32) / 255
     for place, (name, number) in enumerate(zip(watched.cases, watched.slice_numbers, strict=True)):
-        case = prepare_case(cohort.case(name), config.size)
-        here = run_network(network, case.inputs(config.context_slices))
+        case = prepare_case(cohort.case(name), config.preprocessing)
+        here = run_network(network, case.inputs(config.preprocessing))
         found = here[case.slice_numbers.index(number)]
         np.testing.assert_allclose(found, there[place], atol=0.005)  # stored in 255 steps
     return True

@@ -15,6 +15,7 @@ from brainseg.exports.dicom_seg import segment_label
 from brainseg.models import Model
 from brainseg.models.manifest import manifest_of, model_of
 from brainseg.monitoring.closing import next_steps
+from brainseg.preprocessing import Preprocessing
 from brainseg.training import new_run, train
 from brainseg.training.data import prepare_case
 from brainseg.training.publishing import publish
@@ -41,8 +42,9 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_the_masks_of_the_label_are_learned(root: Path) -> None:
     learned, union = (cohort_of(tiny_training(root, label=label)) for label in (LABEL, ""))
     case = union.cases[0]
-    masks = prepare_case(learned.case(case), 64).masks
-    assert 0 < masks.sum() < prepare_case(union.case(case), 64).masks.sum()
+    how = Preprocessing(size=64)
+    masks = prepare_case(learned.case(case), how).masks
+    assert 0 < masks.sum() < prepare_case(union.case(case), how).masks.sum()
     assert union.target == "union of whole tumour, tumour core, enhancing tumour"
     with pytest.raises(CohortError, match="no label “oedema”: choose among whole tumour"):
         cohort_of(tiny_training(root, label="oedema"))

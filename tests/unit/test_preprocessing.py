@@ -49,7 +49,7 @@ def test_one_slice_is_prepared_by_the_same_function_and_is_its_own_neighbour() -
 
 def test_context_of_no_slices_adds_no_channel() -> None:
     stack = normalise(case())
-    assert np.array_equal(with_context(stack, 2, 0), stack[2])
+    assert np.array_equal(with_context(stack, 2, Preprocessing(context_slices=0)), stack[2])
 
 
 def test_the_lookup_equals_a_plain_computation_over_the_head() -> None:

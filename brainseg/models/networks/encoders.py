@@ -11,6 +11,8 @@ import numpy as np
 from brainseg.errors import ModelError
 from brainseg.models import MODELS
 from brainseg.models.networks.lite_unet import build_lite_unet
+from brainseg.preprocessing import context_channel
+from brainseg.volume import SEQUENCES
 
 if TYPE_CHECKING:
     import keras
@@ -51,18 +53,21 @@ def load_encoder(
     network: "keras.Model",
     weights: dict[str, np.ndarray],
     batches: Iterable[np.ndarray],
+    sequences: tuple[str, ...] = SEQUENCES,
     **arguments: Any,
 ) -> None:
     """Put weights learned on ImageNet into the encoder of :func:`build_lite_unet`.
 
     The stem saw red, green and blue. Pre- and post-contrast take red's and blue's filters; FLAIR and
-    its neighbours share green's, so that a slice like its neighbours gives what it gave in green.
+    its neighbours share green's, so that a slice like its neighbours gives what it gave in green. Fewer
+    or more sequences share the three in turn.
     Normalisation is measured anew on slices that train, then frozen into scales and biases.
 
     Args:
         network: of :func:`brainseg.models.networks.build_lite_unet`.
         weights: by ``<layer>/<variable>``, see :func:`open_encoder`.
         batches: inputs (b, h, w, channels) float32 to measure normalisation on.
+        sequences: of the first channels; the others are neighbours.
         arguments: of :func:`brainseg.models.networks.build_lite_unet` that made the network.
     """
     measured = build_lite_unet(**arguments, normalised_encoder=True)
@@ -70,7 +75,7 @@ def load_encoder(
         layer = measured.get_layer(name)
         arrays = [weights[f"{name}/{variable.name}"] for variable in layer.weights]
         if name == "stem":
-            arrays = [_stem_filters(arrays[0], layer.kernel.shape[2])]
+            arrays = [_stem_filters(arrays[0], layer.kernel.shape[2], sequences)]
         layer.set_weights(arrays)
         if name.endswith("_norm"):
             # Its own 0.99 would need hundreds of batches to forget ImageNet.
@@ -86,12 +91,17 @@ def load_encoder(
             network.get_layer(name).set_weights([kernel, scale, beta - mean * scale])
 
 
-def _stem_filters(rgb: np.ndarray, channels: int) -> np.ndarray:
+def _stem_filters(rgb: np.ndarray, channels: int, sequences: tuple[str, ...]) -> np.ndarray:
     """Return (3, 3, channels, f) filters of (3, 3, 3, f) filters of red, green and blue."""
+    count, context = len(sequences), context_channel(sequences)
+    shares = np.zeros((3, count), np.float32)
+    for place in range(max(3, count)):
+        shares[place % 3, place % count] = 1
+    shares /= shares.sum(axis=1, keepdims=True)
     filters = np.zeros((*rgb.shape[:2], channels, rgb.shape[3]), np.float32)
-    filters[:, :, :3] = rgb
-    neighbours = channels - 3
+    filters[:, :, :count] = np.einsum("hwcf,cs->hwsf", rgb, shares)
+    neighbours = channels - count
     if neighbours:
-        filters[:, :, 1] = rgb[:, :, 1] / 2
-        filters[:, :, 3:] = rgb[:, :, 1:2] / (2 * neighbours)
+        filters[:, :, context] /= 2
+        filters[:, :, count:] = filters[:, :, context : context + 1] / neighbours
     return filters

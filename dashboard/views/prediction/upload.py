@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from brainseg.errors import DecodeError
 from brainseg.exports import png_bytes
 from brainseg.imaging import automatic_window, windowed
-from brainseg.io import ALL_PAGES, PagesError, Upload, assemble, left_out, open_upload
+from brainseg.io import ALL_PAGES, PagesError, Upload, assemble_all, left_out, open_upload
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_MEGAPIXELS, MAX_SLICES
 from brainseg.io.sequence_choice import Choice, propose
 from brainseg.io.upload import Series
@@ -129,7 +129,7 @@ def _from_files(uploaded: list, masks: list, lines: DeltaGenerator) -> Subject:
         assignment = _assign(upload, (ids, pages), lines)
         key = (ids, pages, tuple(assignment.items()))
         volume: Volume = session_uploads.cached(
-            (*key, "volume"), lambda: assemble(upload, assignment)
+            (*key, "volume"), lambda: assemble_all(upload, assignment)
         )
         with about_files:
             _show_use(upload, len(ids), (*upload.refused, *left_out(upload, assignment)))

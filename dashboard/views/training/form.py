@@ -14,13 +14,15 @@ from brainseg.errors import BrainsegError, MissingPackageError
 from brainseg.exports import png_bytes
 from brainseg.imaging import contour
 from brainseg.people import OWNER
+from brainseg.preprocessing import context_channel
 from brainseg.storage import state_dir, usual_state_dir
 from brainseg.training import jobs
 from brainseg.training.augmentation_preview import augmented_slices
 from brainseg.training.command import command_of
 from brainseg.training.config import SettingsError, TrainingConfig
 from brainseg.training.runs import Run
-from dashboard.shared import keys, signing_in, source_code, url_state, widgets
+from brainseg.volume import SEQUENCES
+from dashboard.shared import cache, keys, signing_in, source_code, url_state, widgets
 
 START = "Start"
 """The view of the page with the form."""
@@ -37,9 +39,9 @@ MAIN = (
 )
 """The main settings; all others are under “More settings”."""
 
-NOT_ASKED = ("data", "label", "rate_restarts")
-"""Settings without a usual field: the page's own cohort and its labels, and a list that only a settings
-file can contain."""
+NOT_ASKED = ("data", "label", "sequences", "rate_restarts")
+"""Settings without a usual field: the page's own cohort, its labels and sequences, and a list that only
+a settings file can contain."""
 
 QUICK_LOOK = {
     "name": "quick-look",
@@ -59,7 +61,7 @@ PREVIEWED = 5
 """Number of augmented variations in the preview."""
 
 _DRAWN = "_augmentation drawn"
-_LABEL = "setting_label"
+_LABEL, _SEQUENCES = "setting_label", "setting_sequences"
 
 
 def fill_in(settings: Mapping[str, object]) -> None:
@@ -70,6 +72,8 @@ def fill_in(settings: Mapping[str, object]) -> None:
         if isinstance(value, kind) or (kind is float and isinstance(value, int)):
             st.session_state[_key(setting.name)] = kind(value)
     st.session_state[_LABEL] = str(settings.get("label", ""))
+    chosen = settings.get("sequences", ())
+    st.session_state[_SEQUENCES] = [*chosen] if isinstance(chosen, list | tuple) else []
     url_state.put(**{keys.VIEW: START})
 
 
@@ -91,6 +95,7 @@ def draw(cohort: Cohort, running: Run | None) -> None:
                 _field(asked.pop(name), ranges[name])
             if cohort.labels:
                 _label_field(cohort)
+            _sequences_field(cohort)
         with (
             st.expander("More settings", icon=":material/tune:"),
             st.grid(columns=4, min_column_width=170),
@@ -147,7 +152,7 @@ def _presets() -> None:
 
 def _values() -> dict[str, Any]:
     """Return the values of the form, the defaults before it is drawn."""
-    values = {}
+    values: dict[str, Any] = {"sequences": tuple(st.session_state.get(_SEQUENCES, ()))}
     for setting in _asked():
         kind = cast(type, setting.type)
         values[setting.name] = kind(st.session_state.get(_key(setting.name), setting.default))
@@ -190,17 +195,19 @@ def _preview(cohort: Cohort, config: TrainingConfig) -> None:
     except BrainsegError as error:
         widgets.error(error)
         return
+    sequences = config.preprocessing.sequences
+    shown = widgets.plain(sequences[context_channel(sequences)])
     with st.grid(columns=PREVIEWED + 1, min_column_width=130, gap="small"):
-        for number, (flair, mask) in enumerate(drawn):
+        for number, (plane, mask) in enumerate(drawn):
             title = f"Variation {number}" if number else "Original"
-            picture = contour(np.repeat(flair[..., np.newaxis], 3, axis=2), mask)
+            picture = contour(np.repeat(plane[..., np.newaxis], 3, axis=2), mask)
             with st.container(gap="xsmall"):
-                alt = f"FLAIR of {case.name} with the outline of its mask: {title.lower()}"
+                alt = f"{shown} of {case.name} with the outline of its mask: {title.lower()}"
                 st.image(png_bytes(picture), width="stretch", alt=alt)
                 st.caption(title)
     st.caption(
-        f"FLAIR of {widgets.plain(case.name)} at {config.size} px with the manual mask. Each slice of a "
-        f"batch is varied like this, with strength {config.augmentation:g}."
+        f"{shown} of {widgets.plain(case.name)} at {config.size} px with the manual mask. Each slice of "
+        f"a batch is varied like this, with strength {config.augmentation:g}."
     )
 
 
@@ -248,6 +255,22 @@ def _label_field(cohort: Cohort) -> None:
         key=_LABEL,
         format_func=lambda label: label or "Union of all labels",
         help="The masks that the network learns.",
+        persist_state="session",
+    )
+
+
+def _sequences_field(cohort: Cohort) -> None:
+    """Draw the choice of the sequences that the network sees: those of the first case."""
+    known = [*SEQUENCES, *cache.other_sequences(cohort, cohort.cases[0])]
+    chosen = st.session_state.get(_SEQUENCES, [])
+    st.session_state[_SEQUENCES] = [name for name in chosen if name in known]
+    st.multiselect(
+        "Sequences to learn from",
+        known,
+        key=_SEQUENCES,
+        placeholder=", ".join(SEQUENCES),
+        help="The network sees these, in this order; without a choice, it sees the three sequences that "
+        "are shown. Every case must have them, and so must each case that it predicts.",
         persist_state="session",
     )
 

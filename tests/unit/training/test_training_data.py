@@ -5,13 +5,14 @@ import pytest
 from support.trainings import tiny_training
 
 from brainseg.cohort import Cohort
+from brainseg.preprocessing import Preprocessing
 from brainseg.training.data import PreparedCase, draw_batch, make_feed, prepare_case
 
 
 @pytest.fixture
 def cases(taught_root):
     cohort = Cohort.open(taught_root)
-    return [prepare_case(cohort.case(name), 64) for name in cohort.cases[:3]]
+    return [prepare_case(cohort.case(name), Preprocessing(size=64)) for name in cohort.cases[:3]]
 
 
 def test_a_batch_contains_its_share_of_slices_with_tumour(cases, taught_root):
