@@ -16,7 +16,8 @@ import pandas as pd
 from brainseg.errors import RunError
 from brainseg.monitoring.csv_rows import CsvRows
 from brainseg.monitoring.log_tail import LogTail
-from brainseg.monitoring.snapshot import CSV, EVENT_COLUMNS, RUN, Snapshot
+from brainseg.monitoring.nnunet_rows import NnunetRows
+from brainseg.monitoring.snapshot import CSV, EVENT_COLUMNS, NNUNET, RUN, Snapshot
 from brainseg.monitoring.warnings import find_warnings
 from brainseg.training.run_files import is_number, read_line
 from brainseg.training.runs import ACTIVE, DAMAGED, Run, silent_for
@@ -210,10 +211,13 @@ class RunReader:
 
 
 class CsvReader:
-    """Reads a CSV log; epochs are numbered from 0 in the file and from 1 here."""
+    """Reads a log of text lines, a CSV file or a log of nnU-Net; epochs are numbered from 1."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(
+        self, path: Path, name: str, rows: type[CsvRows] | type[NnunetRows] = CsvRows
+    ) -> None:
         self.path, self.name = path, name
+        self._rows_of = rows
         self._lock = threading.Lock()
         self._file = LogTail(path)
         self._forget()
@@ -241,12 +245,13 @@ class CsvReader:
                     f"{self.name} contains {self._trainings} trainings in sequence: the last is shown."
                 )
             if last is None or lines or replaced or last.notes != tuple(notes):
-                last = self._columns.snapshot(self.name, CSV, _no_hours, notes=tuple(notes))
+                kind = CSV if self._rows_of is CsvRows else NNUNET
+                last = self._columns.snapshot(self.name, kind, _no_hours, notes=tuple(notes))
                 self._last = last
             return last
 
     def _forget(self) -> None:
-        self._columns, self._rows, self._trainings = Columns(), CsvRows(), 1
+        self._columns, self._rows, self._trainings = Columns(), self._rows_of(), 1
 
     def _parse(self, line: str) -> None:
         row = self._rows.parse(line)
@@ -254,8 +259,8 @@ class CsvReader:
             return
         if row.begins:
             self._columns, self._trainings = Columns(), self._trainings + 1
-        self._columns.cut(row.epoch + 1)
-        self._columns.add(row.epoch + 1, row.values)
+        self._columns.cut(row.epoch)
+        self._columns.add(row.epoch, row.values)
 
 
 def _lines_were(count: int) -> str:

@@ -13,7 +13,7 @@ from brainseg.monitoring.warnings import TrainingWarning
 from brainseg.timing import duration
 from brainseg.training.runs import ACTIVE, KILLED, seconds_left, stopped_early
 
-RUN, TENSORBOARD, CSV = "run", "TensorBoard log", "CSVLogger file"
+RUN, TENSORBOARD, CSV, NNUNET = "run", "TensorBoard log", "CSVLogger file", "nnU-Net log"
 """Kinds of sources of a training."""
 
 EVENT_COLUMNS = ("event", "epoch", "at", "message")
@@ -32,7 +32,7 @@ class Snapshot:
 
     Attributes:
         name: name of the run or log.
-        kind: :data:`RUN`, :data:`TENSORBOARD` or :data:`CSV`.
+        kind: :data:`RUN`, :data:`TENSORBOARD`, :data:`CSV` or :data:`NNUNET`.
         history: one row per epoch: ``epoch`` (int64, ascending, unique), ``hours`` of training up to its
             end (float, NaN if unknown), and a float column per metric, NaN where missing.
         events: ``event``, ``epoch``, ``at`` (ISO, UTC) and ``message``, in order of time.

@@ -17,9 +17,9 @@ _REFUSED = "_logs refused"
 def draw(folder: Path, logs: Sequence[Log]) -> None:
     """Draw all logs, and the form that imports others into a folder."""
     st.markdown(
-        "Import logs of other tools: TensorBoard event files, or files with a row per epoch, such as "
-        "those of Keras's `CSVLogger` and Lightning. They appear among the runs. Only curves are "
-        "available."
+        "Import logs of other tools: TensorBoard event files, training logs of nnU-Net, or files with a "
+        "row per epoch, such as those of Keras's `CSVLogger` and Lightning. They appear among the runs. "
+        "Only curves are available."
     )
     if signing_in.lacks(OWNER, "import logs"):
         return

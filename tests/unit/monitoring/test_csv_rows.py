@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainseg.errors import RunError
 from brainseg.monitoring.csv_rows import is_csv_log
+from brainseg.monitoring.external_logs import add_log, find_logs, open_log
+from brainseg.monitoring.nnunet_rows import NnunetRows
 from brainseg.monitoring.readers import CsvReader
+from brainseg.monitoring.snapshot import NNUNET as NNUNET_LOG
 from brainseg.monitoring.snapshot import Snapshot
 
 FIRST = "epoch,loss,val_loss\n0,0.9,0.8\n1,0.8,0.7\n2,0.7,0.6\n"
@@ -164,3 +168,120 @@ def test_a_file_with_many_restarts_is_read_in_one_pass(tmp_path: Path) -> None:
     rows = "".join(f"{epoch},1\n" for epoch in range(20_000))
     again = "19998,2\n19999,2\n" * 10_000
     assert len(shown(tmp_path, "epoch,loss\n" + rows + again).history) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epoch,loss\n1,3\n2,2\n", {1: 3, 2: 2}),
+        ("                epoch,   train/loss\n     1,   3\n     2,   2\n", {1: 3, 2: 2}),
+        ("epoch,loss\n5,3\n6,2\n", {6: 3, 7: 2}),
+        ("loss;Epoch number\n3;1\n2;2\n", {1: 3, 2: 2}),
+        (",loss,val_loss\n0,3,1\n1,2,1\n", {1: 3, 2: 2}),
+        ("sep=;\nepoch;loss\n0;1.003,5\n1;2\n", {1: 1003.5, 2: 2}),
+        ("# unet, fold 3\nepoch|loss\n0|3\n1|2\n", {1: 3, 2: 2}),
+    ],
+)
+def test_epochs_keep_their_numbers_whatever_the_file_counts_from(
+    tmp_path: Path, text: str, expected: dict[int, float]
+) -> None:
+    assert is_csv_log(text.encode(), needs_a_row=True)
+    snapshot = shown(tmp_path, text)
+    assert column(snapshot) == expected
+    assert snapshot.notes == ()
+
+
+def test_rows_within_an_epoch_belong_to_the_epoch_that_they_end_in(tmp_path: Path) -> None:
+    rows = ["0.5,5,1.0,", "1.0,10,0.6,", "1.0,10,,0.7", "1.5,15,0.5,", "2.0,20,0.4,", "2.0,20,,0.5"]
+    snapshot = shown(tmp_path, "\n".join(["epoch,step,loss,eval_loss", *rows, ""]))
+    assert column(snapshot) == {1: 0.6, 2: 0.4}
+    assert column(snapshot, "validation_loss") == {1: 0.7, 2: 0.5}
+    assert snapshot.notes == ()
+
+
+def test_the_phases_of_an_epoch_are_two_curves(tmp_path: Path) -> None:
+    rows = ["0,train,0.9,0.1", "0,val,0.8,0.2", "1,train,0.7,0.3", "1,val,0.6,0.4"]
+    snapshot = shown(tmp_path, "\n".join(["epoch,phase,loss,dice", *rows, ""]))
+    assert column(snapshot) == {1: 0.9, 2: 0.7}
+    assert column(snapshot, "validation_loss") == {1: 0.8, 2: 0.6}
+    assert column(snapshot, "validation_dice") == {1: 0.2, 2: 0.4}
+
+
+def test_a_table_with_row_numbers_and_no_loss_is_no_log() -> None:
+    assert not is_csv_log(b",case,dice\n0,P01,0.9\n1,P02,0.8\n", needs_a_row=True)
+
+
+NNUNET = """Please cite the following paper when using nnU-Net:
+
+2024-03-01 10:00:05.000000: unpacking dataset...
+2024-03-01 10:00:05.000000: Epoch 0
+2024-03-01 10:00:05.100000: Current learning rate: 0.01
+2024-03-01 10:02:05.000000: train_loss -0.1
+2024-03-01 10:02:05.100000: val_loss -0.2
+2024-03-01 10:02:05.200000: Pseudo dice [np.float32(0.5), np.float32(0.7)]
+2024-03-01 10:02:05.300000: Epoch time: 120.01 s
+2024-03-01 10:02:06.000000: Yayy! New best EMA pseudo Dice: 0.6
+2024-03-01 10:02:07.000000: Epoch 1
+2024-03-01 10:04:05.000000: train_loss -0.3
+2024-03-01 10:04:05.100000: val_loss nan
+2024-03-01 10:04:05.200000: Pseudo dice [0.75, nan]
+"""
+NNUNET_1 = """2021-03-01 10:00:05.000000:
+epoch:  0
+2021-03-01 10:02:05.000000: train loss : -0.1
+2021-03-01 10:02:05.100000: validation loss: -0.2
+2021-03-01 10:02:05.200000: Average global foreground Dice: [0.5, 0.7]
+2021-03-01 10:02:05.300000: lr: 0.0099
+"""
+
+
+def test_the_training_log_of_nnunet_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "training_log_2024_3_1_10_00_00.txt"
+    path.write_text(NNUNET)
+    (tmp_path / "notes.txt").write_text("I prefer nnU-Net.\n")
+    (log,) = find_logs([tmp_path])
+    snapshot = open_log(log).read()
+    assert snapshot.kind == NNUNET_LOG
+    assert column(snapshot) == {1: -0.1, 2: -0.3}
+    assert column(snapshot, "validation_dice") == pytest.approx({1: 0.6, 2: 0.75})
+    assert column(snapshot, "validation_dice_class_1") == {1: 0.5, 2: 0.75}
+    assert snapshot.invalid == {"validation_loss": 2}
+
+
+def test_the_log_of_the_first_nnunet_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "training_log.txt"
+    path.write_text(NNUNET_1)
+    snapshot = CsvReader(path, "x", NnunetRows).read()
+    assert column(snapshot) == {1: -0.1}
+    assert column(snapshot, "validation_dice") == pytest.approx({1: 0.6})
+    assert column(snapshot, "learning_rate") == {1: 0.0099}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("history.json", b'{"loss": [3.0, 2.0], "val_loss": [1.0, 0.5]}'),
+        (
+            "trainer_state.json",
+            b'{"log_history": [{"epoch": 0.5, "loss": 4.0, "step": 1}, {"epoch": 1.0, "loss": 3.0, '
+            b'"step": 2}, {"epoch": 1.0, "eval_loss": 1.0, "step": 2}, {"epoch": 2.0, "loss": 2.0, '
+            b'"step": 4}, {"epoch": 2.0, "eval_loss": 0.5, "step": 4}]}',
+        ),
+        ("excel.csv", "epoch;loss;val_loss\r\n0;3,0;1\r\n1;2;0,5\r\n".encode("utf-16")),
+        ("mac.csv", b"epoch,loss,val_loss\r0,3,1\r1,2,0.5\r"),
+    ],
+)
+def test_other_files_of_a_training_are_imported_as_rows(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    snapshot = open_log(add_log(tmp_path, name, content)).read()
+    assert column(snapshot) == {1: 3, 2: 2}
+    assert column(snapshot, "validation_loss") == {1: 1, 2: 0.5}
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"{}", b'{"a": 1}', b'{"log_history": [1]}', b"[" * 9999]
+)
+def test_other_json_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(RunError, match="neither a TensorBoard event file"):
+        add_log(tmp_path, "x.json", content)
