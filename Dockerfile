@@ -7,7 +7,7 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /source
 COPY . .
 RUN python -m venv /opt/brainseg \
-    && /opt/brainseg/bin/pip install --no-cache-dir ".[auth,postgres]"
+    && /opt/brainseg/bin/pip install --no-cache-dir ".[auth,postgres,remote]"
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 1000 --create-home brainseg \

@@ -1,5 +1,5 @@
 # make demo            the dashboard on the synthetic sample cohort, http://localhost:8501
-# make demo DATA=DIR   the dashboard on your own folder of cases
+# make demo DATA=DIR   the dashboard on your own folder of cases, or on an address such as s3://bucket/cohort
 # make test            lint, types and the quick tests: core, pages, viewer in node, and one test in a browser
 #                      (leaves out what is marked slow, long, or browser without smoke)
 # make test-full       lint, types and every test that is not marked long, as continuous integration runs them
@@ -24,11 +24,12 @@ $(VENV)/runtime: requirements.txt requirements-train.txt dashboard/requirements.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
 	touch $@
 
-$(VENV)/dev: $(VENV)/runtime requirements-dev.txt requirements-auth.txt requirements-cluster.txt requirements-postgres.txt
+$(VENV)/dev: $(VENV)/runtime requirements-dev.txt requirements-auth.txt requirements-cluster.txt requirements-postgres.txt requirements-remote.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
 	touch $@
 
 demo: $(VENV)/runtime
+	$(if $(findstring ://,$(DATA)),$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[remote]')
 	$(BIN)/python -m brainseg dashboard $(if $(DATA),"$(DATA)") --port $(PORT)
 
 lint: $(VENV)/dev

@@ -9,13 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from brainseg import RESEARCH_USE, launching
 from brainseg.bundled import BUNDLED
-from brainseg.command_line import defect_in_words, executor_of, parser_of
+from brainseg.command_line import data_of, defect_in_words, executor_of, parser_of, progress_bar
 from brainseg.errors import BrainsegError, CohortError
 from brainseg.storage import real_path, require_writable, state_dir, write_atomically
 
@@ -55,7 +54,7 @@ def index(options: argparse.Namespace) -> int:
     from brainseg.statistics import counts
 
     cohort = _open(options)
-    facts = counts(cohort.slices)
+    facts = counts(cohort.slices) | ({"address": cohort.address} if cohort.address else {})
     _print(options, facts, [f"{name}: {value}" for name, value in facts.items()])
     return 0
 
@@ -81,7 +80,7 @@ def sample(options: argparse.Namespace) -> int:
     """Write the synthetic sample cohort."""
     from brainseg.sample import write_sample
 
-    with _progress("case") as progress:
+    with progress_bar("case") as progress:
         dest = write_sample(options.dest, options.cases, options.seed, progress)
     facts = {"dest": str(dest), "cases": options.cases, "seed": options.seed}
     _print(options, facts, [f"{options.cases} synthetic cases in {dest}"])
@@ -112,6 +111,8 @@ def train(options: argparse.Namespace) -> int:
     from brainseg.training.command import run_training
     from brainseg.training.runs import Run
 
+    if options.data:
+        data_of(options)
     say = partial(print, file=sys.stderr, flush=True)
     facts = run_training(options, partial(_data, options), say)
     run = Run(Path(facts["run"]))
@@ -127,7 +128,7 @@ def publish(options: argparse.Namespace) -> int:
     """Publish runs as folds of a model; without a run, export its folds for OpenVINO."""
     from brainseg.training.publishing import publish_all
 
-    with _progress("fold") as progress:
+    with progress_bar("fold") as progress:
         facts = publish_all(options.run, options.folder, progress)
     folds, graphs = len(facts["folds"]), len(facts["graphs"])
     line = f"{facts['model']}: {folds} fold(s), {graphs} of them also as a graph"
@@ -148,7 +149,7 @@ def evaluate(options: argparse.Namespace) -> int:
     # Computed here: scores that came with the model are not taken over.
     before = before if before and before.unscored and not before.shipped else None
     keep = partial(evaluation.save_scores, cohort=cohort)
-    with _progress("case") as progress:
+    with progress_bar("case") as progress:
         result = evaluation.evaluate(
             cohort, model, options.allow_seen, progress, before, keep, options.pool
         )
@@ -163,7 +164,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if cohort.labels or cohort.target != model.target:
         lines.append(f"Compared with {cohort.masks_in_words}. The model predicts {model.target}.")
     if options.split_by_slice:
-        with _progress("batch") as progress:
+        with progress_bar("batch") as progress:
             leakage = evaluation.measure_leakage(cohort, model, progress)
         evaluation.save_leakage(leakage, evaluation.leakage_path(cohort, model))
         facts["split_by_slice"], lines = leakage.as_json(), [*leakage.as_lines(), *lines]
@@ -187,12 +188,13 @@ def predict(options: argparse.Namespace) -> int:
     kinds = tuple(filter(None, options.formats.split(",")))
     sequences = parse_sequences(options.sequences)
     wanted = Wanted(options.mode, options.threshold, kinds, options.keep_identity, sequences)
+    data_of(options)
     refuse_inside(options.out, options.input)
     require_writable(options.out)
-    with _progress("slice") as indexing:
+    with progress_bar("slice") as indexing:
         inputs = find_inputs(options.input, indexing, options.pool)
     failed = False
-    with _progress("input") as progress:
+    with progress_bar("input") as progress:
         given = (inputs, options.out, model, progress, wanted, options.pool)
         for result in predict_inputs(*given):
             failed = failed or result["error"] is not None
@@ -263,7 +265,7 @@ def features(options: argparse.Namespace) -> int:
     cohort = _open(options)
     model = open_any(options.model) if options.model else None
     require_writable(cohort.state_dir)
-    with _progress("slice") as progress:
+    with progress_bar("slice") as progress:
         found = (
             describe_with_model(cohort, model, progress, options.pool)
             if model
@@ -289,7 +291,7 @@ def dashboard(options: argparse.Namespace) -> int:
 
     app = BUNDLED / "dashboard" / "app.py"
     launching.check_port(options.port)
-    data = Path(options.data or os.environ.get("BRAINSEG_DATA") or _sample_cohort()).expanduser()
+    data = (data_of(options) or _sample_cohort()).expanduser()
     check_root(data)
     os.environ["BRAINSEG_DATA"] = str(real_path(data))
     os.environ["BRAINSEG_HOME"] = str(real_path(state_dir()))
@@ -334,13 +336,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _data(options: argparse.Namespace) -> Path:
-    named = options.data or os.environ.get("BRAINSEG_DATA")
-    if not named:
+    data = data_of(options)
+    if data is None:
         raise CohortError(
             "no data given: name a folder of cases or set BRAINSEG_DATA; `brainseg sample DEST` "
             "writes a synthetic one."
         )
-    return Path(named)
+    return data
 
 
 def _sample_cohort() -> Path:
@@ -350,7 +352,7 @@ def _sample_cohort() -> Path:
     dest = state_dir() / "sample"
     if not (dest / "data.csv").exists():  # written last
         print(f"brainseg: writing the synthetic sample cohort to {dest}", file=sys.stderr)
-        with _progress("case") as progress:
+        with progress_bar("case") as progress:
             write_sample(dest, progress=progress)
     return dest
 
@@ -358,7 +360,7 @@ def _sample_cohort() -> Path:
 def _open(options: argparse.Namespace):
     from brainseg.cohort import Cohort
 
-    with _progress("slice") as progress:
+    with progress_bar("slice") as progress:
         cohort = Cohort.open(_data(options), progress, executor=options.pool)
     for note in cohort.notes:
         print(f"brainseg: {note}", file=sys.stderr)
@@ -367,20 +369,6 @@ def _open(options: argparse.Namespace):
 
 def _print(options: argparse.Namespace, facts: dict, lines: list[str]) -> None:
     print(json.dumps(facts) if options.json else "\n".join(filter(None, lines)))
-
-
-@contextmanager
-def _progress(unit: str):
-    """Yield a callback (done, total) that draws a progress bar if standard error is a terminal."""
-    from tqdm import tqdm
-
-    with tqdm(unit=unit, disable=not sys.stderr.isatty(), leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from typing import Any
 from brainseg import RESEARCH_USE, __version__
 from brainseg.errors import BrainsegError
 from brainseg.storage import state_dir, write_atomically
+from brainseg.storage.addresses import is_address
+from brainseg.storage.mirror import mirror
 
 Run = Callable[[argparse.Namespace], int]
 Option = tuple[str, dict[str, Any]]
@@ -54,13 +56,28 @@ def servers(text: str) -> int:
     return int(text)
 
 
+def place(text: str) -> Path | str:
+    """Return a path, or the address of a folder on another machine."""
+    return text if is_address(text) else Path(text)
+
+
+def path(text: str) -> Path:
+    """Return a path of this machine."""
+    if is_address(text):
+        protocol = text.partition("://")[0]
+        raise argparse.ArgumentTypeError(
+            f"it is on this machine: name a folder or file here, not an address of {protocol}://"
+        )
+    return Path(text)
+
+
 JSON = option("--json", "one JSON object on standard output")
 DATA = option(
     "data",
-    "folder of cases",
+    "folder of cases, or its address such as s3://bucket/cohort",
     "kaggle_3m",
     "the folder named by BRAINSEG_DATA",
-    type=Path,
+    type=place,
     nargs="?",
 )
 MODEL = option(
@@ -88,10 +105,10 @@ WORKERS = option(
     "one per processor",
     type=int,
 )
-OUT = option("--out", "folder for the files", "exported", type=Path, required=True, metavar="DIR")
+OUT = option("--out", "folder for the files", "exported", type=path, required=True, metavar="DIR")
 OVERWRITE = option("--overwrite", "replace files of the same names")
 MODE: dict[str, Any] = {"dest": "mode", "action": "store_const", "default": "standard"}
-DEST = option("dest", "folder to write to", "sample", type=Path)
+DEST = option("dest", "folder to write to", "sample", type=path)
 
 VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
     "index": ("kaggle_3m", (DATA, EXECUTOR, WORKERS)),
@@ -127,7 +144,7 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         "kaggle_3m --set epochs=5 --publish mine",
         (
             DATA,
-            option("--config", "JSON or TOML file of settings", "settings.toml", type=Path),
+            option("--config", "JSON or TOML file of settings", "settings.toml", type=path),
             option(
                 "--set", "a setting; repeatable", "epochs=5", "those of --settings",
                 action="append", metavar="KEY=VALUE", default=[],
@@ -135,14 +152,14 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
             option("--settings", "list the settings for --set and exit"),
             option(
                 "--resume", "name or folder of a run to resume", "20260101-120000-mine", "a new run",
-                type=Path, metavar="RUN",
+                type=path, metavar="RUN",
             ),
             option("--all-folds", "train all folds in turn; rerun to resume"),
-            option("--runs", "folder for the run", "runs", "in BRAINSEG_HOME", type=Path),
+            option("--runs", "folder for the run", "runs", "in BRAINSEG_HOME", type=path),
             option(
                 "--publish", "publish to this model: a name in BRAINSEG_HOME, or a folder", "mine",
                 "not published",
-                type=Path, metavar="MODEL",
+                type=path, metavar="MODEL",
             ),
             EXECUTOR,
             WORKERS,
@@ -153,11 +170,11 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         (
             option(
                 "folder", "the model: a name in BRAINSEG_HOME, or a folder", "mine",
-                type=Path, metavar="MODEL",
+                type=path, metavar="MODEL",
             ),
             option(
                 "run", "name or folder of a run; repeatable", "20260101-120000-mine",
-                "only export the folds for OpenVINO", type=Path, metavar="RUN", nargs="*",
+                "only export the folds for OpenVINO", type=path, metavar="RUN", nargs="*",
             ),
         ),
     ),
@@ -184,7 +201,10 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
     "predict": (
         "study.zip --out predictions --full",
         (
-            option("input", "a file, a folder of files, or a folder of cases", "study.zip", type=Path),
+            option(
+                "input", "a file, a folder of files or of cases, or its address", "study.zip",
+                type=place,
+            ),
             OUT,
             MODEL,
             option("--fast", "a single pass of one fold", const="fast", **MODE),
@@ -212,14 +232,14 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         "kaggle_3m --out reviews.csv",
         (
             DATA,
-            option("--out", "CSV file", "reviews.csv", "standard output", type=Path, metavar="FILE"),
+            option("--out", "CSV file", "reviews.csv", "standard output", type=path, metavar="FILE"),
             OVERWRITE,
         ),
     ),
     "history": (
         "--out history.csv",
         (
-            option("--out", "CSV file", "history.csv", "standard output", type=Path, metavar="FILE"),
+            option("--out", "CSV file", "history.csv", "standard output", type=path, metavar="FILE"),
             OVERWRITE,
         ),
     ),
@@ -258,9 +278,9 @@ VERBS: dict[str, tuple[str, tuple[Option, ...]]] = {
         "kaggle_3m --port 8600",
         (
             option(
-                "data", "folder of cases", "kaggle_3m",
+                "data", "folder of cases, or its address such as s3://bucket/cohort", "kaggle_3m",
                 "the folder named by BRAINSEG_DATA, or the synthetic sample cohort",
-                type=Path, nargs="?",
+                type=place, nargs="?",
             ),
             option("--port", "port to listen on", "8600", type=port, default=8501),
             option(
@@ -328,9 +348,46 @@ def executor_of(options: argparse.Namespace) -> Iterator[Executor | None]:
         return
     from brainseg.executors import dashboard_of, open_executor
 
-    data = given.get("data") or given.get("input") or os.environ.get("BRAINSEG_DATA")
-    folders = [Path(data).expanduser()] if data else []
+    data = data_of(options)
+    folders = [data.expanduser()] if data else []
     with open_executor(given.get("executor"), given.get("workers"), folders) as executor:
         if address := dashboard_of(executor):
             print(f"brainseg: Dask's dashboard: {address}", file=sys.stderr)
         yield executor
+
+
+def data_of(options: argparse.Namespace) -> Path | None:
+    """Return the path of the data that options or ``BRAINSEG_DATA`` name, None without any.
+
+    The files of an address are fetched first; then the path of their mirror takes its place.
+    """
+    name = "input" if "input" in options else "data"
+    given = vars(options).get(name)
+    named = given or os.environ.get("BRAINSEG_DATA")
+    if not named or not is_address(named):
+        return Path(named) if named else None
+    with progress_bar("B") as progress:
+        found = mirror(
+            str(named), progress, lambda text: print(f"brainseg: {text}", file=sys.stderr)
+        )
+    if given:
+        setattr(options, name, found)
+    else:
+        os.environ["BRAINSEG_DATA"] = str(found)
+    return found
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a callback (done, total) that draws a progress bar if standard error is a terminal."""
+    from tqdm import tqdm
+
+    scale = unit == "B"
+    hidden = not sys.stderr.isatty()
+    with tqdm(unit=unit, unit_scale=scale, disable=hidden, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

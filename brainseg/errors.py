@@ -40,6 +40,10 @@ class ClusterError(BrainsegError):
     """A cluster of workers, or one of its workers, cannot be used."""
 
 
+class StorageError(BrainsegError):
+    """The address of a folder on another machine cannot be used, or its files cannot be fetched."""
+
+
 class MissingPackageError(BrainsegError):
     """An optional package that the task needs is not installed."""
 

@@ -24,6 +24,7 @@ from brainseg.jobs import JobLost
 from brainseg.models import Model
 from brainseg.statistics.measures import measure_case
 from brainseg.storage import write_atomically
+from brainseg.storage.addresses import place_in_words
 from brainseg.storage.locking import Taken, held
 
 USUAL_KINDS = (MASKS, NIFTI, DICOM_SEG, CSV)
@@ -255,7 +256,7 @@ def _empty_result(one: Input, model: Model, wanted: Wanted) -> dict:
     missing += ["min_component_fraction", "components_removed", "engine", "device", "seconds"]
     missing += ["measures", "dice", "agreement", "unsuitable"]
     return {
-        "input": str(one.path),
+        "input": place_in_words(one.path),
         "case": one.name,
         "model": model.name,
         "effort": wanted.mode,

@@ -28,6 +28,8 @@ from brainseg.cohort.saved_index import index_of
 from brainseg.errors import CohortError
 from brainseg.notebook import Shown
 from brainseg.storage import cohort_dir, real_path
+from brainseg.storage.addresses import address_of, is_address, place_in_words
+from brainseg.storage.mirror import mirror
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,14 +72,19 @@ class Cohort(Shown):
         """Return the cohort in a folder; all files are read the first time, later only changed files.
 
         Args:
-            root: the folder of cases, or one a few levels above them.
+            root: the folder of cases, or one a few levels above them. An address such as
+                ``s3://bucket/cohort`` is mirrored first; see :mod:`brainseg.storage.mirror`.
             progress: called with (slices read, slices to read), or with cases for volumes.
             with_volumes: whether NIfTI and DICOM files are searched, too.
             executor: reads the files; see :mod:`brainseg.executors`. By default threads.
 
         Raises:
             CohortError: the folder is missing, not readable, or contains no image.
+            StorageError: the files of an address cannot be fetched.
         """
+        on_mirror: list[str] = []
+        if is_address(root):
+            root = mirror(str(root), say=on_mirror.append)
         root = Path(os.path.expanduser(root))  # noqa: PTH111  a user without a home is no error
         answers = read_answers(root)
         found, root = list_files(root, with_volumes, answers.masks), real_path(root)
@@ -91,7 +98,15 @@ class Cohort(Shown):
         of_labels = next(filter(None, map(found.tables.get, CODEBOOKS)), None)
         names, on_names = read_label_names(of_labels)
         names |= answers.labels
-        notes = (*found.notes, *of_index, *more, *still_more, *on_names, *notes_on(slices))
+        notes = (
+            *on_mirror,
+            *found.notes,
+            *of_index,
+            *more,
+            *still_more,
+            *on_names,
+            *notes_on(slices),
+        )
         return cls(root, slices, identity, patients, codebook, notes, names, found.mask_folders)
 
     def __getitem__(self, name: str | int) -> Case:
@@ -112,7 +127,7 @@ class Cohort(Shown):
 
     def _facts(self) -> dict[str, object]:
         return {
-            "folder": self.root,
+            "folder": self.place,
             "cases": len(self),
             "patients": self.slices["patient_id"].nunique(),
             "slices": len(self.slices),
@@ -125,6 +140,16 @@ class Cohort(Shown):
     def cases(self) -> list[str]:
         """Return the names of the cases, sorted by institution and name."""
         return self.slices["case"].drop_duplicates().tolist()
+
+    @property
+    def place(self) -> str:
+        """Return the folder in words: the address that it was mirrored from, or its path."""
+        return place_in_words(self.root)
+
+    @property
+    def address(self) -> str | None:
+        """Return the address that the folder was mirrored from, if it was."""
+        return address_of(self.root)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ def about_text(record: CaseRecord, names: Sequence[str], on_source: bool = False
         RESEARCH_USE,
         f"{record.case}, exported by brainseg {__version__}",
         *([SYNTHETIC] if record.synthetic else []),
+        *([f"Images from {record.address}"] if record.address else []),
         "",
         *_geometry(record, on_source),
         *(f"{name}: the same pixels as {FLAIR}." for name in record.volume.flair_copies),

@@ -17,6 +17,7 @@ from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
 from brainseg.models.exposure import CaseExposure, fold_words
 from brainseg.reviews.measurements import Measurement
+from brainseg.storage.addresses import address_of
 from brainseg.volume import FLAIR, Volume
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class CaseRecord:
             user asks for it, and every file says so.
         measurements: drawn by readers; see :mod:`brainseg.statistics.drawn` for their values.
         labels: the labels of the manual masks, if they have several.
+        address: where the images were fetched from, if that is another machine.
     """
 
     case: str
@@ -153,6 +155,7 @@ class CaseRecord:
     unsuitable: bool = False
     measurements: tuple[Measurement, ...] = ()
     labels: LabelLayers | None = None
+    address: str | None = None
 
     @property
     def mask_label(self) -> str | None:
@@ -236,7 +239,7 @@ def record_of_case(
     masks = case.masks() if masks is None else masks
     numbers = case.readable["slice_number"]
     record = record_of(case.name, volume, numbers, *masks, synthetic=case.synthetic)
-    record = replace(record, labels=labels)
+    record = replace(record, labels=labels, address=address_of(case.root))
     missing = sorted({*case.slices["slice_number"]} - {*numbers})
     if not missing:
         return record

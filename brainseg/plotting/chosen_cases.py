@@ -83,6 +83,6 @@ class ChosenCases:
         if found is None and model is not None:
             raise CohortError(
                 f"the features of {source} have not been computed for this cohort: run "
-                f'`brainseg features "{self.cohort.root}" --model {source}`.'
+                f'`brainseg features "{self.cohort.place}" --model {source}`.'
             )
         return found or embeddings.describe_images(self.cohort)

@@ -12,6 +12,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError, CohortError, RunError
 from brainseg.reviews import record
 from brainseg.storage import real_path, require_writable
+from brainseg.storage.addresses import place_in_words
 from brainseg.timing import duration
 from brainseg.training.config import TrainingConfig, changed
 from brainseg.training.cross_validation import cross_validate
@@ -42,7 +43,7 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
     else:
         config = _config(options, data)
         run = new_run(config, _runs(options, config))
-        record("train", run=run.name, data=config.data)
+        record("train", run=run.name, data=place_in_words(config.data))
     epochs = run.config()["epochs"]
     status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
     facts = {"run": str(run.path)} | status
@@ -59,7 +60,7 @@ def _train_all_folds(
     def report(fold: int, epoch: dict) -> None:
         say(f"fold {fold + 1} of {config.folds}: {_line(epoch, config.epochs)}")
 
-    record("train", folds=config.folds, data=config.data)
+    record("train", folds=config.folds, data=place_in_words(config.data))
     finished = cross_validate(config, _runs(options, config), report, options.pool)
     facts = {"run": str(finished[-1].path), "runs": [str(run.path) for run in finished]}
     return facts | finished[-1].status() | _published(finished, options, say)

@@ -20,6 +20,7 @@ from brainseg.errors import RunError
 from brainseg.people import OWNER, require
 from brainseg.reviews import record
 from brainseg.storage import locking, state_dir
+from brainseg.storage.addresses import place_in_words
 from brainseg.training import TrainingConfig, new_run, processes
 from brainseg.training.runs import ACTIVE, Run, refuse_finished
 from brainseg.training.session import is_busy, lock_path
@@ -44,7 +45,7 @@ def start(config: TrainingConfig, runs: Path) -> Run:
     require(OWNER, "train")
     _refuse_a_second()
     run = new_run(config, runs)
-    record("train", run=run.name, data=config.data)
+    record("train", run=run.name, data=place_in_words(config.data))
     try:
         return _spawn(run)
     except RunError:

@@ -26,7 +26,7 @@ GIT_ANSWERS_WITHIN_S = 10
 
 
 def about(cohort: Cohort) -> dict:
-    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no paths."""
+    """Return ``git``, ``data``, ``packages``, ``python``, ``system`` and ``cores``; no local paths."""
     slices = cohort.slices
     return {
         "git": git_state(Path(__file__).resolve().parents[2]),
@@ -37,6 +37,7 @@ def about(cohort: Cohort) -> dict:
             "slices": len(slices),
             "synthetic": cohort.is_synthetic,
             "target": cohort.target,
+            **({"address": cohort.address} if cohort.address else {}),
         },
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "python": platform.python_version(),

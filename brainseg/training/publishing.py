@@ -107,7 +107,7 @@ def publish_images(folder: Path, cohort: Cohort) -> Model:
     names = {name for record in model.folds for name in record.cases}
     if missing := sorted(names - set(cohort.cases)):
         raise ModelError(
-            f"{cohort.root} lacks {len(missing)} of the {len(names)} cases of {model.name}, such as "
+            f"{cohort.place} lacks {len(missing)} of the {len(names)} cases of {model.name}, such as "
             f"{missing[0]}: name the folder it was trained on."
         )
     entry, files = images_entry(training_images_of(cohort, sorted(names)))

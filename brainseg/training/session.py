@@ -143,6 +143,6 @@ def _refuse_other_data(run: Run, fold: Fold, cohort: Cohort) -> None:
     missing = {*fold.trained_on, *fold.selected_on} - set(cohort.cases)
     if known != cohort.identity or missing:
         raise RunError(
-            f"{cohort.root} does not contain the images that run {run.name} started with: restore "
+            f"{cohort.place} does not contain the images that run {run.name} started with: restore "
             "them, name their folder, or start a new run."
         )

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from brainseg.storage.addresses import place_in_words
+
 OPENS_WITH = "import brainseg as bs"
 _PARSING = Lock()
 
@@ -18,10 +20,10 @@ _PARSING = Lock()
 def data_folder(root: Path) -> str:
     """Return the folder of the cases as the reader would name it.
 
-    That is its path where browser and server are one machine. On a hosted server it is the folder's name
-    alone: a visitor cannot use the path, and should not learn it.
+    That is its path, or its address, where browser and server are one machine. On a hosted server it is
+    the folder's name alone: a visitor cannot use the path, and should not learn it.
     """
-    return str(root) if is_local() else root.name
+    return place_in_words(root) if is_local() else root.name
 
 
 def is_local() -> bool:

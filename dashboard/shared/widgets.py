@@ -378,7 +378,8 @@ def code(lines: str, cohort: Cohort | None = None) -> None:
 
 
 def _data_name(cohort: Cohort) -> None:
-    st.badge(plain(cohort.root.name), icon=":material/folder_open:", color="gray")
+    opened = plain(source_code.data_folder(cohort.root)) if cohort.address else None
+    st.badge(plain(cohort.root.name), icon=":material/folder_open:", color="gray", help=opened)
     button(
         "Reload data",
         "refresh",

@@ -8,6 +8,7 @@ from inspect import isfunction
 from pathlib import Path
 from types import SimpleNamespace
 
+import fsspec
 import pandas as pd
 import pytest
 from support.cohorts import FIRST
@@ -15,6 +16,7 @@ from support.explore import charts_of, explore, run
 from support.pages import texts
 
 from brainseg.plotting import cohort_figures
+from brainseg.storage.mirror import mirror
 from dashboard.shared import source_code
 from dashboard.shared.source_code import data_folder
 
@@ -105,6 +107,15 @@ def test_on_the_readers_own_machine_the_code_names_the_path(monkeypatch):
     visitor = SimpleNamespace(url="http://localhost:8501/dataset", ip_address=None, headers={})
     monkeypatch.setattr("dashboard.shared.source_code.st.context", visitor)
     assert data_folder(Path("/data/kaggle_3m")) == "/data/kaggle_3m"
+
+
+def test_a_page_names_the_address_that_its_folder_was_fetched_from(monkeypatch, tiny_cohort):
+    fsspec.filesystem("memory").put(str(tiny_cohort), "/hospital/tiny", recursive=True)
+    app = explore(monkeypatch, mirror("memory://hospital/tiny"), "dataset")
+    monkeypatch.setattr("dashboard.shared.source_code.is_local", lambda: True)
+    app.run()
+    assert not app.exception
+    assert all("open_cohort('memory://hospital/tiny')" in code.value for code in app.code)
 
 
 @pytest.mark.parametrize("page", ["dataset", "similar", "tour", "checks", "evaluation"])

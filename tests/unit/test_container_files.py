@@ -68,7 +68,7 @@ def test_the_image_installs_extras_that_exist():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     known = set(project["tool"]["setuptools"]["dynamic"]["optional-dependencies"])
     asked = re.search(r"\.\[([a-z,]+)\]", values("RUN")[0])[1].split(",")
-    assert set(asked) == {"auth", "postgres"} <= known
+    assert set(asked) == {"auth", "postgres", "remote"} <= known
 
 
 def test_the_composition_has_no_password_no_floating_image_and_ordered_starts():

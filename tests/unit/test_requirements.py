@@ -43,11 +43,13 @@ def test_an_installation_reads_the_same_lists():
         "auth": ["requirements-auth.txt"],
         "postgres": ["requirements-postgres.txt"],
         "cluster": ["requirements-cluster.txt"],
+        "remote": ["requirements-remote.txt"],
         "dev": [
             "requirements-dev.txt",
             "requirements-auth.txt",
             "requirements-cluster.txt",
             "requirements-postgres.txt",
+            "requirements-remote.txt",
         ],
     }
 

@@ -231,6 +231,7 @@ def _known(record: CaseRecord) -> dict[str, object]:
         sequences += f"; {' and '.join(copies)} {repeat} {FLAIR}"
     return {
         **({"Origin": SYNTHETIC} if record.synthetic else {}),
+        **({"Images from": record.address} if record.address else {}),
         "Slices": f"{len(volume)}, of {width} × {height} px",
         "Usable masks": f"{int(record.has_mask.sum())} of {len(volume)}",
         "Sequences": sequences,

@@ -11,7 +11,7 @@ from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
-from dashboard.shared import cache, waiting, widgets
+from dashboard.shared import cache, source_code, waiting, widgets
 from dashboard.shared.background import Work
 from dashboard.views.checks import findings, pairs
 
@@ -104,7 +104,8 @@ def numbers(outcome: Outcome) -> None:
 
 def exports(cohort: Cohort, outcome: Outcome) -> None:
     cases, slices = len(cohort.cases), len(cohort.slices)
-    about = f"{cohort.root.name}: {cases:,} cases, {slices:,} slices"
+    name = source_code.data_folder(cohort.root) if cohort.address else cohort.root.name
+    about = f"{name}: {cases:,} cases, {slices:,} slices"
 
     def as_json() -> str:
         document = {"research_use": RESEARCH_USE, "cohort": about, **outcome.as_json()}
