@@ -1,4 +1,4 @@
-"""The switch in the navigation that lets keys of one character act or rest, on all pages.
+"""The folded switch in the navigation that lets keys of one character act or rest, on all pages.
 
 The browser keeps the choice; see static/viewer/letter_keys.js.
 """
@@ -34,9 +34,20 @@ export default function ({ parentElement }) {
 }
 """
 
+_HTML = """
+<details>
+  <summary>Keys</summary>
+  <div class="place"></div>
+  <p>Such as M, 1 and ?. This browser keeps the choice. With the viewer, ? lists all keys.</p>
+</details>
+"""
+
 _STYLE = """
-label { display: flex; align-items: center; gap: 0.5rem; min-height: 24px; padding-left: 0.5rem;
-  color: var(--st-text-color); font: 0.875rem / 1.4 var(--st-font); cursor: pointer; }
+details { padding-left: 0.5rem; color: var(--st-text-color); font: 0.875rem / 1.4 var(--st-font); }
+summary, label { min-height: 24px; cursor: pointer; }
+summary { opacity: 0.8; width: max-content; padding-right: 0.5rem; }
+label { display: flex; align-items: center; gap: 0.5rem; margin-top: 0.25rem; }
+p { margin: 0.25rem 0 0; font-size: 0.8rem; }
 input { width: 1rem; height: 1rem; margin: 0; accent-color: var(--st-primary-color); }
 """
 
@@ -48,6 +59,4 @@ def switch() -> None:
 
 @cache
 def _component() -> Callable:
-    return st.components.v2.component(
-        "letter_keys", html='<div class="place"></div>', css=_STYLE, js=_START
-    )
+    return st.components.v2.component("letter_keys", html=_HTML, css=_STYLE, js=_START)

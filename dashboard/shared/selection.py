@@ -242,12 +242,18 @@ def chip(cohort: Cohort | None, key: str, count: int | None = None) -> None:
     """
     if not is_limited():
         return
-    counted = ""
+    counted, limits = "", _conditions(60) or "unreadable filter"
     if cohort and (not _needs_the_checks() or cache.checking(cohort).result.done()):
         count = len(selected(cohort).rows) if count is None else count
         counted = f": {count} of {widgets.counted(len(cohort.cases), 'case')}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content"):
-        st.caption(f":material/filter_alt: {_conditions(60)}{counted}", width="content")
+    with st.container(
+        horizontal=True,
+        vertical_alignment="center",
+        gap="xsmall",
+        width="content",
+        key=f"selection_{key}",
+    ):
+        st.caption(f":material/filter_alt: {limits}{counted}", width="content")
         widgets.button(
             "Clear", "close", key, clear, type="tertiary", help="Select all cases on all pages"
         )

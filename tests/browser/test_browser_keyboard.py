@@ -252,6 +252,9 @@ def test_a_question_of_the_dataset_is_chosen_and_the_table_behind_a_chart_downlo
 
 def test_keys_of_one_letter_are_switched_off_on_every_page(look, address):
     page = look(f"{address}/tour")
+    folded = page.locator("summary:focus", has_text="Keys")
+    assert comes(page, lambda: folded.count() or page.keyboard.press("Tab"))
+    page.keyboard.press("Enter")
     for _ in ("off", "on again"):
         tab_to(page, "checkbox", "Single-letter keys")
         page.keyboard.press("Space")

@@ -33,3 +33,18 @@ def test_a_cohort_of_volumes_opens_with_sides_and_millilitres(
     page.get_by_text("mask 1.3 ml").wait_for()
     assert page.get_by_text("R", exact=True).first.is_visible()
     assert page.get_by_text("L", exact=True).first.is_visible()
+
+
+def test_label_and_selection_leave_the_header_of_the_viewer_one_line(
+    look: Callable, served: Callable, tmp_path: Path
+) -> None:
+    brats(tmp_path / "data")
+    asked = "label=tumour+core&where=slices~1..99"
+    page = look(
+        f"{served(tmp_path / 'data')}/case?{asked}", viewport={"width": 1024, "height": 768}
+    )
+    drawn(page)
+    header = page.locator(".st-key-viewer_header")
+    header.get_by_text("Slices: 1 to 99").wait_for()
+    header.get_by_role("button", name="Next case").wait_for()
+    assert header.bounding_box()["height"] < 50

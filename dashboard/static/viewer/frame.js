@@ -29,8 +29,8 @@ export function frameOf(viewer) {
     "dialog",
     { class: "keys" },
     make("h2", {}, "Keys"),
-    keys,
     letters,
+    keys,
     button("Close", "Escape", () => dialog.close()),
   );
   const measurements = make("div", { class: "measurements" }, nothing, table, files, viewer.measuring.list.root);

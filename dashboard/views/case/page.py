@@ -178,10 +178,13 @@ with header:
     case = widgets.case_picker(cohort, label_visibility="collapsed", width=widgets.CASE_PX)
     model = model_picker.optional_picker()
     here = selection.place(cohort, case.name)
-    widgets.step_button(
-        "Previous case", go, viewer.PREVIOUS, back=True, disabled=here.before is None
-    )
-    widgets.step_button("Next case", go, viewer.NEXT, disabled=here.after is None)
+    for label, where, key, other in (
+        ("Previous case", viewer.PREVIOUS, "←", here.before),
+        ("Next case", viewer.NEXT, "→", here.after),
+    ):
+        back = where == viewer.PREVIOUS
+        shown = f"{label} ({key})"
+        widgets.step_button(label, go, where, back=back, disabled=other is None, help=shown)
     if here.number is not None:
         st.caption(f"{here.number} of {here.of}", width="content")
     selection.chip(cohort, "clear_here", here.of)
