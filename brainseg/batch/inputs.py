@@ -13,6 +13,7 @@ The rules, in order:
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ from brainseg.io import (
     ruling_grid,
 )
 from brainseg.io.files import open_file, read_file
+from brainseg.io.label_names import TABLES
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, applicable, ask, choices, choose
 from brainseg.io.subjects import mask_name
@@ -127,6 +129,7 @@ class FilesInput:
         names: by which files are read, if not by their own.
         answers: the user's about the folder, a series by sequence; see
             :mod:`brainseg.cohort.answers`.
+        labels: the values in the masks that each name means, if the folder names them.
     """
 
     name: str
@@ -136,6 +139,7 @@ class FilesInput:
     note: str | None = None
     names: Mapping[Path, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def alone(self) -> "FilesInput":
         """Return the input itself."""
@@ -207,6 +211,8 @@ class FilesInput:
                 )
         if not given:
             raise CohortError(" ".join(unreadable))
+        if self.labels:
+            given.append(InputFile(TABLES[0], json.dumps({"labels": dict(self.labels)}).encode()))
         return given, unreadable
 
     def _label(self, path: Path) -> str:
@@ -291,7 +297,9 @@ def _as_input(case: CaseFiles) -> FilesInput:
     # The mask of a case is compared with the prediction; its name says that it is one.
     names = {path: mask_name(path.name) for path in case.masks}
     names |= dict(case.named())
-    return FilesInput(case.name, case.folder, files, note=case.note, names=names)
+    return FilesInput(
+        case.name, case.folder, files, note=case.note, names=names, labels=case.labels
+    )
 
 
 def _cases(cohort: Cohort, groups: FolderContent) -> list[Input]:

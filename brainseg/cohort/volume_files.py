@@ -33,7 +33,13 @@ from brainseg.io import Decoded, InputFile, assemble, open_inputs, ruling_grid
 from brainseg.io.channels import open_channels, read_picture_labels
 from brainseg.io.decoding import DECODING, why_lost
 from brainseg.io.files import read_file
-from brainseg.io.label_maps import is_segmentation, read_label_map, read_segmentation
+from brainseg.io.label_maps import (
+    LabelMap,
+    is_segmentation,
+    merged,
+    read_label_map,
+    read_segmentation,
+)
 from brainseg.io.limits import or_damaged
 from brainseg.io.masks import label_as_bool
 from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, shown_name, suffix_of
@@ -319,34 +325,30 @@ def _assigned(
 
 
 def _with_labels(
-    study: Study, masks: list[InputFile], ruling: Series, found: dict[str, Any]
+    study: Study, masks: list[InputFile], ruling: Series, source: dict[str, Any]
 ) -> Study:
     labels: dict[str, tuple[int, ...]] = {
-        name: tuple(values) for name, values in found["labels"].items()
+        name: tuple(values) for name, values in source["labels"].items()
     }
     ignored = labels.pop("ignore", ())
-    values, notes = None, list[str]()
-    if masks and suffix_of(masks[0].name) in IMAGE_SUFFIXES:
-        try:
-            of_pictures = read_picture_labels(masks, ruling)
-        except DecodeError as reason:
-            return replace(study, mask_error=str(reason))
-        values, notes, masks = of_pictures.values, [*of_pictures.notes], []
-    for file in masks:
-        try:
-            read = read_segmentation if is_segmentation(file.data) else read_label_map
-            one = read(file.data, ruling)
-        except DecodeError as reason:
-            return replace(study, mask_error=str(reason))
-        # With several masks, each keeps its labels; where they overlap, the first counts.
-        above = 0 if values is None else int(values.max())
-        own = np.where(one.values, one.values + above, 0).astype(np.uint8)
-        values = own if values is None else np.where(values, values, own)
-        labels |= {name: tuple(v + above for v in of) for name, of in one.labels.items()}
-        notes += one.notes
-    if values is not None and ignored:
-        values[np.isin(values, ignored)] = 0
-    return replace(study, values=values, labels=labels, mask_notes=tuple(notes))
+    if not masks:
+        return replace(study, labels=labels)
+    try:
+        if suffix_of(masks[0].name) in IMAGE_SUFFIXES:
+            found = read_picture_labels(masks, ruling)
+        else:
+            found = merged([_label_map(file, ruling) for file in masks])
+    except DecodeError as reason:
+        return replace(study, mask_error=str(reason))
+    values = np.where(np.isin(found.values, ignored), np.uint8(0), found.values)
+    return replace(
+        study, values=values, labels=labels | {**found.labels}, mask_notes=tuple(found.notes)
+    )
+
+
+def _label_map(file: InputFile, ruling: Series) -> LabelMap:
+    read = read_segmentation if is_segmentation(file.data) else read_label_map
+    return read(file.data, ruling)
 
 
 def _row(study: Study, index: int) -> dict:

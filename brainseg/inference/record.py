@@ -256,6 +256,7 @@ def record_of_upload(
     assignment: Mapping[str, int | None],
     volume: Volume,
     name: str = "upload",
+    label: str | None = None,
 ) -> CaseRecord:
     """Return the record of an upload with its masks, without a prediction.
 
@@ -264,6 +265,7 @@ def record_of_upload(
         assignment: of its series to the sequences.
         volume: see :func:`brainseg.io.assemble`.
         name: as for :func:`record_of_volume`.
+        label: one of ``upload.labels``, whose mask the record has; None for their union.
     """
     from brainseg.io import ruling_grid, series_warnings
     from brainseg.io.sequence_choice import WITHOUT_FLAIR
@@ -276,9 +278,13 @@ def record_of_upload(
     worst = (*of_series, *without_flair) if unsuitable else (*without_flair, *of_series)
     warnings = (*worst, *upload.warnings)
     warnings += unusable_files(upload, assignment)
-    truth = upload.truth(volume.pixels.shape)
-    record = record_of(name, volume, grid.slice_numbers, *truth)
-    return replace(record, warnings=warnings, unsuitable=unsuitable)
+    masks, has_mask = upload.truth(volume.pixels.shape)
+    found = upload.labels
+    layers = None if found is None else LabelLayers(found.values, found.labels, label)
+    if layers is not None and label is not None:
+        masks = layers.mask(label)
+    record = record_of(name, volume, grid.slice_numbers, masks, has_mask)
+    return replace(record, warnings=warnings, unsuitable=unsuitable, labels=layers)
 
 
 def unusable_files(upload: "Upload", assignment: Mapping[str, int | None]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Label maps of NIfTI and DICOM segmentations, laid on the grid of the images that they belong to."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +31,32 @@ class LabelMap:
     values: np.ndarray = field(repr=False)
     labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+def with_names(found: LabelMap, names: Mapping[str, tuple[int, ...]]) -> LabelMap | None:
+    """Return a label map with a name for each of its labels, “label 1” without one; None for one label.
+
+    Args:
+        found: its own names count if ``names`` is empty.
+        names: the values that each name means.
+    """
+    present = np.flatnonzero(np.bincount(found.values.ravel(), minlength=256)[1:]) + 1
+    known = names or found.labels
+    labels = {name: values for name, values in known.items() if np.isin(values, present).any()}
+    named = {value for values in labels.values() for value in values}
+    labels |= {f"label {value}": (int(value),) for value in present if value not in named}
+    return replace(found, labels=labels) if len(labels) > 1 else None
+
+
+def merged(maps: Sequence[LabelMap]) -> LabelMap:
+    """Return label maps of one grid as one: each keeps its labels, and the first counts on overlaps."""
+    values, labels = maps[0].values, dict(maps[0].labels)
+    for one in maps[1:]:
+        above = int(values.max())
+        own = np.where(one.values, one.values + above, 0).astype(np.uint8)
+        values = np.where(values, values, own)
+        labels |= {name: tuple(v + above for v in of) for name, of in one.labels.items()}
+    return LabelMap(values, labels, tuple(note for one in maps for note in one.notes))
 
 
 def read_label_map(data: bytes, ruling: Series) -> LabelMap:

@@ -9,8 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brainseg.io.label_maps import LabelMap
 from brainseg.io.mask_names import Key, key_of, mask_words
-from brainseg.io.masks import NOT_INVERTED, covers_rim, region_of
+from brainseg.io.masks import (
+    NOT_INVERTED,
+    covers_rim,
+    label_areas,
+    label_as_bool,
+    labels_as_bool,
+    plain_mask,
+    region_of,
+)
 from brainseg.io.names import base_of
 from brainseg.io.picture_slices import Slice, number_of
 from brainseg.io.upload_file import Refusals
@@ -52,12 +61,14 @@ class Truth:
         has_mask: (n,) bool, True for slices with a mask; None without any mask.
         notes: the number of masks and how they were converted, one sentence each.
         warnings: one sentence for each problem with the masks.
+        labels: the labels of the masks, if they have several.
     """
 
     masks: np.ndarray | None = None
     has_mask: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    labels: LabelMap | None = None
 
 
 def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Truth:
@@ -71,8 +82,11 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
     size = slices[0][2].pixels.shape[:2]
     stack, has_mask = np.zeros((len(slices), *size), bool), np.zeros(len(slices), bool)
     conversions: dict[str, None] = {}
+    planes: dict[int, np.ndarray] = {}
     for (name, _, decoded), index in zip(masks, _slice_indices(slices, masks), strict=True):
         (region, notes), (height, width) = region_of(decoded), decoded.pixels.shape[:2]
+        plain = plain_mask(decoded)[0]
+        region = labels_as_bool(plain) if region is None else region
         if index is None:
             refusals.add(name, "its name calls it a mask, and no slice has the rest of its name")
         elif has_mask[index]:
@@ -82,23 +96,42 @@ def masks_of(slices: list[Slice], masks: list[Slice], refusals: Refusals) -> Tru
                 name, f"the mask is {width} x {height} px, its slice {size[1]} x {size[0]} px"
             )
         elif region is None:
-            refusals.add(name, "its name calls it a mask, and its values are not 0 and one other")
+            refusals.add(
+                name, "its name calls it a mask, and its values are not 0 and one other, nor labels"
+            )
         else:
             stack[index], has_mask[index] = region, True
+            planes[index] = plain
             conversions |= dict.fromkeys(note for note in notes if note == NOT_INVERTED)
     if not has_mask.any():
         return Truth()
     which = "all" if has_mask.all() else f"{has_mask.sum()} of {len(slices)}"
     compared = f"the prediction is compared with the accompanying masks ({which} slices)"
     notes = (compared, *(f"masks {note}" for note in conversions))
+    labels = _labels(planes, stack.shape)
     inverted = [mask for mask in stack[has_mask] if covers_rim(mask)]
     if not inverted:
-        return Truth(stack, has_mask, notes)
+        return Truth(stack, has_mask, notes, labels=labels)
     share = float(np.median([mask.mean() for mask in inverted]))
     warning = (
         f"The manual masks cover {share:.0%} of the picture and its rim: they may be inverted."
     )
-    return Truth(stack, has_mask, notes, (warning,))
+    return Truth(stack, has_mask, notes, (warning,), labels)
+
+
+def _labels(planes: dict[int, np.ndarray], shape: tuple[int, ...]) -> LabelMap | None:
+    """Return the labels of masks by slice, numbers or colours; None if they have one."""
+    areas = {index: label_areas(plane) for index, plane in planes.items()}
+    found = {name for of in areas.values() for name in of}
+    if len(found) < 2 or any(plane.any() and not areas[index] for index, plane in planes.items()):
+        return None
+    names = sorted(found, key=lambda name: (len(name), name))
+    values = np.zeros(shape, np.uint8)
+    for index, plane in planes.items():
+        for name in areas[index]:
+            values[index][label_as_bool(plane, name)] = names.index(name) + 1
+    numbered = {f"label {name}": (place,) for place, name in enumerate(names, start=1)}
+    return LabelMap(values, numbered)
 
 
 def _is_region(one: Slice) -> bool:

@@ -10,6 +10,8 @@ from brainseg.errors import DecodeError
 from brainseg.imaging import level_counts
 from brainseg.io.archives import too_large
 from brainseg.io.grids import is_same_grid, most_common_grid_first
+from brainseg.io.label_maps import LabelMap
+from brainseg.io.label_names import regions_of
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of, shown_name
 from brainseg.io.nifti import NiftiFile, read_nifti
@@ -63,14 +65,15 @@ def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
     if not series:
         raise refusals.as_error()
     ordered = most_common_grid_first(series)
-    mask, of_mask = _mask_of(label_maps, ordered, refusals)
+    values, labels, of_mask = _mask_of(label_maps, ordered, refusals)
     return Upload(
         "NIfTI",
         ordered,
         (*dict.fromkeys(note for file in used for note in file.notes), *of_mask),
         refused=refusals.messages(),
-        masks=mask,
-        has_mask=None if mask is None else np.ones(len(mask), bool),
+        masks=values,
+        has_mask=None if values is None else np.ones(len(values), bool),
+        labels=labels,
     )
 
 
@@ -100,11 +103,11 @@ def _without_label_maps(items: list[UploadFile]) -> tuple[list[UploadFile], list
 
 def _mask_of(
     items: list[UploadFile], series: Sequence[Series], refusals: Refusals
-) -> tuple[np.ndarray | None, list[str]]:
-    """Return the mask to compare with, if one is on the grid of all series, and notes.
+) -> tuple[np.ndarray | None, LabelMap | None, list[str]]:
+    """Return the mask to compare with, if one is on the grid of all series, its labels, and notes.
 
-    Every label above 0 counts, as in the whole tumour of BraTS. A damaged mask or one on another grid is
-    refused.
+    Every label above 0 is in the mask, as in the whole tumour of BraTS. A damaged mask or one on another
+    grid is refused.
     """
     masks: list[tuple[str, np.ndarray]] = []
     left_out = []
@@ -116,7 +119,7 @@ def _mask_of(
             if len(file.volumes) > 1 or len(np.unique(labels)) > _MOST_LABELS:
                 left_out.append(item.name)
             elif all(is_same_grid(one, each) for each in series):
-                masks.append((item.name, np.nan_to_num(labels) > 0))
+                masks.append((item.name, np.nan_to_num(labels)))
             else:
                 raise DecodeError(_OTHER_GRID)
         except DecodeError as reason:
@@ -125,9 +128,13 @@ def _mask_of(
         left_out += [name for name, _ in masks]
     notes = [f"{label_map_word(name)} was left out: {_LABELS}" for name in left_out]
     if len(masks) != 1:
-        return None, notes
-    ((name, mask),) = masks
-    return mask, [f"{label_map_word(name)} is the mask to compare with (labels above 0)", *notes]
+        return None, None, notes
+    ((name, stored),) = masks
+    labels = None
+    if stored.min() >= 0 and stored.max() <= 255 and np.array_equal(stored, np.rint(stored)):
+        labels = LabelMap(stored.astype(np.uint8), regions_of([base_of(name)]))
+    notes = [f"{label_map_word(name)} is the mask to compare with (labels above 0)", *notes]
+    return stored > 0, labels, notes
 
 
 def _series(name: str, file: NiftiFile, files: int) -> list[Series]:

@@ -1,11 +1,17 @@
 """Turn uploaded files into one upload: unpack archives, sort files by kind, read one kind."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+
+import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.archives import GZIP_MAGIC, ZIP_MAGIC, too_large, unzip
 from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom
 from brainseg.io.dicom.upload import gather_dicom
+from brainseg.io.label_maps import LabelMap, with_names
+from brainseg.io.label_names import TABLES, read_table
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import DISC_DIRECTORY, INPUT_SUFFIXES, KIND_OF_SUFFIX, suffix_of
 from brainseg.io.nifti import looks_like_nifti
@@ -36,6 +42,8 @@ def open_inputs(files: Sequence[InputFile], pages: Mapping[int, int] | None = No
     """
     refusals = Refusals()
     given = _unpacked(files, pages or {}, refusals)
+    tables = [item for item in given if PurePath(item.name.replace("\\", "/")).name in TABLES]
+    given = [item for item in given if item not in tables]
     by_kind: dict[str, list[UploadFile]] = {kind: [] for kind in _GATHER}
     directories = [item for item in given if _is_disc_directory(item)]
     on_disc = len(given) > len(directories) > 0
@@ -55,7 +63,18 @@ def open_inputs(files: Sequence[InputFile], pages: Mapping[int, int] | None = No
             refusals.add(item.name, f"the other files are {kind}; give one kind at a time")
     if not by_kind[kind]:
         raise refusals.as_error()
-    return _GATHER[kind](by_kind[kind], refusals)
+    upload = _GATHER[kind](by_kind[kind], refusals)
+    names = {name: of for table in tables for name, of in read_table(table.data).items()}
+    return upload if upload.labels is None else _named(upload, upload.labels, names)
+
+
+def _named(upload: Upload, labels: LabelMap, names: dict[str, tuple[int, ...]]) -> Upload:
+    """Return an upload with the labels of its masks, none if they have one, and without ignored ones."""
+    ignored = names.pop("ignore", ())
+    if ignored:
+        labels = replace(labels, values=np.where(np.isin(labels.values, ignored), 0, labels.values))
+        upload = replace(upload, masks=labels.values > 0)
+    return replace(upload, labels=with_names(labels, names))
 
 
 def _unpacked(

@@ -54,6 +54,7 @@ def gather_pictures(items: list[UploadFile], refusals: Refusals) -> Upload:
         refused=refusals.messages(),
         masks=truth.masks,
         has_mask=truth.has_mask,
+        labels=truth.labels,
     )
 
 

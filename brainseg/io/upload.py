@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import nibabel as nib
     import pydicom
 
+    from brainseg.io.label_maps import LabelMap
+
 ALL_PAGES = -1
 """Used instead of a page number: all pages of a multipage TIFF are the slices of a stack."""
 
@@ -171,6 +173,7 @@ class Upload:
         refused: "<name> was not used: <reason>." for each file that was left out.
         masks: (n, h, w) bool, the manual masks uploaded with the pictures, or None.
         has_mask: (n,) bool, True for slices with a mask, or None.
+        labels: the labels of the masks if they have several, each with a name; None otherwise.
     """
 
     kind: str
@@ -180,6 +183,7 @@ class Upload:
     refused: tuple[str, ...] = ()
     masks: np.ndarray | None = field(default=None, repr=False)
     has_mask: np.ndarray | None = field(default=None, repr=False)
+    labels: "LabelMap | None" = field(default=None, repr=False)
 
     @property
     def grid(self) -> Grid:

@@ -363,6 +363,22 @@ def test_a_mask_is_added_to_an_upload_whatever_its_name_and_refused_if_it_does_n
         assert app.dataframe.len == (0 if used else 1)
 
 
+def test_a_label_of_an_uploaded_mask_is_chosen_compared_and_drawn(monkeypatch, model, looks):
+    mask = blob(20, 20, 12) // 255
+    mask[20:26, 20:26] = 2
+    files = ("x_1.tif", tiff(slice_with_a_tumour())), ("x_1_mask.tif", tiff(mask))
+    app = upload(open_page(monkeypatch, None, "prediction"), *files)
+    assert not app.exception
+    picker = next(box for box in app.selectbox if box.label == "Label")
+    assert picker.options == ["Label: all (union)", "Label: 1", "Label: 2"]
+    assert viewed(app)[1]["mask"].sum() == (mask > 0).sum()
+    assert {one["name"] for one in viewed(app)[0]["labels"]} == {"label 1", "label 2"}
+    picker.set_value("label 2").run()
+    assert not app.exception
+    assert viewed(app)[1]["mask"].sum() == 36
+    assert len(looks) == 1  # the prediction is the same
+
+
 def test_the_pages_of_a_tiff_become_a_stack_or_one_slice_as_chosen(monkeypatch, model):
     pages = np.stack([head(1), slice_with_a_tumour(), head(3)])
     app = open_page(monkeypatch, None, "prediction")

@@ -18,6 +18,7 @@ from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.io.channels import BETWEEN
 from brainseg.io.files import read_file
+from brainseg.io.label_names import values_of
 from brainseg.io.names import IMAGE_SUFFIXES, suffix_of
 from brainseg.io.plain_tiff import has_more_pages
 
@@ -94,7 +95,7 @@ def _cases(
         parts: the folder of the label maps of each folder of images.
     """
     channels = _names(description, "channel_names") or _names(description, "modality")
-    labels = _values(description)
+    labels = values_of(description)
     masks = {
         (one.parent.name, _stem(one)): one for one in files if one.parent.name in parts.values()
     }
@@ -167,18 +168,6 @@ def _names(description: dict[str, Any], key: str) -> dict[int, str]:
     if not isinstance(named, dict):
         return {}
     return {int(index): str(name) for index, name in named.items() if str(index).isdecimal()}
-
-
-def _values(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the values of each label; the Decathlon writes them the other way round."""
-    named = description.get("labels")
-    labels: dict[str, tuple[int, ...]] = {}
-    for key, value in named.items() if isinstance(named, dict) else ():
-        name, values = (value, key) if isinstance(value, str) else (key, value)
-        listed = values if isinstance(values, list) else [values]
-        if name != "background" and all(str(one).isdecimal() for one in listed):
-            labels[str(name)] = tuple(int(one) for one in listed)
-    return labels
 
 
 def spacing_beside(image: Path) -> tuple[float, float, float] | None:

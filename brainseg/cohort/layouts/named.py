@@ -12,18 +12,11 @@ from pathlib import Path
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
 from brainseg.io.description_words import read_words
+from brainseg.io.label_names import regions_of
 from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, tumour_words, words_of
 from brainseg.io.names import suffix_of
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import is_label_map, subject_of
-
-_BRATS = re.compile(r"(?i)^bra?ts")
-_BRATS_REGIONS = {
-    "whole tumour": (1, 2, 3, 4),
-    "tumour core": (1, 3, 4),
-    "enhancing tumour": (3, 4),
-}
-"""Oedema is 2, the enhancing tumour 4 before 2023 and 3 since, the other part of the core 1."""
 
 
 def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
@@ -96,7 +89,7 @@ def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
         if len(named) == len(images) - 1 and _are_sequences(named):
             images = named  # beside sequences, a file called “tumour” is a mask
         masks = tuple(path for path in own if path not in images)
-        labels = _BRATS_REGIONS if any(_BRATS.match(path.name) for path in own) else {}
+        labels = regions_of(path.name for path in own)
         if _are_sequences(images):
             name = folder_name(folder)
             if subject and (len(subjects) > 1 or folder.name.casefold() in GENERIC.split()):

@@ -15,7 +15,7 @@ from brainseg.io.dicom.pixels import decode_pixels
 from brainseg.io.dicom.repeats import of_one_study
 from brainseg.io.dicom.series import Plane, Stack, stacks_of
 from brainseg.io.grids import is_same_grid, most_common_grid_first
-from brainseg.io.label_maps import is_segmentation, read_segmentation
+from brainseg.io.label_maps import LabelMap, is_segmentation, merged, read_segmentation
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of
 from brainseg.io.orientation import spacing_of
@@ -47,7 +47,7 @@ def gather_dicom(items: list[UploadFile], refusals: Refusals) -> Upload:
         raise refusals.as_error()
     series = most_common_grid_first([_series(stack) for stack in stacks])
     images = [plane.image for stack in stacks for plane in stack.planes]
-    truth, notes = _truth(masks, series, refusals)
+    truth, labels, notes = _truth(masks, series, refusals)
     return Upload(
         "DICOM",
         _labelled(series),
@@ -56,23 +56,27 @@ def gather_dicom(items: list[UploadFile], refusals: Refusals) -> Upload:
         refusals.messages(),
         masks=truth,
         has_mask=None if truth is None else np.ones(len(truth), bool),
+        labels=labels,
     )
 
 
 def _truth(
     masks: list[UploadFile], series: Sequence[Series], refusals: Refusals
-) -> tuple[np.ndarray | None, list[str]]:
-    """Return the union of the segmentations of a study whose series share a grid, and a note."""
-    truth = None
+) -> tuple[np.ndarray | None, LabelMap | None, list[str]]:
+    """Return the union of the segmentations of a study whose series share a grid, its labels, and a
+    note."""
+    read = []
     for item in masks:
         try:
             if not all(is_same_grid(series[0], one) for one in series):
                 raise DecodeError("the series have different grids, so it is compared with none")
-            values = read_segmentation(item.data, series[0]).values > 0
-            truth = values if truth is None else truth | values
+            read.append(read_segmentation(item.data, series[0]))
         except DecodeError as reason:
             refusals.add(item.name, str(reason))
-    return truth, [] if truth is None else ["the segmentation is the mask to compare with"]
+    if not read:
+        return None, None, []
+    found = merged(read)
+    return found.values > 0, found, ["the segmentation is the mask to compare with"]
 
 
 def _planes(items: list[UploadFile], refusals: Refusals) -> list[Plane]:

@@ -137,7 +137,7 @@ def _code(subject: Subject, model: Model) -> None:
 
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
     """Show the images without their prediction; `go` as for :func:`show`."""
-    key = (*subject.key, "payload without a prediction")
+    key = (*subject.key, "payload without a prediction", subject.record.mask_label)
     viewer.show(_packed(subject, key, lambda: subject.record), go, drawn=subject.drawn)
 
 
@@ -179,7 +179,7 @@ def _payload_key(subject: Subject, left: Answer, right: Answer | None) -> tuple:
         for one in (left, right)
         if one
     ]
-    return (*subject.key, "payload", *made)
+    return (*subject.key, "payload", subject.record.mask_label, *made)
 
 
 def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:

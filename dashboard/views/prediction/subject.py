@@ -98,13 +98,18 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
 
 
 def from_upload(
-    upload: Upload, assignment: Mapping[str, int | None], volume: Volume, key: tuple
+    upload: Upload,
+    assignment: Mapping[str, int | None],
+    volume: Volume,
+    key: tuple,
+    label: str | None = None,
 ) -> Subject:
-    """Return an upload, assembled by :func:`brainseg.io.assemble`, as a subject with its masks.
+    """Return an upload, assembled by :func:`brainseg.io.assemble_all`, as a subject with its masks.
 
-    `assignment` is sequence -> index of its series; `key` identifies the upload in this session.
+    `assignment` is sequence -> index of its series; `key` identifies the upload in this session; `label`
+    is the label of its masks, None for their union.
     """
-    record = record_of_upload(upload, assignment, volume, UPLOAD)
+    record = record_of_upload(upload, assignment, volume, UPLOAD, label)
     subject = _in_session(record, key, ruling_grid(upload, assignment).source)
     return replace(subject, shown=unusable_files(upload, assignment))
 

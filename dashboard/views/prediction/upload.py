@@ -137,7 +137,22 @@ def _from_files(uploaded: list, masks: list, lines: DeltaGenerator) -> Subject:
         # Its traceback refers to the files, which must go when they are removed.
         widgets.error(error.with_traceback(None))
         st.stop()
-    return from_upload(upload, assignment, volume, key)
+    return from_upload(upload, assignment, volume, key, _choose_label(upload, ids, lines))
+
+
+def _choose_label(upload: Upload, ids: tuple[str, ...], lines: DeltaGenerator) -> str | None:
+    """Return the label of the masks to compare with, None for their union."""
+    if upload.labels is None:
+        return None
+    with lines:
+        return st.selectbox(
+            "Label",
+            [None, *upload.labels.labels],
+            format_func=lambda one: f"Label: {(one or 'all (union)').removeprefix('label ')}",
+            key=f"label of {hash(ids)}",
+            width=widgets.CASE_PX,
+            label_visibility="collapsed",
+        )
 
 
 def _show_use(upload: Upload, files: int, not_used: tuple[str, ...]) -> None:
