@@ -52,6 +52,8 @@ from brainseg.volume import FLAIR, Volume
 GUESSED = "was taken for"
 _AS_SHOWN = "shown as axial"
 _LONGEST_S = 300.0
+_MOST_VALUES = 8
+"""Of a label map; a head has more grey values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,9 +321,20 @@ def _assigned(
             label = upload.series[free[0]].label
             notes.append(f"{label} {GUESSED} {question.sequence}: {question.reason}")
     if all(index is None for index in assignment.values()):
+        _check_is_image(upload.series[0].pixels)
         assignment[FLAIR] = 0
         notes.append(f"{upload.series[0].label} {GUESSED} {FLAIR}: no file names a sequence")
     return assignment, notes
+
+
+def _check_is_image(pixels: np.ndarray) -> None:
+    """Raise if an image without a name for its sequence has as few values as a label map."""
+    values = np.unique(pixels)
+    if 1 < len(values) <= _MOST_VALUES and np.count_nonzero(pixels == values[0]) > pixels.size / 2:
+        raise DecodeError(
+            f"it has {len(values)} values, so it is a label map and no image; add a word such as “seg” "
+            "to its name, and put its images beside it"
+        )
 
 
 def _with_labels(

@@ -18,7 +18,7 @@ T1, T2, T2_STAR, PD, FLAIR_WEIGHTING = "T1", "T2", "T2*", "PD", "FLAIR"
 
 _KINDS: dict[str, str] = {
     "a label map": "seg segm segmentation mask masks msk label labels labelmap prediction probability "
-    "gt groundtruth annotation annotations",
+    "gt groundtruth annotation annotations gtv ctv roi rois glistr",
     "diffusion": "dwi dw adc eadc dadc dti dki diff diffusion tensor trace tracew isodwi noddi "
     "exp hardi diffusione difusion difusao diffusie dyfuzja difuzia diffusions colfa resolve ep2ddiff",
     "perfusion": "perf perfusion perfusie perfuzja perfusione perfusao dsc dce pwi asl pcasl pasl "
@@ -182,6 +182,7 @@ _SPELLINGS = tuple(
         (r"(?<![a-z])o\.?\s?km(?![a-z])", " ohne km "),
         (r"(?<![a-z])n\.?\s?km(?![a-z])", " nach km "),
         (r"(?<![a-z0-9])(?:c|k|km|gd)-(?![a-z0-9])|(?<=\s)-\s?(?=(?:c|gd|km)\b)", " without c "),
+        (r"(?<![a-z0-9])ct1(?![0-9])", "t1c"),
         (r"dark[ _-]*fluid|fluid[ _-]*attenuat\w*", " darkfluid "),
         (r"t2[ _-]?(?:\*|star)", " t2* "),
         (r"(flair|mprage)", r" \1 "),

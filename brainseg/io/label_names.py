@@ -6,20 +6,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _BRATS = re.compile(r"(?i)^bra?ts")
-_BRATS_REGIONS = {
-    "whole tumour": (1, 2, 3, 4),
-    "tumour core": (1, 3, 4),
-    "enhancing tumour": (3, 4),
-}
-"""Oedema is 2, the enhancing tumour 4 before 2023 and 3 since, the other part of the core 1."""
+_UNTIL_2022 = re.compile(r"(?i)^brats(20)?(1\d|2[0-2])(?!\d)")
+_SINCE_2023 = re.compile(r"(?i)^brats-")
+_UNNAMED = re.compile(r"(?i)^brats-(ped|men-rt)")
 
 TABLES = ("dataset.json", "labels.json")
 """Files that name the values of masks beside them."""
 
 
 def regions_of(names: Iterable[str]) -> Mapping[str, tuple[int, ...]]:
-    """Return the values of the regions of BraTS if a file name is one of BraTS; else nothing."""
-    return _BRATS_REGIONS if any(_BRATS.match(name) for name in names) else {}
+    """Return the values of each region if the files of a case are named as in BraTS, else nothing.
+
+    Oedema is 2. Until 2022 the enhancing tumour is 4, since 2023 it is 3, and 4 is the resection cavity.
+    Copies without a year use 3 or 4. The values of children changed, and radiotherapy has one target
+    volume, so they have no names.
+    """
+    names = list(names)
+    if not any(map(_BRATS.match, names)) or any(map(_UNNAMED.match, names)):
+        return {}
+    if any(map(_SINCE_2023.match, names)):
+        whole = {"whole tumour": (1, 2, 3), "tumour core": (1, 3), "enhancing tumour": (3,)}
+        return {**whole, "resection cavity": (4,)}
+    enhancing = (4,) if any(map(_UNTIL_2022.match, names)) else (3, 4)
+    core, whole_tumour = (1, 3, 4), (1, 2, 3, 4)
+    return {"whole tumour": whole_tumour, "tumour core": core, "enhancing tumour": enhancing}
 
 
 def values_of(description: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -8,7 +8,7 @@ from brainseg.io.names import base_of
 
 MASK_WORDS = words_in(
     "mask masks msk msks seg segs segm segmentation segmentations label labels labelmap labelmaps "
-    "gt gts truth groundtruth annotation annotations annot roi rois"
+    "gt gts truth groundtruth annotation annotations annot roi rois gtv ctv"
 )
 IMAGE_WORDS = words_in("image images img imgs scan scans ground jpeg class")
 """Words in an image's name where its mask has another word; "ground" comes from "ground truth", the last

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from brainseg.cohort.layouts import bids, dataset_json, named
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.dicom import find_studies
-from brainseg.io.names import IMAGE_SUFFIXES, suffix_of
+from brainseg.io.names import IMAGE_SUFFIXES, base_of, suffix_of
 
 NIFTI_LAYOUTS = (dataset_json.find, bids.find, named.find)
 
@@ -47,6 +47,11 @@ def find_cases(
         # A layout that knows a folder also knows its other files.
         folders = {path.parent for path in used}
         left = [path for path in left if path not in used and path.parent not in folders]
+        if found and find is bids.find:
+            left = [path for path in left if not bids.entities_of(path)]
+        if find is dataset_json.find:  # results of nnU-Net are called like their cases
+            names = {case.name for case in found}
+            left = [path for path in left if base_of(path.name) not in names]
     cases = [replace(one, masks=own) if (own := _of(one, masks)) else one for one in cases]
     return _named_apart(root, [*map(_with_channels, cases), *find_studies(dicom)])
 

@@ -1,7 +1,7 @@
 """BIDS: ``sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii.gz``, with masks there or in ``derivatives``.
 
 One session is one case of its subject. Images of the raw data are used where there are any, else those
-of a derivative. Masks of the brain or of tissues are left out where another mask is there.
+of a derivative. Masks of the brain or of tissues are left out, and so are all other files of BIDS.
 """
 
 import re
@@ -9,13 +9,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from brainseg.cohort.layouts.case_files import CaseFiles
+from brainseg.cohort.layouts.lesion_masks import lesion_masks
 from brainseg.io.names import base_of
 from brainseg.io.sequences import guess_from_words
 
 _ENTITIES = re.compile(r"^(?P<subject>sub-[A-Za-z0-9]+)(?:_(?P<session>ses-[A-Za-z0-9]+))?_")
 _MASKS = ("mask", "msk", "dseg", "seg", "roi", "label", "probseg")
-_LESION = re.compile(r"(?i)lesion|tumou?r|glioma|wt|whole|abnormal")
-_OTHER_MASK = re.compile(r"(?i)brain|tissue|head|skull|aparc|aseg|hippo|probseg")
+_STANDARD_SPACE = re.compile(r"(?i)space-(MNI|fsaverage|Talairach)")
 
 
 def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
@@ -23,8 +23,8 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
     images: dict[tuple[str, str], list[Path]] = defaultdict(list)
     masks: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in files:
-        found = _ENTITIES.match(path.name)
-        if not found or found["subject"] not in path.parts:
+        found = entities_of(path)
+        if not found:
             continue
         key = found["subject"], found["session"] or ""
         if base_of(path.name).rsplit("_", 1)[-1] in _MASKS:
@@ -36,11 +36,17 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
             "_".join(filter(None, key)),
             own[0].parent,
             tuple(_raw(root, own)),
-            masks=tuple(_of_lesion(masks[key])),
+            masks=tuple(lesion_masks(_native(masks[key]))[:1]),
             patient_id=key[0],
         )
         for key, own in images.items()
     ]
+
+
+def entities_of(path: Path) -> re.Match[str] | None:
+    """Return subject and session in the name of a file below the folder of its subject."""
+    found = _ENTITIES.match(path.name)
+    return found if found and found["subject"] in path.parts else None
 
 
 def _raw(root: Path, images: list[Path]) -> list[Path]:
@@ -48,6 +54,5 @@ def _raw(root: Path, images: list[Path]) -> list[Path]:
     return raw or images
 
 
-def _of_lesion(masks: list[Path]) -> list[Path]:
-    named = [path for path in masks if _LESION.search(path.name)]
-    return named[:1] or [path for path in masks if not _OTHER_MASK.search(path.name)][:1]
+def _native(masks: list[Path]) -> list[Path]:
+    return [path for path in masks if not _STANDARD_SPACE.search(path.name)]

@@ -11,12 +11,22 @@ from pathlib import Path
 
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
+from brainseg.cohort.layouts.lesion_masks import lesion_masks
 from brainseg.io.description_words import read_words
 from brainseg.io.label_names import regions_of
 from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, tumour_words, words_of
 from brainseg.io.names import suffix_of
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import is_label_map, subject_of
+
+_TIME_POINT = re.compile(
+    r"(?i)(ses|session|time ?-?_?point|tp|time|visit|week|month|day|scan|baseline|follow-?_?up|fu|"
+    r"pre-?_?op|post-?_?op)([-_ ]?\d+)*"
+)
+_STUDY_OF_PATIENT = re.compile(
+    r"(BraTS-[A-Za-z-]+-\d{4,})-\d{1,3}|(UPENN-GBM-\d+)_\d\d|(UCSF-PDGM-\d+)_FU\w+"
+)
+"""Names of public datasets in which several cases are studies of one patient."""
 
 
 def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
@@ -33,8 +43,11 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
     by_key: dict[Key, list[int]] = defaultdict(list)
     for index, case in enumerate(cases):
         by_key[_key(root, case.files[0])].append(index)
+    by_subject: dict[str, list[int]] = defaultdict(list)
+    for index, case in enumerate(cases):
+        by_subject[subject_of(case.files[0].name, with_numbers=True)].append(index)
     for path in of_masks:
-        alike = by_key[_key(root, path)]
+        alike = by_key[_key(root, path)] or by_subject[subject_of(path.name, with_numbers=True)]
         if len(alike) == 1 and not cases[alike[0]].masks:
             cases[alike[0]] = replace(cases[alike[0]], masks=(path,))
     return cases
@@ -82,25 +95,76 @@ def _key(root: Path, path: Path) -> Key:
 def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
     """Return the cases of a folder, one per subject whose file names give the sequences."""
     cases = []
-    subjects = _by_subject(files)
+    subjects = _with_own_mask(_by_subject(files), folder)
     for subject, own in subjects.items():
         images = [path for path in own if not is_label_map(path.name)]
         named = [path for path in images if not tumour_words(path.name)]
         if len(named) == len(images) - 1 and _are_sequences(named):
             images = named  # beside sequences, a file called “tumour” is a mask
-        masks = tuple(path for path in own if path not in images)
+        masks = tuple(lesion_masks((path for path in own if path not in images), subject))
         labels = regions_of(path.name for path in own)
+        if any(map(str.isdigit, subject)):
+            images = _without_versions(images)
         if _are_sequences(images):
-            name = folder_name(folder)
+            name, patient = _name_of(folder)
             if subject and (len(subjects) > 1 or folder.name.casefold() in GENERIC.split()):
                 name = subject
-            cases.append(CaseFiles(name, folder, tuple(images), masks=masks, labels=labels))
+            patient = _patient_of(name) or patient
+            cases.append(CaseFiles(name, folder, tuple(images), (), masks, labels, patient))
             continue
         masks = masks if len(images) == 1 else ()
         cases += [
-            CaseFiles(_stem(path), path, (path,), masks=masks, labels=labels) for path in images
+            CaseFiles(
+                _stem(path),
+                path,
+                (path,),
+                masks=masks,
+                labels=labels,
+                patient_id=_patient_of(subject),
+            )
+            for path in images
         ]
     return cases
+
+
+def _with_own_mask(subjects: dict[str, list[Path]], folder: Path) -> dict[str, list[Path]]:
+    """Return files by subject; in a subject's folder a single mask is its mask, however named."""
+    masks = [path for own in subjects.values() for path in own if is_label_map(path.name)]
+    if len(subjects) != 2 or len(masks) != 1 or folder.name not in subjects:
+        return subjects
+    every = sorted(path for own in subjects.values() for path in own)
+    return {folder.name: every} if masks in subjects.values() else subjects
+
+
+def _name_of(folder: Path) -> tuple[str, str]:
+    """Return the name of a case in a folder, and its patient if the folder is a time point."""
+    name = folder_name(folder)
+    if folder.name == name and _TIME_POINT.fullmatch(name):
+        patient = folder_name(folder.parent)
+        return f"{patient}_{name}", patient
+    return name, ""
+
+
+def _patient_of(name: str) -> str:
+    found = _STUDY_OF_PATIENT.match(name)
+    return next(filter(None, found.groups())) if found else ""
+
+
+def _without_versions(images: list[Path]) -> list[Path]:
+    """Return images without other versions of one of them, such as “T1_bias” beside “T1”."""
+    guesses = {path: guess_from_words(path.name) for path in images}
+    return [
+        path
+        for path in images
+        if not any(
+            guesses[path] and guesses[path] == guesses[other] and _extends(path, other)
+            for other in images
+        )
+    ]
+
+
+def _extends(path: Path, other: Path) -> bool:
+    return re.match(rf"{re.escape(_stem(other))}[_\-. ]", _stem(path)) is not None
 
 
 def _stem(path: Path) -> str:

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 from support.cohorts import head
-from support.volume_cohorts import labels, volume
+from support.volume_cohorts import SLICES, bids, labels, nnunet, save, three_labels, volume
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.cohort import Cohort
@@ -91,3 +91,148 @@ def test_folders_of_patients_called_like_sequences_keep_their_own_slices(tmp_pat
             write(tmp_path / name / f"{number}.png", head(number))
             write(tmp_path / name / f"{number}_mask.png", np.zeros((64, 64), np.uint8))
     assert Cohort.open(tmp_path).cases == ["T1", "T2"]
+
+
+def sequences(folder: Path, stem: str, *names: str) -> None:
+    """Write the sequences of a case; the name gives which they are."""
+    for channel, name in enumerate(names):
+        save(folder / f"{stem}{name}.nii.gz", volume(0)[..., channel])
+
+
+def area(cohort: Cohort) -> int:
+    return int(cohort.slices["area_px"].sum())
+
+
+def small() -> np.ndarray:
+    """Return a mask of another size than that of the lesion."""
+    return (labels() == 1).astype(np.uint8)
+
+
+BRAIN = np.ones((SLICES, 64, 64), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("lesion", "others"),
+    [
+        (
+            "tumor_segmentation",
+            {"brain_segmentation": BRAIN, "brain_parenchyma_segmentation": BRAIN},
+        ),
+        ("GlistrBoost_ManuallyCorrected", {"GlistrBoost": small()}),
+        ("seg", {"brain_mask": BRAIN, "pred_seg": small()}),
+        ("gtv", {"bet_mask": BRAIN}),
+        ("tumorMask", {"aparc_seg": BRAIN}),
+    ],
+)
+def test_of_several_masks_that_of_the_lesion_is_used(
+    tmp_path: Path, lesion: str, others: dict[str, np.ndarray]
+) -> None:
+    sequences(tmp_path / "P01", "P01_", "T1", "FLAIR", "T1c")
+    save(tmp_path / "P01" / f"P01_{lesion}.nii.gz", labels())
+    for name, mask in others.items():
+        save(tmp_path / "P01" / f"P01_{name}.nii.gz", mask)
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["P01"]
+    assert area(cohort) == MASK_PX
+
+
+def test_a_mask_of_the_brain_alone_is_no_mask_of_a_tumour(tmp_path: Path) -> None:
+    sequences(tmp_path / "P01", "P01_", "T1", "FLAIR", "T1c")
+    save(tmp_path / "P01" / "P01_brain_mask.nii.gz", BRAIN)
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["P01"] and cohort.slices["area_px"].isna().all()
+
+
+def test_versions_of_a_sequence_and_further_maps_leave_one_case(tmp_path: Path) -> None:
+    sequences(tmp_path / "P01_nifti", "P01_", "T1", "FLAIR", "T1c")
+    sequences(tmp_path / "P01_nifti", "P01_", "T1_bias", "FLAIR_bias", "T1c_bias")
+    sequences(tmp_path / "P01_nifti", "P01_", "ADC", "DWI", "DTI_eddy_FA")
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["P01_nifti"]
+    assert not any("taken" in note or "missing" in note for note in cohort[0].volume().notes)
+
+
+def test_a_mask_in_the_folder_of_its_case_may_have_any_name(tmp_path: Path) -> None:
+    sequences(tmp_path / "BraTS20_Training_355", "BraTS20_Training_355_", "t1", "flair", "t1ce")
+    save(tmp_path / "BraTS20_Training_355" / "W39_1998.09.19_Segm.nii.gz", labels())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["BraTS20_Training_355"] and area(cohort) == MASK_PX
+
+
+def test_masks_in_a_folder_of_their_own_are_found_by_their_subject(tmp_path: Path) -> None:
+    for case in ("UPENN-GBM-00001_11", "UPENN-GBM-00001_21"):
+        sequences(tmp_path / "images_structural" / case, f"{case}_", "T1", "FLAIR", "T1GD")
+        save(tmp_path / "images_segm" / f"{case}_segm.nii.gz", labels())
+    cohort = Cohort.open(tmp_path)
+    assert len(cohort) == 2 and area(cohort) == 2 * MASK_PX
+    assert set(cohort.slices["patient_id"]) == {"UPENN-GBM-00001"}
+
+
+def test_time_points_are_cases_of_one_patient(tmp_path: Path) -> None:
+    for week in ("week-000", "week-044"):
+        sequences(tmp_path / "Patient-001" / week, "", "T1", "FLAIR", "CT1")
+    for case in ("BraTS-GLI-00002-000", "BraTS-GLI-00002-001"):
+        sequences(tmp_path / case, f"{case}-", "t1n", "t2f", "t1c")
+    cohort = Cohort.open(tmp_path)
+    patients = dict(zip(cohort.slices["case"], cohort.slices["patient_id"], strict=True))
+    assert patients == {
+        "Patient-001_week-000": "Patient-001",
+        "Patient-001_week-044": "Patient-001",
+        "BraTS-GLI-00002-000": "BraTS-GLI-00002",
+        "BraTS-GLI-00002-001": "BraTS-GLI-00002",
+    }
+    assert not any("missing" in note for note in cohort["Patient-001_week-044"].volume().notes)
+
+
+@pytest.mark.parametrize(
+    ("stem", "expected"),
+    [
+        (
+            "BraTS-GLI-02063-100-",
+            ("whole tumour", "tumour core", "enhancing tumour", "resection cavity"),
+        ),
+        ("BraTS2021_00002_", ("whole tumour", "tumour core", "enhancing tumour")),
+        ("BraTS-PED-00002-000-", ("1", "2", "3", "4")),
+    ],
+)
+def test_the_values_of_brats_have_the_meaning_of_their_year(
+    tmp_path: Path, stem: str, expected: tuple[str, ...]
+) -> None:
+    names = ("_t1", "_flair", "_t1ce") if stem.endswith("_") else ("-t1n", "-t2f", "-t1c")
+    sequences(tmp_path / stem[:-1], stem[:-1], *names)
+    values = three_labels()
+    values[0, :2, :2] = 4
+    save(tmp_path / stem[:-1] / f"{stem}seg.nii.gz", values)
+    cohort = Cohort.open(tmp_path)
+    assert cohort.labels == expected
+    if "enhancing tumour" in expected:
+        enhancing = 4 if stem.startswith("BraTS2021") else 3
+        found = cohort.of_label("enhancing tumour")
+        assert area(found) == np.count_nonzero(values == enhancing)
+
+
+def test_files_of_bids_that_are_no_anatomy_are_no_cases(tmp_path: Path) -> None:
+    bids(tmp_path)
+    stem = "sub-P01_ses-1"
+    save(tmp_path / "sub-P01/ses-1/dwi" / f"{stem}_dwi.nii.gz", volume(0)[..., 0])
+    derived = tmp_path / "derivatives/fmriprep/sub-P01/ses-1/anat"
+    save(derived / f"{stem}_space-MNI152NLin6Asym_desc-preproc_T1w.nii.gz", volume(0)[..., 0])
+    save(derived / f"{stem}_dseg.nii.gz", BRAIN)
+    save(derived / f"{stem}_space-MNI152NLin6Asym_label-lesion_mask.nii.gz", small())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["sub-P01_ses-1", "sub-P02_ses-1"]
+    assert area(cohort) == 2 * MASK_PX
+
+
+def test_results_of_nnunet_beside_its_raw_data_are_no_cases(tmp_path: Path) -> None:
+    nnunet(tmp_path / "nnUNet_raw")
+    for case in ("P01", "P02"):
+        save(tmp_path / "nnUNet_results/Dataset007/fold_0/validation" / f"{case}.nii.gz", small())
+    save(tmp_path / "nnUNet_preprocessed/Dataset007/gt_segmentations" / "P01.nii.gz", labels())
+    assert Cohort.open(tmp_path).cases == ["P01", "P02", "P03"]
+
+
+def test_a_label_map_is_never_an_image(tmp_path: Path) -> None:
+    save(tmp_path / "BRATS_001.nii.gz", labels())
+    error = Cohort.open(tmp_path).slices["image_error"]
+    assert error.str.contains("it is a label map and no image; add a word such as “seg”").all()

@@ -1,0 +1,42 @@
+"""Which of several masks of a case outlines the lesion, by their names."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from brainseg.io.names import base_of
+
+_LESION = re.compile(
+    r"(?i)lesion|tumou?r|glioma|(?<![a-z])(wt|gtv)(?![a-z])|whole|abnormal|edema|oedema|core"
+)
+_OF_ANATOMY = re.compile(
+    r"(?i)brain|tissue|head|skull|parenchyma|aparc|aseg|hippo|thalam|ventric|vessel|cortex|hemisphere|"
+    r"probseg|atlas|(?<![a-z])(bet|gm|wm|csf|icv|mni)(?![a-z])"
+)
+_BY_PROGRAM = re.compile(
+    r"(?i)auto(?!psy)|approx|pred(?!nis)|glistr|deepbratumia|hd-?glio|nnu-?net|samseg|estimat"
+)
+_BY_READER = re.compile(r"(?i)manual|corrected|expert|consensus|approved|reader|rater|final")
+
+
+def lesion_masks(masks: Iterable[Path], subject: str = "") -> list[Path]:
+    """Return the masks that outline a lesion: a reader's, if some are a reader's.
+
+    Masks of the brain, of tissues and of other anatomy are left out. A program's mask is used only where
+    no other is there.
+
+    Args:
+        masks: of one case.
+        subject: the beginning of their names, which says nothing about them.
+    """
+    words = {path: base_of(path.name).removeprefix(subject) for path in masks}
+    found = [
+        path for path, own in words.items() if _LESION.search(own) or not _OF_ANATOMY.search(own)
+    ]
+    for preferred in (
+        [path for path in found if _BY_READER.search(words[path])],
+        [path for path in found if not _BY_PROGRAM.search(words[path])],
+    ):
+        found = preferred or found
+    named = [path for path in found if _LESION.search(words[path])]
+    return named or found
