@@ -26,6 +26,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainseg.cohort.case_names import patient_of
+from brainseg.cohort.foreign_files import foreign_formats, nothing_found, outlines
 from brainseg.cohort.layouts import CaseFiles, find_cases
 from brainseg.cohort.layouts.dataset_json import DESCRIPTION, FOLDERS, readers
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
@@ -34,7 +35,7 @@ from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictur
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.cohort.twin_folders import pair_twins
 from brainseg.errors import CohortError
-from brainseg.io.folders import MAX_DEPTH, walk_folders
+from brainseg.io.folders import walk_folders
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 from brainseg.storage import real_path
@@ -124,7 +125,10 @@ def list_files(root: Path, with_volumes: bool = True, masks_in: str = "") -> Fil
             "see them."
         )
     if not cases and not volumes:
-        raise CohortError(_nothing_found(root, tree.closed))
+        jpegs = sum(map(len, tree.pictures.values()))
+        raise CohortError(nothing_found(root, len(tree.closed), tree.others, jpegs))
+    if not has_masks and not any(case.masks for case in volumes):
+        notes += _instead_of_masks(tree)
     rows = [row for case, named, location in cases for row in _rows(root, case, named, location)]
     files = pd.DataFrame(rows, columns=FILE_COLUMNS)
     whole = [name for name in FILE_COLUMNS if name.endswith(("_bytes", "_ns"))]
@@ -193,17 +197,11 @@ def check_root(root: Path) -> None:
         raise CohortError(f"{root} cannot be opened ({error.strerror}): {remedy}.") from error
 
 
-def _nothing_found(root: Path, closed: list[str]) -> str:
-    if closed:
-        return (
-            f"{root} contains no readable image ({len(closed)} closed folder(s)): "
-            "grant this user the right to read them."
-        )
-    return (
-        f"{root} contains no TIFF or PNG image, no NIfTI and no DICOM file, nor do folders up to "
-        f"{MAX_DEPTH} levels below it: expected images with masks, or volumes; the documentation "
-        "of input files lists the layouts."
-    )
+def _instead_of_masks(tree: _Tree) -> list[str]:
+    """Return sentences on files that may contain the masks in a format that is not read."""
+    stems = {Path(entry.name).stem for entries in tree.pictures.values() for entry in entries}
+    formats = foreign_formats(tree.others)
+    return [note for note in (outlines(tree.others, stems), formats and f"{formats}.") if note]
 
 
 def _notes_on(tree: _Tree) -> list[str]:
@@ -221,6 +219,12 @@ def _notes_on(tree: _Tree) -> list[str]:
     if named := readers(tree.descriptions):
         notes.append(
             f"dataset.json names the reader {named[0]}, which was not used: files are read by content."
+        )
+    versions = [name for folder in tree.folders for name in folder.versions]
+    if versions:
+        notes.append(
+            f"{len(versions)} picture(s) were left out because their names are those of copies or "
+            f"results of other images: the first is {_as_text(versions[0])}."
         )
     if tree.jpegs:
         notes.append(

@@ -34,6 +34,21 @@ _WORD_OF_MASK = re.compile(
     rf"(?i)[_\-. ]+(?:{'|'.join(MASK_WORDS)})(?=$|[_\-. ])|^(?:{'|'.join(MASK_WORDS)})[_\-. ]+"
 )
 
+_VERSION = re.compile(
+    r"(?i)[_\-. ]+(\(\d+\)|(copy|kopie|copie|copia|kopia)([_\-. ]*\(?\d+\)?)?|overlay|overlaid|blend|"
+    r"pred|predicted|prediction|output|result|heat_?map|prob|probability|contours?|outline|vis)$"
+)
+_COPY_OF = re.compile(r"(?i)^(copy of|kopie von|copie de|copia de) ")
+
+
+def _originals(stem: str) -> tuple[str, str]:
+    """Return the names of the images that a picture may be a copy or a result of."""
+    return _VERSION.sub("", stem), _COPY_OF.sub("", stem)
+
+
+_INSTANCES = "SegmentationObject"
+"""The folder of Pascal VOC with an object per value, beside “SegmentationClass”."""
+
 Entries = dict[str, os.DirEntry[str]]
 
 
@@ -48,6 +63,7 @@ class PictureFolder:
         images: by stem.
         masks: by the stem of their images.
         is_part: whether it is a part of a split dataset, such as “train”.
+        versions: names of pictures that are copies or results of the images.
     """
 
     path: str
@@ -56,6 +72,16 @@ class PictureFolder:
     masks: Entries = field(default_factory=dict)
     names_case: bool = True
     is_part: bool = False
+    versions: list[str] = field(default_factory=list)
+
+    def leave_versions_out(self) -> None:
+        """Leave out pictures without masks that are named after one with a mask: “x_1_overlay”."""
+        if not self.masks or len(self.masks) >= len(self.images):
+            return
+        whole = self.images.keys() & self.masks.keys()
+        for stem in [*self.images]:
+            if stem not in self.masks and any(one in whole for one in _originals(stem)):
+                self.versions.append(self.images.pop(stem).name)
 
     @property
     def stems(self) -> list[str]:
@@ -115,8 +141,15 @@ def pair_pictures(
         folders = [_side_by_side(path, entries) for path, entries in pictures.items()]
         both = any(one.masks for one in folders) and any(one.images for one in folders)
         if not both or any(one.images.keys() & one.masks.keys() for one in folders):
-            return folders, 0
-    return _paired(_sorted_out(root, pictures, twins, masks_in))
+            return _whole(folders), 0
+    folders, jpegs = _paired(_sorted_out(root, pictures, twins, masks_in))
+    return _whole(folders), jpegs
+
+
+def _whole(folders: list[PictureFolder]) -> list[PictureFolder]:
+    for folder in folders:
+        folder.leave_versions_out()
+    return folders
 
 
 def _is_plain(name: str) -> bool:
@@ -151,6 +184,8 @@ def _sorted_out(
     words = []
     for path, entries in pictures.items():
         below = PurePath(os.path.relpath(path, root))
+        if below.name == _INSTANCES:
+            continue
         named = PurePath(*(part for part in below.parts if part not in twins))
         group = tuple(filter(None, map(_without_kind, named.parts)))
         for entry in entries:

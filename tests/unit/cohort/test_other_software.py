@@ -11,6 +11,7 @@ from support.volume_cohorts import SLICES, bids, labels, nnunet, save, three_lab
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.cohort import Cohort
+from brainseg.errors import CohortError
 
 MASK_PX = int(np.count_nonzero(labels()))
 
@@ -236,3 +237,84 @@ def test_a_label_map_is_never_an_image(tmp_path: Path) -> None:
     save(tmp_path / "BRATS_001.nii.gz", labels())
     error = Cohort.open(tmp_path).slices["image_error"]
     assert error.str.contains("it is a label map and no image; add a word such as “seg”").all()
+
+
+def pairs(root: Path, case: str = "P01") -> np.ndarray:
+    """Write three slices with masks, and return the first slice."""
+    for number in range(1, 4):
+        write(root / case / f"{case}_{number}.png", head(number))
+        write(root / case / f"{case}_{number}_mask.png", np.zeros((64, 64), np.uint8))
+    return head(1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("P01_1 - Copy.png", "P01_1 - Kopie (2).png", "P01_1 (1).png", "Copy of P01_1.png"),
+        *("P01_1_overlay.png", "P01_1_pred.png", "P01_1-heatmap.png"),
+    ],
+)
+def test_copies_and_results_beside_images_are_no_slices(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "P01" / name, pairs(tmp_path))
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["P01"] and cohort.slices["slice_number"].tolist() == [1, 2, 3]
+    assert cohort.notes == (
+        "1 picture(s) were left out because their names are those of copies or results of other images: "
+        f"the first is {name}.",
+    )
+
+
+def test_the_objects_of_pascal_voc_are_no_images(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        write(tmp_path / "JPEGImages" / f"s_{number}.png", head(number))
+        for folder in ("SegmentationClass", "SegmentationObject"):
+            write(tmp_path / folder / f"s_{number}.png", np.zeros((64, 64), np.uint8))
+    cohort = Cohort.open(tmp_path)
+    assert len(cohort) == 1 and (cohort.slices["area_px"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("brain.mgz", "1 file(s) end in .mgz (FreeSurfer), which is not read: convert them with"),
+        ("1.bmp", "1 file(s) end in .bmp (bitmap), which is not read: save them as PNG."),
+        (
+            "volume_1_slice_10.h5",
+            "end in .h5 (HDF5), which is not read: save them as NIfTI, or slices",
+        ),
+        ("flair.hdr", "save them as NIfTI in one file, .nii or .nii.gz."),
+        ("kaggle_3m.rar", "unpack them"),
+        ("scan.jpg", "1 JPEG file(s) have no masks: add masks, or save slices as PNG."),
+    ],
+)
+def test_a_folder_of_other_formats_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(CohortError) as refused:
+        Cohort.open(tmp_path)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "P01_1.json",
+            "1 file(s) such as P01_1.json may outline tumours as polygons or boxes, which",
+        ),
+        ("labels/P01_1.txt", "such as P01_1.txt may outline"),
+        ("_annotations.coco.json", "such as _annotations.coco.json may outline"),
+        (
+            "P01.seg.nrrd",
+            "1 file(s) end in .nrrd (3D Slicer), which is not read: save them as NIfTI.",
+        ),
+    ],
+)
+def test_images_without_masks_say_where_the_outlines_may_be(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    write(tmp_path / "P01_1.png", head(1))
+    (tmp_path / "labels").mkdir()
+    (tmp_path / name).write_text("{}")
+    assert any(words in note for note in Cohort.open(tmp_path).notes)

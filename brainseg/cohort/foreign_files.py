@@ -1,0 +1,88 @@
+"""Files of formats that are not read, so that a user learns why a folder seems empty or has no masks."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from brainseg.io.folders import MAX_DEPTH
+
+_AS_NIFTI = "save them as NIfTI"
+_AS_PNG = "save them as PNG"
+_FORMATS = {
+    ".mgz": ("FreeSurfer", "convert them with `mri_convert x.mgz x.nii.gz`"),
+    ".mgh": ("FreeSurfer", "convert them with `mri_convert x.mgh x.nii.gz`"),
+    ".nrrd": ("3D Slicer", _AS_NIFTI),
+    ".nhdr": ("3D Slicer", _AS_NIFTI),
+    ".mha": ("MetaImage", _AS_NIFTI),
+    ".mhd": ("MetaImage", _AS_NIFTI),
+    ".hdr": ("Analyze, or NIfTI in two files", "save them as NIfTI in one file, .nii or .nii.gz"),
+    ".bmp": ("bitmap", _AS_PNG),
+    ".gif": ("GIF", _AS_PNG),
+    ".webp": ("WebP", _AS_PNG),
+    ".npy": ("NumPy", "save them as NIfTI, or slices as PNG"),
+    ".npz": ("NumPy", "save them as NIfTI, or slices as PNG"),
+    ".h5": ("HDF5", "save them as NIfTI, or slices as PNG"),
+    ".hdf5": ("HDF5", "save them as NIfTI, or slices as PNG"),
+    ".mat": ("MATLAB", "save them as NIfTI, or slices as PNG"),
+    ".zip": ("archive", "unpack them"),
+    ".tar": ("archive", "unpack them"),
+    ".tgz": ("archive", "unpack them"),
+    ".7z": ("archive", "unpack them"),
+    ".rar": ("archive", "unpack them"),
+}
+_OUTLINES = (".json", ".xml", ".txt", ".roi")
+"""Of files that outline objects as polygons or boxes: LabelMe, COCO, CVAT, YOLO, Pascal VOC, ImageJ."""
+
+
+def foreign_formats(paths: Iterable[Path]) -> str:
+    """Return a clause on the files of the most common format that is not read, empty without any."""
+    counts = Counter(suffix for path in paths if (suffix := path.suffix.lower()) in _FORMATS)
+    if not counts:
+        return ""
+    ((suffix, count),) = counts.most_common(1)
+    what, remedy = _FORMATS[suffix]
+    return f"{count} file(s) end in {suffix} ({what}), which is not read: {remedy}"
+
+
+def outlines(paths: Iterable[Path], stems: Collection[str]) -> str:
+    """Return a sentence on files that may outline the tumours of images, empty without any.
+
+    Args:
+        paths: of files that are no images.
+        stems: the names of the images without suffix.
+    """
+    found = [
+        path
+        for path in paths
+        if path.suffix.lower() in _OUTLINES and (path.stem in stems or "coco" in path.name.lower())
+    ]
+    if not found:
+        return ""
+    return (
+        f"{len(found)} file(s) such as {found[0].name} may outline tumours as polygons or boxes, which "
+        "are not read: export the outlines as masks, PNG or TIFF files of the size of the images."
+    )
+
+
+def nothing_found(root: Path, closed: int, others: Iterable[Path], jpegs: int) -> str:
+    """Return the refusal of a folder in which nothing is read, with what it contains instead.
+
+    Args:
+        root: the folder.
+        closed: number of folders that may not be read.
+        others: the files that are no pictures.
+        jpegs: number of JPEG files, which are slices only beside masks.
+    """
+    if closed:
+        return (
+            f"{root} contains no readable image ({closed} closed folder(s)): "
+            "grant this user the right to read them."
+        )
+    instead = foreign_formats(others)
+    if jpegs and not instead:
+        instead = f"{jpegs} JPEG file(s) have no masks: add masks, or save slices as PNG"
+    return (
+        f"{root} contains no TIFF or PNG image, no NIfTI and no DICOM file, nor do folders up to "
+        f"{MAX_DEPTH} levels below it: expected images with masks, or volumes; "
+        f"{instead or 'the documentation of input files lists the layouts'}."
+    )
