@@ -164,10 +164,10 @@ def slices_in_words(numbers: Sequence[int]) -> str:
 
 
 def passes_in_words(prediction: Prediction) -> str:
-    """Return what was averaged: “one pass”, “the two passes (original and mirrored)”, “4 passes (…)”."""
+    """Return what was averaged: “single pass”, “the two passes (…)”, “4 passes (…)”."""
     networks, both = len(prediction.exposure.folds), "original and mirrored"
     if prediction.ensemble_size == 1:
-        return "one pass"
+        return "single pass"
     if networks == 1:
         return f"the two passes ({both})"
     details = f"{networks} folds, {both}" if prediction.flip_tta else f"{networks} folds"

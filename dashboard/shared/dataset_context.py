@@ -215,7 +215,7 @@ def table(
 
 def show_code(lines: str) -> None:
     """Offer the code behind a chart or a table."""
-    with st.expander("Show the code", icon=":material/code:"):
+    with st.expander("Code", icon=":material/code:"):
         st.code(lines, language="python")
 
 

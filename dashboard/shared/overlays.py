@@ -17,6 +17,8 @@ from brainseg.volume import FLAIR, SEQUENCES
 from dashboard.shared import cache, keys, url_state, widgets
 
 CONTOUR, FILL, OFF = "contour", "fill", "off"
+MASKS = {CONTOUR: "outline", FILL: "fill", OFF: "off"}
+"""Styles of the mask, by their names in the address."""
 PERCENT = range(10, 101, 10)
 
 AUTOMATIC, STORED = "auto", "stored"
@@ -30,7 +32,7 @@ class OverlayStyle:
 
     Attributes:
         sequence: one of :data:`brainseg.volume.SEQUENCES`, another of the case, or all three as colours.
-        mask: contour, fill or off.
+        mask: one of :data:`MASKS`.
         opacity: of the mask, 0..1.
         window: one of :data:`WINDOWS`.
     """
@@ -74,14 +76,18 @@ def controls(others: Sequence[str] = ()) -> OverlayStyle:
     """Draw the controls and return the chosen style; ``others`` are further sequences to choose."""
     names = (*SEQUENCES, *others, ALL_SEQUENCES)
     with st.container(horizontal=True, gap="medium"):
-        sequence = widgets.choice("Sequence", keys.SEQUENCE, names, FLAIR)
+        # Of a cohort with more sequences the colours are the three of the model.
+        shown_as = {ALL_SEQUENCES: "first three as colours"} if others else {}
+        sequence = widgets.choice(
+            "Sequence", keys.SEQUENCE, names, FLAIR, format_func=lambda one: shown_as.get(one, one)
+        )
         window = window_picker()
-        mask = widgets.choice("Mask", keys.MASK, (CONTOUR, FILL, OFF), CONTOUR)
+        mask = widgets.choice("Mask", keys.MASK, tuple(MASKS), CONTOUR, format_func=MASKS.get)
         if mask == OFF:
             return OverlayStyle(sequence, OFF, window=window)
         default = 40 if mask == FILL else 100
         url_state.take(keys.OPACITY, PERCENT, default)
-        st.slider("Opacity", 10, 100, step=10, format="%d %%", key=keys.OPACITY, width=150)
+        st.slider("Opacity", 10, 100, step=10, format="%d%%", key=keys.OPACITY, width=150)
         url_state.keep(keys.OPACITY, PERCENT, default)
     return OverlayStyle(sequence, mask, st.session_state[keys.OPACITY] / 100, window)
 
@@ -212,7 +218,7 @@ def describe_mask(
 def legend(style: OverlayStyle) -> None:
     """Draw the legend of the mask."""
     if style.mask != OFF:
-        swatches({f"manual mask ({style.mask})": MASK_COLOUR})
+        swatches({f"manual mask ({MASKS[style.mask]})": MASK_COLOUR})
 
 
 def swatches(colours: dict[str, tuple[int, int, int]]) -> None:

@@ -97,7 +97,8 @@ with st.grid(columns=5, min_column_width=120):
     st.metric("Slices", held["slices"], format="localized")
     st.metric("Masks", held["masks"], format="localized")
     st.metric("Slices with tumour", held["slices_with_tumour"], format="localized")
-    st.metric("Institutions", len(held["institutions"]), format="localized")
+    known = cohort.slices["institution"].nunique()
+    st.metric("Institutions", known or "unknown", format="localized" if known else None)
 widgets.notes(cohort)
 folder_questions.show(cohort)
 

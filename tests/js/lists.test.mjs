@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { slicesInDoubt } from "../../dashboard/static/viewer/doubt.js";
+import { areaInWords } from "../../dashboard/static/viewer/measure.js";
 import { zoomTo } from "../../dashboard/static/viewer/mark.js";
 import { CaseData } from "../../dashboard/static/viewer/payload.js";
 import { Anatomy } from "../../dashboard/static/viewer/planes.js";
@@ -53,4 +54,9 @@ test("a finding is shown large in the middle of the picture, mirrored where the 
   assert.deepEqual(zoomTo(mirrored, shape, box), { zoom: 3.5, pan: [-85, 25] });
   assert.equal(zoomTo(mirrored, shape, [[0, 0, 1, 1]]).zoom, 6);
   assert.equal(zoomTo(mirrored, shape, [[0, 0, 200, 100]]).zoom, 1);
+});
+
+test("areas have commas between the thousands, in pixels and in millimetres", () => {
+  assert.equal(areaInWords(2877, null), "2,877 px");
+  assert.equal(areaInWords(2877, [5, 1, 0.5]), "1,439 mm²");
 });

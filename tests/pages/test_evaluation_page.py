@@ -30,6 +30,7 @@ from brainseg.evaluation import (
     worst,
 )
 from brainseg.evaluation.leakage import Recipe
+from brainseg.exports import csv_bytes
 from brainseg.metrics import EMPTY_MASK_RULE, METRICS
 from brainseg.models import open_model
 
@@ -80,7 +81,7 @@ def test_the_button_scores_in_the_background_and_the_page_shows_the_result(
     app = open_page(monkeypatch, taught_root, "evaluation")
     assert "has not been scored" in texts(app)
     assert "5 of 10 cases will be scored" in texts(app)
-    assert app.code[0].value == f"python -m brainseg evaluate DATA --model {model.folder}"
+    assert app.code[0].value == f"python -m brainseg evaluate {taught_root} --model {model.folder}"
     app.button("score").click().run()
     assert not app.exception
     background.latest(taught).join(WAIT_S)
@@ -286,7 +287,7 @@ def test_a_split_by_slice_is_measured_in_the_background(
     monkeypatch.setattr(background, "measure_leakage", lambda *arguments: leakage)
     app = open_page(monkeypatch, taught_root, "evaluation", view="How scores inflate")
     assert "The effect on the score can be measured" in texts(app)
-    command = f"python -m brainseg evaluate DATA --model {model.folder} --split-by-slice"
+    command = f"python -m brainseg evaluate {taught_root} --model {model.folder} --split-by-slice"
     assert command in [code.value for code in app.code]
     app.button("measure_leakage").click().run()
     background.latest(taught).join(WAIT_S)
@@ -372,3 +373,16 @@ def test_a_short_scoring_starts_by_itself_and_leads_to_the_worst_case(
     drawn(page, case=meant["case"][0], slice=meant["slice"][0])
     arrives(page, "/case", case=meant["case"][0], model="tiny", sort="dice")
     page.context.close()
+
+
+def test_an_infinite_distance_is_a_sign_with_its_reason_and_stays_readable_by_machines(
+    monkeypatch, taught_root, model, taught, everyone
+):
+    unseen = everyone.unseen()
+    distances = [np.inf, *[12.34] * (len(unseen.scores) - 1)]
+    save_scores(dataclasses.replace(unseen, scores=unseen.scores.assign(hd95=distances)), taught)
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    shown = next(table.value for table in app.dataframe if "hd95" in table.value)
+    assert sorted(shown["hd95"]) == [*["   12.3"] * (len(distances) - 1), "∞"]
+    assert "∞ (1 case): more than 5% of an outline" in texts(app)
+    assert "inf" in csv_bytes(load_scores(taught, model).scores).decode().splitlines()[2]

@@ -128,3 +128,23 @@ def test_the_dataset_page_shows_sizes_in_ml_and_mm2(
         assert app.selectbox(key="measure").value == "tumour_ml"
     if section == "Tables":
         assert "area_mm2" in app.dataframe[0].value
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("overview", "unknown"), ("dataset", "2 cases from an unknown institution.")],
+)
+def test_an_unknown_institution_is_not_counted_as_one(
+    monkeypatch: pytest.MonkeyPatch, root: Path, page: str, words: str
+) -> None:
+    app = open_page(monkeypatch, root, page)
+    counted = {metric.label: metric.value for metric in app.metric}
+    assert words in (counted.get("Institutions"), *(one.value for one in app.caption))
+
+
+def test_a_cohort_of_four_sequences_calls_the_coloured_ones_the_first_three(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    app = open_page(monkeypatch, root, "browser")
+    (sequences,) = (one for one in app.get("button_group") if one.label == "Sequence")
+    assert sequences.options[-1] == "first three as colours"

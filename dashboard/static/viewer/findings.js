@@ -8,6 +8,7 @@ import { zoomTo } from "./mark.js";
 import { componentsList } from "./removed_components.js";
 
 const LONGEST_REASON = 500;
+const SEVERITY_NAMES = { error: "Error", warning: "Warning", info: "Note" }; // as on the Checks page
 
 export class FindingsList {
   /** @param viewer with the case and its state; see viewer.js */
@@ -52,7 +53,7 @@ export class FindingsList {
     const words = make("p", { class: "hint" }, `${why} Remedy: ${remedy}.`);
     const details = make("details", {}, make("summary", {}, "Why, and accept"), words, make("div", { class: "row" }, reason, button));
     details.dataset.finding = id;
-    const label = `${severity}: ${text}`;
+    const label = `${SEVERITY_NAMES[severity]}: ${text}`;
     const go = () => {
       this.goTo(finding);
       details.open = true;

@@ -166,5 +166,6 @@ export function dice(maskArea, predictedArea, shared) {
 
 /** Returns an area of one slice in mm² if the spacing [slice, row, column] is known, else in a word for pixels. */
 export function areaInWords(pixels, spacing, word = "px") {
-  return spacing ? `${Math.round(pixels * spacing[1] * spacing[2])} mm²` : `${pixels} ${word}`;
+  const [value, unit] = spacing ? [Math.round(pixels * spacing[1] * spacing[2]), "mm²"] : [pixels, word];
+  return `${value.toLocaleString("en")} ${unit}`;
 }

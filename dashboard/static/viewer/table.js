@@ -202,15 +202,22 @@ function titleOf(which, data) {
   return which === "other" ? "Right" : "Left";
 }
 
+/** Returns a number with a fixed number of decimals, and commas between the thousands. */
+function fixed(value, decimals) {
+  return value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
 /** Returns functions that format numbers, in millimetres if the spacing is known. */
 function words(spacing, lengthUnit) {
   return {
     length: (value) => (value === null ? "none" : `${value.toFixed(1)} ${lengthUnit}`),
     area: (px) =>
-      spacing ? `${(px * spacing[1] * spacing[2]).toFixed(1)} mm² (${px} px)` : `${px} px`,
+      spacing
+        ? `${fixed(px * spacing[1] * spacing[2], 1)} mm² (${px.toLocaleString("en")} px)`
+        : `${px.toLocaleString("en")} px`,
     volume: (vx) =>
       spacing?.[0]
-        ? `${((vx * spacing[0] * spacing[1] * spacing[2]) / 1000).toFixed(2)} ml (${vx} voxels)`
+        ? `${fixed((vx * spacing[0] * spacing[1] * spacing[2]) / 1000, 2)} ml (${vx.toLocaleString("en")} voxels)`
         : `${vx.toLocaleString("en")} voxels`,
     score: (value) => (value === null ? UNKNOWN : value.toFixed(3)),
   };

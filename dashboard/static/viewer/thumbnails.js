@@ -9,21 +9,24 @@ export class Thumbnails {
   /** @param {string[]} sequences */
   constructor(sequences) {
     this.canvases = new Map(sequences.map((name) => [name, make("canvas", { class: "thumbnail" })]));
+    this.windows = new Map(sequences.map((name) => [name, make("small", { title: "Grey window" })]));
   }
 
   /** Returns the content of a sequence's button. */
   content(name, label) {
-    return make("span", { class: "with-thumbnail" }, this.canvases.get(name), label);
+    return make("span", { class: "with-thumbnail" }, this.canvases.get(name), label, this.windows.get(name));
   }
 
   /** @param {(sequence: string) => number[]} windowOf gives [low, high] */
   draw(data, position, windowOf) {
     for (const [name, canvas] of this.canvases) {
       const { width, height, pixels } = cut(data.pixels(name), data.shape, data.anatomy.slice, position);
+      const window = windowOf(name);
+      this.windows.get(name).textContent = window.map(Math.round).join("–");
       const step = Math.max(1, Math.ceil(Math.max(width, height) / MOST_PX));
       const [columns, rows] = [Math.floor(width / step), Math.floor(height / step)];
       Object.assign(canvas, { width: columns, height: rows });
-      canvas.getContext("2d").putImageData(new ImageData(shrunk(pixels, width, step, columns, rows, windowOf(name)), columns, rows), 0, 0);
+      canvas.getContext("2d").putImageData(new ImageData(shrunk(pixels, width, step, columns, rows, window), columns, rows), 0, 0);
     }
   }
 }

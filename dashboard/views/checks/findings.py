@@ -67,14 +67,16 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
         else:
             st.caption(
                 f"{count} Click a case to open its slice (keyboard: move to the cell and press Enter). "
-                "Select rows for details or to accept them."
+                "Select rows to see slice, reason and remedy, or to accept them."
             )
         if folded:
             notes = f"Show {widgets.counted(folded, 'note')}"
             _show(notes, "unfold_more", "notes", **{keys.SEVERITY: "info"})
     if shown.empty:
         return
-    left, right = st.columns([2, 1], gap="medium")
+    # The table has the whole width until a row is selected; it stays in its place, so it keeps its rows.
+    is_chosen = bool(st.session_state.get(_table_key(), {}).get("selection", {}).get("rows"))
+    left, right = st.columns([2, 1] if is_chosen else [99, 1], gap="medium" if is_chosen else None)
     with left:
         chosen = [index for row in _draw_table(shown, rows) for index in row]
     with right:
@@ -82,11 +84,9 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
 
 
 def _details(cohort: Cohort, chosen: list[tuple[Finding, Acceptance | None]]) -> None:
-    if not chosen:
-        st.caption("Select a row to see its slice, the reason and what to do.")
-    elif len(chosen) == 1:
+    if len(chosen) == 1:
         _one(cohort, *chosen[0])
-    else:
+    elif chosen:
         _several(cohort, chosen)
 
 
@@ -167,18 +167,22 @@ def table_of(shown: pd.DataFrame, rows: list[Row]) -> pd.DataFrame:
     return table
 
 
+def _table_key() -> str:
+    """Return the table's key: a selection is kept by row number, so other findings need another."""
+    asked = [st.session_state[key] for key in FILTERS]
+    return f"findings {asked} {st.session_state.get(TABLE_NUMBER, 0)}"
+
+
 def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
     """Draw the findings and return the selected rows."""
     table = table_of(shown, rows)
-    asked = [st.session_state[key] for key in FILTERS]
     accepted = ["reason", "accepted_at"] if shown["reason"].notna().any() else []
     column = st.column_config
     drawn = st.dataframe(
         table.assign(severity=table["severity"].map(SEVERITY_NAMES)),
         hide_index=True,
         placeholder="–",
-        # Streamlit stores a selection by row number, so other findings need another key.
-        key=f"findings {asked} {st.session_state.get(TABLE_NUMBER, 0)}",
+        key=_table_key(),
         height=min(HEADER_PX + ROW_PX * len(table), MOST_PX),
         on_select="rerun",
         selection_mode="multi-row",

@@ -142,9 +142,9 @@ def what_was_checked(outcome: Outcome) -> None:
     column = st.column_config
     columns: dict[str, Any] = {
         "outcome": "Outcome",
-        "group": "Group",
-        "kind_name": column.TextColumn("Kind", width=150),
-        "checks": column.TextColumn("Rule", width=400),
+        "group": column.TextColumn("Group", width=125),
+        "kind_name": column.TextColumn("Kind", width=125),
+        "checks": column.TextColumn("Rule", width=480),
         "checked": "Checked on",
         "findings": column.NumberColumn("Findings", format="localized"),
         "undecided": column.NumberColumn("Undecided", format="localized"),
@@ -161,7 +161,7 @@ def what_was_checked(outcome: Outcome) -> None:
         column_config=columns,
     )
     widgets.csv_button(summary, "checks", "All rules as CSV")
-    with st.expander("Show the code", icon=":material/code:"):
+    with st.expander("Code", icon=":material/code:"):
         st.code(CODE, language="python")
 
 

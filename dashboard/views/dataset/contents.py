@@ -49,15 +49,19 @@ def institutions(chosen: ShownCases) -> None:
     """Draw the number of cases per institution."""
 
     def finding(table: pd.DataFrame) -> str:
-        places = widgets.counted(int((table["chosen"] > 0).sum()), "institution")
-        return f"{widgets.counted(len(chosen.names), 'case')} from {places}."
+        missing = int(table.loc[table["value"].isna(), "chosen"].sum())
+        named = len(chosen.names) - missing
+        places = int((table.loc[table["value"].notna(), "chosen"] > 0).sum())
+        known = f"{widgets.counted(named, 'case')} from {widgets.counted(places, 'institution')}"
+        unknown = f"{widgets.counted(missing, 'case')} from an unknown institution"
+        return f"{'; '.join([known] * (named > 0) + [unknown] * (missing > 0))}."
 
     chart(
         chosen,
         "Where do the cases come from?",
         cohort_figures.institutions,
         finding,
-        "One bar per institution (the two letters in the case name). Click one to choose its cases.",
+        "One bar per institution (two letters in a TCGA case name). Click one to choose its cases.",
         chart_selection.in_values("institution"),
         ["institution"],
     )
@@ -68,6 +72,8 @@ def by_case(chosen: ShownCases) -> None:
 
     def finding(table: pd.DataFrame) -> str:
         slices = table.loc[chosen.among(table), "slices"]
+        if slices.min() == slices.max():
+            return f"{slices.min()} in each case."
         return f"{slices.min()} to {slices.max()}, median {slices.median():g}."
 
     chart(

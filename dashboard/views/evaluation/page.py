@@ -2,12 +2,14 @@
 
 from math import prod
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from brainseg.cohort import Cohort
 from brainseg.evaluation import (
     Evaluation,
+    background,
     distance_unit,
     figure_text,
     relations,
@@ -122,10 +124,16 @@ def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
         )
 
 
-def show_cases(counted: Evaluation, scores: pd.DataFrame, cohort: Cohort, model: Model) -> None:
+def show_cases(
+    counted: Evaluation,
+    evaluation: Evaluation,
+    scores: pd.DataFrame,
+    cohort: Cohort,
+    model: Model,
+) -> None:
     """Draw the cases from the lowest to the highest score, with links to the worst.
 
-    `counted` are the cases that count; `scores` are all scored ones, with ``relation``.
+    `counted` are the cases that count; `scores` are all of `evaluation`, with ``relation``.
     """
     metric = panels.metric_picker()
     label = METRICS[metric].label
@@ -146,7 +154,7 @@ def show_cases(counted: Evaluation, scores: pd.DataFrame, cohort: Cohort, model:
     st.caption("Click a bar, or a row below, to open its case.")
     show_chosen(scores, model)
     show_worst(counted, cohort, model)
-    show_table(scores, cohort)
+    show_table(scores, cohort, distance_unit(evaluation))
 
 
 def show_chosen(scores: pd.DataFrame, model: Model) -> None:
@@ -197,10 +205,15 @@ def show_worst(counted: Evaluation, cohort: Cohort, model: Model) -> None:
     )
 
 
-def show_table(scores: pd.DataFrame, cohort: Cohort) -> None:
-    """Draw the table of cases, lowest Dice first."""
+def show_table(scores: pd.DataFrame, cohort: Cohort, unit: str | None) -> None:
+    """Draw the table of cases, lowest Dice first; `unit` is that of the distances, if it is one."""
     in_ml = sizes_in_ml(scores, cohort)
-    shown = scores.assign(relation=[[relation] for relation in scores["relation"]])
+    shown = scores.assign(
+        relation=[[relation] for relation in scores["relation"]],
+        hd95=scores["hd95"].map(
+            lambda one: "∞" if np.isinf(one) else f"{one:7.1f}", na_action="ignore"
+        ),
+    )
     number = st.column_config.NumberColumn
     config: dict = {
         "case": "Case",
@@ -228,7 +241,10 @@ def show_table(scores: pd.DataFrame, cohort: Cohort) -> None:
         "precision": number("Precision", format="%.3f", help=METRICS["precision"].explained),
         "recall": number("Recall", format="%.3f", help=METRICS["recall"].explained),
         "surface_dice": number("Surface Dice", format="%.3f"),
-        "hd95": number("HD95", format="%.1f", help=METRICS["hd95"].explained),
+        # As text, because a column of numbers writes "Infinity"; the spaces keep its order, ∞ last.
+        "hd95": st.column_config.TextColumn(
+            f"HD95 ({unit})" if unit else "HD95", alignment="right", help=METRICS["hd95"].explained
+        ),
         "lesions_found": number("Lesions found"),
         "lesions": number("Lesions"),
         "false_positives": number("False positives"),
@@ -253,6 +269,11 @@ def show_table(scores: pd.DataFrame, cohort: Cohort) -> None:
         column_config=config,
     )
     st.caption(model_picker.RELATION_MEANS)
+    if infinite := int(np.isinf(scores["hd95"]).sum()):
+        st.caption(
+            f"∞ ({widgets.counted(infinite, 'case')}): more than 5% of an outline lies on slices that "
+            "the other mask lacks, so its HD95 is infinite; `inf` in the CSV."
+        )
     widgets.csv_button(scores, "scores")
 
 
@@ -275,8 +296,9 @@ evaluation = cache.scores(cohort, model, cache.last_scored(cohort))
 scoring.begin(cohort, model, evaluation)
 scoring.progress(cohort, model)
 if evaluation is None:
-    name = widgets.plain(model.name)
-    st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
+    if background.running() is None:
+        name = widgets.plain(model.name)
+        st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
     show_compared(cohort, model)
     scoring.offer(cohort, model, None, "Score these cases")
     widgets.tumour_means(cohort)
@@ -287,9 +309,10 @@ scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
 scores = scores.sort_values(["dice", "case"], ignore_index=True)
 cut_at = " or ".join(f"{threshold:g}" for threshold in model.thresholds)
 threshold = "threshold" if len(model.thresholds) == 1 else "threshold of each fold"
+number, every = len(counted.scores), len(cohort.cases)
+which = f"all {every}" if number == every else f"{number} of {every}"
 st.caption(
-    f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}: "
-    f"{len(counted.scores)} of the {len(cohort.cases)} cases of this cohort are counted."
+    f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}, on {which} cases of this cohort."
 )
 show_compared(cohort, model)
 show_origin(evaluation)
@@ -300,7 +323,7 @@ match widgets.choice(
     "View", keys.VIEW, VIEWS, CASES, format_func=lambda view: titles.get(view, view)
 ):
     case "Cases":
-        show_cases(counted, scores, cohort, model)
+        show_cases(counted, evaluation, scores, cohort, model)
     case "Groups":
         panels.show_groups(counted, cohort, scores[scores["case"].isin(counted.scores["case"])])
         show_chosen(scores, model)

@@ -1,5 +1,7 @@
 """Scoring in the background: the button, and its progress, also after leaving the page."""
 
+import shlex
+
 import streamlit as st
 
 from brainseg.cohort import Cohort
@@ -7,7 +9,15 @@ from brainseg.errors import BrainsegError
 from brainseg.evaluation import KNOWS_THE_PATIENT, LEARNED_FROM, Evaluation, background
 from brainseg.evaluation.leakage import FEWEST_PATIENTS, MOST_CASES
 from brainseg.models import Model
-from dashboard.shared import cache, keys, model_picker, scoring_progress, url_state, widgets
+from dashboard.shared import (
+    cache,
+    keys,
+    model_picker,
+    scoring_progress,
+    source_code,
+    url_state,
+    widgets,
+)
 
 ALLOW_SEEN = "allow_seen"
 
@@ -37,7 +47,7 @@ def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: st
     )
     st.caption("Continues in the background. In a terminal:")
     options = model_picker.option_for(model) + (" --allow-seen" if allow_seen else "")
-    st.code(f"python -m brainseg evaluate DATA{options}", language="bash")
+    st.code(f"python -m brainseg evaluate {_folder(cohort)}{options}", language="bash")
 
 
 def begin(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> None:
@@ -57,10 +67,8 @@ def offer_leakage(cohort: Cohort, model: Model) -> None:
         f"Trains four copies of the network on {cases} unseen cases. Takes minutes, continues in the "
         "background and does not change the model. In a terminal:"
     )
-    st.code(
-        f"python -m brainseg evaluate DATA{model_picker.option_for(model)} --split-by-slice",
-        language="bash",
-    )
+    options = f"{model_picker.option_for(model)} --split-by-slice"
+    st.code(f"python -m brainseg evaluate {_folder(cohort)}{options}", language="bash")
     st.button(
         "Measure",
         key="measure_leakage",
@@ -95,6 +103,10 @@ def progress(cohort: Cohort, model: Model) -> None:
         else:
             st.info(f"Scoring {name} was stopped; the scores so far were kept.")
         st.button("OK", key="end_of_scoring", on_click=background.forget)
+
+
+def _folder(cohort: Cohort) -> str:
+    return shlex.quote(source_code.data_folder(cohort.root))
 
 
 def _start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False) -> None:

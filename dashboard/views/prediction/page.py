@@ -23,6 +23,8 @@ FROM_COHORT, FROM_UPLOAD = "a case of this cohort", "your own files"
 def choose_source() -> str:
     """Return the source of the volume: by default the cohort if one is open, else an upload."""
     named = bool(os.environ.get(keys.DATA_ENVIRONMENT))
+    if not named and keys.SOURCE not in st.query_params:
+        return FROM_UPLOAD
     usual = FROM_COHORT if named else FROM_UPLOAD
     return widgets.choice(
         "Predict", keys.SOURCE, (FROM_COHORT, FROM_UPLOAD), usual, label_visibility="collapsed"

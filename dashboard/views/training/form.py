@@ -104,8 +104,9 @@ def draw(cohort: Cohort, running: Run | None) -> None:
                 _field(setting, ranges[setting.name])
         config, problems = _checked(cohort)
         if problems:
+            bullet = "- " if len(problems) > 1 else ""
             st.error(
-                "\n".join(f"- {widgets.sentence(problem)}" for problem in problems),
+                "\n".join(f"{bullet}{widgets.sentence(problem)}" for problem in problems),
                 icon=":material/error:",
             )
         started = st.button(

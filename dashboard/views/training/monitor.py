@@ -200,7 +200,7 @@ def drawing_controls(timed: bool) -> Drawing:
             SMOOTHINGS[0],
             SMOOTHINGS[-1],
             step=SMOOTHINGS.step,
-            format="%d %%",
+            format="%d%%",
             key=keys.SMOOTHING,
             width=180,
             help="Exponential moving average; the original curve stays visible behind it. At 60% each "
