@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainseg.cohort.case_windows import windows_of
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
-from brainseg.cohort.volume_files import Study, read_study
+from brainseg.cohort.studies import read_labels, read_plane, read_volume
 from brainseg.errors import CohortError, DecodeError
 from brainseg.io import Decoded, decode_files, to_three_channels
 from brainseg.io.masks import label_as_bool, labels_as_bool, mask_as_bool, read_mask
@@ -85,7 +85,9 @@ class Case(Shown):
                 f"{self.name} has no slice that can be read: `brainseg check` gives the reasons."
             )
         if self._source:
-            return self._study(with_others=with_others).volume
+            volume = read_volume(self.root, self._source, self.name, with_others)
+            self._refuse_change(volume.pixels.shape[:3])
+            return volume
         notes: dict[str, None] = {}
         left_out = sorted(set(self.slices["slice_number"]) - set(rows["slice_number"]))
         if left_out:
@@ -126,7 +128,10 @@ class Case(Shown):
         """
         rows = self._row(slice_number)
         if self._source:
-            return self._study().volume.pixels[rows["slice_index"].iloc[0]]
+            index = int(rows["slice_index"].iloc[0])
+            plane = read_plane(self.root, self._source, self.name, index)
+            self._refuse_change((len(self.readable), *plane.shape[:2]))
+            return plane
         ((row, image),) = self._decoded(rows, "image_path")
         return self._image(row, image)[0]
 
@@ -159,22 +164,21 @@ class Case(Shown):
         source = self.slices["source"].iloc[0]
         return None if pd.isna(source) else str(source)
 
-    def _study(self, for_mask: bool = False, with_others: bool = False) -> Study:
-        study = read_study(self.root, str(self._source), self.name, for_mask, with_others)
+    def _refuse_change(self, shape: tuple[int, ...]) -> None:
+        """Raise CohortError if an array of the case's files has another shape than in the index."""
         rows = self.readable
-        shape = len(rows), rows["height"].iloc[0], rows["width"].iloc[0]
-        if study.volume.pixels.shape[:3] != shape:
+        if shape != (len(rows), rows["height"].iloc[0], rows["width"].iloc[0]):
             raise CohortError(_CHANGED.format(self.name))
-        return study
 
     def _labels(self) -> np.ndarray:
         """Return the mask of the label, or of their union, as (n, h, w) bool."""
-        study = self._study(for_mask=True)
-        if study.values is None:
+        found = read_labels(self.root, str(self._source), self.name)
+        if found is None:
             raise CohortError(_CHANGED.format(f"the mask of {self.name}"))
+        self._refuse_change(found.values.shape)
         if self.label is None:
-            return study.values > 0
-        return label_as_bool(study.values, self.label, study.labels)
+            return found.values > 0
+        return label_as_bool(found.values, self.label, found.labels)
 
     def _row(self, slice_number: int) -> pd.DataFrame:
         """Return the row of a slice, as a table; raises CohortError if its image cannot be used."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainseg.cohort.case import Case
-from brainseg.cohort.volume_files import by_worker, open_study
+from brainseg.cohort.studies import by_worker, open_study
 from brainseg.io import DicomSource, ruling_grid
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from brainseg.cohort.cohort import Case, Cohort
-from brainseg.cohort.volume_files import read_study
+from brainseg.cohort.studies import read_labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +39,10 @@ def label_layers(cohort: Cohort, case: Case) -> LabelLayers | None:
         return None
     chosen = None if cohort.label is None else cohort.label_words(cohort.label)
     if isinstance(source, str):
-        study = read_study(case.root, source, case.name, for_mask=True)
-        if study.values is None:
+        read = read_labels(case.root, source, case.name)
+        if read is None:
             return None
-        values, known = study.values, study.labels
+        values, known = read.values, read.labels
         found = {name: known[name] if name in known else _as_value(name) for name in cohort.labels}
     else:
         # The labels of a picture are numbers or colours, and do not overlap.

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pandas as pd
 
-from brainseg.cohort.volume_files import GUESSED
+from brainseg.cohort.studies import GUESSED
 
 
 def notes_on(slices: pd.DataFrame) -> list[str]:

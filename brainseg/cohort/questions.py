@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brainseg.cohort.answers import NONE, Answers, read_answers
 from brainseg.cohort.cohort import Cohort
-from brainseg.cohort.volume_files import GUESSED, by_worker, open_study
+from brainseg.cohort.studies import GUESSED, by_worker, open_study
 from brainseg.io.sequence_choice import propose, undecided
 from brainseg.volume import SEQUENCES
 

@@ -13,6 +13,9 @@ from brainseg.io.limits import DAMAGED, MAX_INFLATED_BYTES, MAX_MEGAPIXELS, or_d
 from brainseg.io.upload_file import InputFile
 
 GZIP_MAGIC = b"\x1f\x8b"
+_MEMBER = GZIP_MAGIC + b"\x08"
+"""The first bytes of a member that is deflated; they may occur within one, too."""
+
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_ENTRIES = 4096
 """Files in an archive: enough for :data:`brainseg.io.limits.MAX_SLICES` slices in eight sequences."""
@@ -58,6 +61,8 @@ def inflate_exactly(data: bytes, expected: int) -> tuple[bytes, int]:
     Raises:
         DecodeError: damaged, or of another length.
     """
+    if (content := _single_member(data, expected)) is not None:
+        return content, 0
     parts, taken, at = [], 0, 0
     while taken < expected or data[at : at + 2] == GZIP_MAGIC:
         try:
@@ -71,6 +76,22 @@ def inflate_exactly(data: bytes, expected: int) -> tuple[bytes, int]:
         if taken > expected:
             raise DecodeError("it contains more than its header says")
     return b"".join(parts), len(data) - at
+
+
+def _single_member(data: bytes, expected: int) -> bytes | None:
+    """Return the content of a file that is one gzip member of a known length, by libdeflate; else None.
+
+    It takes 40% of the time of zlib, but does not say where a member ends.
+    """
+    if data[-4:] != struct.pack("<I", expected % 2**32) or data.find(_MEMBER, 1) >= 0:
+        return None
+    import imagecodecs
+
+    try:
+        content = imagecodecs.gzip_decode(data, out=expected)
+    except (RuntimeError, ValueError):
+        return None
+    return content if isinstance(content, bytes) and len(content) == expected else None
 
 
 def _member(data: bytes, at: int, most: int) -> tuple[bytes, int]:

@@ -68,9 +68,12 @@ def read_label_map(data: bytes, ruling: Series) -> LabelMap:
     file = read_nifti(data)
     if len(file.volumes) != 1:
         raise DecodeError(f"it has {len(file.volumes)} volumes; a label map has one")
-    stored = np.nan_to_num(file.volumes[0] * file.slope + file.intercept)
-    values = np.rint(stored)
-    if np.abs(stored - values).max() > 1e-3 or values.min() < 0 or values.max() > 255:
+    stored = file.volumes[0]
+    if stored.dtype.kind == "f" or (file.slope, file.intercept) != (1, 0):
+        stored = np.nan_to_num(stored * file.slope + file.intercept)
+    is_whole = stored.dtype.kind != "f" or np.abs(stored - np.rint(stored)).max() <= 1e-3
+    values = stored if stored.dtype.kind != "f" else np.rint(stored)
+    if not is_whole or values.min() < 0 or values.max() > 255:
         raise DecodeError(
             f"its values are {stored.min():g} to {stored.max():g}; labels are whole numbers of 0 to 255"
         )

@@ -83,19 +83,20 @@ def looks_like_nifti(data: bytes) -> bool:
     return _magic_of(data) is not None
 
 
-def read_nifti(data: bytes) -> NiftiFile:
+def read_nifti(data: bytes, with_voxels: bool = True) -> NiftiFile:
     """Return the stored voxels of a NIfTI file, turned to axial.
 
     Args:
         data: the whole file, gzip or not.
+        with_voxels: False for the grid alone, without decompressing: all voxels are 0.
 
     Raises:
         DecodeError: not NIfTI, damaged, too large, or not a picture; the reason alone.
     """
-    return or_damaged(lambda: _read(data))
+    return or_damaged(lambda: _read(data, with_voxels))
 
 
-def _read(data: bytes) -> NiftiFile:
+def _read(data: bytes, with_voxels: bool) -> NiftiFile:
     is_gzip = data[:2] == GZIP_MAGIC
     header = _header_of(inflate_start(data, _LARGEST_HEADER) if is_gzip else data)
     dims, dtype = _dimensions(header), _data_type(header)
@@ -109,13 +110,16 @@ def _read(data: bytes) -> NiftiFile:
         raise too_large(wanted)
     offset = _offset(header)
     notes: tuple[str, ...] = ()
-    if is_gzip:
+    if not with_voxels:
+        voxels = np.broadcast_to(np.zeros((), dtype), dims)
+    elif is_gzip:
         data, behind = inflate_exactly(data, offset + wanted)
         if behind:
             notes += (f"{behind:,} bytes behind the compressed data were ignored",)
-    if len(data) < offset + wanted:
-        raise DecodeError(DAMAGED)
-    voxels = np.frombuffer(data, dtype, math.prod(dims), offset).reshape(dims, order="F")
+    if with_voxels:
+        if len(data) < offset + wanted:
+            raise DecodeError(DAMAGED)
+        voxels = np.frombuffer(data, dtype, math.prod(dims), offset).reshape(dims, order="F")
     slope, intercept = _scaling(header)
     if spacing is not None:
         between, row, column = orientation.axes
@@ -128,8 +132,13 @@ def _read(data: bytes) -> NiftiFile:
         shown, more = what_is_shown(affine)
         notes += (*shown, *skew_note(affine))
         warnings += more
+    stacks = [
+        orientation.shown(voxels[..., index]) for index in range(dims[3] if with_voxels else 1)
+    ]
     return NiftiFile(
-        np.stack([orientation.shown(voxels[..., index]) for index in range(dims[3])]),
+        np.stack(stacks)
+        if with_voxels
+        else np.broadcast_to(stacks[0], (dims[3], *stacks[0].shape)),
         slope,
         intercept,
         spacing,

@@ -137,13 +137,24 @@ def _mask_of(
     return stored > 0, labels, notes
 
 
+def grid_alone(data: bytes) -> Series:
+    """Return a series with the grid of a NIfTI file, whose pixels, all 0, take no memory."""
+    file = read_nifti(data, with_voxels=False)
+    pixels = np.broadcast_to(np.uint8(0), file.volumes.shape[1:])
+    return Series("image", pixels, grid=_grid_of(file))
+
+
+def _grid_of(file: NiftiFile) -> Grid:
+    numbers = tuple(range(1, file.volumes.shape[1] + 1))
+    return Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
+
+
 def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     count = len(file.volumes)
     suggestions = _of_volumes(count)
     if count == 1:
         suggestions = (guess_sequence(Evidence(file_name=base_of(name))),)
-    numbers = tuple(range(1, file.volumes.shape[1] + 1))
-    grid = Grid(numbers, file.spacing_mm, file.affine, space=file.space, source=file.source)
+    grid = _grid_of(file)
     made = []
     is_ct = looks_like_ct(file.volumes, file.slope, file.intercept)
     warnings = (*(LOOKS_LIKE_CT,) * is_ct, *file.warnings)
@@ -154,7 +165,9 @@ def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
         label = f"volume {index + 1} of {count}" if count > 1 else "volume"
         if files > 1:
             label = shown_name(name) if count == 1 else f"{shown_name(name, 40)}, {label}"
-        levels = np.count_nonzero(level_counts(pixels))
+        levels = np.count_nonzero(level_counts(pixels[len(pixels) // 2 :][:1]))
+        if levels < _FEWEST_LEVELS:  # of one slice
+            levels = np.count_nonzero(level_counts(pixels))
         if levels < _FEWEST_LEVELS:
             suggestion = SequenceGuess(kind=LABEL_MAP, reasons=(f"{levels} grey levels",))
         pixels = np.ascontiguousarray(pixels)

@@ -39,6 +39,8 @@ def looks_like_ct(values: np.ndarray, slope: float = 1.0, intercept: float = 0.0
     if values.dtype == np.uint8 and slope == 1 and intercept >= 0:
         return False
     least = sorted(((AIR_HU - intercept) / slope, (LEAST_HU - intercept) / slope))
+    if slope > 0 and values.size and values.min() > least[1]:
+        return False
     is_air = (values >= least[0]) & (values <= least[1])
     beyond = values < least[0] if slope > 0 else values > least[1]
     return bool(is_air.mean() >= LEAST_SHARE and not beyond.any())

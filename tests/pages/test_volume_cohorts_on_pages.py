@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -84,21 +86,19 @@ def test_all_pictures_of_a_case_of_volumes_cost_one_reading_of_images_and_one_of
     opened = Cohort.open(write(tmp_path / "data", "BraTS 2023"))
     name = opened.cases[0]
     whole, (masks, _) = opened.case(name).volume(), opened.case(name).masks()
-    read: list[bool] = []
-    study = reading.read_study
+    read: list[str] = []
 
-    def counted(
-        root: Path, source: str, case: str, for_mask: bool = False, with_others: bool = False
-    ) -> object:
-        read.append(for_mask)
-        return study(root, source, case, for_mask, with_others)
+    def counted(kind: str, run: Callable, *given: object) -> object:
+        read.append(kind)
+        return run(*given)
 
-    monkeypatch.setattr(reading, "read_study", counted)
+    for kind in ("read_volume", "read_labels", "read_plane"):
+        monkeypatch.setattr(reading, kind, partial(counted, kind, getattr(reading, kind)))
     for number in (8, 3):
         assert np.array_equal(cache.slice_pixels(opened, name, number), whole.pixels[number - 1])
         assert np.array_equal(cache.slice_mask(opened, name, number), masks[number - 1])
     cache.grey_windows(opened, name)
-    assert sorted(read) == [False, True]
+    assert sorted(read) == ["read_labels", "read_volume"]
 
 
 def test_the_overview_asks_once_which_series_is_flair(

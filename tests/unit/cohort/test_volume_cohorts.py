@@ -23,13 +23,14 @@ from support.volume_cohorts import (
     labels,
     named,
     nnunet,
+    older_brats,
     save,
     volume,
 )
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.checks import run_checks
-from brainseg.cohort import Cohort, volume_files
+from brainseg.cohort import Cohort, studies, volume_files
 from brainseg.cohort.discovery import list_files
 from brainseg.exports import file_stem
 from brainseg.exports.case import export_case
@@ -250,6 +251,34 @@ def test_only_the_beginning_of_dicom_files_is_read_to_find_studies(
     monkeypatch.setattr("brainseg.cohort.layouts.dicom.read_file", None)
     (found,) = list_files(tmp_path).volumes
     assert len(found.files) == 3 * SLICES + 1
+
+
+def test_a_slice_and_masks_are_those_of_the_whole_case_and_read_no_more_than_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_brats(tmp_path)
+    case = Cohort.open(tmp_path)[0]
+    volume, (masks, _) = case.volume(), case.masks()
+    source = case.slices["source"].iloc[0]
+    study = studies.decode_study(tmp_path, source)
+    assert study.values is not None
+    assert np.array_equal(study.volume.pixels, volume.pixels)
+    assert np.array_equal(study.values > 0, masks)
+    assert np.array_equal(case.slice_pixels(8), volume.pixels[7])
+    read: list[str] = []
+
+    def counted(root: Path, path: str) -> bytes:
+        read.append(path.rsplit("_", 1)[-1])
+        return (root / path).read_bytes()
+
+    monkeypatch.setattr(studies, "_read", counted)
+    monkeypatch.setattr(studies, "by_worker", lambda do, _, *arguments: do(*arguments))
+    assert np.array_equal(case.volume().pixels, volume.pixels)
+    assert sorted(read) == ["flair.nii.gz", "t1.nii.gz", "t1ce.nii.gz"]
+    read.clear()
+    monkeypatch.setattr(studies, "open_inputs", None)  # of the image, only the header is decoded
+    assert np.array_equal(case.masks()[0], masks)
+    assert sorted(read) == ["flair.nii.gz", "seg.nii.gz"]
 
 
 def test_whatever_a_reader_raises_costs_its_case_alone(

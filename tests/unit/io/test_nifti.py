@@ -9,7 +9,7 @@ import pytest
 from support.files import PLAIN, SECRET, nifti, voxels
 
 from brainseg.errors import DecodeError
-from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
+from brainseg.io import InputFile, Upload, archives, assemble, guess_assignment, open_inputs
 from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 
 EIGHT_BIT = voxels((40, 48, 6), "uint16").astype(np.uint8)
@@ -213,3 +213,23 @@ def test_a_ct_is_known_by_its_hounsfield_units(stored, fields) -> None:
 def test_other_values_are_not_called_ct(stored) -> None:
     (series,) = open_inputs([InputFile("scan.nii", nifti(stored))]).series
     assert not series.not_mr
+
+
+def test_a_file_of_several_members_or_with_bytes_behind_them_is_read_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = bytes(range(256)) * 40
+    one = gzip.compress(content)
+    halves = gzip.compress(content[:5000]) + gzip.compress(content[5000:])
+    for data, behind in ((one, 0), (halves, 0), (one + b"junk", 4)):
+        assert archives.inflate_exactly(data, len(content)) == (content, behind)
+    for data in (
+        one[:-6],
+        one[:60] + b"xx" + one[62:],
+        one + one,
+        gzip.compress(content + b"more"),
+    ):
+        with pytest.raises(DecodeError):
+            archives.inflate_exactly(data, len(content))
+    monkeypatch.setattr(archives, "_member", None)  # one member needs no zlib
+    assert archives.inflate_exactly(one, len(content)) == (content, 0)
