@@ -26,7 +26,6 @@ from pathlib import Path
 import pandas as pd
 
 from brainseg.cohort.case_names import patient_of
-from brainseg.cohort.foreign_files import foreign_formats, nothing_found, outlines
 from brainseg.cohort.layouts import CaseFiles, find_cases
 from brainseg.cohort.layouts.dataset_json import DESCRIPTION, FOLDERS, readers
 from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
@@ -36,6 +35,7 @@ from brainseg.cohort.slice_numbers import number_slices
 from brainseg.cohort.twin_folders import pair_twins
 from brainseg.errors import CohortError
 from brainseg.io.folders import walk_folders
+from brainseg.io.foreign_files import foreign_formats, nothing_found, outlines
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
 from brainseg.storage import real_path

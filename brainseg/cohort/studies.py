@@ -28,6 +28,7 @@ from brainseg.io.limits import or_damaged
 from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, shown_name, suffix_of
 from brainseg.io.nifti_upload import grid_alone
 from brainseg.io.sequence_choice import applicable, choose
+from brainseg.io.sequence_guess import LABEL_MAP
 from brainseg.io.sequences import guess_from_words, other_kind, other_sequences
 from brainseg.io.upload import Series, Upload
 from brainseg.jobs import JobLost
@@ -38,8 +39,6 @@ GUESSED = "was taken for"
 _AS_SHOWN = "shown as axial"
 
 LONGEST_S = 300.0
-_MOST_VALUES = 8
-"""Of a label map; a head has more grey values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,20 +236,14 @@ def _assigned(
             label = upload.series[free[0]].label
             notes.append(f"{label} {GUESSED} {question.sequence}: {question.reason}")
     if all(index is None for index in assignment.values()):
-        _check_is_image(upload.series[0].pixels)
+        if upload.series[0].suggestion.kind == LABEL_MAP:
+            raise DecodeError(
+                "it has as few values as a label map, and is no image; add a word such as “seg” to its "
+                "name, and put its images beside it"
+            )
         assignment[FLAIR] = 0
         notes.append(f"{upload.series[0].label} {GUESSED} {FLAIR}: no file names a sequence")
     return assignment, notes
-
-
-def _check_is_image(pixels: np.ndarray) -> None:
-    """Raise if an image without a name for its sequence has as few values as a label map."""
-    values = np.unique(pixels)
-    if 1 < len(values) <= _MOST_VALUES and np.count_nonzero(pixels == values[0]) > pixels.size / 2:
-        raise DecodeError(
-            f"it has {len(values)} values, so it is a label map and no image; add a word such as “seg” "
-            "to its name, and put its images beside it"
-        )
 
 
 def _labels_on(ruling: Series, masks: list[InputFile], source: dict[str, Any]) -> LabelMap | None:

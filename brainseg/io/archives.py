@@ -182,4 +182,4 @@ def _entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 def _is_skipped(entry: zipfile.ZipInfo) -> bool:
     parts = entry.filename.split("/")
-    return parts[0] == "__MACOSX" or parts[-1] in ("", ".DS_Store", "Thumbs.db")
+    return parts[0] == "__MACOSX" or parts[-1] in ("", ".DS_Store", "Thumbs.db", "desktop.ini")

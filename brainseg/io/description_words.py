@@ -85,7 +85,7 @@ _FOREIGN = (
     (re.compile(r"контраст\w*|(?:^|\s)ку(?:\s|$)|造影後?|增强|增強|조영"), " contrast "),
 )
 _WEIGHTED = re.compile(
-    r"^(ce|ax|sag|cor|tra|axial|[23]d|ir|[espr2])?(t[12])(\*|wi?|weighted|p)?(?!\d)(.*)$"
+    r"^(ce|ax|sag|cor|tra|axial|[23]d|ir|[espr2])?(t[12])(\*|wi?(?!th)|weighted|p(?!ost|re))?(?!\d)(.*)$"
 )
 _B_VALUE, _B_VALUE_IN_NAME = re.compile(r"b(0|[1-9]\d{2,3})"), re.compile(r"b\d{1,2}00")
 _SHORT = {"f": "flair", "n": "native", "c": "c", "g": "gd", "gdce": "gd"}
@@ -183,6 +183,7 @@ _SPELLINGS = tuple(
         (r"(?<![a-z])n\.?\s?km(?![a-z])", " nach km "),
         (r"(?<![a-z0-9])(?:c|k|km|gd)-(?![a-z0-9])|(?<=\s)-\s?(?=(?:c|gd|km)\b)", " without c "),
         (r"(?<![a-z0-9])ct1(?![0-9])", "t1c"),
+        (r"(?<![a-z])da-fl(?![a-z])", " darkfluid "),
         (r"dark[ _-]*fluid|fluid[ _-]*attenuat\w*", " darkfluid "),
         (r"t2[ _-]?(?:\*|star)", " t2* "),
         (r"(flair|mprage)", r" \1 "),

@@ -12,12 +12,13 @@ from brainseg.io.archives import too_large
 from brainseg.io.grids import is_same_grid, most_common_grid_first
 from brainseg.io.label_maps import LabelMap
 from brainseg.io.label_names import regions_of
+from brainseg.io.lesion_masks import lesion_masks
 from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of, shown_name
 from brainseg.io.nifti import NiftiFile, read_nifti
 from brainseg.io.nifti_values import LOOKS_LIKE_CT, fill_background, looks_like_ct
 from brainseg.io.sequence_guess import LABEL_MAP, UNKNOWN, Evidence, SequenceGuess, guess_sequence
-from brainseg.io.subjects import identifier_of, is_label_map, label_map_word
+from brainseg.io.subjects import identifier_of, is_label_map, label_map_word, subject_of
 from brainseg.io.upload import Grid, Series, Upload
 from brainseg.io.upload_file import Refusals, UploadFile
 from brainseg.io.window import to_eight_bits
@@ -65,7 +66,9 @@ def gather_nifti(items: list[UploadFile], refusals: Refusals) -> Upload:
     if not series:
         raise refusals.as_error()
     ordered = most_common_grid_first(series)
-    values, labels, of_mask = _mask_of(label_maps, ordered, refusals)
+    values, labels, of_mask = _mask_of(
+        label_maps, ordered, refusals, subject_of(items[0].name, with_numbers=True)
+    )
     return Upload(
         "NIfTI",
         ordered,
@@ -102,16 +105,17 @@ def _without_label_maps(items: list[UploadFile]) -> tuple[list[UploadFile], list
 
 
 def _mask_of(
-    items: list[UploadFile], series: Sequence[Series], refusals: Refusals
+    items: list[UploadFile], series: Sequence[Series], refusals: Refusals, subject: str
 ) -> tuple[np.ndarray | None, LabelMap | None, list[str]]:
     """Return the mask to compare with, if one is on the grid of all series, its labels, and notes.
 
     Every label above 0 is in the mask, as in the whole tumour of BraTS. A damaged mask or one on another
-    grid is refused.
+    grid is refused; of the brain or of tissues it is left out.
     """
     masks: list[tuple[str, np.ndarray]] = []
-    left_out = []
-    for item in items:
+    lesion = lesion_masks([item.name for item in items], subject)
+    left_out = [item.name for item in items if item.name not in lesion]
+    for item in (item for item in items if item.name in lesion):
         try:
             file = read_nifti(item.data)
             labels = file.volumes[0] * file.slope + file.intercept

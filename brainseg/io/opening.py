@@ -10,6 +10,7 @@ from brainseg.errors import DecodeError
 from brainseg.io.archives import GZIP_MAGIC, ZIP_MAGIC, too_large, unzip
 from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom
 from brainseg.io.dicom.upload import gather_dicom
+from brainseg.io.foreign_files import remedy_for
 from brainseg.io.label_maps import LabelMap, with_names
 from brainseg.io.label_names import TABLES, read_table
 from brainseg.io.limits import MAX_INFLATED_BYTES
@@ -129,7 +130,8 @@ def _checked(file: InputFile, kind: str | None) -> str:
     if kind == "DICOM" and named in (None, "DICOM"):
         return kind
     if named is None:
-        raise DecodeError(f"its name ends in none of {', '.join(INPUT_SUFFIXES)}")
+        endings = ", ".join(INPUT_SUFFIXES)
+        raise DecodeError(f"its name ends in none of {endings}{remedy_for(file.name)}")
     if kind is None:
         raise DecodeError(f"not a readable {named}")
     if kind != named:

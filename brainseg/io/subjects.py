@@ -3,6 +3,7 @@
 import re
 
 from brainseg.io.description_words import is_known, read_words, tokens_of, words_in
+from brainseg.io.mask_names import TUMOUR_WORDS
 from brainseg.io.names import base_of
 from brainseg.io.sequence_guess import LABEL_MAP
 
@@ -31,6 +32,8 @@ def subject_of(name: str, with_numbers: bool = False) -> str:
     for index, part in enumerate(parts):
         if not index % 2 and part and _is_of_sequence(part):
             break
+        if part.lower() in TUMOUR_WORDS and any(map(str.isdigit, "".join(before))):
+            break  # of a mask, such as P01_tumor_segmentation
         before.append(part)
     words = "".join(before).strip("_-. ")
     if not with_numbers:

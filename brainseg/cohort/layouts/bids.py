@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from brainseg.cohort.layouts.case_files import CaseFiles
-from brainseg.cohort.layouts.lesion_masks import lesion_masks
+from brainseg.io.lesion_masks import lesion_masks
 from brainseg.io.names import base_of
 from brainseg.io.sequences import guess_from_words
 
@@ -36,7 +36,7 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
             "_".join(filter(None, key)),
             own[0].parent,
             tuple(_raw(root, own)),
-            masks=tuple(lesion_masks(_native(masks[key]))[:1]),
+            masks=_of_lesion(masks[key]),
             patient_id=key[0],
         )
         for key, own in images.items()
@@ -54,5 +54,6 @@ def _raw(root: Path, images: list[Path]) -> list[Path]:
     return raw or images
 
 
-def _native(masks: list[Path]) -> list[Path]:
-    return [path for path in masks if not _STANDARD_SPACE.search(path.name)]
+def _of_lesion(masks: list[Path]) -> tuple[Path, ...]:
+    native = {path.name: path for path in masks if not _STANDARD_SPACE.search(path.name)}
+    return tuple(native[name] for name in lesion_masks(native)[:1])

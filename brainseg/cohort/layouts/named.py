@@ -11,9 +11,9 @@ from pathlib import Path
 
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
-from brainseg.cohort.layouts.lesion_masks import lesion_masks
 from brainseg.io.description_words import read_words
 from brainseg.io.label_names import regions_of
+from brainseg.io.lesion_masks import lesion_masks
 from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, tumour_words, words_of
 from brainseg.io.names import suffix_of
 from brainseg.io.sequences import guess_from_words
@@ -101,7 +101,8 @@ def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
         named = [path for path in images if not tumour_words(path.name)]
         if len(named) == len(images) - 1 and _are_sequences(named):
             images = named  # beside sequences, a file called “tumour” is a mask
-        masks = tuple(lesion_masks((path for path in own if path not in images), subject))
+        rest = {path.name: path for path in own if path not in images}
+        masks = tuple(rest[name] for name in lesion_masks(rest, subject))
         labels = regions_of(path.name for path in own)
         if any(map(str.isdigit, subject)):
             images = _without_versions(images)

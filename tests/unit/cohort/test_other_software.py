@@ -11,7 +11,10 @@ from support.volume_cohorts import SLICES, bids, labels, nnunet, save, three_lab
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.cohort import Cohort
-from brainseg.errors import CohortError
+from brainseg.errors import CohortError, DecodeError
+from brainseg.io import InputFile, open_inputs
+from brainseg.io.sequences import guess_from_words
+from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 
 MASK_PX = int(np.count_nonzero(labels()))
 
@@ -236,7 +239,9 @@ def test_results_of_nnunet_beside_its_raw_data_are_no_cases(tmp_path: Path) -> N
 def test_a_label_map_is_never_an_image(tmp_path: Path) -> None:
     save(tmp_path / "BRATS_001.nii.gz", labels())
     error = Cohort.open(tmp_path).slices["image_error"]
-    assert error.str.contains("it is a label map and no image; add a word such as “seg”").all()
+    assert error.str.contains(
+        "as few values as a label map, and is no image; add a word such as “seg”"
+    ).all()
 
 
 def pairs(root: Path, case: str = "P01") -> np.ndarray:
@@ -276,14 +281,14 @@ def test_the_objects_of_pascal_voc_are_no_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("brain.mgz", "1 file(s) end in .mgz (FreeSurfer), which is not read: convert them with"),
-        ("1.bmp", "1 file(s) end in .bmp (bitmap), which is not read: save them as PNG."),
+        ("brain.mgz", "1 file(s) end in .mgz (FreeSurfer), which is not read: convert with"),
+        ("1.bmp", "1 file(s) end in .bmp (bitmap), which is not read: save as PNG."),
         (
             "volume_1_slice_10.h5",
-            "end in .h5 (HDF5), which is not read: save them as NIfTI, or slices",
+            "end in .h5 (HDF5), which is not read: save as NIfTI, or slices",
         ),
-        ("flair.hdr", "save them as NIfTI in one file, .nii or .nii.gz."),
-        ("kaggle_3m.rar", "unpack them"),
+        ("flair.hdr", "save as NIfTI in one file, .nii or .nii.gz."),
+        ("kaggle_3m.rar", "unpack it"),
         ("scan.jpg", "1 JPEG file(s) have no masks: add masks, or save slices as PNG."),
     ],
 )
@@ -307,7 +312,7 @@ def test_a_folder_of_other_formats_is_refused_with_what_to_do(
         ("_annotations.coco.json", "such as _annotations.coco.json may outline"),
         (
             "P01.seg.nrrd",
-            "1 file(s) end in .nrrd (3D Slicer), which is not read: save them as NIfTI.",
+            "1 file(s) end in .nrrd (3D Slicer), which is not read: save as NIfTI.",
         ),
     ],
 )
@@ -318,3 +323,38 @@ def test_images_without_masks_say_where_the_outlines_may_be(
     (tmp_path / "labels").mkdir()
     (tmp_path / name).write_text("{}")
     assert any(words in note for note in Cohort.open(tmp_path).notes)
+
+
+def test_an_upload_of_another_format_says_what_to_do() -> None:
+    with pytest.raises(
+        DecodeError, match=r"none of .*\.zip \(FreeSurfer: convert with `mri_convert"
+    ):
+        open_inputs([InputFile("brain.mgz", b"\x1f\x8b")])
+
+
+def test_a_mask_of_the_brain_in_an_upload_is_not_compared_with(tmp_path: Path) -> None:
+    sequences(tmp_path, "P01_", "T1", "FLAIR", "T1post")
+    save(tmp_path / "P01_brain_mask.nii.gz", BRAIN)
+    files = [InputFile(path.name, path.read_bytes()) for path in sorted(tmp_path.iterdir())]
+    upload = open_inputs(files)
+    assert upload.masks is None
+    assert "the label map “mask” was left out: it is a mask, not a picture" in upload.notes
+    lesion = tmp_path / "P01_tumor_segmentation.nii.gz"
+    save(lesion, labels())
+    upload = open_inputs([*files, InputFile(lesion.name, lesion.read_bytes())])
+    assert upload.masks is not None and upload.masks.sum() == MASK_PX
+
+
+@pytest.mark.parametrize(
+    ("name", "sequence"),
+    [
+        ("T1post", POST_CONTRAST),
+        ("T1postGd", POST_CONTRAST),
+        ("CT1", POST_CONTRAST),
+        ("T1pre", PRE_CONTRAST),
+        ("T1w", PRE_CONTRAST),
+        ("20190101_t2_spc_da-fl_sag", FLAIR),
+    ],
+)
+def test_sequences_are_known_by_names_that_run_words_together(name: str, sequence: str) -> None:
+    assert guess_from_words(f"{name}.nii.gz") == sequence

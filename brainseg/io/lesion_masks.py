@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from brainseg.io.names import base_of
 
@@ -19,24 +18,24 @@ _BY_PROGRAM = re.compile(
 _BY_READER = re.compile(r"(?i)manual|corrected|expert|consensus|approved|reader|rater|final")
 
 
-def lesion_masks(masks: Iterable[Path], subject: str = "") -> list[Path]:
-    """Return the masks that outline a lesion: a reader's, if some are a reader's.
+def lesion_masks(names: Iterable[str], subject: str = "") -> list[str]:
+    """Return the names of masks that outline a lesion: a reader's, if some are a reader's.
 
     Masks of the brain, of tissues and of other anatomy are left out. A program's mask is used only where
     no other is there.
 
     Args:
-        masks: of one case.
-        subject: the beginning of their names, which says nothing about them.
+        names: of the mask files of one case.
+        subject: the beginning of the names, which says nothing about the masks.
     """
-    words = {path: base_of(path.name).removeprefix(subject) for path in masks}
+    words = {name: base_of(name).removeprefix(subject) for name in names}
     found = [
-        path for path, own in words.items() if _LESION.search(own) or not _OF_ANATOMY.search(own)
+        name for name, own in words.items() if _LESION.search(own) or not _OF_ANATOMY.search(own)
     ]
     for preferred in (
-        [path for path in found if _BY_READER.search(words[path])],
-        [path for path in found if not _BY_PROGRAM.search(words[path])],
+        [name for name in found if _BY_READER.search(words[name])],
+        [name for name in found if not _BY_PROGRAM.search(words[name])],
     ):
         found = preferred or found
-    named = [path for path in found if _LESION.search(words[path])]
+    named = [name for name in found if _LESION.search(words[name])]
     return named or found

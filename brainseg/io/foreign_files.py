@@ -6,32 +6,38 @@ from pathlib import Path
 
 from brainseg.io.folders import MAX_DEPTH
 
-_AS_NIFTI = "save them as NIfTI"
-_AS_PNG = "save them as PNG"
+_AS_NIFTI = "save as NIfTI"
+_AS_PNG = "save as PNG"
 _FORMATS = {
-    ".mgz": ("FreeSurfer", "convert them with `mri_convert x.mgz x.nii.gz`"),
-    ".mgh": ("FreeSurfer", "convert them with `mri_convert x.mgh x.nii.gz`"),
+    ".mgz": ("FreeSurfer", "convert with `mri_convert x.mgz x.nii.gz`"),
+    ".mgh": ("FreeSurfer", "convert with `mri_convert x.mgh x.nii.gz`"),
     ".nrrd": ("3D Slicer", _AS_NIFTI),
     ".nhdr": ("3D Slicer", _AS_NIFTI),
     ".mha": ("MetaImage", _AS_NIFTI),
     ".mhd": ("MetaImage", _AS_NIFTI),
-    ".hdr": ("Analyze, or NIfTI in two files", "save them as NIfTI in one file, .nii or .nii.gz"),
+    ".hdr": ("Analyze, or NIfTI in two files", "save as NIfTI in one file, .nii or .nii.gz"),
     ".bmp": ("bitmap", _AS_PNG),
     ".gif": ("GIF", _AS_PNG),
     ".webp": ("WebP", _AS_PNG),
-    ".npy": ("NumPy", "save them as NIfTI, or slices as PNG"),
-    ".npz": ("NumPy", "save them as NIfTI, or slices as PNG"),
-    ".h5": ("HDF5", "save them as NIfTI, or slices as PNG"),
-    ".hdf5": ("HDF5", "save them as NIfTI, or slices as PNG"),
-    ".mat": ("MATLAB", "save them as NIfTI, or slices as PNG"),
-    ".zip": ("archive", "unpack them"),
-    ".tar": ("archive", "unpack them"),
-    ".tgz": ("archive", "unpack them"),
-    ".7z": ("archive", "unpack them"),
-    ".rar": ("archive", "unpack them"),
+    ".npy": ("NumPy", "save as NIfTI, or slices as PNG"),
+    ".npz": ("NumPy", "save as NIfTI, or slices as PNG"),
+    ".h5": ("HDF5", "save as NIfTI, or slices as PNG"),
+    ".hdf5": ("HDF5", "save as NIfTI, or slices as PNG"),
+    ".mat": ("MATLAB", "save as NIfTI, or slices as PNG"),
+    ".zip": ("archive", "unpack it"),
+    ".tar": ("archive", "unpack it"),
+    ".tgz": ("archive", "unpack it"),
+    ".7z": ("archive", "unpack it"),
+    ".rar": ("archive", "unpack it"),
 }
 _OUTLINES = (".json", ".xml", ".txt", ".roi")
 """Of files that outline objects as polygons or boxes: LabelMe, COCO, CVAT, YOLO, Pascal VOC, ImageJ."""
+
+
+def remedy_for(name: str) -> str:
+    """Return a clause on what to do with a file of a format that is not read, empty for any other."""
+    what, remedy = _FORMATS.get(Path(name).suffix.lower(), ("", ""))
+    return f" ({what}: {remedy})" if what else ""
 
 
 def foreign_formats(paths: Iterable[Path]) -> str:
