@@ -11,6 +11,8 @@ import io
 import math
 import re
 import warnings
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +24,14 @@ MAX_COLUMNS = 1_000
 MAX_CELL_CHARACTERS = 10_000
 _SEPARATORS = (",", ";", "\t")
 _SPREADSHEET_HINT = re.compile(r"^sep=(.)\s*$", re.IGNORECASE)
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
-_NUMBER = re.compile(r"[-+]?\d+(?:,\d+)?")
+_DECIMAL_COMMA = re.compile(r"[-+]?[\d.]+,\d+")
+_NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?")
+_PATIENT = "patient"
+_PATIENTS = {
+    *("patient", "patientid", "participantid", "subject", "subjectid", "case", "caseid"),
+    *("bcrpatientbarcode", "submitterid", "tcgaid"),
+}
+"""Names of the column of patients, without spaces and punctuation."""
 
 
 def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
@@ -33,11 +41,10 @@ def read_patients(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
         path: of the file, of BIDS ``participants.tsv``, or None if there is no table.
     """
     name = path.name if path else ""
-    column = "participant_id" if name.lower().endswith(".tsv") else "patient"
-    table, notes = _read_table(path, (column,))
+    table, notes = _read_table(path, (_PATIENT,))
     if table is None:
         return None, notes
-    patient_id = table.pop(column).astype("str").str.strip()
+    patient_id = table.pop(_PATIENT).astype("str").str.strip()
     table = table.drop(columns="patient_id", errors="ignore")
     table.insert(0, "patient_id", patient_id)
     named = table[patient_id.notna()]
@@ -56,7 +63,7 @@ def joined_to(
     """Return the table with the patient ids of the index, and a note if most patients have no row.
 
     A row belongs to the patient, or else to the patient of the case, whose name is the same but for
-    case, hyphens, underscores, spaces and “sub-” in front.
+    case, hyphens, underscores, spaces, leading zeros and “sub-” in front.
 
     Args:
         patients: see :func:`read_patients`.
@@ -66,7 +73,12 @@ def joined_to(
     known = dict(zip(slices["case"], slices["patient_id"], strict=True))
     known |= {patient: patient for patient in slices["patient_id"]}
     by_key = {_key(own): patient for own, patient in known.items()}
-    ids = patients["patient_id"].map(lambda own: known.get(own, by_key.get(_key(own), own)))
+    # Spreadsheets drop leading zeros; where that makes two patients one, none of them is meant.
+    short = Counter(_short_key(own) for own in set(known.values()))
+    by_short = {key: own for own in known.values() if short[key := _short_key(own)] == 1}
+    ids = patients["patient_id"].map(
+        lambda own: known.get(own) or by_key.get(_key(own)) or by_short.get(_short_key(own), own)
+    )
     joined = patients.assign(patient_id=ids.astype("str")).drop_duplicates("patient_id")
     without = sorted(set(slices["patient_id"]) - set(joined["patient_id"]))
     if 2 * len(without) <= slices["patient_id"].nunique() or patients.empty:
@@ -81,6 +93,10 @@ def joined_to(
 
 def _key(name: str) -> str:
     return re.sub(r"[-_\s]+", "", name).casefold().removeprefix("sub")
+
+
+def _short_key(name: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", _key(name))
 
 
 def read_codebook(path: Path | None) -> tuple[pd.DataFrame | None, list[str]]:
@@ -149,10 +165,7 @@ def _read_table(
     try:
         text, notes = _text_of(path)
         separator, header = _header_of(text, needed)
-        wanted = {
-            name: list(dict.fromkeys(h for h in header if h.strip().lower() == name))
-            for name in needed
-        }
+        wanted = {name: _columns(header, name) for name in needed}
         with warnings.catch_warnings():
             # Of rows with more cells than the header, pandas would drop or shift the cells.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -174,7 +187,9 @@ def _read_table(
     notes += [f"{path.name} has {note}" for note in more]
     missing = ", ".join(sorted(name for name, found in wanted.items() if not found))
     if missing:
-        return None, [f"{path.name} was not used: it has no column {missing}."]
+        return None, [
+            f"{path.name} was not used: it has no column {missing}: add it to the first line."
+        ]
     for found in wanted.values():
         if len(found) > 1:
             twice = " and ".join(found)
@@ -183,7 +198,20 @@ def _read_table(
             )
     table = table.drop(columns=[name for found in wanted.values() for name in found[1:]])
     table = table.rename(columns={found[0]: name for name, found in wanted.items()})
-    return table, notes
+    return table.drop(columns=[*filter(partial(_is_unnamed, table), table)]), notes
+
+
+def _columns(header: list[str], needed: str) -> list[str]:
+    """Return the columns of a name, or else the first that has another name for patients."""
+    exact = list(dict.fromkeys(one for one in header if one.strip().lower() == needed))
+    others = header if needed == _PATIENT else []
+    return exact or [one for one in others if re.sub(r"[\W_]", "", one.lower()) in _PATIENTS][:1]
+
+
+def _is_unnamed(table: pd.DataFrame, name: str) -> bool:
+    """Return whether a column is the row numbers of pandas, or an empty one behind a last separator."""
+    rows = table[name].dropna()
+    return name.startswith("Unnamed: ") and (rows.empty or rows.tolist() == [*range(len(table))])
 
 
 def _with_usable_values(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -212,7 +240,8 @@ def _with_decimal_points(column: pd.Series) -> pd.Series:
         return column
     if not texts.str.fullmatch(_DECIMAL_COMMA).any():
         return column
-    return column.str.replace(",", ".").astype("float64")
+    points = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    return points.astype("float64")
 
 
 def _text_of(path: Path) -> tuple[str, list[str]]:
@@ -242,7 +271,7 @@ def _header_of(text: str, needed: tuple[str, ...]) -> tuple[str, list[str]]:
     headers = {sep: next(csv.reader([first], delimiter=sep), []) for sep in _SEPARATORS}
 
     def fit(separator: str) -> int:
-        return len(set(needed) & {name.strip().lower() for name in headers[separator]})
+        return sum(bool(_columns(headers[separator], name)) for name in needed)
 
     separator = max(_SEPARATORS, key=fit)
     return separator, headers[separator]

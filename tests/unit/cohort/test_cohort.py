@@ -187,7 +187,9 @@ def test_a_codebook_beside_data_csv_is_read(tiny_cohort: Path) -> None:
     (tiny_cohort / "codebook.csv").write_text("code,label\n1,female\n")
     cohort = Cohort.open(tiny_cohort)
     assert cohort.codebook is None
-    assert cohort.notes == ("codebook.csv was not used: it has no column column.",)
+    assert cohort.notes == (
+        "codebook.csv was not used: it has no column column: add it to the first line.",
+    )
 
 
 def test_a_cohort_is_synthetic_only_where_every_patient_is_said_to_be(

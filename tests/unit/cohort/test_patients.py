@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brainseg.cohort import Cohort
-from brainseg.cohort.patients import patient_facts, read_codebook, read_patients
+from brainseg.cohort.patients import joined_to, patient_facts, read_codebook, read_patients
 
 PATIENTS = pd.DataFrame(
     {
@@ -174,3 +174,41 @@ def test_a_table_of_other_patients_is_said_with_the_nearest_name(tiny_cohort: Pa
     notes = Cohort.open(tiny_cohort).notes
     assert any("3 patient(s) have no row in data.csv" in note for note in notes)
     assert any("nearest name in the table TCGA_XX_9001" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "column", ["patient_id", "Patient ID", "Subject", "case", "bcr_patient_barcode"]
+)
+def test_the_column_of_patients_may_have_another_name(tmp_path: Path, column: str) -> None:
+    (tmp_path / "data.csv").write_text(f"grade,{column}\n2,P01\n3,P02\n")
+    patients, notes = read_patients(tmp_path / "data.csv")
+    assert patients is not None and notes == []
+    assert patients.columns.tolist() == ["patient_id", "grade"]
+    assert patients["patient_id"].tolist() == ["P01", "P02"]
+
+
+def test_a_column_called_patient_comes_before_other_names(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("case,Patient\nx,P01\ny,P02\n")
+    patients, notes = read_patients(tmp_path / "data.csv")
+    assert patients is not None and notes == []
+    assert patients["patient_id"].tolist() == ["P01", "P02"]
+    assert patients["case"].tolist() == ["x", "y"]
+
+
+def test_row_numbers_and_empty_columns_of_other_programs_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(",Patient,age,\n0,P01,50,\n1,P02,60,\n")
+    patients, _ = read_patients(tmp_path / "data.csv")
+    assert patients is not None and patients.columns.tolist() == ["patient_id", "age"]
+
+
+def test_numbers_with_points_between_thousands_are_read(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("Patient;mm3\nP01;1.040,5\nP02;60,25\n")
+    patients, _ = read_patients(tmp_path / "data.csv")
+    assert patients is not None and patients["mm3"].tolist() == [1040.5, 60.25]
+
+
+def test_leading_zeros_that_a_spreadsheet_dropped_do_not_matter() -> None:
+    slices = pd.DataFrame({"case": ["001", "P002", "P02"], "patient_id": ["001", "P002", "P02"]})
+    table = pd.DataFrame({"patient_id": ["1", "P2"], "age": [50, 60]})
+    joined, _ = joined_to(table, slices, "data.csv")
+    assert joined["patient_id"].tolist() == ["001", "P2"]  # P2 may be either of two patients
