@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Pinch } from "../../dashboard/static/viewer/pinch.js";
 import { adopt, parametersOf, stateFrom, viewParametersOf } from "../../dashboard/static/viewer/state.js";
 import { Measures } from "../../dashboard/static/viewer/table.js";
-import { notesOf } from "../../dashboard/static/viewer/texts.js";
+import { cornersOf, notesOf } from "../../dashboard/static/viewer/texts.js";
 import { STORED, Windows, dragged, percentileWindow } from "../../dashboard/static/viewer/windows.js";
 import { smallCase } from "./cases.mjs";
 
@@ -104,4 +104,13 @@ test("up to three of a case's sequences are side by side, and the address keeps 
   const next = smallCase();
   adopt(state, next, new Measures(next), data, false);
   assert.deepEqual(state.beside, ["FLAIR"]);
+});
+
+test("side by side, the corners leave out how the window was chosen, so that they do not meet", () => {
+  const data = smallCase();
+  const { state } = stateFrom({}, data, new Measures(data), ["slice", "all"]);
+  const corner = (view) =>
+    cornersOf(data, { ...state, view }, { sequence: "FLAIR" }, [0, 100], new Measures(data))["bottom-left"];
+  assert.equal(corner("slice"), "window 100, level 50 (automatic)");
+  assert.equal(corner("all"), "window 100, level 50");
 });

@@ -23,7 +23,9 @@ export function cornersOf(data, state, { sequence, shows, isFirst = true }, [low
   const repeats = data.copies[sequence];
   const name = state.view === "render" ? data.name : `${data.name}\n${slice}`;
   const shown = repeats ? `${sequence} (copy of ${repeats})` : sequence;
-  const how = state.windows[sequence] ? "" : { auto: " (automatic)", contrast: " (high contrast)", stored: " (as stored)" }[state.preset];
+  // Of several pictures the window's panel says how; here the words would meet those of the other corner.
+  const beside = state.view === "pair" || state.view === "all";
+  const how = beside || state.windows[sequence] ? "" : { auto: " (automatic)", contrast: " (high contrast)", stored: " (as stored)" }[state.preset];
   const window = `window ${Math.round(high - low)}, level ${Math.round((low + high) / 2)}${how}`;
   const orientation = orientationOf(data, state.view);
   if (state.view !== "compare") {

@@ -66,8 +66,8 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
             st.info(f"{count} {nothing}", icon=":material/filter_alt_off:")
         else:
             st.caption(
-                f"{count} Click a case to open its slice (keyboard: move to the cell and press Enter). "
-                "Select rows to see slice, reason and remedy, or to accept them."
+                f"{count} Click a case to open it (keyboard: Enter on its cell); select rows for "
+                "details or to accept them."
             )
         if folded:
             notes = f"Show {widgets.counted(folded, 'note')}"

@@ -144,10 +144,10 @@ def what_was_checked(outcome: Outcome) -> None:
         "outcome": "Outcome",
         "group": column.TextColumn("Group", width=125),
         "kind_name": column.TextColumn("Kind", width=125),
-        "checks": column.TextColumn("Rule", width=480),
-        "checked": "Checked on",
         "findings": column.NumberColumn("Findings", format="localized"),
         "undecided": column.NumberColumn("Undecided", format="localized"),
+        "checked": "Checked on",
+        "checks": column.TextColumn("Rule", width=480),
         "reason": column.TextColumn("Why undecided", width=300),
         "severity": "Severity",
     }
