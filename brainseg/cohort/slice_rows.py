@@ -101,6 +101,7 @@ READ_DTYPES = {
     "mask_notes": "str",
     **dict.fromkeys(SPACING_COLUMNS, "float64"),
     "source": "str",
+    "volume_facts": "str",
     "image_hash": "str",
     "mask_hash": "str",
     "image_error": "str",
@@ -117,10 +118,11 @@ The columns from ``constant`` to ``outside_head_px`` come from
 :func:`brainseg.cohort.slice_features.describe_slice`, for usable slices only. Brightness is missing
 for files that are not uint8, because their pixels are rescaled case by case, over the windows of
 :mod:`brainseg.cohort.case_windows`. ``mask_rim_share`` is the fraction of the outermost rows and
-columns that the mask covers, 0..1. ``image_notes`` and ``mask_notes`` describe conversions, separated
-by line breaks. The hashes are of pixels, so the compression does not matter. ``image_error`` is the
-reason why a file has no pixels, ``image_use_error`` why its pixels cannot be a slice (five channels,
-too small, not numbers); such a slice has no ``area_px`` either."""
+columns that the mask covers, 0..1. ``volume_facts``, on the first slice of a case of volume files, is
+from :func:`brainseg.cohort.volume_facts.volume_facts`, as JSON. ``image_notes`` and ``mask_notes``
+describe conversions, separated by line breaks. The hashes are of pixels, so the compression does not
+matter. ``image_error`` is the reason why a file has no pixels, ``image_use_error`` why its pixels cannot
+be a slice (five channels, too small, not numbers); such a slice has no ``area_px`` either."""
 
 _OF_BRIGHTNESS = {
     name

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from brainseg.cohort.layouts.dataset_json import spacing_beside
+from brainseg.cohort.volume_facts import volume_facts
 from brainseg.errors import CohortError, DecodeError
 from brainseg.io import InputFile, assemble, open_inputs, ruling_grid
 from brainseg.io.channels import open_channels, read_picture_labels
@@ -52,6 +53,7 @@ class Study:
         labels: the values that each name means.
         mask_error: why the mask is not used, or None.
         mask_notes: one sentence for each conversion of the mask.
+        facts: see :func:`brainseg.cohort.volume_facts.volume_facts`; empty without the mask.
     """
 
     volume: Volume
@@ -60,6 +62,7 @@ class Study:
     labels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     mask_error: str | None = None
     mask_notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_volume(root: Path, source: str, name: str, with_others: bool = False) -> Volume:
@@ -155,6 +158,7 @@ def decode_study(
     study = Study(volume, grid.slice_numbers)
     if not with_mask:
         return study
+    study = replace(study, facts=volume_facts(volume, grid))
     try:
         labels = _labels_on(ruling, masks, found)
     except DecodeError as reason:

@@ -56,6 +56,7 @@ def _rows_of(study: Study, paths: dict[str, str | None], source: str) -> list[di
         ]
     rows[0] |= {
         "source": source,
+        "volume_facts": json.dumps(study.facts),
         "image_notes": "\n".join(study.volume.notes),
         "mask_notes": "\n".join(study.mask_notes),
     }

@@ -22,6 +22,9 @@ _PICTURES = {_TOP: (_FRONT, _RIGHT), _FRONT: (_TOP, _RIGHT), _RIGHT: (_TOP, _FRO
 _PLANES = {_TOP: AXIAL, _FRONT: CORONAL, _RIGHT: SAGITTAL}
 
 _LEAST_SKEW_DEGREES = 0.5
+_THICK = 1.5
+"""Slices are thick if the voxels are deeper than wide by this factor."""
+
 NO_ORIENTATION = (
     "it has no orientation: its slices are assumed to be axial, left and right are unknown"
 )
@@ -191,6 +194,33 @@ def _skew(affine: np.ndarray) -> float:
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     cosine = np.abs(axes.T @ axes - np.eye(3)).max()
     return float(np.degrees(np.arcsin(min(cosine, 1.0))))
+
+
+def axis_letters(affine: np.ndarray, orientation: Orientation) -> str:
+    """Return the directions in which a file stores its three axes, such as “RAS” or “LPS”.
+
+    Args:
+        affine: (4, 4) of the stack as shown.
+        orientation: from the file's axes to those of the stack.
+    """
+    letters = [""] * 3
+    rises = zip(_followed(affine), orientation.axes, orientation.flipped, strict=True)
+    for (ras, is_rising), axis, is_flipped in rises:
+        letters[axis] = ("LPI", "RAS")[is_rising != is_flipped][ras]
+    return "".join(letters)
+
+
+def acquired_plane(affine: np.ndarray) -> str:
+    """Return the plane of a stack's thick slices, such as “axial”; empty if none are thick.
+
+    Args:
+        affine: (4, 4) of the stack, shown in any plane.
+    """
+    spacing = spacing_of(affine)
+    widest = int(np.argmax(spacing))
+    if spacing[widest] < _THICK * sorted(spacing)[1]:
+        return ""
+    return _PLANES[_followed(affine)[widest][0]]
 
 
 def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:

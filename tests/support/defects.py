@@ -284,6 +284,46 @@ def plant_unlike_spacing(root: Path) -> Expected:
     return {("unlike_spacing", FIRST, None)}
 
 
+def _changed_voxels(root: Path, channel: int, change_of: Callable) -> None:
+    """Change the voxels of one channel of the first case, written as a volume."""
+    _volumes_instead(root)
+    path = root / "imagesTr" / f"{FIRST}_{channel:04}.nii.gz"
+    image = nib.load(path)
+    voxels = change_of(np.asanyarray(image.dataobj))
+    nib.save(nib.Nifti1Image(voxels.astype(np.uint8), image.affine), path)
+
+
+@plant
+def plant_few_levels(root: Path) -> Expected:
+    _changed_voxels(root, 2, lambda voxels: voxels // 12 * 12)
+    return {("few_levels", FIRST, None)}
+
+
+@plant
+def plant_cut_levels(root: Path) -> Expected:
+    _changed_voxels(root, 2, lambda voxels: np.minimum(voxels, np.quantile(voxels, 0.97)))
+    return {("cut_levels", FIRST, None)}
+
+
+@plant
+def plant_other_axes(root: Path) -> Expected:
+    mask = _volumes_instead(root)
+    for path in (mask, *(root / "imagesTr").glob(f"{FIRST}_*")):
+        nib.save(nib.load(path).as_reoriented(np.array([[0, -1], [1, -1], [2, 1]])), path)
+    return {("other_axes", FIRST, None)}
+
+
+@plant
+def plant_other_plane(root: Path) -> Expected:
+    mask = _volumes_instead(root)
+    turn = np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
+    for path in (mask, *(root / "imagesTr").glob(f"{FIRST}_*")):
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(np.asanyarray(image.dataobj), turn @ image.affine), path)
+    shown_so = ("converted_file", FIRST, 1)
+    return {("other_plane", FIRST, None), ("other_axes", FIRST, None), shown_so}
+
+
 @plant
 def plant_orphan_mask(root: Path) -> None:
     image_of(root).unlink()
