@@ -15,7 +15,7 @@ from pathlib import Path
 from brainseg import RESEARCH_USE, launching
 from brainseg.bundled import BUNDLED
 from brainseg.command_line import data_of, defect_in_words, executor_of, parser_of, progress_bar
-from brainseg.errors import BrainsegError, CohortError
+from brainseg.errors import BrainsegError, CohortError, in_one_line
 from brainseg.storage import real_path, require_writable, state_dir, write_atomically
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with executor_of(options) as options.pool:
             return options.verb(options)
     except BrainsegError as error:
-        print(f"brainseg: {error}", file=sys.stderr)
+        print(in_one_line(f"brainseg: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("brainseg: stopped", file=sys.stderr)
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except OSError as error:
-        print(f"brainseg: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        reason = f"brainseg: {error.filename or 'file'}: {error.strerror or error}"
+        print(in_one_line(reason), file=sys.stderr)
         return 2
     except Exception as error:  # noqa: BLE001 -- a defect: the user gets a sentence, not a traceback
         print(defect_in_words(error), file=sys.stderr)
@@ -72,7 +73,7 @@ def check(options: argparse.Namespace) -> int:
         return 0
     cohort = _open(options)
     outcome = outcome_of(check_cohort(cohort, options.only), open_acceptances(cohort))
-    _print(options, outcome.as_json(), outcome.as_lines(options.all))
+    _print(options, outcome.as_json(), [*map(in_one_line, outcome.as_lines(options.all))])
     return int(outcome.fails(options.fail_on))
 
 
@@ -199,7 +200,7 @@ def predict(options: argparse.Namespace) -> int:
         for result in predict_inputs(*given):
             failed = failed or result["error"] is not None
             # Printed without breaking the progress bar.
-            tqdm.write(json.dumps(result) if options.json else in_words(result))
+            tqdm.write(json.dumps(result) if options.json else in_one_line(in_words(result)))
             sys.stdout.flush()
     print(RESEARCH_USE, file=sys.stderr)
     return int(failed)
@@ -363,7 +364,7 @@ def _open(options: argparse.Namespace):
     with progress_bar("slice") as progress:
         cohort = Cohort.open(_data(options), progress, executor=options.pool)
     for note in cohort.notes:
-        print(f"brainseg: {note}", file=sys.stderr)
+        print(in_one_line(f"brainseg: {note}"), file=sys.stderr)
     return cohort.of_label(getattr(options, "label", None))
 
 

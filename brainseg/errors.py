@@ -1,5 +1,6 @@
 """Errors for users: each message names the rule, the value and the remedy."""
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,3 +63,19 @@ def refused_as(kind: type[BrainsegError], sentence: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise kind(sentence.replace("{reason}", " ".join(str(error).split())[:160])) from error
+
+
+_OBEYED = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Unicode's categories of characters that a terminal obeys or cannot show."""
+
+
+def in_one_line(text: str) -> str:
+    """Return a text for a terminal: line ends, control and direction characters as escapes.
+
+    Names of files may contain any of them, and a terminal would obey.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        ascii(one)[1:-1] if unicodedata.category(one) in _OBEYED else one for one in text
+    )

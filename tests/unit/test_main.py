@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -76,6 +77,18 @@ def test_check_exits_1_on_errors_only_or_as_it_is_told(run, tiny_cohort):
     assert (finding["case"], finding["slice_number"]) == (FIRST, 2)
     only = run("check", tiny_cohort, "--json", "--only", finding["kind"])[1]["findings"]
     assert {f["kind"] for f in only} == {finding["kind"]}
+
+
+def test_names_of_files_do_not_reach_the_terminal_as_commands(capsys, tiny_cohort, tmp_path):
+    name = "A\x1b[31mred\nP\u202e9"
+    shutil.copytree(tiny_cohort, tmp_path / "cohort")
+    case = next(path for path in (tmp_path / "cohort").iterdir() if path.is_dir())
+    (case / f"{name}.tif").write_bytes(b"II*\0")
+    (tmp_path / "cohort" / "\x1b[2J\udcff.png").write_bytes(b"x")
+    main(["check", str(tmp_path / "cohort"), "--all"])
+    shown = "".join(capsys.readouterr())
+    assert "A\\x1b[31mred\\nP\\u202e slice 9" in shown and "\\x1b[2J" in shown
+    assert not {"\x1b", "\u202e"} & {*shown}
 
 
 def test_an_unknown_kind_of_check_is_answered_with_the_kinds(run, tiny_cohort):
