@@ -10,6 +10,9 @@ import pandas as pd
 SEVERITIES = ("error", "warning", "info")
 """Errors cannot be used, warnings are used but converted or suspicious, infos need no action."""
 
+SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
+"""Severities as people read them."""
+
 
 @dataclass(frozen=True)
 class Finding:

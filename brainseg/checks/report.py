@@ -4,7 +4,7 @@ from datetime import date
 
 import pandas as pd
 
-from brainseg.checks.finding import SEVERITIES
+from brainseg.checks.finding import SEVERITIES, SEVERITY_NAMES
 from brainseg.checks.outcome import Outcome
 from brainseg.checks.registry import RULES
 from brainseg.exports.report.page import Page
@@ -72,8 +72,8 @@ def _by_kind(outcome: Outcome) -> pd.DataFrame:
         for kind in dict.fromkeys(finding.kind for finding in of_severity):
             of_kind = [finding for finding in of_severity if finding.kind == kind]
             cases = len({finding.case for finding in of_kind if finding.case is not None})
-            rows.append((severity, RULES[kind].rule, len(of_kind), cases))
-    return pd.DataFrame(rows, columns=["Severity", "Broken rule", "Findings", "Cases"])
+            rows.append((SEVERITY_NAMES[severity], RULES[kind].rule, len(of_kind), cases))
+    return pd.DataFrame(rows, columns=["Severity", "Rule", "Findings", "Cases"])
 
 
 def _first_rows(page: Page, table: pd.DataFrame, most: int, what: str) -> None:

@@ -78,11 +78,10 @@ class Predicted:
     def how_made(self) -> list[str]:
         """Return the averaged passes, the device and the duration, in a sentence."""
         made = self.prediction
-        passes = passes_in_words(made)
-        mean = passes if made.ensemble_size == 1 else f"the mean of {passes}"
+        of = "that" if made.ensemble_size == 1 else "the mean"
         return [
-            f"The probability is {mean}, computed by {made.engine} on {made.device} in "
-            f"{made.seconds:.1f} s."
+            f"The probability is {of} of {passes_in_words(made)}, computed by {made.engine} on "
+            f"{made.device} in {made.seconds:.1f} s."
         ]
 
     def removed(self, slice_numbers: Sequence[int], most: int | None = None) -> list[str]:

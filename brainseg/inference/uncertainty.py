@@ -22,7 +22,7 @@ MOST_DOUBT = 0.5
 MOST_NAMED = 3
 """Most runs of slices that a sentence names."""
 
-SINGLE_PASS = "Uncertainty is not available for a single pass. Choose “full” to estimate it."
+SINGLE_PASS = "Uncertainty is not available for a single pass: predict with all folds, mirrored, to estimate it."
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,10 @@ def slices_in_words(numbers: Sequence[int]) -> str:
 
 
 def passes_in_words(prediction: Prediction) -> str:
-    """Return what was averaged: “single pass”, “the two passes (…)”, “4 passes (…)”."""
+    """Return what was averaged: “a single pass”, “the two passes (…)”, “4 passes (…)”."""
     networks, both = len(prediction.exposure.folds), "original and mirrored"
     if prediction.ensemble_size == 1:
-        return "single pass"
+        return "a single pass"
     if networks == 1:
         return f"the two passes ({both})"
     details = f"{networks} folds, {both}" if prediction.flip_tta else f"{networks} folds"

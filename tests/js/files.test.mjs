@@ -18,7 +18,7 @@ test("a CSV has one row per slice with the sizes of mask and prediction", () => 
   const [, head, row] = csv({});
   assert.deepEqual(
     head.split(",").slice(0, 6),
-    ["case", "slice", "mask_area_px", "mask_longest_px", "mask_across_px", "mask_components"],
+    ["case", "slice", "mask_area_px", "mask_longest_px", "mask_perpendicular_px", "mask_components"],
   );
   assert.deepEqual(row.split(","), ["A", "1", "0", "", "", "0", "6", "2.236", "1.118", "1"]);
 });

@@ -141,15 +141,14 @@ def _column(
     whole = measure_volume(region, has_mask, spacing_mm)
 
     def of_slice(name: str, text: str) -> str | None:
+        if row["area_px"] == 0 and name in lengths:
+            return "none"
         return None if pd.isna(row[name]) else text.format(row[name])
 
-    if spacing_mm is None:
-        lengths = "longest_px", "perpendicular_px", "{:,.1f} px"
-        area = of_slice("area_px", "{:,.0f} px")
-    else:
-        lengths = "longest_mm", "perpendicular_mm", "{:,.1f} mm"
-        area = of_slice("area_mm2", "{:,.1f} mm²")
-    longest, perpendicular, text = lengths
+    unit = "px" if spacing_mm is None else "mm"
+    lengths = longest, perpendicular = f"longest_{unit}", f"perpendicular_{unit}"
+    area = of_slice(*(("area_px", "{:,.0f} px") if unit == "px" else ("area_mm2", "{:,.1f} mm²")))
+    text = f"{{:,.1f}} {unit}"
     share, volume_ml = whole.largest_share, whole.volume_ml
     return {
         "Area of the slice": area,

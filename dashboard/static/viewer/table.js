@@ -242,7 +242,7 @@ export function tableOf(rows) {
 /** Returns one row per slice as CSV; the first lines are warnings and the research-use notice. */
 export function csvOf(measures, look) {
   const { data, lengthUnit, regions } = measures;
-  const numbers = ["area_px", `longest_${lengthUnit}`, `across_${lengthUnit}`, "components"];
+  const numbers = ["area_px", `longest_${lengthUnit}`, `perpendicular_${lengthUnit}`, "components"];
   const head = ["case", "slice", ...regions.flatMap((which) => numbers.map((n) => `${which}_${n}`))];
   const lines = data.sliceNumbers.map((number, z) => {
     const values = regions.flatMap((which) => {

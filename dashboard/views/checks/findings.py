@@ -8,7 +8,7 @@ import streamlit as st
 
 from brainseg import checks
 from brainseg.checks.acceptances import LONGEST_REASON, Acceptance, open_acceptances
-from brainseg.checks.finding import Finding
+from brainseg.checks.finding import SEVERITY_NAMES, Finding
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
@@ -24,7 +24,6 @@ COLOURS: dict[str, Literal["red", "orange", "blue"]] = {
     "warning": "orange",
     "info": "blue",
 }
-SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
 SEVERITY_CHOICES = {PROBLEMS: "Without notes", ALL: "All", **SEVERITY_NAMES}
 
 FILTERS = (keys.SEVERITY, keys.SHOW, keys.KIND, keys.OF)
@@ -304,7 +303,7 @@ def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]
             first = chosen[0][0]
             remedy = f"{first.remedy[:1].upper()}{first.remedy[1:]}."
             rule = checks.RULES[first.kind].rule
-            st.markdown(f"Broken rule: {rule} {first.why} {widgets.sentence(remedy)}")
+            st.markdown(f"Rule: {rule} {first.why} {widgets.sentence(remedy)}")
             if st.session_state[keys.KIND] == ALL:
                 _show(f"List each of the {len(chosen)}", "list", "each", **{keys.KIND: first.kind})
         accepted = all(one is not None and not one.lapsed for _, one in chosen)

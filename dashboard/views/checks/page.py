@@ -8,6 +8,7 @@ import streamlit as st
 
 from brainseg import RESEARCH_USE, checks, statistics
 from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.finding import SEVERITY_NAMES
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
@@ -37,6 +38,7 @@ CODE = """\
 import os
 
 from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.finding import SEVERITY_NAMES
 from brainseg.checks import check_cohort
 from brainseg.checks.outcome import outcome_of
 from brainseg.cohort import Cohort
@@ -136,7 +138,7 @@ def what_was_checked(outcome: Outcome) -> None:
     shown = shown.assign(
         kind_name=[findings.kind_name(kind) for kind in shown["kind"]],
         group=shown["group"].map(GROUPS),
-        severity=shown["severity"].map(findings.SEVERITY_NAMES),
+        severity=shown["severity"].map(SEVERITY_NAMES),
         checked=[f"{number:,} {items}" for number, items in shown[["checked", "items"]].to_numpy()],
     )
     column = st.column_config

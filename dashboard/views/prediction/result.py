@@ -244,7 +244,7 @@ def _facts_of(answer: Answer, predicted: Predicted, slices: int) -> dict[str, st
     return {
         "Model": widgets.plain(model.name),
         "Predicted by": fold_words(folds),
-        "Passes": passes_in_words(prediction).removeprefix("the "),
+        "Passes": passes_in_words(prediction).removeprefix("a ").removeprefix("the "),
         "Components removed": removed_in_words(predicted.split).removesuffix("."),
         "Patient": prediction.exposure.relation,
         "Threshold": f"{threshold:g}" + ("" if threshold == own else f" (model's own: {own:g})"),

@@ -136,7 +136,7 @@ def test_without_mask_and_prediction_the_middle_slice_is_shown(record):
     told = words(case_report(empty))
     assert "The middle slice: mask is empty" in told
     assert "Area of the slice 0 px" in told
-    assert "Longest diameter unknown" in told
+    assert "Longest diameter none" in told
 
 
 def test_with_a_spacing_there_are_millimetres_and_millilitres(record):

@@ -85,6 +85,11 @@ def test_what_made_a_prediction_is_told_with_it():
         "The probability is the mean of the two passes (original and mirrored), computed by Net float32 "
         "on CPU in 0.1 s."
     )
+    once = replace(looked, ensemble_size=1)
+    alone = record_of_volume(bare(areas(0, 0)).volume, [4, 5], model, once)
+    assert alone.predicted.how_made[0].startswith(
+        "The probability is that of a single pass, computed by"
+    )
     assert record.predicted.how_sure(record.slice_numbers)[0].startswith("The two passes")
     assert (record.case, record.slice_numbers, record.warnings) == ("upload", (4, 5), ("Odd.",))
     assert list(record.regions) == ["Prediction"]
