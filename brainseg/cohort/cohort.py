@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainseg.cohort.answers import read_answers
@@ -119,7 +120,7 @@ class Cohort(Shown):
 
     def __len__(self) -> int:
         """Return the number of cases."""
-        return self.slices["case"].nunique()
+        return len(self._places)
 
     def __iter__(self) -> Iterator[Case]:
         """Yield the cases, in the order of :attr:`cases`."""
@@ -139,7 +140,16 @@ class Cohort(Shown):
     @property
     def cases(self) -> list[str]:
         """Return the names of the cases, sorted by institution and name."""
-        return self.slices["case"].drop_duplicates().tolist()
+        return list(self._places)
+
+    @cached_property
+    def _places(self) -> dict[str, slice]:
+        """Where the rows of each case are: to look for them takes longer than to read a slice."""
+        names = self.slices["case"]
+        starts = np.flatnonzero(names.ne(names.shift()))
+        return dict(
+            zip(names.iloc[starts], map(slice, starts, [*starts[1:], len(names)]), strict=True)
+        )
 
     @property
     def place(self) -> str:
@@ -203,11 +213,12 @@ class Cohort(Shown):
         """Return a label as readers call it, such as “label 1” where nothing names it."""
         return label_words(label, self.label_names)
 
-    @property
+    @cached_property
     def is_synthetic(self) -> bool:
         """Return whether ``data.csv`` marks every patient with slices as synthetic."""
-        return bool(self.slices["patient_id"].isin(self._synthetic_patients()).all())
+        return bool(self.slices["patient_id"].isin(self._synthetic_patients).all())
 
+    @cached_property
     def _synthetic_patients(self) -> set[str]:
         if self.patients is None or "synthetic" not in self.patients:
             return set()
@@ -217,6 +228,11 @@ class Cohort(Shown):
     def key(self) -> tuple[str, str | None]:
         """Return what identifies the images and masks, for caches."""
         return self.identity, self.label
+
+    @cached_property
+    def patients_key(self) -> str | None:
+        """Return what identifies the table of patients, which is no part of the identity, for caches."""
+        return None if self.patients is None else self.patients.to_csv()
 
     @property
     def state_dir(self) -> Path:
@@ -237,10 +253,10 @@ class Cohort(Shown):
         Raises:
             CohortError: there is no case of that name.
         """
-        rows = self.slices[self.slices["case"] == name]
-        if rows.empty:
+        if name not in self._places:
             raise CohortError(
-                f"unknown case “{name[:60]}”: choose one of the {len(self.cases)} in this cohort."
+                f"unknown case “{name[:60]}”: choose one of the {len(self)} in this cohort."
             )
-        synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients()
+        rows = self.slices.iloc[self._places[name]]
+        synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients
         return Case(name, self.root, rows.reset_index(drop=True), synthetic, self.label)

@@ -55,6 +55,7 @@ from dashboard.shared.budget import BUDGET
 
 if TYPE_CHECKING:
     from brainseg.sample.phantom import SyntheticCase
+    from dashboard.shared.overlays import OverlayStyle
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,17 +66,15 @@ _BY_CONTENT: dict[str | type[Any], Callable[[Any], Any]] = {
     Features: lambda one: (one.source, float(one.vectors.sum())),
 }
 _WITH_PATIENTS = _BY_CONTENT | {
-    Cohort: lambda cohort: (*_BY_CONTENT[Cohort](cohort), _patients(cohort))
+    Cohort: lambda cohort: (*_BY_CONTENT[Cohort](cohort), cohort.patients_key)
 }
 _CHECKED = _BY_CONTENT | {
-    Cohort: lambda cohort: (
-        *_WITH_PATIENTS[Cohort](cohort),
-        last_change(str(cohort.root)),
-        stamp_of_folds(cohort),
+    Cohort: lambda one: (
+        *_WITH_PATIENTS[Cohort](one),
+        last_change(str(one.root)),
+        stamp_of_folds(one),
     )
 }
-
-
 _BY_IMAGES = _BY_CONTENT | {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
 """Of results that do not depend on the masks, so that all labels share them."""
 
@@ -169,6 +168,12 @@ def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | Non
         return own.slice_mask(slice_number)
     index, (planes, has_mask) = own.slice_index(slice_number), masks(cohort, case)
     return planes[index].copy() if has_mask[index] else None
+
+
+@_kept
+def thumbnail(cohort: Cohort, case: str, number: int, style: "OverlayStyle") -> tuple[bytes, str]:
+    """Return a slice with its mask as PNG, and its description; see :meth:`OverlayStyle.thumbnail`."""
+    return style.thumbnail(cohort, case, number)
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -273,11 +278,6 @@ def describing(cohort: Cohort) -> Work[Features]:
 def agreement(cohort: Cohort, described: Features) -> Work[neighbours.Agreement | None]:
     """Measure the agreement of neighbours in the background; see :func:`neighbours.agreement`."""
     return Work("agreement", lambda _: neighbours.agreement(described, cohort.slices))
-
-
-def _patients(cohort: Cohort) -> str | None:
-    """Return ``data.csv`` as text, because a cohort's identity does not include it."""
-    return None if cohort.patients is None else cohort.patients.to_csv()
 
 
 def last_change(root: str) -> float:

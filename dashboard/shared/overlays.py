@@ -71,6 +71,17 @@ class OverlayStyle:
         draw = fill if self.mask == FILL else contour
         return draw(picture, mask, opacity=self.opacity)
 
+    def thumbnail(self, cohort: Cohort, case: str, slice_number: int) -> tuple[bytes, str]:
+        """Return a slice with its mask as a PNG file, and its description.
+
+        Raises:
+            CohortError: the slice cannot be read.
+        """
+        pixels = cache.slice_pixels(cohort, case, slice_number, self.other)
+        mask = cache.slice_mask(cohort, case, slice_number)
+        picture = png_bytes(self.overlay(pixels, mask, self.windows(cohort, case)))
+        return picture, describe(case, slice_number, mask, self)
+
 
 def controls(others: Sequence[str] = ()) -> OverlayStyle:
     """Draw the controls and return the chosen style; ``others`` are further sequences to choose."""
@@ -140,14 +151,11 @@ def thumbnail(
 ) -> None:
     """Draw a slice with its mask, ``width`` px wide, or the error if it cannot be read."""
     try:
-        pixels = cache.slice_pixels(cohort, case, slice_number, style.other)
-        mask = cache.slice_mask(cohort, case, slice_number)
-        windows = style.windows(cohort, case)
+        picture, alt = cache.thumbnail(cohort, case, slice_number, style)
     except CohortError as error:
         st.caption(widgets.plain(str(error), longest=300))
         return
-    picture = png_bytes(style.overlay(pixels, mask, windows))
-    st.image(picture, width=width, alt=describe(case, slice_number, mask, style))
+    st.image(picture, width=width, alt=alt)
 
 
 def framed(picture: np.ndarray, alt: str, caption: str) -> None:

@@ -1,12 +1,11 @@
 """Evaluation: scores of a model on unseen cases, with intervals and their rules."""
 
-from math import prod
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from brainseg.cohort import Cohort
+from brainseg.cohort.slice_rows import SPACING_COLUMNS
 from brainseg.evaluation import (
     Evaluation,
     background,
@@ -173,10 +172,10 @@ def show_chosen(scores: pd.DataFrame, model: Model) -> None:
 
 def sizes_in_ml(scores: pd.DataFrame, cohort: Cohort) -> pd.DataFrame | None:
     """Return the volumes of masks and predictions in ml, or None unless all cases have a spacing."""
-    spacings = [cohort.case(name).spacing_mm for name in scores["case"]]
-    if None in spacings:
+    spacings = cohort.slices.groupby("case")[[*SPACING_COLUMNS]].first().loc[scores["case"]]
+    if spacings.isna().any(axis=None):
         return None
-    voxel_ml = [prod(spacing) / 1000 for spacing in spacings if spacing]
+    voxel_ml = spacings.prod(axis=1).to_numpy() / 1000
     columns = {"tumour_ml": "tumour_vx", "predicted_ml": "predicted_vx"}
     return pd.DataFrame({name: scores[vx] * voxel_ml for name, vx in columns.items()})
 

@@ -32,6 +32,8 @@ def test_the_tiny_cohort_opens_with_its_cases_in_order(tiny_cohort: Path) -> Non
     assert first.slices["slice_number"].tolist() == [1, 2, 10]
     assert first.slices["slice_index"].tolist() == [0, 1, 2]
     assert first.slices["area_px"].tolist() == [100, 144, 0]
+    assert len(cohort) == len([*cohort]) == 3
+    assert pd.concat([case.slices for case in cohort], ignore_index=True).equals(cohort.slices)
 
 
 def test_a_volume_holds_the_pixels_of_the_files_in_order(tiny_cohort: Path) -> None:
