@@ -24,6 +24,7 @@ from brainseg.training.data import draw_batch, prepare_case
 from brainseg.training.publishing import publish
 from brainseg.training.run_models import as_model
 from brainseg.training.runs import Run
+from dashboard.views.prediction.result import CODE, OF_FILES
 
 FIVE = ("T1", "FLAIR", "T1ce", "T2", "ADC")
 CHOSEN = ("FLAIR", "T2", "post-contrast", "pre-contrast")
@@ -151,3 +152,17 @@ def test_the_usual_sequences_leave_a_manifest_as_it_was(tiny_model: Path) -> Non
     model = open_model(str(tiny_model))
     assert model.preprocessing.sequences == ("pre-contrast", "FLAIR", "post-contrast")
     assert "sequences" not in json.loads((tiny_model / "manifest.json").read_text())["input"]
+
+
+def test_the_code_on_the_page_of_an_upload_reads_the_sequences_of_the_model(
+    root: Path, trained: Run
+) -> None:
+    model = as_model(trained)
+    code = (OF_FILES + CODE.format(model=str(trained.path))).replace(
+        '"your-files"', repr(str(root / "BraTS-GLI-00000-000"))
+    )
+    names: dict = {}
+    exec(code, names)
+    assert names["case"].names == ("pre-contrast", "FLAIR", "post-contrast", "T2")
+    assert names["prediction"].probability.shape == names["mask"].shape
+    assert names["model"].digest == model.digest

@@ -36,7 +36,7 @@ import brainseg as bs
 from brainseg.batch.inputs import find_inputs
 
 files = Path("your-files")  # the folder of the upload, or its one file
-case = find_inputs(files)[0].open().record.volume
+case = find_inputs(files)[0].open(with_others=True).record.volume
 """
 CODE = """\
 model = bs.open_model({model!r})
