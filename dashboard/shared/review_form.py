@@ -308,7 +308,7 @@ def show_result() -> None:
         st.toast(f"{widgets.plain(text)} {widgets.plain(case)}", icon=":material/check:")
     if undo is not None:
         st.button(
-            f"Undo {text.removeprefix('Saved: ').removesuffix('.')}",
+            f"Undo: {text.removeprefix('Saved: ').removesuffix('.')}",
             on_click=_attempt,
             args=(case, "Not undone", undo),
             icon=":material/undo:",

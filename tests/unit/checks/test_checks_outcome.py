@@ -112,6 +112,7 @@ def test_the_report_is_one_page_with_the_counts_and_unchecked_rules(tiny_cohort)
         "tiny: 3 cases",
         RESEARCH_USE,
         "2026-01-02",
+        "Note",
         "The other sequences of a case differ",
     ):
         assert part in text
