@@ -29,7 +29,7 @@ from brainseg.io.limits import or_damaged
 from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, shown_name, suffix_of
 from brainseg.io.nifti_upload import grid_alone
 from brainseg.io.sequence_choice import applicable, choose
-from brainseg.io.sequence_guess import LABEL_MAP
+from brainseg.io.sequence_guess import DEFORMATION, LABEL_MAP
 from brainseg.io.sequences import guess_from_words, other_kind, other_sequences
 from brainseg.io.upload import Series, Upload
 from brainseg.jobs import JobLost
@@ -240,11 +240,14 @@ def _assigned(
             label = upload.series[free[0]].label
             notes.append(f"{label} {GUESSED} {question.sequence}: {question.reason}")
     if all(index is None for index in assignment.values()):
-        if upload.series[0].suggestion.kind == LABEL_MAP:
+        kind = upload.series[0].suggestion.kind
+        if kind == LABEL_MAP:
             raise DecodeError(
                 "it has as few values as a label map, and is no image; add a word such as “seg” to its "
                 "name, and put its images beside it"
             )
+        if kind == DEFORMATION:
+            raise DecodeError("its name is that of a deformation; leave it out of the folder")
         assignment[FLAIR] = 0
         notes.append(f"{upload.series[0].label} {GUESSED} {FLAIR}: no file names a sequence")
     return assignment, notes

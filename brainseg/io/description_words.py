@@ -35,6 +35,7 @@ _KINDS: dict[str, str] = {
     "collage",
     "spectroscopy": "svs csi mrs spectro spectroscopy spektroskopie press",
     "functional": "bold fmri func restingstate",
+    "a deformation": "warp deformation displacement jacobian logjacobian",
     "STIR": "stir",
     "double inversion": "dir",
 }
@@ -47,7 +48,7 @@ _FLAIR = words_in("flair tirm darkfluid")
 _PD = words_in("pd pdw dp proton rho")
 
 _AGENTS = words_in(
-    "km gd gad ce mdc pdc civ ivkm agent enhanced enh dtpa dota kontr"
+    "km ks gd gad ce mdc pdc civ ivkm agent enhanced enh dtpa dota kontr"
     " iv inj gadavist magnevist dotarem dotagraf prohance multihance omniscan clariscan"
     " primovist eovist vueway elucirem artirem cyclolux optimark"
 )
@@ -218,6 +219,8 @@ def _without_target(tokens: list[str]) -> list[str]:
     """Return the words before “to T1”, which names what an image was registered to."""
     weighted = {"t1", "t2", "flair", "mprage"}
     for index, token in enumerate(tokens[1:-1], start=1):
+        if token == "space" and tokens[index - 1] == "t2":
+            continue  # the sequence SPACE, as in “t2 space flair”
         if token in _TOWARDS and tokens[index + 1] in weighted and weighted & {*tokens[:index]}:
             return tokens[:index]
     return tokens

@@ -17,7 +17,14 @@ from brainseg.io.limits import MAX_INFLATED_BYTES
 from brainseg.io.names import base_of, shown_name
 from brainseg.io.nifti import NiftiFile, read_nifti
 from brainseg.io.nifti_values import LOOKS_LIKE_CT, fill_background, looks_like_ct
-from brainseg.io.sequence_guess import LABEL_MAP, UNKNOWN, Evidence, SequenceGuess, guess_sequence
+from brainseg.io.sequence_guess import (
+    DEFORMATION,
+    LABEL_MAP,
+    UNKNOWN,
+    Evidence,
+    SequenceGuess,
+    guess_sequence,
+)
 from brainseg.io.subjects import identifier_of, is_label_map, label_map_word, subject_of
 from brainseg.io.upload import Grid, Series, Upload
 from brainseg.io.upload_file import Refusals, UploadFile
@@ -156,8 +163,9 @@ def _grid_of(file: NiftiFile) -> Grid:
 def _series(name: str, file: NiftiFile, files: int) -> list[Series]:
     count = len(file.volumes)
     suggestions = _of_volumes(count)
-    if count == 1:
-        suggestions = (guess_sequence(Evidence(file_name=base_of(name))),)
+    guess = guess_sequence(Evidence(file_name=base_of(name)))
+    if count == 1 or guess.kind == DEFORMATION:  # its volumes are the components of a vector
+        suggestions = (guess,) * count
     grid = _grid_of(file)
     made = []
     is_ct = looks_like_ct(file.volumes, file.slope, file.intercept)

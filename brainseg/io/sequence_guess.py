@@ -14,7 +14,7 @@ from brainseg.volume import FLAIR, POST_CONTRAST, PRE_CONTRAST
 
 STIR = "STIR"
 REFORMATTED = "reformatted"
-LABEL_MAP = "a label map"
+LABEL_MAP, DEFORMATION = "a label map", "a deformation"
 
 _KIND_OF_IMAGE_TYPE = {
     "diffusion": "ADC EADC ADC_MAP TRACEW TRACE FA FA_MAP DIFFUSION TENSOR TENSOR_B0 COLFA EXPONENTIAL",

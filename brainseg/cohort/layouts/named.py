@@ -13,8 +13,8 @@ from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
 from brainseg.io.description_words import read_words
 from brainseg.io.label_names import regions_of
-from brainseg.io.lesion_masks import lesion_masks
-from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, tumour_words, words_of
+from brainseg.io.lesion_masks import is_named_as_mask, lesion_masks
+from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, words_of
 from brainseg.io.names import suffix_of
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import is_label_map, subject_of
@@ -23,6 +23,7 @@ _TIME_POINT = re.compile(
     r"(?i)(ses|session|time ?-?_?point|tp|time|visit|week|month|day|scan|baseline|follow-?_?up|fu|"
     r"pre-?_?op|post-?_?op)([-_ ]?\d+)*"
 )
+_OF_SPM = re.compile(r"(?:c[1-6]|i?y_|u_|ples_\w+?_|[rmwsau])+")
 _STUDY_OF_PATIENT = re.compile(
     r"(BraTS-[A-Za-z-]+-\d{4,})-\d{1,3}|(UPENN-GBM-\d+)_\d\d|(UCSF-PDGM-\d+)_FU\w+"
 )
@@ -33,11 +34,12 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
     """Return the cases of each folder; masks in a folder of their own join the case of their name."""
     by_folder: dict[Path, list[Path]] = defaultdict(list)
     of_masks = []
-    for path in files:
+    for path in _without_derived(files):
         if _is_of_masks(path.parent.name) and path.parent != root:
             of_masks.append(path)
         else:
             by_folder[path.parent].append(path)
+    _join_nested(root, by_folder)
     cases = _in_folders_of_sequences(root, by_folder)
     cases += [case for folder, own in by_folder.items() for case in _in_folder(own, folder)]
     by_key: dict[Key, list[int]] = defaultdict(list)
@@ -51,6 +53,43 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
         if len(alike) == 1 and not cases[alike[0]].masks:
             cases[alike[0]] = replace(cases[alike[0]], masks=(path,))
     return cases
+
+
+def _without_derived(files: list[Path]) -> list[Path]:
+    """Return files without those that SPM named after another: “c1P01_T1” beside “P01_T1”."""
+    known = {*files}
+    return [path for path in files if not _is_derived(path, known)]
+
+
+def _is_derived(path: Path, known: set[Path]) -> bool:
+    found = _OF_SPM.match(path.name)
+    cuts = range(1, found.end() + 1) if found else ()
+    return any(path.with_name(path.name[cut:]) in known for cut in cuts if path.name[cut:])
+
+
+def _join_nested(root: Path, by_folder: dict[Path, list[Path]]) -> None:
+    """Move files that only a sequence names to the folder of their case: “P01/1_T1/NIFTI/T1.nii.gz”."""
+    homes: dict[Path, list[Path]] = defaultdict(list)
+    for folder, own in by_folder.items():
+        home = folder
+        while home != root and (_is_generic(home.name) or read_words(home.name, is_name=True)):
+            home = home.parent
+        if home not in (folder, root) and not any(subject_of(path.name) for path in own):
+            homes[home].append(folder)
+    for home, folders in homes.items():
+        images = [path for folder in folders for path in by_folder[folder]]
+        if home not in by_folder and _are_sequences(_without_masks(images)):
+            by_folder[home] = images
+            for folder in folders:
+                del by_folder[folder]
+
+
+def _is_generic(folder: str) -> bool:
+    return folder.casefold() in GENERIC.split()
+
+
+def _without_masks(files: Iterable[Path]) -> list[Path]:
+    return [path for path in files if not is_label_map(path.name)]
 
 
 def _in_folders_of_sequences(root: Path, by_folder: dict[Path, list[Path]]) -> list[CaseFiles]:
@@ -97,18 +136,17 @@ def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
     cases = []
     subjects = _with_own_mask(_by_subject(files), folder)
     for subject, own in subjects.items():
-        images = [path for path in own if not is_label_map(path.name)]
-        named = [path for path in images if not tumour_words(path.name)]
-        if len(named) == len(images) - 1 and _are_sequences(named):
+        images = _without_masks(own)
+        named = [path for path in images if not is_named_as_mask(path.name)]
+        if len(named) < len(images) and _are_sequences(_without_versions(named)):
             images = named  # beside sequences, a file called “tumour” is a mask
         rest = {path.name: path for path in own if path not in images}
         masks = tuple(rest[name] for name in lesion_masks(rest, subject))
         labels = regions_of(path.name for path in own)
-        if any(map(str.isdigit, subject)):
-            images = _without_versions(images)
+        images = _without_versions(images)
         if _are_sequences(images):
             name, patient = _name_of(folder)
-            if subject and (len(subjects) > 1 or folder.name.casefold() in GENERIC.split()):
+            if subject and (len(subjects) > 1 or _is_generic(folder.name)):
                 name = subject
             patient = _patient_of(name) or patient
             cases.append(CaseFiles(name, folder, tuple(images), (), masks, labels, patient))
@@ -129,12 +167,18 @@ def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
 
 
 def _with_own_mask(subjects: dict[str, list[Path]], folder: Path) -> dict[str, list[Path]]:
-    """Return files by subject; in a subject's folder a single mask is its mask, however named."""
-    masks = [path for own in subjects.values() for path in own if is_label_map(path.name)]
-    if len(subjects) != 2 or len(masks) != 1 or folder.name not in subjects:
+    """Return files by subject; in the folder of one case all masks are its masks, however named."""
+    names = {path: path.name for own in subjects.values() for path in own}
+    masks = {
+        path
+        for path, name in names.items()
+        if is_label_map(name) or (not guess_from_words(name) and is_named_as_mask(name))
+    }
+    with_images = [subject for subject, own in subjects.items() if {*own} - masks]
+    if len(with_images) != 1 or with_images[0] not in ("", folder.name):
         return subjects
-    every = sorted(path for own in subjects.values() for path in own)
-    return {folder.name: every} if masks in subjects.values() else subjects
+    images = _without_versions([path for path in subjects[with_images[0]] if path not in masks])
+    return {with_images[0]: sorted(names)} if _are_sequences(images) else subjects
 
 
 def _name_of(folder: Path) -> tuple[str, str]:
@@ -165,7 +209,8 @@ def _without_versions(images: list[Path]) -> list[Path]:
 
 
 def _extends(path: Path, other: Path) -> bool:
-    return re.match(rf"{re.escape(_stem(other))}[_\-. ]", _stem(path)) is not None
+    # A number alone may be that of another patient.
+    return re.match(rf"{re.escape(_stem(other))}[_\-. ].*[a-zA-Z]", _stem(path)) is not None
 
 
 def _stem(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import tifffile
@@ -358,3 +359,58 @@ def test_a_mask_of_the_brain_in_an_upload_is_not_compared_with(tmp_path: Path) -
 )
 def test_sequences_are_known_by_names_that_run_words_together(name: str, sequence: str) -> None:
     assert guess_from_words(f"{name}.nii.gz") == sequence
+
+
+def test_results_of_fsl_spm_and_ants_beside_their_images_are_no_cases(tmp_path: Path) -> None:
+    for case, stem, derived in (
+        (
+            "fsl",
+            "",
+            ("T1_biascorr", "T1_biascorr_brain", "T1_fast_pve_0", "T1_to_MNI_lin", "FLAIR_to_T1"),
+        ),
+        ("P02", "P02_", ("c1P02_T1", "mP02_T1", "iy_P02_T1", "rP02_FLAIR", "ples_lpa_mrP02_FLAIR")),
+        ("P03", "P03_", ("P03_T1_N4", "P03_FLAIR_Warped")),
+    ):
+        sequences(tmp_path / case, stem, "T1", "FLAIR", "T1ce")
+        for name in derived:
+            save(tmp_path / case / f"{name}.nii.gz", volume(0)[..., 0])
+        save(tmp_path / case / f"{stem}T1_brain_mask.nii.gz", BRAIN)
+        save(tmp_path / case / f"{stem}lesion_mask.nii.gz", labels())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["P02", "P03", "fsl"]
+    assert cohort.slices.groupby("case")["area_px"].sum().tolist() == [MASK_PX] * 3
+
+
+def test_a_field_of_vectors_is_no_image(tmp_path: Path) -> None:
+    field = np.random.default_rng(0).normal(size=(64, 64, SLICES, 1, 3)).astype("float32")
+    nib.save(nib.Nifti1Image(field, np.eye(4)), tmp_path / "P01_1Warp.nii.gz")
+    error = Cohort.open(tmp_path).slices["image_error"]
+    assert error.tolist() == ["its name is that of a deformation; leave it out of the folder"]
+
+
+@pytest.mark.parametrize("lesion", ["consensus_gt", "tumor", "lesion_manual", "W39_Segm"])
+def test_masks_of_other_names_in_the_folder_of_a_case_are_its_masks(
+    tmp_path: Path, lesion: str
+) -> None:
+    sequences(
+        tmp_path / "patient01", "", "3D_AX_T1_pre", "3D_SAG_T2_SPACE_FLAIR", "T1_postcontrast"
+    )
+    save(tmp_path / "patient01" / f"{lesion}.nii.gz", labels())
+    for other in ("cerebrum", "ventricles"):
+        save(tmp_path / "patient01" / f"{other}.nii.gz", BRAIN)
+    if lesion == "consensus_gt":
+        save(tmp_path / "patient01" / "expert1_gt.nii.gz", small())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["patient01"] and area(cohort) == MASK_PX
+    assert not any("missing" in note for note in cohort[0].volume().notes)
+
+
+def test_a_sequence_in_a_folder_below_its_own_is_one_of_its_case(tmp_path: Path) -> None:
+    for case in ("EGD-0001", "EGD-0002"):
+        for channel, name in enumerate(
+            ("1_T1/NIFTI/T1", "4_FLAIR/NIFTI/FLAIR", "2_T1GD/NIFTI/T1GD")
+        ):
+            save(tmp_path / case / f"{name}.nii.gz", volume(0)[..., channel])
+        save(tmp_path / case / "5_MASK/NIFTI/MASK.nii.gz", labels())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["EGD-0001", "EGD-0002"] and area(cohort) == 2 * MASK_PX
