@@ -300,11 +300,12 @@ def test_an_image_that_cannot_be_a_slice_keeps_its_shape_and_says_why(tmp_path: 
 def test_pages_and_types_are_told(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     pages = np.stack([head(1), head(2)])
-    tifffile.imwrite(tmp_path / "x" / "x_1.tif", pages, photometric="rgb")
-    tifffile.imwrite(tmp_path / "x" / "x_2.tif", head(1).astype(np.uint16))
+    tifffile.imwrite(tmp_path / "x" / "x_1.tif", head(3))
+    tifffile.imwrite(tmp_path / "x" / "x_2.tif", pages, photometric="rgb")  # among slices
+    tifffile.imwrite(tmp_path / "x" / "x_3.tif", head(1).astype(np.uint16))
     index = build_index(tmp_path, list_files(tmp_path).files, None)
-    assert index["pages"].tolist() == [2, 1]
-    assert index["dtype"].tolist() == ["uint8", "uint16"]
+    assert index["pages"].tolist() == [1, 2, 1]
+    assert index["dtype"].tolist() == ["uint8", "uint8", "uint16"]
 
 
 def test_means_are_those_of_each_sequence(tmp_path: Path) -> None:
