@@ -207,7 +207,10 @@ def _key_of(one: Input, model: Model, wanted: Wanted) -> dict:
 def _predicted(opened: Opened, model: Model, wanted: Wanted) -> tuple[dict[str, bytes], dict]:
     """Return the files of an input by name, and the facts for its result."""
     exposure = opened.exposure(model)
-    record = with_cautions(opened.record, model, exposure)
+    of = opened.record
+    if of.labels is not None and model.target in of.labels.labels:
+        of = of.of_label(model.target)  # what the model learned
+    record = with_cautions(of, model, exposure)
     prediction = predict_timed(record.volume, model, exposure, wanted.mode)
     record = with_prediction(record, model, prediction, wanted.threshold)
     predicted = record.predicted

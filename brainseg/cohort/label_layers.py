@@ -27,6 +27,11 @@ class LabelLayers:
         """Return the mask of a label as (n, h, w) bool."""
         return np.isin(self.values, self.labels[label])
 
+    def of(self, label: str | None) -> tuple["LabelLayers", np.ndarray]:
+        """Return the layers with a label chosen, None for the union, and its mask, (n, h, w) bool."""
+        mask = self.values > 0 if label is None else self.mask(label)
+        return replace(self, chosen=label), mask
+
 
 def label_layers(cohort: Cohort, case: Case) -> LabelLayers | None:
     """Return the labels of a case; None without a usable mask, or if the cohort has one label.

@@ -156,6 +156,11 @@ class CaseRecord:
     labels: LabelLayers | None = None
     address: str | None = None
 
+    def of_label(self, label: str | None) -> "CaseRecord":
+        """Return the record with the mask of one of its labels, None for their union."""
+        found = self.labels and self.labels.of(label)
+        return replace(self, labels=found[0], masks=found[1]) if found else self
+
     @property
     def mask_label(self) -> str | None:
         """Return the label that the mask has, such as “tumour core”; None if masks have one label."""
@@ -278,12 +283,10 @@ def record_of_upload(
     warnings = (*worst, *upload.warnings)
     warnings += unusable_files(upload, assignment)
     masks, has_mask = upload.truth(volume.pixels.shape)
-    found = upload.labels
-    layers = None if found is None else LabelLayers(found.values, found.labels, label)
-    if layers is not None and label is not None:
-        masks = layers.mask(label)
     record = record_of(name, volume, grid.slice_numbers, masks, has_mask)
-    return replace(record, warnings=warnings, unsuitable=unsuitable, labels=layers)
+    if found := upload.labels:
+        record = replace(record, labels=LabelLayers(found.values, found.labels)).of_label(label)
+    return replace(record, warnings=warnings, unsuitable=unsuitable)
 
 
 def unusable_files(upload: "Upload", assignment: Mapping[str, int | None]) -> tuple[str, ...]:

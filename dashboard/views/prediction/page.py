@@ -92,7 +92,7 @@ for viewpoint in filter(None, (left, right)):
 go, next_ones = None, list[ahead.Wish]()
 if source == FROM_UPLOAD:
     warm_decoders()
-    subject = upload.choose()
+    subject = upload.choose(left.model.target)
 else:
     cohort = widgets.open_cohort(header)
     subject = case_of_cohort(cohort, left.model, place)

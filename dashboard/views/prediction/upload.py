@@ -44,8 +44,12 @@ def _uploader() -> list:
     )
 
 
-def choose() -> Subject:
-    """Return the upload or the example; stop the page if there is none yet."""
+def choose(target: str) -> Subject:
+    """Return the upload or the example; stop the page if there is none yet.
+
+    Args:
+        target: what the model predicts, with which an upload is compared if its masks have such a label.
+    """
     chosen = st.session_state.get(FILES)
     label = f"Your files ({len(chosen)})" if chosen else "Your files"
     lines = st.container(horizontal=True, gap="small")
@@ -68,7 +72,7 @@ def choose() -> Subject:
             st.error(refusal, icon=":material/block:")
             st.stop()
         st.session_state.pop(EXAMPLE, None)
-        return _from_files(uploaded, masks, lines)
+        return _from_files(uploaded, masks, lines, target)
     uploads.forgive(session)
     if not st.session_state.get(EXAMPLE):
         session_uploads.forget()
@@ -120,7 +124,7 @@ def _privacy() -> None:
     )
 
 
-def _from_files(uploaded: list, masks: list, lines: DeltaGenerator) -> Subject:
+def _from_files(uploaded: list, masks: list, lines: DeltaGenerator, target: str) -> Subject:
     ids = session_uploads.identity([*uploaded, *masks])
     session_uploads.drop_others(ids)
     try:
@@ -137,17 +141,21 @@ def _from_files(uploaded: list, masks: list, lines: DeltaGenerator) -> Subject:
         # Its traceback refers to the files, which must go when they are removed.
         widgets.error(error.with_traceback(None))
         st.stop()
-    return from_upload(upload, assignment, volume, key, _choose_label(upload, ids, lines))
+    return from_upload(upload, assignment, volume, key, _choose_label(upload, ids, lines, target))
 
 
-def _choose_label(upload: Upload, ids: tuple[str, ...], lines: DeltaGenerator) -> str | None:
+def _choose_label(
+    upload: Upload, ids: tuple[str, ...], lines: DeltaGenerator, target: str
+) -> str | None:
     """Return the label of the masks to compare with, None for their union."""
     if upload.labels is None:
         return None
+    options = [None, *upload.labels.labels]
     with lines:
         return st.selectbox(
             "Label",
-            [None, *upload.labels.labels],
+            options,
+            index=options.index(target) if target in options else 0,
             format_func=lambda one: f"Label: {(one or 'all (union)').removeprefix('label ')}",
             key=f"label of {hash(ids)}",
             width=widgets.CASE_PX,

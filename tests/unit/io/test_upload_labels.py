@@ -1,6 +1,7 @@
 """Labels of uploaded masks: numbers, colours or segments, named as the files name them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from support.volume_cohorts import (
 )
 
 from brainseg.batch.inputs import find_inputs
+from brainseg.batch.run import predict_all
 from brainseg.inference.record import CaseRecord, record_of_upload
 from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
+from brainseg.models import open_model
 
 WHOLE = OEDEMA_VX + CORE_VX
 
@@ -50,6 +53,19 @@ def test_a_case_folder_of_brats_has_its_regions(tmp_path: Path) -> None:
     assert record.labels is not None and record.mask_label == "tumour core"
     assert record_of(upload).mask_label == "union of whole tumour, tumour core, enhancing tumour"
     assert int(record_of(upload).masks.sum()) == 360
+
+
+def test_a_model_is_compared_with_the_label_that_it_learned(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    brats(tmp_path / "data", values=three_labels, suffix=".nii", count=1)
+    learned = replace(open_model(str(tiny_model)), target="tumour core")
+    for model, label in ((learned, "tumour core"), (replace(learned, target="oedema"), None)):
+        out = tmp_path / str(label)
+        (found,) = predict_all(tmp_path / "data", out, model)
+        core = label or "union of whole tumour, tumour core, enhancing tumour"
+        texts = [path.read_text() for path in out.rglob("*_about.txt")]
+        assert found["error"] is None and any(core in text for text in texts), texts
 
 
 def test_dataset_json_and_labels_json_name_the_values(tmp_path: Path) -> None:
