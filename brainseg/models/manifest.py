@@ -57,6 +57,12 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
         content = read_file(path / MANIFEST, MOST_MANIFEST_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
         known = list_models(None if folder == MODELS else folder)
+        if path.exists():
+            raise ModelError(
+                f"“{path.name[:60]}” is no model of brainseg, because it is no folder with {MANIFEST}: "
+                "publish a training with `brainseg train DATA --publish NAME`, or give a network of "
+                "another program by its address, http://HOST:PORT/v2/models/NAME."
+            ) from error
         if not known:
             raise ModelError(
                 f"unknown model “{name[:60]}”: no model is installed; restore models/ from the "

@@ -86,6 +86,9 @@ def canonical(columns: list[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for column in columns:
         base = stem(column)
+        whole = column.removesuffix("_epoch")
+        if f"{whole}_step" in columns:  # Lightning logs both; the mean of the epoch is the metric
+            base = stem(whole)
         base = base.lower() if base.lower() in TITLES else base
         name = f"{VALIDATION}_{base}" if _OF_VALIDATION.search(column) else base
         names[column] = name if name not in names.values() and name not in columns else column

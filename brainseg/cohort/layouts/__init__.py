@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from brainseg.cohort.layouts import bids, dataset_json, named
 from brainseg.cohort.layouts.case_files import CaseFiles
-from brainseg.cohort.layouts.dicom import find_studies
+from brainseg.cohort.layouts.dicom import NUMBERED, find_studies
 from brainseg.io.names import IMAGE_SUFFIXES, base_of, suffix_of
 
 NIFTI_LAYOUTS = (dataset_json.find, bids.find, named.find)
@@ -82,4 +82,14 @@ def _named_apart(root: Path, cases: list[CaseFiles]) -> list[CaseFiles]:
             free, count = f"{name}-{count}", count + 1
         taken.add(free)
         named.append(replace(case, name=free))
-    return sorted(named, key=lambda case: case.name)
+    # Two studies of a patient stay one patient, known by the name of the first.
+    named.sort(key=lambda case: case.name)
+    first: dict[str, str] = {}
+    for case in named:
+        first.setdefault(case.patient_id, case.name)
+    return [
+        replace(case, patient_id=first[case.patient_id])
+        if case.patient_id.startswith(NUMBERED)
+        else case
+        for case in named
+    ]

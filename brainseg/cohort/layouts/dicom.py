@@ -15,6 +15,9 @@ from brainseg.io.files import open_file, read_file
 from brainseg.io.limits import or_damaged
 from brainseg.io.names import DISC_DIRECTORY
 
+NUMBERED = "\0"
+"""Begins the number of a patient that gets the name of the first of its studies."""
+
 _START_BYTES = 64 * 1024
 """The patient and the study are named near the beginning of a file, before its pixels."""
 
@@ -34,7 +37,10 @@ def is_disc_directory(path: Path) -> bool:
 
 
 def find_studies(files: Iterable[Path]) -> list[CaseFiles]:
-    """Return DICOM files grouped by patient and study; a file without ids goes with its folder."""
+    """Return DICOM files grouped by patient and study; a file without ids goes with its folder.
+
+    Patients are numbered, see :data:`NUMBERED`: two studies of a patient stay one patient.
+    """
     by_study: dict[tuple[str, str], list[Path]] = defaultdict(list)
     without_ids: list[Path] = []
     for path in files:
@@ -50,12 +56,14 @@ def find_studies(files: Iterable[Path]) -> list[CaseFiles]:
     patients = {
         path: patient for (patient, _), study in by_study.items() if patient for path in study
     }
-    groups = _named(folders)
-    # Two studies of a patient stay one patient, known by the name of the first.
-    first: dict[str, str] = {}
-    for group in groups:
-        first.setdefault(patients.get(group.files[0], group.name), group.name)
-    return [replace(one, patient_id=first[patients.get(one.files[0], one.name)]) for one in groups]
+    # Their own ids are never shown.
+    numbers = {
+        patient: f"{NUMBERED}{n}" for n, patient in enumerate(dict.fromkeys(patients.values()))
+    }
+    return [
+        replace(one, patient_id=numbers.get(patients.get(one.files[0], ""), ""))
+        for one in _named(folders)
+    ]
 
 
 def _named(folders: dict[Path, list[list[Path]]]) -> list[CaseFiles]:

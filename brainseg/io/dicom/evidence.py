@@ -80,6 +80,12 @@ def read_evidence(elements: Elements, frame: "pydicom.Dataset") -> tuple[Evidenc
     return _evidence(header, elements), belonging_of(header)
 
 
+_NO_PATIENT = re.compile(
+    r"(?i)|0+|x+|none|unknown|(de-?identified|anon(ymous|ymi[sz]ed?)?|patient|subject)[ _^-]*"
+)
+"""Patient IDs that anonymisers give to everybody: they do not tell patients apart."""
+
+
 def whose(elements: Elements) -> tuple[str, str]:
     """Return the hashes of the patient and the study of a DICOM file, each empty if unknown."""
     return belonging_of(read_header(elements.only(TAGS))).whose
@@ -88,8 +94,9 @@ def whose(elements: Elements) -> tuple[str, str]:
 def belonging_of(header: "pydicom.Dataset") -> Belonging:
     """Return the patient, study and series of an image, by the tags of :data:`TAGS`."""
     series_number = number(header, "SeriesNumber")
+    patient = text(header, "PatientID")
     return Belonging(
-        _stand_in(text(header, "PatientID")),
+        "" if _NO_PATIENT.fullmatch(patient.strip()) else _stand_in(patient),
         _stand_in(text(header, "StudyInstanceUID")),
         text(header, "SeriesInstanceUID"),
         None if series_number is None else int(series_number),

@@ -8,7 +8,16 @@ import pytest
 import tifffile
 from PIL import Image
 from support.cohorts import head
-from support.volume_cohorts import SLICES, bids, labels, nnunet, save, three_labels, volume
+from support.volume_cohorts import (
+    SLICES,
+    bids,
+    dicom_study,
+    labels,
+    nnunet,
+    save,
+    three_labels,
+    volume,
+)
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.cohort import Cohort
@@ -414,3 +423,21 @@ def test_a_sequence_in_a_folder_below_its_own_is_one_of_its_case(tmp_path: Path)
         save(tmp_path / case / "5_MASK/NIFTI/MASK.nii.gz", labels())
     cohort = Cohort.open(tmp_path)
     assert cohort.cases == ["EGD-0001", "EGD-0002"] and area(cohort) == 2 * MASK_PX
+
+
+@pytest.mark.parametrize(("patient", "count"), [("ANONYMOUS", 2), ("0000", 2), ("ANON_0001", 1)])
+def test_an_anonymous_id_does_not_make_two_studies_one_patient(
+    tmp_path: Path, patient: str, count: int
+) -> None:
+    for seed in range(2):
+        dicom_study(tmp_path / f"S{seed}", seed, patient, with_seg=False)
+    assert Cohort.open(tmp_path).slices["patient_id"].nunique() == count
+
+
+def test_patients_whose_studies_are_called_alike_stay_apart(tmp_path: Path) -> None:
+    for seed, patient in enumerate(("P01", "P02", "P02")):
+        study = f"{patient}/{seed}" if seed > 1 else patient
+        dicom_study(tmp_path / study / "Unknown Study", seed, patient, with_seg=False)
+    cohort = Cohort.open(tmp_path)
+    assert len(cohort) == 3 and cohort.slices["patient_id"].nunique() == 2
+    assert set(cohort.slices["patient_id"]) <= {*cohort.cases}

@@ -72,6 +72,17 @@ def test_models_are_listed_and_opened_by_name(copied_model, monkeypatch):
     assert list_models(folder / "nowhere") == []
 
 
+@pytest.mark.parametrize("name", ["net.keras", "saved/saved_model.pb", "empty/x"])
+def test_a_network_of_another_program_is_refused_with_what_a_model_is(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+    path = tmp_path / name.split("/")[0]
+    with pytest.raises(
+        ModelError, match="is no model of brainseg, because it is no folder with man"
+    ):
+        open_model(str(path))
+
+
 def test_an_unknown_model_is_answered_with_those_there_are(copied_model):
     with pytest.raises(ModelError, match="unknown model “other”: choose from tiny"):
         open_model("other", copied_model.parent)

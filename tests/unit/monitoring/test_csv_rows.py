@@ -285,3 +285,14 @@ def test_other_files_of_a_training_are_imported_as_rows(
 def test_other_json_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(RunError, match="neither a TensorBoard event file"):
         add_log(tmp_path, "x.json", content)
+
+
+def test_the_mean_of_an_epoch_is_the_metric_where_lightning_logs_each_step_too(
+    tmp_path: Path,
+) -> None:
+    rows = ["0,9,,0.8,", "0,19,,,0.9", "0,19,0.85,,", "1,29,,0.5,", "1,39,,,0.6", "1,39,0.55,,"]
+    header = "epoch,step,train_loss_epoch,train_loss_step,val_loss"
+    snapshot = shown(tmp_path, "\n".join([header, *rows, ""]))
+    assert column(snapshot) == {1: 0.85, 2: 0.55}
+    assert column(snapshot, "loss_step") == {1: 0.8, 2: 0.5}
+    assert column(snapshot, "validation_loss") == {1: 0.9, 2: 0.6}
