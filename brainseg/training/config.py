@@ -194,7 +194,7 @@ class TrainingConfig:
     )
     devices: str = _setting(
         "one",
-        "One device, or all accelerators of this machine, which share each batch.",
+        "One device, or all of this machine, or of all processes on JAX, which share each batch.",
         choices=DEVICES,
         changeable=True,
     )

@@ -1,6 +1,7 @@
 """Training data: prepared cases, and batches drawn from them."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,9 +97,14 @@ def prepare_phantom(seed: int, number: int, how: Preprocessing) -> PreparedCase:
 
 
 def make_feed(
-    cases: list[PreparedCase], config: TrainingConfig, first: int = 0
+    cases: list[PreparedCase],
+    config: TrainingConfig,
+    first: int = 0,
+    part: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> "keras.utils.PyDataset":
     """Return an endless Keras dataset of training batches from number ``first`` on, for any backend.
+
+    Of each array of a batch it gives what ``part`` returns, by default all.
 
     Threads call :func:`draw_batch` while the network is busy, until ``close`` is called.
     """
@@ -123,7 +129,8 @@ def make_feed(
                     self._drawn[later] = self._threads.submit(
                         draw_batch, self._cases, config, later
                     )
-            return self._drawn.pop(number).result()
+            slices, masks = self._drawn.pop(number).result()
+            return part(slices), part(masks)
 
         def close(self) -> None:
             """Release threads and cases, as TensorFlow keeps a reference to the dataset for ever."""

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -21,9 +22,13 @@ from brainseg.training.config import TrainingConfig
 from brainseg.training.data import draw_batch, make_feed, prepare_case, prepare_phantom
 from brainseg.training.devices import (
     Devices,
+    apart,
+    from_all_processes,
     make_deterministic,
+    of_this_process,
     precision,
     precision_of,
+    refuse_unlike_processes,
     runs_eagerly,
 )
 from brainseg.training.optimisation import (
@@ -33,7 +38,7 @@ from brainseg.training.optimisation import (
 )
 from brainseg.training.processes import Meter
 from brainseg.training.runs import Run, progress_in, seconds_left
-from brainseg.training.stopping import StopRequest
+from brainseg.training.stopping import SharedStop, StopRequest
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 
@@ -56,7 +61,8 @@ class TrainingLoop:
         stop: StopRequest,
         report: Callable[[dict], None] | None,
     ) -> None:
-        self.run, self.config, self.stop, self.report = run, config, stop, report
+        self.run, self.config, self.report = run, config, report
+        self.stop: StopRequest | SharedStop = stop
         self.meter = Meter()
 
     def train(self, cohort: Cohort, fold: Fold) -> None:
@@ -67,7 +73,10 @@ class TrainingLoop:
         """
         make_deterministic()
         keras.utils.set_random_seed(self.config.seed)
-        devices = Devices(self.config)
+        self.devices = devices = Devices(self.config)
+        own = dict.fromkeys(("data", "name", "workers"))
+        refuse_unlike_processes((asdict(self.config) | own, cohort.key, fold))
+        self.stop = SharedStop(self.stop, from_all_processes)
         # Measured once per run: a resumed run must use the same precision.
         chosen = self.run.about().get("precision") or precision_of(self.config)
         self.run.add_about(**devices.facts(), precision=chosen)
@@ -78,6 +87,7 @@ class TrainingLoop:
                 self.checkpoints = Checkpoints(self.run.path, self.network)
                 self.progress = self.checkpoints.restore()
                 self.progress.stopped_early = self._patience_is_over()
+            refuse_unlike_processes((self.progress.epoch, self.progress.step))
             if self.config.encoder and self.progress.epoch == self.progress.step == 0:
                 self._load_encoder()
             build = ARCHITECTURES[self.config.network]
@@ -131,22 +141,23 @@ class TrainingLoop:
     def _fit(self, steps: int, last: int) -> None:
         """Train up to epoch ``last`` with a number of steps per epoch."""
         done = self.progress.epoch * self.config.steps_per_epoch + self.progress.step
-        feed = make_feed(self.training_cases, self.config, first=done)
+        feed = make_feed(self.training_cases, self.config, done, of_this_process)
         callbacks = [
             keras.callbacks.TerminateOnNaN(raise_error=True),
             Pulse(lambda: self.stop.is_set, self._report_progress, self._end_of_batches),
             *event_files(self.run.path / "tensorboard"),
         ]
         try:
-            self.network.fit(
-                feed,
-                initial_epoch=self.progress.epoch,
-                epochs=last,
-                steps_per_epoch=steps,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
+            with self.devices.fitting():
+                self.network.fit(
+                    feed,
+                    initial_epoch=self.progress.epoch,
+                    epochs=last,
+                    steps_per_epoch=steps,
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=0,
+                )
         except RuntimeError as error:
             if "NaN" not in str(error):
                 raise
@@ -238,7 +249,8 @@ class TrainingLoop:
         found = []
         while batch := list(itertools.islice(slices, BATCH_SLICES)):
             self.stop.raise_if_set()
-            found.append(run_network(self.averaged, np.stack(batch)))
+            with apart():
+                found.append(run_network(self.averaged, np.stack(batch)))
         ends = np.cumsum([len(case.masks) for case in self.validation_cases])
         return np.split(np.concatenate(found), ends[:-1])
 

@@ -127,7 +127,7 @@ def export_engines(folder: Path, progress: Callable[[int, int], None] | None = N
     model = _open(folder)
     if not can_export():
         raise ModelError(
-            "networks are exported by Keras on TensorFlow or JAX, to OpenVINO: install "
+            "networks are exported by Keras on TensorFlow, to OpenVINO: install "
             "requirements.txt and set KERAS_BACKEND=tensorflow."
         )
     engines: dict[int, dict[str, str]] = {}

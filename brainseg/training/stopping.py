@@ -1,7 +1,7 @@
 """Requests to stop a training: by a file in its run, or by a signal."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,30 @@ class StopRequest:
             for caught, handler in before.items():
                 signal.signal(caught, handler)
             self._path.unlink(missing_ok=True)
+
+
+class SharedStop:
+    """A request to stop that all processes of a training see after the same batch.
+
+    Args:
+        stop: that of this process.
+        from_all: returns the numbers that all processes pass to it; each call waits for all of them.
+    """
+
+    def __init__(
+        self, stop: "StopRequest | SharedStop", from_all: Callable[[int], list[int]]
+    ) -> None:
+        self._stop, self._from_all = stop, from_all
+
+    @property
+    def is_set(self) -> bool:
+        """Return True if a stop of any process was requested."""
+        return any(self._from_all(int(self._stop.is_set)))
+
+    def raise_if_set(self) -> None:
+        """Raise :class:`Stopped` if a stop of any process was requested."""
+        if self.is_set:
+            raise Stopped
 
 
 def ask_to_stop(run: Run) -> None:

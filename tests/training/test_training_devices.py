@@ -9,9 +9,16 @@ import pytest
 from support.trainings import saved_progress, tiny_training
 
 from brainseg.errors import RunError
-from brainseg.training import TrainingConfig, new_run
-from brainseg.training.devices import Devices, precision_of, seconds_per_convolution
+from brainseg.models.engines.exporting import can_export
+from brainseg.training import TrainingConfig, devices, new_run
+from brainseg.training.devices import (
+    Devices,
+    precision_of,
+    refuse_unlike_processes,
+    seconds_per_convolution,
+)
 from brainseg.training.runs import Run
+from brainseg.training.stopping import SharedStop, Stopped, StopRequest
 
 TWO_DEVICES = """
 import sys
@@ -80,8 +87,36 @@ def test_a_given_precision_is_not_measured(taught_root, monkeypatch):
     assert precision_of(tiny_training(taught_root, precision="mixed_float16")) == "mixed_float16"
 
 
-def test_all_devices_need_tensorflow_and_one_device_does_not(taught_root, monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    assert Devices(tiny_training(taught_root)).facts() == {"backend": "jax", "devices": ["one"]}
+def test_all_devices_need_tensorflow_or_jax_and_one_device_does_not(taught_root, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    assert Devices(tiny_training(taught_root)).facts() == {"backend": "torch", "devices": ["one"]}
     with pytest.raises(RunError, match="set devices=one or KERAS_BACKEND=tensorflow"):
         Devices(tiny_training(taught_root, devices="all"))
+
+
+def test_a_stop_of_any_process_stops_all_of_them(taught_root, tmp_path):
+    stop = StopRequest(new_run(tiny_training(taught_root), tmp_path))
+    shared = SharedStop(stop, lambda number: [number, 1])
+    assert not stop.is_set and shared.is_set
+    with pytest.raises(Stopped):
+        shared.raise_if_set()
+    assert not SharedStop(stop, lambda number: [number, 0]).is_set
+
+
+def test_processes_with_other_settings_are_refused_and_none_is_left_to_measure_its_precision(
+    taught_root, monkeypatch
+):
+    refuse_unlike_processes("a process alone")
+    monkeypatch.setattr(devices, "from_all_processes", lambda number: [number, number + 1])
+    with pytest.raises(RunError, match="different settings, cases or checkpoints"):
+        refuse_unlike_processes("one of two")
+    monkeypatch.setattr(devices, "processes", lambda: 2)
+    with pytest.raises(RunError, match="precision is auto, which each process would measure"):
+        Devices(tiny_training(taught_root, devices="all", precision="auto"))
+
+
+def test_networks_are_exported_on_tensorflow_only(monkeypatch):
+    assert can_export()
+    for backend in ("jax", "torch"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        assert not can_export()

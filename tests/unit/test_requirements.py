@@ -43,6 +43,7 @@ def test_an_installation_reads_the_same_lists():
         "auth": ["requirements-auth.txt"],
         "postgres": ["requirements-postgres.txt"],
         "cluster": ["requirements-cluster.txt"],
+        "jax": ["requirements-jax.txt"],
         "remote": ["requirements-remote.txt"],
         "dev": [
             "requirements-dev.txt",

@@ -1,4 +1,4 @@
-"""Export a Keras network as a graph that runs without Keras; needs TensorFlow or JAX."""
+"""Export a Keras network as a graph that runs without Keras; needs TensorFlow."""
 
 import tempfile
 from pathlib import Path
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 def can_export() -> bool:
-    """Return whether networks can be exported here: PyTorch would fix the size of the slices."""
+    """Return whether networks can be exported here.
+
+    PyTorch would fix the size of the slices, and JAX cannot trace these networks without a size.
+    """
     import keras
 
-    return is_installed() and keras.backend.backend() in ("tensorflow", "jax")
+    return is_installed() and keras.backend.backend() == "tensorflow"
 
 
 def export_network(network: "keras.Model") -> tuple[bytes, bytes]:
