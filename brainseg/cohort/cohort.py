@@ -232,7 +232,11 @@ class Cohort(Shown):
     @cached_property
     def patients_key(self) -> str | None:
         """Return what identifies the table of patients, which is no part of the identity, for caches."""
-        return None if self.patients is None else self.patients.to_csv()
+        if self.patients is None:
+            return None
+        return hashlib.blake2b(
+            self.patients.to_csv().encode("utf-8", "backslashreplace"), digest_size=16
+        ).hexdigest()
 
     @property
     def state_dir(self) -> Path:
