@@ -125,8 +125,8 @@ def warnings_of(volume: Volume, model: Model) -> tuple[str, ...]:
     sentences = []
     if kind != FAMILIAR:
         sentences.append(
-            f"Unlike the training data: {MEANS[kind]}. What the model finds here was never measured; "
-            "do not rely on it."
+            f"Unlike the training data: {MEANS[kind]}. Performance on such images is unknown; do not "
+            "rely on this result."
         )
     elif holds_one_image(volume):
         rule = shipped_rule()

@@ -4,10 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.browsing import comes
 from support.viewer import drawn
 from support.volume_cohorts import bids, brats, dicom_study, nnunet
 
 pytestmark = pytest.mark.browser
+
+
+def ends(found) -> float:
+    """Return the lower edge of an element on the screen, in px."""
+    box = found.bounding_box()
+    return box["y"] + box["height"]
 
 
 def dicom(root: Path) -> None:
@@ -48,3 +55,7 @@ def test_label_and_selection_leave_the_header_of_the_viewer_one_line(
     header.get_by_text("Slices: 1 to 99").wait_for()
     header.get_by_role("button", name="Next case").wait_for()
     assert header.bounding_box()["height"] < 50
+    # In a low window the tools shrink, and the strip of slices stays above the notice.
+    page.set_viewport_size({"width": 1024, "height": 600})
+    strip, notice = page.locator(".strip-box"), page.get_by_test_id("stBottom")
+    assert comes(page, lambda: ends(strip) <= notice.bounding_box()["y"])

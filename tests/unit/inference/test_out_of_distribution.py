@@ -56,7 +56,7 @@ def test_what_is_unlike_is_said_in_a_sentence_with_what_it_means(volume, shipped
     assert kind_of(unlike) == kind
     (sentence,) = warnings_of(unlike, shipped)
     assert MEANS[kind] in sentence
-    assert "do not rely on it" in sentence
+    assert "do not rely on this result" in sentence
 
 
 def alone(volume: Volume, sequence: str = FLAIR) -> Volume:
