@@ -226,7 +226,7 @@ def test_the_browsers_measurements_equal_those_of_the_core(look, served, tmp_pat
         ("mask_area_px", "area_px"),
         ("mask_components", "components"),
         ("mask_longest_px", "longest_px"),
-        ("mask_across_px", "perpendicular_px"),
+        ("mask_perpendicular_px", "perpendicular_px"),
     ):
         assert np.allclose(
             told[theirs].to_numpy(float),
