@@ -179,7 +179,8 @@ def test_every_setting_has_a_field_with_its_help(monkeypatch, tiny_cohort):
     fields = [*app.text_input, *app.number_input, *app.selectbox, *app.checkbox]
     fields = {one.key.removeprefix("setting_"): one for one in fields if "setting_" in one.key}
     settings = {setting.name: setting for setting in dataclasses.fields(TrainingConfig)}
-    assert fields.keys() == settings.keys() - {"data", "label", "rate_restarts"}
+    assert fields.keys() == settings.keys() - {"data", "label", "rate_restarts", "sequences"}
+    assert [one.label for one in app.multiselect] == ["Sequences to learn from"]
     for name, field in fields.items():
         assert field.help.startswith(settings[name].metadata["help"])
     assert fields["epochs"].help.endswith("Range: 1 or more.")
