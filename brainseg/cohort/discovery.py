@@ -121,8 +121,14 @@ def list_files(root: Path, with_volumes: bool = True, masks_in: str = "") -> Fil
     notes += _notes_on(tree)
     if cases and has_masks and tree.niftis:
         notes.append(
-            f"{len(tree.niftis)} NIfTI file(s) beside the pictures were left out: open their folder to "
+            f"{len(tree.niftis)} volume file(s) beside the pictures were left out: open their folder to "
             "see them."
+        )
+    left_out = sum(len(folder.images) for folder in tree.folders) if volumes else 0
+    if left_out:
+        notes.append(
+            f"{left_out} picture(s) without a mask beside the volumes were left out: open their folder "
+            "to see them."
         )
     if not cases and not volumes:
         jpegs = sum(map(len, tree.pictures.values()))

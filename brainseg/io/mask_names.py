@@ -10,7 +10,9 @@ MASK_WORDS = words_in(
     "mask masks msk msks seg segs segm segmentation segmentations label labels labelmap labelmaps "
     "gt gts truth groundtruth annotation annotations annot roi rois gtv ctv"
 )
-IMAGE_WORDS = words_in("image images img imgs scan scans ground jpeg class")
+IMAGE_WORDS = words_in(
+    "image images imaging img imgs scan scans volume volumes vol vols ground jpeg class"
+)
 """Words in an image's name where its mask has another word; "ground" comes from "ground truth", the last
 two from the folders "JPEGImages" and "SegmentationClass" of Pascal VOC."""
 
@@ -22,6 +24,8 @@ FOLDER_WORDS = MASK_WORDS | IMAGE_WORDS | SPLIT_WORDS
 
 TUMOUR_WORDS = words_in("tumor tumors tumour tumours lesion lesions")
 """Words in the name of a mask, which alone do not make it one."""
+
+_READER_WORDS = words_in("manual manually corrected expert consensus final")
 
 _SEQUENCE = re.compile(r"(?i)(?<![a-z0-9])(t[12][a-z]{0,3}|flair)(?![a-z0-9])")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_]+")
@@ -62,6 +66,8 @@ def tumour_words(name: str) -> frozenset[str]:
 
 
 def loose_key_of(name: str) -> Key:
-    """Return :func:`key_of` without the words for a sequence and for a tumour."""
-    key = key_of(_SEQUENCE.sub("", name))
-    return tuple(word for word in key if word not in TUMOUR_WORDS)
+    """Return :func:`key_of` without the words for a sequence, a tumour and who outlined it."""
+    key = key_of(
+        _SEQUENCE.sub("image", name)
+    )  # a word that no key contains, so that a name remains
+    return tuple(word for word in key if word not in TUMOUR_WORDS | _READER_WORDS)

@@ -14,7 +14,14 @@ from brainseg.cohort.layouts.folder_names import GENERIC, folder_name
 from brainseg.io.description_words import read_words
 from brainseg.io.label_names import regions_of
 from brainseg.io.lesion_masks import is_named_as_mask, lesion_masks
-from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, Key, words_of
+from brainseg.io.mask_names import (
+    FOLDER_WORDS,
+    MASK_WORDS,
+    TUMOUR_WORDS,
+    Key,
+    loose_key_of,
+    words_of,
+)
 from brainseg.io.names import suffix_of
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import is_label_map, subject_of
@@ -133,6 +140,8 @@ def _key(root: Path, path: Path) -> Key:
 
 def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
     """Return the cases of a folder, one per subject whose file names give the sequences."""
+    if cases := _paired_by_words(files):
+        return cases
     cases = []
     subjects = _with_own_mask(_by_subject(files), folder)
     for subject, own in subjects.items():
@@ -164,6 +173,31 @@ def _in_folder(files: list[Path], folder: Path) -> list[CaseFiles]:
             for path in images
         ]
     return cases
+
+
+def _paired_by_words(files: list[Path]) -> list[CaseFiles]:
+    """Return a case per image where images and masks differ only by words: “volume-1”, “segmentation-1”.
+
+    It is empty where the names give sequences, or where a mask has no image of its own.
+    """
+    of_masks = MASK_WORDS | TUMOUR_WORDS
+    masks = {loose_key_of(path.name): path for path in files if of_masks & {*words_of(_stem(path))}}
+    rest = [path for path in files if path not in masks.values()]
+    images = {loose_key_of(path.name): path for path in rest}
+    is_unique = len(images) == len(rest) and not any(guess_from_words(path.name) for path in rest)
+    if len(masks) < 2 or () in images or not masks.keys() <= images.keys() or not is_unique:
+        return []
+    return [
+        CaseFiles(
+            _stem(path),
+            path,
+            (path,),
+            masks=(masks[key],) if key in masks else (),
+            labels=regions_of(one.name for one in (path, masks.get(key)) if one),
+            patient_id=_patient_of(_stem(path)),
+        )
+        for key, path in images.items()
+    ]
 
 
 def _with_own_mask(subjects: dict[str, list[Path]], folder: Path) -> dict[str, list[Path]]:
@@ -224,11 +258,16 @@ def _by_subject(files: list[Path]) -> dict[str, list[Path]]:
     is_twice = any(
         guesses.count(guess) > 1 for guesses in named for guess in guesses if guess is not None
     )
-    subjects = strong if is_twice else weak
+    subjects = strong if is_twice or _pairs(strong) > _pairs(weak) else weak
     if "" in subjects and len(subjects) == 2:
         (other,) = subjects.keys() - {""}
         subjects = {other: sorted(subjects[""] + subjects[other])}
     return subjects
+
+
+def _pairs(subjects: dict[str, list[Path]]) -> int:
+    """Return the number of subjects with one image and one mask, such as “P_1” and “P_1_seg”."""
+    return sum(len(own) == 2 and len(_without_masks(own)) == 1 for own in subjects.values())
 
 
 def _split_by_subject(files: list[Path], with_numbers: bool) -> dict[str, list[Path]]:

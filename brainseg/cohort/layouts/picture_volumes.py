@@ -18,8 +18,9 @@ _TIFF = (".tif", ".tiff")
 def take_stacks(pictures: Pictures) -> list[Path]:
     """Take the TIFF files of several pages out of the pictures of each folder, and return them.
 
-    A folder whose first and last TIFF file have one page is not searched further: reading the header of
-    each slice would slow large cohorts down.
+    Where most files have one page, all are slices, and the checks report the others. A folder whose
+    first and last TIFF file have one page is not searched further: reading each header would slow large
+    cohorts down.
     """
     stacks = []
     for folder, entries in [*pictures.items()]:
@@ -27,6 +28,8 @@ def take_stacks(pictures: Pictures) -> list[Path]:
         if not any(has_more_pages(Path(one.path)) for one in (*tiffs[:1], *tiffs[-1:])):
             continue
         taken = [one for one in tiffs if has_more_pages(Path(one.path))]
+        if 2 * len(taken) < len(tiffs):
+            continue
         stacks += [Path(one.path) for one in taken]
         pictures[folder] = [one for one in entries if one not in taken]
     return stacks
