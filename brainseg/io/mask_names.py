@@ -67,7 +67,6 @@ def tumour_words(name: str) -> frozenset[str]:
 
 def loose_key_of(name: str) -> Key:
     """Return :func:`key_of` without the words for a sequence, a tumour and who outlined it."""
-    key = key_of(
-        _SEQUENCE.sub("image", name)
-    )  # a word that no key contains, so that a name remains
+    # A word that no key contains takes its place, so that a name remains.
+    key = key_of(_SEQUENCE.sub("image", name))
     return tuple(word for word in key if word not in TUMOUR_WORDS | _READER_WORDS)

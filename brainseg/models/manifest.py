@@ -59,9 +59,9 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
         known = list_models(None if folder == MODELS else folder)
         if path.exists():
             raise ModelError(
-                f"“{path.name[:60]}” is no model of brainseg, because it is no folder with {MANIFEST}: "
-                "publish a training with `brainseg train DATA --publish NAME`, or give a network of "
-                "another program by its address, http://HOST:PORT/v2/models/NAME."
+                f"“{path.name[:60]}” is not a model, which is a folder with {MANIFEST}: publish a "
+                "training with `brainseg train DATA --publish NAME`, or give a network of another "
+                "program by its address, http://HOST:PORT/v2/models/NAME."
             ) from error
         if not known:
             raise ModelError(

@@ -62,7 +62,7 @@ WAYS_IN: dict[str, tuple[Callable[[Cohort, pd.DataFrame], None], str, Links]] = 
         [
             (keys.WORKLIST, "Worklist of all cases", "list"),
             (keys.CASE_PAGE, "One case, slice by slice", "neurology"),
-            (keys.BROWSER, "Random slices", "shuffle"),
+            (keys.BROWSER, "Browser of random slices", "shuffle"),
         ],
     ),
     "Explore the data": (

@@ -78,7 +78,7 @@ def test_a_network_of_another_program_is_refused_with_what_a_model_is(tmp_path, 
     (tmp_path / name).write_bytes(b"x")
     path = tmp_path / name.split("/")[0]
     with pytest.raises(
-        ModelError, match="is no model of brainseg, because it is no folder with man"
+        ModelError, match="is not a model, which is a folder with man"
     ):
         open_model(str(path))
 
