@@ -9,7 +9,9 @@ export class Thumbnails {
   /** @param {string[]} sequences */
   constructor(sequences) {
     this.canvases = new Map(sequences.map((name) => [name, make("canvas", { class: "thumbnail" })]));
-    this.windows = new Map(sequences.map((name) => [name, make("small", { title: "Grey window" })]));
+    // Hidden from screen readers: the name of a button should not change with the window.
+    const shown = { title: "Grey window", "aria-hidden": "true" };
+    this.windows = new Map(sequences.map((name) => [name, make("small", shown)]));
   }
 
   /** Returns the content of a sequence's button. */
