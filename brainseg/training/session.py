@@ -13,7 +13,6 @@ from brainseg.cohort.splits import Fold, make_folds
 from brainseg.errors import BrainsegError, RunError
 from brainseg.storage import locking, state_dir
 from brainseg.training.config import TrainingConfig
-from brainseg.training.data import read_sequences
 from brainseg.training.provenance import about
 from brainseg.training.runs import ACTIVE, Run, progress_in, refuse_finished
 from brainseg.training.stopping import Stopped, StopRequest
@@ -36,6 +35,9 @@ def new_run(config: TrainingConfig, runs: Path) -> Run:
     cohort = cohort_of(config)
     fold = make_folds(cohort.slices, config.folds, config.seed)[config.fold]
     if config.preprocessing.needs_others:
+        # Imported here: it loads the library of templates, which no page needs.
+        from brainseg.training.data import read_sequences
+
         read_sequences(cohort.case(fold.trained_on[0]), config.preprocessing)
     settings = asdict(replace(config, data=str(cohort.root)))
     return Run.create(runs, config.name, settings, asdict(fold), about(cohort))

@@ -1,6 +1,7 @@
 """Cohorts of each family in a real browser: the viewer shows the sides of the patient, and ml."""
 
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,15 @@ pytestmark = pytest.mark.browser
 
 
 def ends(found) -> float:
-    """Return the lower edge of an element on the screen, in px."""
+    """Return the lower edge of an element on the screen in px, infinite while it is drawn anew."""
     box = found.bounding_box()
-    return box["y"] + box["height"]
+    return box["y"] + box["height"] if box else inf
+
+
+def top_of(found) -> float:
+    """Return the upper edge of an element on the screen in px, 0 while it is drawn anew."""
+    box = found.bounding_box()
+    return box["y"] if box else 0
 
 
 def dicom(root: Path) -> None:
@@ -58,4 +65,4 @@ def test_label_and_selection_leave_the_header_of_the_viewer_one_line(
     # In a low window the tools shrink, and the strip of slices stays above the notice.
     page.set_viewport_size({"width": 1024, "height": 600})
     strip, notice = page.locator(".strip-box"), page.get_by_test_id("stBottom")
-    assert comes(page, lambda: ends(strip) <= notice.bounding_box()["y"])
+    assert comes(page, lambda: ends(strip) <= top_of(notice))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.trainings import wait_for_epoch
 
 from brainseg.monitoring.readers import RunReader
 from brainseg.monitoring.snapshot import Snapshot, sentence
@@ -78,6 +79,7 @@ def written(tmp_path: Path) -> Iterator[Run]:
     config = {"epochs": 10_000, "patience": 10, "steps_per_epoch": 5}
     run = Run.create(tmp_path, "beside", config, {})
     writer = subprocess.Popen([sys.executable, "-c", WRITES, str(run.path)])
+    wait_for_epoch(run, 1, writer)  # its imports take longer than thousands of looks
     yield run
     still_writing = writer.poll() is None
     writer.kill()

@@ -64,5 +64,5 @@ def test_an_endless_loop_is_refused_before_the_graph_is_opened(folder):
 
 @pytest.mark.parametrize("name", ["x" * 5000, "nul\0", "..", "/dev/null"])
 def test_a_name_that_no_folder_has_is_refused(name):
-    with pytest.raises(ModelError, match="model “|” is not a model"):
+    with pytest.raises(ModelError, match=r"model “|” is not a model"):
         open_model(name)

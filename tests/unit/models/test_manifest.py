@@ -77,9 +77,7 @@ def test_a_network_of_another_program_is_refused_with_what_a_model_is(tmp_path, 
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"x")
     path = tmp_path / name.split("/")[0]
-    with pytest.raises(
-        ModelError, match="is not a model, which is a folder with man"
-    ):
+    with pytest.raises(ModelError, match="is not a model, which is a folder with man"):
         open_model(str(path))
 
 
