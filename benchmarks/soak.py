@@ -43,6 +43,7 @@ class Crowd:
     def __init__(self, address: str, cases: list[str], options: argparse.Namespace) -> None:
         self.address, self.cases, self.options = address, cases, options
         self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.ended_at: list[float] = []
         self.failures: Counter[str] = Counter()
 
     def run(self) -> float:
@@ -83,7 +84,8 @@ class Crowd:
             visitor.wait(lambda: payloads(visitor))
             for address in payloads(visitor):
                 visitor.get(f"/{address}")
-        self.seconds[page or "overview"].append(time.monotonic() - started)
+        self.ended_at.append(time.monotonic())
+        self.seconds[page or "overview"].append(self.ended_at[-1] - started)
         for element in visitor.elements.values():
             kind = element.WhichOneof("type")
             if kind == "exception" or (kind == "alert" and element.alert.format == Alert.ERROR):
@@ -164,9 +166,11 @@ def table(crowd: Crowd, took_s: float, meter: Meter, processor_s: float) -> str:
         max(both[2 * third :] or both),
     ]
     server, workers = max(meter.memory, key=sum)
+    parts = np.histogram(crowd.ended_at, 3)[0] / (took_s / 3)
     lines += [
         "",
-        f"{runs} page runs, {runs / took_s:.1f} a second, {1000 * processor_s / runs:.0f} ms of "
+        f"{runs} page runs, {runs / took_s:.1f} a second ({', '.join(f'{one:.1f}' for one in parts)} in "
+        f"each third), {1000 * processor_s / runs:.0f} ms of "
         f"processor time each; failures: {failures or 'none'}.",
         f"Memory: at most {server + workers:.0f} MiB (servers {server:.0f}, workers {workers:.0f}); "
         f"at most {', '.join(f'{one:.0f}' for one in thirds)} MiB in each third.",
