@@ -1,7 +1,9 @@
 """One budget of memory for what pages keep of cases and uploads, shared by all visitors.
 
-When the budget is spent, the least recently used entry is dropped. One visitor computes an entry, the
-others wait for it. An entry larger than the budget is returned but not kept.
+When the budget is spent, the least recently used entry is dropped. Results of jobs have a quarter of it
+to themselves: a prediction is smaller than its images, and takes three times as long to compute as they
+take to read. One visitor computes an entry, the others wait for it. An entry larger than its part of the
+budget is returned but not kept.
 """
 
 import logging
@@ -34,16 +36,19 @@ class Budget:
     """Entries by key, of a limited size in bytes together."""
 
     def __init__(self, size: int) -> None:
-        self._entries: LRUCache[Hashable, Any] = LRUCache(size, size_of)
+        of_jobs = size // 4
+        self._entries: LRUCache[Hashable, Any] = LRUCache(size - of_jobs, size_of)
+        self._jobs: LRUCache[Hashable, Any] = LRUCache(of_jobs, size_of)
         self._changed = Condition()
-        self._get = cached(self._entries, lambda key, make: key, condition=self._changed)(
-            lambda key, make: make()
+        self._get, self._begin = (
+            cached(one, lambda key, make: key, condition=self._changed)(lambda key, make: make())
+            for one in (self._entries, self._jobs)
         )
 
     @property
     def used(self) -> int:
         """Return the size of all entries, in bytes."""
-        return int(self._entries.currsize)
+        return int(self._entries.currsize + self._jobs.currsize)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return the entry of a key, made on first use. Nothing is kept if ``make`` raises."""
@@ -58,25 +63,26 @@ class Budget:
             work.result.add_done_callback(lambda _: self._weigh(key, work))
             return work
 
-        work = self.get(key, started)
+        work: Work[T] = self._begin(key, started)
         if work.is_cancelled or (work.result.done() and work.result.exception()):
             self.drop([key])
-            work = self.get(key, started)
+            work = self._begin(key, started)
         return work
 
     def drop(self, keys: Iterable[Hashable] | None = None) -> None:
         """Drop the entries of some keys; all without ``keys``."""
         with self._changed:
-            for key in list(self._entries if keys is None else keys):
+            for key in [*self._entries, *self._jobs] if keys is None else keys:
                 self._entries.pop(key, None)
+                self._jobs.pop(key, None)
 
     def _weigh(self, key: Hashable, work: Work[Any]) -> None:
         """Count the result of a job, whose size is known only when it is done."""
         with self._changed:
-            if self._entries.get(key) is work:
-                del self._entries[key]
-                with suppress(ValueError):  # larger than the budget
-                    self._entries[key] = work
+            if self._jobs.get(key) is work:
+                del self._jobs[key]
+                with suppress(ValueError):  # larger than its part of the budget
+                    self._jobs[key] = work
 
 
 def size_of(value: object) -> int:

@@ -26,7 +26,7 @@ def kib(count: int) -> np.ndarray:
 
 
 def test_the_least_recently_used_entry_is_dropped_first():
-    entries, made = Budget(10 * KIB), []
+    entries, made = Budget(12 * KIB), []
     for name in ("a", "b", "a", "c", "a", "b"):
         entries.get(name, lambda name=name: made.append(name) or kib(4))
     assert made == ["a", "b", "c", "b"]
@@ -95,18 +95,39 @@ def test_one_computation_does_not_block_another():
     assert entries.get("key", nested) == "other"
 
 
-def test_a_job_counts_once_it_is_done_and_drops_older_entries():
-    entries, go = Budget(10 * KIB), Event()
+def finished(entries: Budget, name: str, size: int) -> Work:
+    """Return a job of a budget once its result of some KiB is counted."""
+    before = entries.used
+    work = entries.start(name, lambda: Work(name, lambda _: kib(size)))
+    deadline = time.monotonic() + GUARDS_AGAINST_A_HANG_S
+    while entries.used == before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return work
+
+
+def test_entries_never_drop_the_results_of_jobs_and_newer_ones_drop_older_ones():
+    entries = Budget(12 * KIB)  # 3 KiB for the results of jobs
+    older = finished(entries, "older", 1)
+    for name in "abc":
+        entries.get(name, lambda: kib(8))
+    assert entries.start("older", lambda: pytest.fail("started again")) is older
+    finished(entries, "newer", 3)
+    assert entries.used == 11 * KIB
+    assert entries.start("older", lambda: Work("older", lambda _: kib(1))) is not older
+
+
+def test_a_job_counts_once_it_is_done():
+    entries, go = Budget(12 * KIB), Event()
     entries.get("older", lambda: kib(3))
     work = entries.start(
-        "job", lambda: Work("job", lambda _: go.wait(GUARDS_AGAINST_A_HANG_S) and kib(8))
+        "job", lambda: Work("job", lambda _: go.wait(GUARDS_AGAINST_A_HANG_S) and kib(2))
     )
     assert entries.used == 3 * KIB
     go.set()
     deadline = time.monotonic() + GUARDS_AGAINST_A_HANG_S
-    while entries.used != 8 * KIB and time.monotonic() < deadline:
+    while entries.used != 5 * KIB and time.monotonic() < deadline:
         time.sleep(0.001)
-    assert entries.used == 8 * KIB
+    assert entries.used == 5 * KIB
     assert entries.start("job", lambda: pytest.fail("started again")) is work
 
 
