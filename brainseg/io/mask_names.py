@@ -41,6 +41,12 @@ def _folders(name: str) -> list[str]:
     return [folder for folder in PurePosixPath(name.replace("\\", "/")).parts[:-1] if folder != "/"]
 
 
+def is_mask_folder(name: str) -> bool:
+    """Return whether a folder's name says that it contains masks, and names no case."""
+    words = set(words_of(name))
+    return words <= FOLDER_WORDS and bool(words & MASK_WORDS)
+
+
 def mask_words(name: str) -> frozenset[str]:
     """Return the mask words in a file's own name and in folders whose names contain no other words."""
     own = set(words_of(base_of(name)))

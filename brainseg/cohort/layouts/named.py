@@ -19,6 +19,7 @@ from brainseg.io.mask_names import (
     MASK_WORDS,
     TUMOUR_WORDS,
     Key,
+    is_mask_folder,
     loose_key_of,
     words_of,
 )
@@ -42,7 +43,7 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
     by_folder: dict[Path, list[Path]] = defaultdict(list)
     of_masks = []
     for path in _without_derived(files):
-        if _is_of_masks(path.parent.name) and path.parent != root:
+        if is_mask_folder(path.parent.name) and path.parent != root:
             of_masks.append(path)
         else:
             by_folder[path.parent].append(path)
@@ -123,11 +124,6 @@ def _in_folders_of_sequences(root: Path, by_folder: dict[Path, list[Path]]) -> l
     return cases
 
 
-def _is_of_masks(folder: str) -> bool:
-    words = set(words_of(folder))
-    return words <= FOLDER_WORDS and bool(words & MASK_WORDS)
-
-
 def _key(root: Path, path: Path) -> Key:
     """Return what an image and a mask in another folder share: case folders and subject."""
     folders = path.parent.relative_to(root).parts
@@ -182,7 +178,8 @@ def _paired_by_words(files: list[Path]) -> list[CaseFiles]:
     """
     of_masks = MASK_WORDS | TUMOUR_WORDS
     masks = {loose_key_of(path.name): path for path in files if of_masks & {*words_of(_stem(path))}}
-    rest = [path for path in files if path not in masks.values()]
+    paired = {*masks.values()}
+    rest = [path for path in files if path not in paired]
     images = {loose_key_of(path.name): path for path in rest}
     is_unique = len(images) == len(rest) and not any(guess_from_words(path.name) for path in rest)
     if len(masks) < 2 or () in images or not masks.keys() <= images.keys() or not is_unique:

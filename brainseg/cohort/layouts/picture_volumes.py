@@ -7,7 +7,7 @@ from pathlib import Path
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.io.description_words import read_words
-from brainseg.io.mask_names import FOLDER_WORDS, MASK_WORDS, mask_words, words_of
+from brainseg.io.mask_names import is_mask_folder, mask_words
 from brainseg.io.plain_tiff import has_more_pages
 from brainseg.io.subjects import subject_of
 
@@ -53,7 +53,11 @@ def take_sequences(root: Path, pictures: Pictures) -> list[CaseFiles]:
         stems = set.intersection(*map(set, sequences.values())) if len(folders) > 1 else set()
         if not stems or any(map(mask_words, stems)):
             continue
-        beside = [one for one in pictures if str(Path(one).parent) == parent and _is_of_masks(one)]
+        beside = [
+            one
+            for one in pictures
+            if str(Path(one).parent) == parent and is_mask_folder(Path(one).name)
+        ]
         masks = _by_stem(pictures[beside[0]]) if beside else {}
         name = subject or ("" if parent == str(root) else Path(parent).name)
         cases += _cases(name or root.name, Path(parent), sequences, stems, masks)
@@ -95,8 +99,3 @@ def _cases(
 def _is_sequence(folder: str) -> bool:
     words = read_words(folder, is_name=True)
     return bool(words) and not words.kind
-
-
-def _is_of_masks(folder: str) -> bool:
-    words = set(words_of(Path(folder).name))
-    return words <= FOLDER_WORDS and bool(words & MASK_WORDS)

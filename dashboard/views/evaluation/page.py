@@ -204,17 +204,10 @@ def show_worst(counted: Evaluation, cohort: Cohort, model: Model) -> None:
     )
 
 
-def show_table(scores: pd.DataFrame, cohort: Cohort, unit: str | None) -> None:
-    """Draw the table of cases, lowest Dice first; `unit` is that of the distances, if it is one."""
-    in_ml = sizes_in_ml(scores, cohort)
-    shown = scores.assign(
-        relation=[[relation] for relation in scores["relation"]],
-        hd95=scores["hd95"].map(
-            lambda one: "∞" if np.isinf(one) else f"{one:7.1f}", na_action="ignore"
-        ),
-    )
+def table_columns(in_ml: bool, unit: str | None) -> dict:
+    """Return the columns of the table of cases, by name; see :func:`show_table`."""
     number = st.column_config.NumberColumn
-    config: dict = {
+    return {
         "case": "Case",
         "dice": st.column_config.ProgressColumn(
             "Dice", format="%.3f", min_value=0, max_value=1, color="primary"
@@ -231,7 +224,7 @@ def show_table(scores: pd.DataFrame, cohort: Cohort, unit: str | None) -> None:
                 "tumour_vx": number("Mask (voxels)", format="localized"),
                 "predicted_vx": number("Prediction (voxels)", format="localized"),
             }
-            if in_ml is None
+            if not in_ml
             else {
                 "tumour_ml": number("Mask (ml)", format="%.1f"),
                 "predicted_ml": number("Prediction (ml)", format="%.1f"),
@@ -251,6 +244,17 @@ def show_table(scores: pd.DataFrame, cohort: Cohort, unit: str | None) -> None:
         "seconds": number("Seconds", format="%.1f"),
     }
 
+
+def show_table(scores: pd.DataFrame, cohort: Cohort, unit: str | None) -> None:
+    """Draw the table of cases, lowest Dice first; `unit` is that of the distances, if it is one."""
+    in_ml = sizes_in_ml(scores, cohort)
+    shown = scores.assign(
+        relation=[[relation] for relation in scores["relation"]],
+        hd95=scores["hd95"].map(
+            lambda one: "∞" if np.isinf(one) else f"{one:7.1f}", na_action="ignore"
+        ),
+    )
+    config = table_columns(in_ml is not None, unit)
     shown = shown if in_ml is None else shown.join(in_ml)
 
     def choose_row() -> None:
