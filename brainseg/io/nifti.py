@@ -232,12 +232,13 @@ def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
         stored.append((header.get_sform(), int(header["sform_code"])))
     if header["qform_code"] > 0:
         stored.append((_quaternion_form(header), int(header["qform_code"])))
-    usable = [(one, code) for one, code in stored if one is not None and is_usable(one)]
+    in_mm = [(np.diag([unit] * 3 + [1.0]) @ one, code) for one, code in stored if one is not None]
+    usable = [(one, code) for one, code in in_mm if is_usable(one)]
     if not usable:
         return None, "", ("its orientation cannot be read, so it is not used",) if stored else ()
     affine, code = usable[0]
     space = f"template {code}" if code >= _FIRST_TEMPLATE else "patient"
-    return np.diag([unit, unit, unit, 1.0]) @ affine, space, ()
+    return affine, space, ()
 
 
 def _quaternion_form(header) -> np.ndarray | None:
@@ -250,10 +251,12 @@ def _quaternion_form(header) -> np.ndarray | None:
 def _spacing(header) -> tuple[float, float, float] | None:
     """Return mm along the file's axes, None if the header names no unit."""
     unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7)
-    widths = [abs(float(width)) for width in header["pixdim"][1:4]]
-    if unit is None or not all(math.isfinite(width) and 1e-6 < width < 1e4 for width in widths):
+    if unit is None:
         return None
-    first, second, third = (round(width * unit, 6) for width in widths)
+    widths = [abs(float(width)) * unit for width in header["pixdim"][1:4]]
+    if not all(math.isfinite(width) and 1e-6 < width < 1e4 for width in widths):
+        return None
+    first, second, third = (round(width, 6) for width in widths)
     return first, second, third
 
 

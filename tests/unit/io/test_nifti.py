@@ -91,6 +91,16 @@ def test_without_an_orientation_slices_run_along_the_widest_spacing() -> None:
     assert upload.grid.spacing_mm == (6, 1, 1)
 
 
+@pytest.mark.parametrize(("code", "in_one_mm"), [(1, 0.001), (2, 1.0), (3, 1000.0)])
+def test_metres_and_micrometres_are_read_as_millimetres(code: int, in_one_mm: float) -> None:
+    widths = np.array([0.5, 0.5, 12.0]) * in_one_mm
+    oriented = opened(nifti(EIGHT_BIT, np.diag([*widths, 1.0]), xyzt_units=code))
+    assert oriented.grid.spacing_mm == (12, 0.5, 0.5)
+    assert np.allclose(np.abs(np.linalg.det(oriented.grid.affine[:3, :3])), 3)
+    plain = opened(nifti(EIGHT_BIT, None, pixdim=[1, *widths, 1, 0, 0, 0], xyzt_units=code))
+    assert plain.grid.spacing_mm == (12, 0.5, 0.5)
+
+
 def test_a_few_coronal_slices_are_shown_as_acquired_and_that_is_said() -> None:
     coronal = np.diag([-1.0, 6.0, 1.0, 1.0])
     upload = opened(nifti(voxels((64, 12, 70)), coronal))
