@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,15 @@ class Volume:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes to pickle; sequences that share memory once."""
+        return vars(self) | ({} if self.pixels.strides[-1] else {"pixels": self.pixels[..., :1]})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        pixels = state["pixels"]
+        shape = (*pixels.shape[:3], len(state["sequences"]))
+        vars(self).update(state, pixels=np.broadcast_to(pixels, shape))
 
     @cached_property
     def flair_copies(self) -> tuple[str, ...]:

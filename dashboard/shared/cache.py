@@ -84,18 +84,21 @@ def _key(make: Callable, arguments: Iterable, by: Mapping = _BY_CONTENT) -> tupl
     return make.__name__, *(by.get(type(one), lambda other: other)(one) for one in arguments)
 
 
-def _kept(make: Callable[P, T], by: Mapping = _BY_CONTENT) -> Callable[P, T]:
+def _kept(make: Callable[P, T], by: Mapping = _BY_CONTENT, get: Any = BUDGET.get) -> Callable[P, T]:
     """Keep the results of a function in the budget."""
 
     @wraps(make)
-    def get(*arguments: P.args, **named: P.kwargs) -> T:
-        key = _key(make, (*arguments, *named.values()), by)
-        return BUDGET.get(key, lambda: make(*arguments, **named))
+    def kept(*arguments: P.args, **named: P.kwargs) -> T:
+        return get(_key(make, (*arguments, *named.values()), by), lambda: make(*arguments, **named))
 
-    return get
+    return kept
 
 
 _kept_of_images = partial(_kept, by=_BY_IMAGES)
+
+
+def _kept_compressed(make: Callable[P, T], by: Mapping = _BY_CONTENT) -> Callable[P, T]:
+    return _kept(make, by, BUDGET.unpacked)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -123,13 +126,13 @@ def of_label(cohort: Cohort, label: str) -> Cohort:
     return cohort.of_label(label)
 
 
-@_kept_of_images
+@partial(_kept_compressed, by=_BY_IMAGES)
 def volume(cohort: Cohort, case: str) -> Volume:
     """Return a case's readable slices; see :meth:`brainseg.cohort.Case.volume`."""
     return cohort.case(case).volume(with_others=True)
 
 
-@_kept
+@_kept_compressed
 def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a case's masks and which slices have one; see :meth:`brainseg.cohort.Case.masks`."""
     return cohort.case(case).masks()
@@ -372,12 +375,9 @@ def warnings_of(
 
 @_kept
 def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
-    """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`.
-
-    Its volume and masks, four times as large, are then no longer kept.
-    """
+    """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`."""
     packed = payload.case_payload(case_record(cohort, case, model))
-    BUDGET.drop([_key(volume, (cohort, case), _BY_IMAGES), _key(masks, (cohort, case))])
+    BUDGET.drop([_key(volume, (cohort, case), _BY_IMAGES)])  # as large, and no longer needed
     return packed
 
 

@@ -53,6 +53,21 @@ def test_the_size_of_an_entry_is_that_of_its_arrays(value):
     assert 3 * KIB <= size_of(value) < 3 * KIB + 300
 
 
+def test_compressed_arrays_come_back_unchanged_and_count_with_their_compressed_size():
+    entries, pixels = Budget(64 * KIB), np.zeros((4, 64, 64, 3), np.uint8)
+    pixels[1, 20:40, 20:40] = np.random.default_rng(0).integers(0, 255, (20, 20, 3))
+    masks = pixels[..., 0] > 99
+    entries.unpacked("images", lambda: Volume(pixels, (3.0, 1.0, 1.0)))
+    entries.unpacked("masks", lambda: (masks, masks.any(axis=(1, 2))))
+    assert 1200 < entries.used < 8 * KIB < pixels.nbytes
+    volume = entries.unpacked("images", lambda: pytest.fail("read again"))
+    found = entries.unpacked("masks", lambda: pytest.fail("read again"))
+    np.testing.assert_array_equal(volume.pixels, pixels)
+    assert volume.spacing_mm == (3.0, 1.0, 1.0)
+    np.testing.assert_array_equal(found[0], masks)
+    np.testing.assert_array_equal(found[1], [False, True, False, False])
+
+
 def test_a_value_larger_than_the_budget_is_returned_but_not_kept():
     entries = Budget(KIB)
     assert entries.get("large", lambda: kib(2)).nbytes == 2 * KIB

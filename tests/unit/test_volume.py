@@ -1,5 +1,7 @@
 """Volume: the one shape that every reader returns."""
 
+import pickle
+
 import numpy as np
 import pytest
 from support.cohorts import head
@@ -40,3 +42,13 @@ def test_an_array_that_is_no_volume_is_refused_with_its_shape(pixels: np.ndarray
 def test_an_unknown_sequence_is_refused() -> None:
     with pytest.raises(ValueError, match="sequence is “T2”; expected one of pre-contrast"):
         Volume(head(1)[np.newaxis]).sequence("T2")
+
+
+def test_sequences_that_share_memory_are_pickled_once() -> None:
+    flair = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 1), np.uint8)
+    shared = Volume(np.broadcast_to(flair, (2, 8, 8, 3)))
+    again = pickle.loads(pickle.dumps(shared))
+    np.testing.assert_array_equal(again.pixels, shared.pixels)
+    assert again.nbytes == shared.nbytes == flair.nbytes
+    copied = Volume(shared.pixels.copy())
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(copied)).pixels, copied.pixels)
