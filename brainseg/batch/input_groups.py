@@ -10,7 +10,7 @@ from brainseg.cohort.picture_pairs import SUFFIXES, is_picture
 from brainseg.cohort.twin_folders import pair_twins
 from brainseg.io import is_input
 from brainseg.io.folders import walk_folders
-from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
+from brainseg.io.names import VOLUME_SUFFIXES, suffix_of
 
 
 @dataclass
@@ -47,7 +47,7 @@ def find_groups(root: Path) -> FolderContent:
             suffix = suffix_of(path.name)
             if path.name.lower() == DESCRIPTION:
                 tables.append(path)
-            elif suffix in NIFTI_SUFFIXES:
+            elif suffix in VOLUME_SUFFIXES:
                 niftis.append(path)
             elif is_disc_directory(path):
                 continue

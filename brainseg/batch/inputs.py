@@ -2,14 +2,14 @@
 
 The rules, in order:
 
-1. A file is one input: a picture, a NIfTI volume, a DICOM file, or a zip of any of them.
+1. A file is one input: a picture, a volume such as NIfTI, a DICOM file, or a zip of any of them.
 2. TIFF and PNG files below a folder are slices of cases, as :mod:`brainseg.cohort.discovery` finds
    them, except below a folder with a DICOMDIR: those belong to the disc.
 3. The DICOM files (recognised by their content) of one study of one patient are one input; its series
    are the sequences.
-4. NIfTI files of one folder are the sequences of one case if their names give one subject and at least
+4. Volumes of one folder are the sequences of one case if their names give one subject and at least
    two sequences, none twice (``BraTS_001/BraTS_001_flair.nii.gz``); label maps are left out.
-5. Any other NIfTI file, JPEG or zip is an input of its own.
+5. Any other volume, JPEG or zip is an input of its own.
 """
 
 import hashlib
@@ -41,7 +41,8 @@ from brainseg.io import (
     open_upload,
     ruling_grid,
 )
-from brainseg.io.files import open_file, read_file
+from brainseg.io.detached import files_of, read_joined
+from brainseg.io.files import open_file
 from brainseg.io.label_names import TABLES
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, applicable, ask, choices, choose
@@ -150,7 +151,7 @@ class FilesInput:
         digest = hashlib.sha256(
             repr(sorted(self.answers.items())).encode() if self.answers else b""
         )
-        for path in self.files:
+        for path in (one for file in self.files for one in files_of(file)):
             digest.update(f"{path.name}\0".encode(errors="replace"))
             try:
                 with open_file(path, MAX_INFLATED_BYTES) as file:
@@ -199,7 +200,7 @@ class FilesInput:
         given, unreadable, left = [], [], MAX_INPUT_BYTES
         for path in self.files:
             try:
-                given.append(InputFile(self._label(path), read_file(path)))
+                given.append(InputFile(self._label(path), read_joined(path)))
             except OSError as error:
                 unreadable.append(f"{path.name} cannot be opened ({error.strerror}).")
                 continue
@@ -270,8 +271,8 @@ def find_inputs(
     if source.is_file():
         if not (is_input(source) or is_dicom(source)):
             raise CohortError(
-                f"{source} is not an input: give a TIFF, PNG, JPEG, NIfTI, DICOM or zip file, or a "
-                "folder of them."
+                f"{source} is not an input: give a TIFF, PNG, JPEG, NIfTI, NRRD, MetaImage, MGH, "
+                "DICOM or zip file, or a folder of them."
             )
         return _named_apart([FilesInput(single(source).name, source, (source,))])
     groups = find_groups(source) if source.is_dir() else FolderContent()

@@ -8,14 +8,14 @@ import pandas as pd
 from brainseg.cohort.case import Case
 from brainseg.cohort.studies import by_worker, open_study
 from brainseg.io import DicomSource, ruling_grid
-from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
+from brainseg.io.names import VOLUME_SUFFIXES, suffix_of
 
 
 def is_of_dicom(case: Case) -> bool:
     """Return whether a case consists of DICOM files."""
     source = case.slices["source"].iloc[0]
     return (
-        not pd.isna(source) and suffix_of(json.loads(source)["images"][0][1]) not in NIFTI_SUFFIXES
+        not pd.isna(source) and suffix_of(json.loads(source)["images"][0][1]) not in VOLUME_SUFFIXES
     )
 
 

@@ -37,7 +37,7 @@ from brainseg.errors import CohortError
 from brainseg.io.folders import walk_folders
 from brainseg.io.foreign_files import foreign_formats, nothing_found, outlines
 from brainseg.io.limits import MAX_INFLATED_BYTES
-from brainseg.io.names import NIFTI_SUFFIXES, suffix_of
+from brainseg.io.names import VOLUME_SUFFIXES, suffix_of
 from brainseg.storage import real_path
 
 _SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
@@ -253,7 +253,7 @@ def _walk(root: Path) -> _Tree:
                 tree.misnamed.append(_as_text(os.path.relpath(entry.path, root)))
             elif is_picture(entry.name):
                 pictures.setdefault(path, []).append(entry)
-            elif suffix_of(entry.name) in NIFTI_SUFFIXES:
+            elif suffix_of(entry.name) in VOLUME_SUFFIXES:
                 tree.niftis.append(Path(entry.path))
             elif entry.name.lower() == DESCRIPTION:
                 tree.descriptions.append(Path(entry.path))

@@ -17,7 +17,7 @@ from brainseg.errors import CohortError, DecodeError
 from brainseg.io import InputFile, assemble, open_inputs, ruling_grid
 from brainseg.io.channels import open_channels, read_picture_labels
 from brainseg.io.decoding import DECODING, why_lost
-from brainseg.io.files import read_file
+from brainseg.io.detached import read_joined
 from brainseg.io.label_maps import (
     LabelMap,
     is_segmentation,
@@ -26,7 +26,7 @@ from brainseg.io.label_maps import (
     read_segmentation,
 )
 from brainseg.io.limits import or_damaged
-from brainseg.io.names import IMAGE_SUFFIXES, NIFTI_SUFFIXES, shown_name, suffix_of
+from brainseg.io.names import IMAGE_SUFFIXES, VOLUME_SUFFIXES, shown_name, suffix_of
 from brainseg.io.nifti_upload import grid_alone
 from brainseg.io.sequence_choice import applicable, choose
 from brainseg.io.sequence_guess import DEFORMATION, LABEL_MAP
@@ -108,7 +108,7 @@ def read_labels(root: Path, source: str, name: str) -> LabelMap | None:
 def _labels_alone(root: Path, source: str) -> LabelMap | None:
     found = json.loads(source)
     needed = _needed(found["images"], for_mask=True)
-    if len(needed) == 1 and suffix_of(needed[0][1]) in NIFTI_SUFFIXES:
+    if len(needed) == 1 and suffix_of(needed[0][1]) in VOLUME_SUFFIXES:
         ruling = grid_alone(_read(root, needed[0][0]))
         masks = [InputFile(path, _read(root, path)) for path in found["masks"]]
     else:
@@ -187,7 +187,7 @@ def _named_others(root: Path, images: list[list[str]], ruling: Series) -> dict[s
 def _channel(path: str, name: str) -> str:
     """Return the name that ``dataset.json`` gives the channel in a NIfTI file, such as ADC, or “”."""
     suffix = suffix_of(name)
-    is_given = suffix in NIFTI_SUFFIXES and "/" not in name and name != Path(path).name
+    is_given = suffix in VOLUME_SUFFIXES and "/" not in name and name != Path(path).name
     return name.removesuffix(suffix) if is_given else ""
 
 
@@ -209,7 +209,7 @@ def open_study(
 
 def _read(root: Path, path: str) -> bytes:
     try:
-        return read_file(root / path)
+        return read_joined(root / path)
     except OSError as error:
         raise DecodeError(f"{Path(path).name} cannot be opened ({error.strerror})") from None
 
@@ -217,7 +217,7 @@ def _read(root: Path, path: str) -> bytes:
 def _needed(images: list[list[str]], for_mask: bool) -> list[list[str]]:
     """Return the images whose names give one of our sequences, or all if none does."""
     guesses = [guess_from_words(name) for _, name in images]
-    if suffix_of(images[0][1]) not in NIFTI_SUFFIXES:
+    if suffix_of(images[0][1]) not in VOLUME_SUFFIXES:
         return images
     if for_mask and guesses.count(FLAIR) == 1:
         return [images[guesses.index(FLAIR)]]

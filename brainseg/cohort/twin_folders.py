@@ -14,10 +14,10 @@ import numpy as np
 from brainseg.cohort.answers import NONE
 from brainseg.errors import DecodeError
 from brainseg.io.decoding import in_workers
-from brainseg.io.files import read_file
+from brainseg.io.detached import read_joined
 from brainseg.io.limits import or_damaged
 from brainseg.io.masks import MOST_LABELS, label_areas, plain_mask, region_of
-from brainseg.io.names import NIFTI_SUFFIXES, base_of, suffix_of
+from brainseg.io.names import VOLUME_SUFFIXES, base_of, suffix_of
 from brainseg.io.nifti import read_nifti
 from brainseg.io.pictures import decode
 
@@ -97,7 +97,7 @@ def folders_of_masks(root: Path, twins: dict[str, list[str]]) -> list[str]:
 
 
 def _sample(names: list[str]) -> list[str]:
-    places = (2,) if suffix_of(names[0]) in NIFTI_SUFFIXES else (1, 2, 3)
+    places = (2,) if suffix_of(names[0]) in VOLUME_SUFFIXES else (1, 2, 3)
     return list(dict.fromkeys(names[len(names) * place // 4] for place in places))
 
 
@@ -107,8 +107,8 @@ def _are_labels(paths: list[Path]) -> list[bool]:
 
 def _is_label_map(path: Path) -> bool:
     try:
-        data = read_file(path)
-        if suffix_of(path.name) not in NIFTI_SUFFIXES:
+        data = read_joined(path)
+        if suffix_of(path.name) not in VOLUME_SUFFIXES:
             decoded = decode(data, path.name)
             return region_of(decoded)[0] is not None or bool(label_areas(plain_mask(decoded)[0]))
         file = or_damaged(lambda: read_nifti(data))

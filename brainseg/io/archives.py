@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import Protocol
 
 from brainseg.errors import DecodeError
 from brainseg.io.limits import DAMAGED, MAX_INFLATED_BYTES, MAX_MEGAPIXELS, or_damaged
@@ -111,6 +112,47 @@ def _member(data: bytes, at: int, most: int) -> tuple[bytes, int]:
         if taken > most:
             break
     return b"".join(parts), at
+
+
+def inflate_before(data: bytes, least: int, most: int) -> bytes:
+    """Return the content of a gzip file that may go on behind a known part, with its checksum verified.
+
+    Raises:
+        DecodeError: damaged, shorter than ``least`` or longer than ``most`` bytes.
+    """
+    try:
+        content, _ = _member(data, 0, most)
+    except (zlib.error, EOFError) as error:
+        raise DecodeError(DAMAGED) from error
+    if not least <= len(content) <= most:
+        raise DecodeError(DAMAGED)
+    return content
+
+
+class _Inflater(Protocol):
+    """An object of zlib or bz2 that inflates one stream."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: memoryview, most: int, /) -> bytes: ...
+
+
+def inflate_stream(inflater: _Inflater, data: memoryview, expected: int) -> bytes:
+    """Return the content of one stream, of a known length, with its checksum verified.
+
+    Raises:
+        DecodeError: damaged, or of another length.
+    """
+    try:
+        content = inflater.decompress(data, expected + 1)
+    except (OSError, ValueError, zlib.error) as error:
+        raise DecodeError(DAMAGED) from error
+    if len(content) > expected:
+        raise DecodeError("it contains more than its header says")
+    if len(content) < expected or not inflater.eof:
+        raise DecodeError(DAMAGED)
+    return content
 
 
 def inflate_raw(data: bytes) -> bytes:

@@ -6,15 +6,8 @@ from pathlib import Path
 
 from brainseg.io.folders import MAX_DEPTH
 
-_AS_NIFTI = "save as NIfTI"
 _AS_PNG = "save as PNG"
 _FORMATS = {
-    ".mgz": ("FreeSurfer", "convert with `mri_convert x.mgz x.nii.gz`"),
-    ".mgh": ("FreeSurfer", "convert with `mri_convert x.mgh x.nii.gz`"),
-    ".nrrd": ("3D Slicer", _AS_NIFTI),
-    ".nhdr": ("3D Slicer", _AS_NIFTI),
-    ".mha": ("MetaImage", _AS_NIFTI),
-    ".mhd": ("MetaImage", _AS_NIFTI),
     ".hdr": ("Analyze, or NIfTI in two files", "save as NIfTI in one file, .nii or .nii.gz"),
     ".bmp": ("bitmap", _AS_PNG),
     ".gif": ("GIF", _AS_PNG),
@@ -88,7 +81,7 @@ def nothing_found(root: Path, closed: int, others: Iterable[Path], jpegs: int) -
     if jpegs and not instead:
         instead = f"{jpegs} JPEG file(s) have no masks: add masks, or save slices as PNG"
     return (
-        f"{root} contains no TIFF or PNG image, no NIfTI and no DICOM file, nor do folders up to "
+        f"{root} contains no TIFF or PNG image, no volume and no DICOM file, nor do folders up to "
         f"{MAX_DEPTH} levels below it: expected images with masks, or volumes; "
         f"{instead or 'the documentation of input files lists the layouts'}."
     )

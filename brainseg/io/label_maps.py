@@ -1,4 +1,4 @@
-"""Label maps of NIfTI and DICOM segmentations, laid on the grid of the images that they belong to."""
+"""Label maps of volume files and DICOM segmentations, laid on the grid of their images."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from brainseg.errors import DecodeError
 from brainseg.io.grids import is_same_grid
 from brainseg.io.limits import or_damaged
-from brainseg.io.nifti import read_nifti
+from brainseg.io.nifti import NiftiFile, read_nifti
 from brainseg.io.upload import Grid, Series
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -60,27 +60,20 @@ def merged(maps: Sequence[LabelMap]) -> LabelMap:
 
 
 def read_label_map(data: bytes, ruling: Series) -> LabelMap:
-    """Return a NIfTI label map on the grid of a series.
+    """Return a label map of a volume file on the grid of a series.
 
     Raises:
         DecodeError: damaged, no label map, or on a grid that does not match.
     """
-    file = read_nifti(data)
-    if len(file.volumes) != 1:
-        raise DecodeError(f"it has {len(file.volumes)} volumes; a label map has one")
-    stored = file.volumes[0]
-    if stored.dtype.kind == "f" or (file.slope, file.intercept) != (1, 0):
-        stored = np.nan_to_num(stored * file.slope + file.intercept)
-    is_whole = stored.dtype.kind != "f" or np.abs(stored - np.rint(stored)).max() <= 1e-3
-    values = stored if stored.dtype.kind != "f" else np.rint(stored)
-    if not is_whole or values.min() < 0 or values.max() > 255:
-        raise DecodeError(
-            f"its values are {stored.min():g} to {stored.max():g}; labels are whole numbers of 0 to 255"
-        )
-    labels = values.astype(np.uint8)
+    return labels_of(read_nifti(data, least_side=1), ruling)
+
+
+def labels_of(file: NiftiFile, ruling: Series) -> LabelMap:
+    """Return what :func:`read_label_map` does for a file that was read."""
+    labels, names = _stored_labels(file)
     grid = Grid(affine=file.affine, space=file.space)
     if is_same_grid(Series("mask", labels, grid=grid), ruling):
-        return LabelMap(np.ascontiguousarray(labels))
+        return LabelMap(np.ascontiguousarray(labels), names)
     if labels.shape == ruling.pixels.shape:
         raise DecodeError(
             "it has the size of its image, but another position, orientation or spacing: save it "
@@ -93,7 +86,47 @@ def read_label_map(data: bytes, ruling: Series) -> LabelMap:
         raise DecodeError(
             f"mask and image have different grids ({sizes} voxels) of unknown position"
         )
-    return LabelMap(_laid(labels, file.affine, ruling), notes=(_resampled(labels, ruling),))
+    return LabelMap(_laid(labels, file.affine, ruling), names, (_resampled(labels, ruling),))
+
+
+def _stored_labels(file: NiftiFile) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
+    """Return the labels of a file as uint8, and the values that each of its segments means."""
+    if len(file.volumes) > 1 and file.segments:
+        return _of_layers(file)
+    if len(file.volumes) != 1:
+        raise DecodeError(f"it has {len(file.volumes)} volumes; a label map has one")
+    stored = file.volumes[0]
+    if stored.dtype.kind == "f" or (file.slope, file.intercept) != (1, 0):
+        stored = np.nan_to_num(stored * file.slope + file.intercept)
+    is_whole = stored.dtype.kind != "f" or np.abs(stored - np.rint(stored)).max() <= 1e-3
+    values = stored if stored.dtype.kind != "f" else np.rint(stored)
+    if not is_whole or values.min() < 0 or values.max() > 255:
+        raise DecodeError(
+            f"its values are {stored.min():g} to {stored.max():g}; labels are whole numbers of 0 to 255"
+        )
+    names: dict[str, tuple[int, ...]] = {}
+    for one in file.segments:
+        names[one.name] = (*names.get(one.name, ()), one.value)
+    return values.astype(np.uint8), names
+
+
+def _of_layers(file: NiftiFile) -> tuple[np.ndarray, dict[str, tuple[int, ...]]]:
+    """Return a value for each combination of segments that overlap, so that each keeps its voxels."""
+    inside = (file.volumes > 0).any(axis=0)
+    combinations, which = np.unique(file.volumes[:, inside], axis=1, return_inverse=True)
+    count = combinations.shape[1]
+    if count > 255:
+        raise DecodeError(
+            f"its segments overlap in {count} ways; at most 255 are read: save each as a mask"
+        )
+    values = np.zeros(inside.shape, np.uint8)
+    values[inside] = which.ravel() + 1
+    names: dict[str, tuple[int, ...]] = {}
+    for one in file.segments:
+        if one.layer < len(combinations):
+            own = np.flatnonzero(combinations[one.layer] == one.value) + 1
+            names[one.name] = (*names.get(one.name, ()), *own.tolist())
+    return values, names
 
 
 def is_segmentation(data: bytes) -> bool:

@@ -42,13 +42,13 @@ def check_size(width: int, height: int, channels: int = 1, least_side: int = 1) 
         raise DecodeError(f"{channels} channels; expected 1 or 3")
 
 
-def check_planes(slices: int, height: int, width: int) -> None:
+def check_planes(slices: int, height: int, width: int, least_side: int = MIN_SIDE_PX) -> None:
     """Raise if the size of a stack in a header is beyond the limits.
 
     Raises:
         DecodeError: too large or too small a slice, or more than :data:`MAX_SLICES`.
     """
-    check_size(width, height, least_side=MIN_SIDE_PX)
+    check_size(width, height, least_side=least_side)
     if slices > MAX_SLICES:
         raise DecodeError(f"{slices} slices exceed {MAX_SLICES}")
     check_voxels(slices, height, width)

@@ -8,10 +8,19 @@ IMAGE_SUFFIXES = tuple(PICTURE_SUFFIXES)
 KIND_OF_SUFFIX = PICTURE_SUFFIXES | {
     ".nii": "NIfTI",
     ".nii.gz": "NIfTI",
+    ".nrrd": "NRRD",
+    ".nhdr": "NRRD",
+    ".mha": "MetaImage",
+    ".mhd": "MetaImage",
+    ".mgz": "MGH",
+    ".mgh": "MGH",
     ".dcm": "DICOM",
     ".zip": "zip",
 }
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
+VOLUMES = ("NIfTI", "NRRD", "MetaImage", "MGH")
+"""The kinds of files that contain a volume; one reader, :mod:`brainseg.io.nifti`, reads them."""
+
+VOLUME_SUFFIXES = tuple(suffix for suffix, kind in KIND_OF_SUFFIX.items() if kind in VOLUMES)
 INPUT_SUFFIXES = tuple(KIND_OF_SUFFIX)
 
 DISC_DIRECTORY = "DICOMDIR"

@@ -1,4 +1,6 @@
-"""Read NIfTI files; a header is used only if all its values agree, before any voxel is read.
+"""Read NIfTI files, and through their header all volumes of :mod:`brainseg.io.other_volumes`.
+
+A header is used only if all its values agree, before any voxel is read.
 
 The slices are the planes nearest to axial if the file has an orientation. Without one, slices are taken
 along the axis with the widest spacing, or with the fewest voxels if the spacing is unknown (the last
@@ -12,7 +14,7 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.archives import GZIP_MAGIC, inflate_exactly, inflate_start, too_large
-from brainseg.io.limits import DAMAGED, MAX_INFLATED_BYTES, check_planes, or_damaged
+from brainseg.io.limits import DAMAGED, MAX_INFLATED_BYTES, MIN_SIDE_PX, check_planes, or_damaged
 from brainseg.io.orientation import (
     NO_ORIENTATION,
     Orientation,
@@ -22,6 +24,8 @@ from brainseg.io.orientation import (
     towards_axial,
     what_is_shown,
 )
+from brainseg.io.other_volumes import open_other
+from brainseg.io.stored_volume import Segment, Voxels
 from brainseg.io.upload import NiftiSource
 
 MOST_VOLUMES = 16
@@ -53,7 +57,7 @@ _GEOMETRY = (
 
 @dataclass(frozen=True, eq=False)
 class NiftiFile:
-    """A NIfTI file as stored, with its geometry.
+    """A volume as stored, with its geometry.
 
     Attributes:
         volumes: (sequence, slice, row, column) in the file's own data type, oriented as shown.
@@ -65,6 +69,7 @@ class NiftiFile:
         source: the file's own grid.
         notes: one sentence for each conversion.
         warnings: one sentence for each problem that users should know.
+        segments: that a segmentation of 3D Slicer names.
     """
 
     volumes: np.ndarray = field(repr=False)
@@ -76,6 +81,7 @@ class NiftiFile:
     source: NiftiSource
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
 
 def looks_like_nifti(data: bytes) -> bool:
@@ -83,43 +89,50 @@ def looks_like_nifti(data: bytes) -> bool:
     return _magic_of(data) is not None
 
 
-def read_nifti(data: bytes, with_voxels: bool = True) -> NiftiFile:
-    """Return the stored voxels of a NIfTI file, turned to axial.
+def read_nifti(data: bytes, with_voxels: bool = True, least_side: int = MIN_SIDE_PX) -> NiftiFile:
+    """Return the stored voxels of NIfTI, NRRD, MetaImage or MGH, turned to axial.
 
     Args:
         data: the whole file, gzip or not.
         with_voxels: False for the grid alone, without decompressing: all voxels are 0.
+        least_side: of a slice, in px; masks may be cropped to less than an image needs.
 
     Raises:
-        DecodeError: not NIfTI, damaged, too large, or not a picture; the reason alone.
+        DecodeError: of no such format, damaged, too large, or not a picture; the reason alone.
     """
-    return or_damaged(lambda: _read(data, with_voxels))
+    return or_damaged(lambda: _read(data, with_voxels, least_side))
 
 
-def _read(data: bytes, with_voxels: bool) -> NiftiFile:
+def _read(data: bytes, with_voxels: bool, least_side: int) -> NiftiFile:
     is_gzip = data[:2] == GZIP_MAGIC
-    header = _header_of(inflate_start(data, _LARGEST_HEADER) if is_gzip else data)
+    start = inflate_start(data, _LARGEST_HEADER) if is_gzip else data
+    other = None if looks_like_nifti(start) else open_other(data, start)
+    header = _header_of(other.header if other else start)
     dims, dtype = _dimensions(header), _data_type(header)
     affine, space, warnings = _affine(header)
     spacing = _spacing(header) if affine is None else None
     shape = dims[:3]
     orientation = towards_axial(affine, shape) if affine is not None else _assumed(shape, spacing)
-    check_planes(*(shape[axis] for axis in orientation.axes))
+    slices, height, width = (shape[axis] for axis in orientation.axes)
+    check_planes(slices, height, width, least_side)
     wanted = math.prod(dims) * dtype.itemsize
     if wanted > MAX_INFLATED_BYTES:
         raise too_large(wanted)
     offset = _offset(header)
     notes: tuple[str, ...] = ()
+    stored: Voxels = data
     if not with_voxels:
         voxels = np.broadcast_to(np.zeros((), dtype), dims)
+    elif other:
+        stored, offset = other.voxels(wanted), 0
     elif is_gzip:
-        data, behind = inflate_exactly(data, offset + wanted)
+        stored, behind = inflate_exactly(data, offset + wanted)
         if behind:
             notes += (f"{behind:,} bytes behind the compressed data were ignored",)
     if with_voxels:
-        if len(data) < offset + wanted:
+        if len(stored) < offset + wanted:
             raise DecodeError(DAMAGED)
-        voxels = np.frombuffer(data, dtype, math.prod(dims), offset).reshape(dims, order="F")
+        voxels = np.frombuffer(stored, dtype, math.prod(dims), offset).reshape(dims, order="F")
     slope, intercept = _scaling(header)
     if spacing is not None:
         between, row, column = orientation.axes
@@ -147,6 +160,7 @@ def _read(data: bytes, with_voxels: bool) -> NiftiFile:
         NiftiSource(shape, orientation, _geometry(header, shape), header.endianness == "<"),
         notes,
         warnings,
+        other.segments if other else (),
     )
 
 

@@ -1,7 +1,7 @@
-"""Read NIfTI files as one upload, in which each volume on its own grid is a sequence."""
+"""Read volume files as one upload, in which each volume on its own grid is a sequence."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ from brainseg.errors import DecodeError
 from brainseg.imaging import level_counts
 from brainseg.io.archives import too_large
 from brainseg.io.grids import is_same_grid, most_common_grid_first
-from brainseg.io.label_maps import LabelMap
+from brainseg.io.label_maps import LabelMap, labels_of
 from brainseg.io.label_names import regions_of
 from brainseg.io.lesion_masks import lesion_masks
 from brainseg.io.limits import MAX_INFLATED_BYTES
@@ -119,31 +119,35 @@ def _mask_of(
     Every label above 0 is in the mask, as in the whole tumour of BraTS. A damaged mask or one on another
     grid is refused; of the brain or of tissues it is left out.
     """
-    masks: list[tuple[str, np.ndarray]] = []
+    masks: list[tuple[str, np.ndarray, Mapping[str, tuple[int, ...]]]] = []
     lesion = lesion_masks([item.name for item in items], subject)
     left_out = [item.name for item in items if item.name not in lesion]
     for item in (item for item in items if item.name in lesion):
         try:
-            file = read_nifti(item.data)
+            file = read_nifti(item.data, least_side=1)
+            if file.segments and all(is_same_grid(each, series[0]) for each in series):
+                found = labels_of(file, series[0])
+                masks.append((item.name, found.values, found.labels))
+                continue
             labels = file.volumes[0] * file.slope + file.intercept
             one = Series("mask", labels, grid=Grid(affine=file.affine, space=file.space))
             if len(file.volumes) > 1 or len(np.unique(labels)) > _MOST_LABELS:
                 left_out.append(item.name)
             elif all(is_same_grid(one, each) for each in series):
-                masks.append((item.name, np.nan_to_num(labels)))
+                masks.append((item.name, np.nan_to_num(labels), {}))
             else:
                 raise DecodeError(_OTHER_GRID)
         except DecodeError as reason:
             refusals.add(item.name, str(reason))
     if len(masks) != 1:
-        left_out += [name for name, _ in masks]
+        left_out += [name for name, *_ in masks]
     notes = [f"{label_map_word(name)} was left out: {_LABELS}" for name in left_out]
     if len(masks) != 1:
         return None, None, notes
-    ((name, stored),) = masks
+    ((name, stored, names),) = masks
     labels = None
     if stored.min() >= 0 and stored.max() <= 255 and np.array_equal(stored, np.rint(stored)):
-        labels = LabelMap(stored.astype(np.uint8), regions_of([base_of(name)]))
+        labels = LabelMap(stored.astype(np.uint8), names or regions_of([base_of(name)]))
     notes = [f"{label_map_word(name)} is the mask to compare with (labels above 0)", *notes]
     return stored > 0, labels, notes
 

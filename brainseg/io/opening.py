@@ -8,15 +8,24 @@ import numpy as np
 
 from brainseg.errors import DecodeError
 from brainseg.io.archives import GZIP_MAGIC, ZIP_MAGIC, too_large, unzip
+from brainseg.io.detached import join_detached
 from brainseg.io.dicom.elements import PEEKED_BYTES, looks_like_dicom
 from brainseg.io.dicom.upload import gather_dicom
 from brainseg.io.foreign_files import remedy_for
 from brainseg.io.label_maps import LabelMap, with_names
 from brainseg.io.label_names import TABLES, read_table
 from brainseg.io.limits import MAX_INFLATED_BYTES
-from brainseg.io.names import DISC_DIRECTORY, INPUT_SUFFIXES, KIND_OF_SUFFIX, suffix_of
+from brainseg.io.names import (
+    DISC_DIRECTORY,
+    INPUT_SUFFIXES,
+    KIND_OF_SUFFIX,
+    VOLUME_SUFFIXES,
+    VOLUMES,
+    suffix_of,
+)
 from brainseg.io.nifti import looks_like_nifti
 from brainseg.io.nifti_upload import gather_nifti
+from brainseg.io.other_volumes import kind_of_volume
 from brainseg.io.picture_upload import gather_pictures
 from brainseg.io.pictures import sniff_picture
 from brainseg.io.upload import Upload
@@ -42,7 +51,7 @@ def open_inputs(files: Sequence[InputFile], pages: Mapping[int, int] | None = No
         DecodeError: nothing is usable; one sentence.
     """
     refusals = Refusals()
-    given = _unpacked(files, pages or {}, refusals)
+    given = join_detached(_unpacked(files, pages or {}, refusals))
     tables = [item for item in given if PurePath(item.name.replace("\\", "/")).name in TABLES]
     given = [item for item in given if item not in tables]
     by_kind: dict[str, list[UploadFile]] = {kind: [] for kind in _GATHER}
@@ -114,11 +123,13 @@ def _kind_of(item: UploadFile) -> str:
         raise DecodeError("an archive inside an archive is not opened")
     # DICOM is tested first: its first 128 bytes are arbitrary and may look like a TIFF.
     kind = "DICOM" if looks_like_dicom(data[:PEEKED_BYTES]) else sniff_picture(data)
-    is_gzip = data[:2] == GZIP_MAGIC and suffix_of(item.name) in (".gz", ".nii", ".nii.gz")
-    if kind is None and (is_gzip or looks_like_nifti(data)):
-        kind = "NIfTI"
+    suffix = suffix_of(item.name)
+    if kind is None and data[:2] == GZIP_MAGIC and suffix in (".gz", *VOLUME_SUFFIXES):
+        kind = KIND_OF_SUFFIX.get(suffix, "NIfTI")
+    elif kind is None:
+        kind = "NIfTI" if looks_like_nifti(data) else kind_of_volume(data)
     kind = _checked(item, kind)
-    return "images" if kind in _PICTURES else kind
+    return "images" if kind in _PICTURES else "NIfTI" if kind in VOLUMES else kind
 
 
 def _checked(file: InputFile, kind: str | None) -> str:

@@ -13,6 +13,7 @@ from support.pages import addresses_of_cases, open_page, texts, viewed
 from support.pictures import png
 from support.remote_models import listening
 from support.two_folds import model_of_two_folds
+from support.volume_formats import write_volume
 
 import brainseg.inference.prediction
 from brainseg.cohort import Cohort
@@ -361,6 +362,20 @@ def test_a_mask_is_added_to_an_upload_whatever_its_name_and_refused_if_it_does_n
         assert not app.exception and not app.error
         assert ("mask" in viewed(app)[1]) == used
         assert app.dataframe.len == (0 if used else 1)
+
+
+def test_an_added_mask_may_be_a_header_and_the_file_of_its_voxels(monkeypatch, model, tmp_path):
+    image = np.stack([slice_with_a_tumour()[..., 1]] * 2, -1)
+    mask = np.stack([blob(20, 20, 12) // 255] * 2, -1)
+    write_volume(tmp_path / "flair.nrrd", image, np.eye(4))
+    write_volume(tmp_path / "outline.mhd", mask, np.eye(4))
+    added = [(name, (tmp_path / name).read_bytes(), "") for name in ("outline.mhd", "outline.raw")]
+    data = (tmp_path / "flair.nrrd").read_bytes()
+    app = upload(open_page(monkeypatch, None, "prediction"), ("flair.nrrd", data))
+    app.file_uploader("upload_masks").set_value(added)
+    app.run()
+    assert not app.exception and not app.error
+    assert viewed(app)[1]["mask"].sum() == mask.sum()
 
 
 def test_a_label_of_an_uploaded_mask_is_chosen_compared_and_drawn(monkeypatch, model, looks):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from brainseg.io.detached import files_of
+
 NO_ANSWERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -52,7 +54,7 @@ class CaseFiles:
             sequences: the user's answers about series that the files do not name.
         """
         state = hashlib.blake2b(digest_size=16)
-        for path in (*self.files, *self.masks):
+        for path in (one for file in (*self.files, *self.masks) for one in files_of(file)):
             try:
                 status = path.stat()
             except OSError:  # the error is reported when it is read

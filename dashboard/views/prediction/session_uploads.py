@@ -5,6 +5,7 @@ are Streamlit's file ids, not file names.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from threading import Event, Thread
 from typing import TypeVar
@@ -17,6 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from brainseg.errors import BrainsegError
 from brainseg.inference.prediction import Prediction, predict_timed
 from brainseg.io import InputFile
+from brainseg.io.detached import join_detached
 from brainseg.io.subjects import mask_name
 from brainseg.models import CaseExposure, Model
 from brainseg.volume import Volume
@@ -73,8 +75,11 @@ def files_of(
     uploaded: Sequence[UploadedFile], masks: Sequence[UploadedFile] = ()
 ) -> list[InputFile]:
     """Return Streamlit's files as input files of the core; ``masks`` are named as such."""
-    files = [InputFile(file.name, file.getvalue()) for file in uploaded]
-    return files + [InputFile(mask_name(file.name), file.getvalue()) for file in masks]
+    files, added = (
+        [InputFile(file.name, file.getvalue()) for file in own] for own in (uploaded, masks)
+    )
+    # A header names the file of its voxels, so both are joined before their names change.
+    return files + [replace(one, name=mask_name(one.name)) for one in join_detached(added)]
 
 
 def session_id() -> str:

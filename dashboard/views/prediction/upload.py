@@ -32,8 +32,9 @@ THUMBNAIL_PX = 128
 
 def _uploader() -> list:
     return st.file_uploader(
-        "TIFF, PNG or JPEG slices, a NIfTI volume, a DICOM series, a ZIP of them, or a case folder "
-        f"dropped here: up to {uploads.MAX_FILES:,} files and {uploads.MAX_BYTES // 2**20} MiB",
+        "TIFF, PNG or JPEG slices, a volume (NIfTI, NRRD, MetaImage, MGH), a DICOM series, a ZIP of "
+        f"them, or a case folder dropped here: up to {uploads.MAX_FILES:,} files and "
+        f"{uploads.MAX_BYTES // 2**20} MiB",
         accept_multiple_files=True,
         key=FILES,
         on_change=_fold,
@@ -92,7 +93,7 @@ def _fold(uploader: str) -> None:
 
 def _mask_uploader() -> list:
     return st.file_uploader(
-        "Add masks: one for each slice, a NIfTI mask or a DICOM segmentation",
+        "Add masks: one for each slice, a volume of labels or a DICOM segmentation",
         accept_multiple_files=True,
         key=MASKS,
         on_change=_fold,

@@ -291,7 +291,7 @@ def test_the_objects_of_pascal_voc_are_no_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("brain.mgz", "1 file(s) end in .mgz (FreeSurfer), which is not read: convert with"),
+        ("brain.mat", "1 file(s) end in .mat (MATLAB), which is not read: save as NIfTI, or"),
         ("1.bmp", "1 file(s) end in .bmp (bitmap), which is not read: save as PNG."),
         (
             "volume_1_slice_10.h5",
@@ -321,8 +321,8 @@ def test_a_folder_of_other_formats_is_refused_with_what_to_do(
         ("labels/P01_1.txt", "such as P01_1.txt may outline"),
         ("_annotations.coco.json", "such as _annotations.coco.json may outline"),
         (
-            "P01.seg.nrrd",
-            "1 file(s) end in .nrrd (3D Slicer), which is not read: save as NIfTI.",
+            "P01_seg.npy",
+            "1 file(s) end in .npy (NumPy), which is not read: save as NIfTI, or slices as PNG.",
         ),
     ],
 )
@@ -336,10 +336,8 @@ def test_images_without_masks_say_where_the_outlines_may_be(
 
 
 def test_an_upload_of_another_format_says_what_to_do() -> None:
-    with pytest.raises(
-        DecodeError, match=r"none of .*\.zip \(FreeSurfer: convert with `mri_convert"
-    ):
-        open_inputs([InputFile("brain.mgz", b"\x1f\x8b")])
+    with pytest.raises(DecodeError, match=r"none of .*\.zip \(MATLAB: save as NIfTI, or"):
+        open_inputs([InputFile("brain.mat", b"\x1f\x8b")])
 
 
 def test_a_mask_of_the_brain_in_an_upload_is_not_compared_with(tmp_path: Path) -> None:
