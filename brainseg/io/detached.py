@@ -16,8 +16,7 @@ from brainseg.io.upload_file import InputFile
 SUFFIXES = (".mhd", ".nhdr")
 File = TypeVar("File", bound=InputFile)
 _POINTER = re.compile(
-    rb"(?im)^(?P<nrrd>data ?file[ \t]*:)[ \t]*(?P<file>[^\r\n]+?)[ \t]*\r?$"
-    rb"|^[ \t]*(?P<mhd>ElementDataFile[ \t]*=)[ \t]*(?P<of_mhd>[^\r\n]+?)[ \t]*\r?$"
+    rb"(?im)^(?:data ?file[ \t]*:|[ \t]*(?P<mhd>ElementDataFile[ \t]*=))(?P<file>[^\r\n]+)\r?$"
 )
 
 
@@ -101,7 +100,7 @@ def _pointer(header: bytes) -> re.Match[bytes] | None:
 def _name_in(header: bytes) -> str | None:
     """Return the file beside a header that contains its voxels, None without one."""
     found = _pointer(header)
-    name = (found["file"] or found["of_mhd"]).decode("utf-8", "replace") if found else ""
+    name = found["file"].decode("utf-8", "replace").strip() if found else ""
     is_other = name and name.upper() not in ("LOCAL", "LIST") and "%" not in name
     return name if is_other and _is_beside(name) else None
 
@@ -111,6 +110,6 @@ def _joined(header: bytes, voxels: bytes) -> bytes:
     if found is None:
         return header
     if found["mhd"]:
-        return b"".join((header[: found.start("of_mhd")], b"LOCAL\n", voxels))
+        return b"".join((header[: found.start("file")], b" LOCAL\n", voxels))
     lines = header[: found.start()] + header[found.end() :].lstrip(b"\r\n")
     return b"".join((lines.rstrip(b"\r\n"), b"\n\n", voxels))

@@ -20,8 +20,8 @@ from brainseg.io.stored_volume import (
     nifti_header,
 )
 
-_START = re.compile(rb"(?:[ \t]*(?:\w+[ \t]*=[^\n]*|#[^\n]*)?\r?\n){0,40}?[ \t]*NDims[ \t]*=")
-_LINE = re.compile(rb"[ \t]*(\w+)[ \t]*=[ \t]*([^\r\n]*?)[ \t]*\r?(?:\n|$)|[^\n]*(?:\n|$)")
+_START = re.compile(rb"(?:[ \t]*(?:\w+[ \t]*=[^\r\n]*|#[^\r\n]*)?\r?\n){0,40}?[ \t]*NDims[ \t]*=")
+_LINE = re.compile(rb"[ \t]*(\w+)[ \t]*=([^\n]*)\n?|[^\n]*\n?")
 _LAST = "elementdatafile"
 _TYPES = {
     **{"MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2"},
@@ -82,7 +82,7 @@ def _fields(data: bytes) -> tuple[dict[str, str], int]:
     while at < min(len(data), MOST_HEADER_BYTES) and (line := _LINE.match(data, at)):
         at = line.end()
         if line[1]:
-            fields[line[1].decode("latin-1").lower()] = line[2].decode("latin-1")
+            fields[line[1].decode("latin-1").lower()] = line[2].decode("latin-1").strip()
         if _LAST in fields:
             return fields, at
     raise DecodeError("its header names no voxels (ElementDataFile)")

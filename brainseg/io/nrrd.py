@@ -108,8 +108,9 @@ def _axis_of_volumes(fields: Header, sizes: list[int]) -> int | None:
     """Return the axis that counts volumes, None without one."""
     directions = _vectors(fields.get("spacedirections", ""))
     kinds = [kind.lower() for kind in fields.get("kinds", "").split()]
-    if len(directions) not in (0, len(sizes)) or len(kinds) not in (0, len(sizes)):
-        raise DecodeError(DAMAGED)
+    for field, found in (("spacedirections", directions), ("kinds", kinds)):
+        if field in fields and len(found) != len(sizes):
+            raise DecodeError(DAMAGED)
     others = [axis for axis, one in enumerate(directions) if one is None]
     if not directions and kinds:
         others = [axis for axis, kind in enumerate(kinds) if kind not in (*_SPATIAL, "none", "???")]
@@ -129,7 +130,7 @@ def _vectors(value: str) -> list[list[float] | None]:
     """Return vectors such as “(1,0,0) none (0,1,0)”, None for each “none”."""
     return [
         None if one == "none" else [float(number) for number in one[1:-1].split(",")]
-        for one in re.findall(r"none|\([^)]*\)", value)
+        for one in re.findall(r"none|\([^()]*\)", value)
     ]
 
 

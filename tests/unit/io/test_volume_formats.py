@@ -345,3 +345,18 @@ def test_a_segmentation_that_slicer_cropped_is_laid_on_its_image(tmp_path: Path)
     assert upload.labels is not None and upload.masks is not None
     assert upload.labels.labels == {"core": (1,), "whole tumour": (2,)}
     assert upload.masks.sum() == 400 and (upload.labels.values == 1).sum() == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.mha", b"key = value\r\n" * 300),
+        ("x.mhd", b"NDims = 3\nElementDataFile = a" + b" " * 2**19 + b"b" * 2**19),
+        ("x.nhdr", b"NRRD0004\ndata file: a" + b" " * 2**19 + b"b\n\n"),
+        ("x.nrrd", nrrd_text("space: LPS\nspace directions: " + "(" * 2**19)),
+        ("x.nrrd", nrrd_text("sizes: " + "9" * 2**19)),
+    ],
+)
+def test_a_header_that_is_made_to_take_long_is_refused_at_once(name: str, data: bytes) -> None:
+    with pytest.raises(DecodeError, match="was not used"):
+        open_inputs([InputFile(name, data)])
