@@ -9,8 +9,9 @@ from brainseg.cohort.layouts.dicom import is_dicom, is_disc_directory
 from brainseg.cohort.picture_pairs import SUFFIXES, is_picture
 from brainseg.cohort.twin_folders import pair_twins
 from brainseg.io import is_input
+from brainseg.io.detached import is_volume
 from brainseg.io.folders import walk_folders
-from brainseg.io.names import VOLUME_SUFFIXES, suffix_of
+from brainseg.io.names import suffix_of
 
 
 @dataclass
@@ -47,13 +48,13 @@ def find_groups(root: Path) -> FolderContent:
             suffix = suffix_of(path.name)
             if path.name.lower() == DESCRIPTION:
                 tables.append(path)
-            elif suffix in VOLUME_SUFFIXES:
+            elif is_volume(path):
                 niftis.append(path)
             elif is_disc_directory(path):
                 continue
             elif suffix in SUFFIXES:
                 found.has_pictures |= not on_disc
-            elif is_input(path) and suffix != ".dcm":
+            elif is_input(path) and suffix not in (".dcm", ".hdr"):
                 found.has_pictures |= is_picture(path.name) and not on_disc
                 found.groups += [] if on_disc else [single(path)]
             elif suffix == ".dcm" or is_dicom(path):

@@ -34,10 +34,10 @@ from brainseg.cohort.picture_pairs import PictureFolder, is_picture, pair_pictur
 from brainseg.cohort.slice_numbers import number_slices
 from brainseg.cohort.twin_folders import pair_twins
 from brainseg.errors import CohortError
+from brainseg.io.detached import is_volume
 from brainseg.io.folders import walk_folders
 from brainseg.io.foreign_files import foreign_formats, nothing_found, outlines
 from brainseg.io.limits import MAX_INFLATED_BYTES
-from brainseg.io.names import VOLUME_SUFFIXES, suffix_of
 from brainseg.storage import real_path
 
 _SUFFIX = re.compile(r"\.(tiff?|png|jpe?g)$")
@@ -253,7 +253,7 @@ def _walk(root: Path) -> _Tree:
                 tree.misnamed.append(_as_text(os.path.relpath(entry.path, root)))
             elif is_picture(entry.name):
                 pictures.setdefault(path, []).append(entry)
-            elif suffix_of(entry.name) in VOLUME_SUFFIXES:
+            elif is_volume(Path(entry.path)):
                 tree.niftis.append(Path(entry.path))
             elif entry.name.lower() == DESCRIPTION:
                 tree.descriptions.append(Path(entry.path))

@@ -8,7 +8,7 @@ from brainseg.io.folders import MAX_DEPTH
 
 _AS_PNG = "save as PNG"
 _FORMATS = {
-    ".hdr": ("Analyze, or NIfTI in two files", "save as NIfTI in one file, .nii or .nii.gz"),
+    ".hdr": ("Analyze", "save as NIfTI, which tells left from right"),
     ".bmp": ("bitmap", _AS_PNG),
     ".gif": ("GIF", _AS_PNG),
     ".webp": ("WebP", _AS_PNG),

@@ -8,6 +8,7 @@ IMAGE_SUFFIXES = tuple(PICTURE_SUFFIXES)
 KIND_OF_SUFFIX = PICTURE_SUFFIXES | {
     ".nii": "NIfTI",
     ".nii.gz": "NIfTI",
+    ".hdr": "NIfTI",
     ".nrrd": "NRRD",
     ".nhdr": "NRRD",
     ".mha": "MetaImage",

@@ -180,7 +180,10 @@ def _header_of(start: bytes):
         raise DecodeError("not a readable NIfTI")
     order, size, magic = found
     if magic in (_MAGIC_1_PAIR, _MAGIC_2_PAIR):
-        raise DecodeError("it is half of a .hdr and .img pair; expected one .nii")
+        raise DecodeError(
+            "its voxels are in an .img file of its name, which is missing or not readable: put it "
+            "beside its header"
+        )
     if len(start) < size:
         raise DecodeError(DAMAGED)
     # Imported here because a cohort of pictures opens without it.

@@ -144,7 +144,9 @@ def _checked(file: InputFile, kind: str | None) -> str:
         endings = ", ".join(INPUT_SUFFIXES)
         raise DecodeError(f"its name ends in none of {endings}{remedy_for(file.name)}")
     if kind is None:
-        raise DecodeError(f"not a readable {named}")
+        raise DecodeError(
+            f"not a readable {named}{remedy_for(file.name) if named in VOLUMES else ''}"
+        )
     if kind != named:
         raise DecodeError(f"content is {kind}, name says {named}")
     return kind

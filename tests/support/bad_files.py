@@ -193,7 +193,8 @@ def volumes() -> list[Bad]:
         "offset_before": (nifti(voxels(), vox_offset=100), DAMAGED),
         "pair": (
             nifti(voxels(), magic=b"ni1"),
-            "it is half of a .hdr and .img pair; expected one .nii",
+            "its voxels are in an .img file of its name, which is missing or not readable: put it "
+            "beside its header",
         ),
         "no_magic": (nifti(voxels(), magic=b"xyz"), "not a readable NIfTI"),
         "scaling": (

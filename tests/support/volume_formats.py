@@ -8,7 +8,7 @@ import nibabel as nib
 import nrrd
 import numpy as np
 
-SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh")
+SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".hdr")
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -18,7 +18,7 @@ def write_volume(
     """Write an array (x, y, z[, volumes]) with its affine in RAS+ in the format of the suffix.
 
     Args:
-        path: .nrrd and .mha are compressed, .nhdr and .mhd have their voxels in another file.
+        path: .nrrd and .mha are compressed, .nhdr, .mhd and .hdr have their voxels in another file.
         array: the voxels.
         affine: (4, 4), to mm.
         fields: more fields of an NRRD header, or other values for those written here.
@@ -28,6 +28,10 @@ def write_volume(
     if path.suffix in (".mgz", ".mgh"):
         kind = np.int16 if array.dtype.itemsize == 2 else array.dtype
         nib.save(nib.MGHImage(array.astype(kind), affine), path)
+    elif path.suffix == ".hdr":
+        image = nib.Nifti1Pair(array, affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, path)
     elif path.suffix in (".nrrd", ".nhdr"):
         rows = [*lps[:3, :3].T.tolist(), *[[np.nan] * 3] * (array.ndim - 3)]
         header = {

@@ -297,7 +297,7 @@ def test_the_objects_of_pascal_voc_are_no_images(tmp_path: Path) -> None:
             "volume_1_slice_10.h5",
             "end in .h5 (HDF5), which is not read: save as NIfTI, or slices",
         ),
-        ("flair.hdr", "save as NIfTI in one file, .nii or .nii.gz."),
+        ("flair.hdr", "(Analyze), which is not read: save as NIfTI, which tells left from right."),
         ("kaggle_3m.rar", "unpack it"),
         ("scan.jpg", "1 JPEG file(s) have no masks: add masks, or save slices as PNG."),
     ],

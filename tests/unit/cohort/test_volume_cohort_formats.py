@@ -29,7 +29,7 @@ PIXELS = ["case", "patient_id", "slice_number", "image_hash", "mask_hash", "labe
 
 @pytest.mark.parametrize(
     ("layout", "suffix"),
-    [*zip(NIFTI_LAYOUTS, [*SUFFIXES, ".nrrd"], strict=True), ("nnU-Net", ".mha")],
+    [*zip(NIFTI_LAYOUTS, SUFFIXES, strict=True), ("nnU-Net", ".mha")],
 )
 def test_a_layout_of_another_format_is_the_cohort_of_its_nifti_files(
     tmp_path: Path, layout: str, suffix: str

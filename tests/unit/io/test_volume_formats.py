@@ -12,7 +12,7 @@ from support.volume_formats import LPS, SEGMENTS, SUFFIXES, write_volume
 
 from brainseg.errors import DecodeError
 from brainseg.io import InputFile, open_inputs
-from brainseg.io.detached import files_of, read_joined
+from brainseg.io.detached import files_of, join_detached, read_joined
 from brainseg.io.nifti import NiftiFile, read_nifti
 
 SHAPE = (40, 48, 6)
@@ -152,6 +152,18 @@ def test_bytes_of_either_order_lines_of_windows_and_skips_are_read() -> None:
     assert (read_nifti(at_the_end).volumes == expected).all()
 
 
+def test_a_pair_of_either_byte_order_may_have_bytes_before_its_voxels() -> None:
+    for order in "<>":
+        header = nib.nifti1.Nifti1PairHeader(endianness=order)
+        header.set_data_dtype(np.dtype(f"{order}i2"))
+        header.set_data_shape(SHAPE)
+        header["vox_offset"] = 16
+        stored = bytes(16) + voxels().astype(f"{order}i2").tobytes(order="F")
+        files = [InputFile("A.HDR", header.binaryblock), InputFile("A.IMG", stored)]
+        (found,) = join_detached(files)
+        assert (read_nifti(found.data).volumes == as_nifti(voxels(), None).volumes).all()
+
+
 def metaimage(lines: str, data: bytes | None = None, kind: str = "MET_UCHAR") -> bytes:
     stored = voxels(dtype="uint8").tobytes(order="F") if data is None else data
     return (
@@ -246,6 +258,12 @@ BOMB = gzip.compress(bytes(2**25), 9)
         ("x.mhd", metaimage("", b"").replace(b"LOCAL", b"..\\x.raw"), "are in another folder"),
         ("x.mhd", metaimage("", b"").replace(b"LOCAL", b"LIST"), "are in a list of files"),
         ("x.mhd", metaimage("").replace(b"ElementDataFile", b"Nothing"), "names no voxels"),
+        (
+            "x.hdr",
+            nib.Nifti1Pair(voxels(), PLAIN).header.binaryblock,
+            "in an .img file of its name",
+        ),
+        ("x.hdr", nib.AnalyzeHeader().binaryblock, "not a readable NIfTI (Analyze: save as NIfTI,"),
         ("x.mgz", b"\x1f\x8b", "incomplete or damaged"),
         ("x.mgh", bytes(400), "not a readable MGH"),
         ("x.nii", nrrd_text(LPS_LINES), "content is NRRD, name says NIfTI"),
