@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from brainseg.cohort.layouts import bids, dataset_json, named
+from brainseg.cohort.layouts import bids, dataset_json, freesurfer, named, vsd
 from brainseg.cohort.layouts.case_files import CaseFiles
 from brainseg.cohort.layouts.dicom import NUMBERED, find_studies
 from brainseg.io.names import IMAGE_SUFFIXES, base_of, suffix_of
 
-NIFTI_LAYOUTS = (dataset_json.find, bids.find, named.find)
+VOLUME_LAYOUTS = (dataset_json.find, bids.find, freesurfer.find, vsd.find, named.find)
 
 __all__ = ["CaseFiles", "find_cases"]
 
@@ -40,7 +40,7 @@ def find_cases(
     """
     cases = [*known]
     left = niftis
-    for find in NIFTI_LAYOUTS:
+    for find in VOLUME_LAYOUTS:
         found = find(root, left, tables)
         cases += found
         used = {path for case in found for path in (*case.files, *case.masks)}
@@ -49,6 +49,8 @@ def find_cases(
         left = [path for path in left if path not in used and path.parent not in folders]
         if found and find is bids.find:
             left = [path for path in left if not bids.entities_of(path)]
+        if find is freesurfer.find:
+            left = [path for path in left if not freesurfer.is_result(path, folders)]
         if find is dataset_json.find:  # results of nnU-Net are called like their cases
             names = {case.name for case in found}
             left = [path for path in left if base_of(path.name) not in names]

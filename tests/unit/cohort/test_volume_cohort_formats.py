@@ -112,3 +112,41 @@ def test_formats_mix_in_one_case(tmp_path: Path) -> None:
     assert len(cohort) == 1
     assert cohort.slices["area_px"].sum() == OEDEMA_VX
     assert any("post-contrast" in note for note in cohort[0].volume().notes)
+
+
+def test_a_subject_of_freesurfer_is_one_case_without_its_results(tmp_path: Path) -> None:
+    head, flair, anatomy = as_file(volume(0)[..., 0]), as_file(volume(0)[..., 1]), as_file(labels())
+    for subject in ("bert", "ernie"):
+        mri = tmp_path / subject / "mri"
+        for name in ("orig/001", "rawavg", "orig", "nu", "T1", "norm", "brain", "brainmask"):
+            write_volume(mri / f"{name}.mgz", head, affine())
+        for name in ("aseg", "aparc+aseg", "wm.seg", "ribbon", "lh.ribbon", "filled"):
+            write_volume(mri / f"{name}.mgz", anatomy, affine())
+        if subject == "bert":
+            write_volume(mri / "FLAIR.mgz", flair, affine())
+            write_volume(mri / "lesion_mask.mgz", anatomy, affine())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == ["bert", "ernie"]
+    assert cohort.slices.groupby("case")["area_px"].sum().tolist() == [OEDEMA_VX, 0]
+    shown = cohort["bert"].volume()
+    assert np.corrcoef(shown.sequence("FLAIR").ravel(), volume(0)[..., 1].ravel())[0, 1] > 0.999
+    assert [len(one.files) for one in find_inputs(tmp_path)] == [3, 1]
+
+
+def test_folders_of_the_virtual_skeleton_database_are_one_case_with_regions(tmp_path: Path) -> None:
+    case = tmp_path / "HGG" / "brats_2013_pat0001_1"
+    for number, (name, channel) in enumerate((("MR_T1", 0), ("MR_Flair", 1), ("MR_T1c", 2))):
+        stem = f"VSD.Brain.XX.O.{name}.{54512 + number}"
+        write_volume(case / stem / f"{stem}.mha", as_file(volume(0)[..., channel]), affine())
+    stem = "VSD.Brain_3more.XX.O.OT.54517"
+    write_volume(case / stem / f"{stem}.mha", as_file(labels()), affine())
+    cohort = Cohort.open(tmp_path)
+    assert cohort.cases == [case.name]
+    shown = cohort[0].volume()
+    for channel, name in enumerate(shown.sequences):
+        assert (
+            np.corrcoef(shown.sequence(name).ravel(), volume(0)[..., channel].ravel())[0, 1] > 0.999
+        )
+    totals = [json.loads(text) for text in cohort.slices["label_px"].dropna()]
+    assert sum(one["whole tumour"] for one in totals) == OEDEMA_VX
+    assert sum(one.get("tumour core", 0) for one in totals) == CORE_VX
