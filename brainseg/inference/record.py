@@ -1,7 +1,7 @@
 """CaseRecord: one case with its masks and prediction, as pages and exported files show it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ class Predicted:
         prediction: by the model.
         threshold: a probability of at least this is tumour, 0..1.
         dice: of the whole case against the usable masks, 0..1; None without one.
+        split: the mask at the threshold, and the components that were removed from it.
         digest: of the model's manifest, which names the weights' files; None where not known.
         target: what it predicts, as :attr:`brainseg.models.Model.target`.
     """
@@ -45,6 +46,7 @@ class Predicted:
     prediction: Prediction
     threshold: float
     dice: float | None
+    split: Split = field(repr=False)
     digest: str | None = None
     target: str = FLAIR_ABNORMALITY
 
@@ -108,11 +110,6 @@ class Predicted:
     def min_component_fraction(self) -> float:
         """Return the fraction of the largest component below which others are removed, 0..1."""
         return self.prediction.min_component_fraction
-
-    @cached_property
-    def split(self) -> Split:
-        """Return the mask at the threshold, and the components that were removed from it."""
-        return self.prediction.split(self.threshold)
 
     @property
     def mask(self) -> np.ndarray:
@@ -367,8 +364,9 @@ def predicted_by(
     """
     folds = prediction.exposure.folds
     at = model.threshold_for(folds) if threshold is None else threshold
-    found = dice_of_case(prediction.mask(at), masks, has_mask)
-    return Predicted(model.name, prediction, at, found, model.digest, model.target)
+    split = prediction.split(at)
+    found = dice_of_case(split.mask, masks, has_mask)
+    return Predicted(model.name, prediction, at, found, split, model.digest, model.target)
 
 
 def record_of_volume(

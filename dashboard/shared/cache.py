@@ -355,14 +355,14 @@ def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRe
     if model is None:
         labels = label_layers(cohort, facts)
         return record_of_case(facts, volume(cohort, case), masks(cohort, case), labels)
-    record = cautioned_record(cohort, case, model, model.exposure(facts))
+    record = warned(cohort, case_record(cohort, case), model, model.exposure(facts))
     return with_prediction(record, model, prediction(cohort, case, model))
 
 
-def cautioned_record(cohort: Cohort, case: str, model: Model, exposure: CaseExposure) -> CaseRecord:
-    """Return a case with the warnings of a prediction; see :func:`cautions`."""
-    warnings, unsuitable = warnings_of(cohort, case, model, exposure)
-    return replace(case_record(cohort, case), warnings=warnings, unsuitable=unsuitable)
+def warned(cohort: Cohort, record: CaseRecord, model: Model, exposure: CaseExposure) -> CaseRecord:
+    """Return the record of a case with the warnings of a prediction; see :func:`cautions`."""
+    warnings, unsuitable = warnings_of(cohort, record.case, model, exposure)
+    return replace(record, warnings=warnings, unsuitable=unsuitable)
 
 
 @_kept

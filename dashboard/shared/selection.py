@@ -104,7 +104,8 @@ def selected(cohort: Cohort) -> Selected:
         sentences.append(str(error))
     rows = every
     try:
-        rows = every[asked.rows(every)]
+        if asked:
+            rows = every[asked.rows(every)]
     except FilterError as error:
         sentences.append(str(error))
     if text := st.query_params.get(keys.SEARCH):

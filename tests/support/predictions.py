@@ -20,4 +20,5 @@ def made(
     """Return a model's part of a record, by default of one pass per fold that took no time."""
     exposure = CaseExposure(relation, folds)
     passes = Prediction(probability, None, exposure, 0.0, "Net", "CPU", len(folds))
-    return Predicted(model, prediction or passes, threshold, dice, digest)
+    prediction = prediction or passes
+    return Predicted(model, prediction, threshold, dice, prediction.split(threshold), digest)

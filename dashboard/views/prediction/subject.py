@@ -86,12 +86,12 @@ def from_cohort(cohort: Cohort, case: Case) -> Subject:
         CohortError: the case has no slice that can be read.
     """
     overlays.opening_slice(cohort, case)
-
+    record = cache.case_record(cohort, case.name)
     return Subject(
-        cache.case_record(cohort, case.name),
+        record,
         ("case", *cohort.key, str(cohort.root), case.name),
         partial(cache.predicting, cohort, case.name),
-        partial(cache.cautioned_record, cohort, case.name),
+        partial(cache.warned, cohort, record),
         cohort=cohort,
         case=case,
     )
