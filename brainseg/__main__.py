@@ -140,6 +140,8 @@ def publish(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     """Score a model by case, on cases it was not trained on."""
     from brainseg import evaluation
+    from brainseg.evaluation import second_look
+    from brainseg.evaluation.scores import json_row
     from brainseg.training.run_models import open_any
 
     cohort, model = _open(options), open_any(options.model)
@@ -160,6 +162,9 @@ def evaluate(options: argparse.Namespace) -> int:
     counted = result.unseen() or result
     groups = evaluation.by_group(counted, evaluation.subgroups(counted, cohort))
     facts, lines = evaluation.as_json(result, groups), evaluation.as_lines(result, groups)
+    listed = second_look.second_look_table(result, cohort)
+    facts["second_look"] = [json_row(row) for row in listed.to_dict("records")]
+    lines += second_look.as_lines(listed, result) if result.second_look else []
     if cohort.labels:
         facts["label"] = cohort.label
     if cohort.labels or cohort.target != model.target:

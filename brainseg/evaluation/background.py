@@ -80,7 +80,7 @@ class Scoring(threading.Thread):
                     self.model,
                     self.allow_seen,
                     self._progress,
-                    before if before and before.unscored else None,
+                    before if before and (before.unscored or before.not_compared) else None,
                     partial(save_scores, cohort=self.cohort),
                 )
                 save_scores(scores, self.cohort)

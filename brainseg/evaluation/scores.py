@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Cohort
+from brainseg.evaluation.second_look import Contradiction
 from brainseg.metrics import BINS, bootstrap_interval, resampling_of
 from brainseg.metrics.intervals import weighted_median
 from brainseg.models import SEEN, Model
@@ -50,6 +51,8 @@ class Evaluation(Shown):
         histograms: (n, 3, BINS) float64, of each case's probabilities; see
             :func:`brainseg.metrics.probability_histogram`.
         shipped: cases whose scores came with the model; see :mod:`brainseg.evaluation.shipped`.
+        second_look: of each unseen case where its mask is contradicted; scores of an older version
+            lack it. See :mod:`brainseg.evaluation.second_look`.
     """
 
     model: str
@@ -59,6 +62,7 @@ class Evaluation(Shown):
     slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SLICE_COLUMNS)))
     histograms: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, BINS)))
     shipped: tuple[str, ...] = ()
+    second_look: dict[str, tuple[Contradiction, ...]] = field(default_factory=dict)
 
     def _facts(self) -> dict[str, object]:
         low, high = self.ci95
@@ -98,6 +102,12 @@ class Evaluation(Shown):
         return [case for case, reason in self.refused.items() if reason == NOT_SCORED]
 
     @property
+    def not_compared(self) -> list[str]:
+        """Return the scored unseen cases whose ``second_look`` is missing."""
+        unseen = self.scores.loc[~self.scores["seen"], "case"]
+        return [case for case in unseen if case not in self.second_look]
+
+    @property
     def patients(self) -> np.ndarray:
         """Return the patient of each scored case, (n,) of str."""
         return self.scores["patient_id"].to_numpy(object)
@@ -112,21 +122,32 @@ class Evaluation(Shown):
         names = set(scores["case"])
         slices = self.slices[self.slices["case"].isin(names)].reset_index(drop=True)
         histograms = self.histograms[chosen] if len(self.histograms) else self.histograms
-        shipped = tuple(name for name in self.shipped if name in names)
-        return replace(self, scores=scores, slices=slices, histograms=histograms, shipped=shipped)
+        return replace(
+            self,
+            scores=scores,
+            slices=slices,
+            histograms=histograms,
+            shipped=tuple(name for name in self.shipped if name in names),
+            second_look={case: one for case, one in self.second_look.items() if case in names},
+        )
 
     def with_cases(self, other: "Evaluation") -> "Evaluation":
-        """Return these cases and those of another part, sorted by name, with the other's refusals."""
-        scores = pd.concat([self.scores, other.scores], ignore_index=True)
-        histograms = np.concatenate([self.histograms, other.histograms])
+        """Return these cases and those of another part, sorted by name, with the other's refusals.
+
+        Of a case that both have, the other's scores are taken.
+        """
+        mine = self.of(~self.scores["case"].isin(set(other.scores["case"])).to_numpy(bool))
+        scores = pd.concat([mine.scores, other.scores], ignore_index=True)
+        histograms = np.concatenate([mine.histograms, other.histograms])
         order = scores["case"].argsort(kind="stable").to_numpy()
-        slices = pd.concat([self.slices, other.slices], ignore_index=True)
+        slices = pd.concat([mine.slices, other.slices], ignore_index=True)
         return replace(
             other,
             scores=typed(scores.iloc[order].reset_index(drop=True)),
             slices=slices.sort_values(["case", "slice_number"], ignore_index=True),
             histograms=histograms[order],
-            shipped=(*self.shipped, *other.shipped),
+            shipped=(*mine.shipped, *other.shipped),
+            second_look=mine.second_look | other.second_look,
         )
 
     def unseen(self) -> "Evaluation | None":

@@ -20,6 +20,7 @@ from brainseg.evaluation.scores import (
     Evaluation,
     typed,
 )
+from brainseg.evaluation.second_look import Contradiction, contradictions
 from brainseg.executors import map_parts
 from brainseg.inference.prediction import predict_timed
 from brainseg.jobs import JobLost
@@ -57,11 +58,13 @@ class CaseScore:
         row: with the keys :data:`brainseg.evaluation.SCORE_COLUMNS`.
         slices: one row per slice with :data:`brainseg.evaluation.SLICE_COLUMNS`.
         histogram: (3, BINS) float64; see :func:`brainseg.metrics.probability_histogram`.
+        contradicted: where the mask is contradicted; None if the model learned from the patient.
     """
 
     row: dict
     slices: pd.DataFrame
     histogram: np.ndarray
+    contradicted: tuple[Contradiction, ...] | None = None
 
 
 KEEP_EVERY_S = 5.0
@@ -86,7 +89,8 @@ def evaluate(
         model: see :func:`brainseg.models.open_model`.
         allow_seen: score seen cases as well.
         progress: called with (cases scored, cases to score); an exception from it ends the scoring.
-        before: a partial evaluation of the same cohort and model, whose cases are not scored again.
+        before: a partial evaluation of the same cohort and model, whose cases are not scored again
+            unless they are in :attr:`Evaluation.not_compared`.
         keep: called with the partial evaluation every few seconds, and when the scoring is ended early.
         executor: see :mod:`brainseg.executors`; by default one case after the other.
 
@@ -101,17 +105,19 @@ def evaluate(
             f"no case of this cohort can be scored with {model.name} ({reasons}): open a cohort with "
             "masks and new patients, or pass --allow-seen."
         )
-    known = set(before.scores["case"]) if before else set()
+    known = set(before.scores["case"]) if before else set[str]()
     before = before and before.of(
         before.scores["case"].isin({case.name for case in chosen}).to_numpy()
     )
-    waiting = [case for case in chosen if case.name not in known]
+    again = set(before.not_compared) if before else set[str]()
+    waiting = [case for case in chosen if case.name not in known - again]
     # A copy for workers, which carries no hashes of training images.
     network = replace(model) if executor else model
     done, tried, scored = len(chosen) - len(waiting), 0, list[CaseScore]()
 
     def so_far() -> Evaluation:
-        left = dict.fromkeys((case.name for case in waiting[tried:]), NOT_SCORED)
+        later = (case.name for case in waiting[tried:] if case.name not in known)
+        left = dict.fromkeys(later, NOT_SCORED)
         found = joined(scored, model, refused | left)
         return before.with_cases(found) if before else found
 
@@ -151,6 +157,9 @@ def joined(scored: list[CaseScore], model: Model, refused: dict[str, str]) -> Ev
         refused,
         pd.concat([_NO_SLICES, *(one.slices for one in scored)], ignore_index=True),
         np.array([one.histogram for one in scored]).reshape(-1, 3, BINS),
+        second_look={
+            one.row["case"]: one.contradicted for one in scored if one.contradicted is not None
+        },
     )
 
 
@@ -177,11 +186,19 @@ def score_case(case: Case, model: Model) -> CaseScore:
     seen = exposure.seen or _knows_the_patient(case, model, exposure)
     facts = {"fold": exposure.fold, "seen": seen, "seconds": predicted.seconds}
     threshold = model.threshold_for(predicted.exposure.folds)
-    return score_probability(case, volume, predicted.probability, predicted.mask(threshold), facts)
+    probability, prediction = predicted.probability, predicted.mask(threshold)
+    passes = predicted.ensemble_size
+    return score_probability(case, volume, probability, prediction, facts, predicted.std, passes)
 
 
 def score_probability(
-    case: Case, volume: Volume, probability: np.ndarray, prediction: np.ndarray, facts: dict
+    case: Case,
+    volume: Volume,
+    probability: np.ndarray,
+    prediction: np.ndarray,
+    facts: dict,
+    std: np.ndarray | None = None,
+    passes: int = 0,
 ) -> CaseScore:
     """Return the score of a prediction of a case, over the slices with a usable mask.
 
@@ -191,6 +208,8 @@ def score_probability(
         probability: (n, h, w) float32, 0..1, on the volume's grid.
         prediction: (n, h, w) bool, the predicted mask.
         facts: ``fold``, ``seen`` and ``seconds`` of :data:`brainseg.evaluation.SCORE_COLUMNS`.
+        std: (n, h, w) float32, the standard deviation of the probability over the passes, if several.
+        passes: their number; 0 leaves out the second look at the mask.
     """
     masks, has_mask = case.masks()
     truth, probability, prediction = masks[has_mask], probability[has_mask], prediction[has_mask]
@@ -209,10 +228,15 @@ def score_probability(
     counts.insert(0, "slice_number", case.readable["slice_number"].to_numpy("int64")[has_mask])
     counts.insert(0, "case", case.name)
     counted = calibrated_voxels(head_masks(volume)[has_mask], truth, probability)
+    numbers = counts["slice_number"].to_numpy()
+    std = None if std is None else std[has_mask]
     return CaseScore(
         row,
         counts[list(SLICE_COLUMNS)].astype({"case": "str"}),
         probability_histogram(probability, truth, counted),
+        contradictions(truth, prediction, probability, std, numbers, passes)
+        if passes and not facts["seen"]
+        else None,
     )
 
 

@@ -114,6 +114,7 @@ def _renamed(evaluation: Evaluation, here: dict[str, str], cohort: Cohort) -> Ev
         scores=evaluation.scores.assign(case=names, **columns),
         slices=evaluation.slices.assign(case=evaluation.slices["case"].map(here)),
         shipped=tuple(names),
+        second_look={here[case]: found for case, found in evaluation.second_look.items()},
     )
     nothing = evaluation.of(np.zeros(len(names), bool))
     return nothing.with_cases(renamed)  # sorted by the names here

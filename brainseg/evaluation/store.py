@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from brainseg.cohort import Cohort
 from brainseg.evaluation.scores import SLICE_COLUMNS, Evaluation, typed
+from brainseg.evaluation.second_look import Contradiction
 from brainseg.io.files import read_file
 from brainseg.models import Model
 from brainseg.storage import write_atomically
@@ -74,6 +76,9 @@ def as_content(evaluation: Evaluation) -> dict:
         "slices": {name: slices[name].tolist() for name in SLICE_COLUMNS[1:]},
         "histograms": evaluation.histograms.round(6).tolist(),
         "shipped": list(evaluation.shipped),
+        "second_look": {
+            case: [astuple(one) for one in found] for case, found in evaluation.second_look.items()
+        },
         "in_3d": True,
     }
 
@@ -93,4 +98,8 @@ def of_content(content: dict) -> Evaluation:
         slices[list(SLICE_COLUMNS)].astype({"case": "str"}),
         np.array(content["histograms"], np.float64),
         tuple(content.get("shipped", ())),
+        {
+            case: tuple(Contradiction(*one) for one in found)
+            for case, found in content.get("second_look", {}).items()
+        },
     )

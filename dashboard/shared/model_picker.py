@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
+from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
 from brainseg.models import (
     DEFAULT_MODEL,
@@ -74,6 +75,11 @@ def model_picker(in_header: bool = False) -> Model:
 
     `in_header` is for the line of a page where no control has a label above it.
     """
+    return opened(picked(in_header))
+
+
+def picked(in_header: bool = False) -> str | None:
+    """Return the argument of :func:`open_model` for the chosen model; see :func:`model_picker`."""
     choices = model_choices()
     chosen = next(iter(choices), None)
     if chosen is not None and len(choices) > 1:
@@ -87,7 +93,7 @@ def model_picker(in_header: bool = False) -> Model:
             label_visibility="collapsed" if in_header else "visible",
             format_func=lambda name: f"Model: {name}" if in_header else name,
         )
-    return opened(choices.get(chosen or ""))
+    return choices.get(chosen or "")
 
 
 def optional_picker() -> Model | None:
@@ -113,6 +119,17 @@ def opened(name: str | None) -> Model:
         return open_model(name)
     except ModelError as error:
         widgets.refuse(error)
+
+
+def show_compared(cohort: Cohort, model: Model) -> None:
+    """Show what the prediction is compared with, unless it is what the model learned."""
+    if not cohort.labels and cohort.target == model.target:
+        return
+    target, masks = (widgets.plain(one, 300) for one in (model.target, cohort.masks_in_words))
+    other = "; choose another label above" if cohort.labels else ""
+    st.info(
+        f"The model predicts {target}. It is compared with {masks}{other}.", icon=":material/label:"
+    )
 
 
 def exposure_badge(exposure: CaseExposure, side: str = "") -> None:

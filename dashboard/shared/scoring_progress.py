@@ -1,12 +1,24 @@
-"""The progress of a scoring in the background, on every page that shows its scores."""
+"""A scoring in the background on every page that shows its scores: its start and its progress."""
 
 import streamlit as st
 
 from brainseg.cohort import Cohort
+from brainseg.errors import BrainsegError
 from brainseg.evaluation import background
+from brainseg.models import Model
 from dashboard.shared import cache, model_picker, url_state, widgets
 
 REFRESH_S = 1.0
+
+
+def start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False) -> None:
+    """Start a scoring, or show why not; see :func:`brainseg.evaluation.background.start`."""
+    try:
+        background.start(cohort, model, allow_seen, leakage)
+        # Opens the networks once for both, and then tells the garbage collector of them.
+        cache.warm_up(model)
+    except BrainsegError as error:
+        st.toast(widgets.sentence(error), icon=":material/error:")
 
 
 def follow(cohort: Cohort) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 from support.cohorts import CHECKOUT, FIRST, is_healthy
@@ -15,6 +16,7 @@ from support.servers import free_port, server
 
 from brainseg.__main__ import build_parser, main
 from brainseg.command_line import VERBS as TABLE
+from brainseg.models import open_model
 
 EXAMPLES = {verb: example for verb, (example, _) in TABLE.items()}
 
@@ -146,6 +148,27 @@ def test_train_publish_evaluate_and_predict_go_hand_in_hand(run, taught_root, tm
         "error",
     }
     assert all(Path(path).exists() for path in facts["outputs"])
+
+
+def test_evaluate_lists_the_masks_that_unseen_networks_contradict(
+    run, taught_root, tiny_model, tmp_path, capsys, monkeypatch
+):
+    from brainseg.evaluation import second_look
+
+    monkeypatch.setattr(second_look, "CERTAIN", 0.5)
+    monkeypatch.setattr(second_look, "SMALLEST_VX", 30)
+    case = open_model(str(tiny_model)).folds[0].held_out[0]
+    shutil.copytree(taught_root, tmp_path / "cohort")
+    for mask in (tmp_path / "cohort" / case).glob("*_mask.tif"):
+        tifffile.imwrite(mask, np.zeros_like(tifffile.imread(mask)))
+    words = ("evaluate", tmp_path / "cohort", "--model", tiny_model)
+    row, *_ = run(*words, "--json")[1]["second_look"]
+    assert (row["case"], row["kind"], row["share"]) == (case, "missed by the mask", 1)
+    assert "not an error" in row["note"]
+    main([str(word) for word in words])
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("Masks worth a second look: 1 of 5 cases.") for line in lines)
+    assert any(line.startswith(f"{case} slice {row['slice_number']} ") for line in lines)
 
 
 def test_reviews_are_told_as_csv_or_written_to_a_new_file(run, tiny_cohort, tmp_path, capsys):

@@ -14,7 +14,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from dashboard.shared import cache, source_code, waiting, widgets
 from dashboard.shared.background import Work
-from dashboard.views.checks import findings, pairs
+from dashboard.views.checks import findings, pairs, second_look
 
 # Display name of each group of checks.
 GROUPS = {
@@ -219,6 +219,7 @@ if outcome.reviewed:
 else:
     st.info("No findings.", icon=":material/check:")
 exports(cohort, outcome)
+second_look.draw(cohort)
 what_was_checked(outcome)
 readme(cohort)
 files(cohort)

@@ -92,17 +92,6 @@ def show_origin(evaluation: Evaluation) -> None:
         )
 
 
-def show_compared(cohort: Cohort, model: Model) -> None:
-    """Show what the prediction is compared with, unless it is what the model learned."""
-    if not cohort.labels and cohort.target == model.target:
-        return
-    target, masks = (widgets.plain(one, 300) for one in (model.target, cohort.masks_in_words))
-    other = "; choose another label above" if cohort.labels else ""
-    st.info(
-        f"The model predicts {target}. It is compared with {masks}{other}.", icon=":material/label:"
-    )
-
-
 def warn_of_seen(counted: Evaluation, evaluation: Evaluation) -> None:
     """Warn of scores on patients that the model was trained on, and of too few cases."""
     if evaluation.seen_cases and counted is evaluation:
@@ -302,7 +291,7 @@ if evaluation is None:
     if background.running() is None:
         name = widgets.plain(model.name)
         st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")
-    show_compared(cohort, model)
+    model_picker.show_compared(cohort, model)
     scoring.offer(cohort, model, None, "Score these cases")
     widgets.tumour_means(cohort)
     st.stop()
@@ -317,7 +306,7 @@ which = f"all {every}" if number == every else f"{number} of {every}"
 st.caption(
     f"Model **{widgets.plain(model.name)}**, {threshold} {cut_at}, on {which} cases of this cohort."
 )
-show_compared(cohort, model)
+model_picker.show_compared(cohort, model)
 show_origin(evaluation)
 show_headlines(counted, evaluation)
 warn_of_seen(counted, evaluation)

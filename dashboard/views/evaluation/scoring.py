@@ -5,7 +5,6 @@ import shlex
 import streamlit as st
 
 from brainseg.cohort import Cohort
-from brainseg.errors import BrainsegError
 from brainseg.evaluation import KNOWS_THE_PATIENT, LEARNED_FROM, Evaluation, background
 from brainseg.evaluation.leakage import FEWEST_PATIENTS, MOST_CASES
 from brainseg.models import Model
@@ -42,7 +41,7 @@ def offer(cohort: Cohort, model: Model, evaluation: Evaluation | None, label: st
         type="primary",
         disabled=not count or background.running() is not None,
         icon=":material/calculate:",
-        on_click=_start,
+        on_click=scoring_progress.start,
         args=(cohort, model, allow_seen),
     )
     st.caption("Continues in the background. In a terminal:")
@@ -74,7 +73,7 @@ def offer_leakage(cohort: Cohort, model: Model) -> None:
         key="measure_leakage",
         disabled=cases < FEWEST_PATIENTS or background.running() is not None,
         icon=":material/model_training:",
-        on_click=_start,
+        on_click=scoring_progress.start,
         args=(cohort, model),
         kwargs={"leakage": True},
     )
@@ -107,15 +106,6 @@ def progress(cohort: Cohort, model: Model) -> None:
 
 def _folder(cohort: Cohort) -> str:
     return shlex.quote(source_code.data_folder(cohort.root))
-
-
-def _start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False) -> None:
-    try:
-        background.start(cohort, model, allow_seen, leakage)
-        # Opens the networks once for both, and then tells the garbage collector of them.
-        cache.warm_up(model)
-    except BrainsegError as error:
-        st.toast(widgets.sentence(error), icon=":material/error:")
 
 
 def _counts(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> tuple[int, int]:

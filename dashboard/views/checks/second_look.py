@@ -1,0 +1,133 @@
+"""Part of the checks page: masks that the prediction contradicts, with links to their slices."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from brainseg.cohort import Cohort
+from brainseg.errors import ModelError
+from brainseg.evaluation import Evaluation, background
+from brainseg.evaluation.second_look import (
+    NOTICE,
+    networks_in_words,
+    second_look_table,
+    size_in_words,
+    where_in_words,
+)
+from brainseg.models import Model, open_model
+from dashboard.shared import cache, keys, model_picker, scoring_progress, widgets
+
+MOST_LINKS = 9
+
+
+def draw(cohort: Cohort) -> None:
+    """Draw the section: the list, or the button that computes it."""
+    st.header("Masks worth a second look", anchor="second-look")
+    try:
+        _draw(cohort, open_model(model_picker.picked()))
+    except ModelError as error:  # the rest of the page needs no model
+        widgets.error(error)
+
+
+def _draw(cohort: Cohort, model: Model) -> None:
+    st.caption(NOTICE)
+    if cohort.slices["area_px"].notna().any():
+        model_picker.show_compared(cohort, model)
+    evaluation = cache.scores(cohort, model, cache.last_scored(cohort))
+    if evaluation is not None and evaluation.second_look:
+        _list(cohort, model, evaluation)
+    _offer(cohort, model, evaluation)
+
+
+def _list(cohort: Cohort, model: Model, evaluation: Evaluation) -> None:
+    table = second_look_table(evaluation, cohort)
+    compared = widgets.counted(len(evaluation.second_look), "case")
+    st.markdown(
+        f"**{table['case'].nunique()} of {compared}.** {networks_in_words(evaluation)} Listed is where "
+        "all passes agree against the mask, away from its outline."
+    )
+    if table.empty:
+        return
+    with st.grid(columns="auto", min_column_width=300, gap="xxsmall"):
+        for row in table.head(MOST_LINKS).itertuples():
+            _link(row, model)
+    if len(table) > MOST_LINKS:
+        st.caption(f"The {MOST_LINKS} largest by their share of the tumour; the table has all.")
+    with st.expander(f"All as a table ({len(table)})", icon=":material/list:"):
+        _table(table)
+    widgets.csv_button(table, "second_look", "Second look as CSV")
+
+
+def _link(row: "pd.Series", model: Model) -> None:
+    """Draw the link to a slice with the outlines of mask and prediction."""
+    label = f"**{widgets.plain(row.case)}** {where_in_words(row)}"
+    asked = {keys.CASE: row.case, keys.SLICE: str(row.slice_number), keys.MODEL: model.name}
+    with st.container(gap=None):
+        widgets.link(keys.CASE_PAGE, label, "neurology", asked)
+        st.caption(
+            f"{row.kind}: {size_in_words(row)}, {row.share:.0%} of the tumour, probability "
+            f"{row.probability:.2f}"
+        )
+
+
+def _table(table: pd.DataFrame) -> None:
+    number = st.column_config.NumberColumn
+    in_ml = bool(table["volume_ml"].notna().all())
+    columns: dict[str, Any] = {
+        "case": "Case",
+        "slice_number": number("Slice", help="Slice with most of the contradiction."),
+        "kind": "What",
+        **(
+            {"volume_ml": number("Volume (ml)", format="%.1f")}
+            if in_ml
+            else {"volume_vx": number("Volume (voxels)", format="localized")}
+        ),
+        **(
+            {"area_mm2": number("Area (mm²)", format="%.0f")}
+            if in_ml
+            else {"area_px": number("Area (px)", format="localized")}
+        ),
+        "share": number("Share", format="percent", help="Of the larger of mask and prediction."),
+        "probability": number("Probability", format="%.2f", help="Mean over these voxels."),
+        "dice": number("Dice", format="%.3f", help="Of the whole case."),
+        "fold": number("Fold", help="Fold that predicted; – if several did."),
+        "passes": number("Passes", help="Predictions that agree, mirror images among them."),
+    }
+    st.dataframe(
+        table[list(columns)],
+        hide_index=True,
+        placeholder="–",
+        key="second_look",
+        alt="Contradictions between mask and prediction, the largest share first.",
+        column_config=columns,
+    )
+
+
+def _offer(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> None:
+    """Draw the running comparison, or the button that starts it for the cases that lack it."""
+    if background.running() is not None:
+        scoring_progress.follow(cohort)
+        return
+    if evaluation is not None and not (evaluation.unscored or evaluation.not_compared):
+        return
+    last = background.latest(cohort)
+    if last is not None and last.state == background.FAILED:
+        widgets.error(f"Comparing with {last.model.name} failed: {last.error}")
+    chosen, _ = cache.scorable(cohort, model)
+    done = set() if evaluation is None else set(evaluation.second_look)
+    count = sum(case.name not in done for case in chosen)
+    if not count:
+        st.caption("No case has both a mask and a network that did not learn from the patient.")
+        return
+    st.caption(
+        f"{widgets.counted(count, 'case')} not compared yet. Each is predicted by the networks that did "
+        "not learn from the patient, and scored too. Runs in the background."
+    )
+    st.button(
+        "Compare masks with predictions",
+        key="compare_masks",
+        icon=":material/troubleshoot:",
+        on_click=scoring_progress.start,
+        args=(cohort, model),
+    )
