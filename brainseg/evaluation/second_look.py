@@ -149,19 +149,21 @@ def second_look_table(evaluation: "Evaluation", cohort: Cohort) -> pd.DataFrame:
 
 def networks_in_words(evaluation: "Evaluation") -> str:
     """Return which networks gave the evidence, in one or two sentences."""
-    folds = evaluation.scores.set_index("case")["fold"]
-    folds = folds[folds.index.isin(list(evaluation.second_look))]
-    single = int(folds.notna().sum())
-    several = len(folds) - single
+    scores = evaluation.scores
+    folds = scores.loc[scores["case"].isin(list(evaluation.second_look)), "fold"]
+    single, several = int(folds.notna().sum()), int(folds.isna().sum())
+    one, more = "Each case", "Each case"
+    if single and several:
+        one, more = _cases(single), _cases(several)
     sentences = []
     if single:
         sentences.append(
-            f"{_cases(single)}: one fold did not learn from the patient, so only its own passes, such "
-            "as the original and its mirror image, can agree."
+            f"{one}: one fold did not learn from the patient, so only its own passes, such as "
+            "the original and its mirror image, can agree."
         )
     if several:
         sentences.append(
-            f"{_cases(several)}: several folds did not learn from the patient and agree."
+            f"{more}: several folds did not learn from the patient, and all their passes can agree."
         )
     return " ".join(sentences)
 

@@ -50,7 +50,7 @@ def test_masks_are_compared_in_the_background_when_asked_for(
     background.latest(taught).join(WAIT_S)
     app.run()
     assert load_scores(taught, model).not_compared == []
-    assert "of 5 cases.** 5 cases: one fold did not learn from the patient" in texts(app)
+    assert "of 5 cases.** Each case: one fold did not learn from the patient" in texts(app)
 
 
 def test_a_model_that_cannot_be_opened_leaves_the_other_checks(monkeypatch, taught_root):

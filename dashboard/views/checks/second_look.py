@@ -43,9 +43,10 @@ def _draw(cohort: Cohort, model: Model) -> None:
 def _list(cohort: Cohort, model: Model, evaluation: Evaluation) -> None:
     table = second_look_table(evaluation, cohort)
     compared = widgets.counted(len(evaluation.second_look), "case")
+    name, listed = widgets.plain(model.name), table["case"].nunique()
     st.markdown(
-        f"**{table['case'].nunique()} of {compared}.** {networks_in_words(evaluation)} Listed is where "
-        "all passes agree against the mask, away from its outline."
+        f"**{name} contradicts the masks of {listed} of {compared}.** "
+        f"{networks_in_words(evaluation)} Places near an outline are left out."
     )
     if table.empty:
         return

@@ -124,9 +124,9 @@ def test_sizes_are_in_ml_and_mm2_where_the_files_state_a_spacing(taught):
 
 def test_the_list_says_whether_one_unseen_network_or_several_gave_the_evidence(taught):
     one = networks_in_words(with_found(taught))
-    assert "2 cases: one fold did not learn from the patient" in one
+    assert "Each case: one fold did not learn from the patient" in one
     several = networks_in_words(with_found(taught, fold=None))
-    assert several == "2 cases: several folds did not learn from the patient and agree."
+    assert several.startswith("Each case: several folds did not learn from the patient")
 
 
 @pytest.fixture
