@@ -61,11 +61,14 @@ def test_a_graph_agrees_with_its_network(tiny_model, taught_root, precision):
 
 
 @pytest.mark.real_data
-def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_root):
+@pytest.mark.parametrize(
+    ("every", "most"), [(9, 0.002), pytest.param(3, 0.001, marks=pytest.mark.long)]
+)
+def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_root, every, most):
     model, cohort = open_model(), Cohort.open(real_root)
     near, differences = [], []
     for record in model.folds:
-        for name in record.held_out[::3]:
+        for name in record.held_out[::every]:
             case = cohort.case(name)
             inputs, (masks, _) = prepare(case.volume(), model.preprocessing), case.masks()
             expected = load_engine(model, record.number, "keras")(inputs)
@@ -75,7 +78,7 @@ def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_root):
             differences.append([one - score for one in scores])
     assert np.mean(near, axis=0).min() > 0.99
     # Of the cohort: bfloat16 moves single cases whose tumour is faint by up to 0.02, either way.
-    assert np.abs(np.mean(differences, axis=0)).max() < 0.001
+    assert np.abs(np.mean(differences, axis=0)).max() < most
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
