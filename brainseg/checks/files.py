@@ -93,7 +93,7 @@ RULES = [
         "case_without_masks",
         rule="Each case has masks.",
         why="The case can be shown and predicted, but not used for training or scoring.",
-        remedy="add its masks as <stem>_mask.tif, or use the case for prediction only",
+        remedy="add its masks, named with mask or seg, or use the case for prediction only",
         coverage=coverage.cases,
         rows=_cases_without_masks,
         fact="{case} has {images} image(s) and no mask",
