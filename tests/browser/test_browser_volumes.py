@@ -54,9 +54,13 @@ def test_label_and_selection_leave_the_header_of_the_viewer_one_line(
 ) -> None:
     brats(tmp_path / "data")
     asked = "label=tumour+core&where=slices~1..99"
-    page = look(
-        f"{served(tmp_path / 'data')}/case?{asked}", viewport={"width": 1024, "height": 768}
-    )
+    address = served(tmp_path / "data")
+    page = look(f"{address}/prediction?{asked}", viewport={"width": 1024, "height": 768})
+    header = page.locator(".st-key-viewer_header")
+    header.get_by_text("Slices: 1 to 99").wait_for()
+    header.get_by_role("button", name="Compare").wait_for()
+    assert comes(page, lambda: header.bounding_box()["height"] < 50)
+    page = look(f"{address}/case?{asked}", viewport={"width": 1024, "height": 768})
     drawn(page)
     header = page.locator(".st-key-viewer_header")
     header.get_by_text("Slices: 1 to 99").wait_for()
@@ -66,3 +70,6 @@ def test_label_and_selection_leave_the_header_of_the_viewer_one_line(
     page.set_viewport_size({"width": 1024, "height": 600})
     strip, notice = page.locator(".strip-box"), page.get_by_test_id("stBottom")
     assert comes(page, lambda: ends(strip) <= top_of(notice))
+    tools = page.locator(".rail .choice button")
+    lefts = "buttons => new Set(buttons.map(one => one.getBoundingClientRect().left)).size"
+    assert tools.count() == 7 and tools.evaluate_all(lefts) == 1, "tools are in a hidden column"

@@ -65,7 +65,7 @@ def go_round(page, address: str, upload: Path, **settings: int) -> Iterator[tupl
     drawn(page)
     _says(page, "Held-out prediction")
     yield done("predict a case")
-    page.get_by_text("your own files").first.click(timeout=WAIT_MS)
+    page.get_by_text("own files", exact=True).first.click(timeout=WAIT_MS)
     page.locator("input[type=file]").first.set_input_files(upload, timeout=WAIT_MS)
     _says(page, "It is unknown whether this patient was in the training data")
     drawn(page)

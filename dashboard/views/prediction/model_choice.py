@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import streamlit as st
+
 from brainseg.cohort import Case
 from brainseg.errors import ModelError
 from brainseg.inference.comparison import exposure_of_fold
@@ -52,10 +54,11 @@ def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
     )
     every = _every(model)
     left = Viewpoint(model)
-    right = every.get(_pick("Compare with", keys.RIGHT, [NOT_COMPARED, *every]))
-    if right is not None and len(model.folds) > 1:
-        own = [name for name, one in every.items() if one.model.folder == model.folder]
-        left = every.get(_pick("Left", keys.LEFT, [model.name, *own]), left)
+    with st.popover("Compare", icon=":material/compare_arrows:", key="compare"):
+        right = every.get(_pick("Compare with", keys.RIGHT, [NOT_COMPARED, *every]))
+        if right is not None and len(model.folds) > 1:
+            own = [name for name, one in every.items() if one.model.folder == model.folder]
+            left = every.get(_pick("Left", keys.LEFT, [model.name, *own]), left)
     return left, right, mode
 
 
@@ -67,9 +70,8 @@ def _pick(label: str, key: str, names: list[str]) -> str:
         names,
         names[0],
         noun="model or fold",
-        format_func=lambda name: f"{label}: {'none' if name == NOT_COMPARED else name}",
-        label_visibility="collapsed",
-        width=210,
+        format_func=lambda name: "none" if name == NOT_COMPARED else name,
+        width=260,
     )
 
 

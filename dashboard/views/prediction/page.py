@@ -17,7 +17,9 @@ from dashboard.views.prediction.model_choice import Viewpoint
 from dashboard.views.prediction.result import Answer
 from dashboard.views.prediction.subject import Subject, from_cohort
 
+# Addresses contain these words; the page shows fewer.
 FROM_COHORT, FROM_UPLOAD = "a case of this cohort", "your own files"
+SOURCES = {FROM_COHORT: "cohort", FROM_UPLOAD: "own files"}
 
 
 def choose_source() -> str:
@@ -27,7 +29,12 @@ def choose_source() -> str:
         return FROM_UPLOAD
     usual = FROM_COHORT if named else FROM_UPLOAD
     return widgets.choice(
-        "Predict", keys.SOURCE, (FROM_COHORT, FROM_UPLOAD), usual, label_visibility="collapsed"
+        "Predict",
+        keys.SOURCE,
+        tuple(SOURCES),
+        usual,
+        label_visibility="collapsed",
+        format_func=SOURCES.get,
     )
 
 
