@@ -46,8 +46,9 @@ class Finding:
     @property
     def id(self) -> str:
         """Return a short name of the finding for addresses, the same until it changes."""
-        # The message names the label.
-        place = (self.kind, self.case, self.slice_number, self.sequence, self.file, self.message)
+        # The message names the label; links from before ranges had a dash stay valid.
+        message = self.message.replace("–", "-")
+        place = (self.kind, self.case, self.slice_number, self.sequence, self.file, message)
         return hashlib.blake2b(repr(place).encode(), digest_size=6).hexdigest()
 
     @property

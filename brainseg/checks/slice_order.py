@@ -16,8 +16,8 @@ LEAST_BLANK, LEAST_BLANK_SHARE = 3, 0.1
 
 
 def numbered(first: int, last: int) -> str:
-    """Return "slice 3" or "slices 3-5"."""
-    return f"slice {first:.0f}" if first == last else f"slices {first:.0f}-{last:.0f}"
+    """Return "slice 3" or "slices 3–5"."""
+    return f"slice {first:.0f}" if first == last else f"slices {first:.0f}–{last:.0f}"
 
 
 def _of_another_case(evidence: Evidence) -> np.ndarray:

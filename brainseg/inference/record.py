@@ -168,9 +168,10 @@ class CaseRecord:
     @property
     def mask_means(self) -> str:
         """Return what the mask is, for files."""
-        label = self.mask_label
-        if label:
-            return f"the manual outline of the label “{label}”"
+        if self.labels is not None:
+            chosen = self.labels.chosen
+            of = f"label “{chosen}”" if chosen else f"union ({', '.join(self.labels.labels)})"
+            return f"the manual outline of the {of}"
         if self.outlines_flair:
             return (
                 "the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR"

@@ -101,7 +101,7 @@ def _pictures(page: Page, record: CaseRecord, place: int, highest: float) -> Non
             outlines.append(Outline("removed", removed, REMOVED_COLOUR, hatched=True))
     sides = sides_of(record.volume.affine, record.volume.directions)
     left, right = page.columns(1, 1)
-    caption = f"{FLAIR}, slice {number} of {_range(record.slice_numbers)}"
+    caption = f"{FLAIR}, slice {number}{_range(record.slice_numbers)}"
     left.picture(pixels, caption, highest=highest, sides=sides)
     right.picture(pixels, _why_this_slice(record, place), outlines, highest, sides)
 
@@ -274,4 +274,4 @@ def _measurements(block: Block, record: CaseRecord) -> None:
 
 
 def _range(numbers: tuple[int, ...]) -> str:
-    return " to ".join(map(str, dict.fromkeys((numbers[0], numbers[-1]))))
+    return f" ({numbers[0]}–{numbers[-1]})" if len(numbers) > 1 else ""

@@ -135,7 +135,7 @@ def test_a_gap_names_the_first_slice_that_is_missing(tiny_cohort: Path) -> None:
     image_of(tiny_cohort, FLAIR_REPEATED, 1).unlink()
     mask_of(tiny_cohort, FLAIR_REPEATED, 1).unlink()
     messages = [f.message for f in run_checks(Cohort.open(tiny_cohort), only={"slice_gap"})]
-    assert messages[0].startswith(f"{FIRST} has no slices 3-9: ")
+    assert messages[0].startswith(f"{FIRST} has no slices 3–9: ")
     assert messages[1].startswith(f"{FLAIR_REPEATED} has no slice 1: ")
 
 

@@ -57,7 +57,7 @@ def test_a_case_is_one_page_with_its_measures_and_unknown_values(record):
     assert pages(pdf) == 1
     for expected in (
         f"Case report {FIRST}",
-        "FLAIR, slice 2 of 1 to 10",
+        "FLAIR, slice 2 (1–10)",
         "The slice with the largest area of the mask",
         "Area of the slice 144 px",
         "Longest diameter 15.6 px",
@@ -170,7 +170,7 @@ def test_a_single_slice_has_a_report(record):
     one = CaseRecord(
         "upload", Volume(head(3)[np.newaxis]), (1,), np.zeros((1, 64, 64), bool), np.array([False])
     )
-    assert "slice 1 of 1" in words(case_report(one))
+    assert "FLAIR, slice 1 " in words(case_report(one))
 
 
 @pytest.mark.parametrize(
