@@ -220,11 +220,16 @@ def show_code(lines: str) -> None:
 
 
 def pick(
-    label: str, key: str, names: list[str], default: str, label_of: Callable[[str], str] = str
+    label: str,
+    key: str,
+    names: list[str],
+    default: str,
+    label_of: Callable[[str], str] = str,
+    width: int = 270,
 ) -> str:
     """Return the chosen column, which the address keeps; the first one if there is no default."""
     default = default if default in names else names[0]
-    return widgets.select(label, key, names, default, format_func=label_of, width=270)
+    return widgets.select(label, key, names, default, format_func=label_of, width=width)
 
 
 def link(case: str, slice_number: int | None = None) -> dict[str, str]:

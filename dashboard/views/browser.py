@@ -129,7 +129,7 @@ else:
         widgets.figure(
             figures.pictures(
                 panels,
-                350 if window_width.is_narrow() else 400,
+                340 if window_width.is_narrow() else 400,
                 grey=style.sequence != ALL_SEQUENCES,
                 stored=style.picture(pixels),
             ),

@@ -45,7 +45,8 @@ def show_scores(cohort: Cohort, cases: pd.DataFrame) -> None:
         st.caption("This cohort has not been scored yet.")
         return
     values = scores["dice"].sort_values(ascending=False)
-    title = f"Dice of {model.name} on unseen cases, one bar per case, mean {values.mean():.3f}"
+    unseen = widgets.counted(len(values), "unseen case")
+    title = f"Dice of {model.name} on {unseen}, one bar per case, mean {values.mean():.3f}"
     _bars(values, "dice", title, top=1.0)
 
 

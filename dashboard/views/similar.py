@@ -225,7 +225,7 @@ def draw_neighbours(chosen: ShownCases, source: str, case: Case, number: int) ->
     except BrainsegError as error:
         widgets.error(error)
         return
-    with st.grid(columns=3, min_column_width=130, gap="small"):
+    with st.grid(columns=3, min_column_width=165, gap="small"):
         picture(chosen.cohort, case.name, number, caption_of(case, number), near=False)
         for row in near.itertuples():
             name = widgets.plain(row.case)
@@ -263,7 +263,7 @@ chosen.loaded = features_or_stop(cohort, model)
 with controls:
     codes = worklist.code_columns(chosen.worklist())
     by_slice = [*COLOURS, area_column(chosen.slices()), "compactness"]
-    by = pick("Colour", keys.BY, [*by_slice, *codes], "tumour", maps.colour_name)
+    by = pick("Colour", keys.BY, [*by_slice, *codes], "tumour", maps.colour_name, 220)
     mode = widgets.choice("In the map", keys.CLICK, tuple(ACTIONS), SHOWS, format_func=ACTIONS.get)
     overlays.window_picker()
 with st.grid(columns=2, min_column_width=420, gap="medium") as both:

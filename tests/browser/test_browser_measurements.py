@@ -182,6 +182,8 @@ def test_the_layout_of_the_last_visit_is_the_default_and_the_address_rules(
         page.keyboard.press("4")
         open_tab(page, "Measure")
         page.wait_for_function("() => localStorage['brainseg-layout'].includes('Measure')")
+        page.get_by_text("Your measurements (0)").wait_for()
+        assert page.get_by_text("Undo", exact=True).is_hidden(), "there is nothing to undo"
         again = context.new_page()
         again.goto(f"{address}/case?case={FIRST}")
         drawn(again, panes=3, tool="ruler")

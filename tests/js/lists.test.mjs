@@ -42,7 +42,7 @@ test("a slice without a usable mask is in no list of differences", () => {
 
 test("slices are ranked by uncertainty, or by voxels near the threshold after a single pass", () => {
   const spread = by([0, 0, 0, 0, 0, 0], [200, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [200, 200, 200, 0, 0, 0]);
-  assert.deepEqual(lists(measures({ spread })), [["Slices of most uncertainty", [[3, "3 px"], [1, "1 px"]]]]);
+  assert.deepEqual(lists(measures({ spread })), [["Most uncertain slices", [[3, "3 px"], [1, "1 px"]]]]);
   assert.deepEqual(lists(measures()), [["Slices near the threshold", [[2, "3 px"]]]]);
 });
 

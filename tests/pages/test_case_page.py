@@ -131,13 +131,13 @@ def test_spacing_and_orientation_are_shown_as_unknown(monkeypatch, tiny_cohort):
 def test_codes_are_shown_as_codes_without_a_code_book(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "case", case=OTHER_SITE)
     facts = app.dataframe[0].value
-    assert list(facts.columns) == ["column", "code"]
-    assert facts.set_index("column").loc["neoplasm_histologic_grade", "code"] == "2"
+    assert list(facts.columns) == ["Column", "Code"]
+    assert facts.set_index("Column").loc["neoplasm_histologic_grade", "Code"] == "2"
     book = "column,code,label\nneoplasm_histologic_grade,2,Grade III\n"
     (tiny_cohort / "codebook.csv").write_text(book)
     app = open_page(monkeypatch, tiny_cohort, "case", case=OTHER_SITE)
-    facts = app.dataframe[0].value.set_index("column")
-    assert facts.loc["neoplasm_histologic_grade", "label"] == "Grade III"
+    facts = app.dataframe[0].value.set_index("Column")
+    assert facts.loc["neoplasm_histologic_grade", "Label"] == "Grade III"
 
 
 def test_a_case_without_a_readable_slice_shows_one_message(monkeypatch, tiny_cohort):

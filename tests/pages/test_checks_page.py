@@ -86,6 +86,7 @@ def test_findings_of_one_kind_share_a_row_with_their_count(monkeypatch, without_
     row = shown(app, "findings").iloc[0]
     assert (row["kind"], row["case"]) == ("missing_mask", "2 cases")
     assert row["fact"].startswith("2 findings, such as: image of")
+    assert pd.isna(row["file"]), "one file of several would be taken for all"
     app = open_page(monkeypatch, without_a_mask, "checks", kind="missing_mask")
     assert shown(app, "findings")["case"].tolist() == [FIRST, FLAIR_REPEATED]
     app.button("all_kinds").click().run()

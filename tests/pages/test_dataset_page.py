@@ -207,7 +207,9 @@ def test_a_cohort_of_empty_masks_opens_everywhere(page, tiny_cohort, section):
 def test_a_repeated_sequence_is_not_counted_as_post_contrast(page):
     app = page(section="How bright", sequence="post-contrast")
     assert "of 2 cases; unknown in 1." in texts(app)
-    rows = page(section="Tables", level="cases").dataframe[0].value.set_index("case")
+    table = page(section="Tables", level="cases").dataframe[0]
+    assert json.loads(table.proto.columns)["tumour_ml"]["hidden"], "no case has a spacing"
+    rows = table.value.set_index("case")
     assert pd.isna(rows.loc[FLAIR_REPEATED, "tumour_mean_post_contrast"])
 
 

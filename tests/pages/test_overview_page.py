@@ -57,7 +57,7 @@ def test_the_tour_comes_before_everything_else(monkeypatch, tiny_cohort):
 
 def test_the_overview_shows_the_scores_that_came_with_the_model(monkeypatch, tmp_path):
     app = open_page(monkeypatch, write_sample(tmp_path / "sample", cases=2))
-    assert "unet on unseen cases, one bar per case, mean 0" in texts(app)
+    assert "on 2 unseen cases, one bar per case, mean 0" in texts(app)
 
 
 def test_the_overview_links_to_the_pages_for_each_task(monkeypatch, tiny_cohort):

@@ -42,7 +42,7 @@ def run(runs: Path) -> Run:
 def test_without_a_run_the_page_says_how_to_begin_and_shows_the_form(monkeypatch, tiny_cohort):
     app = open_page(monkeypatch, tiny_cohort, "training")
     assert not app.exception
-    assert "No training runs yet" in said(app)
+    assert "No training runs yet. Start one below" in said(app)
     assert "folds need at least 10 patients" in said(app)
     assert app.number_input(key="setting_epochs").value == TrainingConfig(data="x").epochs
     for view in ("Monitor", "Compare", "Logs"):

@@ -224,7 +224,7 @@ def test_a_log_of_another_program_is_listed_with_the_runs(
     assert set(traces(app, "Loss")) == {"training", "validation", "best"}
     app = open_page(monkeypatch, tiny_cohort, "training", view="Compare")
     table = next(frame.value for frame in app.dataframe if "measured" in frame.value)
-    assert table["measured"].tolist() == ["validation_dice", "validation_loss"]
+    assert table["measured"].tolist() == ["validation Dice", "validation loss"]
     app = open_page(monkeypatch, tiny_cohort, "training", view="Logs")
     assert app.selectbox(key="log_chosen").value == "logs/<b>x.csv"
 

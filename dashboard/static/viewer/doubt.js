@@ -40,7 +40,7 @@ function differing(measures, found) {
 
 function uncertain(data) {
   return {
-    title: "Slices of most uncertainty",
+    title: "Most uncertain slices",
     hint: "Sum of the standard deviation of the probability over the slice, in pixels.",
     slices: ranked(sumsOf(data, data.spread, (value) => value / data.steps), (sum) => `${sum.toFixed(0)} px`),
   };

@@ -150,7 +150,8 @@ def show_details(cohort: Cohort, case: str) -> None:
         st.caption("data.csv has no row for this patient.")
         return
     columns = ["column", "code"] + (["label"] if facts["label"].notna().any() else [])
-    st.dataframe(facts[columns], hide_index=True, placeholder="missing")
+    shown = facts[columns].rename(columns=str.capitalize)
+    st.dataframe(shown, hide_index=True, placeholder="missing")
     if "label" not in columns:
         st.caption("Codes as in data.csv (no codebook.csv found).")
 

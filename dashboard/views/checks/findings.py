@@ -161,7 +161,7 @@ def table_of(shown: pd.DataFrame, rows: list[Row]) -> pd.DataFrame:
         if len(row) > 1:
             cases = shown.loc[row, "case"].nunique()
             table.loc[index, "case"] = widgets.counted(cases, "case") if cases else EACH
-            table.loc[index, "slice_number"] = pd.NA
+            table.loc[index, "slice_number"] = table.loc[index, "file"] = pd.NA
             table.loc[index, "fact"] = f"{len(row)} findings, such as: {table.loc[index, 'fact']}"
     return table
 
@@ -176,6 +176,7 @@ def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
     """Draw the findings and return the selected rows."""
     table = table_of(shown, rows)
     accepted = ["reason", "accepted_at"] if shown["reason"].notna().any() else []
+    file = ["file"] if table["file"].notna().any() else []
     column = st.column_config
     drawn = st.dataframe(
         table.assign(severity=table["severity"].map(SEVERITY_NAMES)),
@@ -185,7 +186,7 @@ def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
         height=min(HEADER_PX + ROW_PX * len(table), MOST_PX),
         on_select="rerun",
         selection_mode="multi-row",
-        column_order=["severity", "kind_name", "case", "slice_number", "fact", *accepted, "file"],
+        column_order=["severity", "kind_name", "case", "slice_number", "fact", *accepted, *file],
         alt="Findings: severity, kind, case, slice, finding, file.",
         column_config={
             "severity": column.TextColumn("Severity", width=75),
@@ -194,10 +195,10 @@ def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
                 "Case", type="tertiary", alignment="left", width=190, key=CLICK_KEY
             ),
             "slice_number": column.NumberColumn("Slice", width=50),
-            "fact": column.TextColumn("Finding", width=480),
+            "fact": "Finding",
             "reason": column.TextColumn("Reason for accepting", width=200),
             "accepted_at": column.TextColumn("Accepted", width=90),
-            "file": "File",
+            "file": column.TextColumn("File", width=160),
         },
     )
     # Rows that have disappeared, such as one just accepted, are no longer selected.

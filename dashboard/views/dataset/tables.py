@@ -34,7 +34,7 @@ LABELS = {
 
 def draw(chosen: ShownCases) -> None:
     """Draw the section."""
-    level = widgets.choice("One row per", keys.LEVEL, (SLICES, CASES, GROUPS, FILES), SLICES)
+    level = widgets.choice("Table of", keys.LEVEL, (SLICES, CASES, GROUPS, FILES), SLICES)
     {SLICES: slices, CASES: cases, GROUPS: groups, FILES: files}[level](chosen)
 
 
@@ -53,7 +53,6 @@ def slices(chosen: ShownCases) -> None:
             | {
                 "case": columns.case_button("Case", OPEN_KEY),
                 "position": number("Position", format="%.2f"),
-                "tumour_fraction": number("Share of the head", format="percent"),
                 "compactness": number("Compactness", format="%.2f"),
             }
         ),
@@ -134,7 +133,11 @@ def _labels(rows: pd.DataFrame) -> dict:
     for name in rows.columns:
         label, kind = LABELS.get(name) or MEASURES.get(name, name), str(rows[name].dtype).lower()
         is_count = kind.startswith("int") and name != "slice_number"
-        if kind.startswith(("int", "uint", "float")) and (
+        if name.endswith(("_mm2", "_ml")) and rows[name].isna().all():
+            shown[name] = None  # hidden: no file of these cases has a spacing
+        elif name == "tumour_fraction":
+            shown[name] = st.column_config.NumberColumn("Share of the head", format="percent")
+        elif kind.startswith(("int", "uint", "float")) and (
             is_count or name.endswith(("_px", "_vx"))
         ):
             shown[name] = st.column_config.NumberColumn(label, format="localized")

@@ -65,19 +65,22 @@ def _table(table: pd.DataFrame) -> None:
     differing = [name for name in table.columns if name not in RESULTS]
     shown = table.copy()
     shown.insert(0, "line", [_swatch(index) for index in range(len(table))])
+    shown["measured"] = shown["measured"].map(in_words, na_action="ignore")
     for name in differing:
-        shown[name] = shown[name].map(lambda value: None if value is None else str(value))
+        shown[name] = shown[name].map(_setting_in_words)
     st.dataframe(
         shown,
         hide_index=True,
         placeholder="unknown",
         column_config={
             "line": st.column_config.ImageColumn("", width=50),
-            "measured": st.column_config.TextColumn("measured", help="The metric of “best”."),
-            "best": st.column_config.NumberColumn(format="%.4f"),
-            "epochs_done": "epochs done",
-            "best_epoch": "best epoch",
-            "hours": st.column_config.NumberColumn("training (h)", format="%.2f"),
+            "run": "Run",
+            "state": "State",
+            "epochs_done": "Epochs done",
+            "measured": st.column_config.TextColumn("Metric", help="The metric of “Best”."),
+            "best": st.column_config.NumberColumn("Best", format="%.3f"),
+            "best_epoch": "Best epoch",
+            "hours": st.column_config.NumberColumn("Training (h)", format="%.2f"),
         },
     )
     settings = ", ".join(f"`{name}`" for name in differing)
@@ -85,6 +88,12 @@ def _table(table: pd.DataFrame) -> None:
     if len(table) > 1:
         st.caption(f"{difference} Shared settings are not listed.")
     widgets.csv_button(table, "compared_runs")
+
+
+def _setting_in_words(value: object) -> str | None:
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    return None if value is None else str(value) or "default"
 
 
 def _swatch(index: int) -> str:

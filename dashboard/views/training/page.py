@@ -22,7 +22,7 @@ from dashboard.views.training import (
 MONITOR, COMPARE, START, LOGS, MODELS = "Monitor", "Compare", form.START, "Logs", "Models"
 
 HOW_TO_BEGIN = (
-    "No training runs yet. Start one under “Start”, or in a terminal; the quick preset takes about two "
+    "No training runs yet. Start one {where}, or in a terminal; the quick preset takes about two "
     "minutes. The curves appear on this page during training."
 )
 
@@ -105,14 +105,14 @@ use.show_messages()
 try:
     if view == START:
         if not choices:
-            st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
+            st.info(HOW_TO_BEGIN.format(where="below"), icon=":material/show_chart:")
         form.draw(cohort, running)
     elif view == LOGS:
         external_logs.draw(imported, logs)
     elif view == MODELS:
         own_models.draw()
     elif not choices:
-        st.info(HOW_TO_BEGIN, icon=":material/show_chart:")
+        st.info(HOW_TO_BEGIN.format(where="under “Start”"), icon=":material/show_chart:")
     elif view == COMPARE:
         comparison.draw(choices, labels)
     else:
