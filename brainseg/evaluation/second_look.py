@@ -184,7 +184,8 @@ def as_lines(table: pd.DataFrame, evaluation: "Evaluation", most: int = 20) -> l
     rest = len(table) - len(lines)
     cases = table["case"].nunique()
     return [
-        f"Masks worth a second look: {cases} of {_cases(len(evaluation.second_look))}. {NOTICE}",
+        f"Masks worth a second look: {cases} of {_cases(len(evaluation.second_look))}. {NOTICE} "
+        f"{networks_in_words(evaluation)}",
         *lines,
         *([f"and {rest} more, with --json"] if rest > 0 else []),
     ]

@@ -102,6 +102,7 @@ def test_the_list_starts_with_the_largest_share_and_says_that_it_is_a_suggestion
     assert table["volume_ml"].isna().all()
     lines = as_lines(table, with_found(taught))
     assert lines[0].startswith("Masks worth a second look: 1 of 2 cases. A suggestion to look")
+    assert "Each case: one fold did not learn from the patient" in lines[0]
     name = taught.cases[1]
     assert lines[1] == (
         f"{name} slice 3: mask without support, 1,200 voxels, 1,200 px, probability 0.01"
