@@ -11,13 +11,13 @@ from brainseg.checks.rule import marked, warning
 
 def _later_slices(evidence: Evidence, pairs: Pairs) -> pd.DataFrame:
     """Return the later slice of each pair, once, except in pairs of cases that repeat each other."""
-    case = evidence.slices["case"].to_numpy()
+    case = evidence.slices["case"]
     repeated = set(
         evidence.repeated_cases[["earlier", "later"]].itertuples(index=False, name=None)
         if len(pairs.first)
         else ()
     )
-    sides = zip(case[pairs.first], case[pairs.second], strict=True)
+    sides = zip(case.iloc[pairs.first], case.iloc[pairs.second], strict=True)
     pairs = pairs.among(np.array([side not in repeated for side in sides], bool))
     once = pairs.among(np.unique(pairs.second, return_index=True)[1])
     earlier = evidence.slices.iloc[once.first]

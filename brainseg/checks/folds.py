@@ -56,7 +56,7 @@ def _leaking_cases(evidence: Evidence) -> pd.DataFrame:
     """Return the cases whose patient is in another part of the fold too, or held out by two folds."""
     known, _ = _folds(evidence)
     leaks = _leaks(known, _patients(evidence)) if known else ()
-    cases = set(evidence.slices["case"])
+    cases = set(evidence.slices["case"].unique())
     rows = [(case if case in cases else None, fact) for case, fact in leaks]
     return pd.DataFrame(rows, columns=["case", "fact"])
 
@@ -85,7 +85,7 @@ def _leaks(folds: list[_Fold], patients: dict[str, str]) -> Iterator[tuple[str, 
 
 def _folds(evidence: Evidence) -> tuple[list[_Fold], list[str]]:
     """Return the folds that name a case of the cohort, and the reasons why others cannot be read."""
-    cases, folds, refused = set(evidence.slices["case"]), [], []
+    cases, folds, refused = set(evidence.slices["case"].unique()), [], []
     named = os.environ.get("BRAINSEG_MODEL")
     for name in dict.fromkeys([*list_models(), *([named] if named else [])]):
         try:

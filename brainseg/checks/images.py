@@ -12,9 +12,10 @@ _CHANNELS = [1, len(SEQUENCES)]
 
 
 def _usable(evidence: Evidence) -> pd.DataFrame:
-    """Return the slices whose image can be used; other rules report the rest."""
+    """Return the places and sizes of the slices whose image can be used; others report the rest."""
     slices = evidence.slices
-    return slices[slices["height"].notna() & slices["image_use_error"].isna()]
+    columns = ["case", "slice_number", "image_path", "height", "width"]
+    return slices.loc[slices["height"].notna() & slices["image_use_error"].isna(), columns]
 
 
 def _usual_sizes(usable: pd.DataFrame) -> pd.DataFrame:

@@ -15,8 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from brainseg.checks.fingerprints import (
+    bits_apart,
+    fingerprint_bits,
+    is_nearer_than_third,
+    pairs_alike,
+    pairs_in_a_band,
+)
 from brainseg.checks.foreground import brightness, is_constant, shows_head
-from brainseg.cohort.slice_features import FINGERPRINT_BITS, column_of
+from brainseg.cohort.slice_features import column_of
 from brainseg.volume import SEQUENCES
 
 NEAR_BITS = 20
@@ -36,7 +43,8 @@ bits in which neighbours usually differ."""
 LEAST_SHARED = 0.5
 """Two cases repeat each other if they share this part of the smaller one's slices, and at least two."""
 
-_BANDS = 16
+_SIDES = ("first", "second")
+_LOOKS = [*(column_of("head_mean", sequence) for sequence in SEQUENCES), "head_px"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,10 @@ def equal_pairs(slices: pd.DataFrame) -> Pairs:
     compared = slices["image_hash"].notna() & slices["height"].notna() & ~is_constant(slices)
     compared &= shows_head(slices) | brightness(slices).isna()
     rows = np.flatnonzero(compared)
-    hashes = slices["image_hash"].to_numpy()[rows]
-    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    again = first[group] != np.arange(len(rows))
-    return Pairs(rows[first[group]][again], rows[again])
+    group = pd.factorize(slices["image_hash"].iloc[rows])[0]
+    first = np.unique(group, return_index=True)[1][group]
+    again = first != np.arange(len(rows))
+    return Pairs(rows[first][again], rows[again])
 
 
 def near_pairs(slices: pd.DataFrame) -> Pairs:
@@ -67,16 +75,16 @@ def near_pairs(slices: pd.DataFrame) -> Pairs:
     known = slices["fingerprint"].notna().to_numpy()
     rows = np.flatnonzero(known & ~slices["image_hash"].duplicated().to_numpy())
     bits = fingerprint_bits(slices["fingerprint"].iloc[rows])
-    first, second = _candidates(bits)
-    apart = _distance(bits, first, second)
-    near = apart <= NEAR_BITS
-    pairs, apart = Pairs(rows[first[near]], rows[second[near]]), apart[near]
-    case = slices["case"].to_numpy()
-    same = case[pairs.first] == case[pairs.second]
-    usual = _usual_distance(slices, known)
-    alike = ~same | (apart <= NEAR_SHARE * usual.reindex(case[pairs.second]).to_numpy())
+    first, second, apart = pairs_in_a_band(bits, NEAR_BITS)
+    case, names = pd.factorize(slices["case"])
+    case_of_first, case_of_second = case[rows[first]], case[rows[second]]
+    usual = _usual_distance(slices, known).reindex(names[case_of_second]).to_numpy()
+    alike = (case_of_first != case_of_second) | (apart <= NEAR_SHARE * usual)
     alone = np.flatnonzero(known & ~slices["image_hash"].duplicated(keep=False).to_numpy())
-    return _united(pairs.among(alike), _moved_pairs(slices.iloc[alone], alone))
+    return _united(
+        Pairs(rows[first], rows[second]).among(alike),
+        _moved_pairs(slices[[*_LOOKS, "fingerprint", "case"]].iloc[alone], alone),
+    )
 
 
 def _united(one: Pairs, other: Pairs) -> Pairs:
@@ -87,37 +95,19 @@ def _united(one: Pairs, other: Pairs) -> Pairs:
 
 def _moved_pairs(slices: pd.DataFrame, rows: np.ndarray) -> Pairs:
     """Return pairs of slices of two cases with similar fingerprints and equally bright sequences."""
-    means = slices[[column_of("head_mean", sequence) for sequence in SEQUENCES]].to_numpy(float)
-    means, size = np.log1p(means), np.log1p(slices["head_px"].to_numpy(float, na_value=np.nan))
-    bits, case = fingerprint_bits(slices["fingerprint"]), slices["case"].to_numpy()
-    order = np.argsort(means[:, 0], kind="stable")
-    found = [np.empty((2, 0), int)]
-    for step in range(1, len(order)):
-        one, other = order[:-step], order[step:]
-        close = means[other, 0] - means[one, 0] < SAME_MEAN
-        if not close.any():
-            break
-        one, other = one[close], other[close]
-        close = (np.abs(means[other] - means[one]) < SAME_MEAN).all(axis=1)
-        close &= (np.abs(size[other] - size[one]) < SAME_SIZE) & (case[one] != case[other])
-        found.append(np.stack([one[close], other[close]]))
-    first, second = np.sort(np.concatenate(found, axis=1), axis=0)
-    apart = _distance(bits, first, second)
-    near = np.flatnonzero(apart <= MOVED_BITS)
-    thirds = [_distance_to_a_third(bits, case, first[pair], second[pair]) for pair in near]
-    alike = near[apart[near] <= NEARER_THAN_THIRD * np.array(thirds)]
-    alike = alike[np.argsort(apart[alike], kind="stable")]
+    looks = np.log1p(slices[_LOOKS].to_numpy(float, na_value=np.nan))
+    bits, case = fingerprint_bits(slices["fingerprint"]), pd.factorize(slices["case"])[0]
+    within = [*[SAME_MEAN] * len(SEQUENCES), SAME_SIZE]
+    first, second, apart = pairs_alike(bits, looks, within, case, MOVED_BITS)
+    alone = [
+        is_nearer_than_third(bits, case, *pair, NEARER_THAN_THIRD)
+        for pair in zip(first, second, apart, strict=True)
+    ]
     # The neighbours of a copied slice are similar, too: only the closest slice of a case is a pair.
-    sides = pd.DataFrame({"first": first, "second": second, "a": case[first], "b": case[second]})
-    sides = sides.iloc[alike]
-    alike = alike[~(sides.duplicated(["first", "b"]) | sides.duplicated(["second", "a"]))]
-    return Pairs(rows[first[alike]], rows[second[alike]])
-
-
-def _distance_to_a_third(bits: np.ndarray, case: np.ndarray, one: int, other: int) -> int:
-    """Return the least distance of a slice to those of third cases; 0 without any."""
-    third = np.flatnonzero((case != case[one]) & (case != case[other]))
-    return int(_distance(bits, np.full(len(third), one), third).min(initial=10**6)) % 10**6
+    pairs = {"first": first, "second": second, "a": case[first], "b": case[second], "apart": apart}
+    closest = pd.DataFrame(pairs)[np.array(alone, bool)].sort_values("apart", kind="stable")
+    closest = closest[~(closest.duplicated(["first", "b"]) | closest.duplicated(["second", "a"]))]
+    return Pairs(rows[closest["first"]], rows[closest["second"]])
 
 
 def repeated_cases(slices: pd.DataFrame, equal: Pairs, near: Pairs) -> pd.DataFrame:
@@ -127,52 +117,17 @@ def repeated_cases(slices: pd.DataFrame, equal: Pairs, near: Pairs) -> pd.DataFr
         ``earlier`` and ``later`` (cases, in the order of the index), ``shared`` (number of slices of the
         later one that the other has too) and ``slice_number``, the first of them.
     """
-    case = slices["case"].to_numpy()
-    table = pd.DataFrame(
-        {
-            "earlier": case[np.concatenate([equal.first, near.first])],
-            "later": case[np.concatenate([equal.second, near.second])],
-            "row": np.concatenate([equal.second, near.second]),
-        }
-    )
+    sides = [np.concatenate([getattr(one, of) for one in (equal, near)]) for of in _SIDES]
+    earlier, later = (slices["case"].iloc[side].to_numpy() for side in sides)
+    table = pd.DataFrame({"earlier": earlier, "later": later, "row": sides[1]})
     table = table[table["earlier"] != table["later"]].drop_duplicates().sort_values("row")
     shared = table.groupby(["earlier", "later"], sort=False)["row"].agg(["size", "first"])
     shared = shared.reset_index().rename(columns={"size": "shared"})
-    size = slices[shows_head(slices)].groupby("case").size()
+    size = slices["case"][shows_head(slices)].value_counts()
     smaller = np.minimum(*(shared[side].map(size).fillna(0) for side in ("earlier", "later")))
     whole = shared[(shared["shared"] >= 2) & (shared["shared"] >= LEAST_SHARED * smaller)]
     numbers = slices["slice_number"].to_numpy()[whole["first"]]
     return whole.assign(slice_number=numbers).drop(columns="first").reset_index(drop=True)
-
-
-def fingerprint_bits(fingerprints: pd.Series) -> np.ndarray:
-    """Return (n, 32) uint8, the bytes of n fingerprints."""
-    joined = bytes.fromhex("".join(fingerprints))
-    return np.frombuffer(joined, np.uint8).reshape(-1, FINGERPRINT_BITS // 8)
-
-
-def _candidates(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs of rows, the first before the second, that agree in at least one band."""
-    bands = np.ascontiguousarray(bits).view(np.uint16)
-    found = []
-    for band in range(_BANDS):
-        order = np.argsort(bands[:, band], kind="stable")
-        values = bands[order, band]
-        # In the sorted band, rows that agree are adjacent.
-        for step in range(1, len(order)):
-            agree = values[step:] == values[:-step]
-            if not agree.any():
-                break
-            found.append(np.stack([order[:-step][agree], order[step:][agree]]))
-    if not found:
-        return np.empty(0, int), np.empty(0, int)
-    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
-    return pairs[0], pairs[1]
-
-
-def _distance(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the number of bits in which the fingerprints of pairs of rows differ."""
-    return np.bitwise_count(bits[first] ^ bits[second]).sum(axis=1, dtype=np.int64)
 
 
 def _usual_distance(slices: pd.DataFrame, known: np.ndarray) -> pd.Series:
@@ -180,6 +135,6 @@ def _usual_distance(slices: pd.DataFrame, known: np.ndarray) -> pd.Series:
     rows = slices.loc[known, ["case", "slice_number", "fingerprint"]]
     bits = fingerprint_bits(rows["fingerprint"])
     before = np.arange(len(rows) - 1)
-    apart = pd.Series(_distance(bits, before, before + 1), rows.index[1:])
+    apart = pd.Series(bits_apart(bits, before, before + 1), rows.index[1:])
     beside = (rows["slice_number"].diff() == 1) & (rows["case"] == rows["case"].shift())
     return apart.where(beside).groupby(rows["case"]).median()

@@ -41,6 +41,18 @@ def _contrast_copies(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame({"case": always.index[always & (copies == "")]})
 
 
+_OF_RUN = {
+    "case": ("case", "first"),
+    "first": ("slice_number", "first"),
+    "last": ("slice_number", "last"),
+    "start": ("index", "first"),
+    "end": ("index", "last"),
+    "shown": ("number", "first"),
+    "size": ("index", "size"),
+    "share": ("share", "max"),
+}
+
+
 def _empty_runs(evidence: Evidence) -> pd.DataFrame:
     """Return one row per run of slices on which a sequence is empty though another shows the head.
 
@@ -60,14 +72,12 @@ def _empty_runs(evidence: Evidence) -> pd.DataFrame:
         empty = known & ~shows_sequence(slices, known, sequence)
         rows = slices.assign(index=index, number=number, share=share)[empty]
         new = (rows["index"].diff() != 1) | (rows["case"] != rows["case"].shift())
-        for _, run in rows.groupby(new.cumsum()):
-            first, last, shown = run.iloc[0], run.iloc[-1], run["number"].iloc[0]
-            few = len(run) <= max(MOST_AT_END, MOST_SHARE_AT_END * shown)
-            at_end = few and (first["index"] == 0 or last["index"] == shown - 1)
-            where = numbered(first["slice_number"], last["slice_number"])
-            where = "every slice" if len(run) == shown else where
-            place = (first["case"], sequence, first["slice_number"], bool(at_end), where)
-            runs.append((*place, run["share"].max()))
+        of_run = rows.groupby(new.cumsum()).agg(**_OF_RUN)
+        for case, first, last, start, end, shown, size, most in of_run.itertuples(False, None):
+            few = size <= max(MOST_AT_END, MOST_SHARE_AT_END * shown)
+            at_end = few and (start == 0 or end == shown - 1)
+            where = "every slice" if size == shown else numbered(first, last)
+            runs.append((case, sequence, first, at_end, where, most))
     columns = ["case", "sequence", "slice_number", "at_end", "where", "size"]
     return pd.DataFrame(runs, columns=columns)
 

@@ -26,8 +26,8 @@ def _of_another_case(evidence: Evidence) -> np.ndarray:
     first, second = (
         np.concatenate([getattr(one, of) for one in pairs]) for of in ("first", "second")
     )
-    cases = evidence.slices["case"].to_numpy()
-    differ = cases[first] != cases[second]
+    cases = evidence.slices["case"]
+    differ = cases.iloc[first].to_numpy() != cases.iloc[second].to_numpy()
     return np.unique(np.concatenate([first[differ], second[differ]]))
 
 
@@ -80,17 +80,18 @@ def _constant_slices(evidence: Evidence) -> pd.DataFrame:
 def _blank_ends(evidence: Evidence) -> pd.DataFrame:
     """Return one row per end of a case with many dark slices."""
     slices = evidence.slices
-    shows, measured = evidence.shows_head, brightness(slices).notna()
+    measured = brightness(slices).notna().groupby(slices["case"], sort=False).transform("all")
+    shows = evidence.shows_head.groupby(slices["case"], sort=False)
+    before, number = shows.cumsum(), shows.transform("sum")
+    rows = slices[["case", "slice_number"]].assign(slices=shows.transform("size"))
     found = []
-    for case, rows in slices[["slice_number"]].groupby(slices["case"], sort=False):
-        lit = shows[rows.index].to_numpy().nonzero()[0]
-        if not len(lit) or not measured[rows.index].all():
-            continue
-        numbers = rows["slice_number"].to_numpy()
-        for end in (numbers[: lit[0]], numbers[lit[-1] + 1 :]):
-            if len(end) >= max(LEAST_BLANK, LEAST_BLANK_SHARE * len(rows)):
-                found.append((case, end[0], end[-1], len(end), len(rows)))
-    return pd.DataFrame(found, columns=["case", "slice_number", "last", "blank", "slices"])
+    for end in (before == 0, (before == number) & ~evidence.shows_head):
+        of_end = rows[end & measured & (number > 0)]
+        by_case = of_end.groupby("case", sort=False)["slice_number"]
+        of_end = of_end.assign(last=by_case.transform("last"), blank=by_case.transform("size"))
+        found.append(of_end.drop_duplicates("case"))
+    ends = pd.concat(found).sort_index(kind="stable")
+    return ends[ends["blank"] >= (LEAST_BLANK_SHARE * ends["slices"]).clip(lower=LEAST_BLANK)]
 
 
 def _cases_with_comparable_slices(evidence: Evidence) -> coverage.Coverage:

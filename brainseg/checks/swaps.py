@@ -5,11 +5,12 @@ exchange of two slices of a case is tried, and reported if it shortens the dista
 """
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
 
-from brainseg.checks.near_duplicates import fingerprint_bits
+from brainseg.checks.fingerprints import fingerprint_bits
 
 LEAST_CROSS_SECTION = 0.4
 """Slices are compared where the head has this share of its largest cross-section in the case: towards
@@ -19,6 +20,9 @@ LEAST_GAIN = 1.1
 """Least factor by which an exchange must shorten the distances to neighbours."""
 
 LEAST_SLICES = 5
+
+_AT_A_TIME = 1 << 16
+"""Distances that are computed together."""
 
 
 def comparable(slices: pd.DataFrame) -> pd.Series:
@@ -40,18 +44,33 @@ def swapped_slices(slices: pd.DataFrame, without: np.ndarray) -> pd.DataFrame:
     compared.iloc[without] = False
     rows = slices.loc[compared, ["case", "slice_number", "fingerprint"]]
     found = []
-    for case, stack in rows.groupby("case", sort=False):
-        numbers = stack["slice_number"].to_numpy()
-        found += [(case, numbers[i], numbers[j]) for i, j in _swaps(stack["fingerprint"])]
-    return pd.DataFrame(found, columns=["case", "slice_number", "other"])
+    for starts, distances in _stacks(rows):
+        best = _gains(distances).max(axis=(1, 2), initial=0)
+        for stack in np.flatnonzero(best > LEAST_GAIN):
+            found += [(starts[stack], *swap) for swap in _swaps(distances[stack])]
+    found.sort(key=itemgetter(0))
+    start, one, other = np.array(found, int).reshape(-1, 3).T
+    numbers = rows["slice_number"].iloc[start + other].to_numpy()
+    return rows[["case", "slice_number"]].iloc[start + one].assign(other=numbers)
 
 
-def _swaps(fingerprints: pd.Series) -> Iterator[tuple[int, int]]:
+def _stacks(rows: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield stacks of one size: their first rows, (m,), and the distances of their slices, (m, n, n)."""
+    bits = fingerprint_bits(rows["fingerprint"])
+    first = np.flatnonzero(rows["case"].ne(rows["case"].shift()))
+    sizes = np.diff([*first, len(rows)])
+    for size in np.unique(sizes):
+        starts = first[sizes == size]
+        for part in np.array_split(starts, -(-len(starts) * size * size // _AT_A_TIME)):
+            stacks = bits[part[:, None] + np.arange(size)]
+            apart = np.bitwise_count(stacks[:, :, None] ^ stacks[:, None])
+            yield part, apart.sum(axis=3, dtype=np.int64)
+
+
+def _swaps(distance: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yield the exchanges that shorten the distances most, each after undoing those before it."""
-    bits = fingerprint_bits(fingerprints)
-    distance = np.bitwise_count(bits[:, None] ^ bits).sum(axis=2, dtype=np.int64)
-    order = np.arange(len(bits))
-    for _ in range(len(bits) // 2):
+    order = np.arange(len(distance))
+    for _ in range(len(distance) // 2):
         gain = _gains(distance[np.ix_(order, order)])
         i, j = np.unravel_index(gain.argmax(), gain.shape)
         if gain[i, j] <= LEAST_GAIN:
@@ -61,24 +80,27 @@ def _swaps(fingerprints: pd.Series) -> Iterator[tuple[int, int]]:
 
 
 def _gains(distance: np.ndarray) -> np.ndarray:
-    """Return (n, n) float: the factor by which exchanging two inner slices shortens the distances.
+    """Return (…, n, n) float: by which factor exchanging two inner slices shortens the distances.
 
     It is 0 unless both places get a slice that is more like their neighbours.
     """
-    size = len(distance)
+    size = distance.shape[-1]
     first, second = np.triu_indices(size, 1)
     inner = (first > 0) & (second < size - 1)
     first, second = first[inner], second[inner]
 
     def to_neighbours(slices: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Return the distance of slices to the neighbours of a place, except to each other."""
-        sides = [np.where(at + step == slices, 0, distance[slices, at + step]) for step in (-1, 1)]
+        sides = [
+            np.where(at + step == slices, 0, distance[..., slices, at + step]) for step in (-1, 1)
+        ]
         return np.add(*sides)
 
-    beside = np.where(second - first == 1, distance[first, second], 0)
+    beside = np.where(second - first == 1, distance[..., first, second], 0)
     before = [to_neighbours(one, one) - beside for one in (first, second)]
     after = [to_neighbours(*pair) for pair in ((second, first), (first, second))]
     closer = (after[0] < before[0]) & (after[1] < before[1])
-    gains = np.zeros((size, size))
-    gains[first, second] = np.where(closer, np.add(*before) / np.maximum(np.add(*after), 1), 0)
+    gains = np.zeros(distance.shape)
+    shorter = np.add(*before) / np.maximum(np.add(*after), 1)
+    gains[..., first, second] = np.where(closer, shorter, 0)
     return gains

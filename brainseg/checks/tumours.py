@@ -40,6 +40,14 @@ LEAST_AREA_PX = 100
 means little."""
 
 
+_PLACE, _GRID = ["case", "slice_number", "mask_path"], "tumour_grid"
+
+
+def _tumours(evidence: Evidence, *columns: str) -> pd.DataFrame:
+    """Return where the slices with tumour are, and some of their columns: all would be a large copy."""
+    return evidence.slices.loc[coverage.has_tumour(evidence.slices), [*_PLACE, *columns]]
+
+
 def _cases_without_tumour(evidence: Evidence) -> pd.DataFrame:
     areas = evidence.slices.groupby("case", sort=False)["area_px"].agg(["max", "count"])
     return areas[(areas["max"] == 0).fillna(False)].reset_index()
@@ -47,7 +55,7 @@ def _cases_without_tumour(evidence: Evidence) -> pd.DataFrame:
 
 def _mask_gaps(evidence: Evidence) -> pd.DataFrame:
     """Return the first slice of each short run of empty masks inside a tumour."""
-    usable = evidence.slices[evidence.slices["area_px"].notna()]
+    usable = evidence.slices.loc[evidence.slices["area_px"].notna(), [*_PLACE, "area_px", _GRID]]
     index = pd.Series(range(len(usable)), usable.index)
     tumour = usable[coverage.has_tumour(usable)]
     after = tumour[["case", "slice_number"]].shift(-1)
@@ -60,17 +68,21 @@ def _mask_gaps(evidence: Evidence) -> pd.DataFrame:
     return marked(rows.assign(before=before, after=after_gap.to_numpy()), "mask")
 
 
+def _jumps(evidence: Evidence) -> pd.DataFrame:
+    return evidence.once(("mask jumps",), lambda: _mask_jumps(evidence))
+
+
 def _mask_jumps(evidence: Evidence) -> pd.DataFrame:
     """Return each mask far from that of the slice before, or misplaced between both neighbours.
 
     It is misplaced where the masks on its two sides overlap, but not as much with it.
     """
-    rows = evidence.slices[coverage.has_tumour(evidence.slices)]
+    rows = _tumours(evidence, _GRID)
     keys = rows[["case", "slice_number"]]
     before, after = keys.shift(), keys.shift(-1)
     has_before, has_after = _adjacent(before, rows), _adjacent(rows, after)
-    to_before, to_after = _overlap(rows, 0, -1), _overlap(rows, 0, 1)
-    sides = _overlap(rows, -1, 1)
+    to_after, sides = _overlap(rows, 0, 1), _overlap(rows, -1, 1)
+    to_before = to_after.shift()
     away = (sides >= LEAST_OVERLAP) & (np.maximum(to_before, to_after) < STRAYS_BELOW * sides)
     away |= (to_before == 0) & (to_after == 0)
     away &= has_before & has_after
@@ -89,7 +101,8 @@ def _jump(row: dict[str, Any]) -> str:
 def _shifted_masks(evidence: Evidence) -> pd.DataFrame:
     """Return each mask whose centroid and FLAIR both differ from those of its neighbours."""
     slices = evidence.slices
-    rows = slices.assign(contrast=contrast(slices))[coverage.has_tumour(slices)]
+    rows = _tumours(evidence, "width", "tumour_row", "tumour_column")
+    rows = rows.assign(contrast=contrast(slices))
     # Of images of several sizes, each is measured by its own width.
     centre = rows[["tumour_row", "tumour_column"]].astype(float).div(rows["width"] / 256, axis=0)
     before, after = rows.shift(), rows.shift(-1)
@@ -98,7 +111,7 @@ def _shifted_masks(evidence: Evidence) -> pd.DataFrame:
     sides = np.minimum(before["contrast"], after["contrast"])
     away = (shift > LEAST_SHIFT_PX + drift) & (rows["contrast"] < MOST_CONTRAST_LEFT * sides)
     away &= _adjacent(before, rows) & _adjacent(rows, after)
-    jumps = _mask_jumps(evidence).index
+    jumps = _jumps(evidence).index
     shown = rows.assign(shift=shift * rows["width"] / 256, left=rows["contrast"] / sides)
     return marked(shown[away.fillna(False) & ~rows.index.isin(jumps)], "mask")
 
@@ -109,7 +122,7 @@ def _length(vectors: pd.DataFrame) -> pd.Series:
 
 def _unusual_areas(evidence: Evidence) -> pd.DataFrame:
     """Return each mask whose area differs strongly from both neighbours."""
-    rows = evidence.slices[coverage.has_tumour(evidence.slices)]
+    rows = _tumours(evidence, "area_px")
     keys = rows[["case", "slice_number", "area_px"]]
     before, after = keys.shift(), keys.shift(-1)
     inside = _adjacent(before, rows) & _adjacent(rows, after)
@@ -145,20 +158,21 @@ def _cases_without_contrast(evidence: Evidence) -> pd.DataFrame:
 
 def _moved_outlines(evidence: Evidence) -> pd.DataFrame:
     """Return the cases whose outlines all fit the edges of FLAIR better after the same move."""
-    rows = evidence.union
-    rows = rows[rows["edge_share"].notna()]
-    found = []
-    for case, own in rows.groupby("case", sort=False):
-        if len(own) < LEAST_OUTLINES:
-            continue
-        moves, px = own[["edge_row", "edge_column"]], own["width"].iloc[0] / 256
-        usual = moves.median()
-        alike = ((moves - usual).abs() <= SAME_MOVE_PX * px).all(axis=1).mean()
-        shift, left = float(np.hypot(*usual)), own["edge_share"].median()
-        is_far = shift >= LEAST_SHIFT_PX * px and usual.abs().max() < reach_px(own["width"].iloc[0])
-        if is_far and alike >= LEAST_ALIKE and left <= MOST_EDGE_LEFT:
-            found.append((case, shift, left))
-    return pd.DataFrame(found, columns=["case", "shift", "left"])
+    columns = ["edge_row", "edge_column"]
+    rows = evidence.union.loc[evidence.union["edge_share"].notna(), [*columns, "edge_share"]]
+    case = evidence.union.loc[rows.index, "case"]
+    width = evidence.union.loc[rows.index, "width"].astype(float)
+    by_case = rows.groupby(case, sort=False)
+    moves = rows[columns] - by_case[columns].transform("median")
+    alike = moves.abs().le(SAME_MOVE_PX * width / 256, axis=0).all(axis=1)
+    usual, width = by_case.median(), width.groupby(case, sort=False).first()
+    shift, left = np.hypot(usual["edge_row"], usual["edge_column"]), usual["edge_share"]
+    found = (by_case.size() >= LEAST_OUTLINES) & (shift >= LEAST_SHIFT_PX * width / 256)
+    found &= usual[columns].abs().max(axis=1) < width.map(reach_px)
+    found &= (alike.groupby(case, sort=False).mean() >= LEAST_ALIKE) & (left <= MOST_EDGE_LEFT)
+    return pd.DataFrame({"case": usual.index, "shift": shift.array, "left": left.array})[
+        found.array
+    ]
 
 
 def _cases_with_outlines(evidence: Evidence) -> coverage.Coverage:
@@ -210,7 +224,7 @@ def _overlap(tumour: pd.DataFrame, one: int, other: int) -> pd.Series:
     Returns:
         One value per row, missing where one of the two rows does not exist.
     """
-    cells = packed_cells(tumour["tumour_grid"])
+    cells = packed_cells(tumour[_GRID])
     index = np.arange(len(tumour))
     first, second = index + one, index + other
     exists = np.minimum(first, second) >= 0
@@ -315,7 +329,7 @@ RULES = [
         why="The outline jumps: one of the masks was moved, mirrored or drawn on another slice.",
         remedy="compare the slices with FLAIR and redraw the wrong mask",
         coverage=coverage.neighbouring_masks,
-        rows=_mask_jumps,
+        rows=_jumps,
         fact=_jump,
     ),
     warning(

@@ -10,7 +10,7 @@ from brainseg.cohort.studies import GUESSED
 def notes_on(slices: pd.DataFrame) -> list[str]:
     """Return one sentence for each fact about how the files of an index were read."""
     is_volume = slices["case"].isin(slices["case"][slices["source"].notna()])
-    notes = _conversions(slices[~is_volume])
+    notes = _conversions(slices.loc[~is_volume, ["image_notes", "mask_notes"]])
     guessed = int(slices["image_notes"].str.contains(GUESSED).fillna(False)[is_volume].sum())
     if guessed:
         notes.append(
@@ -34,12 +34,10 @@ def notes_on(slices: pd.DataFrame) -> list[str]:
 
 def _conversions(slices: pd.DataFrame) -> list[str]:
     """Return a sentence for each kind of conversion of images or masks, with the number of files."""
-    counts = Counter(
-        (what, note)
-        for what in ("image", "mask")
-        for notes in slices[f"{what}_notes"].dropna()
-        for note in notes.splitlines()
-    )
+    counts: Counter[tuple[str, str]] = Counter()
+    for what in ("image", "mask"):
+        for notes, number in slices[f"{what}_notes"].value_counts(sort=False).items():
+            counts.update({(what, note): number for note in str(notes).splitlines()})
     return [
         f"{number} {what}(s) were converted on reading: {note}."
         for (what, note), number in counts.most_common()

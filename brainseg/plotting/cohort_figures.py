@@ -55,8 +55,8 @@ MAX_CODES = 12
 
 def tumour_share(chosen: ChosenCases) -> Figure:
     """Draw the share of slices with tumour, without tumour and without a usable mask."""
-    slices = chosen.cohort.slices
-    table = statistics.tumour_shares(slices[chosen.among(slices)])
+    areas = chosen.cohort.slices[["case", "area_px"]]
+    table = statistics.tumour_shares(areas[chosen.among(areas)])
     return table, counts.tumour_share(table)
 
 
@@ -69,7 +69,7 @@ def institutions(chosen: ChosenCases) -> Figure:
 
 def slices_by_case(chosen: ChosenCases) -> Figure:
     """Draw the number of slices per case, with and without tumour."""
-    table = statistics.case_table(chosen.cohort.slices)
+    table = chosen.counts()
     return table, counts.slices_by_case(table, chosen.among(table))
 
 

@@ -22,7 +22,7 @@ def counts(slices: pd.DataFrame) -> dict:
         :data:`UNKNOWN`; ``errors``, rows with a missing or unreadable image or an unreadable mask (a
         missing mask is no error).
     """
-    cases = slices.drop_duplicates("case")["institution"].fillna(UNKNOWN)
+    cases = slices["institution"][~slices["case"].duplicated()].fillna(UNKNOWN)
     mask_unreadable = slices["mask_path"].notna() & slices["mask_height"].isna()
     return {
         "cases": len(cases),
@@ -47,37 +47,39 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
         one); ``largest_slice``, the slice_number of the largest tumour area (Int64, missing without a
         tumour); ``flair_copies``, see :func:`flair_copies`; ``unusable``, slices without a usable mask.
     """
-    tumour = (slices["area_px"] > 0).fillna(False).astype(bool)
-    rows = slices.assign(_usable=slices["area_px"].notna(), _tumour=tumour)
-    both_known = slices[slices[["area_px", "head_px"]].notna().all(axis="columns")]
-    px = both_known.groupby("case", sort=False)[["area_px", "head_px"]].sum()
-    by_case = rows.groupby("case", sort=False)
+    case, names = pd.factorize(slices["case"])  # once: numbers are grouped faster than names
+    area, tumour = slices["area_px"], (slices["area_px"] > 0).fillna(False).astype(bool)
+    rows = pd.DataFrame({"area_px": area, "_usable": area.notna(), "_tumour": tumour})
+    both_known = slices[["area_px", "head_px"]].notna().all(axis="columns")
+    px = slices.loc[both_known, ["area_px", "head_px"]].groupby(case[both_known]).sum()
+    by_case = rows.groupby(case)
+    of_case = slices[["patient_id", "institution"]].groupby(case).first()
     table = pd.DataFrame(
         {
-            "patient_id": by_case["patient_id"].first(),
-            "institution": by_case["institution"].first(),
+            "patient_id": of_case["patient_id"],
+            "institution": of_case["institution"],
             "slices": by_case.size(),
             "masks": by_case["_usable"].sum().astype("int64"),
             "slices_with_tumour": by_case["_tumour"].sum().astype("int64"),
             "tumour_vx": by_case["area_px"].sum(min_count=1).astype("Int64"),
         }
     )
-    table["tumour_ml"] = _millilitres(slices).reindex(table.index)
+    table["tumour_ml"] = _millilitres(slices).groupby(case).sum(min_count=1)
     table["tumour_fraction"] = ratio(px["area_px"], px["head_px"]).reindex(table.index)
     table["tumour_share"] = ratio(table["slices_with_tumour"], table["masks"])
-    largest = slices.loc[slices[tumour].groupby("case", sort=False)["area_px"].idxmax()]
-    numbers = largest.set_index("case")["slice_number"]
+    largest = area[tumour].groupby(case[tumour]).idxmax()
+    numbers = slices["slice_number"].loc[largest].set_axis(largest.index)
     table["largest_slice"] = numbers.reindex(table.index).astype("Int64")
+    table.index = pd.Index(names, name="case")
     table["flair_copies"] = flair_copies(slices).reindex(table.index).fillna("").astype("str")
     table["unusable"] = table["slices"] - table["masks"]
     return table.reset_index()
 
 
 def _millilitres(slices: pd.DataFrame) -> pd.Series:
-    """Return the tumour of each case in ml, missing where a slice has no spacing."""
+    """Return the tumour of each slice in ml, missing without a spacing."""
     voxel_ml = slices[[*SPACING_COLUMNS]].prod(axis=1, min_count=3) / 1000
-    ml = slices["area_px"].astype("Float64") * voxel_ml.astype("Float64")
-    return ml.groupby(slices["case"], sort=False).sum(min_count=1)
+    return slices["area_px"].astype("Float64") * voxel_ml.astype("Float64")
 
 
 def tumour_shares(slices: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +102,8 @@ def flair_copies(slices: pd.DataFrame) -> pd.Series:
         str, sequences separated by ", ", empty if there is none; indexed by the cases that have a
         readable slice of three channels.
     """
-    comparable = slices[slices["channels"] == len(SEQUENCES)]
+    three = slices["channels"] == len(SEQUENCES)
+    comparable = slices.loc[three.fillna(False), ["case", "flair_copies"]]
     names = pd.Series("", index=comparable["case"].drop_duplicates(), dtype="str")
     for sequence in SEQUENCES:
         if sequence == FLAIR:

@@ -16,8 +16,9 @@ def file_table(slices: pd.DataFrame) -> pd.DataFrame:
         ``dtype``, ``values`` (of masks, separated by ", "; missing for images) and ``files`` (count).
         Images come first.
     """
-    images = slices[slices["image_path"].notna()]
-    masks = slices[slices["mask_path"].notna()]
+    images = _kinds(slices, "image", ["height", "width", "channels", "dtype"])
+    of_mask = ["mask_height", "mask_width", "mask_channels", "mask_dtype", "mask_values"]
+    masks = _kinds(slices, "mask", of_mask)
     image_shape = _shape_text(images["height"], images["width"], images["channels"])
     mask_shape = _shape_text(masks["mask_height"], masks["mask_width"], masks["mask_channels"])
     of_images = {"file": "image", "shape": image_shape, "dtype": images["dtype"], "values": None}
@@ -25,10 +26,19 @@ def file_table(slices: pd.DataFrame) -> pd.DataFrame:
     cut = (values.str.count(", ") == MOST_VALUES - 1).fillna(False)
     values = values.where(~cut, values + ", …")
     of_masks = {"file": "mask", "shape": mask_shape, "dtype": masks["mask_dtype"], "values": values}
-    both = [pd.DataFrame(part).astype("str") for part in (of_images, of_masks)]
+    both = [
+        pd.DataFrame(part).astype("str").assign(files=kinds["files"])
+        for part, kinds in ((of_images, images), (of_masks, masks))
+    ]
     columns = ["file", "shape", "dtype", "values"]
-    table = pd.concat(both).groupby(columns, dropna=False).size().rename("files").reset_index()
+    table = pd.concat(both).groupby(columns, dropna=False)["files"].sum().reset_index()
     return table.sort_values(["file", "files"], ascending=[True, False], ignore_index=True)
+
+
+def _kinds(slices: pd.DataFrame, what: str, columns: list[str]) -> pd.DataFrame:
+    """Return one row per combination of values of some columns, and ``files``, their number."""
+    rows = slices.loc[slices[f"{what}_path"].notna(), columns]
+    return rows.groupby(columns, dropna=False).size().rename("files").reset_index()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainseg.cohort.slice_features import column_of
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
-from brainseg.statistics.cases import UNKNOWN, case_table, ratio
+from brainseg.statistics.cases import UNKNOWN, case_table, flair_copies, ratio
 from brainseg.volume import SEQUENCES
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def slice_measures(slices: pd.DataFrame) -> pd.DataFrame:
         tumour_row=slices["tumour_row"].astype("Float64"),
         tumour_column=slices["tumour_column"].astype("Float64"),
     )
-    copies = slices["case"].map(case_table(slices).set_index("case")["flair_copies"])
+    copies = slices["case"].map(flair_copies(slices)).fillna("")
     for name in SEQUENCES:
         has_sequence = ~copies.str.contains(name, regex=False)
         for column in (INSIDE[name], OUTSIDE[name]):

@@ -64,6 +64,10 @@ class ShownCases(ChosenCases):
         """Return the cached table of cases."""
         return cache.case_measures(self.cohort, with_parts)
 
+    def counts(self) -> pd.DataFrame:
+        """Return the cached table of counts."""
+        return cache.case_table(self.cohort)
+
     def worklist(self) -> pd.DataFrame:
         """Return the cached table of cases with the columns of ``data.csv``."""
         return cache.case_rows(self.cohort)

@@ -31,7 +31,7 @@ def draw(chosen: ShownCases) -> None:
 
 def numbers(chosen: ShownCases) -> None:
     """Show the number of cases, images, masks, patients and excluded slices."""
-    slices = chosen.cohort.slices
+    slices = chosen.cohort.slices[["case", "patient_id", "image_path", "mask_path", "area_px"]]
     slices = slices[chosen.among(slices)]
     files = slices[["image_path", "mask_path"]].notna().sum()
     excluded = int(slices["area_px"].isna().sum())
