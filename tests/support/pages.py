@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from dashboard.shared import viewer, waiting, widgets
 
@@ -42,10 +43,12 @@ def open_page(
     else:
         monkeypatch.setenv("BRAINSEG_DATA", str(root))
     monkeypatch.setattr(viewer, "_address", _serve)
-    app = AppTest.from_file(APP, default_timeout=GUARDS_AGAINST_A_HANG_S).run()
+    app = AppTest.from_file(APP, default_timeout=GUARDS_AGAINST_A_HANG_S)
     for key, value in address.items():
         app.query_params[key] = str(value)
-    return app.switch_page(script_of(page)).run()
+    if page != "overview":
+        app._page_hash = calc_hash(page)  # switch_page would run the overview first
+    return app.run()
 
 
 def cancel_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
