@@ -99,8 +99,14 @@ def browser() -> Iterator:
         try:
             chromium = playwright.chromium.launch(
                 executable_path=found,
-                # WebGL in software: there is no graphics processor where tests run.
-                args=[*QUIET_CHROMIUM, "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+                # There is no graphics processor where tests run: WebGL in software, and only WebGL,
+                # because composing pages on it takes as much time as all else that a page does.
+                args=[
+                    *QUIET_CHROMIUM,
+                    "--disable-gpu-compositing",
+                    "--use-angle=swiftshader",
+                    "--enable-unsafe-swiftshader",
+                ],
             )
         except Error as error:
             _skip_or_fail(f"no Chromium could be started: {str(error).splitlines()[0]}")

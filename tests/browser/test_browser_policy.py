@@ -20,7 +20,7 @@ def test_no_page_breaks_the_policy(browser, served, sample_root):
         page.goto(f"{address}/{path}")
         page.wait_for_selector("h1", timeout=WAIT_MS)
         settled(page)
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(300)
         assert page.get_by_text("Page not found").count() == 0
     assert [one for one in complaints if "policy" in one[1].lower()] == []
     # Plotly does so for WebGL, and says only that WebGL is missing if it may not.

@@ -7,6 +7,7 @@ clicks only what has stopped moving, waits for the effect of a click, and repeat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from urllib.parse import parse_qs, urlsplit
 
 WAIT_MS = 60_000
@@ -24,6 +25,26 @@ ROWS = """() => {
     return [...rows].map(row => [...row.children].map(cell => cell.textContent));
 }"""
 """The canvas of a table contains its cells as text for screen readers."""
+
+SETTLED = """call => {
+    const now = performance.now();
+    if (window.settling?.call !== call) {
+        window.settling?.observer.disconnect();
+        const begun = {call, changed: now, ran: now};
+        begun.observer = new MutationObserver(() => { begun.changed = performance.now(); });
+        begun.observer.observe(document, {
+            subtree: true, childList: true, attributes: true, characterData: true,
+        });
+        window.settling = begun;
+    }
+    const app = document.querySelector('[data-testid="stApp"]');
+    if (app?.dataset.testScriptState !== 'notRunning') window.settling.ran = now;
+    const {changed, ran} = window.settling;
+    return now - ran > 200 && now - changed > 200 || now - ran > 2000;
+}"""
+"""Whether the page has settled; each call of :func:`settled` has a number, under which it watches."""
+
+_calls = count()
 
 
 @contextmanager
@@ -49,15 +70,13 @@ def sessions(browser, **usual: object) -> Iterator[Callable]:
 
 
 def settled(page):
-    """Return a page once its script has finished.
+    """Return a page once its script has finished and nothing in it has changed for a moment.
 
-    After a click, wait for its effect instead: the click may not have reached the server yet.
+    A page that never stops changing, such as one that shows progress, counts as settled after two
+    seconds without its script. After a click, wait for its effect instead: the click may not have
+    reached the server yet.
     """
-    page.wait_for_timeout(200)
-    page.wait_for_selector(
-        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS
-    )
-    page.wait_for_timeout(300)
+    page.wait_for_function(SETTLED, arg=next(_calls), polling=25, timeout=WAIT_MS)
     return page
 
 
