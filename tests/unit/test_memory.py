@@ -37,6 +37,25 @@ def test_large_blocks_go_back_to_the_system_when_they_are_freed():
     assert kept - returned > 150 * 2**20
 
 
+FREES_SMALL_BLOCKS_BELOW_A_USED_ONE = """
+import psutil
+from brainseg.memory import collect_garbage
+blocks = [bytes(50_000) for _ in range(2_000)]
+last = bytes(50_000)
+del blocks
+before = psutil.Process().memory_info().rss
+collect_garbage(0)
+print(before - psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a function of glibc")
+def test_small_blocks_go_back_to_the_system_when_garbage_is_collected():
+    environment = {key: value for key, value in os.environ.items() if "MALLOC" not in key}
+    program = [sys.executable, "-c", FREES_SMALL_BLOCKS_BELOW_A_USED_ONE]
+    assert int(subprocess.check_output(program, env=environment)) > 50 * 2**20
+
+
 def test_arrow_takes_its_memory_from_the_c_library():
     program = (
         "from brainseg.memory import return_freed_blocks; return_freed_blocks()\n"
