@@ -170,8 +170,7 @@ class CaseRecord:
         """Return what the mask is, for files."""
         if self.labels is not None:
             chosen = self.labels.chosen
-            of = f"label “{chosen}”" if chosen else f"union ({', '.join(self.labels.labels)})"
-            return f"the manual outline of the {of}"
+            return f"the manual outline of the {f'label “{chosen}”' if chosen else self.mask_label}"
         if self.outlines_flair:
             return (
                 "the dataset's manual FLAIR abnormality, the region an annotator outlined on FLAIR"

@@ -151,8 +151,15 @@ def test_the_picture_has_most_of_the_window(look, served, walked, width, height,
 def test_the_keys_act_on_the_picture_after_a_click_on_a_tab(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}")
     assert drawn(page)["slice"] == "2"
+    has_focus = f"() => {VIEWER}.getRootNode().activeElement !== null"
     open_tab(page, "Measure")
+    page.wait_for_function(has_focus, timeout=WAIT_MS)
     go(page, "Home", slice=1)
+    # A tab takes the focus again when its panel is drawn, which may be after the click.
+    open_tab(page, "Layers")
+    page.get_by_role("tab", name="Layers", exact=True).focus()
+    page.wait_for_function(has_focus, timeout=WAIT_MS)
+    go(page, "End", slice=10)
 
 
 def test_a_key_leads_back_to_the_case_that_a_key_has_left(look, served, walked):

@@ -51,4 +51,4 @@ def test_without_a_choice_the_mask_is_the_union_and_the_label_map_has_all(
     named = json.loads((tmp_path / f"{CASE}_labels.json").read_text())["labels"]
     assert named["tumour core"] == [1, 3]
     about = (tmp_path / f"{CASE}_about.txt").read_text()
-    assert "outline of the union (whole tumour, tumour core, enhancing tumour), 1 inside" in about
+    assert "outline of the union of whole tumour, tumour core, enhancing tumour, 1 inside" in about
