@@ -109,8 +109,8 @@ def evaluate(
     before = before and before.of(
         before.scores["case"].isin({case.name for case in chosen}).to_numpy()
     )
-    again = set(before.not_compared) if before else set[str]()
-    waiting = [case for case in chosen if case.name not in known - again]
+    compared = known - set(before.not_compared) if before else known
+    waiting = [case for case in chosen if case.name not in compared]
     # A copy for workers, which carries no hashes of training images.
     network = replace(model) if executor else model
     done, tried, scored = len(chosen) - len(waiting), 0, list[CaseScore]()
