@@ -7,6 +7,7 @@
 # make docs            the documentation as a website, in site/
 # make bench DATA=DIR  the figures of the README, measured here
 # make soak DATA=DIR   25 visitors at once: seconds per page, page runs a second, memory; SOAK="--seconds 1800"
+#                      SOAK="--signed-in" has them sign in as readers, behind nginx with two processes
 
 PYTHON ?= python3
 PORT ?= 8501

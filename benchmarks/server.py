@@ -4,46 +4,15 @@ Usage: python benchmarks/server.py DATA
 """
 
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from support.measuring import CHECKOUT, machine
+from support.serving import start
 
 REPEATS = 3
-LIMIT_S = 60
-
-
-def start(app: Path, environment: dict[str, str], servers: int = 1) -> tuple[subprocess.Popen, str]:
-    """Return a healthy server, or one in front of several, and its address; end it with terminate."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}"]
-    if servers > 1:
-        front = app.with_name("server") / "front.py"
-        command = [sys.executable, str(front), str(app), str(port), str(servers)]
-    process = subprocess.Popen(
-        command,
-        cwd=app.parents[1],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.perf_counter() + LIMIT_S
-    while time.perf_counter() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1):
-                return process, f"http://localhost:{port}"
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.02)
-    process.terminate()
-    raise SystemExit(f"the server did not answer in {LIMIT_S} s")
 
 
 def seconds_to_answer(app: Path, environment: dict[str, str]) -> float:

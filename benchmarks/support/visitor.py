@@ -48,7 +48,9 @@ class Visitor:
     Attributes:
         elements: what the page shows, by place.
         pages: addresses of the pages, known after the first :meth:`open`.
-        cookies: of the server, by name.
+        cookies: those of a sign-in and of the server, by name.
+        http: opens addresses with the cookies of a visitor.
+        jar: what the server set by plain requests.
         token: the XSRF token of the session.
         redirect: where the page sent the browser to sign in or out.
         received_bytes: size of all messages of the server so far.
@@ -71,15 +73,17 @@ class Visitor:
         self._refreshing: dict[str, tuple[float, float]] = {}
         self._page, self._query = "", ""
         self.redirect = ""
-        jar = CookieJar()
-        self._http = build_opener(HTTPCookieProcessor(jar))
-        self.get("/_stcore/health")
-        self.cookies = {one.name: one.value or "" for one in jar}
-        self.token = self.cookies.get(XSRF, "")
-        sent = "; ".join(map("=".join, {**(cookies or {}), **self.cookies}.items()))
+        self.jar = CookieJar()
+        self.http = build_opener(HTTPCookieProcessor(self.jar))
         if cookies:
-            self._http = build_opener()  # the jar would replace the header
-            self._http.addheaders = [("Cookie", sent)]
+            self.http.addheaders = [("Cookie", as_header(cookies))]
+        self.get("/_stcore/health")
+        self.cookies = {**(cookies or {}), **{one.name: one.value or "" for one in self.jar}}
+        self.token = self.cookies.get(XSRF, "")
+        sent = as_header(self.cookies)
+        if cookies:
+            self.http = build_opener()  # the jar would replace the header
+            self.http.addheaders = [("Cookie", sent)]
         self._open = ExitStack()
         self._socket = self._open.enter_context(
             connect(
@@ -107,7 +111,7 @@ class Visitor:
 
     def get(self, path: str) -> bytes:
         """Return the body of a plain request, such as a picture of the page."""
-        with self._http.open(f"{self.address}{path}", timeout=self.limit_s) as answer:
+        with self.http.open(f"{self.address}{path}", timeout=self.limit_s) as answer:
             return answer.read()
 
     def open(self, page: str = "", query: str = "") -> float:
@@ -163,7 +167,7 @@ class Visitor:
         kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
         kind |= {"X-Xsrftoken": self.token, "Origin": self.address}
         body += f"\r\n--{edge}--\r\n".encode()
-        self._http.open(Request(f"{self.address}{url}", body, kind, method="PUT"), timeout=60)
+        self.http.open(Request(f"{self.address}{url}", body, kind, method="PUT"), timeout=60)
 
     def wait(self, until: Callable[[], object], limit_s: float | None = None) -> float:
         """Wait until something is true of the page, refreshing its fragments as a browser does.
@@ -295,3 +299,8 @@ class Visitor:
         elif kind == "stop_auto_rerun":
             for fragment in message.stop_auto_rerun.fragment_ids or list(self._refreshing):
                 self._refreshing.pop(fragment, None)
+
+
+def as_header(cookies: Mapping[str, str]) -> str:
+    """Return cookies as the header of a request."""
+    return "; ".join(map("=".join, cookies.items()))

@@ -1,14 +1,12 @@
 """Several server processes behind one address: a visitor's session, uploads and pictures are in one."""
 
 import json
-import re
-import shutil
+import os
 import subprocess
 import sys
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -18,12 +16,20 @@ import pytest
 from support.cohorts import CHECKOUT, is_healthy
 from support.servers import free_port, server
 
+from benchmarks.support.nginx import PROGRAM, nginx, recipe
+from benchmarks.support.signed_in import SERVED_BY, SERVERS, behind_nginx
+from benchmarks.support.signing_in import sign_in
 from benchmarks.support.visitor import Visitor
+from brainseg.cohort import Cohort
+from brainseg.reviews import open_reviews
 from dashboard.server.front import COOKIE, place_in
 
+APP = CHECKOUT / "dashboard" / "app.py"
 UPLOADER = "TIFF, PNG"
 OWN_FILES = ("prediction", "source=your%20own%20files")
 STICKY = "hash $brainseg_visitor consistent;"
+
+behind_nginx_only = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -131,54 +137,45 @@ def test_a_server_is_chosen_by_the_cookie_alone(headers, place):
     assert place_in(headers, 2) == place
 
 
-@contextmanager
-def nginx(folder: Path, settings: str) -> Iterator[str]:
-    """Yield the address of nginx with these settings of its http block."""
-    folder.mkdir()
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{kind}_temp_path {folder};" for kind in kinds)
-    head = f"pid {folder}/pid; error_log {folder}/log; events {{}}"
-    (folder / "nginx.conf").write_text(f"{head} http {{ {places} access_log off; {settings} }}")
-    port = re.search(r"listen (\d+);", settings)[1]
-    program = [
-        shutil.which("nginx"),
-        "-p",
-        folder,
-        "-c",
-        folder / "nginx.conf",
-        "-g",
-        "daemon off;",
-    ]
-    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as process:
-        try:
-            until(lambda: is_healthy(f"http://localhost:{port}"))
-            yield f"http://localhost:{port}"
-        finally:
-            process.terminate()
-
-
-@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+@behind_nginx_only
 def test_the_recipe_for_nginx_keeps_a_visitor_with_one_server_which_without_its_cookie_fails(
     served, sample_root, case, tmp_path
 ):
-    recipe = (
-        (CHECKOUT / "docs" / "deployment.md")
-        .read_text("utf-8")
-        .split("```nginx\n")[1]
-        .split("```")[0]
-    )
-    for number in (1, 2):
-        address = served(sample_root, BRAINSEG_METRICS=str(number))
-        recipe = recipe.replace(f"127.0.0.1:850{number}", f"127.0.0.1:{urlsplit(address).port}")
-    settings = [recipe.replace("listen 8500;", f"listen {free_port()};") for _ in range(2)]
-    with nginx(tmp_path / "sticky", settings[0]) as address:
+    addresses = [served(sample_root, BRAINSEG_METRICS=str(number)) for number in (1, 2)]
+    ports = [urlsplit(one).port for one in addresses]
+    settings = [recipe(free_port(), ports) for _ in range(2)]
+    with nginx(tmp_path / "sticky", settings[0]) as (address, _):
         for _ in range(4):
             with Visitor(address) as visitor:
                 use_everything_of(visitor, case)
-    assert STICKY in recipe
+    assert STICKY in settings[1]
     with (
-        nginx(tmp_path / "control", settings[1].replace(STICKY, "")) as address,
+        nginx(tmp_path / "control", settings[1].replace(STICKY, "")) as (address, _),
         pytest.raises((urllib.error.HTTPError, TimeoutError)),
         Visitor(address) as visitor,
     ):
         use_everything_of(visitor, case)
+
+
+@behind_nginx_only
+def test_readers_sign_in_through_nginx_stay_with_their_server_and_share_their_reviews(
+    sample_root, case, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("BRAINSEG_HOME", str(tmp_path / "home"))
+    environment = {**os.environ, "BRAINSEG_DATA": str(sample_root)}
+    names = ("Rita Reader", "Bo Reader")
+    with behind_nginx(APP, environment, tmp_path / "settings", names) as place:
+        signed_in: dict[str, tuple[str, dict[str, str]]] = {}
+        while len(signed_in) < SERVERS:  # nginx chooses a server by chance
+            name = names[len(signed_in)]
+            cookies = sign_in(place.address, name)
+            signed_in.setdefault(cookies[SERVED_BY], (name, cookies))
+        for served_by, (name, cookies) in signed_in.items():
+            with Visitor(place.address, cookies=cookies) as reader:
+                use_everything_of(reader, case)
+                reader.open("case", f"case={case}")
+                reader.press("Agree")
+                initials = "".join(word[0] for word in name.split())
+                assert f"Saved as {initials}: **agree**" in reader.text()
+                assert reader.cookies[SERVED_BY] == served_by
+    assert set(open_reviews(Cohort.open(sample_root)).of(case)["reader"]) == {"RR", "BR"}

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from support.servers import SERVES, free_port, server
-from support.signing_in import CLIENT, cookie_of, expiring, provider, sign_in, write_secrets
+from support.signing_in import cookie_of, expiring, provider
 
+from benchmarks.support.signing_in import CLIENT, sign_in, write_secrets
 from benchmarks.support.visitor import Visitor
 from brainseg.cohort import Cohort
 from brainseg.reviews import open_reviews
