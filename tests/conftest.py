@@ -87,13 +87,27 @@ def _chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run a test in a browser once more where it fails, which the summary lists as RERUN.
+
+    On a loaded machine a browser may lose a key or a click while a page is drawn. A fault of the
+    product fails twice.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """Return a headless Chromium (a Playwright ``Browser``); open a new context for each test."""
     try:
-        from playwright.sync_api import Error, sync_playwright
+        from playwright.sync_api import Error, expect, sync_playwright
     except ImportError:
         _skip_or_fail("playwright is not installed")
+    from support.browsing import WAIT_MS
+
+    expect.set_options(timeout=WAIT_MS)
     found = _chromium()
     with sync_playwright() as playwright:
         try:
@@ -110,6 +124,7 @@ def browser() -> Iterator:
             )
         except Error as error:
             _skip_or_fail(f"no Chromium could be started: {str(error).splitlines()[0]}")
+        chromium.on("context", lambda context: context.set_default_timeout(WAIT_MS))
         yield chromium
         chromium.close()
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from playwright.sync_api import expect
 from pypdf import PdfReader
 from support.browsing import (
     FIRST_ROW_Y,
@@ -12,7 +13,6 @@ from support.browsing import (
     arrives,
     choose_first_row,
     click_table,
-    comes,
     is_at,
     settled,
 )
@@ -48,8 +48,10 @@ def page(browser):
     context.close()
 
 
-def metric(page, label: str) -> str:
-    return page.get_by_test_id("stMetric").filter(has_text=label).inner_text().split()[-1]
+def metric(page, label: str):
+    """Return the value of a metric."""
+    shown = page.get_by_test_id("stMetric").filter(has_text=label)
+    return shown.get_by_test_id("stMetricValue")
 
 
 def open_finding(page) -> None:
@@ -97,7 +99,7 @@ def test_a_finding_is_accepted_exported_and_withdrawn(page, address):
     page.get_by_role("textbox", name="Reason").fill("a slip <b>of</b> the *hand*")
     accept.click()
     page.get_by_text("1 finding is accepted").wait_for(timeout=WAIT_MS)
-    assert comes(page, lambda: metric(page, "Accepted") == "1")
+    expect(metric(page, "Accepted")).to_have_text("1")
 
     for label, name in (("All as JSON", "checks.json"), ("One page as PDF", "checks.pdf")):
         with page.expect_download() as download:
@@ -118,4 +120,4 @@ def test_a_finding_is_accepted_exported_and_withdrawn(page, address):
     )
     page.get_by_role("button", name="Withdraw acceptance").click()
     page.get_by_text("1 finding is open again").wait_for(timeout=WAIT_MS)
-    assert comes(page, lambda: metric(page, "Accepted") == "0")
+    expect(metric(page, "Accepted")).to_have_text("0")

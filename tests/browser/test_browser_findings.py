@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.browsing import comes
+from playwright.sync_api import expect
 from support.cohorts import blob, head, write_pair
 from support.viewer import VIEWER, WAIT_MS, drawn, open_tab
 
@@ -42,7 +42,7 @@ def test_a_finding_is_marked_zoomed_to_and_accepted(browser, served, root):
         page.wait_for_function(f"() => {TOAST}.startsWith('Enter a reason')")
         finding.get_by_label("Reason for accepting").fill("a biopsy")
         finding.get_by_role("button", name="Accept", exact=True).click()
-        assert comes(page, lambda: finding.count() == 0)
+        expect(finding).to_have_count(0)
         assert drawn(page)["slice"] == "2"
     finally:
         context.close()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from support.browsing import comes
 from support.cohorts import FIRST
 from support.viewer import EVERYWHERE, drawn, go, open_tab
@@ -62,11 +63,11 @@ def test_a_measurement_is_drawn_moved_named_deleted_and_restored(look):
     assert shows(page, "slice 4: 10.0 mm")
     drag(page, (20, 10), (20, 40))  # all of it
     assert shows(page, "slice 4: 10.0 mm")
-    assert drawn(page)["slice"] == "4"
+    drawn(page, slice=4)
     page.get_by_label("Name of ruler, slice 4").fill("edge")
     page.keyboard.press("Tab")
     go(page, "Home", settled=1)
-    assert page.evaluate("() => viewer.measuring.items[0].name") == "edge"
+    page.wait_for_function("() => viewer.measuring.items[0].name === 'edge'")
     page.get_by_role("button", name="Ruler edge, slice 4: 10.0 mm").click()
     drawn(page, settled=4)
     page.keyboard.press("Delete")
@@ -183,19 +184,19 @@ def test_the_layout_of_the_last_visit_is_the_default_and_the_address_rules(
         open_tab(page, "Measure")
         page.wait_for_function("() => localStorage['brainseg-layout'].includes('Measure')")
         page.get_by_text("Your measurements (0)").wait_for()
-        assert page.get_by_text("Undo", exact=True).is_hidden(), "there is nothing to undo"
+        expect(page.get_by_text("Undo", exact=True)).to_be_hidden()  # there is nothing to undo
         again = context.new_page()
         again.goto(f"{address}/case?case={FIRST}")
         drawn(again, panes=3, tool="ruler")
         tab = again.get_by_role("tab", name="Measure", exact=True)
-        assert comes(again, lambda: tab.get_attribute("aria-selected") == "true")
+        expect(tab).to_have_attribute("aria-selected", "true")
         again.goto(f"{address}/case?case={FIRST}&view=slice")
         drawn(again, panes=1, tool="ruler")
         open_tab(again, "Layers")
         thumbnail = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 9, 9).data].length"
-        assert again.locator(".thumbnail").count() == 3
+        expect(again.locator(".thumbnail")).to_have_count(3)
         assert again.locator(".thumbnail").first.evaluate(thumbnail) == 9 * 9 * 4
         again.locator(".thumbnail").last.click()
-        assert comes(again, lambda: "post-contrast" in again.inner_text(".top-right"))
+        expect(again.locator(".top-right")).to_contain_text("post-contrast")
     finally:
         context.close()

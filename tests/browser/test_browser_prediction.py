@@ -11,9 +11,10 @@ import pandas as pd
 import pydicom
 import pytest
 import tifffile
+from playwright.sync_api import expect
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-from support.browsing import act, asked, settled
+from support.browsing import act, asked, comes, settled
 from support.two_folds import model_of_two_folds
 from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in, open_tab
 
@@ -197,7 +198,7 @@ def test_a_moved_threshold_changes_the_numbers_at_once_and_the_files_once_it_res
     for _ in range(5):
         page.keyboard.press(".")
     page.wait_for_function("() => location.search.includes('threshold=')", timeout=WAIT_MS)
-    assert numbers_in(page) != before
+    assert comes(page, lambda: numbers_in(page) != before)
     chosen = None
     while chosen != (now := asked(page)["threshold"]):  # the address follows once the keys rest
         chosen = now
@@ -216,9 +217,11 @@ def test_a_moved_threshold_changes_the_numbers_at_once_and_the_files_once_it_res
 def test_uncertainty_is_a_layer_with_a_legend_and_a_sentence(page_of, case):
     page = page_of(f"?case={case.name}&effort=full&uncertainty=on")
     drawn(page, case=case.name)
-    assert page.get_by_text("Standard deviation of the probability over the passes").is_visible()
+    expect(
+        page.get_by_text("Standard deviation of the probability over the passes")
+    ).to_be_visible()
     open_tab(page, "Measure")
-    assert page.get_by_text("original and mirrored) agree").is_visible()
+    expect(page.get_by_text("original and mirrored) agree")).to_be_visible()
     go(page, "u")
     page.wait_for_function("() => !location.search.includes('uncertainty')", timeout=WAIT_MS)
     assert page.failed == []
@@ -229,16 +232,18 @@ def test_two_folds_are_compared_at_one_position(page_of, case):
     assert drawn(page, panes=3)["case"] == case.name
     last = case.readable["slice_number"].tolist()[-1]
     go(page, "End", settled=last)
-    titles = page.locator(".top-left").all_inner_texts()
-    assert [title.split(":")[0] for title in titles] == [
-        "Left",
-        "Right",
-        "Difference (right − left)",
-    ]
-    labels = page.locator(".overlay").evaluate_all("all => all.map(one => one.ariaLabel)")
-    assert all(f"slice {last}" in label for label in labels)
-    assert page.get_by_text("was trained on this patient").first.is_visible()
-    assert [row for row in numbers_in(page) if row.endswith("Dice between the two")]
+    names = ["Left", "Right", "Difference (right − left)"]
+    titles = page.locator(".top-left")
+    assert comes(page, lambda: [one.split(":")[0] for one in titles.all_inner_texts()] == names)
+
+    def labels() -> list[str]:
+        return page.locator(".overlay").evaluate_all("all => all.map(one => one.ariaLabel)")
+
+    assert comes(page, lambda: all(f"slice {last}" in label for label in labels()))
+    expect(page.get_by_text("was trained on this patient").first).to_be_visible()
+    assert comes(
+        page, lambda: any(row.endswith("Dice between the two") for row in numbers_in(page))
+    )
     assert page.failed == []
 
 
@@ -289,7 +294,8 @@ def test_a_slice_of_the_cohort_is_predicted_as_the_core_does(upload, case, two_f
     drawn(page, case="upload")
     found = alone(Volume(image[np.newaxis]), open_model(str(two_folds)))
     threshold = open_model(str(two_folds)).threshold_for((0,))
-    assert f"{int((found >= threshold).sum())} px" in str(numbers_in(page)["1 Area"])
+    area = f"{int((found >= threshold).sum())} px"
+    assert comes(page, lambda: area in str(numbers_in(page).get("1 Area")))
     assert page.failed == []
 
 
@@ -302,13 +308,13 @@ def test_a_nifti_of_a_case_comes_back_on_its_own_grid(upload, case):
     ]
     page = upload(*files)
     drawn(page, case="upload")
-    assert page.get_by_text("missing, filled with FLAIR").count() == 0
+    assert settled(page).get_by_text("missing, filled with FLAIR").count() == 0
     packed = archive(downloaded(page, "NIfTI (ZIP)"))
     (content,) = [one for name, one in packed.items() if "prediction.nii" in name]
     made = nib.Nifti1Image.from_bytes(gzip.decompress(content))
     assert made.shape == (*volume.pixels.shape[2:0:-1], len(volume))
     assert np.allclose(made.affine, affine)
-    assert "mm" in str(numbers_in(page)["2 Longest diameter"])
+    assert comes(page, lambda: "mm" in str(numbers_in(page).get("2 Longest diameter")))
 
 
 def test_a_dicom_series_gives_a_segmentation_without_identifiers_by_default(upload, case):
@@ -369,12 +375,12 @@ def test_a_bad_file_beside_a_good_one_is_named_and_removed_files_are_gone(upload
     cell = page.locator("[role=gridcell]", has_text="bad.tif").first
     cell.wait_for(state="attached", timeout=WAIT_MS)
     removed(page)
-    assert page.evaluate(f"() => {VIEWER} === undefined")
+    page.wait_for_function(f"() => {VIEWER} === undefined")
 
 
 def test_the_example_shows_a_prediction(page_of):
     page = page_of("?source=your+own+files")
     page.get_by_role("button", name="Try the example").click()
     assert drawn(page)["case"].startswith("SYNTH_")
-    assert page.get_by_text("Synthetic: not a patient").is_visible()
+    expect(page.get_by_text("Synthetic: not a patient")).to_be_visible()
     assert page.failed == []

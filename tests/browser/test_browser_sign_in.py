@@ -40,7 +40,7 @@ def test_a_reader_signs_in_reviews_may_neither_train_nor_accept_and_signs_out(lo
 
     page.goto(f"{address}/training?view=new")
     page.get_by_text("You need the role of an owner to train").wait_for(timeout=WAIT_MS)
-    assert not page.get_by_role("button", name="Start training").count()
+    assert not settled(page).get_by_role("button", name="Start training").count()
 
     page.goto(f"{address}/checks")
     refused = page.get_by_text("You need the role of an owner to accept findings")
@@ -50,4 +50,4 @@ def test_a_reader_signs_in_reviews_may_neither_train_nor_accept_and_signs_out(lo
     page.wait_for_url("**/oauth2/end_session?**", timeout=WAIT_MS)
     page.goto(f"{address}/case?case={FIRST}")
     page.get_by_role("button", name="Sign in", exact=True).wait_for(timeout=WAIT_MS)
-    assert not page.get_by_text("Signed in").count()
+    assert not settled(page).get_by_text("Signed in").count()

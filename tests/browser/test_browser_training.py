@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import expect
 from support.runs import add_epoch, make_run
 
 from brainseg.cohort import Cohort
@@ -154,7 +155,7 @@ def trained_from_the_page(look: Callable, served: Callable, root: Path, state: P
     assert page.evaluate("() => window.neverReloaded")
     page.get_by_text("resumed").first.wait_for(timeout=WAIT_MS)
     page.get_by_text("Validation Dice of each case by epoch").wait_for(timeout=WAIT_MS)
-    assert page.locator("[data-testid=stImage] img").count() > 1
+    expect(page.locator("[data-testid=stImage] img").nth(1)).to_be_visible()
     assert run.history()["epoch"].tolist() == list(range(1, last + 1))
     return run
 
@@ -207,10 +208,9 @@ def test_a_training_is_started_watched_stopped_found_again_and_resumed(
     says(page, "After epoch")
     says(page, "training time")
     slider = page.get_by_role("slider", name="After epoch")
-    assert slider.get_attribute("aria-valuetext") == "2"
-    assert (
-        page.evaluate("() => document.querySelector('.js-plotly-plot').layout.yaxis.type") == "log"
-    )
+    expect(slider).to_have_attribute("aria-valuetext", "2")
+    scale = "document.querySelector('.js-plotly-plot')?.layout?.yaxis.type"
+    page.wait_for_function(f"() => {scale} === 'log'", timeout=WAIT_MS)
 
 
 def test_a_choice_of_epochs_remains_while_the_browser_lags_behind(

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from support.browsing import comes
+from playwright.sync_api import expect
+from support.browsing import arrives, comes, settled
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
 from support.viewer import VIEWER, WAIT_MS, drawn, go, numbers_in, open_tab
 
@@ -94,30 +95,29 @@ def test_all_slices_are_scrolled_without_asking_the_server(look, served, sample_
 
 def test_a_case_opens_at_its_largest_area_and_the_address_reopens_a_slice(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}")
-    assert drawn(page)["slice"] == "2"
+    drawn(page, slice=2)
     go(page, "End", settled=10)
     go(page, "s")
     go(page, "m")
     page.wait_for_function("() => location.search.includes('mask=off')", timeout=WAIT_MS)
     again = look(page.url)
-    assert drawn(again)["slice"] == "10"
-    assert "post-contrast" in again.inner_text(".top-right")
-    assert again.locator(".choice button[aria-pressed=true]", has_text="Off").count() == 1
+    drawn(again, slice=10)
+    expect(again.locator(".top-right")).to_contain_text("post-contrast")
+    expect(again.locator(".choice button[aria-pressed=true]", has_text="Off")).to_have_count(1)
 
 
 def test_a_missing_slice_in_the_address_shows_a_message(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}&slice=999")
-    assert "This case has no slice “999”" in page.inner_text(".notes")
-    assert drawn(page)["slice"] == "2"
+    expect(page.locator(".notes")).to_contain_text("This case has no slice “999”")
+    drawn(page, slice=2)
 
 
 def test_arrows_lead_to_the_next_case_and_stay_at_the_end(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}&slice=10")
     go(page, "ArrowRight", drawn=FLAIR_REPEATED, slice=2)
-    assert "copy of FLAIR" in page.inner_text(".panel") or "repeats FLAIR" in page.inner_text(
-        ".notes"
-    )
-    assert f"case={FLAIR_REPEATED}" in page.url
+    told = page.locator(".panel", has_text="copy of FLAIR")
+    expect(told.or_(page.locator(".notes", has_text="repeats FLAIR")).first).to_be_visible()
+    arrives(page, "/case", case=FLAIR_REPEATED)
     go(page, "ArrowRight", drawn=OTHER_SITE)
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(1500)
@@ -138,11 +138,11 @@ def test_the_picture_has_most_of_the_window(look, served, walked, width, height,
 
     def is_large() -> bool:
         box = stages.bounding_box()
-        return box["width"] * box["height"] >= share * width * height
+        return box is not None and box["width"] * box["height"] >= share * width * height
 
     def strip_is_in_view() -> bool:
         strip = page.locator(".strip").bounding_box()
-        return strip["y"] + strip["height"] <= height
+        return strip is not None and strip["y"] + strip["height"] <= height
 
     # Both at once: the picture is large, too, before it follows a smaller window.
     assert comes(page, lambda: is_large() and strip_is_in_view())
@@ -150,7 +150,7 @@ def test_the_picture_has_most_of_the_window(look, served, walked, width, height,
 
 def test_the_keys_act_on_the_picture_after_a_click_on_a_tab(look, served, walked):
     page = look(f"{served(walked)}/case?case={FIRST}")
-    assert drawn(page)["slice"] == "2"
+    drawn(page, slice=2)
     has_focus = f"() => {VIEWER}.getRootNode().activeElement !== null"
     open_tab(page, "Measure")
     page.wait_for_function(has_focus, timeout=WAIT_MS)
@@ -181,7 +181,7 @@ def test_keys_do_nothing_while_the_user_types(look, served, walked):
     page.wait_for_timeout(600)
     after = drawn(page)
     assert (after["case"], after["slice"]) == (before["case"], before["slice"])
-    assert page.get_by_label("Comment").input_value() == "xms? smap"
+    expect(page.get_by_label("Comment")).to_have_value("xms? smap")
 
 
 def test_the_list_of_keys_opens_and_closes(look, served, walked):
@@ -242,12 +242,11 @@ def test_the_browsers_measurements_equal_those_of_the_core(look, served, tmp_pat
             equal_nan=True,
         )
     whole = measure_volume(masks, there)
-    shown = numbers_in(page)
-    assert f"{whole.volume_vx:,} voxels" in shown["6 Volume"]
-    assert shown["7 Components"] == [str(whole.components)]
+    assert comes(page, lambda: numbers_in(page).get("7 Components") == [str(whole.components)])
+    assert f"{whole.volume_vx:,} voxels" in numbers_in(page)["6 Volume"]
     assert diameters(masks[10]) is None
     go(page, "End", settled=11)
-    assert numbers_in(page)["1 Area"] == ["unknown"]
+    assert comes(page, lambda: numbers_in(page).get("1 Area") == ["unknown"])
 
 
 def seen(page) -> np.ndarray:
@@ -298,6 +297,7 @@ def test_the_mask_is_drawn_at_its_position_and_can_be_hidden(
         blue, _, red = np.moveaxis(seen(page).astype(int), 2, 0)
         return np.nonzero(red - blue > 40)
 
+    assert comes(page, lambda: len(orange()[0]))
     rows, columns = orange()
     picture = seen(page)
     side = min(picture.shape[:2])
@@ -305,14 +305,13 @@ def test_the_mask_is_drawn_at_its_position_and_can_be_hidden(
     assert (rows.min() - top) / side == pytest.approx(8 / 64, abs=0.01)
     assert (columns.max() - left) / side == pytest.approx(52 / 64, abs=0.01)
     go(page, "m")
-    page.wait_for_timeout(300)
-    assert not len(orange()[0])
+    assert comes(page, lambda: not len(orange()[0]))
 
 
 def test_a_browser_without_webgl_shows_the_reason(look, served, walked, browser_without_webgl):
     page = look(f"{served(walked)}/case?case={FIRST}", browser_without_webgl)
-    assert "no WebGL 2" in page.inner_text(".notes")
-    assert page.locator(".choice button", has_text="3D").count() == 0
+    expect(page.locator(".notes")).to_contain_text("no WebGL 2")
+    expect(page.locator(".choice button", has_text="3D")).to_have_count(0)
     go(page, "End", slice=10)
     page.locator(".choice button", has_text="Planes").click()
     drawn(page)
@@ -322,8 +321,7 @@ def test_a_browser_without_webgl_shows_the_reason(look, served, walked, browser_
 @pytest.mark.parametrize("view", ["planes", "render", "pair"])
 def test_each_view_draws_without_an_error(look, served, sample_root, view):
     page = look(f"{served(sample_root)}/case?view={view}&mask=fill")
-    page.wait_for_timeout(500)
-    assert seen(page).std() > 5
+    assert comes(page, lambda: seen(page).std() > 5)
     go(page, "ArrowDown")
     assert page.failed == []
 
@@ -367,8 +365,8 @@ def test_a_ruler_and_an_ellipse_measure_the_pixels_below_them(look, served, tmp_
         page.mouse.down()
         page.mouse.move(x + (start + u) * px, y + (10 + v) * px, steps=5)
         page.mouse.up()
-    page.wait_for_timeout(300)
     open_tab(page, "Measure")
+    expect(page.locator(".drawn li > button")).to_have_count(2)
     ruler, ellipse = page.locator(".drawn li > button").all_text_contents()
     length = ruler.removeprefix("Ruler, slice 1: ").removesuffix(" px")
     assert float(length) == pytest.approx(50, abs=0.6)
@@ -394,17 +392,15 @@ def test_the_threshold_moves_area_and_dice_without_the_server(
     page = look(
         f"{served(taught_root, BRAINSEG_MODEL=str(tiny_model))}/case?model=tiny&agreement=on"
     )
-    before = numbers_in(page)
-    assert "Prediction" in str(before)
-    page.wait_for_timeout(500)
+    assert comes(page, lambda: "Prediction" in str(numbers_in(page)))
+    before = numbers_in(settled(page))
     page.asked.clear()
     slider = page.get_by_label("Threshold", exact=True)
     slider.evaluate(
         "input => { input.value = 180; input.dispatchEvent(new Event('input', {bubbles: true})); }"
     )
     page.wait_for_function("() => location.search.includes('threshold=0.90')", timeout=WAIT_MS)
-    after = numbers_in(page)
-    assert after != before
+    assert comes(page, lambda: numbers_in(page) != before)
     assert len(page.asked) <= 1, "only the report of the threshold, once it rests"
     assert page.failed == []
 

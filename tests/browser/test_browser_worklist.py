@@ -1,6 +1,7 @@
 """The worklist in a real browser: filter, search, sort, open, review, return."""
 
 import pytest
+from playwright.sync_api import expect
 from support.browsing import (
     FIRST_ROW_Y,
     HEADER_Y,
@@ -25,8 +26,9 @@ pytestmark = pytest.mark.browser
 CASE_X, SORTED_X = 120, 420
 
 
-def cases(page, count: int) -> list[str]:
-    return [row["Case"] for row in rows(page, count)]
+def lists(page, *cases: str) -> bool:
+    """Return whether the worklist comes to have just these cases, in this order."""
+    return comes(page, lambda: [row["Case"] for row in rows(page, len(cases))] == list(cases))
 
 
 def open_first_case(page, case: str, x: float = CASE_X) -> None:
@@ -42,40 +44,40 @@ def pick(page, label: str, option: str) -> None:
 
 def test_a_filter_is_picked_searched_and_reopened_by_its_address(look, address):
     page = look(f"{address}/worklist")
-    assert cases(page, 3) == [FIRST, FLAIR_REPEATED, OTHER_SITE]
+    assert lists(page, FIRST, FLAIR_REPEATED, OTHER_SITE)
     pick(page, "Institution", "XX")
-    assert cases(page, 2) == [FIRST, FLAIR_REPEATED]
+    assert lists(page, FIRST, FLAIR_REPEATED)
     page.get_by_role("searchbox", name="Search").or_(
         page.get_by_role("textbox", name="Search")
     ).first.fill("age=44")
     page.keyboard.press("Enter")
-    assert cases(page, 1) == [FLAIR_REPEATED]
+    assert lists(page, FLAIR_REPEATED)
     arrives(page, "/worklist", where="institution~XX", search="age=44")
-    assert len(asked(page)) == 2
+    assert comes(page, lambda: len(asked(page)) == 2)
     again = look(page.url)
-    assert cases(again, 1) == [FLAIR_REPEATED]
-    assert again.locator("[data-testid=stMultiSelect]").first.inner_text().count("XX") == 1
+    assert lists(again, FLAIR_REPEATED)
+    picked = again.locator("[data-testid=stMultiSelect]").first
+    assert comes(again, lambda: picked.inner_text().count("XX") == 1)
     again.get_by_role("button", name="Clear all filters").click()
-    assert len(cases(again, 3)) == 3
+    rows(again, 3)
     assert comes(again, lambda: not asked(again))
 
 
 def test_one_click_opens_the_case_and_the_next_one_follows_the_filter(look, address):
     page = look(f"{address}/worklist?where=tumour_vx~1..&sort=-tumour_vx")
-    assert cases(page, 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
+    assert lists(page, FIRST, OTHER_SITE, FLAIR_REPEATED)
     open_first_case(page, FIRST)
     there = {"where": "tumour_vx~1..", "sort": "-tumour_vx"}
-    assert asked(page) == there | {"case": FIRST}
+    assert comes(page, lambda: asked(page) == there | {"case": FIRST})
     page.get_by_text("1 of 3", exact=True).wait_for(timeout=WAIT_MS)
     page.get_by_role("button", name="Next case").click()
-    arrives(page, "/case", case=OTHER_SITE)
-    assert asked(page) == there | {"case": OTHER_SITE}
+    assert comes(page, lambda: asked(page) == there | {"case": OTHER_SITE})
     settled(page).go_back()
     arrives(page, "/case", case=FIRST)
     settled(page).get_by_test_id("stMain").get_by_role("link", name="Worklist").click()
     arrives(page, "/worklist", case=None, **there)
-    assert cases(settled(page), 3) == [FIRST, OTHER_SITE, FLAIR_REPEATED]
-    assert asked(page) == there
+    assert lists(settled(page), FIRST, OTHER_SITE, FLAIR_REPEATED)
+    assert comes(page, lambda: asked(page) == there)
 
 
 def test_the_navigation_leads_back_to_filter_case_and_layers(look, address):
@@ -113,11 +115,11 @@ def test_a_row_can_be_opened_by_keyboard_alone(look, address, key):
 
 def test_a_click_on_a_header_sorts_for_the_next_case_too(look, address):
     page = look(f"{address}/worklist?columns=case~tumour_vx")
-    assert cases(page, 3)[0] == FIRST
+    assert lists(page, FIRST, FLAIR_REPEATED, OTHER_SITE)
     for sort in ("tumour_vx", "-tumour_vx", None):
         sort_by_click(page, sort)
     sort_by_click(page, "tumour_vx")
-    assert cases(settled(page), 3) == [FLAIR_REPEATED, OTHER_SITE, FIRST]
+    assert lists(settled(page), FLAIR_REPEATED, OTHER_SITE, FIRST)
     open_first_case(page, FLAIR_REPEATED)
 
 
@@ -146,7 +148,7 @@ def test_reviews_of_two_sessions_appear_in_the_worklist(look, address):
     assert (row["Case"], row["Mask review"], row["Readers"]) == (FIRST, "agree", "1")
     review(second, "cd", "too wide", "Needs edit")
     second.get_by_text("1 other review").wait_for(timeout=WAIT_MS)
-    assert "An Edge is Doubtful" in second.inner_text("[data-testid=stMain]")
+    expect(second.get_by_test_id("stMain")).to_contain_text("An Edge is Doubtful")
     worklist.reload()
     worklist.wait_for_selector("text=/No case matches/", timeout=WAIT_MS)
     worklist.goto(f"{address}/worklist?search=wide&columns=review~readers")
@@ -164,29 +166,29 @@ def test_initials_and_unsaved_comments_last_across_cases(look, address):
     page.get_by_role("button", name="Next case").click()
     arrives(page, "/case", case=FLAIR_REPEATED)
     comment = page.get_by_role("textbox", name="Comment")
-    assert comes(page, lambda: comment.input_value() == "")
+    expect(comment).to_have_value("")
     navigate(settled(page), "Worklist")
     arrives(page, "/worklist")
     page.get_by_text("Mask not reviewed by XY").wait_for(timeout=WAIT_MS)
     open_first_case(page, FIRST)
     open_tab(page, "Review")
     comment.wait_for(timeout=WAIT_MS)
-    settled(page)
-    assert page.get_by_role("textbox", name="Initials").input_value() == "xy"
-    assert comment.input_value() == "half a thought"
+    expect(page.get_by_role("textbox", name="Initials")).to_have_value("xy")
+    expect(comment).to_have_value("half a thought")
 
 
 def test_a_wrong_filter_in_the_address_shows_one_message_and_all_cases(look, address):
     page = look(f"{address}/worklist?where=%3Cimg%20src=x%20onerror=alert(1)%3E~1..2")
     page.on("dialog", lambda dialog: pytest.fail("a filter in the address ran as code"))
-    assert len(cases(page, 3)) == 3
-    assert "no column “<img src=x onerror=alert(1)>”" in page.inner_text("[data-testid=stAlert]")
+    rows(page, 3)
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("no column “<img src=x onerror=alert(1)>”")
 
 
 def test_a_narrow_window_needs_no_sideways_scrolling(look, address):
     page = look(f"{address}/worklist", viewport={"width": 700, "height": 900})
     rows(page, 3)
-    assert overflow_px(page) <= 1
+    assert comes(page, lambda: overflow_px(page) <= 1)
 
 
 def test_a_bar_of_the_dataset_page_leads_to_its_case_in_the_worklist(look, address):

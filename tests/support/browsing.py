@@ -154,8 +154,12 @@ def arrives(page, path: str, **parameters: object) -> None:
 
 def rows(page, count: int) -> list[dict[str, str]]:
     """Return the rows of the first table as text, once it has that number of rows."""
-    page.wait_for_function(f"count => ({ROWS})().length === count + 1", arg=count, timeout=WAIT_MS)
-    header, *body = page.evaluate(ROWS)
+    found = page.wait_for_function(
+        f"count => {{ const rows = ({ROWS})(); return rows.length === count + 1 ? rows : null; }}",
+        arg=count,
+        timeout=WAIT_MS,
+    )
+    header, *body = found.json_value()
     return [dict(zip(header, cells, strict=True)) for cells in body]
 
 

@@ -2,10 +2,13 @@
 
 import re
 
+from playwright.sync_api import TimeoutError
+
 from support.browsing import WAIT_MS, settled
 
 MOST_TABS = 120
 WAITS_MS = 30
+GONE_AFTER_MS = 2000
 SETTLES_MS = (40, 400)
 """Time for a page to show a focus; only a stop that is at fault after the first is given the second."""
 
@@ -13,12 +16,16 @@ SETTLES_MS = (40, 400)
 def focused(page) -> str:
     """Return role and name of the element with the focus, such as 'button "Next case"'.
 
-    Roles and names are those of the accessibility tree, in the viewer's shadow roots, too.
+    Roles and names are those of the accessibility tree, in the viewer's shadow roots, too. Without a
+    focus, or where the element disappears while it is read, the text is empty.
     """
     found = page.locator(":focus")
     if not found.count():
         return ""
-    line = found.last.aria_snapshot().partition("\n")[0]
+    try:
+        line = found.last.aria_snapshot(timeout=GONE_AFTER_MS).partition("\n")[0]
+    except TimeoutError:  # the page was drawn anew just now, without the element
+        return ""
     return line.removeprefix("- ").strip("'").removesuffix(":")
 
 

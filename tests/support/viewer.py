@@ -10,16 +10,18 @@ VIEWER = """(() => [...document.querySelectorAll('.st-key-viewer *')]
 def drawn(page, **data: object) -> dict:
     """Wait until the viewer has drawn and settled with these values in its data; return all values."""
     wanted = {"drawn": None, "settled": None} | {key: str(value) for key, value in data.items()}
-    page.wait_for_function(
+    # The values are those of the moment at which they fit: the viewer may be replaced right after it.
+    found = page.wait_for_function(
         f"""wanted => {{
             const data = {VIEWER}?.dataset;
-            return data && Object.entries(wanted).every(([key, value]) =>
+            const fits = data && Object.entries(wanted).every(([key, value]) =>
                 value === null ? data[key] !== undefined : data[key] === value);
+            return fits ? {{...data}} : null;
         }}""",
         arg=wanted,
         timeout=WAIT_MS,
     )
-    return page.evaluate(f"() => ({{...{VIEWER}.dataset}})")
+    return found.json_value()
 
 
 EVERYWHERE = """(selector) => [...document.querySelectorAll('*')]
