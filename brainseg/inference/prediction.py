@@ -8,7 +8,7 @@ import pandas as pd
 from brainseg.cohort.index import Progress
 from brainseg.errors import ModelError
 from brainseg.inference.components import Split, remove_small_components
-from brainseg.inference.quantised import Compressed, Packed, restore, units_from
+from brainseg.inference.quantised import Compressed, PackedUnits, restore, units_from
 from brainseg.inference.workers import PREDICTING, Passes, open_networks, predict_blocks
 from brainseg.jobs import Jobs
 from brainseg.metrics import dice
@@ -75,7 +75,7 @@ class Prediction(Shown):
     @property
     def nbytes(self) -> int:
         """Return the size of what is stored, in bytes."""
-        return sum(len(one.data) for one in vars(self).values() if isinstance(one, Packed))
+        return sum(len(one.data) for one in vars(self).values() if isinstance(one, PackedUnits))
 
     def _facts(self) -> dict[str, object]:
         return {

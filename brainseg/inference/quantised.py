@@ -34,7 +34,7 @@ def units_from(threshold: float) -> int:
     return int(np.searchsorted(_VALUES, np.float32(threshold)))
 
 
-class Packed(NamedTuple):
+class PackedUnits(NamedTuple):
     """Units as zstandard packs them, and their shape."""
 
     data: bytes
@@ -42,7 +42,7 @@ class Packed(NamedTuple):
 
 
 class Compressed:
-    """An attribute that takes units, or float32 values 0..1, and stores them as :class:`Packed`.
+    """An attribute that takes units, or float32 values 0..1, and stores them as :class:`PackedUnits`.
 
     Most of a prediction is 0, so that it takes a twentieth of the memory: 3 MiB are packed in 6 ms and
     unpacked in 1 ms. Each access returns a new array, which is read-only.
@@ -58,12 +58,12 @@ class Compressed:
             if array.dtype != np.uint16:
                 array = quantise(array.astype(np.float32, copy=False))
             packed = pa.compress(np.ascontiguousarray(array), "zstd", asbytes=True)
-        vars(owner)[self._name] = None if array is None else Packed(packed, array.shape)
+        vars(owner)[self._name] = None if array is None else PackedUnits(packed, array.shape)
 
     def __get__(self, owner: object, of: type) -> np.ndarray | None:
         import pyarrow as pa
 
-        packed: Packed | None = vars(owner)[self._name]
+        packed: PackedUnits | None = vars(owner)[self._name]
         if packed is None:
             return None
         units = np.frombuffer(pa.decompress(packed.data, 2 * prod(packed.shape), "zstd"), np.uint16)

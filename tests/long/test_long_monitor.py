@@ -13,6 +13,8 @@ from brainseg.monitoring.readers import RunReader
 from brainseg.monitoring.snapshot import Snapshot, sentence
 from brainseg.training.runs import Run
 
+pytestmark = pytest.mark.long
+
 WRITES = """
 import json, os, random, sys, time
 from pathlib import Path
@@ -127,7 +129,6 @@ def test_a_few_thousand_looks_beside_a_writer_see_no_wrong_row(written: Run) -> 
     watch(written, 3_000)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_hundred_thousand_looks_beside_a_writer_see_no_wrong_row(written: Run) -> None:
     watch(written, 100_000)
