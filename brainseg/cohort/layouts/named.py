@@ -32,6 +32,10 @@ _TIME_POINT = re.compile(
     r"pre-?_?op|post-?_?op)([-_ ]?\d+)*"
 )
 _OF_SPM = re.compile(r"(?:c[1-6]|i?y_|u_|ples_\w+?_|[rmwsau])+")
+_OF_ELASTIX = re.compile(
+    r"result\.\d+(\.R\d+)?|deformationField|spatialJacobian|fullSpatialJacobian"
+)
+_LOG_OF_TRANSFORMIX = "transformix.log"
 _STUDY_OF_PATIENT = re.compile(
     r"(BraTS-[A-Za-z-]+-\d{4,})-\d{1,3}|(UPENN-GBM-\d+)_\d\d|(UCSF-PDGM-\d+)_FU\w+"
 )
@@ -64,15 +68,27 @@ def find(root: Path, files: list[Path], tables: list[Path]) -> list[CaseFiles]:
 
 
 def _without_derived(files: list[Path]) -> list[Path]:
-    """Return files without those that SPM named after another: “c1P01_T1” beside “P01_T1”."""
+    """Return files without those that a program computed from others of them.
+
+    SPM names them after their image: “c1P01_T1” beside “P01_T1”. Elastix calls them “result.0”, in any
+    folder; they are cases only where all files are such results.
+    """
     known = {*files}
-    return [path for path in files if not _is_derived(path, known)]
+    images = [path for path in files if not _is_derived(path, known)]
+    return [path for path in images if not _is_of_elastix(path)] or images
 
 
 def _is_derived(path: Path, known: set[Path]) -> bool:
     found = _OF_SPM.match(path.name)
     cuts = range(1, found.end() + 1) if found else ()
     return any(path.with_name(path.name[cut:]) in known for cut in cuts if path.name[cut:])
+
+
+def _is_of_elastix(path: Path) -> bool:
+    """Return whether Elastix wrote a file, or its Transformix, which calls its image “result”."""
+    if _stem(path) == "result":
+        return path.with_name(_LOG_OF_TRANSFORMIX).exists()
+    return _OF_ELASTIX.fullmatch(_stem(path)) is not None
 
 
 def _join_nested(root: Path, by_folder: dict[Path, list[Path]]) -> None:

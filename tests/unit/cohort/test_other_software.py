@@ -18,6 +18,7 @@ from support.volume_cohorts import (
     three_labels,
     volume,
 )
+from support.volume_formats import write_volume
 
 from brainseg.batch.inputs import find_inputs
 from brainseg.cohort import Cohort
@@ -386,6 +387,26 @@ def test_results_of_fsl_spm_and_ants_beside_their_images_are_no_cases(tmp_path: 
     cohort = Cohort.open(tmp_path)
     assert cohort.cases == ["P02", "P03", "fsl"]
     assert cohort.slices.groupby("case")["area_px"].sum().tolist() == [MASK_PX] * 3
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nii.gz"])
+def test_results_of_elastix_in_any_folder_are_no_cases(tmp_path: Path, suffix: str) -> None:
+    pixels = volume(0)[..., 0].astype(np.uint8)
+    for case in ("P01", "P02"):
+        sequences(tmp_path / case, "", "T1", "FLAIR", "T1ce")
+        for name in ("result.0", "result.0.R1", "result", "deformationField", "spatialJacobian"):
+            for folder in (tmp_path / case, tmp_path / case / "elastix", tmp_path / "out" / case):
+                folder.mkdir(parents=True, exist_ok=True)
+                write_volume(folder / f"{name}{suffix}", pixels, np.eye(4))
+                (folder / "TransformParameters.0.txt").write_text('(Transform "EulerTransform")')
+                (folder / "transformix.log").touch()
+    assert Cohort.open(tmp_path).cases == ["P01", "P02"]
+
+
+def test_results_of_elastix_alone_are_cases(tmp_path: Path) -> None:
+    for case in ("P01", "P02"):
+        save(tmp_path / case / "result.0.nii.gz", volume(0)[..., 0])
+    assert len(Cohort.open(tmp_path).cases) == 2
 
 
 def test_a_field_of_vectors_is_no_image(tmp_path: Path) -> None:
