@@ -125,6 +125,21 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def compare(options: argparse.Namespace) -> int:
+    """Train variants of the settings on some folds, and compare them case by case."""
+    from brainseg.evaluation import variants
+
+    say, found = partial(print, file=sys.stderr, flush=True), []
+    every = variants.read_variants(options.variants, str(_data(options)))
+    for one in variants.compare_variants(every, options.folds, options.runs, say, options.pool):
+        found.append(one)
+        say(variants.as_line(one))
+    notes = variants.notes_on(found)
+    facts = {"variants": [variants.as_json(one) for one in found], "notes": notes}
+    _print(options, facts, [*map(variants.as_line, found), *notes])
+    return 0
+
+
 def publish(options: argparse.Namespace) -> int:
     """Publish runs as folds of a model; without a run, export its folds for OpenVINO."""
     from brainseg.training.publishing import publish_all
@@ -331,6 +346,7 @@ def build_parser() -> argparse.ArgumentParser:
         sample,
         download,
         train,
+        compare,
         publish,
         evaluate,
         predict,

@@ -45,7 +45,7 @@ def run_training(options: Namespace, data: Callable[[], Path], say: Callable[[st
         run = new_run(config, _runs(options, config))
         record("train", run=run.name, data=place_in_words(config.data))
     epochs = run.config()["epochs"]
-    status = train(run, lambda epoch: say(_line(epoch, epochs))).status()
+    status = train(run, lambda epoch: say(line_of_epoch(epoch, epochs))).status()
     facts = {"run": str(run.path)} | status
     return facts | (_published([run], options, say) if status["state"] == "finished" else {})
 
@@ -58,7 +58,7 @@ def _train_all_folds(
     config = _config(options, data)
 
     def report(fold: int, epoch: dict) -> None:
-        say(f"fold {fold + 1} of {config.folds}: {_line(epoch, config.epochs)}")
+        say(f"fold {fold + 1} of {config.folds}: {line_of_epoch(epoch, config.epochs)}")
 
     record("train", folds=config.folds, data=place_in_words(config.data))
     finished = cross_validate(config, _runs(options, config), report, options.pool)
@@ -159,7 +159,8 @@ def _read(path: Path) -> dict:
     return settings
 
 
-def _line(epoch: dict, epochs: int) -> str:
+def line_of_epoch(epoch: dict, epochs: int) -> str:
+    """Return what a terminal shows of an epoch; see :data:`brainseg.training.session.Report`."""
     return (
         f"epoch {epoch['epoch']} of {epochs}: loss {epoch['loss']:.3f}, "
         f"validation Dice {epoch['validation_dice']:.3f} (best {epoch['best_dice']:.3f}), "

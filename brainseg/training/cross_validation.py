@@ -1,6 +1,6 @@
 """Cross-validation: train every fold once, so that each case is held out once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from functools import partial
@@ -22,34 +22,37 @@ def cross_validate(
     runs: Path,
     report: Report | None = None,
     executor: Executor | None = None,
+    folds: Sequence[int] | None = None,
 ) -> list[Run]:
-    """Train every fold of a cohort with the same settings, and return the finished runs in order.
+    """Train folds of a cohort with the same settings, and return the finished runs in order.
 
     Finished runs of these settings are reused, and stopped or killed ones are resumed. The same call,
     repeated, therefore continues where the last one ended.
 
     Args:
-        config: the settings; ``fold`` is ignored, as every fold is trained.
+        config: the settings; ``fold`` is ignored.
         runs: parent folder of the runs; each is named ``<name>-fold<number>``.
         report: called after each epoch; with an executor, after each fold with its last epoch.
         executor: trains one fold per worker at the same time; see :mod:`brainseg.executors`. By default
             one fold after the other.
+        folds: numbers of the folds, from 0; by default every fold.
 
     Raises:
         CohortError: the data cannot be used, or has too few patients.
         RunError: another training is running, or one of these failed; its status shows the reason.
     """
     root = str(Cohort.open(config.data).root)
-    folds = [
+    settings = [
         replace(config, data=root, fold=number, name=f"{config.name}-fold{number}")
-        for number in range(config.folds)
+        for number in (range(config.folds) if folds is None else folds)
     ]
     train_folds = _in_turn if executor is None else partial(_at_once, executor)
     finished: list[Run] = []
-    for number, run in enumerate(train_folds((_run_of(fold, runs) for fold in folds), report)):
+    for run in train_folds((_run_of(fold, runs) for fold in settings), report):
         if run.status()["state"] != "finished":
+            left = len(settings) - len(finished)
             raise RunError(
-                f"fold {number} was stopped, and {config.folds - number} of {config.folds} are left: "
+                f"fold {run.config()['fold']} was stopped, and {left} of {len(settings)} are left: "
                 "repeat the command to continue."
             )
         finished.append(run)
@@ -67,9 +70,9 @@ def _run_of(fold: TrainingConfig, runs: Path) -> Run:
 
 
 def _in_turn(runs: Iterable[Run], report: Report | None) -> Iterator[Run]:
-    for number, run in enumerate(runs):
+    for run in runs:
         if run.status()["state"] != "finished":
-            train(run, partial(report, number) if report else None)
+            train(run, partial(report, run.config()["fold"]) if report else None)
         yield run
 
 
@@ -81,7 +84,7 @@ def _at_once(executor: Executor, runs: Iterable[Run], report: Report | None) -> 
             run = Run(path)
             if report:
                 last = run.history().iloc[-1].to_dict()
-                report(every.index(run), last | run.status() | {"seconds_left": 0.0})
+                report(run.config()["fold"], last | run.status() | {"seconds_left": 0.0})
     yield from every
 
 

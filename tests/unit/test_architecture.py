@@ -49,6 +49,7 @@ LAYERS = (
     ("worklist",),
     ("plotting",),
     ("api",),
+    ("verbs",),
     ("command_line",),
     ("__main__",),
 )

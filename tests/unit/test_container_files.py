@@ -8,7 +8,7 @@ import tomllib
 import yaml
 from support.cohorts import CHECKOUT
 
-from brainseg.command_line import VERBS
+from brainseg.verbs import VERBS
 
 
 def instructions() -> list[tuple[str, str]]:

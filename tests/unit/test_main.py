@@ -15,8 +15,8 @@ from support.cohorts import CHECKOUT, FIRST, is_healthy
 from support.servers import free_port, server
 
 from brainseg.__main__ import build_parser, main
-from brainseg.command_line import VERBS as TABLE
 from brainseg.models import open_model
+from brainseg.verbs import VERBS as TABLE
 
 EXAMPLES = {verb: example for verb, (example, _) in TABLE.items()}
 
