@@ -1,4 +1,4 @@
-"""Time and memory of opening and checking a cohort of many slices whose files have not changed.
+"""Time and memory of opening, counting and checking many slices whose files have not changed.
 
 The index of a cohort is repeated under other names of cases, patients, files and hashes, until it has
 the number of slices. Each copy is another head: its brightness and size are scaled at random, and its
@@ -17,27 +17,45 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
+import pyarrow.parquet as pq
 from support.measuring import machine
 
+from brainseg.memory import return_freed_blocks
+
 SLICES = 1_000_000
+COPIES_AT_ONCE = 100
 RENAMED = ("case", "patient_id", "image_path", "mask_path", "image_hash", "mask_hash")
 SCALED = ("mean", "brightness", "head_mean", "noise", "tumour_mean")
 
 
 def write_tiled(data: Path, slices: int, path: Path) -> None:
-    """Write the index of a cohort, repeated until it has a number of slices."""
+    """Write the index of a cohort, repeated until it has a number of slices, copy by copy."""
     from brainseg.cohort import Cohort
-    from brainseg.cohort.index import index_as_bytes
+    from brainseg.cohort.index import index_as_arrow
 
-    one, random = Cohort.open(data).slices, np.random.default_rng(0)
-    copies = []
-    for copy in range(-(-slices // len(one))):
-        other = one.assign(**{name: f"{copy:06d}" + one[name].str.slice(6) for name in RENAMED})
-        copies.append(as_another_head(other, random) if copy else other)
-    tiled = pd.concat(copies, ignore_index=True).iloc[:slices]
-    order = ["institution", "case", "slice_number", "image_path"]
-    path.write_bytes(index_as_bytes(tiled.sort_values(order, kind="stable", ignore_index=True)))
+    one = Cohort.open(data).slices
+    copies, parts = -(-slices // len(one)), []
+    last = slices - (copies - 1) * len(one)
+    for institution in one["institution"].unique():  # the order of an index
+        of_institution = (one["institution"] == institution).to_numpy()
+        for copy in range(copies):
+            rows = one.iloc[: last if copy == copies - 1 else len(one)]
+            rows = rows[of_institution[: len(rows)]]
+            if len(rows):
+                parts.append((copy, rows))
+    writer = None
+    for number in range(0, len(parts), COPIES_AT_ONCE):
+        made = [copied(*part) for part in parts[number : number + COPIES_AT_ONCE]]
+        table = index_as_arrow(pd.concat(made, ignore_index=True))
+        writer = writer or pq.ParquetWriter(path, table.schema, write_page_checksum=True)
+        writer.write_table(table.cast(writer.schema))
+    writer.close()
+
+
+def copied(copy: int, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of an index under the names of a copy, as another head unless it is the first."""
+    other = rows.assign(**{name: f"{copy:06d}" + rows[name].str.slice(6) for name in RENAMED})
+    return as_another_head(other, np.random.default_rng(copy)) if copy else other
 
 
 def as_another_head(slices: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
@@ -60,39 +78,57 @@ def as_another_head(slices: pd.DataFrame, random: np.random.Generator) -> pd.Dat
     return slices.assign(head_px=size.astype("Int64"), fingerprint=fingerprints, **scaled)
 
 
-def measure(path: Path) -> None:
-    """Print what opening and checking an index takes in this process, step by step."""
+def measure(path: Path, with_checks: bool) -> None:
+    """Print what opening and counting an index takes in this process, step by step."""
+    return_freed_blocks()  # as the dashboard does
     from brainseg.checks import check_cohort
     from brainseg.cohort import Cohort
     from brainseg.cohort.discovery import FILE_COLUMNS
-    from brainseg.cohort.index import build_index, read_index
-
-    process = psutil.Process()
+    from brainseg.cohort.index import build_index
+    from brainseg.cohort.notes import notes_on
+    from brainseg.cohort.saved_index import open_index
+    from brainseg.statistics import case_measures, case_table, counts, slice_measures
+    from brainseg.worklist import case_rows
 
     def report(step: str, started: tuple[float, float]) -> None:
         wall, processor = (now - then for now, then in zip(clocks(), started, strict=True))
-        peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10
-        now = process.memory_info().rss >> 20
         times = f"{wall:7.1f} s, processor {processor:7.1f} s"
-        print(f"{step:28} {times} {now:7,} MiB, peak {peak:7,} MiB", flush=True)
+        own, mapped, most = (memory_mib(name) for name in ("RssAnon", "RssFile", "VmHWM"))
+        print(f"{step:28} {times} {own:7,} MiB, mapped {mapped:7,}, peak {most:7,}", flush=True)
 
     report("imports", clocks())
     started = clocks()
-    files = read_index(path)[FILE_COLUMNS].copy()
-    report(f"list of {len(files):,} files", started)
+    index, notes = open_index(path)
+    report("saved index opened", started)
+    assert not notes
+    files = index[FILE_COLUMNS]
     started = clocks()
-    previous = read_index(path)
-    report("reading the saved index", started)
-    started = clocks()
-    index = build_index(Path("/"), files, previous)
-    report("comparing it with the files", started)
-    started = clocks()
-    assert index.equals(previous)
-    del previous, files
-    report("cohort open", started)
-    started = clocks()
-    found = check_cohort(Cohort(Path("/"), index, "0" * 32)).findings
-    report(f"all checks, {len(found):,} findings", started)
+    assert build_index(Path("/"), files, index) is index
+    report("compared with the files", started)
+    cohort = Cohort(Path("/"), index, "0" * 32)
+    questions = [
+        ("notes", lambda: notes_on(index)),
+        ("names of cases", lambda: len(cohort.cases)),
+        ("counts of the overview", lambda: counts(index)),
+        ("counts by case", lambda: case_table(index)),
+        ("worklist from the files", lambda: case_rows(cohort)),
+        ("measures by slice", lambda: slice_measures(index)),
+        ("measures by case", lambda: case_measures(index)),
+    ]
+    kept = []
+    for name, ask in questions:
+        started = clocks()
+        kept.append(ask())
+        report(name, started)
+    if with_checks:
+        started = clocks()
+        found = check_cohort(cohort).findings
+        report(f"all checks, {len(found):,} findings", started)
+
+
+def memory_mib(name: str) -> int:
+    """Return a figure of this process: memory of its own, of mapped files, or the most of both."""
+    return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) >> 10
 
 
 def clocks() -> tuple[float, float]:
@@ -102,14 +138,19 @@ def clocks() -> tuple[float, float]:
 
 def main() -> None:
     if sys.argv[1] == "--measure":
-        measure(Path(sys.argv[2]))
+        measure(Path(sys.argv[2]), "--checks" in sys.argv)
         return
+    slices = int(sys.argv[2]) if len(sys.argv) > 2 else SLICES
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BRAINSEG_HOME"] = f"{folder}/home"
         path = Path(folder) / "index.parquet"
-        write_tiled(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else SLICES, path)
+        write_tiled(Path(sys.argv[1]), slices, path)
         print(f"{machine()}, {path.stat().st_size >> 20:,} MiB of Parquet", flush=True)
-        subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+        checks = ["--checks"] * (slices <= SLICES)
+        command = [sys.executable, __file__, "--measure", str(path), *checks]
+        pool = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # as in the dashboard
+        for _ in range(2):  # the first opening makes the copy that is mapped
+            subprocess.run(command, check=True, env=pool)
 
 
 if __name__ == "__main__":

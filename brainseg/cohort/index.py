@@ -7,7 +7,7 @@ threads, as OpenCV and the hash release the lock. A file with unchanged size and
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -122,29 +122,55 @@ def work_of(root: Path) -> str:
 
 def read_index(path: Path) -> pd.DataFrame | None:
     """Return an index saved as Parquet, or None if there is none that this version can use."""
-    if not path.exists():
+    if not is_current(path):
         return None
     try:
-        if (pq.read_schema(path).metadata or {}).get(_VERSION_KEY) != str(INDEX_VERSION).encode():
-            return None
         index = pd.read_parquet(path, page_checksum_verification=True)
         pa.default_memory_pool().release_unused()  # a third of the memory, as measured
     except (OSError, ValueError, KeyError, TypeError, ArrowException):
         return None
-    return index if set(READ_DTYPES) <= set(index.columns) else None
+    return index
+
+
+def is_current(path: Path) -> bool:
+    """Return whether a file is an index of this version with all columns; the values may be damaged."""
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, ValueError, KeyError, TypeError, ArrowException):
+        return False
+    is_of_version = (schema.metadata or {}).get(_VERSION_KEY) == str(INDEX_VERSION).encode()
+    return is_of_version and set(READ_DTYPES) <= set(schema.names)
+
+
+def read_columns(path: Path) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the columns of an index saved as Parquet, one at a time.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    for name in [name for name in pq.read_schema(path).names if not name.startswith("__")]:
+        try:
+            one = pd.read_parquet(path, columns=[name], page_checksum_verification=True)
+        except (OSError, KeyError, TypeError, ArrowException) as error:
+            raise ValueError(f"{path} is damaged: remove it, so that it is made again.") from error
+        yield name, one[name]
+        del one
+        pa.default_memory_pool().release_unused()
 
 
 def index_as_bytes(index: pd.DataFrame) -> bytes:
     """Return an index as a Parquet file with checksums, for :func:`read_index`."""
-    table = pa.Table.from_pandas(index)
-    version = {_VERSION_KEY: str(INDEX_VERSION).encode()}
     content = io.BytesIO()
-    pq.write_table(
-        table.replace_schema_metadata(table.schema.metadata | version),
-        content,
-        write_page_checksum=True,
-    )
+    pq.write_table(index_as_arrow(index), content, write_page_checksum=True)
     return content.getvalue()
+
+
+def index_as_arrow(index: pd.DataFrame) -> pa.Table:
+    """Return an index, or rows of it, with the version that :func:`read_index` asks for."""
+    table = pa.Table.from_pandas(index)
+    return table.replace_schema_metadata(
+        table.schema.metadata | {_VERSION_KEY: str(INDEX_VERSION).encode()}
+    )
 
 
 def identity_of(index: pd.DataFrame) -> str:

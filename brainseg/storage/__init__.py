@@ -8,6 +8,7 @@ from brainseg.storage.state import (
     state_dir,
     usual_state_dir,
     write_atomically,
+    written_atomically,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "state_dir",
     "usual_state_dir",
     "write_atomically",
+    "written_atomically",
 ]

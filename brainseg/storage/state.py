@@ -5,7 +5,9 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -81,18 +83,31 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         BrainsegError: the folder is not writable, or the disk is full; the old file still stands.
     """
+    with written_atomically(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def written_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write in parts, which replaces ``path`` at the end; see :func:`write_atomically`.
+
+    Raises:
+        BrainsegError: the folder is not writable, or the disk is full; the old file stays.
+    """
     # Two pages of one server write at once, so the process alone does not tell writers apart.
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise BrainsegError(
             f"{path} could not be written ({error.strerror}): free some space, or choose "
             "a folder that you may write (BRAINSEG_HOME for the application's own state)."
