@@ -27,7 +27,7 @@ FEWEST_CASES = 28
 """With fewer cases, one or two of them decide the mean difference; see ``docs/model-trials.md``."""
 
 SHARED = ("data", "name", "fold", "folds", "seed", "label")
-"""Settings that decide which cases a fold holds out, or what is compared: no variant changes them."""
+"""Settings that decide which cases are held out, or what is compared: no variant changes them."""
 
 MOST_BYTES = 2**20
 
@@ -147,7 +147,7 @@ def _say_epoch(
 
 
 def _scores(cohort: Cohort, run: Run, executor: Executor | None) -> Evaluation:
-    """Return the scores of a run on the cases that its fold holds out."""
+    """Return the scores of a run on the held-out cases of its fold."""
     model = as_model(run)
     saved = saved_scores(cohort, model)
     if saved is not None and not saved.unscored:
