@@ -13,10 +13,12 @@ if PARENT not in sys.path:
     sys.path.insert(0, PARENT)
 
 from brainseg import memory  # noqa: E402
+
+memory.return_freed_blocks()  # before anything imports Arrow, whose allocator it chooses
+
 from brainseg.errors import BrainsegError  # noqa: E402
 from dashboard.server import event_log, figures, guard, hosted, lifetime, sign_in, uploads  # noqa: E402
 
-memory.return_freed_blocks()
 uploads.keep_in_memory()
 event_log.listen()
 try:

@@ -56,12 +56,19 @@ def test_small_blocks_go_back_to_the_system_when_garbage_is_collected():
     assert int(subprocess.check_output(program, env=environment)) > 50 * 2**20
 
 
-def test_arrow_takes_its_memory_from_the_c_library():
-    program = (
-        "from brainseg.memory import return_freed_blocks; return_freed_blocks()\n"
-        "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
-    )
-    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "system\n"
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from brainseg.memory import return_freed_blocks; return_freed_blocks()",
+        "import dashboard.app",
+    ],
+    ids=["any process", "the server"],
+)
+def test_arrow_takes_its_memory_from_the_c_library(start):
+    program = f"{start}; import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    environment = os.environ | {"BRAINSEG_INSECURE_NO_LOGIN": "1"}
+    said = subprocess.check_output([sys.executable, "-c", program], text=True, env=environment)
+    assert said == "system\n"
 
 
 def test_garbage_is_collected_once_in_a_while(monkeypatch):
