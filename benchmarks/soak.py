@@ -131,10 +131,12 @@ class Crowd:
 
 
 def payloads(visitor: Visitor) -> list[str]:
-    """Return the addresses of the cases in the viewers of a visitor's page."""
+    """Return the addresses of what the viewers of a visitor's page fetch: cases and their images."""
     found = [e.bidi_component for e in visitor.elements.values() if e.HasField("bidi_component")]
     data = [json.loads(one.json) for one in found if one.json]
-    return [one["case"] for one in data if "case" in one]
+    return [
+        one[name] for one in data if "case" in one for name in ("case", "images") if name in one
+    ]
 
 
 def reader(number: int) -> str:

@@ -6,12 +6,11 @@ jobs over a whole cohort are few.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,6 +32,8 @@ from brainseg.cohort.random_slices import random_slices
 from brainseg.errors import CohortError
 from brainseg.evaluation import Evaluation
 from brainseg.exports import payload
+from brainseg.exports.packed_images import PackedImages, pack_images
+from brainseg.exports.payload import CasePayload
 from brainseg.imaging import GreyWindow, automatic_windows
 from brainseg.inference.cautions import cautions
 from brainseg.inference.prediction import STANDARD, Prediction, predict_timed
@@ -52,53 +53,26 @@ from brainseg.volume import Volume
 from dashboard.shared import keys
 from dashboard.shared.background import Work
 from dashboard.shared.budget import BUDGET
+from dashboard.shared.cache_keys import (
+    BY_CONTENT,
+    BY_IMAGES,
+    WITH_PATIENTS,
+    kept,
+    kept_of_images,
+    key_of,
+)
 
 if TYPE_CHECKING:
     from brainseg.sample.phantom import SyntheticCase
     from dashboard.shared.overlays import OverlayStyle
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_BY_CONTENT: dict[str | type[Any], Callable[[Any], Any]] = {
-    Cohort: lambda cohort: (cohort.identity, str(cohort.root), cohort.label),
-    Model: lambda model: model.digest,
-    Features: lambda one: (one.source, float(one.vectors.sum())),
-}
-_WITH_PATIENTS = _BY_CONTENT | {
-    Cohort: lambda cohort: (*_BY_CONTENT[Cohort](cohort), cohort.patients_key)
-}
-_CHECKED = _BY_CONTENT | {
+_CHECKED = BY_CONTENT | {
     Cohort: lambda one: (
-        *_WITH_PATIENTS[Cohort](one),
+        *WITH_PATIENTS[Cohort](one),
         last_change(str(one.root)),
         stamp_of_folds(one),
     )
 }
-_BY_IMAGES = _BY_CONTENT | {Cohort: lambda cohort: (cohort.identity, str(cohort.root))}
-"""Of results that do not depend on the masks, so that all labels share them."""
-
-
-def _key(make: Callable, arguments: Iterable, by: Mapping = _BY_CONTENT) -> tuple:
-    """Return the key of a call in the budget."""
-    return make.__name__, *(by.get(type(one), lambda other: other)(one) for one in arguments)
-
-
-def _kept(make: Callable[P, T], by: Mapping = _BY_CONTENT, get: Any = BUDGET.get) -> Callable[P, T]:
-    """Keep the results of a function in the budget."""
-
-    @wraps(make)
-    def kept(*arguments: P.args, **named: P.kwargs) -> T:
-        return get(_key(make, (*arguments, *named.values()), by), lambda: make(*arguments, **named))
-
-    return kept
-
-
-_kept_of_images = partial(_kept, by=_BY_IMAGES)
-
-
-def _kept_compressed(make: Callable[P, T], by: Mapping = _BY_CONTENT) -> Callable[P, T]:
-    return _kept(make, by, BUDGET.unpacked)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -120,25 +94,30 @@ def opened() -> Cohort | None:
     return done.result() if done and done.done() and not done.exception() else None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_WITH_PATIENTS)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=WITH_PATIENTS)
 def of_label(cohort: Cohort, label: str) -> Cohort:
     """Return the cohort of a label; see :meth:`brainseg.cohort.Cohort.of_label`."""
     return cohort.of_label(label)
 
 
-@partial(_kept_compressed, by=_BY_IMAGES)
+@kept_of_images
+def images(cohort: Cohort, case: str) -> PackedImages:
+    """Return a case's readable slices, compressed, for the viewer and for :func:`volume`."""
+    return pack_images(cohort.case(case).volume(with_others=True))
+
+
 def volume(cohort: Cohort, case: str) -> Volume:
     """Return a case's readable slices; see :meth:`brainseg.cohort.Case.volume`."""
-    return cohort.case(case).volume(with_others=True)
+    return images(cohort, case).volume()
 
 
-@_kept_compressed
+@partial(kept, get=BUDGET.unpacked)
 def masks(cohort: Cohort, case: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a case's masks and which slices have one; see :meth:`brainseg.cohort.Case.masks`."""
     return cohort.case(case).masks()
 
 
-@_kept_of_images
+@kept_of_images
 def slice_pixels(
     cohort: Cohort, case: str, slice_number: int, sequence: str | None = None
 ) -> np.ndarray:
@@ -155,7 +134,7 @@ def slice_pixels(
     return pixels[own.slice_index(slice_number)].copy()
 
 
-@_kept_of_images
+@kept_of_images
 def other_sequences(cohort: Cohort, case: str) -> tuple[str, ...]:
     """Return the names of a case's sequences beyond the usual three, such as T2."""
     with suppress(CohortError):  # the page shows it
@@ -163,7 +142,7 @@ def other_sequences(cohort: Cohort, case: str) -> tuple[str, ...]:
     return ()
 
 
-@_kept
+@kept
 def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | None:
     """Return one slice's mask as (h, w) bool, or None without a usable mask."""
     own = cohort.case(case)
@@ -173,13 +152,13 @@ def slice_mask(cohort: Cohort, case: str, slice_number: int) -> np.ndarray | Non
     return planes[index].copy() if has_mask[index] else None
 
 
-@_kept
+@kept
 def thumbnail(cohort: Cohort, case: str, number: int, style: "OverlayStyle") -> tuple[bytes, str]:
     """Return a slice with its mask as PNG, and its description; see :meth:`OverlayStyle.thumbnail`."""
     return style.thumbnail(cohort, case, number)
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def seed_with_tumour(cohort: Cohort) -> int:
     """Return the smallest seed that draws a slice with tumour first; 0 if none of the first does."""
     for seed in range(100):
@@ -188,13 +167,13 @@ def seed_with_tumour(cohort: Cohort) -> int:
     return 0
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def folder_questions(cohort: Cohort, answers: Answers) -> list[Question]:
     """Return the questions about a folder; `answers` are a key only."""
     return questions_on(cohort)
 
 
-@_kept_of_images
+@kept_of_images
 def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     """Return a case's automatic windows; see :func:`brainseg.imaging.automatic_windows`."""
     own = cohort.case(case)
@@ -202,26 +181,26 @@ def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     return automatic_windows(volume(cohort, case) if own.is_volume else own.volume())
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def case_table(cohort: Cohort) -> pd.DataFrame:
     """Return one row per case; see :func:`brainseg.statistics.case_table`."""
     return statistics.case_table(cohort.slices)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_WITH_PATIENTS)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=WITH_PATIENTS)
 def case_rows(cohort: Cohort) -> pd.DataFrame:
     """Return the worklist columns from the files alone; see :func:`brainseg.worklist.case_rows`."""
     return worklist.case_rows(cohort)
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def reviews(cohort: Cohort, stamp: tuple) -> tuple[pd.DataFrame, int]:
     """Return all reviews and the number of those on other images; `stamp` is a key only."""
     saved = open_reviews(cohort)
     return saved.table(), len(saved.of_other_images())
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_CONTENT)
 def scores(cohort: Cohort, model: Model, changed: tuple) -> Evaluation | None:
     """Return the saved or shipped scores of a model; `changed` is :func:`last_scored`, a key only."""
     return evaluation.load_scores(cohort, model)
@@ -252,32 +231,32 @@ def claims(cohort: Cohort) -> pd.DataFrame:
     return readme_counts_table(Evidence(cohort))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def atlas(cohort: Cohort) -> Work[Atlas]:
     """Open the atlas of a cohort in the background; see :func:`brainseg.statistics.atlas.open_atlas`."""
     return Work("atlas", partial(open_atlas, cohort))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def slice_measures(cohort: Cohort) -> pd.DataFrame:
     """Return one row per slice; see :func:`brainseg.statistics.slice_measures`."""
     return statistics.slice_measures(cohort.slices)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def case_measures(cohort: Cohort, with_atlas: bool) -> pd.DataFrame:
     """Return one row per case; its atlas must be ready. See :func:`statistics.case_measures`."""
     whole = atlas(cohort).result.result() if with_atlas else None
     return statistics.case_measures(cohort.slices, whole)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_IMAGES)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_IMAGES)
 def describing(cohort: Cohort) -> Work[Features]:
     """Compute and save the embeddings of a cohort's slices in the background."""
     return Work("describing", partial(embeddings.describe_and_save, cohort))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def agreement(cohort: Cohort, described: Features) -> Work[neighbours.Agreement | None]:
     """Measure the agreement of neighbours in the background; see :func:`neighbours.agreement`."""
     return Work("agreement", lambda _: neighbours.agreement(described, cohort.slices))
@@ -330,7 +309,7 @@ def predicting(
     def predict(progress: Progress) -> Prediction:
         return predict_timed(volume(cohort, case), model, exposure, mode, progress)
 
-    key = _key(predicting, (cohort, case, model, exposure, mode), _BY_IMAGES)
+    key = key_of(predicting, (cohort, case, model, exposure, mode), BY_IMAGES)
     return BUDGET.start(key, lambda: Work("predicting", predict))
 
 
@@ -343,7 +322,7 @@ def example() -> "SyntheticCase":
     return synthesize_case(seed=0, case_number=2)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
     """Return the cases to score and the refused ones; see :func:`brainseg.evaluation.scorable`."""
     return evaluation.scorable(cohort, model)
@@ -365,7 +344,7 @@ def warned(cohort: Cohort, record: CaseRecord, model: Model, exposure: CaseExpos
     return replace(record, warnings=warnings, unsuitable=unsuitable)
 
 
-@_kept
+@kept
 def warnings_of(
     cohort: Cohort, case: str, model: Model, exposure: CaseExposure
 ) -> tuple[tuple[str, ...], bool]:
@@ -373,12 +352,14 @@ def warnings_of(
     return cautions(case_record(cohort, case), model, exposure)
 
 
-@_kept
-def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> bytes:
+def case_payload(cohort: Cohort, case: str, model: Model | None = None) -> CasePayload:
     """Return a case packed for the viewer, with a model's prediction; see :mod:`payload`."""
-    packed = payload.case_payload(case_record(cohort, case, model))
-    BUDGET.drop([_key(volume, (cohort, case), _BY_IMAGES)])  # as large, and no longer needed
-    return packed
+    return CasePayload(_case_block(cohort, case, model), images(cohort, case).data)
+
+
+@kept
+def _case_block(cohort: Cohort, case: str, model: Model | None) -> bytes:
+    return payload.case_payload(case_record(cohort, case, model), images(cohort, case)).case
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
@@ -393,7 +374,7 @@ def log_follower(name: str, path: str, kind: str) -> CsvReader | TensorBoardRead
     return open_log(Log(name, Path(path), kind))
 
 
-@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=BY_CONTENT)
 def warm_up(model: Model) -> Work[None]:
     """Open the networks of a model ahead of its first prediction, which reports if that fails."""
     return Work("warming up", lambda _: warm_up_model(model))

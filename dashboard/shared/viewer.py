@@ -1,6 +1,7 @@
 """The case viewer: a custom component around NiiVue, with its modules in static/viewer.
 
-The browser fetches a case once, packed by :func:`brainseg.exports.payload.case_payload`. It handles
+The browser fetches a case once, packed by :func:`brainseg.exports.payload.case_payload`, and its images
+only if it does not show them already. It handles
 scrolling, window, layers, threshold, areas and their query parameters; the server hears only of another
 case, of a changed threshold, and of measurements that it saves.
 """
@@ -15,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime import get_instance
 
 from brainseg import people
+from brainseg.exports.payload import CasePayload
 from dashboard.shared import keys
 from dashboard.shared.case_findings import CaseFindings
 from dashboard.shared.drawn import Drawn
@@ -66,7 +68,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     if ("reports" in place.dataset) viewer.report.send = (report) => setStateValue("thresholds", report);
     if (data.accepts) viewer.findings.accept = (id, reason) => setTriggerValue("accept", { id, reason });
     if (data.drawn) viewer.measuring.send = (changes) => setTriggerValue("drawn", changes);
-    return viewer.load(new URL(data.case, document.baseURI), data.drawn);
+    const [parts, images] = [data.case, data.images].map((one) => new URL(one, document.baseURI));
+    return viewer.load(parts, images, data.drawn);
   }).catch(failed);
   return () => {
     viewers.get(place)?.then((viewer) => viewer.destroy()).catch(() => {});
@@ -77,7 +80,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
 
 
 def show(
-    payload: bytes,
+    payload: CasePayload,
     go: Callable[[str], None] | None = None,
     reports: bool = False,
     panels: Mapping[str, DeltaGenerator] | None = None,
@@ -124,7 +127,8 @@ def show(
             )
     _component(go is not None, reports)(
         data={
-            "case": _address(payload),
+            "case": _address(payload.case, keys.VIEWER),
+            "images": _address(payload.images, f"{keys.VIEWER}_images"),
             "drawn": drawn and drawn.state(),
             "accepts": findings is not None and people.may(people.OWNER),
         },
@@ -155,21 +159,21 @@ def chosen_thresholds(of: list[str | None]) -> tuple[list[float] | None, bool]:
     return None, bool(reported) or keys.THRESHOLD in st.query_params
 
 
-def identity(payload: bytes) -> list[str | None]:
+def identity(payload: CasePayload) -> list[str | None]:
     """Return the identity of the viewer's thresholds, as in threshold_report.js."""
-    header = json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")])
+    header = json.loads(payload.case[4 : 4 + int.from_bytes(payload.case[:4], "little")])
     other = header.get("other")
     return [header["case"], header["made_by"], other and other["made_by"]]
 
 
-def _address(payload: bytes) -> str:
-    """Return the address of a payload, relative to the dashboard's, while a page shows it.
+def _address(block: bytes, place: str) -> str:
+    """Return the address of a block, relative to the dashboard's, while a page shows it at this place.
 
     All visitors of a case share these bytes. A message to each of them would be copied five times.
     """
     files = get_instance().media_file_mgr
     # A type that the server does not compress once more.
-    return files.add(payload, "application/gzip", keys.VIEWER).lstrip("/")
+    return files.add(block, "application/gzip", place).lstrip("/")
 
 
 @cache

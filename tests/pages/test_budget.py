@@ -179,20 +179,24 @@ def test_more_than_six_small_cases_stay_in_memory(monkeypatch, tiny_cohort):
     assert sorted(read) == sorted(cohort.cases[:10])
 
 
-def test_the_case_page_keeps_the_packed_case_and_not_its_volume_and_masks(monkeypatch, tiny_cohort):
+def test_the_case_page_and_a_prediction_share_one_copy_of_the_images(monkeypatch, tiny_cohort):
     cohort, read, volume = Cohort.open(tiny_cohort), [], Case.volume
     monkeypatch.setattr(
         Case, "volume", lambda case, **named: read.append(case.name) or volume(case, **named)
     )
     monkeypatch.setenv("BRAINSEG_PREPARE", "0")
+    BUDGET.drop()
     case = cohort.cases[0]
     open_page(monkeypatch, tiny_cohort, "case", case=case)
     assert case in read
     read.clear()
     open_page(monkeypatch, tiny_cohort, "case", case=case)
+    expected = volume(cohort.case(case))
+    np.testing.assert_array_equal(cache.volume(cohort, case).pixels, expected.pixels)
     assert read == []
-    cache.volume(cohort, case)
-    assert read == [case]
+    images = cache.images(cohort, case)
+    assert cache.case_payload(cohort, case).images is images.data
+    assert images.nbytes < BUDGET.used < 1.5 * images.nbytes
 
 
 def test_pages_collect_garbage_themselves_now_and_then(monkeypatch, tiny_cohort):

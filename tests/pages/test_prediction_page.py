@@ -430,7 +430,7 @@ def test_two_visitors_of_a_case_share_its_packed_prediction(
     cache.reload()
     packed = []
     monkeypatch.setattr(
-        result, "case_payload", lambda record: packed.append(0) or case_payload(record)
+        result, "case_payload", lambda *parts: packed.append(0) or case_payload(*parts)
     )
     for _ in range(2):
         assert viewed(open_page(monkeypatch, taught_root, "prediction", case=held_out))

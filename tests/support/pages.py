@@ -14,6 +14,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from brainseg.exports.payload import CasePayload
 from dashboard.shared import viewer, waiting, widgets
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "navigation.py"
@@ -81,34 +82,40 @@ def pictures_of(app: AppTest, chart: int = 0) -> list[np.ndarray]:
     return [np.asarray(Image.open(BytesIO(data)).convert("RGB")) for data in encoded]
 
 
-def unpack(payload: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+def unpack(payload: CasePayload) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the header and the arrays of a packed case; see brainseg/exports/payload.py."""
-    start = 4 + int.from_bytes(payload[:4], "little")
-    header = json.loads(payload[4:start])
+    case, images = payload
+    start = 4 + int.from_bytes(case[:4], "little")
+    header = json.loads(case[4:start])
     arrays = {}
-    for name, place in header["blobs"].items():
-        blob = payload[start + place["offset"] :][: place["bytes"]]
-        arrays[name] = np.frombuffer(zlib.decompress(blob), np.uint8).reshape(header["shape"])
+    for block, places in ((images, header["images"]), (case[start:], header["blobs"])):
+        for name, place in places.items():
+            blob = block[place["offset"] :][: place["bytes"]]
+            arrays[name] = np.frombuffer(zlib.decompress(blob), np.uint8).reshape(header["shape"])
     return header, arrays
 
 
 def viewed(app: AppTest) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the header and arrays that a page sent to its viewer."""
-    (address,) = addresses_of_cases(app)
-    return unpack(_served[address])
+    (data,) = _sent_to_viewers(app)
+    return unpack(CasePayload(_served[data["case"]], _served[data["images"]]))
 
 
 def addresses_of_cases(app: AppTest) -> list[str]:
     """Return the addresses of the cases that a page sent to its viewer."""
+    return [data["case"] for data in _sent_to_viewers(app)]
+
+
+def _sent_to_viewers(app: AppTest) -> list[dict]:
     # Other components are the viewer's parts in the tabs next to it, or watch the window.
     sent = [json.loads(component.proto.json or "{}") for component in app.get("bidi_component")]
-    return [data["case"] for data in sent if "case" in data]
+    return [data for data in sent if "case" in data]
 
 
-def _serve(payload: bytes) -> str:
+def _serve(block: bytes, place: str) -> str:
     """Stand in for the server's addresses, which AppTest drops after each run."""
-    address = f"case {len(_served)}"
-    _served[address] = payload
+    address = f"{place} {len(_served)}"
+    _served[address] = block
     return address
 
 

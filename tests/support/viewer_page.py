@@ -25,7 +25,8 @@ root.innerHTML = `<style>:host { --st-text-color: TEXT; --st-background-color: B
   --st-secondary-background-color: SECOND; --st-primary-color: #0072b2; --st-font: sans-serif; }
   ${await css.text()}</style><div class="place"></div>`;
 globalThis.viewer = new Viewer(root.querySelector(".place"));
-await viewer.load(new URL("./case", document.baseURI));
+const [parts, images] = ["./case", "./images"].map((one) => new URL(one, document.baseURI));
+await viewer.load(parts, images);
 </script>"""
 
 LIGHT = {"BACK": "#ffffff", "TEXT": "#31333f", "SECOND": "#f0f2f6"}
@@ -83,7 +84,8 @@ def viewer_pages(browser) -> Iterator[Callable]:
         for name, colour in theme.items():
             html = html.replace(name, colour)
         server.answers["/"] = ("text/html", html.encode())
-        server.answers["/case"] = ("application/octet-stream", case_payload(record))
+        for name, block in case_payload(record)._asdict().items():
+            server.answers[f"/{name}"] = ("application/octet-stream", block)
         contexts.append(chromium.new_context(viewport=size))
         page = contexts[-1].new_page()
         page.failed = []

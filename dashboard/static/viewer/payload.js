@@ -3,7 +3,7 @@
 import { Cutter } from "./components.js";
 import { Anatomy } from "./planes.js";
 
-export const VERSION = 2;
+export const VERSION = 3;
 
 /**
  * A case as decoded by the viewer.
@@ -88,29 +88,33 @@ export class CaseData {
   }
 }
 
-/**
- * Returns the case in a block of bytes.
- *
- * @param {Uint8Array} bytes as the server sent them
- */
-export async function unpack(bytes) {
+/** Returns the header in a block of bytes, as the server sent them, and what follows it. */
+export function opened(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = view.getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const start = 4 + view.getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, start)));
   if (header.version !== VERSION) {
     throw new Error(
       `Page and server have different versions (${VERSION}, ${header.version}): reload the page.`,
     );
   }
-  const start = 4 + length;
-  const names = Object.keys(header.blobs);
+  return { header, rest: bytes.subarray(start) };
+}
+
+/**
+ * Returns the arrays in a block by name.
+ *
+ * @param {object} places the offset and the number of bytes of each, by name
+ */
+export async function inflated(bytes, places) {
+  const names = Object.keys(places);
   const arrays = await Promise.all(
     names.map((name) => {
-      const { offset, bytes: size } = header.blobs[name];
-      return inflate(bytes.subarray(start + offset, start + offset + size));
+      const { offset, bytes: size } = places[name];
+      return inflate(bytes.subarray(offset, offset + size));
     }),
   );
-  return new CaseData(header, Object.fromEntries(names.map((name, i) => [name, arrays[i]])));
+  return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
 }
 
 async function inflate(bytes) {

@@ -21,7 +21,7 @@ import { adopt, parametersOf, stateFrom, viewParametersOf } from "./state.js";
 import { Pane } from "./pane.js";
 import { Panel } from "./panel.js";
 import { Panels } from "./panels.js";
-import { unpack } from "./payload.js";
+import { CaseData, inflated, opened } from "./payload.js";
 import { PlainStage } from "./plain_stage.js";
 import { Rail, TOOLS } from "./rail.js";
 import { Strip } from "./strip.js";
@@ -85,21 +85,36 @@ export class Viewer extends Controls {
     this.whole.dataset.stage = this.plain ? "plain" : "niivue";
   }
 
+  /** Returns the case at two addresses; images that are shown already are not fetched again. */
+  async received(address, images) {
+    const pixels = images === this.images?.href ? this.images.arrays : null;
+    const [bytes, packed] = await Promise.all([fetched(address), pixels ? null : fetched(images)]);
+    const { header, rest } = opened(bytes);
+    const [arrays, own] = await Promise.all([
+      pixels ?? inflated(packed, header.images),
+      inflated(rest, header.blobs),
+    ]);
+    this.images = { href: images, arrays };
+    return new CaseData(header, { ...arrays, ...own });
+  }
+
   /**
-   * Shows the packed case at an address.
+   * Shows a packed case.
    *
+   * @param {URL} address of its header, masks and predictions
+   * @param {URL} images of its images
    * @param {object|null} drawn the measurements that the server stores; see Measuring.receive
    */
-  async load(address, drawn = null) {
+  async load(address, images, drawn = null) {
     this.waiting.hidden = true;
-    const href = String(address);
+    const href = `${address} ${images}`;
     this.drawn = drawn;
     if (href === this.href) {
       if (drawn && href === this.shown) this.measuring.receive(drawn);
       return;
     }
     this.href = href;
-    const data = await unpack(await fetched(href));
+    const data = await this.received(address, String(images));
     if (!this.Stage) await this.chooseStage();
     if (href !== this.href) return; // another case arrived meanwhile
     const before = this.data;

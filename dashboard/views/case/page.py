@@ -13,6 +13,7 @@ from brainseg.cohort.patients import patient_facts
 from brainseg.errors import BrainsegError, CohortError, ModelError
 from brainseg.exports import file_stem
 from brainseg.exports.nifti import PLACEHOLDER_AFFINE
+from brainseg.exports.payload import CasePayload
 from brainseg.inference.prediction import STANDARD
 from brainseg.inference.record import CaseRecord
 from brainseg.models import Model
@@ -38,7 +39,7 @@ REFRESH_S = 1.0
 
 def open_case(
     cohort: Cohort, case: Case, model: Model | None
-) -> tuple[bytes, review_form.ShownPrediction | None]:
+) -> tuple[CasePayload, review_form.ShownPrediction | None]:
     """Return the case for the viewer, and its prediction; show the model's warnings."""
     try:
         if model is None:

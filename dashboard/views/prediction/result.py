@@ -7,7 +7,8 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from brainseg.exports.payload import case_payload, threshold_on_steps
+from brainseg.exports.packed_images import pack_images
+from brainseg.exports.payload import CasePayload, case_payload, threshold_on_steps
 from brainseg.inference.comparison import difference_of
 from brainseg.inference.components import removed_in_words
 from brainseg.inference.prediction import Prediction
@@ -15,7 +16,7 @@ from brainseg.inference.record import CaseRecord, Predicted, predicted_by, with_
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
 from brainseg.models.exposure import fold_words
-from dashboard.shared import keys, model_picker, review_form, viewer, viewer_layout, widgets
+from dashboard.shared import cache, keys, model_picker, review_form, viewer, viewer_layout, widgets
 from dashboard.shared.budget import BUDGET
 from dashboard.views.prediction import files, session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
@@ -141,16 +142,24 @@ def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
     viewer.show(_packed(subject, key, lambda: subject.record), go, drawn=subject.drawn)
 
 
-def packed(subject: Subject, left: Answer, right: Answer | None = None) -> bytes:
+def packed(subject: Subject, left: Answer, right: Answer | None = None) -> CasePayload:
     """Return the payload of a subject with its predictions for the viewer."""
     key = _payload_key(subject, left, right)
     return _packed(subject, key, lambda: _record(subject, left, right))
 
 
-def _packed(subject: Subject, key: tuple, record: Callable[[], CaseRecord]) -> bytes:
+def _packed(subject: Subject, key: tuple, record: Callable[[], CaseRecord]) -> CasePayload:
     """Return the payload of a record; that of a cohort's case is shared by all visitors."""
-    keep = session_uploads.cached if subject.case is None else BUDGET.get
-    return keep(key, lambda: case_payload(record()))
+
+    def block() -> bytes:
+        return case_payload(record(), images).case
+
+    if subject.cohort and subject.case:
+        images = cache.images(subject.cohort, subject.name)
+        return CasePayload(BUDGET.get(key, block), images.data)
+    of_images = (*subject.key, "images")
+    images = session_uploads.cached(of_images, lambda: pack_images(subject.volume))
+    return CasePayload(session_uploads.cached(key, block), images.data)
 
 
 def _leave(go: Callable[[str], None], where: str) -> None:

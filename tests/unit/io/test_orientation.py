@@ -108,7 +108,7 @@ def test_each_letter_of_the_overlay_stands_on_its_side(plane):
     affine = np.eye(4)
     affine[:3, :3] = np.array(steps).T
     assert sides_of(affine) == PICTURES[plane]
-    header = case_payload(replace(upload_record(affine), predicted=None))
+    header = case_payload(replace(upload_record(affine), predicted=None)).case
     assert f'"left": "{PICTURES[plane]["left"]}"'.encode() in header
 
 
