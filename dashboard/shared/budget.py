@@ -23,6 +23,8 @@ import numpy as np
 from cachetools import LRUCache, cached
 
 from brainseg.inference.prediction import Prediction
+from brainseg.inference.saved import SavedPredictions
+from brainseg.storage import state_dir
 from brainseg.volume import Volume
 from dashboard.server import front
 from dashboard.shared.background import Work
@@ -31,6 +33,9 @@ T = TypeVar("T")
 
 ENVIRONMENT = "BRAINSEG_CACHE_MB"
 DEFAULT_MB = 512
+
+SAVED_ENVIRONMENT = "BRAINSEG_SAVED_MB"
+DEFAULT_SAVED_MB = 1024
 
 _log = logging.getLogger(__name__)
 
@@ -141,18 +146,29 @@ def size_of(value: object) -> int:
     return sys.getsizeof(value)
 
 
-def size_from_environment() -> int:
-    """Return the budget in bytes: from ``BRAINSEG_CACHE_MB``, divided among the server processes."""
-    named = os.environ.get(ENVIRONMENT) or str(DEFAULT_MB)
+def mebibytes_from(environment: str, default: int) -> int:
+    """Return the bytes that a variable of the environment names in MiB."""
+    named = os.environ.get(environment) or str(default)
     if not named.isdecimal():
         _log.warning(
             "%s is “%s”, expected a whole number of MiB: %d is used.",
-            ENVIRONMENT,
+            environment,
             named[:20],
-            DEFAULT_MB,
+            default,
         )
-        named = str(DEFAULT_MB)
-    return int(named) * 2**20 // front.number_and_count()[1]
+        named = str(default)
+    return int(named) * 2**20
+
+
+def size_from_environment() -> int:
+    """Return the budget in bytes: from ``BRAINSEG_CACHE_MB``, divided among the server processes."""
+    return mebibytes_from(ENVIRONMENT, DEFAULT_MB) // front.number_and_count()[1]
+
+
+def saved_predictions() -> SavedPredictions:
+    """Return the predictions of cohorts in ``BRAINSEG_HOME``, which all server processes share."""
+    most_bytes = mebibytes_from(SAVED_ENVIRONMENT, DEFAULT_SAVED_MB)
+    return SavedPredictions(state_dir() / "predictions", most_bytes)
 
 
 BUDGET = Budget(size_from_environment())

@@ -52,7 +52,7 @@ from brainseg.training.sample_run import with_sample_run
 from brainseg.volume import Volume
 from dashboard.shared import keys
 from dashboard.shared.background import Work
-from dashboard.shared.budget import BUDGET
+from dashboard.shared.budget import BUDGET, saved_predictions
 from dashboard.shared.cache_keys import (
     BY_CONTENT,
     BY_IMAGES,
@@ -301,13 +301,18 @@ def prediction(cohort: Cohort, case: str, model: Model) -> Prediction:
 def predicting(
     cohort: Cohort, case: str, model: Model, exposure: CaseExposure, mode: str
 ) -> Work[Prediction]:
-    """Predict a case in the background; see :func:`predict_timed`.
+    """Predict a case in the background, or load what was predicted before; see :func:`predict_timed`.
 
     A model's digest identifies its folds, weights and input. A failed prediction is started again.
     """
 
     def predict(progress: Progress) -> Prediction:
-        return predict_timed(volume(cohort, case), model, exposure, mode, progress)
+        packed = images(cohort, case)
+
+        def predicted() -> Prediction:
+            return predict_timed(packed.volume(), model, exposure, mode, progress)
+
+        return saved_predictions().get(packed.digest, model, exposure, mode, predicted)
 
     key = key_of(predicting, (cohort, case, model, exposure, mode), BY_IMAGES)
     return BUDGET.start(key, lambda: Work("predicting", predict))

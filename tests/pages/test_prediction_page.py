@@ -437,6 +437,27 @@ def test_two_visitors_of_a_case_share_its_packed_prediction(
     assert len(packed) == 1
 
 
+def test_a_case_is_predicted_once_for_all_servers_and_restarts(
+    monkeypatch, taught_root, model, held_out, home
+):
+    cache.reload()
+    first = viewed(open_page(monkeypatch, taught_root, "prediction", case=held_out))
+    cache.reload()  # as another process, or this one after a restart
+    monkeypatch.setattr(cache, "predict_timed", lambda *_: pytest.fail("predicted again"))
+    again = viewed(open_page(monkeypatch, taught_root, "prediction", case=held_out))
+    np.testing.assert_array_equal(again[1]["probability"], first[1]["probability"])
+    assert again[0] == first[0]
+    assert [path.suffix for path in (home / "predictions").iterdir()] == [".npz"]
+
+
+def test_the_prediction_of_an_upload_is_not_saved(monkeypatch, model, home):
+    app = upload(
+        open_page(monkeypatch, None, "prediction"), ("slice.tif", tiff(slice_with_a_tumour()))
+    )
+    assert viewed(app)
+    assert not (home / "predictions").exists()
+
+
 def test_a_session_keeps_only_the_last_upload_and_forgets_it_when_removed(monkeypatch, model):
     app = open_page(monkeypatch, None, "prediction")
     for seed in range(4):
