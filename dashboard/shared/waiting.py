@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from concurrent.futures import wait
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakMethod
 
 import streamlit as st
@@ -29,6 +29,7 @@ def result_of(
     key: Hashable,
     units: str = "slices",
     of_all: bool = False,
+    first: tuple[Work[Any], str] | None = None,
 ) -> T | None:
     """Return the result of work, showing its progress.
 
@@ -38,6 +39,7 @@ def result_of(
         key: identifies the work in this session.
         units: what it counts.
         of_all: whether it is finished for all visitors after this one has left, and cancelled for all.
+        first: work that ends before this begins, and what it does, such as "Opening the model".
 
     Returns:
         None if the visitor cancelled it, after a sentence and a button that starts it again.
@@ -49,10 +51,21 @@ def result_of(
         if not work.ready(AT_ONCE_S):
             place = st.empty()
             bar = _bar(place, key, work.cancel if of_all else work.leave)
-            while not work.ready(_LOOK_EVERY_S):
-                bar.progress(work.share(), work.message(doing, units))
+            is_ready = False
+            while not is_ready:  # the sentence comes with the button
+                bar.progress(work.share(), message(work, doing, units, first))
+                is_ready = work.ready(_LOOK_EVERY_S)
             place.empty()
         return work.result.result()
+
+
+def message(
+    work: Work[Any], doing: str, units: str, first: tuple[Work[Any], str] | None = None
+) -> str:
+    """Return what a visitor waits for, in words; the arguments are those of :func:`result_of`."""
+    if first is not None and not work.done and not first[0].ready(0) and not first[0].place:
+        return f"{first[1]} …"
+    return work.message(doing, units)
 
 
 def job_result(job: Job[T], doing: str, key: Hashable) -> T:

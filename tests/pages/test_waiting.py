@@ -66,6 +66,21 @@ def test_finished_work_shows_nothing_but_its_result(app, counting):
     assert not app.button
 
 
+def test_a_visitor_reads_that_the_model_is_opened_before_it_predicts(counting):
+    opening = Counting()
+    first = (opening.start(), "Opening the model a")
+    predicting = Work("a test", lambda progress: counting.go.wait())
+    words = (predicting, "Predicting with a", "slices", first)
+    assert waiting.message(*words) == "Opening the model a …"
+    opening.go.set()
+    assert first[0].ready(GUARDS_AGAINST_A_HANG_S)
+    assert waiting.message(*words) == "Predicting with a …"
+    predicting.done, predicting.total = 3, 12
+    assert "3 of 12 slices" in waiting.message(*words)
+    counting.go.set()
+    assert predicting.ready(GUARDS_AGAINST_A_HANG_S)
+
+
 def test_cancelled_work_ends_and_starts_again_only_on_request(app, counting):
     app.run()
     assert app.session_state["found"] is None

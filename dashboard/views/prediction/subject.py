@@ -75,8 +75,13 @@ class Subject:
     def predicted(self, model: Model, exposure: CaseExposure, mode: str) -> Prediction | None:
         """Return the prediction after showing its progress, or None if the visitor cancelled it."""
         start = partial(self.start, model, exposure, mode)
-        doing = f"Predicting with {widgets.plain(model.name)}"
-        return waiting.result_of(start, doing, (*self.key, model.digest, exposure, mode))
+        name = widgets.plain(model.name)
+        return waiting.result_of(
+            start,
+            f"Predicting with {name}",
+            (*self.key, model.digest, exposure, mode),
+            first=(cache.warm_up(model), f"Opening the model {name}"),
+        )
 
 
 def from_cohort(cohort: Cohort, case: Case) -> Subject:
