@@ -26,7 +26,14 @@ from brainseg.evaluation.scores import (
 from brainseg.evaluation.scoring import KNOWS_THE_PATIENT, LEARNED_FROM, evaluate, measure, scorable
 from brainseg.evaluation.shipped import load_scores, ship_scores
 from brainseg.evaluation.store import save_scores, saved_scores
-from brainseg.evaluation.summaries import as_json, as_lines, distance_unit, figure_text, summary
+from brainseg.evaluation.summaries import (
+    as_json,
+    as_lines,
+    distance_unit,
+    figure_text,
+    interval_text,
+    summary,
+)
 
 __all__ = [
     "KNOWS_THE_PATIENT",
@@ -48,6 +55,7 @@ __all__ = [
     "distance_unit",
     "evaluate",
     "figure_text",
+    "interval_text",
     "leakage_path",
     "load_leakage",
     "load_scores",

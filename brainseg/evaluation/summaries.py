@@ -52,6 +52,17 @@ def figure_text(value: float, unit: str = "") -> str:
     return f"{value:.2f}" if unit else f"{value:.3f}"
 
 
+def interval_text(low: float, high: float, unit: str = "") -> str:
+    """Return an interval as text: “0.829 to 0.877”; “–” if it is undefined or has no width.
+
+    Without a width it would seem certain, although every resample of the cases only has the same value.
+    """
+    if low == high and np.isfinite(low):
+        return "–"
+    ends = [figure_text(end, unit) for end in (low, high)]
+    return "–" if "–" in ends else " to ".join(ends)
+
+
 def as_json(evaluation: Evaluation, groups: pd.DataFrame | None = None) -> dict:
     """Return an evaluation as one JSON object, the output of ``brainseg evaluate --json``.
 
@@ -94,7 +105,7 @@ def as_lines(evaluation: Evaluation, groups: pd.DataFrame | None = None) -> list
         lines.append(f"{row.trait} {row.group}: Dice {row.mean:.3f}{interval}, n = {row.cases}")
     unseen = evaluation.unseen()
     for row in summary(unseen or evaluation).itertuples():
-        ends = " to ".join(figure_text(end, row.unit) for end in (row.low, row.high))
+        ends = interval_text(row.low, row.high, row.unit)
         lines.append(
             f"{row.label}: {row.how} {figure_text(row.value, row.unit)} ({ends}), "
             f"n = {row.cases}; {row.rule}"

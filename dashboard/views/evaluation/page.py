@@ -11,6 +11,7 @@ from brainseg.evaluation import (
     background,
     distance_unit,
     figure_text,
+    interval_text,
     relations,
     summary,
     worst,
@@ -44,19 +45,18 @@ HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume
 def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
     """Draw the summary figures of the counted cases, each with its interval and its rule."""
     table, dice = summary(counted).set_index("metric"), METRICS["dice"]
-    with st.grid(columns="auto", min_column_width=150):
-        for name, dice_value, interval in (
+    with st.grid(columns=4, min_column_width=150):  # eight figures: rows of equal length
+        for name, dice_value, ends in (
             ("Mean Dice", counted.mean_dice, counted.ci95),
             ("Median Dice", counted.median_dice, counted.median_ci95),
         ):
-            tile(name, f"{dice_value:.3f}", [f"{end:.3f}" for end in interval], dice.explained)
+            tile(name, figure_text(dice_value), interval_text(*ends), dice.explained)
         for name in HEADLINES:
             row, metric = table.loc[name], METRICS[name]
-            value, *ends = (
-                figure_text(row[part], row["unit"]) for part in ("value", "low", "high")
-            )
+            value = figure_text(row["value"], row["unit"])
             label = metric.label if row["how"] != "median" else f"{metric.label}, median"
-            tile(label, value, ends, metric.explained)
+            interval = interval_text(row["low"], row["high"], row["unit"])
+            tile(label, value, interval, metric.explained)
         all_new = counted is evaluation and not evaluation.seen_cases
         which = (
             "No scored case was in the training data."
@@ -66,15 +66,15 @@ def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
         st.metric("Cases", len(counted.scores), help=which)
     st.caption(
         f"Below each figure: its 95% interval, bootstrap by patient over {len(counted.scores)} cases. "
-        f"{EMPTY_MASK_RULE} The help of each figure states its own rule."
+        f"– means that every resample has the same value. {EMPTY_MASK_RULE} The help of each figure "
+        "states its own rule."
     )
     if distance_unit(counted) is None:
         st.caption("Distances are missing because only some of the cases have a known spacing.")
 
 
-def tile(label: str, value: str, ends: list[str], meaning: str) -> None:
+def tile(label: str, value: str, interval: str, meaning: str) -> None:
     """Draw one figure over its interval."""
-    interval = " to ".join(ends)
     st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=meaning)
 
 
@@ -131,8 +131,8 @@ def show_cases(
     mean = (row["value"], row["low"], row["high"]) if row["cases"] else None
     st.header(f"{label} by case")
     if mean:
-        value, *ends = map(figure_text, mean)
-        st.caption(f"Dotted line: mean {value}. Band: 95% interval, {' to '.join(ends)}.")
+        value, interval = figure_text(mean[0]), interval_text(*mean[1:])
+        st.caption(f"Dotted line: mean {value}. Band: 95% interval, {interval}.")
     panels.case_chart(
         evaluation_charts.by_case(ordered, metric, label, mean),
         "scores_by_case",

@@ -17,6 +17,7 @@ from brainseg.evaluation import (
     compare,
     dice_at_thresholds,
     figure_text,
+    interval_text,
     subgroups,
     summary,
 )
@@ -55,14 +56,13 @@ def show_figures(counted: Evaluation) -> None:
     rows = []
     for row in table.itertuples():
         metric = METRICS[row.metric]
-        ends = [figure_text(end, row.unit) for end in (row.low, row.high)]
         both_empty, missed, false_alarm = metric.empty_masks
         rows.append(
             {
                 "Figure": metric.label,
                 "Over the cases": row.how,
                 "Value": figure_text(row.value, row.unit),
-                "95% interval": " to ".join(ends) if row.cases else "–",
+                "95% interval": interval_text(row.low, row.high, row.unit),
                 "Cases": row.cases,
                 "Infinite (∞)": row.infinite,
                 "Both empty": both_empty,

@@ -18,6 +18,7 @@ from brainseg.evaluation import (
     dice_at_thresholds,
     distance_unit,
     figure_text,
+    interval_text,
     subgroups,
     summary,
 )
@@ -100,6 +101,15 @@ def test_figures_are_printed_with_their_unit():
     assert figure_text(-0.005, "relative") == figure_text(0.004, "relative") == "0%"
     assert figure_text(float("inf"), "px") == "∞"
     assert figure_text(float("nan")) == "–"
+
+
+def test_an_interval_without_a_width_is_none():
+    assert interval_text(0.829, 0.877) == "0.829 to 0.877"
+    assert interval_text(0.0, 0.08, "per case") == "0.00 to 0.08"
+    assert interval_text(0.0, 0.0, "per case") == "–"
+    assert interval_text(float("nan"), float("nan")) == "–"
+    assert interval_text(7.4, float("inf"), "px") == "7.4 px to ∞"
+    assert interval_text(float("inf"), float("inf"), "px") == "∞ to ∞"
 
 
 def test_an_evaluation_is_standard_json():
