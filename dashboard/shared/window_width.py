@@ -15,14 +15,24 @@ import streamlit as st
 LIMIT_PX = 1100
 """Narrower windows start with the navigation folded."""
 
+WIDE_PX = 1400
+"""Windows of this width have room for the largest pictures beside each other."""
+
+_ASK_WHETHER_WIDE = ("browser",)
+"""Pages whose layout depends on it; on others, the answer would run the page again for nothing."""
+
 KEY = "_narrow_window"
 
 _REPORT = """
 const query = matchMedia("(max-width: LIMITpx)");
+const wide = matchMedia("(min-width: WIDEpx)");
 export default function ({ data, setStateValue }) {
   let known = data.narrow;
+  let knownWide = data.wide;
   const report = () => {
     if (query.matches !== known) setStateValue("narrow", (known = query.matches));
+    if (knownWide !== null && wide.matches !== knownWide)
+      setStateValue("wide", (knownWide = wide.matches));
   };
   const forget = () => {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith("stSidebarCollapsed-"));
@@ -51,12 +61,14 @@ export default function ({ data, setStateValue }) {
     mark();
   }
   query.addEventListener("change", report);
+  wide.addEventListener("change", report);
   document.addEventListener("click", clicked);
   report();
   forget();
   return () => {
     changes.disconnect();
     query.removeEventListener("change", report);
+    wide.removeEventListener("change", report);
     document.removeEventListener("click", clicked);
   };
 }
@@ -68,15 +80,27 @@ def is_narrow() -> bool:
     return bool(st.session_state.get(KEY, {}).get("narrow"))
 
 
+def is_wide() -> bool:
+    """Return whether the window has :data:`WIDE_PX`; True until a page asks and the browser tells."""
+    return st.session_state.get(KEY, {}).get("wide") is not False
+
+
 def watch(page: str) -> bool:
     """Start to watch the window, once per run of a page with this address; return :func:`is_narrow`."""
-    data = {"narrow": is_narrow(), "page": page}
-    _component()(key=KEY, data=data, height=1, on_narrow_change=lambda: None)
+    wide = is_wide() if page in _ASK_WHETHER_WIDE else None
+    _component()(
+        key=KEY,
+        data={"narrow": is_narrow(), "wide": wide, "page": page},
+        height=1,
+        on_narrow_change=lambda: None,
+        on_wide_change=lambda: None,
+    )
     return is_narrow()
 
 
 @cache
 def _component() -> Callable:
     return st.components.v2.component(
-        "window_width", js=_REPORT.replace("LIMIT", str(LIMIT_PX - 1))
+        "window_width",
+        js=_REPORT.replace("LIMIT", str(LIMIT_PX - 1)).replace("WIDE", str(WIDE_PX)),
     )

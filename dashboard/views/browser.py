@@ -18,6 +18,10 @@ from dashboard.shared.triple_plot import plot
 ONE, GRID = "one slice", "grid"
 ALL_CASES, THIS_CASE = "all cases", "this case"
 IN_GRID = 12
+# With these heights, three square pictures fill the width of 1440 px, and that of 1280 px beside the
+# navigation or 1024 px without it.
+LARGE_PX, SMALL_PX = 400, 344
+
 TUMOURS: tuple[Tumour, ...] = ("any", "with", "without")
 
 GLOSSARY = {
@@ -129,7 +133,7 @@ else:
         widgets.figure(
             figures.pictures(
                 panels,
-                340 if window_width.is_narrow() else 400,
+                LARGE_PX if window_width.is_wide() else SMALL_PX,
                 grey=style.sequence != ALL_SEQUENCES,
                 stored=style.picture(pixels),
             ),

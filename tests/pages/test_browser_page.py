@@ -13,6 +13,7 @@ from support.pages import open_page, pictures_of, texts
 from brainseg.cohort import Cohort
 from brainseg.cohort.random_slices import random_slices
 from brainseg.imaging import MASK_COLOUR, automatic_window, windowed
+from dashboard.shared import window_width
 
 
 def shown(app) -> tuple[str, int]:
@@ -173,3 +174,14 @@ def test_the_sequences_are_explained(monkeypatch, tiny_cohort):
     told = texts(open_page(monkeypatch, tiny_cohort, "browser"))
     for sequence in ("pre-contrast", "FLAIR", "post-contrast"):
         assert f"**{sequence}**" in told
+
+
+def test_pictures_are_lower_in_a_window_that_cannot_show_them_wider(monkeypatch, tiny_cohort):
+    def height(**window: bool) -> int:
+        app = open_page(monkeypatch, tiny_cohort, "browser")
+        app.session_state[window_width.KEY] = window
+        return json.loads(app.run().get("plotly_chart")[0].proto.spec)["layout"]["height"]
+
+    assert (
+        height(narrow=False) == height(narrow=False, wide=True) > height(narrow=False, wide=False)
+    )
