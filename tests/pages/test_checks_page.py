@@ -57,6 +57,8 @@ def test_an_undecided_check_is_never_passed(monkeypatch, tiny_cohort):
     table = shown(app, "rules").set_index("kind")
     assert table.loc["case_without_row", "outcome"] == "not checked"
     assert "no data.csv" in table.loc["case_without_row", "reason"]
+    (why,) = (one for one in app.expander if one.label.startswith("Why undecided"))
+    assert any("Case without row" in line.value for line in why.markdown)
     assert metrics(app)["Not checked"] == str((table["outcome"] == "not checked").sum())
     assert metrics(app)["Checks passed"] == str((table["outcome"] == "passed").sum())
 

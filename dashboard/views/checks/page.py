@@ -4,6 +4,7 @@ import json
 from datetime import date
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from brainseg import RESEARCH_USE, checks, statistics
@@ -150,7 +151,6 @@ def what_was_checked(outcome: Outcome) -> None:
         "undecided": column.NumberColumn("Undecided", format="localized"),
         "checked": "Checked on",
         "checks": column.TextColumn("Rule", width=480),
-        "reason": column.TextColumn("Why undecided", width=300),
         "severity": "Severity",
     }
     st.dataframe(
@@ -162,9 +162,21 @@ def what_was_checked(outcome: Outcome) -> None:
         alt="Each rule with its outcome and the number of items checked.",
         column_config=columns,
     )
+    _why_undecided(shown)
     widgets.csv_button(summary, "checks", "All rules as CSV")
     with st.expander("Code", icon=":material/code:"):
         st.code(CODE, language="python")
+
+
+def _why_undecided(rules: pd.DataFrame) -> None:
+    """Draw why checks are undecided on some items or on all; a cell of the table would cut it."""
+    undecided = rules[rules["reason"].fillna("") != ""]
+    if undecided.empty:
+        return
+    label = f"Why undecided ({widgets.counted(len(undecided), 'check')})"
+    with st.expander(label, icon=":material/help:"):
+        for reason, kinds in undecided.groupby("reason", sort=False)["kind_name"]:
+            st.markdown(f"- {widgets.sentence(reason)}: {', '.join(kinds)}")
 
 
 def readme(cohort: Cohort) -> None:
