@@ -19,8 +19,9 @@ pebble. A subclass that overrides ``_start`` runs the same line on threads or on
 - :meth:`Jobs.map_with_halving` goes through many items in batches. If a batch loses its worker, it is
   halved until the harmful item is found; that item gets an error result, and the other items their own.
 
-Workers start with the first job, remain warm, and end with this process, even if it is killed. They run
-as the same user and their results are unpickled: they contain crashes, time and memory, nothing more.
+Workers start with the first job, remain warm, end when they have been idle for some minutes, and end
+with this process, even if it is killed. They run as the same user and their results are unpickled: they
+contain crashes, time and memory, nothing more.
 """
 
 from brainseg.jobs.service import (

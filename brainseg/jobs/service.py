@@ -19,6 +19,7 @@ from brainseg.errors import BrainsegError
 from brainseg.events import emit
 from brainseg.jobs import spawning, worker
 from brainseg.jobs.deadline import watch
+from brainseg.jobs.idling import Idling
 
 spawning.set_up()
 
@@ -29,6 +30,8 @@ _AHEAD = 2
 _SHORTEST_S = 10.0
 """The least time limit of a part of a lost batch."""
 
+IDLE_S = 300.0
+"""A worker that predicts takes 300 MiB, and opens the shipped model in two seconds."""
 
 TOO_MUCH_MEMORY = "takes more memory than is allowed"
 
@@ -114,6 +117,7 @@ class Jobs(Executor):
         memory_bytes: memory limit of one worker.
         most_waiting: number of jobs in line from which :meth:`schedule` refuses.
         environment: variables to set in workers before a library is imported.
+        idle_s: seconds without a job after which idle workers end; the next job starts others.
     """
 
     def __init__(
@@ -124,6 +128,7 @@ class Jobs(Executor):
         memory_bytes: int = 3 * 2**30,
         most_waiting: int = 32,
         environment: Mapping[str, str] | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         self.workers, self.longest_s = workers, longest_s
         self._name, self._most_waiting = name, most_waiting
@@ -134,6 +139,7 @@ class Jobs(Executor):
         self._shared: dict[Hashable, _Task] = {}
         self._idle: list[ProcessPool] = []
         self._used: dict[Future, tuple[ProcessPool, list]] = {}
+        self._idling = Idling(idle_s, partial(self.shutdown, wait=False))
         _services.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Job[T]:
@@ -283,6 +289,7 @@ class Jobs(Executor):
         else:
             with self._lock:
                 self._idle.append(pool)
+            self._idling.note()
 
     def _go_on(self) -> None:
         """Start as many waiting jobs as there are workers."""

@@ -209,6 +209,14 @@ def test_a_service_that_was_shut_down_leaves_no_process_and_can_be_used_again(jo
     assert jobs.submit(functions.pid).result() != worker.pid
 
 
+def test_a_worker_ends_when_it_was_idle_for_long_and_the_next_job_starts_another() -> None:
+    jobs = Jobs("a test", workers=1, idle_s=0.5)
+    first = jobs.submit(functions.pid).result()
+    until(lambda: not psutil.pid_exists(first))
+    assert jobs.submit(functions.pid).result() != first
+    jobs.shutdown()
+
+
 def test_another_engine_can_run_the_same_line() -> None:
     jobs = functions.InThisProcess("a test", workers=1)
     assert jobs.submit(functions.pid).result() == os.getpid()
