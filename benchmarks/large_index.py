@@ -4,10 +4,12 @@ The index of a cohort is repeated under other names of cases, patients, files an
 the number of slices. Each copy is another head: its brightness and size are scaled at random, and its
 fingerprints differ from the first ones in a quarter of their bits, so that copies differ from each other
 in about 96 of 256 (slices of two cases of the LGG cohort: 117). The benchmark writes no such files and
-takes their list from the index. The figures therefore do not include a walk over the folders.
+takes their list from the index. The figures therefore do not include a walk over the folders. Beyond a
+million slices, which are then counted in millions, the heads repeat under other names.
 Usage: python benchmarks/large_index.py DATA [SLICES]
 """
 
+import itertools
 import os
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from support.measuring import machine
 
@@ -34,22 +37,35 @@ def write_tiled(data: Path, slices: int, path: Path) -> None:
     from brainseg.cohort.index import index_as_arrow
 
     one = Cohort.open(data).slices
-    copies, parts = -(-slices // len(one)), []
+    copies, writer = -(-slices // len(one)), None
     last = slices - (copies - 1) * len(one)
-    for institution in one["institution"].unique():  # the order of an index
-        of_institution = (one["institution"] == institution).to_numpy()
-        for copy in range(copies):
-            rows = one.iloc[: last if copy == copies - 1 else len(one)]
-            rows = rows[of_institution[: len(rows)]]
-            if len(rows):
-                parts.append((copy, rows))
-    writer = None
+    parts = [
+        (copy, institution)
+        for institution in one["institution"].unique()  # the order of an index
+        for copy in range(copies)
+    ]
     for number in range(0, len(parts), COPIES_AT_ONCE):
-        made = [copied(*part) for part in parts[number : number + COPIES_AT_ONCE]]
+        made = []
+        for copy, institution in parts[number : number + COPIES_AT_ONCE]:
+            rows = one.iloc[: last if copy == copies - 1 else len(one)]
+            made.append(copied(copy, rows[rows["institution"] == institution]))
         table = index_as_arrow(pd.concat(made, ignore_index=True))
         writer = writer or pq.ParquetWriter(path, table.schema, write_page_checksum=True)
         writer.write_table(table.cast(writer.schema))
     writer.close()
+
+
+def write_repeated(path: Path, times: int, to: Path) -> None:
+    """Write an index several times in a row, under other names each time."""
+    one = pq.ParquetFile(path)
+    with pq.ParquetWriter(to, one.schema_arrow, write_page_checksum=True) as writer:
+        for copy, group in itertools.product(range(times), range(one.num_row_groups)):
+            table = one.read_row_group(group)
+            for name in RENAMED:
+                other = pc.utf8_replace_slice(table[name], 0, 2, f"{copy:02d}")
+                column = table.schema.get_field_index(name)
+                table = table.set_column(column, table.schema.field(column), other)
+            writer.write_table(table)
 
 
 def copied(copy: int, rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +160,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BRAINSEG_HOME"] = f"{folder}/home"
         path = Path(folder) / "index.parquet"
-        write_tiled(Path(sys.argv[1]), slices, path)
+        million = Path(folder) / "million.parquet"
+        write_tiled(Path(sys.argv[1]), min(slices, SLICES), million)
+        write_repeated(million, max(1, slices // SLICES), path)
         print(f"{machine()}, {path.stat().st_size >> 20:,} MiB of Parquet", flush=True)
         checks = ["--checks"] * (slices <= SLICES)
         command = [sys.executable, __file__, "--measure", str(path), *checks]

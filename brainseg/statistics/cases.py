@@ -3,6 +3,7 @@
 import pandas as pd
 
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
+from brainseg.statistics.parts import by_part
 from brainseg.volume import FLAIR, SEQUENCES
 
 UNKNOWN = "unknown"
@@ -47,6 +48,10 @@ def case_table(slices: pd.DataFrame) -> pd.DataFrame:
         one); ``largest_slice``, the slice_number of the largest tumour area (Int64, missing without a
         tumour); ``flair_copies``, see :func:`flair_copies`; ``unusable``, slices without a usable mask.
     """
+    return by_part(_case_table, slices)
+
+
+def _case_table(slices: pd.DataFrame) -> pd.DataFrame:
     case, names = pd.factorize(slices["case"])  # once: numbers are grouped faster than names
     area, tumour = slices["area_px"], (slices["area_px"] > 0).fillna(False).astype(bool)
     rows = pd.DataFrame({"area_px": area, "_usable": area.notna(), "_tumour": tumour})

@@ -12,6 +12,7 @@ import pandas as pd
 from brainseg.cohort.slice_features import column_of
 from brainseg.cohort.slice_rows import SPACING_COLUMNS
 from brainseg.statistics.cases import UNKNOWN, case_table, flair_copies, ratio
+from brainseg.statistics.parts import by_part
 from brainseg.volume import SEQUENCES
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ INSIDE = {name: column_of("tumour_mean", name) for name in SEQUENCES}
 
 OUTSIDE = {name: column_of("head_mean", name) for name in SEQUENCES}
 """By sequence, the column of the mean intensity in the head without the tumour."""
+
+_COLOURS = [column for name in SEQUENCES for column in (INSIDE[name], OUTSIDE[name])]
 
 LEAST_COMPACT_PX = 20
 """Smaller tumours have no compactness: a single pixel would be rounder than a disc."""
@@ -108,6 +111,18 @@ def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.Data
         (Int64) and ``largest_share`` (Float64, 0..1) of the tumour as a volume; then :data:`INSIDE` and
         :data:`OUTSIDE` (Float64, 0..255), means over the voxels of the slices with a usable mask.
     """
+    table = by_part(_case_measures, slices)
+    names, components, shares = (
+        ([], [], []) if atlas is None else (atlas.cases, atlas.components, atlas.largest_share)
+    )
+    parts = pd.Series(components, names).reindex(table["case"]).astype("Int64")
+    table["components"] = parts.where(parts >= 0).array
+    largest = pd.Series(shares, names).reindex(table["case"]).astype("Float64")
+    table["largest_share"] = largest.array
+    return table[[name for name in table if name not in _COLOURS] + _COLOURS]
+
+
+def _case_measures(slices: pd.DataFrame) -> pd.DataFrame:
     by_slice = slice_measures(slices)
     with_tumour = by_slice[(by_slice["area_px"] > 0).fillna(False)]
     groups = with_tumour.groupby("case", sort=False)
@@ -117,12 +132,6 @@ def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.Data
     table["tumour_from"] = groups["position"].min().astype("Float64")
     table["tumour_to"] = groups["position"].max().astype("Float64")
     table["compactness"] = groups["compactness"].median().astype("Float64")
-    names, components, shares = (
-        ([], [], []) if atlas is None else (atlas.cases, atlas.components, atlas.largest_share)
-    )
-    parts = pd.Series(components, names).reindex(table.index).astype("Int64")
-    table["components"] = parts.where(parts >= 0)
-    table["largest_share"] = pd.Series(shares, names).reindex(table.index).astype("Float64")
     outside_px = (slices["head_px"] - slices["area_px"]).clip(lower=0)
     for name in SEQUENCES:
         for column, weight in ((INSIDE[name], slices["area_px"]), (OUTSIDE[name], outside_px)):
