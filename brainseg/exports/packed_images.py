@@ -1,6 +1,6 @@
 """A case's images as one block of bytes: what a viewer is sent, and what the server keeps to predict.
 
-One copy serves both, so that a server holds twice as many cases in the same memory.
+One copy serves both, so that a server keeps twice as many cases in the same memory.
 """
 
 from dataclasses import dataclass, replace
@@ -108,7 +108,7 @@ def deflated(array: np.ndarray) -> bytes:
 
 
 def places_of(blobs: dict[str, bytes]) -> dict[str, dict[str, int]]:
-    """Return the offset and the size, in bytes, of each blob where all stand one after the other."""
+    """Return the offset and the size, in bytes, of each blob where all follow one another."""
     places, offset = {}, 0
     for key, blob in blobs.items():
         places[key] = {"offset": offset, "bytes": len(blob)}

@@ -1,6 +1,6 @@
 """Predictions of a cohort's cases in files: each is made once for all servers and restarts.
 
-A file holds a probability and how it was made. Its name is a hash of everything that this depends on,
+A file contains a probability and how it was made. Its name is a hash of everything that this depends on,
 and names neither case nor patient.
 """
 
@@ -50,7 +50,7 @@ class SavedPredictions:
         """Return the saved prediction, or predict and save it; where it cannot be saved, it is returned.
 
         Args:
-            content: hash of the volume, with all that preprocessing looks at.
+            content: hash of the volume, with all that preprocessing uses.
             model: see :func:`brainseg.inference.prediction.predict_timed`, likewise ``exposure`` and
                 ``mode``.
             predict: predicts exactly this.
