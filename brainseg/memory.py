@@ -33,6 +33,15 @@ def return_freed_blocks() -> None:
             options(_M_ARENA_MAX, 2)
 
 
+def set_aside() -> None:
+    """Leave what there is now, such as imported modules, out of all later searches for garbage.
+
+    For a server that has started and has no visitor yet: none of its 160,000 objects becomes garbage.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def collect_garbage(every_s: float) -> None:
     """Collect objects that only refer to each other, unless that was done less than ``every_s`` ago.
 

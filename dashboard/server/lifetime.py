@@ -10,6 +10,7 @@ from functools import partial
 from threading import Thread, Timer, current_thread, main_thread
 from types import FrameType
 
+from brainseg import memory
 from dashboard.server import front
 from dashboard.server.uploads import close_left
 
@@ -27,6 +28,7 @@ async def lifespan(app: object) -> AsyncIterator[None]:
     if front.number_and_count()[1] > 1:
         Thread(target=_end_with_front, daemon=True).start()
     task = asyncio.create_task(close_left())
+    memory.set_aside()
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):

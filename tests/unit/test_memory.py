@@ -80,3 +80,27 @@ def test_garbage_is_collected_once_in_a_while(monkeypatch):
     assert len(collected) == 1
     memory.collect_garbage(every_s=0)
     assert len(collected) == 2
+
+
+def test_what_was_set_aside_is_searched_no_more_and_what_follows_is():
+    program = """
+import gc, weakref
+from brainseg.memory import collect_garbage, set_aside
+
+class Node:
+    pass
+
+def circle():
+    one, other = Node(), Node()
+    one.other, other.other = other, one
+    return one
+
+kept = circle()
+before = len(gc.get_objects())
+set_aside()
+assert len(gc.get_objects()) < before / 10
+gone = weakref.ref(circle())
+collect_garbage(0)
+assert gone() is None
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
