@@ -35,7 +35,15 @@ READER_COLUMNS = {"reviewed_by": MASK, "prediction_reviewed_by": PREDICTION}
 OWN_COLUMNS = (
     *("case", "patient_id", "institution", "area_by_slice", "slices", "slices_with_tumour"),
     *("tumour_share", "tumour_vx", "tumour_ml", "tumour_fraction", "missing_sequences", "unusable"),
-    *(*FINDING_COLUMNS.values(), "dice", *REVIEW_COLUMNS, "readers", *READER_COLUMNS, "comments"),
+    *(
+        *FINDING_COLUMNS.values(),
+        "second_look",
+        "dice",
+        *REVIEW_COLUMNS,
+        "readers",
+        *READER_COLUMNS,
+        "comments",
+    ),
 )
 """The columns of the worklist that do not come from ``data.csv``."""
 
@@ -101,6 +109,24 @@ def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.Dat
         for severity, column in FINDING_COLUMNS.items()
     }
     return table.assign(**columns)
+
+
+def with_second_look(
+    table: pd.DataFrame, compared: Iterable[str], still_open: Iterable[Finding]
+) -> pd.DataFrame:
+    """Return the worklist with the number of places in which networks contradict the mask of a case.
+
+    Args:
+        table: one row per case.
+        compared: cases whose masks were compared.
+        still_open: the findings that were not accepted; see :mod:`brainseg.checks.contradictions`.
+
+    Returns:
+        The table with ``second_look`` (Int64, missing where not compared).
+    """
+    number, known = Counter(finding.case for finding in still_open), {*compared}
+    counts = [number[case] if case in known else None for case in table["case"]]
+    return table.assign(second_look=pd.array(counts, dtype="Int64"))
 
 
 def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFrame:

@@ -30,6 +30,8 @@ SECOND_LOOK = f"""## Masks worth a second look
 
 Not a rule but a suggestion: the checks page and `brainseg evaluate` list where networks that did
 not learn from a patient contradict the mask. The model may be wrong, and nothing is changed.
+An owner accepts a place with a reason, as a finding of a check: for its slice and kind, whatever model
+found it, until the slice changes.
 
 - Only networks that did not learn from the patient count. For a case of the training cohort that is
   the fold that held it out, so that only its own passes (each slice and its mirror image) can

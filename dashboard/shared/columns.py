@@ -24,6 +24,7 @@ LABELS = {
     "errors": "Errors",
     "warnings": "Warnings",
     "infos": "Notes",
+    "second_look": "Second look",
     "dice": "Dice",
     "review": "Mask review",
     "prediction_review": "Prediction review",
@@ -51,6 +52,10 @@ HELP = {
     "errors": "Findings that prevent the use of a file; accepted findings are not counted",
     "warnings": "Files that were converted or are suspicious; accepted findings are not counted",
     "infos": "Facts worth knowing; no action needed",
+    "second_look": (
+        "Places where networks that did not learn from the patient contradict the mask; accepted ones "
+        "are not counted. The model may be wrong"
+    ),
     "dice": "Dice of prediction and manual mask, for cases that the model was not trained on",
     "review": f"Verdict on the manual mask; “{READERS_DIFFER}” if readers disagree",
     "prediction_review": (
@@ -75,6 +80,7 @@ DEFAULT = (
     "errors",
     "warnings",
     "dice",
+    "second_look",
     "prediction_review",
     "readers",
 )

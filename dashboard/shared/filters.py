@@ -215,11 +215,13 @@ def chooser(every: pd.DataFrame) -> None:
 def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
     """Return the columns to show, and a message if the address names an unknown one.
 
-    By default, scores, readers and reviews of predictions are shown only if there are any.
+    By default, scores, contradicted masks, readers and reviews of predictions are shown only if there
+    are any.
     """
     asked = st.query_params.get(keys.COLUMNS)
     if not asked:
         unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
+        unused["second_look"] = not every["second_look"].sum()
         unused["readers"] = not every["readers"].sum()
         unused["tumour_ml"] = "tumour_ml" not in every
         # The share of the head replaces an unknown volume in ml.

@@ -14,6 +14,7 @@ import streamlit as st
 
 from brainseg import worklist
 from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.contradictions import finding_of
 from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort, filters
 from brainseg.cohort.filters import Condition, Filter
@@ -127,12 +128,45 @@ def findings_of(cohort: Cohort, case: str) -> list[Finding] | None:
     checking = cache.checking(cohort).result
     if not checking.done() or checking.exception() is not None:
         return None
-    return [finding for finding in open_findings(cohort) if finding.case == case]
+    found = [*open_findings(cohort), *second_look(cohort)[1]]
+    return [finding for finding in found if finding.case == case]
+
+
+def second_look(cohort: Cohort) -> tuple[list[str], list[Finding]]:
+    """Return the cases whose masks a model was compared with, and its open contradictions.
+
+    The model is the first whose scores have them; see :mod:`brainseg.evaluation.second_look`.
+    """
+    changed = cache.last_scored(cohort)
+    for opens in model_picker.model_choices().values():
+        with suppress(ModelError):
+            saved = cache.scores(cohort, open_model(opens), changed)
+            if saved is not None and saved.second_look:
+                found = [
+                    finding_of(case, one)
+                    for case in saved.second_look
+                    for one in saved.second_look[case]
+                ]
+                return list(saved.second_look), _without_accepted(cohort, found)
+    return [], []
+
+
+def _without_accepted(cohort: Cohort, findings: list[Finding]) -> list[Finding]:
+    try:
+        accepted = open_acceptances(cohort).of(findings)
+    except BrainsegError:
+        return findings  # the checks page shows why
+    return [
+        finding
+        for finding, one in zip(findings, accepted, strict=True)
+        if one is None or one.lapsed
+    ]
 
 
 def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     """Return the worklist of all cases, in the cohort's order; see :mod:`brainseg.worklist`."""
     rows = worklist.with_findings(cache.case_rows(cohort), findings)
+    rows = worklist.with_second_look(rows, *second_look(cohort))
     rows = worklist.with_scores(rows, scored(cohort)[1])
     try:
         return worklist.with_reviews(rows, reviews(cohort)[0])

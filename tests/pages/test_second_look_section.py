@@ -6,8 +6,15 @@ from urllib.parse import parse_qs
 import pytest
 from support.pages import open_page, texts
 
+from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.contradictions import finding_of
 from brainseg.evaluation import background, evaluate, load_scores, save_scores
-from brainseg.evaluation.second_look import MISSED, NOTICE, Contradiction
+from brainseg.evaluation.second_look import (
+    MISSED,
+    NOTICE,
+    UNSUPPORTED,
+    Contradiction,
+)
 from brainseg.models import open_model
 
 WAIT_S = 60
@@ -37,6 +44,40 @@ def test_the_list_links_to_the_slice_with_the_prediction(monkeypatch, taught_roo
     assert (asked["case"], asked["slice"], asked["model"]) == ([case], ["4"], [model.name])
     (table,) = (one.value for one in app.dataframe if "share" in one.value)
     assert table["case"].tolist() == [case]
+
+
+def test_an_accepted_contradiction_is_in_the_table_and_not_among_the_links(
+    monkeypatch, taught_root, model, taught
+):
+    result = evaluate(taught, model)
+    case = result.scores["case"].iloc[1]
+    found = [
+        Contradiction(kind, number, number, number, 321, 120, 0.42, 0.98, 2)
+        for kind, number in ((MISSED, 4), (UNSUPPORTED, 2))
+    ]
+    listed = dict.fromkeys(result.second_look, ()) | {case: tuple(found)}
+    save_scores(replace(result, second_look=listed), taught)
+    assert links(open_page(monkeypatch, taught_root, "checks")) == {"slice 4", "slice 2"}
+    first = [finding_of(case, found[0])]
+    open_acceptances(taught).accept(first, "a cavity")
+    app = open_page(monkeypatch, taught_root, "checks")
+    assert not app.exception
+    assert links(app) == {"slice 2"}
+    (table,) = (one.value for one in app.dataframe if "share" in one.value)
+    assert table["reason"].iloc[0] == "a cavity"
+    assert "1 of 2 accepted" in texts(app)
+    rows = open_page(monkeypatch, taught_root, "worklist").dataframe[0].value.set_index("case")
+    assert rows["second_look"].dropna().to_dict() == dict.fromkeys(result.second_look, 0) | {
+        case: 1
+    }
+    open_acceptances(taught).withdraw(first)
+    assert links(open_page(monkeypatch, taught_root, "checks")) == {"slice 4", "slice 2"}
+
+
+def links(app) -> set[str]:
+    """Return the slices that the section links to."""
+    labels = (one.proto.label for one in app.get("page_link"))
+    return {f"slice {label.rpartition(' slice ')[2]}" for label in labels if " slice " in label}
 
 
 def test_masks_are_compared_in_the_background_when_asked_for(

@@ -6,7 +6,9 @@ from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 
 from brainseg import worklist
 from brainseg.checks import run_checks
+from brainseg.checks.contradictions import finding_of
 from brainseg.cohort import Cohort
+from brainseg.evaluation.second_look import MISSED, Contradiction
 from brainseg.reviews import open_reviews
 from brainseg.reviews.table import ReviewedPrediction
 from brainseg.worklist import READERS_DIFFER, REVIEWS_DIFFER
@@ -96,6 +98,18 @@ def test_findings_are_counted_by_severity_and_missing_before_the_checks(cohort):
             of_case = [f for f in found if f.case == case and f.severity == severity]
             assert counted.loc[case, column] == len(of_case)
     assert counted.loc[FLAIR_REPEATED, "infos"] + counted.loc[FLAIR_REPEATED, "warnings"] > 0
+
+
+def test_contradicted_masks_are_counted_where_they_were_compared(cohort):
+    found = [
+        finding_of(FIRST, Contradiction(MISSED, number, 1, 10, 321, 120, 0.42, 0.98, 2))
+        for number in (2, 10)
+    ]
+    rows = worklist.with_second_look(
+        worklist.case_rows(cohort), [FIRST, OTHER_SITE], found
+    ).set_index("case")["second_look"]
+    assert (rows[FIRST], rows[OTHER_SITE]) == (2, 0)
+    assert pd.isna(rows[FLAIR_REPEATED])
 
 
 def test_no_finding_counts_as_0_and_not_as_missing(cohort):
@@ -189,6 +203,7 @@ def test_an_export_has_lists_as_text_and_keeps_missing_values(cohort):
 def test_every_join_keeps_all_rows(cohort):
     rows = worklist.case_rows(cohort)
     rows = worklist.with_findings(rows, run_checks(cohort))
+    rows = worklist.with_second_look(rows, [], [])
     rows = worklist.with_reviews(worklist.with_scores(rows, None), None)
     assert set(worklist.OWN_COLUMNS) - {"tumour_ml"} <= set(rows.columns)
     assert rows["case"].tolist() == cohort.cases

@@ -7,14 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from brainseg import checks
-from brainseg.checks.acceptances import LONGEST_REASON, Acceptance, open_acceptances
+from brainseg.checks.acceptances import Acceptance
 from brainseg.checks.finding import SEVERITY_NAMES, Finding
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
-from brainseg.errors import BrainsegError
-from brainseg.people import OWNER
 from brainseg.volume import FLAIR
-from dashboard.shared import keys, links, overlays, signing_in, url_state, widgets
+from dashboard.shared import keys, links, overlays, url_state, widgets
+from dashboard.views.checks import accepting
 
 ALL, PROBLEMS = "all", "problems"
 OPEN, ACCEPTED = "open", "accepted"
@@ -29,10 +28,7 @@ SEVERITY_CHOICES = {PROBLEMS: "Without notes", ALL: "All", **SEVERITY_NAMES}
 FILTERS = (keys.SEVERITY, keys.SHOW, keys.KIND, keys.OF)
 
 CLICK_KEY = "open_finding"
-REASON_KEY = "reason"
 EACH = "list each"
-TABLE_NUMBER = "_number of the findings table"
-MESSAGE = "_result of accepting"
 
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 460
 
@@ -55,7 +51,7 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
     shown, folded = filtered(table)
     rows = grouped(shown)
     _open_clicked(cohort, outcome, shown, rows)
-    _show_message()
+    accepting.show_message()
     count = f"{len(shown):,} of {len(table):,} findings."
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.session_state[keys.KIND] != ALL:
@@ -169,7 +165,7 @@ def table_of(shown: pd.DataFrame, rows: list[Row]) -> pd.DataFrame:
 def _table_key() -> str:
     """Return the table's key: a selection is kept by row number, so other findings need another."""
     asked = [st.session_state[key] for key in FILTERS]
-    return f"findings {asked} {st.session_state.get(TABLE_NUMBER, 0)}"
+    return f"findings {asked} {accepting.table_number('')}"
 
 
 def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
@@ -257,7 +253,7 @@ def _one(cohort: Cohort, finding: Finding, acceptance: Acceptance | None) -> Non
                     )
                 else:
                     st.markdown(f"Accepted on {reason}")
-            _actions(cohort, [finding], acceptance is not None and not acceptance.lapsed)
+            accepting.actions(cohort, [finding], acceptance is not None and not acceptance.lapsed)
         with picture:
             _picture(cohort, finding)
 
@@ -308,73 +304,4 @@ def _several(cohort: Cohort, chosen: Sequence[tuple[Finding, Acceptance | None]]
             if st.session_state[keys.KIND] == ALL:
                 _show(f"List each of the {len(chosen)}", "list", "each", **{keys.KIND: first.kind})
         accepted = all(one is not None and not one.lapsed for _, one in chosen)
-        _actions(cohort, [finding for finding, _ in chosen], accepted)
-
-
-def _actions(cohort: Cohort, findings: list[Finding], accepted: bool) -> None:
-    """Draw the form that accepts findings, or a button that withdraws their acceptance."""
-    if signing_in.lacks(OWNER, "accept findings"):
-        return
-    if accepted:
-        st.button(
-            "Withdraw acceptance",
-            on_click=_withdraw,
-            args=(cohort, findings),
-            icon=":material/undo:",
-            key="withdraw",
-        )
-        return
-    with (
-        st.form("accept", border=False),
-        st.container(horizontal=True, vertical_alignment="bottom"),
-    ):
-        st.text_input(
-            "Reason",
-            key=REASON_KEY,
-            max_chars=LONGEST_REASON,
-            placeholder="Reason for accepting (e.g. a cavity, excluded on purpose)",
-            help="Saved with the date in your own folder (BRAINSEG_HOME), never in the dataset.",
-        )
-        st.form_submit_button(
-            "Accept" if len(findings) == 1 else f"Accept {len(findings)} findings",
-            on_click=_accept,
-            args=(cohort, findings),
-            icon=":material/check:",
-            type="primary",
-        )
-
-
-def _accept(cohort: Cohort, findings: list[Finding]) -> None:
-    try:
-        open_acceptances(cohort).accept(findings, st.session_state[REASON_KEY])
-    except BrainsegError as error:
-        st.session_state[MESSAGE] = (f"Not accepted: {error}", True)
-        return
-    _next_table(f"{_count(findings)} accepted. Set State to “Accepted” to see accepted findings.")
-
-
-def _withdraw(cohort: Cohort, findings: list[Finding]) -> None:
-    try:
-        open_acceptances(cohort).withdraw(findings)
-    except BrainsegError as error:
-        st.session_state[MESSAGE] = (f"Not withdrawn: {error}", True)
-        return
-    _next_table(f"{_count(findings)} open again.")
-
-
-def _next_table(message: str) -> None:
-    """Show a message, and the table without a selection, as its rows have changed."""
-    st.session_state[MESSAGE] = (message, False)
-    st.session_state[TABLE_NUMBER] = st.session_state.get(TABLE_NUMBER, 0) + 1
-
-
-def _count(findings: list[Finding]) -> str:
-    return "1 finding is" if len(findings) == 1 else f"{len(findings)} findings are"
-
-
-def _show_message() -> None:
-    message, failed = st.session_state.pop(MESSAGE, (None, False))
-    if message and failed:
-        widgets.error(message)
-    elif message:
-        st.success(widgets.sentence(message), icon=":material/check:")
+        accepting.actions(cohort, [finding for finding, _ in chosen], accepted)

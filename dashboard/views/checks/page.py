@@ -175,8 +175,11 @@ def _why_undecided(rules: pd.DataFrame) -> None:
         return
     label = f"Why undecided ({widgets.counted(len(undecided), 'check')})"
     with st.expander(label, icon=":material/help:"):
-        for reason, kinds in undecided.groupby("reason", sort=False)["kind_name"]:
-            st.markdown(f"- {widgets.sentence(reason)}: {', '.join(kinds)}")
+        lines = [
+            f"- {', '.join(kinds)}: {widgets.sentence(reason)}"
+            for reason, kinds in undecided.groupby("reason", sort=False)["kind_name"]
+        ]
+        st.markdown("\n".join(lines))
 
 
 def readme(cohort: Cohort) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from brainseg.checks.acceptances import open_acceptances
+from brainseg.checks.contradictions import finding_of
+from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort
-from brainseg.errors import ModelError
+from brainseg.errors import BrainsegError, ModelError
 from brainseg.evaluation import Evaluation, background
 from brainseg.evaluation.second_look import (
     NOTICE,
@@ -17,8 +20,10 @@ from brainseg.evaluation.second_look import (
 )
 from brainseg.models import Model, open_model
 from dashboard.shared import cache, keys, model_picker, scoring_progress, widgets
+from dashboard.views.checks import accepting
 
 MOST_LINKS = 9
+SECTION = "second look"
 
 
 def draw(cohort: Cohort) -> None:
@@ -41,6 +46,7 @@ def _draw(cohort: Cohort, model: Model) -> None:
 
 
 def _list(cohort: Cohort, model: Model, evaluation: Evaluation) -> None:
+    accepting.show_message(SECTION)
     table = second_look_table(evaluation, cohort)
     compared = widgets.counted(len(evaluation.second_look), "case")
     name, listed = widgets.plain(model.name), table["case"].nunique()
@@ -50,14 +56,38 @@ def _list(cohort: Cohort, model: Model, evaluation: Evaluation) -> None:
     )
     if table.empty:
         return
+    found = [finding_of(row.case, row) for row in table.itertuples()]
+    table = table.assign(**_reviewed(cohort, found))
+    still = table[~table["accepted"]]
     with st.grid(columns="auto", min_column_width=300, gap="xxsmall"):
-        for row in table.head(MOST_LINKS).itertuples():
+        for row in still.head(MOST_LINKS).itertuples():
             _link(row, model)
-    if len(table) > MOST_LINKS:
+    if len(still) > MOST_LINKS:
         st.caption(f"The {MOST_LINKS} largest by their share of the tumour; the table has all.")
-    with st.expander(f"All as a table ({len(table)})", icon=":material/list:"):
-        _table(table)
+    if accepted := len(table) - len(still):
+        st.caption(f"{accepted} of {len(table)} accepted; the table has the reasons.")
+    # The label stays, because another would close the table after each acceptance.
+    with st.expander(f"Table of all {len(table)}, to accept some", icon=":material/list:"):
+        chosen = _table(table)
+        if chosen:
+            is_accepted = bool(table["accepted"].iloc[chosen].all())
+            accepting.actions(cohort, [found[row] for row in chosen], is_accepted, SECTION)
+        else:
+            st.caption("Select rows to accept them with a reason: the mask is right, or will stay.")
     widgets.csv_button(table, "second_look", "Second look as CSV")
+
+
+def _reviewed(cohort: Cohort, found: list[Finding]) -> dict[str, list]:
+    """Return the columns ``accepted`` and ``reason`` of the findings; none if they cannot be read."""
+    try:
+        acceptances = open_acceptances(cohort).of(found)
+    except BrainsegError as error:
+        widgets.error(error)
+        acceptances = [None] * len(found)
+    return {
+        "accepted": [one is not None and not one.lapsed for one in acceptances],
+        "reason": [one.reason if one else None for one in acceptances],
+    }
 
 
 def _link(row: "pd.Series", model: Model) -> None:
@@ -72,7 +102,8 @@ def _link(row: "pd.Series", model: Model) -> None:
         )
 
 
-def _table(table: pd.DataFrame) -> None:
+def _table(table: pd.DataFrame) -> list[int]:
+    """Draw the table and return the positions of the selected rows."""
     number = st.column_config.NumberColumn
     in_ml = bool(table["volume_ml"].notna().all())
     columns: dict[str, Any] = {
@@ -95,14 +126,19 @@ def _table(table: pd.DataFrame) -> None:
         "fold": number("Fold", help="Fold that predicted; – if several did."),
         "passes": number("Passes", help="Predictions that agree, mirror images among them."),
     }
-    st.dataframe(
+    if table["reason"].notna().any():
+        columns |= {"accepted": "Accepted", "reason": "Reason for accepting"}
+    drawn = st.dataframe(
         table[list(columns)],
         hide_index=True,
         placeholder="–",
-        key="second_look",
+        key=f"second_look {accepting.table_number(SECTION)}",
+        on_select="rerun",
+        selection_mode="multi-row",
         alt="Contradictions between mask and prediction, the largest share first.",
         column_config=columns,
     )
+    return [row for row in drawn.selection.rows if row < len(table)]
 
 
 def _offer(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> None:
