@@ -44,38 +44,48 @@ HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume
 
 def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
     """Draw the summary figures of the counted cases, each with its interval and its rule."""
-    table, dice = summary(counted).set_index("metric"), METRICS["dice"]
+    tiles = headlines(counted)
+    all_new = counted is evaluation and not evaluation.seen_cases
+    which = (
+        "No scored case was in the training data."
+        if all_new
+        else "The figures count only cases that the model was not trained on, if there are any."
+    )
     with st.grid(columns=4, min_column_width=150):  # eight figures: rows of equal length
-        for name, dice_value, ends in (
-            ("Mean Dice", counted.mean_dice, counted.ci95),
-            ("Median Dice", counted.median_dice, counted.median_ci95),
-        ):
-            tile(name, figure_text(dice_value), interval_text(*ends), dice.explained)
-        for name in HEADLINES:
-            row, metric = table.loc[name], METRICS[name]
-            value = figure_text(row["value"], row["unit"])
-            label = metric.label if row["how"] != "median" else f"{metric.label}, median"
-            interval = interval_text(row["low"], row["high"], row["unit"])
-            tile(label, value, interval, metric.explained)
-        all_new = counted is evaluation and not evaluation.seen_cases
-        which = (
-            "No scored case was in the training data."
-            if all_new
-            else "The figures count only cases that the model was not trained on, if there are any."
-        )
+        for label, value, interval, meaning in tiles:
+            st.metric(
+                label, value, delta=interval, delta_color="off", delta_arrow="off", help=meaning
+            )
         st.metric("Cases", len(counted.scores), help=which)
+    unchanged = (
+        "– means that it is undefined, or that every resample has the same value. "
+        if any(interval == "–" for _, _, interval, _ in tiles)
+        else ""
+    )
     st.caption(
         f"Below each figure: its 95% interval, bootstrap by patient over {len(counted.scores)} cases. "
-        f"– means that every resample has the same value. {EMPTY_MASK_RULE} The help of each figure "
-        "states its own rule."
+        f"{unchanged}{EMPTY_MASK_RULE} The help of each figure states its own rule."
     )
     if distance_unit(counted) is None:
         st.caption("Distances are missing because only some of the cases have a known spacing.")
 
 
-def tile(label: str, value: str, interval: str, meaning: str) -> None:
-    """Draw one figure over its interval."""
-    st.metric(label, value, delta=interval, delta_color="off", delta_arrow="off", help=meaning)
+def headlines(counted: Evaluation) -> list[tuple[str, str, str, str]]:
+    """Return label, value, interval and meaning of each summary figure."""
+    table, dice = summary(counted).set_index("metric"), METRICS["dice"]
+    tiles = [
+        (label, figure_text(value), interval_text(*ends), dice.explained)
+        for label, value, ends in (
+            ("Mean Dice", counted.mean_dice, counted.ci95),
+            ("Median Dice", counted.median_dice, counted.median_ci95),
+        )
+    ]
+    for name in HEADLINES:
+        row, metric = table.loc[name], METRICS[name]
+        label = metric.label if row["how"] != "median" else f"{metric.label}, median"
+        interval = interval_text(row["low"], row["high"], row["unit"])
+        tiles.append((label, figure_text(row["value"], row["unit"]), interval, metric.explained))
+    return tiles
 
 
 def show_origin(evaluation: Evaluation) -> None:
