@@ -16,7 +16,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path, PurePath
 
 import pandas as pd
@@ -34,6 +33,9 @@ LONGEST_REASON = 500
 
 _Place = tuple[str, str | None, int | None, str | None, str | None, str | None]
 """Rule, case, slice_number, sequence and label, file name, and the fact if it is about no case."""
+
+_Pixels = dict[str, dict[int, list[str]]]
+"""Hashes of the files of each slice, by case and slice_number."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ class Acceptances:
             BrainsegError: the file exists and cannot be read.
         """
         lines = self._lines()
-        return [self._acceptance(finding, lines) if lines else None for finding in findings]
+        found = [(finding, lines.get(_place(finding), {}) if lines else {}) for finding in findings]
+        pixels = self._pixels({finding.case for finding, by_content in found if by_content})
+        return [_acceptance(by_content, finding, pixels) for finding, by_content in found]
 
     def stamp(self) -> tuple:
         """Return a value that changes with every line, as a cache key."""
@@ -123,16 +127,6 @@ class Acceptances:
         except OSError:
             return 0, 0
         return file.st_mtime_ns, file.st_size
-
-    def _acceptance(self, finding: Finding, lines: dict) -> Acceptance | None:
-        by_content = lines.get(_place(finding))
-        if not by_content:
-            return None
-        line = by_content.get(self._content(finding))
-        if line is not None:
-            return Acceptance(line["reason"], line["at"]) if line["accepted"] else None
-        *_, last = by_content.values()
-        return Acceptance(last["reason"], last["at"], lapsed=True) if last["accepted"] else None
 
     def _lines(self) -> dict[_Place, dict[str, dict]]:
         """Return the last line by place and content, in the order they were written."""
@@ -163,10 +157,12 @@ class Acceptances:
 
     def _append(self, findings: Iterable[Finding], verdict: dict) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
+        findings = list(findings)
+        pixels = self._pixels({finding.case for finding in findings})
         lines = [
             dict(zip(_PLACE_KEYS, _place(finding), strict=True))
             | {"message": finding.message if finding.case is None else None}
-            | {"content": self._content(finding), **verdict, "at": at, "cohort": self.cohort}
+            | {"content": _content(finding, pixels), **verdict, "at": at, "cohort": self.cohort}
             for finding in findings
         ]
         if not lines:
@@ -200,21 +196,14 @@ class Acceptances:
                 f"{self.path} could only be written in part: free some space and accept again."
             )
 
-    def _content(self, finding: Finding) -> str:
-        """Return a hash of the pixels of the finding's files, 32 hexadecimal digits."""
-        if finding.case is None:
-            return ""
-        pixels = self._pixels.get(finding.case, {})
-        if finding.slice_number in pixels:
-            return _digest(pixels[finding.slice_number])
-        return _digest(part for number in sorted(pixels) for part in (str(number), *pixels[number]))
-
-    @cached_property
-    def _pixels(self) -> dict[str, dict[int, list[str]]]:
-        """Return the hashes of the files of each slice, by case and slice_number."""
-        found: dict[str, dict[int, list[str]]] = {}
-        rows = self.slices[["case", "slice_number", "image_hash", "mask_hash"]]
-        for case, number, *hashes in rows.itertuples(index=False, name=None):
+    def _pixels(self, cases: set[str | None]) -> _Pixels:
+        """Return the hashes of the files of each slice of some cases."""
+        found: _Pixels = {}
+        columns = ["case", "slice_number", "image_hash", "mask_hash"]
+        rows = self.slices.loc[self.slices["case"].isin(cases - {None}), columns] if cases else None
+        for case, number, *hashes in (
+            () if rows is None else rows.itertuples(index=False, name=None)
+        ):
             parts = found.setdefault(case, {}).setdefault(int(number), [])
             parts += ["" if pd.isna(one) else one for one in hashes]
         return found
@@ -229,6 +218,29 @@ def _place(finding: Finding) -> _Place:
     fact = finding.fact if finding.case is None else None
     part = ", ".join(filter(None, (finding.sequence, finding.label))) or None
     return finding.kind, finding.case, finding.slice_number, part, file, fact
+
+
+def _acceptance(
+    by_content: dict[str, dict], finding: Finding, pixels: _Pixels
+) -> Acceptance | None:
+    """Return the acceptance that the lines on the place of a finding make, by content."""
+    if not by_content:
+        return None
+    line = by_content.get(_content(finding, pixels))
+    if line is not None:
+        return Acceptance(line["reason"], line["at"]) if line["accepted"] else None
+    *_, last = by_content.values()
+    return Acceptance(last["reason"], last["at"], lapsed=True) if last["accepted"] else None
+
+
+def _content(finding: Finding, pixels: _Pixels) -> str:
+    """Return a hash of the pixels of the finding's files, 32 hexadecimal digits."""
+    if finding.case is None:
+        return ""
+    of_case = pixels.get(finding.case, {})
+    if finding.slice_number in of_case:
+        return _digest(of_case[finding.slice_number])
+    return _digest(part for number in sorted(of_case) for part in (str(number), *of_case[number]))
 
 
 def _saved_fact(message: object) -> str | None:
