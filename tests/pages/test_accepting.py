@@ -25,7 +25,7 @@ def page() -> None:
 def test_a_finding_is_accepted_with_a_reason_and_opened_again(tiny_cohort, of):
     cohort = Cohort.open(tiny_cohort)
     findings = run_checks(cohort, only={"slice_gap"})
-    app = AppTest.from_function(page)
+    app = AppTest.from_function(page, default_timeout=60)
     for name, value in (("cohort", cohort), ("found", findings), ("of", of)):
         app.session_state[name] = value
     app.run().button[0].click().run()

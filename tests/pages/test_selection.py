@@ -37,7 +37,7 @@ def ask(monkeypatch, tiny_cohort) -> Callable[..., AppTest]:
     monkeypatch.setenv("BRAINSEG_DATA", str(tiny_cohort))
 
     def ask(**address: str) -> AppTest:
-        app = AppTest.from_function(page)
+        app = AppTest.from_function(page, default_timeout=60)
         for key, value in address.items():
             app.query_params[key] = value
         return app.run()

@@ -46,7 +46,7 @@ def page_with_a_number() -> None:
 
 @pytest.fixture
 def app() -> AppTest:
-    return AppTest.from_function(page)
+    return AppTest.from_function(page, default_timeout=60)
 
 
 def colour(app: AppTest) -> str:
@@ -101,7 +101,7 @@ def test_a_fragment_run_with_an_outdated_address_does_not_redraw_the_page(
     monkeypatch, heard, lags_at_most_s, drawn_again
 ):
     monkeypatch.setattr(url_state, "LAGS_AT_MOST_S", lags_at_most_s)
-    app = AppTest.from_function(page_that_looks).run()
+    app = AppTest.from_function(page_that_looks, default_timeout=60).run()
     app.button[0].click().run()
     before = app.session_state["drawn"]
     if not heard:
@@ -113,7 +113,7 @@ def test_a_fragment_run_with_an_outdated_address_does_not_redraw_the_page(
 
 @pytest.mark.parametrize("text", ["-1", "1e3", "٣", "9" * 40, " 7"])
 def test_only_plain_digits_in_range_are_read_as_a_number(text):
-    app = AppTest.from_function(page_with_a_number)
+    app = AppTest.from_function(page_with_a_number, default_timeout=60)
     app.query_params["number"] = text
     app.run()
     assert (app.number_input(key="number").value, app.warning[0].value) == (3, text.strip())
