@@ -2,7 +2,7 @@
 
 python tools/make_sample_run.py
 
-It takes about two minutes on two cores. Other packages or another machine give slightly other numbers:
+It takes about four minutes on two cores. Other packages or another machine give slightly other numbers:
 commit the archive only where settings, files or the sample have changed.
 """
 
@@ -17,7 +17,7 @@ SETTINGS = {
     "base_features": 6,
     "levels": 4,
     "size": 128,
-    "epochs": 24,
+    "epochs": 40,
     "steps_per_epoch": 40,
     "batch_size": 8,
     "learning_rate": 0.005,
