@@ -29,7 +29,7 @@ def _interpolated(field: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
     Args:
         field: (k, ...) float32.
-        basis: (n, k) float32, of which each row has at most four neighbours that are not 0.
+        basis: (n, k) float32; each row has at most four values that are not 0, side by side.
     """
     first = np.minimum((basis != 0).argmax(axis=1), basis.shape[1] - 4)
     rest = (1,) * (field.ndim - 1)
