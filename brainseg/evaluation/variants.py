@@ -115,17 +115,18 @@ def compare_variants(
         CohortError: the data cannot be used, or there is no such fold.
         RunError: another training is running, or one of these failed or was stopped.
     """
+    reference = next(iter(variants.values()))  # of what all share, see SHARED
+    wrong = sorted(set(folds) - set(range(reference.folds)))
+    if wrong or not folds:
+        raise CohortError(
+            f"there is no fold {', '.join(map(str, wrong)) or '“”'} among {reference.folds} folds: "
+            f"choose from 0 to {reference.folds - 1}."
+        )
+    cohort = Cohort.open(reference.data)
+    if reference.label:
+        cohort = cohort.of_label(reference.label)
     first: Variant | None = None
     for name, config in variants.items():
-        wrong = sorted(set(folds) - set(range(config.folds)))
-        if wrong or not folds:
-            raise CohortError(
-                f"there is no fold {', '.join(map(str, wrong)) or '“”'} among {config.folds} folds: "
-                f"choose from 0 to {config.folds - 1}."
-            )
-        cohort = Cohort.open(config.data)
-        if config.label:
-            cohort = cohort.of_label(config.label)
         report = partial(_say_epoch, say, name, config.epochs) if say else None
         trained = cross_validate(
             config, runs or cohort.state_dir / "runs", report, executor, sorted(set(folds))
