@@ -43,6 +43,7 @@ from brainseg.io import (
 )
 from brainseg.io.detached import files_of, read_joined
 from brainseg.io.files import open_file
+from brainseg.io.foreign_files import remedy_for
 from brainseg.io.label_names import TABLES
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_INPUT_BYTES
 from brainseg.io.sequence_choice import Choice, applicable, ask, choices, choose
@@ -271,8 +272,8 @@ def find_inputs(
     if source.is_file():
         if not (is_input(source) or is_dicom(source)):
             raise CohortError(
-                f"{source} is not an input: give a TIFF, PNG, JPEG, NIfTI, NRRD, MetaImage, MGH, "
-                "DICOM or zip file, or a folder of them."
+                f"{source} is not an input{remedy_for(source.name)}: give a TIFF, PNG, JPEG, NIfTI, "
+                "NRRD, MetaImage, MGH, DICOM or zip file, or a folder of them."
             )
         return _named_apart([FilesInput(single(source).name, source, (source,))])
     groups = find_groups(source) if source.is_dir() else FolderContent()

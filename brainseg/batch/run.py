@@ -161,7 +161,7 @@ def in_words(result: dict) -> str:
     used = used and f"{used}."
     if result["unsuitable"]:
         parts = (*result["warnings"], STAMPED, used, result["error"])
-        return f"{result['case']}: {' '.join(filter(None, parts))} Predicted all the same: {size}."
+        return f"{result['case']}: {' '.join(filter(None, parts))} Predicted anyway: {size}."
     parts = (used, *result["warnings"], result["error"])
     remarks = " ".join(dict.fromkeys(filter(None, parts)))
     return f"{result['case']}: {size}. {remarks}" if remarks else f"{result['case']}: {size}"

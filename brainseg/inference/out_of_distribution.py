@@ -131,7 +131,7 @@ def warnings_of(volume: Volume, model: Model) -> tuple[str, ...]:
     elif holds_one_image(volume):
         rule = shipped_rule()
         sentences.append(
-            "All three sequences hold the same picture, as in only "
+            "All three sequences are the same picture, as in only "
             f"{rule.of_one_image} of the {len(rule.cases)} cases that the model was trained and "
             "measured on."
         )

@@ -23,13 +23,20 @@ _FORMATS = {
     ".7z": ("archive", "unpack it"),
     ".rar": ("archive", "unpack it"),
 }
+_PARTS = {
+    ".img": ("voxels of a volume", "give its .hdr file"),
+    ".raw": ("voxels of a volume", "give its .mhd or .nhdr file"),
+    ".zraw": ("voxels of a volume", "give its .mhd file"),
+    ".gz": ("archive", "unpack it"),
+}
+"""Files that are left out of a folder without a word, but may be given alone by mistake."""
 _OUTLINES = (".json", ".xml", ".txt", ".roi")
 """Of files that outline objects as polygons or boxes: LabelMe, COCO, CVAT, YOLO, Pascal VOC, ImageJ."""
 
 
 def remedy_for(name: str) -> str:
     """Return a clause on what to do with a file of a format that is not read, empty for any other."""
-    what, remedy = _FORMATS.get(Path(name).suffix.lower(), ("", ""))
+    what, remedy = (_FORMATS | _PARTS).get(Path(name).suffix.lower(), ("", ""))
     return f" ({what}: {remedy})" if what else ""
 
 

@@ -26,7 +26,7 @@ _THICK = 1.5
 """Slices are thick if the voxels are deeper than wide by this factor."""
 
 NO_ORIENTATION = (
-    "it has no orientation: its slices are assumed to be axial, left and right are unknown"
+    "The files state no orientation: slices are assumed to be axial, left and right are unknown."
 )
 
 
@@ -234,13 +234,13 @@ def what_is_shown(affine: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]
         side = "face" if plane == SAGITTAL else "patient's right"
         note = f"shown as {plane} slices, the {side} on the left: axial ones would be too narrow"
         return (note,), (
-            "its slices are not axial, but the model was trained on axial slices only",
+            "The slices are not axial, but the model was trained on axial slices only.",
         )
     _, tall, wide = spacing_of(affine)
     notes = ("shown as axial slices, the patient's right on the left of the picture",)
     if max(tall, wide) < 1.5 * min(tall, wide):
         return notes, ()
     return notes, (
-        f"its axial pixels are {tall:.3g} x {wide:.3g} mm, as it was not acquired in axial slices; "
-        "the model was trained on square pixels",
+        f"The axial pixels are {tall:.3g} x {wide:.3g} mm, as the volume was not acquired in axial "
+        "slices; the model was trained on square pixels.",
     )

@@ -4,7 +4,7 @@ import io
 import logging
 import math
 import struct
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from brainseg.io.fax import FAX, check_fax
 from brainseg.io.jpeg import check_jpeg
 from brainseg.io.limits import DAMAGED, check_size, or_damaged
 from brainseg.io.upright import ORIENTATION, upright
+
+if TYPE_CHECKING:
+    import tifffile
 
 # Users get one sentence about a damaged file; the library must not log to standard error too.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -58,7 +61,7 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
             if not 0 <= page < len(tiff.pages):
                 raise DecodeError(f"page {page + 1} of {len(tiff.pages)} does not exist")
             _check_stack(tiff)
-            leaf = cast("tifffile.TiffPage", tiff.pages[page])
+            leaf = _page(tiff, page)
             _check_directory(tiff, leaf, data)
             check_size(leaf.imagewidth, leaf.imagelength, leaf.samplesperpixel)
             if leaf.compression not in _TIFF_COMPRESSIONS:
@@ -76,6 +79,11 @@ def decode_tiff(data: bytes, page: int) -> Decoded:
             return Decoded(pixels, len(tiff.pages), notes + turned, _maximum(leaf), whites)
 
     return or_damaged(read)
+
+
+def _page(tiff, number: int) -> "tifffile.TiffPage":
+    """Return a page with all its tags, where tifffile keeps less of the further pages of OME files."""
+    return cast("tifffile.TiffPage", tiff.pages.get(number, aspage=True))
 
 
 def _check_stack(tiff) -> None:
@@ -97,7 +105,7 @@ def _check_stack(tiff) -> None:
 
 def _check_directory(tiff, leaf, data: bytes) -> None:
     """Raise if tifffile skipped a tag or a page that lies beyond the end of the file."""
-    form, last = tiff.tiff, tiff.pages[-1]
+    form, last = tiff.tiff, _page(tiff, len(tiff.pages) - 1)
     for wanted in (leaf, last):
         if struct.unpack_from(form.tagnoformat, data, wanted.offset)[0] != len(wanted.tags):
             raise DecodeError(DAMAGED)

@@ -336,8 +336,8 @@ def _step(planes: list[Plane], normal: np.ndarray) -> tuple[np.ndarray, list[str
     along = steps @ normal
     widest = int(np.argmax(along)) + 1
     return mean, [
-        f"its slices are not evenly spaced ({along.min():.3g} to {along.max():.3g} mm, widest behind "
-        f"slice {widest} in the files' order): a slice may be missing, so no spacing is given"
+        f"The slices are not evenly spaced ({along.min():.3g} to {along.max():.3g} mm, widest behind "
+        f"slice {widest} in the files' order): a slice may be missing, so no spacing is given."
     ]
 
 

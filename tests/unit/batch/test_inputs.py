@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -143,6 +144,21 @@ def test_a_bad_file_is_one_sentence(tmp_path):
     bad.unlink()
     with pytest.raises(CohortError, match="cannot be opened"):
         one.open()
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("x.bmp", "(bitmap: save as PNG)"),
+        ("x.img", "(voxels of a volume: give its .hdr file)"),
+        ("x.raw", "(voxels of a volume: give its .mhd or .nhdr file)"),
+        ("x.dcm.gz", "(archive: unpack it)"),
+    ],
+)
+def test_a_file_that_is_no_input_says_what_to_do_with_it(tmp_path, name, remedy):
+    (tmp_path / name).write_bytes(b"\0" * 400)
+    with pytest.raises(BrainsegError, match=re.escape(f"{name} is not an input {remedy}: give")):
+        find_inputs(tmp_path / name)
 
 
 def test_a_path_without_any_input_says_what_could_be_one(tmp_path):

@@ -69,6 +69,15 @@ def test_stacks_of_sequences_in_a_folder_are_one_case(tmp_path: Path) -> None:
     assert not any("missing" in note for note in cohort[0].volume().notes)
 
 
+def test_a_stack_of_ome_is_a_case_with_all_its_pages(tmp_path: Path) -> None:
+    pixels = (volume(0)[..., 1] // 7).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "P01.ome.tif", pixels, metadata={"axes": "ZYX"})
+    cohort = Cohort.open(tmp_path)
+    assert cohort.slices["image_error"].isna().all()
+    assert len(cohort.slices) == len(pixels)
+    assert (cohort[0].volume().pixels[..., 1] == pixels).all()
+
+
 @pytest.mark.parametrize("axes", ["ZCYX", "TZYX"])
 def test_a_hyperstack_is_refused_because_its_pages_are_no_slices(tmp_path: Path, axes: str) -> None:
     path = tmp_path / "P01.ome.tif"

@@ -230,7 +230,7 @@ def test_images_without_a_place_are_taken_in_their_own_order() -> None:
     tags = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
     upload = open_inputs(list(reversed(dicom_series(STACK, **tags))))
     assert np.array_equal(upload.series[0].pixels, STACK)
-    assert "has no orientation" in upload.series[0].warnings[0]
+    assert "state no orientation" in upload.series[0].warnings[0]
 
 
 def test_patient_data_is_noted_burned_in_text_is_warned_of_and_neither_is_shown() -> None:

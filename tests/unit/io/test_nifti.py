@@ -80,7 +80,7 @@ def test_without_an_orientation_nothing_is_turned_and_that_is_said() -> None:
     assert np.array_equal(upload.series[0].pixels, EIGHT_BIT.transpose(2, 1, 0))
     assert upload.grid.affine is None
     assert upload.grid.spacing_mm is None
-    assert "has no orientation" in upload.series[0].warnings[0]
+    assert "state no orientation" in upload.series[0].warnings[0]
 
 
 def test_without_an_orientation_slices_run_along_the_widest_spacing() -> None:

@@ -14,6 +14,7 @@ from brainseg.errors import DecodeError
 from brainseg.io import InputFile, open_inputs
 from brainseg.io.detached import files_of, join_detached, read_joined
 from brainseg.io.nifti import NiftiFile, read_nifti
+from brainseg.io.orientation import NO_ORIENTATION
 
 SHAPE = (40, 48, 6)
 
@@ -127,9 +128,8 @@ def test_an_unknown_orientation_or_spacing_stays_unknown(
 ) -> None:
     found = read_nifti(nrrd_text(lines))
     assert found.affine is None and found.spacing_mm == spacing
-    assert found.warnings == (
-        "it has no orientation: its slices are assumed to be axial, left and right are unknown",
-    )
+    assert found.warnings == (NO_ORIENTATION,)
+    assert NO_ORIENTATION.endswith("left and right are unknown.")
 
 
 def test_units_of_an_affine_become_millimetres() -> None:
