@@ -36,6 +36,8 @@ MOST_CODES = 12
 MOST_VALUES = 200
 
 PICKED_ABOVE = ("institution", "review", "missing_sequences", "errors", "warnings")
+ANY_KNOWN = ("institution", "dice", "prediction_review")
+"""Columns that are shown by default once a case has a value."""
 NO_FILTER = ("case", "area_by_slice", "comments")
 NO_ORDER = ("area_by_slice",)
 
@@ -215,14 +217,16 @@ def chooser(every: pd.DataFrame) -> None:
 def shown(every: pd.DataFrame) -> tuple[list[str], str | None]:
     """Return the columns to show, and a message if the address names an unknown one.
 
-    By default, scores, contradicted masks, readers and reviews of predictions are shown only if there
-    are any.
+    By default, a column without a value in any case is left out, so that the table fits a window of
+    1280 px: institutions, missing sequences, errors, scores, contradicted masks, reviews of predictions.
+    The number of readers is shown once a case has several.
     """
     asked = st.query_params.get(keys.COLUMNS)
     if not asked:
-        unused = {name: every[name].isna().all() for name in ("dice", "prediction_review")}
-        unused["second_look"] = not every["second_look"].sum()
-        unused["readers"] = not every["readers"].sum()
+        unused = {name: every[name].isna().all() for name in ANY_KNOWN}
+        unused |= {name: not every[name].sum() for name in ("errors", "second_look")}
+        unused["missing_sequences"] = not every["missing_sequences"].str.len().sum()
+        unused["readers"] = not (every["readers"] > 1).any()
         unused["tumour_ml"] = "tumour_ml" not in every
         # The share of the head replaces an unknown volume in ml.
         unused["tumour_fraction"] = "tumour_ml" in every and every["tumour_ml"].notna().all()

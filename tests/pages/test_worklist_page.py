@@ -178,6 +178,23 @@ def test_the_choice_of_columns_is_written_into_the_address(worklist):
     assert list(picked.dataframe[0].value.columns) == shown
 
 
+def test_columns_without_a_value_in_any_case_are_left_out(worklist, tiny_cohort):
+    shown = list(worklist().dataframe[0].value.columns)
+    assert {"institution", "missing_sequences"} <= set(shown)
+    assert not {"errors", "second_look", "readers", "prediction_review"} & set(shown)
+    reviews = open_reviews(Cohort.open(tiny_cohort))
+    reviews.put(FIRST, "AB", "agree")
+    assert "readers" not in worklist().dataframe[0].value, "one reader is no difference"
+    reviews.put(FIRST, "CD", "agree")
+    assert "readers" in worklist().dataframe[0].value
+
+
+def test_errors_are_a_column_if_any_case_has_one(worklist, tiny_cohort):
+    (tiny_cohort / FIRST / f"{FIRST}_1.tif").write_bytes(b"")
+    # A filter of findings waits for them.
+    assert rows(worklist(where="errors~.."))["errors"][FIRST] > 0
+
+
 def test_reviews_are_shown_by_case(worklist, tiny_cohort):
     reviews = open_reviews(Cohort.open(tiny_cohort))
     reviews.put(FIRST, "AB", "agree")

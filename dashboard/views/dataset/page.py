@@ -39,8 +39,6 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     filters.values("institution", chosen.every, 240)
     with st.popover("More filters", icon=":material/tune:"):
         filters.more(chosen.every, cohort.codebook)
-    widgets.link(keys.TOUR, "Guided tour", "school")
-    widgets.link(keys.SIMILAR, "Similar slices", "bubble_chart")
 selection.show(cohort)
 section = widgets.choice(
     "Question", keys.SECTION, tuple(SECTIONS), "What is here", label_visibility="collapsed"

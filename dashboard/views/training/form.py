@@ -90,12 +90,13 @@ def draw(cohort: Cohort, running: Run | None) -> None:
     ranges = TrainingConfig.ranges(_values())
     asked = {setting.name: setting for setting in _asked()}
     with st.container(border=True):
-        with st.grid(columns=4, min_column_width=170):
+        with st.grid(columns=4, min_column_width=170) as fields:
             for name in MAIN:
                 _field(asked.pop(name), ranges[name])
             if cohort.labels:
                 _label_field(cohort)
-            _sequences_field(cohort)
+            with fields.cell(column_span=2):
+                _sequences_field(cohort)
         with (
             st.expander("More settings", icon=":material/tune:"),
             st.grid(columns=4, min_column_width=170),
