@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from brainseg import RESEARCH_USE, launching
+from brainseg import RESEARCH_USE, command_line, launching
 from brainseg.bundled import BUNDLED
 from brainseg.command_line import data_of, defect_in_words, executor_of, parser_of, progress_bar
 from brainseg.errors import BrainsegError, CohortError, in_one_line
@@ -22,7 +22,7 @@ from brainseg.storage import real_path, require_writable, state_dir, write_atomi
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; bad input is one sentence, never a traceback."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    options = build_parser().parse_args(arguments)
+    options = command_line.parse(build_parser(), arguments)
     try:
         with executor_of(options) as options.pool:
             return options.verb(options)

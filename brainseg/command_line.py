@@ -4,13 +4,13 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brainseg import RESEARCH_USE, __version__
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, nearest
 from brainseg.storage import state_dir, write_atomically
 from brainseg.storage.addresses import is_address
 from brainseg.storage.mirror import mirror
@@ -45,6 +45,18 @@ def parser_of(description: str, runs: Iterable[Run]) -> argparse.ArgumentParser:
                 modes = one.add_mutually_exclusive_group()
             (modes if "const" in settings else one).add_argument(flag, **settings)
     return parser
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of a command; without a verb or with an unknown one, say what there is."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
+    if not words[0].startswith("-") and words[0] not in VERBS:
+        meant = nearest(words[0], VERBS)
+        parser.error(f"unknown verb “{words[0][:40]}”{meant}: choose from {', '.join(VERBS)}")
+    return parser.parse_args(words)
 
 
 def defect_in_words(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Errors for users: each message names the rule, the value and the remedy."""
 
+import difflib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -63,6 +64,20 @@ def refused_as(kind: type[BrainsegError], sentence: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise kind(sentence.replace("{reason}", " ".join(str(error).split())[:160])) from error
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """Return the option that a word probably means as “ (did you mean X?)”, empty if none is close.
+
+    Args:
+        word: as typed.
+        options: the valid words.
+    """
+    names, typed = list(options), word.casefold()
+    # The beginning of a name counts before a similar name: cases differ in a few digits.
+    begun = [name for name in names if len(typed) > 2 and name.casefold().startswith(typed)]
+    close = begun or difflib.get_close_matches(word, names, n=1)
+    return f" (did you mean {close[0][:60]}?)" if close else ""
 
 
 _OBEYED = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")

@@ -15,7 +15,7 @@ from brainseg.checks.registry import RULES
 from brainseg.checks.rule import Rule
 from brainseg.cohort import Cohort
 from brainseg.cohort.index import Progress
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, nearest
 from brainseg.notebook import Shown
 
 __all__ = [
@@ -76,7 +76,10 @@ def check_cohort(
     """
     names = set(RULES if only is None else only)
     if unknown := sorted(names - RULES.keys()):
-        raise BrainsegError(f"there is no check “{unknown[0]}”: choose among {', '.join(RULES)}.")
+        meant = nearest(unknown[0], RULES)
+        raise BrainsegError(
+            f"there is no check “{unknown[0]}”{meant}: choose among {', '.join(RULES)}."
+        )
     chosen, evidence = [RULES[name] for name in RULES if name in names], Evidence(cohort)
     found: list[Finding] = []
     rows = []

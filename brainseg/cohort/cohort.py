@@ -26,7 +26,7 @@ from brainseg.cohort.labels import (
 from brainseg.cohort.notes import notes_on
 from brainseg.cohort.patients import joined_to, read_codebook, read_patients
 from brainseg.cohort.saved_index import index_of
-from brainseg.errors import CohortError
+from brainseg.errors import CohortError, nearest
 from brainseg.notebook import Shown
 from brainseg.storage import cohort_dir, real_path
 from brainseg.storage.addresses import address_of, is_address, place_in_words
@@ -258,8 +258,9 @@ class Cohort(Shown):
             CohortError: there is no case of that name.
         """
         if name not in self._places:
+            meant = nearest(name, self.cases)
             raise CohortError(
-                f"unknown case “{name[:60]}”: choose one of the {len(self)} in this cohort."
+                f"unknown case “{name[:60]}”{meant}: choose one of the {len(self)} in this cohort."
             )
         rows = self.slices.iloc[self._places[name]]
         synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients

@@ -65,7 +65,9 @@ def read_variants(path: Path, data: str) -> dict[str, TrainingConfig]:
     """
     try:
         content = tomllib.loads(read_file(path, MOST_BYTES).decode())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CohortError(f"{path} cannot be opened: {error.strerror or error}.") from error
+    except ValueError as error:
         raise CohortError(f"{path} cannot be read as TOML ({error}): correct the file.") from error
     settings, variants = content.pop("settings", {}), content.pop("variants", {})
     tables = [settings, variants, *(variants.values() if isinstance(variants, dict) else [])]

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from brainseg.cohort.case_names import FLAIR_ABNORMALITY
 from brainseg.cohort.splits import Fold
-from brainseg.errors import CohortError, ModelError, refused_as
+from brainseg.errors import CohortError, ModelError, nearest, refused_as
 from brainseg.io.files import read_file
 from brainseg.models.model import ENGINE_PARTS, FoldRecord, Inference, Model
 from brainseg.models.places import (
@@ -68,7 +68,9 @@ def open_model(name: str | None = None, folder: Path = MODELS) -> Model:
                 f"unknown model “{name[:60]}”: no model is installed; restore models/ from the "
                 "repository, or train one with `python -m brainseg train DATA --publish NAME`."
             ) from error
-        raise ModelError(f"unknown model “{name[:60]}”: choose from {', '.join(known)}.") from error
+        raise ModelError(
+            f"unknown model “{name[:60]}”{nearest(name, known)}: choose from {', '.join(known)}."
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", error)
         raise ModelError(

@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from itertools import pairwise
 from typing import Any, cast
 
-from brainseg.errors import RunError
+from brainseg.errors import RunError, nearest
 from brainseg.models import Inference
 from brainseg.preprocessing import Preprocessing
 from brainseg.volume import SEQUENCES
@@ -291,7 +291,8 @@ class TrainingConfig:
         unknown = sorted(set(settings) - known)
         if unknown:
             raise RunError(
-                f"unknown setting {', '.join(unknown)}: choose from {', '.join(sorted(known))}."
+                f"unknown setting {', '.join(unknown)}{nearest(unknown[0], known)}: "
+                f"choose from {', '.join(sorted(known))}."
             )
         if "data" not in settings:
             raise RunError("the setting data is missing: name the folder of the cases.")

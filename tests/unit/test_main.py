@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from support.cohorts import CHECKOUT, FIRST, is_healthy
+from support.cohorts import CHECKOUT, FIRST, OTHER_SITE, is_healthy
 from support.servers import free_port, server
 
 from brainseg.__main__ import build_parser, main
@@ -311,8 +311,37 @@ def test_an_unknown_verb_exits_2_without_a_traceback():
         [sys.executable, "-m", "brainseg", "dance"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "invalid choice" in done.stderr
+    assert "unknown verb “dance”: choose from index" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        (["idnex"], "unknown verb “idnex” (did you mean index?)"),
+        (["check", "DATA", "--only", "emptyfile"], "“emptyfile” (did you mean empty_file?)"),
+        (["train", "DATA", "--set", "epoch=3"], "epoch (did you mean epochs?)"),
+        (["export", "DATA", OTHER_SITE[:9], "--out", "OUT"], f"(did you mean {OTHER_SITE}?)"),
+        (["evaluate", "DATA", "--model", "lgg-net"], "“lgg-net” (did you mean lgg-unet?)"),
+    ],
+)
+def test_a_slip_of_the_hand_is_answered_with_the_nearest_word(
+    command, meant, tiny_cohort, tmp_path, capsys
+):
+    places = {"DATA": str(tiny_cohort), "OUT": str(tmp_path / "out")}
+    try:
+        code = main([places.get(word, word) for word in command])
+    except SystemExit as stopped:
+        code = stopped.code
+    assert code == 2
+    assert meant in capsys.readouterr().err
+
+
+def test_without_a_verb_all_verbs_are_listed(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2
+    assert "Score a model by case" in capsys.readouterr().err
 
 
 def test_a_reader_that_leaves_early_breaks_nothing(tiny_cohort):

@@ -54,7 +54,9 @@ def test_a_setting_out_of_range_is_refused_with_its_rule(setting, value, rule):
 
 
 def test_an_unknown_setting_is_refused_with_the_list_of_settings():
-    with pytest.raises(RunError, match=r"unknown setting epoch: choose from .*epochs"):
+    with pytest.raises(
+        RunError, match=r"unknown setting epoch \(did you mean epochs\?\): choose from"
+    ):
         TrainingConfig.from_settings({"data": "x", "epoch": 3})
     with pytest.raises(RunError, match="data is missing"):
         TrainingConfig.from_settings({})
