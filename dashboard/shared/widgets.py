@@ -91,7 +91,9 @@ def open_cohort(header: DeltaGenerator | None = None, with_label: bool = True) -
         refuse(reason)
     if cohort.is_synthetic:
         text = "synthetic sample: no real patient"
-        (header or st).badge(text, icon=":material/science:", color="orange")
+        # A line with other choices has room for a word only.
+        shown, meaning = ("synthetic", text.capitalize()) if header else (text, None)
+        (header or st).badge(shown, icon=":material/science:", color="orange", help=meaning)
     with st.sidebar:
         _data_name(cohort)
     if not with_label or not cohort.labels:

@@ -173,6 +173,9 @@ def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
     table = table_of(shown, rows)
     accepted = ["reason", "accepted_at"] if shown["reason"].notna().any() else []
     file = ["file"] if table["file"].notna().any() else []
+    # Rows that only count cases need neither slices nor the width of a name: the finding has it.
+    slices = ["slice_number"] if table["slice_number"].notna().any() else []
+    only_counts = all(len(row) > 1 for row in rows)
     column = st.column_config
     drawn = st.dataframe(
         table.assign(severity=table["severity"].map(SEVERITY_NAMES)),
@@ -182,13 +185,17 @@ def _draw_table(shown: pd.DataFrame, rows: list[Row]) -> list[Row]:
         height=min(HEADER_PX + ROW_PX * len(table), MOST_PX),
         on_select="rerun",
         selection_mode="multi-row",
-        column_order=["severity", "kind_name", "case", "slice_number", "fact", *accepted, *file],
+        column_order=["severity", "kind_name", "case", *slices, "fact", *accepted, *file],
         alt="Findings: severity, kind, case, slice, finding, file.",
         column_config={
             "severity": column.TextColumn("Severity", width=75),
             "kind_name": column.TextColumn("Kind", width=130),
             "case": column.ButtonColumn(
-                "Case", type="tertiary", alignment="left", width=190, key=CLICK_KEY
+                "Case",
+                type="tertiary",
+                alignment="left",
+                width=100 if only_counts else 190,
+                key=CLICK_KEY,
             ),
             "slice_number": column.NumberColumn("Slice", width=50),
             "fact": "Finding",
