@@ -75,19 +75,20 @@ def open_model(name: Path | str | None = None) -> "Model":
     return open_any(None if name is None else str(name))
 
 
-def predict(source: "Case | Volume", model: "Model") -> "Prediction":
-    """Predict the tumour of one case or volume, as the model's manifest says.
+def predict(source: "Case | Volume", model: "Model", mode: str = "standard") -> "Prediction":
+    """Predict the tumour of one case or volume, by default as the model's manifest says.
 
     Args:
         source: a case, such as ``cohort["NAME"]``, or a volume. A case of the training data, or a volume
             of its images, is predicted by the fold that held it out.
         model: see :func:`open_model`.
+        mode: which passes are averaged, a key of :data:`brainseg.inference.prediction.MODES`.
 
     Returns:
         ``probability``, (n, h, w) float32, 0..1, and ``mask(threshold)``, (n, h, w) bool.
 
     Raises:
-        ModelError: the model cannot be opened.
+        ModelError: the model cannot be opened, or there is no such mode.
         CohortError: the case has no slice that can be read.
     """
     from brainseg.cohort import Case
@@ -95,8 +96,8 @@ def predict(source: "Case | Volume", model: "Model") -> "Prediction":
 
     if isinstance(source, Case):
         volume = source.volume(with_others=model.preprocessing.needs_others)
-        return predict_timed(volume, model, model.exposure(source))
-    return predict_timed(source, model, model.exposure(None, source))
+        return predict_timed(volume, model, model.exposure(source), mode)
+    return predict_timed(source, model, model.exposure(None, source), mode)
 
 
 def evaluate(

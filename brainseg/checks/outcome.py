@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -65,6 +66,10 @@ class Outcome:
             findings; ``passed`` and ``not_checked``, the numbers of rules with that outcome; ``rules``,
             the number of all rules.
         """
+        return self._groups.copy(deep=False)
+
+    @cached_property
+    def _groups(self) -> pd.DataFrame:
         group_of = dict(zip(self.summary["kind"], self.summary["group"], strict=True))
         number = Counter((group_of[found.kind], found.severity) for found in self.open)
         accepted = Counter(group_of[found.kind] for found in self.accepted)
@@ -88,6 +93,10 @@ class Outcome:
             A finding's attributes; ``accepted`` (bool), ``reason`` and ``accepted_at`` (str, missing
             without an acceptance; a lapsed acceptance has them, with ``accepted`` False).
         """
+        return self._table.copy(deep=False)
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
         table = findings_table([finding for finding, _ in self.reviewed])
         acceptances = [acceptance for _, acceptance in self.reviewed]
         return table.assign(

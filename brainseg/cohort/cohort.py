@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -251,8 +251,8 @@ class Cohort(Shown):
         name = hashlib.blake2b(self.label.encode(), digest_size=8).hexdigest()
         return self.state_dir / "labels" / name
 
-    def case(self, name: str) -> Case:
-        """Return one case.
+    def rows(self, name: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return the rows of the index that belong to a case, by default with all columns.
 
         Raises:
             CohortError: there is no case of that name.
@@ -262,6 +262,15 @@ class Cohort(Shown):
             raise CohortError(
                 f"unknown case “{name[:60]}”{meant}: choose one of the {len(self)} in this cohort."
             )
-        rows = self.slices.iloc[self._places[name]]
+        table = self.slices if columns is None else self.slices[list(columns)]
+        return table.iloc[self._places[name]]
+
+    def case(self, name: str) -> Case:
+        """Return one case.
+
+        Raises:
+            CohortError: there is no case of that name.
+        """
+        rows = self.rows(name)
         synthetic = rows["patient_id"].iloc[0] in self._synthetic_patients
         return Case(name, self.root, rows.reset_index(drop=True), synthetic, self.label)

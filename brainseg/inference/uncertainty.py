@@ -22,7 +22,7 @@ MOST_DOUBT = 0.5
 MOST_NAMED = 3
 """Most runs of slices that a sentence names."""
 
-SINGLE_PASS = "Uncertainty is not available for a single pass: choose all folds, mirrored."
+SINGLE_PASS = "Uncertainty is not available for a single pass: choose more passes."
 
 
 @dataclass(frozen=True)

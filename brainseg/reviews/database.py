@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from brainseg.cohort import Cohort
 from brainseg.cohort.fingerprint import fingerprints
-from brainseg.errors import ReviewError
+from brainseg.errors import CohortError, ReviewError
 from brainseg.people import READER, NotAllowedError, require
 from brainseg.reviews import schema
 from brainseg.reviews.schema import LONGEST_READER
@@ -62,22 +61,18 @@ def signing_reader(initials: str) -> str:
     return reader
 
 
-def fingerprints_of(slices: pd.DataFrame, case: str) -> tuple[str, str]:
+def fingerprints_of(cohort: Cohort, case: str) -> tuple[str, str]:
     """Return the hashes of a case's images and of its masks: 32 hexadecimal digits each.
-
-    Args:
-        slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
-        case: its name.
 
     Raises:
         ReviewError: the cohort has no such case.
     """
-    its_slices = slices[slices["case"] == case]
-    if its_slices.empty:
+    try:
+        return fingerprints(cohort.rows(case, ("slice_number", "image_hash", "mask_hash")))
+    except CohortError as error:
         raise ReviewError(
             f"unknown case “{shortened(case)}”: a review belongs to a case of the open cohort."
-        )
-    return fingerprints(its_slices)
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pandas as pd
-
 from brainseg.cohort import Cohort
 from brainseg.errors import ReviewError
 from brainseg.reviews.database import as_reader, fingerprints_of, shortened, signing_reader
@@ -111,7 +109,7 @@ def as_measurement(content: Any, reader: str = "") -> Measurement:
 
 def open_measurements(cohort: Cohort) -> "Measurements":
     """Return the measurements on a cohort's cases; the first one creates the file."""
-    return Measurements(open_database(), cohort.slices)
+    return Measurements(open_database(), cohort)
 
 
 @dataclass(frozen=True)
@@ -120,11 +118,11 @@ class Measurements:
 
     Attributes:
         database: keeps them; see :func:`brainseg.reviews.opening.open_database`.
-        slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
+        cohort: whose cases they belong to.
     """
 
     database: AnyDatabase
-    slices: pd.DataFrame
+    cohort: Cohort
 
     def change(
         self, case: str, reader: str, put: Iterable[Mapping] = (), removed: Iterable[str] = ()
@@ -145,7 +143,7 @@ class Measurements:
                 :data:`MOST_OF_A_READER`, or the file cannot be written, is damaged, or is newer; it
                 then does not change.
         """
-        images, _ = fingerprints_of(self.slices, case)
+        images, _ = fingerprints_of(self.cohort, case)
         key = case, images, signing_reader(reader)
         at = now()
         items = [as_measurement(one) for one in put]
@@ -178,7 +176,7 @@ class Measurements:
         Raises:
             ReviewError: the case is unknown, or the file cannot be read, is damaged, or is newer.
         """
-        images, _ = fingerprints_of(self.slices, case)
+        images, _ = fingerprints_of(self.cohort, case)
         values: tuple = (case, images)
         where = "case_name = ? AND images = ?"
         if reader is not None:

@@ -42,7 +42,7 @@ FROM prediction_review
 
 def open_reviews(cohort: Cohort) -> "Reviews":
     """Return the reviews of a cohort's cases; the first review creates the file."""
-    return Reviews(open_database(), cohort.slices)
+    return Reviews(open_database(), cohort)
 
 
 def as_comment(text: str) -> str:
@@ -70,11 +70,11 @@ class Reviews:
 
     Attributes:
         database: keeps them; see :func:`brainseg.reviews.opening.open_database`.
-        slices: the index of the cohort; see :mod:`brainseg.cohort.index`.
+        cohort: whose cases they belong to.
     """
 
     database: AnyDatabase
-    slices: pd.DataFrame
+    cohort: Cohort
 
     def put(
         self,
@@ -197,8 +197,8 @@ class Reviews:
     def _of_the_cohort(self) -> tuple[list[Row], dict[tuple[str, str], str], list[str]]:
         """Return all rows of the file, the masks' fingerprint by case and images, and the cases."""
         rows = self._read()
-        cases = self.slices["case"].drop_duplicates().tolist() if rows else []
-        reviewed = self.slices[self.slices["case"].isin({row.case for row in rows})]
+        cases = self.cohort.slices["case"].drop_duplicates().tolist() if rows else []
+        reviewed = self.cohort.slices[self.cohort.slices["case"].isin({row.case for row in rows})]
         known = {}
         for name, its_slices in reviewed.groupby("case"):
             images, masks = fingerprints(its_slices)
@@ -206,7 +206,7 @@ class Reviews:
         return rows, known, cases
 
     def _fingerprints_of(self, case: str) -> tuple[str, str]:
-        return fingerprints_of(self.slices, case)
+        return fingerprints_of(self.cohort, case)
 
     def _read(self, where: str = "", values: tuple = ()) -> list[Row]:
         with self.database.reading() as database:

@@ -6,11 +6,12 @@ jobs over a whole cohort are few.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,8 @@ from dashboard.shared.cache_keys import (
 if TYPE_CHECKING:
     from brainseg.sample.phantom import SyntheticCase
     from dashboard.shared.overlays import OverlayStyle
+
+T = TypeVar("T")
 
 _CHECKED = BY_CONTENT | {
     Cohort: lambda one: (
@@ -206,11 +209,19 @@ def scores(cohort: Cohort, model: Model, changed: tuple) -> Evaluation | None:
     return evaluation.load_scores(cohort, model)
 
 
-def unseen_scores(cohort: Cohort, model: Model, changed: tuple) -> pd.DataFrame | None:
-    """Return the scores of unseen cases; see :func:`scores`."""
+def unseen(cohort: Cohort, model: Model, changed: tuple) -> Evaluation | None:
+    """Return the evaluation of unseen cases; see :func:`scores`."""
     saved = scores(cohort, model, changed)
-    unseen = saved and saved.unseen()
-    return unseen.scores if unseen else None
+    return made(cohort, ("unseen", model.digest, changed), saved.unseen) if saved else None
+
+
+@st.cache_resource(max_entries=96, show_spinner=False, hash_funcs=WITH_PATIENTS)
+def made(cohort: Cohort, what: tuple, _make: Callable[[], T]) -> T:
+    """Return a small table or chart that many runs of a page show alike.
+
+    `what` is a key: its name, and everything that it depends on beside the cohort.
+    """
+    return _make()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)

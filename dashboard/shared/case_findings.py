@@ -9,10 +9,11 @@ import streamlit as st
 
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.finding import Finding
-from brainseg.checks.location import boxes_of
+from brainseg.checks.location import Box, boxes_of
 from brainseg.cohort import Cohort
 from brainseg.errors import BrainsegError
 from dashboard.shared import cache, widgets
+from dashboard.shared.cache_keys import kept
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class CaseFindings:
 
     def listed(self) -> list[dict[str, Any]]:
         """Return what the viewer lists; see FindingsList in static/viewer/findings.js."""
-        masks = self._masks()
+        places = _boxes(
+            self.cohort, self.case, tuple((one.kind, one.slice_number) for one in self.findings)
+        )
         return [
             {
                 "id": finding.id,
@@ -35,9 +38,9 @@ class CaseFindings:
                 "remedy": finding.remedy,
                 "slice": finding.slice_number,
                 "sequence": finding.sequence,
-                "boxes": boxes_of(finding.kind, masks.get(finding.slice_number)),
+                "boxes": boxes,
             }
-            for finding in self.findings
+            for finding, boxes in zip(self.findings, places, strict=True)
         ]
 
     def accept(self, asked: Mapping[str, Any]) -> None:
@@ -56,17 +59,25 @@ class CaseFindings:
             return
         st.toast("Finding accepted. The Checks page can withdraw it.", icon=":material/check:")
 
-    def _masks(self) -> dict[int | None, np.ndarray]:
-        """Return the masks of the slices with findings, by slice_number."""
-        if not any(finding.slice_number is not None for finding in self.findings):
-            return {}
-        try:
-            masks, has_mask = cache.masks(self.cohort, self.case)
-        except BrainsegError:
-            return {}
-        numbers = self.cohort.case(self.case).readable["slice_number"]
-        return {
-            int(number): mask
-            for number, mask, known in zip(numbers, masks, has_mask, strict=True)
-            if known
-        }
+
+@kept
+def _boxes(
+    cohort: Cohort, case: str, places: tuple[tuple[str, int | None], ...]
+) -> list[list[Box]]:
+    """Return the places of findings on their slices; each has a kind and a slice number."""
+    masks = _masks(cohort, case) if any(number is not None for _, number in places) else {}
+    return [boxes_of(kind, masks.get(number)) for kind, number in places]
+
+
+def _masks(cohort: Cohort, case: str) -> dict[int | None, np.ndarray]:
+    """Return the masks of a case by slice_number."""
+    try:
+        masks, has_mask = cache.masks(cohort, case)
+    except BrainsegError:
+        return {}
+    numbers = cohort.case(case).readable["slice_number"]
+    return {
+        int(number): mask
+        for number, mask, known in zip(numbers, masks, has_mask, strict=True)
+        if known
+    }

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
 from streamlit.delta_generator import DeltaGenerator
 
 from brainseg.cohort import Cohort
@@ -27,11 +28,15 @@ from dashboard.shared import (
 from dashboard.shared.background import Work
 
 T = TypeVar("T")
+Drawn = tuple[pd.DataFrame, Figure]
 
 PATIENCE_S = 0.3
 """How long a page waits for background work before it shows the progress instead."""
 
 REFRESH_S = 0.5
+
+MOST_SLICES_TO_KEEP = 20_000
+"""Charts of more slices are not kept: with several choices they would take hundreds of MiB."""
 
 MIN_CHART_WIDTH_PX = 340
 """Two charts are side by side where each has at least this width."""
@@ -75,6 +80,17 @@ class ShownCases(ChosenCases):
     def atlas(self) -> Atlas:
         """Return the cached atlas."""
         return cache.atlas(self.cohort).result.result()
+
+    def drawn(self, function: Callable[..., Drawn], **arguments: object) -> Drawn:
+        """Return the table and figure of a function of these cases, drawn once for all visitors.
+
+        Those of a large cohort are drawn each time: they would take too much memory.
+        """
+        if len(self.cohort.slices) > MOST_SLICES_TO_KEEP:
+            return function(self, **arguments)
+        name = f"{function.__module__}.{function.__qualname__}"
+        what = (name, hash(self.names), self.has_parts, self.loaded, sorted(arguments.items()))
+        return cache.made(self.cohort, what, lambda: function(self, **arguments))
 
     def features(self, source: str = IMAGE) -> Features:
         """Return the features that the page has read, or read them."""
@@ -161,7 +177,7 @@ def chart(
         above: where question and finding are written; None for here.
         arguments: of the function.
     """
-    table, figure = function(chosen, **arguments)
+    table, figure = chosen.drawn(function, **arguments)
     answer = finding(table) if callable(finding) else finding
     with above or st.container(gap="xxsmall"):
         title(question, answer)

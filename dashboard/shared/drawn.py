@@ -78,7 +78,7 @@ class Drawn:
             reader = self._reader()
             if self.cohort is None or reader is None:
                 _keep(of, [as_measurement(one) for one in put], removed)
-            elif fingerprints_of(self.cohort.slices, case)[0] == of:
+            elif fingerprints_of(self.cohort, case)[0] == of:
                 open_measurements(self.cohort).change(case, reader, put, removed)
         except BrainsegError as error:
             st.session_state[_ERROR] = str(error)
@@ -93,7 +93,7 @@ class Drawn:
 
 def of_case(cohort: Cohort, case: str) -> Drawn:
     """Return the measurements on a case of a cohort."""
-    return Drawn(fingerprints_of(cohort.slices, case)[0], cohort, case)
+    return Drawn(fingerprints_of(cohort, case)[0], cohort, case)
 
 
 def of_upload(key: Hashable) -> Drawn:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,15 @@ def model_choices() -> dict[str, str]:
     if not named:
         return choices
     return {shown_name(named) if is_address(named) else Path(named).name: named} | choices
+
+
+def digests() -> list[str]:
+    """Return the digests of all models that can be opened."""
+    found = []
+    for opens in model_choices().values():
+        with suppress(ModelError):
+            found.append(open_model(opens).digest)
+    return found
 
 
 def model_picker(in_header: bool = False) -> Model:

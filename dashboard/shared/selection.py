@@ -165,6 +165,16 @@ def _without_accepted(cohort: Cohort, findings: list[Finding]) -> list[Finding]:
 
 def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     """Return the worklist of all cases, in the cohort's order; see :mod:`brainseg.worklist`."""
+    try:
+        stamps = open_acceptances(cohort).stamp(), open_reviews(cohort).stamp()
+    except BrainsegError:
+        return _table(cohort, findings)
+    changed, models = cache.last_scored(cohort), tuple(model_picker.digests())
+    what = ("worklist", findings is None, stamps, changed, models)
+    return cache.made(cohort, what, lambda: _table(cohort, findings))
+
+
+def _table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     rows = worklist.with_findings(cache.case_rows(cohort), findings)
     rows = worklist.with_second_look(rows, *second_look(cohort))
     rows = worklist.with_scores(rows, scored(cohort)[1])
@@ -192,9 +202,9 @@ def scored(cohort: Cohort) -> tuple[str | None, pd.DataFrame | None]:
     changed = cache.last_scored(cohort)
     for name, opens in model_picker.model_choices().items():
         with suppress(ModelError):
-            scores = cache.unseen_scores(cohort, open_model(opens), changed)
-            if scores is not None:
-                return name, scores
+            unseen = cache.unseen(cohort, open_model(opens), changed)
+            if unseen is not None:
+                return name, unseen.scores
     return None, None
 
 

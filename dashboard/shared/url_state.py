@@ -39,7 +39,7 @@ def take(key: str, allowed: Sequence[T], default: T) -> str | None:
     asked = st.query_params.get(key)
     read = _read(asked, allowed)
     usual = default if read is None else read
-    _settle(key, _seen_now(asked, default), usual, lambda value: value in allowed)
+    _settle(key, _seen_now(asked, default), usual, lambda value: _is_among(value, allowed))
     return asked if asked is not None and read is None else None
 
 
@@ -137,6 +137,12 @@ def _read(asked: str | None, allowed: Sequence[T]) -> T | None:
         digits = asked.isascii() and asked.isdecimal() and len(asked) < 12
         return cast("T", int(asked)) if digits and int(asked) in allowed else None
     return next((value for value in allowed if str(value) == asked), None)
+
+
+def _is_among(value: Any, allowed: Sequence) -> bool:
+    if isinstance(allowed, range) and not isinstance(value, int):
+        return False  # a range compares a value that is no int with each of its numbers
+    return value in allowed
 
 
 def _settle(key: str, now: tuple, asked: object, valid: Callable[[Any], bool]) -> None:

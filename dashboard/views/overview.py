@@ -31,28 +31,32 @@ def show_examples(cohort: Cohort, cases: pd.DataFrame) -> None:
 def show_tumour_slices(cohort: Cohort, cases: pd.DataFrame) -> None:
     """Draw the number of slices with tumour, one bar per case."""
     values = cases["slices_with_tumour"].sort_values(ascending=False)
-    _bars(values, "slices_with_tumour", "Slices with tumour, one bar per case")
+    what = ("slices_with_tumour",)
+    _bars(cohort, what, values, "Slices with tumour, one bar per case")
 
 
 def show_scores(cohort: Cohort, cases: pd.DataFrame) -> None:
     """Draw the Dice of the default model, one bar per case, or say that there is none yet."""
     try:
-        model = open_model()
-        scores = cache.unseen_scores(cohort, model, cache.last_scored(cohort))
+        model, changed = open_model(), cache.last_scored(cohort)
+        unseen = cache.unseen(cohort, model, changed)
     except ModelError:
-        scores = None
-    if scores is None:
+        unseen = None
+    if unseen is None:
         st.caption("This cohort has not been scored yet.")
         return
-    values = scores["dice"].sort_values(ascending=False)
-    unseen = widgets.counted(len(values), "unseen case")
-    title = f"Dice of {model.name} on {unseen}, one bar per case, mean {values.mean():.3f}"
-    _bars(values, "dice", title, top=1.0)
+    values = unseen.scores["dice"].sort_values(ascending=False)
+    number = widgets.counted(len(values), "unseen case")
+    title = f"Dice of {model.name} on {number}, one bar per case, mean {values.mean():.3f}"
+    _bars(cohort, ("dice", model.digest, changed), values, title, top=1.0)
 
 
-def _bars(values: pd.Series, name: str, title: str, top: float | None = None) -> None:
-    chart = small_bars(values, PICTURE_PX, top)
-    widgets.figure(chart, f"overview_{name}", title, config={"staticPlot": True})
+def _bars(
+    cohort: Cohort, what: tuple, values: pd.Series, title: str, top: float | None = None
+) -> None:
+    """Draw bars; `what` is a name, and everything that the values depend on beside the cohort."""
+    chart = cache.made(cohort, ("bars", *what), lambda: small_bars(values, PICTURE_PX, top))
+    widgets.figure(chart, f"overview_{what[0]}", title, config={"staticPlot": True})
     st.caption(widgets.plain(title, longest=120))
 
 

@@ -117,7 +117,7 @@ def draw_map(chosen: ShownCases, source: str, by: str, mode: str) -> list[tuple[
     mark = slice_in_address() if mode == SHOWS else None
     drag = "lasso" if mode == DRAWS else "pan"
     arguments: dict[str, Any] = {"source": source, "colour": by, "mark": mark, "drag": drag}
-    table, figure = cohort_figures.slice_map(chosen, **arguments)
+    table, figure = chosen.drawn(cohort_figures.slice_map, **arguments)
     key = f"{MAP} {by} {mode} {st.query_params.get(keys.WHERE, '')} {mark}"
     widgets.figure(
         figure,

@@ -136,7 +136,7 @@ def test_a_measurement_is_saved_with_the_initials_and_found_again(
         open_tab(page, "Review")
         page.get_by_role("textbox", name="Initials").fill("ab")
         page.keyboard.press("Enter")
-        saved = Measurements(Database(tmp_path / "reviews.sqlite"), Cohort.open(tiny_cohort).slices)
+        saved = Measurements(Database(tmp_path / "reviews.sqlite"), Cohort.open(tiny_cohort))
         assert comes(page, lambda: [one.reader for one in saved.of(FIRST)] == ["AB"])
         open_tab(page, "Measure")
         page.get_by_text("Saved as AB.").wait_for()

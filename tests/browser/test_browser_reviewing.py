@@ -24,7 +24,7 @@ def address(served, taught_root, tiny_model, home) -> str:
 
 @pytest.fixture
 def reviews(taught_root, home) -> Reviews:
-    return Reviews(Database(home / "reviews.sqlite"), Cohort.open(taught_root).slices)
+    return Reviews(Database(home / "reviews.sqlite"), Cohort.open(taught_root))
 
 
 def open_case(look, address: str, tiny_model, case: str, more: str = ""):

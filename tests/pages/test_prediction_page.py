@@ -15,6 +15,7 @@ from support.remote_models import listening
 from support.two_folds import model_of_two_folds
 from support.volume_formats import write_volume
 
+import brainseg as bs
 import brainseg.inference.prediction
 from brainseg.cohort import Cohort
 from brainseg.exports.payload import STEPS, case_payload, in_steps
@@ -137,9 +138,39 @@ def test_a_case_is_predicted_once_however_often_the_page_runs(
     assert len(looks) == 1
 
 
-def test_a_full_prediction_shows_its_uncertainty(monkeypatch, tiny_cohort, two_folds):
+def test_the_default_is_how_the_model_is_scored(monkeypatch, tiny_cohort, two_folds):
     monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
+    header, arrays = viewed(app)
+    assert header["made_by"] == "two: the mean of folds 0 and 1"
+    case = Cohort.open(tiny_cohort).case(FIRST)
+    same = bs.predict(case, open_model())
+    assert np.array_equal(arrays["probability"], in_steps(same.units))
+    (code,) = [one.value for one in app.code if "bs.predict" in one.value]
+    assert "bs.predict(case, model)" in code
+    fewer = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, effort="fast")
+    (code,) = [one.value for one in fewer.code if "bs.predict" in one.value]
+    assert "bs.predict(case, model, mode='fast')" in code
+    fast = bs.predict(case, open_model(), mode="fast")
+    assert np.array_equal(viewed(fewer)[1]["probability"], in_steps(fast.units))
+
+
+def test_all_passes_are_offered_where_the_model_is_scored_with_fewer(
+    monkeypatch, tiny_cohort, two_folds
+):
+    for name, offered in (
+        (str(two_folds), ["as scored", "single pass", "all folds, mirrored"]),
+        ("lgg-unet", ["as scored", "single pass"]),
+    ):
+        monkeypatch.setenv("BRAINSEG_MODEL", name)
+        app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST)
+        (passes,) = [one for one in app.button_group if one.label == "Passes"]
+        assert passes.options == offered
+
+
+def test_a_full_prediction_shows_its_uncertainty(monkeypatch, tiny_cohort, two_folds):
+    monkeypatch.setenv("BRAINSEG_MODEL", str(two_folds))
+    app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, effort="fast")
     assert "spread" not in viewed(app)[1]
     assert "Uncertainty is not available for a single pass" in said(app)
     app = open_page(monkeypatch, tiny_cohort, "prediction", case=FIRST, effort="full")

@@ -19,7 +19,6 @@ from support.two_folds import model_of_two_folds
 
 from brainseg.batch.run import STAMPED, Wanted, in_words, predict_all
 from brainseg.cohort import Cohort
-from brainseg.inference.prediction import FAST
 from brainseg.models import open_model
 from dashboard.shared import widgets
 
@@ -83,7 +82,7 @@ def from_command_line(
         (source / name).write_bytes(data)
     if len(given) == 1:
         source = source / given[0][0]
-    wanted = Wanted(mode=FAST, kinds=KINDS)
+    wanted = Wanted(kinds=KINDS)
     (result,) = predict_all(source, folder / "out", open_model("lgg-unet"), wanted=wanted)
     return result, {Path(path).name: Path(path).read_bytes() for path in result["outputs"]}
 

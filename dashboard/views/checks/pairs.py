@@ -7,7 +7,7 @@ import streamlit as st
 from brainseg import statistics
 from brainseg.cohort import Cohort
 from brainseg.statistics import Pair
-from dashboard.shared import columns, keys, url_state, widgets
+from dashboard.shared import cache, columns, keys, url_state, widgets
 
 
 def controls(pair: Pair, again: str) -> None:
@@ -35,7 +35,7 @@ def printed(pair: Pair) -> None:
 
 def file_table(cohort: Cohort) -> None:
     """Show the shapes, types and mask values, with the number of files for each."""
-    files = statistics.file_table(cohort.slices)
+    files = cache.made(cohort, ("files",), lambda: statistics.file_table(cohort.slices))
     st.dataframe(
         files,
         hide_index=True,

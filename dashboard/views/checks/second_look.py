@@ -47,7 +47,8 @@ def _draw(cohort: Cohort, model: Model) -> None:
 
 def _list(cohort: Cohort, model: Model, evaluation: Evaluation) -> None:
     accepting.show_message(SECTION)
-    table = second_look_table(evaluation, cohort)
+    what = ("second look", model.digest, cache.last_scored(cohort))
+    table = cache.made(cohort, what, lambda: second_look_table(evaluation, cohort))
     compared = widgets.counted(len(evaluation.second_look), "case")
     name, listed = widgets.plain(model.name), table["case"].nunique()
     st.markdown(

@@ -42,9 +42,27 @@ by_case(scores).head(10)
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
-def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
+def with_relations(evaluation: Evaluation, cohort: Cohort, model: Model) -> pd.DataFrame:
+    """Return the scores from the lowest Dice on, with ``relation``, that of the model to the case."""
+
+    def related() -> pd.DataFrame:
+        scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
+        return scores.sort_values(["dice", "case"], ignore_index=True)
+
+    what = ("relations", evaluation.digest, cache.last_scored(cohort))
+    return cache.made(cohort, what, related)
+
+
+def summary_of(counted: Evaluation, cohort: Cohort) -> pd.DataFrame:
+    """Return the summary of the counted cases by metric; see :func:`brainseg.evaluation.summary`."""
+    what = ("summary", counted.digest, cache.last_scored(cohort))
+    return cache.made(cohort, what, lambda: summary(counted).set_index("metric"))
+
+
+def show_headlines(counted: Evaluation, evaluation: Evaluation, cohort: Cohort) -> None:
     """Draw the summary figures of the counted cases, each with its interval and its rule."""
-    tiles = headlines(counted)
+    what = ("headlines", counted.digest, cache.last_scored(cohort))
+    tiles = cache.made(cohort, what, lambda: headlines(counted, summary_of(counted, cohort)))
     all_new = counted is evaluation and not evaluation.seen_cases
     which = (
         "No scored case was in the training data."
@@ -70,9 +88,9 @@ def show_headlines(counted: Evaluation, evaluation: Evaluation) -> None:
         st.caption("Distances are missing because only some of the cases have a known spacing.")
 
 
-def headlines(counted: Evaluation) -> list[tuple[str, str, str, str]]:
-    """Return label, value, interval and meaning of each summary figure."""
-    table, dice = summary(counted).set_index("metric"), METRICS["dice"]
+def headlines(counted: Evaluation, table: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+    """Return label, value, interval and meaning of each figure, by :func:`summary_of`."""
+    dice = METRICS["dice"]
     tiles = [
         (label, figure_text(value), interval_text(*ends), dice.explained)
         for label, value, ends in (
@@ -137,14 +155,15 @@ def show_cases(
     label = METRICS[metric].label
     ordered = scores[scores["case"].isin(counted.scores["case"])]
     ordered = ordered.sort_values([metric, "case"], ignore_index=True)
-    row = summary(counted).set_index("metric").loc[metric]
+    row = summary_of(counted, cohort).loc[metric]
     mean = (row["value"], row["low"], row["high"]) if row["cases"] else None
     st.header(f"{label} by case")
     if mean:
         value, interval = figure_text(mean[0]), interval_text(*mean[1:])
         st.caption(f"Dotted line: mean {value}. Band: 95% interval, {interval}.")
+    what = ("scores by case", evaluation.digest, cache.last_scored(cohort), metric)
     panels.case_chart(
-        evaluation_charts.by_case(ordered, metric, label, mean),
+        cache.made(cohort, what, lambda: evaluation_charts.by_case(ordered, metric, label, mean)),
         "scores_by_case",
         f"{label} of {len(ordered)} cases, sorted, with mean and interval",
         ordered[["case", "relation", metric]],
@@ -294,7 +313,8 @@ def show_refused(refused: dict[str, str]) -> None:
 st.title("Evaluation")
 cohort = widgets.open_cohort()
 model = model_picker.model_picker()
-evaluation = cache.scores(cohort, model, cache.last_scored(cohort))
+changed = cache.last_scored(cohort)
+evaluation = cache.scores(cohort, model, changed)
 scoring.begin(cohort, model, evaluation)
 scoring.progress(cohort, model)
 if evaluation is None:
@@ -306,9 +326,8 @@ if evaluation is None:
     widgets.tumour_means(cohort)
     st.stop()
 
-counted = evaluation.unseen() or evaluation
-scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
-scores = scores.sort_values(["dice", "case"], ignore_index=True)
+counted = cache.unseen(cohort, model, changed) or evaluation
+scores = with_relations(evaluation, cohort, model)
 cut_at = " or ".join(f"{threshold:g}" for threshold in model.thresholds)
 threshold = "threshold" if len(model.thresholds) == 1 else "threshold of each fold"
 number, every = len(counted.scores), len(cohort.cases)
@@ -318,7 +337,7 @@ st.caption(
 )
 model_picker.show_compared(cohort, model)
 show_origin(evaluation)
-show_headlines(counted, evaluation)
+show_headlines(counted, evaluation, cohort)
 warn_of_seen(counted, evaluation)
 titles = {INFLATION: "Flattering scores"}
 match widgets.choice(

@@ -7,7 +7,7 @@ import streamlit as st
 from brainseg.cohort import Case
 from brainseg.errors import ModelError
 from brainseg.inference.comparison import exposure_of_fold
-from brainseg.inference.prediction import FAST, FULL
+from brainseg.inference.prediction import FAST, FULL, STANDARD
 from brainseg.models import Model, open_model
 from brainseg.models.exposure import CaseExposure
 from brainseg.volume import Volume
@@ -16,7 +16,7 @@ from dashboard.shared import keys, model_picker, widgets
 NOT_COMPARED = "nobody"
 """No second prediction; the word is part of saved addresses, pages show “none”."""
 
-PASSES = {FAST: "single pass", FULL: "all folds, mirrored"}
+PASSES = {STANDARD: "as scored", FAST: "single pass", FULL: "all folds, mirrored"}
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,12 @@ class Viewpoint:
 
 
 def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
-    """Draw the choices; return the left and the right model or fold, and the number of passes."""
+    """Draw the choices; return the left and the right model or fold, and the mode of prediction.
+
+    The default is how the model is scored, as on the case page and in files of the command line.
+    """
     model = model_picker.model_picker(in_header=True)
-    mode = widgets.choice(
-        "Passes",
-        keys.MODE,
-        tuple(PASSES),
-        FAST,
-        format_func=PASSES.get,
-        label_visibility="collapsed",
-    )
+    mode = _mode(model)
     every = _every(model)
     left = Viewpoint(model)
     with st.popover("Compare", icon=":material/compare_arrows:", key="compare"):
@@ -60,6 +56,23 @@ def choose() -> tuple[Viewpoint, Viewpoint | None, str]:
             own = [name for name, one in every.items() if one.model.folder == model.folder]
             left = every.get(_pick("Left", keys.LEFT, [model.name, *own]), left)
     return left, right, mode
+
+
+def _mode(model: Model) -> str:
+    """Return the chosen mode; the full one is offered where the model is scored with fewer passes."""
+    is_scored_in_full = model.inference.flip_tta
+    offered = [STANDARD, FAST]
+    if not is_scored_in_full or st.query_params.get(keys.MODE) == FULL:
+        offered.append(FULL)
+    mode = widgets.choice(
+        "Passes",
+        keys.MODE,
+        tuple(offered),
+        STANDARD,
+        format_func=PASSES.get,
+        label_visibility="collapsed",
+    )
+    return STANDARD if mode == FULL and is_scored_in_full else mode
 
 
 def _pick(label: str, key: str, names: list[str]) -> str:

@@ -45,7 +45,7 @@ def case_of_cohort(cohort: Cohort, model: Model, place: DeltaGenerator) -> Subje
         # By default a case that the model was not trained on: others flatter it.
         case = widgets.case_picker(
             cohort,
-            model.first_unseen(cohort),
+            cache.made(cohort, ("first unseen", model.digest), lambda: model.first_unseen(cohort)),
             label_visibility="collapsed",
             width=widgets.CASE_PX,
         )
@@ -64,7 +64,7 @@ def cautions(subject: Subject, viewpoint: Viewpoint) -> tuple[tuple[str, ...], b
 def predicted(subject: Subject, viewpoint: Viewpoint, mode: str) -> Answer | None:
     """Return the prediction of a model or fold, or None if the visitor cancelled it."""
     found = subject.predicted(viewpoint.model, subject.exposure(viewpoint), mode)
-    return None if found is None else Answer(viewpoint, found)
+    return None if found is None else Answer(viewpoint, found, mode)
 
 
 def prepare(
@@ -83,7 +83,7 @@ def prepare(
         work = subject.start(viewpoint.model, subject.exposure(viewpoint), mode)
         if not ahead.finish(work, is_wanted):
             return
-        answers.append(Answer(viewpoint, work.result.result()))
+        answers.append(Answer(viewpoint, work.result.result(), mode))
     result.packed(subject, *answers)
 
 

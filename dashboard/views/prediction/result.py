@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +12,7 @@ from brainseg.exports.packed_images import pack_images
 from brainseg.exports.payload import CasePayload, case_payload, threshold_on_steps
 from brainseg.inference.comparison import difference_of
 from brainseg.inference.components import removed_in_words
-from brainseg.inference.prediction import Prediction
+from brainseg.inference.prediction import STANDARD, Prediction
 from brainseg.inference.record import CaseRecord, Predicted, predicted_by, with_prediction
 from brainseg.inference.uncertainty import passes_in_words, said_of
 from brainseg.models import Model
@@ -21,6 +22,8 @@ from dashboard.shared.budget import BUDGET
 from dashboard.views.prediction import files, session_uploads
 from dashboard.views.prediction.model_choice import Viewpoint
 from dashboard.views.prediction.subject import Subject
+
+T = TypeVar("T")
 
 OF_CASE = "case = cohort[{name!r}]\n"
 OF_EXAMPLE = """\
@@ -41,7 +44,7 @@ case = find_inputs(files)[0].open(with_others=True).record.volume
 """
 CODE = """\
 model = bs.open_model({model!r})
-prediction = bs.predict(case, model)
+prediction = bs.predict(case, model{mode})
 mask = prediction.mask(model.threshold_for(prediction.exposure.folds))  # (n, h, w) bool
 print(mask.sum(), "voxels")
 """
@@ -52,10 +55,11 @@ _LEAVES = "_leaves for another case"
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction with its model, and the threshold that the viewer opens at."""
+    """A prediction with its model and mode, and the threshold that the viewer opens at."""
 
     viewpoint: Viewpoint
     prediction: Prediction
+    mode: str = STANDARD
 
     @property
     def network(self) -> tuple[str, tuple[int, ...]]:
@@ -108,7 +112,7 @@ def show(
     with measurements:
         if right:
             _difference(made, record.slice_numbers)
-        _uncertainty(answers, made, record.slice_numbers)
+        _uncertainty(subject, answers, made)
     with offered:
         files.offer(subject, replace(record, other=None), made[0].threshold)
     with about:
@@ -117,8 +121,8 @@ def show(
         widgets.tumour_means(
             subject.cohort, [one.target for one in made], outlined=subject.case is not None
         )
-        if not right:
-            _code(subject, left.viewpoint.model)
+        if not right and left.viewpoint.fold is None:
+            _code(subject, left.viewpoint.model, left.mode)
     if subject.case is not None:
         with side:
             query = {keys.CASE: subject.name, keys.MODEL: left.viewpoint.model.name}
@@ -126,14 +130,15 @@ def show(
             widgets.link(keys.CASE_PAGE, "Review this prediction", "rate_review", query)
 
 
-def _code(subject: Subject, model: Model) -> None:
+def _code(subject: Subject, model: Model, mode: str) -> None:
     """Offer the code that gives the same prediction."""
     opens = OF_FILES
     if subject.cohort:
         opens = OF_CASE.format(name=subject.name)
     elif subject.record.synthetic:
         opens = OF_EXAMPLE
-    widgets.code(opens + CODE.format(model=model.name), subject.cohort)
+    chosen = "" if mode == STANDARD else f", mode={mode!r}"
+    widgets.code(opens + CODE.format(model=model.name, mode=chosen), subject.cohort)
 
 
 def show_images(subject: Subject, go: Callable[[str], None] | None) -> None:
@@ -156,10 +161,15 @@ def _packed(subject: Subject, key: tuple, record: Callable[[], CaseRecord]) -> C
 
     if subject.cohort and subject.case:
         images = cache.images(subject.cohort, subject.name)
-        return CasePayload(BUDGET.get(key, block), images.data)
-    of_images = (*subject.key, "images")
-    images = session_uploads.cached(of_images, lambda: pack_images(subject.volume))
-    return CasePayload(session_uploads.cached(key, block), images.data)
+    else:
+        images = _kept(subject, (*subject.key, "images"), lambda: pack_images(subject.volume))
+    return CasePayload(_kept(subject, key, block), images.data)
+
+
+def _kept(subject: Subject, key: tuple, make: Callable[[], T]) -> T:
+    """Return what was made of a subject before, or make it; that of an upload is its visitor's."""
+    of_cohort = subject.cohort and subject.case
+    return BUDGET.get(key, make) if of_cohort else session_uploads.cached(key, make)
 
 
 def _leave(go: Callable[[str], None], where: str) -> None:
@@ -208,12 +218,13 @@ def _badges(subject: Subject, left: Answer, right: Answer | None) -> None:
         st.caption("A single slice is predicted without its neighbours.")
 
 
-def _uncertainty(answers: list[Answer], made: list[Predicted], numbers: tuple[int, ...]) -> None:
+def _uncertainty(subject: Subject, answers: list[Answer], made: list[Predicted]) -> None:
     """Show the uncertainty of each prediction in words; once if it is the same."""
-    texts = [
-        " ".join(said_of(answer.prediction, one.threshold, numbers))
-        for answer, one in zip(answers, made, strict=True)
-    ]
+    numbers, texts = subject.record.slice_numbers, []
+    for answer, one in zip(answers, made, strict=True):
+        key = (*_payload_key(subject, answer, None), "uncertainty", one.threshold)
+        said = _kept(subject, key, partial(said_of, answer.prediction, one.threshold, numbers))
+        texts.append(" ".join(said))
     st.header("Uncertainty", anchor=False)
     sides = ("Left: ", "Right: ") if len(set(texts)) > 1 else ("",)
     for side, text in zip(sides, texts, strict=False):

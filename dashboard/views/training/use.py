@@ -178,7 +178,8 @@ def _act(do: Callable, *args: object) -> None:
 
 
 def _scores(cohort: Cohort, model: Model) -> pd.DataFrame | None:
-    return cache.unseen_scores(cohort, model, cache.last_scored(cohort))
+    unseen = cache.unseen(cohort, model, cache.last_scored(cohort))
+    return unseen.scores if unseen else None
 
 
 def _held_out(cohort: Cohort, model: Model) -> None:

@@ -53,7 +53,7 @@ from brainseg.errors import ReviewError
 from brainseg.reviews import open_reviews
 
 reviews = open_reviews(Cohort.open(sys.argv[1]))
-case = reviews.slices["case"].iloc[0]
+case = reviews.cohort.slices["case"].iloc[0]
 reviews.put(case, "AB", "agree")
 reviews.database.path.chmod(0o444)
 reviews.database.path.parent.chmod(0o555)
@@ -79,7 +79,7 @@ from brainseg.reviews import open_reviews
 
 reviews = open_reviews(Cohort.open(sys.argv[1]))
 prediction = ReviewedPrediction("net", "d1", (0,), 0.5) if sys.argv[2] == "prediction" else None
-case = reviews.slices["case"].iloc[0]
+case = reviews.cohort.slices["case"].iloc[0]
 chance = random.Random(7)
 last = -1
 for life in range(25):
@@ -324,7 +324,7 @@ def test_files_of_newer_versions_and_other_programs_are_refused_and_do_not_chang
 @pytest.mark.of_file
 def test_an_unwritable_home_is_one_sentence(reviews, cohort, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    blocked = Reviews(Database(tmp_path / "file" / "reviews.sqlite"), cohort.slices)
+    blocked = Reviews(Database(tmp_path / "file" / "reviews.sqlite"), cohort)
     assert blocked.table().empty
     with pytest.raises(ReviewError, match=r"cannot be used \(File exists\): .*BRAINSEG_HOME"):
         blocked.put(FIRST, "AB", AGREE)
