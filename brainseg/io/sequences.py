@@ -206,4 +206,4 @@ def _filled(given: list[str], stand_in: str) -> list[str]:
         return []
     note = f"{' and '.join(missing)} missing, filled with {stand_in}"
     without_flair = ": the model was never trained on a case without FLAIR"
-    return [note + (", as in the training data" if stand_in == FLAIR else without_flair)]
+    return [note + (", as in incomplete training cases" if stand_in == FLAIR else without_flair)]

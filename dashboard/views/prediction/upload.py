@@ -237,7 +237,7 @@ def _assign(upload: Upload, key: tuple, lines: DeltaGenerator) -> dict[str, int 
     ):
         st.caption(
             f"{upload.kind}: {_sizes(upload)}. Sequences on another grid are resampled to the grid of "
-            f"{FLAIR}; a missing sequence is replaced by {FLAIR}, as in the training data."
+            f"{FLAIR}; a missing sequence is replaced by {FLAIR}, as in incomplete training cases."
         )
         with st.grid(columns=6, min_column_width=120, gap="small"):
             pictures = session_uploads.cached(

@@ -151,7 +151,9 @@ def test_a_missing_sequence_is_filled_with_flair_and_said() -> None:
     upload = open_inputs([InputFile("x.tif", tiff(head(1)))])
     volume = assemble(upload, {FLAIR: 1, POST_CONTRAST: 2})
     assert np.array_equal(volume.pixels[0], head(1)[..., [1, 1, 2]])
-    assert volume.notes == ("pre-contrast missing, filled with FLAIR, as in the training data",)
+    assert volume.notes == (
+        "pre-contrast missing, filled with FLAIR, as in incomplete training cases",
+    )
     only_post = assemble(upload, {POST_CONTRAST: 2})
     assert np.array_equal(only_post.pixels[0], head(1)[..., [2, 2, 2]])
     assert "never trained on a case without FLAIR" in only_post.notes[0]
