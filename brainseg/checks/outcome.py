@@ -1,6 +1,6 @@
 """The outcome of checks, for display and export: open and accepted findings."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -132,7 +132,8 @@ class Outcome:
         return kinds
 
     def as_lines(self, every: bool = False) -> list[str]:
-        """Return the lines for a terminal: one per kind of finding and unchecked rule, and the counts.
+        """Return the lines for a terminal: one per kind of finding, one per reason why rules could not
+        be checked, and the counts.
 
         A kind with several findings has one line with its count and the remedy. Below it, errors and
         warnings have a line for each of the first :data:`MOST_EXAMPLES`; ``every`` lists all, and notes.
@@ -148,11 +149,15 @@ class Outcome:
             lines += [f"  {finding.fact}" for finding in found[:shown]]
             if 0 < shown < len(found):
                 lines.append(f"  and {len(found) - shown} more (--all lists them)")
-        number = ", ".join(f"{level} {count}" for level, count in self.counts.items())
+        kinds = defaultdict(list)
+        for kind, why in self.not_checked.items():
+            kinds[why].append(kind)
+        lines += [f"not checked: {', '.join(those)}: {why}" for why, those in kinds.items()]
+        error, warning, info = (self.counts[level] for level in SEVERITIES)
         return [
             *lines,
-            *(f"not checked: {kind}: {why}" for kind, why in self.not_checked.items()),
-            f"{number}, accepted {len(self.accepted)}",
+            f"{error} error{'s' * (error != 1)}, {warning} warning{'s' * (warning != 1)}, {info} info, "
+            f"{len(self.accepted)} accepted",
         ]
 
 
