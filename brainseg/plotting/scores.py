@@ -144,7 +144,7 @@ def by_group(groups: pd.DataFrame, overall: float, label: str) -> go.Figure:
     figure.add_vline(overall, line=_MEAN_LINE)
     ends = groups[["mean", "low", "high"]]
     figure.update_xaxes(
-        title=f"mean {label} with 95% interval; dotted: all cases",
+        title=f"mean {label} with 95% interval<br>dotted: all cases",
         range=_around(min(ends.min().min(), overall), max(ends.max().max(), overall)),
     )
     figure.update_yaxes(showdividers=True, dividercolor=QUIET)
