@@ -27,6 +27,9 @@ def serve_dashboard(app: Path, port: int, servers: int = 1) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         # The server has ended by then, and raises the signal again.
         signal.signal(one, lambda *_: sys.exit(0))
+    if os.environ.get("STREAMLIT_SERVER_ADDRESS") in ("0.0.0.0", "::"):
+        # Else Streamlit asks a server on the internet for the address to print.
+        os.environ.setdefault("STREAMLIT_BROWSER_SERVER_ADDRESS", "localhost")
     # Streamlit reads the settings beside the script, dashboard/.streamlit/config.toml, from any folder.
     # Run in this process, so that ending it leaves no server behind.
     sys.argv = ["streamlit", "run", str(app), f"--server.port={port}"]

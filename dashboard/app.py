@@ -19,6 +19,7 @@ memory.return_freed_blocks()  # before anything imports Arrow, whose allocator i
 from brainseg.errors import BrainsegError  # noqa: E402
 from dashboard.server import event_log, figures, guard, hosted, lifetime, sign_in, uploads  # noqa: E402
 
+guard.ask_no_one()
 uploads.keep_in_memory()
 event_log.listen()
 try:

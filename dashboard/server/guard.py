@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config, file_util
+from streamlit import config, file_util, net_util
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from dashboard.server import front
@@ -120,6 +120,14 @@ def are_figures_open() -> bool:
 def refuse_figures() -> Response:
     """Return the answer where figures are closed."""
     return refuse(404, f"metrics are closed: set {METRICS_ENVIRONMENT}=1 to open them.")
+
+
+def ask_no_one() -> None:
+    """Keep Streamlit from asking a server of Amazon for the address of this machine.
+
+    It does so where it listens on all addresses, as in a container, and for each foreign origin.
+    """
+    net_util.get_external_ip = lambda: None
 
 
 def is_own(origin: str | None, host: str) -> bool:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -151,14 +152,17 @@ def test_a_weak_secret_is_refused_in_one_sentence(tmp_path):
 def test_a_server_beyond_this_machine_starts_if_that_is_said_in_so_many_words(
     sample_root, tmp_path
 ):
-    everywhere = {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0", "BRAINSEG_INSECURE_NO_LOGIN": "1"}
+    everywhere = {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}
+    command = (sys.executable, "-m", "brainseg", "dashboard", sample_root, "--insecure-no-login")
     with (
-        server(tmp_path, sample_root, environment=everywhere) as (address, _),
+        server(tmp_path, None, command, "--port", everywhere) as (address, _),
         Visitor(address) as visitor,
     ):
         visitor.open("worklist")
         assert WAY_IN not in visitor.labels()
         assert visitor.text().rstrip().endswith("Not a medical device.**"), "no notice of a host"
+    said = (tmp_path / "server.log").read_text()
+    assert "external IP" not in said and "External URL" not in said, "it asked the internet"
 
 
 def test_a_host_of_apps_sets_names_sample_and_notice_by_secrets(sample_root, tmp_path):
