@@ -3,6 +3,8 @@
 One copy serves both, so that a server keeps twice as many cases in the same memory.
 """
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -56,7 +58,18 @@ class PackedImages:
         return hash_of(repr(facts).encode(), memoryview(self.data))
 
     def volume(self) -> Volume:
-        """Return the volume, with new arrays, which are read-only."""
+        """Return the volume, whose arrays are read-only: the same one for as long as it is in use.
+
+        Pages of several visitors and a running prediction use the volume of a case at one time.
+        """
+        last: Callable[[], Volume | None] = vars(self).get("_last", lambda: None)
+        volume = last()
+        if volume is None:
+            volume = self._unpacked()
+            vars(self)["_last"] = weakref.ref(volume)
+        return volume
+
+    def _unpacked(self) -> Volume:
         names = self.rest.sequences
         if self.shares_memory:
             pixels = np.broadcast_to(

@@ -1,5 +1,6 @@
 """Prediction: from a volume to a probability, for training, evaluation, pages and files alike."""
 
+import os
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,10 @@ mode."""
 
 SLICES_AT_ONCE = 12
 """Number of slices predicted at a time, which bounds the memory; fewer of large slices."""
+
+OPENVINO_SLICES = 6
+"""The least number for OpenVINO, which predicts slice by slice on each processor. Inputs and outputs of
+ten passes over 12 slices would take 60 MiB, and be 3% faster on two processors."""
 
 _BLOCK_BYTES = 2**23
 
@@ -150,7 +155,7 @@ def predict_timed(
     shape = volume.pixels.shape[:3]
     units = np.empty(shape, np.uint16)
     std_units = np.empty(shape, np.uint16) if flip_tta or len(passes.folds) > 1 else None
-    most = max(1, min(SLICES_AT_ONCE, _BLOCK_BYTES // volume.pixels[0].nbytes))
+    most = max(1, min(_slices_at_once(engine), _BLOCK_BYTES // volume.pixels[0].nbytes))
     done, seconds = 0, 0.0
     for found in predict_blocks(passes, blocks_of(volume, model.preprocessing, most), jobs):
         place = slice(done, done + len(found.mean))
@@ -170,6 +175,12 @@ def predict_timed(
         ensemble_size=len(passes.folds) * (2 if flip_tta else 1),
         min_component_fraction=model.inference.min_component_fraction,
     )
+
+
+def _slices_at_once(engine: str) -> int:
+    if not engine.startswith("OpenVINO"):
+        return SLICES_AT_ONCE
+    return min(SLICES_AT_ONCE, max(OPENVINO_SLICES, os.cpu_count() or 1))
 
 
 def predict(volume: Volume, model: Model, folds: tuple[int, ...] | None = None) -> np.ndarray:

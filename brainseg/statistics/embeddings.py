@@ -44,7 +44,7 @@ STARTS_UNASKED = 5_000
 MOST_FOR_TSNE = 20_000
 """More slices are mapped by PCA: t-SNE takes 7 s for 3,101, and its time grows faster than linearly."""
 
-WORKER_FROM = 1_000
+WORKER_FROM = 100
 """Rows from which a worker process maps slices: scikit-learn leaves 60 MiB behind."""
 
 TSNE_STEPS = 500

@@ -12,7 +12,6 @@ import numpy as np
 from brainseg.cohort import Case
 from brainseg.errors import CohortError
 from brainseg.preprocessing import Preprocessing, fit_to_grid, normalise, pixel_of, with_context
-from brainseg.sample.phantom import synthesize_case
 from brainseg.training.augmentation import augment
 from brainseg.training.config import TrainingConfig
 from brainseg.volume import Volume
@@ -92,6 +91,9 @@ def read_sequences(case: Case, how: Preprocessing) -> Volume:
 
 def prepare_phantom(seed: int, number: int, how: Preprocessing) -> PreparedCase:
     """Return synthetic case ``number`` (from 0) of a training's seed, on the grid."""
+    # Imported here: it loads more of SciPy than the pages need, which import this module.
+    from brainseg.sample.phantom import synthesize_case
+
     phantom = synthesize_case(PHANTOM_SEED + seed, number + 1)
     return PreparedCase(*_on_grid(Volume(phantom.pixels), phantom.masks, how))
 

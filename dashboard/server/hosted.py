@@ -4,7 +4,7 @@ import os
 
 from streamlit import config
 
-from brainseg.sample import write_sample
+from brainseg.sample import write_sample_apart
 from brainseg.storage import state_dir
 from dashboard.shared.keys import DATA_ENVIRONMENT
 
@@ -20,5 +20,5 @@ def set_up() -> None:
     if os.environ.get(SAMPLE_ENVIRONMENT) == "1" and not os.environ.get(DATA_ENVIRONMENT):
         sample = state_dir() / "sample"
         if not (sample / "data.csv").exists():  # written last
-            write_sample(sample)
+            write_sample_apart(sample)
         os.environ[DATA_ENVIRONMENT] = str(sample)

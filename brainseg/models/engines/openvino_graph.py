@@ -113,6 +113,8 @@ class OpenVinoGraph:
             running.append((place, request))
         while running:
             take_oldest()
+        # What its layers computed, 8 MiB a network of the shipped model, would wait for the next call.
+        self._compiled.release_memory()
         return probability
 
     def count_invalid(self) -> int:
@@ -133,9 +135,9 @@ class OpenVinoGraph:
             # A pinned thread waits for its processor although another may be idle.
             "ENABLE_CPU_PINNING": False,
         }
-        compiled = _core().compile_model(self._model, "CPU", how)
-        at_once = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests = [compiled.create_infer_request() for _ in range(at_once)]
+        self._compiled = _core().compile_model(self._model, "CPU", how)
+        at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests = [self._compiled.create_infer_request() for _ in range(at_once)]
         self._grid = (shape[1], shape[2])
 
     def _refuse_other_shapes(self, shape: tuple[int, ...]) -> None:

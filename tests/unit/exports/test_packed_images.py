@@ -1,5 +1,6 @@
 """Images packed for the viewer give back the volume that a prediction needs, to the byte."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -58,3 +59,13 @@ def test_images_without_noise_take_a_fraction_of_their_memory():
     pixels = np.zeros((20, 64, 64, 3), np.uint8)
     pixels[5:9, 20:40, 20:40] = RNG.integers(0, 256, (4, 20, 20, 3))
     assert pack_images(Volume(pixels)).nbytes < pixels.nbytes / 20
+
+
+def test_all_who_use_the_volume_at_one_time_use_the_same_one():
+    packed = pack_images(Volume(PIXELS.copy()))
+    one = packed.volume()
+    assert packed.volume() is one
+    last = weakref.ref(one)
+    del one
+    assert last() is None, "the packed images keep no volume alive"
+    np.testing.assert_array_equal(packed.volume().pixels, PIXELS)

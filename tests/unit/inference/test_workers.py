@@ -81,7 +81,7 @@ def test_blocks_of_two_visitors_take_turns(tiny_model, jobs):
         visitor.start()
     for visitor in visitors:
         visitor.join()
-    assert sorted(order) == ["a"] * 3 + ["b"] * 3
+    assert order.count("a") == order.count("b") > 2
 
 
 def test_many_predictions_at_once_are_those_of_one_alone(tiny_model, jobs):
@@ -99,3 +99,16 @@ def test_many_predictions_at_once_are_those_of_one_alone(tiny_model, jobs):
         visitor.join()
     assert len(found) == 8
     assert all(np.array_equal(units, alone) for units in found)
+
+
+def test_mean_and_deviation_of_passes_are_those_of_all_slices_at_once_bit_for_bit():
+    chance = np.random.default_rng(0)
+    for passes in (1, 2, 10):
+        outputs = [chance.random((3, 16, 24), np.float32) for _ in range(passes)]
+        outputs = [*outputs[: passes // 2], *(one[:, :, ::-1] for one in outputs[passes // 2 :])]
+        mean, std = workers.mean_and_std(outputs)
+        np.testing.assert_array_equal(mean, np.mean(outputs, axis=0, dtype=np.float32))
+        if passes == 1:
+            assert std is None
+        else:
+            np.testing.assert_array_equal(std, np.std(outputs, axis=0, dtype=np.float32))

@@ -2,6 +2,8 @@
 
 import csv
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from brainseg.errors import SampleError
-from brainseg.sample import write_sample
+from brainseg.sample import write_sample, write_sample_apart
 from brainseg.sample.phantom import SyntheticCase, synthesize_case
 
 SEED = 3
@@ -202,3 +204,18 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
         write_sample(tmp_path / "sample", cases=1, seed=-1)
     with pytest.raises(SampleError, match="seed -1"):
         synthesize_case(-1, 1)
+
+
+def test_a_server_that_writes_the_sample_in_another_process_holds_none_of_its_libraries():
+    program = (
+        "import sys; import brainseg.sample, brainseg.training.data; "
+        "print({'scipy.interpolate', 'nilearn'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+def test_the_other_process_refuses_a_folder_as_this_one_does(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("Patient\nTCGA_CS_4941\n")
+    with pytest.raises(SampleError, match=r"data\.csv.*choose a new or empty folder"):
+        write_sample_apart(tmp_path)
