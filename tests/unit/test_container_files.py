@@ -113,7 +113,7 @@ def test_nginx_passes_sockets_keeps_uploads_off_its_disk_and_hides_figures():
         "proxy_set_header Upgrade $http_upgrade;",
         "proxy_set_header Host $host;",
         "proxy_request_buffering off;",
-        "client_max_body_size 256m;",
+        "client_max_body_size 260m;",
         "location = /metrics { return 404; }",
     ):
         assert words in text
