@@ -5,7 +5,7 @@ the number of slices. Each copy is another head: its brightness and size are sca
 fingerprints differ from the first ones in a quarter of their bits, so that copies differ from each other
 in about 96 of 256 (slices of two cases of the LGG cohort: 117). The benchmark writes no such files and
 takes their list from the index. The figures therefore do not include a walk over the folders. Beyond a
-million slices, which are then counted in millions, the heads repeat under other names.
+million slices, which are then counted in millions, the million is repeated, again as other heads.
 Usage: python benchmarks/large_index.py DATA [SLICES]
 """
 
@@ -25,7 +25,7 @@ from support.measuring import machine
 
 from brainseg.memory import return_freed_blocks
 
-SLICES = 1_000_000
+SLICES, SEED = 1_000_000, 1
 COPIES_AT_ONCE = 100
 RENAMED = ("case", "patient_id", "image_path", "mask_path", "image_hash", "mask_hash")
 SCALED = ("mean", "brightness", "head_mean", "noise", "tumour_mean")
@@ -56,11 +56,16 @@ def write_tiled(data: Path, slices: int, path: Path) -> None:
 
 
 def write_repeated(path: Path, times: int, to: Path) -> None:
-    """Write an index several times in a row, under other names each time."""
+    """Write an index several times in a row, as other heads under other names each time."""
+    from brainseg.cohort.index import index_as_arrow
+
     one = pq.ParquetFile(path)
     with pq.ParquetWriter(to, one.schema_arrow, write_page_checksum=True) as writer:
         for copy, group in itertools.product(range(times), range(one.num_row_groups)):
             table = one.read_row_group(group)
+            if copy:
+                heads = as_another_head(table.to_pandas(), np.random.default_rng([copy, SEED]))
+                table = index_as_arrow(heads).cast(one.schema_arrow)
             for name in RENAMED:
                 other = pc.utf8_replace_slice(table[name], 0, 2, f"{copy:02d}")
                 column = table.schema.get_field_index(name)

@@ -4,18 +4,21 @@ Unknown values are missing: volumes without a usable mask, findings before the c
 Dice of unscored cases, the state of cases without a review.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pandas.api.extensions import ExtensionArray
 
 from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort
 from brainseg.cohort.patients import code_labels, code_text
+from brainseg.cohort.saved_index import MAPPED_FROM
 from brainseg.reviews.table import MASK, PREDICTION, subject_words
-from brainseg.statistics import case_table, flair_copies
 from brainseg.statistics.labels import label_sizes
+from brainseg.statistics.saved_tables import case_table, sequence_copies
 
 FINDING_COLUMNS = {"error": "errors", "warning": "warnings", "info": "infos"}
 """The columns that count a case's findings, by severity."""
@@ -67,20 +70,27 @@ def case_rows(cohort: Cohort) -> pd.DataFrame:
         the columns of ``data.csv``, joined by patient, whole numbers as Int64. A column of
         ``data.csv`` with a name in :data:`OWN_COLUMNS` gets the suffix " (data.csv)".
     """
-    table = case_table(cohort.slices)
-    copies = flair_copies(cohort.slices).reindex(table["case"])
-    sequences = [
-        None if pd.isna(text) else [name for name in text.split(", ") if name] for text in copies
-    ]
-    table["area_by_slice"] = _areas(cohort.slices["area_px"], table["slices"])
-    table["missing_sequences"] = pd.Series(sequences, index=table.index, dtype=object)
+    table = case_table(cohort)
+    copies = sequence_copies(cohort)
+    sequences = {
+        text: [name for name in text.split(", ") if name]
+        for text in copies.unique()
+        if not pd.isna(text)
+    }
+    table = table.assign(
+        area_by_slice=_areas(cohort.slices["area_px"], table["slices"]),
+        missing_sequences=pd.Series(
+            [sequences.get(text) for text in copies], table.index, dtype=object
+        ),
+    )
     if table["tumour_ml"].isna().all():
         table = table.drop(columns="tumour_ml")
     table = table[[name for name in OWN_COLUMNS if name in table]]
-    sizes, unit = label_sizes(cohort.slices)
-    for name in sizes:
-        column = f"{LABEL}{cohort.label_words(name)} ({unit})"
-        table[column] = sizes[name].reindex(table["case"]).to_numpy()
+    if cohort.slices["label_px"].notna().any():  # else it would count the slices for nothing
+        sizes, unit = label_sizes(cohort.slices)
+        for name in sizes:
+            column = f"{LABEL}{cohort.label_words(name)} ({unit})"
+            table[column] = sizes[name].reindex(table["case"]).to_numpy()
     return table if cohort.patients is None else _with_codes(table, cohort.patients)
 
 
@@ -103,9 +113,12 @@ def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.Dat
     """
     if findings is None:
         return table.assign(**_missing(table, FINDING_COLUMNS.values(), "Int64"))
-    number = Counter((finding.case, finding.severity) for finding in findings)
+    rows = pd.Index(table["case"])
+    of_severity: dict[str, list[str | None]] = {severity: [] for severity in FINDING_COLUMNS}
+    for finding in findings:
+        of_severity[finding.severity].append(finding.case)
     columns = {
-        column: pd.array([number[case, severity] for case in table["case"]], dtype="Int64")
+        column: _counted(rows, of_severity[severity])
         for severity, column in FINDING_COLUMNS.items()
     }
     return table.assign(**columns)
@@ -124,9 +137,9 @@ def with_second_look(
     Returns:
         The table with ``second_look`` (Int64, missing where not compared).
     """
-    number, known = Counter(finding.case for finding in still_open), {*compared}
-    counts = [number[case] if case in known else None for case in table["case"]]
-    return table.assign(second_look=pd.array(counts, dtype="Int64"))
+    rows = pd.Index(table["case"])
+    number = pd.Series(_counted(rows, [finding.case for finding in still_open]), table.index)
+    return table.assign(second_look=number.where(table["case"].isin([*compared])))
 
 
 def with_scores(table: pd.DataFrame, scores: pd.DataFrame | None) -> pd.DataFrame:
@@ -165,22 +178,29 @@ def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFr
     given: dict[str, list] = {}
     for review in reviews.sort_values("reader", kind="stable").itertuples():
         given.setdefault(review.case, []).append(review)
-    of_each = [given.get(case, []) for case in table["case"]]
-    columns = {}
+    without = _of_reviews([])  # shared: a large cohort has few cases with reviews
+    rows = [_of_reviews(given[case]) if case in given else without for case in table["case"]]
+    found = {name: [row[name] for row in rows] for name in without}
+    dtypes = {"readers": "Int64", **dict.fromkeys(READER_COLUMNS, "object")}
+    columns = {
+        name: pd.Series(cells, table.index, dtype=dtypes.get(name, "str"))
+        for name, cells in found.items()
+    }
+    return table.assign(**columns)
+
+
+def _of_reviews(of_case: list) -> dict[str, Any]:
+    """Return the cells of :func:`with_reviews` of a case."""
+    cells: dict[str, Any] = {}
     for (column, several), (by, subject) in zip(
         REVIEW_COLUMNS.items(), READER_COLUMNS.items(), strict=True
     ):
-        of_subject = [[one for one in of_case if one.subject == subject] for of_case in of_each]
-        found = [{one.state for one in of_case} for of_case in of_subject]
-        states = [several if len(one) > 1 else next(iter(one), None) for one in found]
-        columns[column] = pd.array(states, dtype="str")
-        columns[by] = pd.Series(list(map(_readers, of_subject)), index=table.index, dtype=object)
-    comments = [" | ".join(_comment(one) for one in case if one.comment) for case in of_each]
-    return table.assign(
-        **columns,
-        readers=pd.array([len(_readers(of_case)) for of_case in of_each], dtype="Int64"),
-        comments=pd.array([text or None for text in comments], dtype="str"),
-    )
+        of_subject = [one for one in of_case if one.subject == subject]
+        states = {one.state for one in of_subject}
+        cells[column] = several if len(states) > 1 else next(iter(states), None)
+        cells[by] = _readers(of_subject)
+    comments = " | ".join(_comment(one) for one in of_case if one.comment)
+    return {**cells, "readers": len(_readers(of_case)), "comments": comments or None}
 
 
 def with_labels(table: pd.DataFrame, codebook: pd.DataFrame | None) -> pd.DataFrame:
@@ -209,8 +229,19 @@ def for_export(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].map(_listed).astype("str") for name in lists})
 
 
+def _counted(rows: pd.Index, cases: list[str | None]) -> ExtensionArray:
+    """Return how often each case of a table is named, Int64; names that are no case are left out."""
+    found = rows.get_indexer(pd.Index(cases, dtype=object)) if cases else np.empty(0, int)
+    return pd.array(np.bincount(found[found >= 0], minlength=len(rows)), dtype="Int64")
+
+
 def _areas(area_px: pd.Series, slices: pd.Series) -> pd.Series:
     """Return the areas of each case as a list; the slices of a case are adjacent."""
+    if len(area_px) >= MAPPED_FROM:  # one array instead of an object per slice
+        values = pa.array(area_px.array._data, mask=area_px.array._mask, from_pandas=False)
+        starts = np.concatenate([[0], np.cumsum(slices)])
+        lists = pa.LargeListArray.from_arrays(starts, values)
+        return pd.Series(pd.arrays.ArrowExtensionArray(lists), slices.index)
     areas, ends = area_px.array.to_numpy(object, na_value=None), slices.cumsum()
     # Slices of one array: grouping the table with pandas takes five times as long.
     of_case = [areas[end - number : end].tolist() for end, number in zip(ends, slices, strict=True)]

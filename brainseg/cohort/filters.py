@@ -226,6 +226,8 @@ def is_number(cells: pd.Series) -> bool:
 
 def is_list(cells: pd.Series) -> bool:
     """Return whether a column contains lists or tuples."""
+    if isinstance(cells.dtype, pd.ArrowDtype):
+        return True  # the areas by slice of a large cohort
     return cells.dtype == object and bool(cells.map(_is_list).any())
 
 
@@ -291,5 +293,7 @@ def _is_list(cell: object) -> bool:
 
 def _sortable(cells: pd.Series) -> pd.Series:
     if is_list(cells):
-        return cells.map(lambda cell: ", ".join(cell) if _is_list(cell) else None).astype("str")
+        return cells.map(lambda cell: ", ".join(map(str, cell)) if _is_list(cell) else None).astype(
+            "str"
+        )
     return cells

@@ -30,6 +30,9 @@ from brainseg.storage import cohort_dir, write_atomically
 MAPPED_FROM = 100_000
 """Number of slices from which an index stays on disk: below, it takes less than 140 MB of memory."""
 
+ABOUT = "saved index"
+"""Attribute of an index that is mapped from disk: the version, size and time of its file."""
+
 
 def index_of(
     root: Path,
@@ -63,8 +66,7 @@ def index_of(
     if len(slices) < MAPPED_FROM:
         return slices, identity, []
     if known and known != identity:
-        with suppress(OSError):  # an open cohort keeps what it has mapped
-            _mapped(_saved(known)).unlink(missing_ok=True)
+        forget_copies(known)
     saved, notes = open_index(_saved(identity))
     return slices if saved is None else saved, identity, notes
 
@@ -83,7 +85,7 @@ def open_index(path: Path) -> tuple[pd.DataFrame | None, list[str]]:
     if slices < MAPPED_FROM:
         return read_index(path), []
     copy, about = _mapped(path), f"index {INDEX_VERSION} {state.st_size} {state.st_mtime_ns}"
-    mapped = map_table(copy, about)
+    mapped = _mapped_as(copy, about)
     if mapped is not None:
         return mapped, []
     if not is_current(path):
@@ -94,7 +96,22 @@ def open_index(path: Path) -> tuple[pd.DataFrame | None, list[str]]:
         return None, []
     except BrainsegError as error:
         return read_index(path), [f"The index takes memory, as it has no copy on disk: {error}"]
-    return map_table(copy, about), []
+    return _mapped_as(copy, about), []
+
+
+def forget_copies(identity: str) -> None:
+    """Remove what was made from a large index to be mapped; an open cohort keeps what it has mapped."""
+    copies = [_mapped(_saved(identity)), *cohort_dir(identity).glob("**/tables/*.arrow")]
+    for copy in copies:
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
+
+
+def _mapped_as(copy: Path, about: str) -> pd.DataFrame | None:
+    slices = map_table(copy, about)
+    if slices is not None:
+        slices.attrs[ABOUT] = about
+    return slices
 
 
 def _saved(identity: str) -> Path:

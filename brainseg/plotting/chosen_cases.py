@@ -8,7 +8,7 @@ from brainseg.cohort import Cohort
 from brainseg.cohort.filters import Filter
 from brainseg.errors import CohortError
 from brainseg.models import open_model
-from brainseg.statistics import case_measures, case_table, embeddings, slice_measures
+from brainseg.statistics import embeddings, saved_tables
 from brainseg.statistics.atlas import Atlas, open_atlas
 from brainseg.statistics.embeddings import IMAGE, Features
 from brainseg.worklist import case_rows
@@ -46,7 +46,7 @@ class ChosenCases:
 
     def slices(self) -> pd.DataFrame:
         """Return one row per slice; see :func:`brainseg.statistics.slice_measures`."""
-        return slice_measures(self.cohort.slices)
+        return saved_tables.slice_measures(self.cohort)
 
     def tumour_slices(self) -> pd.DataFrame:
         """Return the rows of :meth:`slices` with tumour."""
@@ -59,11 +59,11 @@ class ChosenCases:
         Args:
             with_parts: also count the parts of each tumour; the first time, this reads every file.
         """
-        return case_measures(self.cohort.slices, self.atlas() if with_parts else None)
+        return saved_tables.case_measures(self.cohort, self.atlas() if with_parts else None)
 
     def counts(self) -> pd.DataFrame:
         """Return one row per case; see :func:`brainseg.statistics.case_table`."""
-        return case_table(self.cohort.slices)
+        return saved_tables.case_table(self.cohort)
 
     def worklist(self) -> pd.DataFrame:
         """Return one row per case with the columns of ``data.csv``, in the order of :meth:`cases`."""

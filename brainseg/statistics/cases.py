@@ -9,6 +9,12 @@ from brainseg.volume import FLAIR, SEQUENCES
 UNKNOWN = "unknown"
 """Name of the group of cases whose institution or code is missing."""
 
+COLUMNS = [
+    *("case", "patient_id", "institution", "slices", "masks", "slices_with_tumour", "tumour_vx"),
+    *("tumour_ml", "tumour_fraction", "tumour_share", "largest_slice", "flair_copies", "unusable"),
+]
+"""The columns of :func:`case_table`."""
+
 
 def counts(slices: pd.DataFrame) -> dict:
     """Return the counts of a cohort, as whole numbers for JSON.

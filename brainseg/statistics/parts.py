@@ -18,10 +18,11 @@ def by_part(make: Callable[[pd.DataFrame], pd.DataFrame], slices: pd.DataFrame) 
     """
     if len(slices) <= PART_SLICES:
         return make(slices)
-    return pd.concat([make(part) for part in _parts(slices)], ignore_index=True)
+    return pd.concat([make(part) for part in parts_of(slices)], ignore_index=True)
 
 
-def _parts(slices: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def parts_of(slices: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield an index in parts of whole cases, each with about :data:`PART_SLICES` slices."""
     names, start = slices["case"], 0
     while start < len(names):
         end = min(start + PART_SLICES, len(names))

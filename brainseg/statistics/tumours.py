@@ -24,6 +24,14 @@ INSIDE = {name: column_of("tumour_mean", name) for name in SEQUENCES}
 OUTSIDE = {name: column_of("head_mean", name) for name in SEQUENCES}
 """By sequence, the column of the mean intensity in the head without the tumour."""
 
+SLICE_COLUMNS = (
+    *("case", "patient_id", "institution", "slice_number", "position", "tumour", "area_px"),
+    *("area_mm2", "tumour_fraction", "components", "largest_component_px", "compactness"),
+    *("tumour_row", "tumour_column"),
+    *(column for name in SEQUENCES for column in (INSIDE[name], OUTSIDE[name])),
+)
+"""The columns of :func:`slice_measures`."""
+
 _COLOURS = [column for name in SEQUENCES for column in (INSIDE[name], OUTSIDE[name])]
 
 LEAST_COMPACT_PX = 20
@@ -111,19 +119,31 @@ def case_measures(slices: pd.DataFrame, atlas: "Atlas | None" = None) -> pd.Data
         (Int64) and ``largest_share`` (Float64, 0..1) of the tumour as a volume; then :data:`INSIDE` and
         :data:`OUTSIDE` (Float64, 0..255), means over the voxels of the slices with a usable mask.
     """
-    table = by_part(_case_measures, slices)
+    return with_parts(by_part(_case_measures, slices), atlas)
+
+
+def with_parts(table: pd.DataFrame, atlas: "Atlas | None") -> pd.DataFrame:
+    """Return the measures of :func:`measures_by_case` with the parts of the tumours as volumes."""
     names, components, shares = (
         ([], [], []) if atlas is None else (atlas.cases, atlas.components, atlas.largest_share)
     )
     parts = pd.Series(components, names).reindex(table["case"]).astype("Int64")
-    table["components"] = parts.where(parts >= 0).array
     largest = pd.Series(shares, names).reindex(table["case"]).astype("Float64")
-    table["largest_share"] = largest.array
+    table = table.assign(components=parts.where(parts >= 0).array, largest_share=largest.array)
     return table[[name for name in table if name not in _COLOURS] + _COLOURS]
 
 
 def _case_measures(slices: pd.DataFrame) -> pd.DataFrame:
-    by_slice = slice_measures(slices)
+    return measures_by_case(slices, slice_measures(slices))
+
+
+def measures_by_case(slices: pd.DataFrame, by_slice: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`case_measures` without the parts of the tumours as volumes.
+
+    Args:
+        slices: the index of a cohort, or all slices of some of its cases.
+        by_slice: the measures of these slices, from :func:`slice_measures`.
+    """
     with_tumour = by_slice[(by_slice["area_px"] > 0).fillna(False)]
     groups = with_tumour.groupby("case", sort=False)
     table = case_table(slices).set_index("case")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brainseg import checks, evaluation, statistics, worklist
+from brainseg import checks, evaluation, worklist
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.folds import stamp_of_folds
@@ -45,7 +45,7 @@ from brainseg.monitoring.external_logs import Log, open_log
 from brainseg.monitoring.readers import CsvReader, RunReader
 from brainseg.monitoring.tensorboard import TensorBoardReader
 from brainseg.reviews import open_reviews
-from brainseg.statistics import embeddings, neighbours
+from brainseg.statistics import embeddings, neighbours, saved_tables
 from brainseg.statistics.atlas import Atlas, open_atlas
 from brainseg.statistics.embeddings import Features
 from brainseg.training.runs import Run
@@ -81,7 +81,13 @@ _CHECKED = BY_CONTENT | {
 @st.cache_resource(max_entries=3, show_spinner=False)
 def opening(root: str, changed: float) -> Work[Cohort]:
     """Open the cohort of a folder in the background; `changed` is :func:`last_change`, a key only."""
-    return Work("opening", lambda progress: with_sample_run(Cohort.open(root, progress)))
+
+    def open_and_count(progress: Progress) -> Cohort:
+        cohort = Cohort.open(root, progress)
+        saved_tables.save_tables(cohort, progress)
+        return with_sample_run(cohort)
+
+    return Work("opening", open_and_count)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -184,10 +190,10 @@ def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     return automatic_windows(volume(cohort, case) if own.is_volume else own.volume())
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def case_table(cohort: Cohort) -> pd.DataFrame:
     """Return one row per case; see :func:`brainseg.statistics.case_table`."""
-    return statistics.case_table(cohort.slices)
+    return saved_tables.case_table(cohort)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=WITH_PATIENTS)
@@ -251,14 +257,14 @@ def atlas(cohort: Cohort) -> Work[Atlas]:
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def slice_measures(cohort: Cohort) -> pd.DataFrame:
     """Return one row per slice; see :func:`brainseg.statistics.slice_measures`."""
-    return statistics.slice_measures(cohort.slices)
+    return saved_tables.slice_measures(cohort)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def case_measures(cohort: Cohort, with_atlas: bool) -> pd.DataFrame:
-    """Return one row per case; its atlas must be ready. See :func:`statistics.case_measures`."""
+    """Return one row per case; its atlas must be ready. See :func:`saved_tables.case_measures`."""
     whole = atlas(cohort).result.result() if with_atlas else None
-    return statistics.case_measures(cohort.slices, whole)
+    return saved_tables.case_measures(cohort, whole)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_IMAGES)

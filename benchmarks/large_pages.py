@@ -1,0 +1,105 @@
+"""Time and memory of the pages of a cohort whose index is very large, as a visitor asks for them.
+
+Each page runs several times in one server, as AppTest runs it: all of the page's own work and the
+messages to the browser, without the network and the drawing in the browser. The folder has no files, so
+that pictures are missing.
+Usage: python benchmarks/large_pages.py INDEX.parquet [PAGE ...]
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+from support.measuring import CHECKOUT, machine
+
+from brainseg.cohort import Cohort
+from brainseg.cohort.saved_index import open_index
+from brainseg.memory import return_freed_blocks
+from brainseg.statistics import saved_tables
+
+RUNS = 10
+LONGEST_S = 3600
+PAGES: dict[str, tuple[str, dict[str, str]]] = {
+    "overview": ("overview", {}),
+    "worklist": ("worklist", {}),
+    "worklist, sorted": ("worklist", {"sort": "-tumour_vx"}),
+    "worklist, filtered": ("worklist", {"where": "tumour_vx~1000..5000~~institution~CS"}),
+    "worklist, searched": ("worklist", {"search": "0042"}),
+    "dataset, what is here": ("dataset", {}),
+    **{
+        f"dataset, {section.lower()}": ("dataset", {"section": section})
+        for section in ("How large", "Where", "Which shape", "How bright", "Compare", "Tables")
+    },
+    "dataset, filtered": ("dataset", {"where": "institution~CS"}),
+    "checks": ("checks", {}),
+}
+"""The name of each measure: a page's address and the parameters in it."""
+
+
+def opened(path: Path) -> Cohort:
+    """Return the cohort of an index, its tables saved."""
+    index, _ = open_index(path)
+    assert index is not None
+    cohort = Cohort(Path("/nowhere"), index, "0" * 32)
+    saved_tables.save_tables(cohort)
+    return cohort
+
+
+def visit(page: str, asked: dict[str, str]) -> AppTest:
+    """Return a page after its run."""
+    app = AppTest.from_file(CHECKOUT / "dashboard" / "navigation.py", default_timeout=LONGEST_S)
+    for key, value in asked.items():
+        app.query_params[key] = value
+    if page != "overview":
+        app._page_hash = calc_hash(page)
+    app.run()
+    for one in app.exception:
+        print(f"  {page}: {one.message}", flush=True)
+    return app
+
+
+def memory_mib(name: str) -> int:
+    """Return a figure of this process: memory of its own, of mapped files, or the most of both."""
+    return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) >> 10
+
+
+def measure(path: Path, names: list[str]) -> None:
+    """Print the times of each page, and the memory of the process after it."""
+    return_freed_blocks()  # as the dashboard does
+    from dashboard.shared import cache, source_code
+    from dashboard.shared.background import Work
+
+    os.environ["BRAINSEG_DATA"] = "/nowhere"
+    source_code.is_local = lambda: True
+    began = time.perf_counter()
+    work = Work("opening", lambda _: opened(path))
+    cache.opening = lambda root, changed: work
+    cohort = work.result.result()
+    print(f"opened in {time.perf_counter() - began:.1f} s, {memory_mib('RssAnon')} MiB", flush=True)
+    if "checks" in names:
+        began = time.perf_counter()
+        cache.checking(cohort).result.result()
+        took, most = time.perf_counter() - began, memory_mib("VmHWM")
+        print(f"checks in {took:.1f} s, {memory_mib('RssAnon')} MiB, peak {most}", flush=True)
+    for name in names:
+        walls, used = [], []
+        for _ in range(RUNS + 1):
+            wall, processor = time.perf_counter(), time.process_time()
+            visit(*PAGES[name])
+            walls.append(time.perf_counter() - wall)
+            used.append(time.process_time() - processor)
+        of_95 = np.percentile(walls[1:], 95), np.percentile(used[1:], 95)
+        print(
+            f"{name:24} first {walls[0]:5.1f} s, processor {used[0]:5.1f} s; 95% within "
+            f"{of_95[0]:5.2f} s, processor {of_95[1]:5.2f} s; {memory_mib('RssAnon'):,} MiB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    print(machine(), flush=True)
+    measure(Path(sys.argv[1]), sys.argv[2:] or list(PAGES))
