@@ -178,14 +178,17 @@ def with_reviews(table: pd.DataFrame, reviews: pd.DataFrame | None) -> pd.DataFr
     given: dict[str, list] = {}
     for review in reviews.sort_values("reader", kind="stable").itertuples():
         given.setdefault(review.case, []).append(review)
-    without = _of_reviews([])  # shared: a large cohort has few cases with reviews
-    rows = [_of_reviews(given[case]) if case in given else without for case in table["case"]]
-    found = {name: [row[name] for row in rows] for name in without}
+    # Those without a review share their cells: a large cohort has few others.
+    places = np.flatnonzero(table["case"].isin([*given]))
+    found = [_of_reviews(given[case]) for case in table["case"].iloc[places]]
     dtypes = {"readers": "Int64", **dict.fromkeys(READER_COLUMNS, "object")}
-    columns = {
-        name: pd.Series(cells, table.index, dtype=dtypes.get(name, "str"))
-        for name, cells in found.items()
-    }
+    columns = {}
+    for name, cell in _of_reviews([]).items():
+        cells = np.empty(len(table), object)
+        cells.fill(cell)
+        for place, row in zip(places, found, strict=True):
+            cells[place] = row[name]
+        columns[name] = pd.Series(cells, table.index, dtype=dtypes.get(name, "str"))
     return table.assign(**columns)
 
 

@@ -228,7 +228,7 @@ def is_list(cells: pd.Series) -> bool:
     """Return whether a column contains lists or tuples."""
     if isinstance(cells.dtype, pd.ArrowDtype):
         return True  # the areas by slice of a large cohort
-    return cells.dtype == object and bool(cells.map(_is_list).any())
+    return cells.dtype == object and any(map(_is_list, cells))
 
 
 def number_text(number: float | None) -> str:

@@ -55,8 +55,8 @@ MAX_CODES = 12
 
 def tumour_share(chosen: ChosenCases) -> Figure:
     """Draw the share of slices with tumour, without tumour and without a usable mask."""
-    areas = chosen.cohort.slices[["case", "area_px"]]
-    table = statistics.tumour_shares(areas[chosen.among(areas)])
+    cases = chosen.counts()
+    table = statistics.tumour_shares_of_cases(cases[chosen.among(cases)])
     return table, counts.tumour_share(table)
 
 
@@ -211,7 +211,7 @@ def similar_slices(
 def slice_rows(chosen: ChosenCases) -> pd.DataFrame:
     """Return one row per slice of the chosen cases, with its measures."""
     slices = chosen.slices()
-    return slices[chosen.among(slices)]
+    return slices if chosen.has_all else slices[chosen.among(slices)]
 
 
 def case_rows(chosen: ChosenCases, with_parts: bool = True) -> pd.DataFrame:

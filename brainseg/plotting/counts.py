@@ -20,8 +20,10 @@ from brainseg.plotting.style import (
     QUIET,
     SERIES_COLOUR,
     TUMOUR_COLOUR,
+    note_thinned,
     quiet,
     selectable,
+    thinned,
 )
 
 MOST_NAMED_BARS = 20
@@ -75,7 +77,8 @@ def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
         cases: from :func:`brainseg.statistics.case_table`; in this order.
         chosen: bool on the same rows; the others are pale.
     """
-    positions = np.arange(len(cases))
+    total, cases = len(cases), thinned(cases)
+    chosen, positions = chosen[cases.index], np.arange(len(cases))
     parts = {
         "with tumour": cases["slices_with_tumour"],
         "without tumour": cases["masks"] - cases["slices_with_tumour"],
@@ -101,13 +104,14 @@ def slices_by_case(cases: pd.DataFrame, chosen: pd.Series) -> go.Figure:
             )
     quiet(figure, height=340, top=52, barmode="stack", bargap=0.15)
     figure.update_yaxes(title="Slices")
-    if len(cases) <= MOST_NAMED_BARS:
+    if total <= MOST_NAMED_BARS:
         names = cases["case"].map(html.escape)
         figure.update_xaxes(tickvals=positions, ticktext=names)
         figure.update_xaxes(tickangle=-40, ticklabeloverflow="allow")
     else:
-        figure.update_xaxes(showticklabels=False, title=f"{len(cases)} cases, by institution")
+        figure.update_xaxes(showticklabels=False, title=f"{total:,} cases, by institution")
     _mark_institutions(figure, cases["institution"].fillna("unknown").tolist())
+    note_thinned(figure, len(cases), total)
     return selectable(figure)
 
 

@@ -17,8 +17,10 @@ from brainseg.plotting.style import (
     QUIET,
     SERIES_COLOUR,
     TUMOUR_COLOUR,
+    note_thinned,
     quiet,
     selectable,
+    thinned,
 )
 from brainseg.statistics.atlas import INSIDE
 
@@ -86,13 +88,15 @@ def strips(
     order = sorted(names.unique(), key=_last)
     known = cases[measure].notna()
     offsets = pd.Series(0.0, index=cases.index)
-    figure, ticks = go.Figure(), []
+    figure, ticks, drawn = go.Figure(), [], 0
     for index, name in enumerate(order):
         here = known & (names == name)
         colour = QUIET if name == "missing" else SERIES_COLOUR
         # For all cases at once, so that a point does not move when the choice changes.
         offsets[here] = index + _offsets(int(here.sum()))
-        for front, rows in ((False, cases[here & ~chosen]), (True, cases[here & chosen])):
+        for front, every in ((False, cases[here & ~chosen]), (True, cases[here & chosen])):
+            rows = thinned(every)
+            drawn += len(rows)
             figure.add_scatter(
                 x=offsets[rows.index],
                 y=rows[measure].astype("float64"),
@@ -112,6 +116,7 @@ def strips(
                 hovertemplate=f"median of {len(picked)}: %{{y:,.4~r}}<extra></extra>",
             )
         ticks.append(f"{html.escape(name)}<br>n {len(picked)}")
+    note_thinned(figure, drawn, int(known.sum()))
     quiet(figure, height=340, showlegend=False)
     figure.update_xaxes(
         tickvals=list(range(len(order))),
@@ -142,19 +147,22 @@ def scatter(
     groups = styles.drop_duplicates("name").sort_values("name", key=lambda names: names.map(_last))
     parts = [("not chosen", PALE, "circle", known & ~chosen)]
     parts += [(*row, known & chosen & (styles["name"] == row[0])) for row in groups.to_numpy()]
+    drawn = 0
     for name, colour, symbol, here in parts:
-        rows = cases[here]
+        rows, count = thinned(cases[here]), int(here.sum())
+        drawn += len(rows)
         figure.add_scatter(
             x=rows[x[0]].astype("float64"),
             y=rows[y[0]].astype("float64"),
             mode="markers",
-            name=html.escape(f"{name} (n {len(rows)})"),
+            name=html.escape(f"{name} (n {count})"),
             showlegend=colour != PALE and bool(len(rows)),
             marker={"size": 9, "color": colour, "symbol": symbol},
             customdata=rows[["case"]],
             text=rows["case"].map(html.escape),
             hovertemplate="%{text}<br>%{x:,.4~r}; %{y:,.4~r}<extra>%{fullData.name}</extra>",
         )
+    note_thinned(figure, drawn, int(known.sum()))
     quiet(figure, height=440, top=40)
     figure.update_xaxes(title=html.escape(x[1]), tickformat=",.6~r")
     figure.update_yaxes(title=html.escape(y[1]), tickformat=",.6~r")
@@ -192,12 +200,10 @@ def group_styles(group: pd.Series) -> pd.DataFrame:
     styles = {
         name: (name, GROUP_COLOURS[index], _SYMBOLS[index]) for index, name in enumerate(common)
     } | _OF_TUMOUR
-    rows = [
-        ("missing", GROUP_COLOURS[-1], "x")
-        if pd.isna(name)
-        else styles.get(name, ("other", GROUP_COLOURS[-1], "circle"))
-        for name in names
-    ]
+    missing, other = ("missing", GROUP_COLOURS[-1], "x"), ("other", GROUP_COLOURS[-1], "circle")
+    number, known = pd.factorize(names)
+    of_name = [*(styles.get(name, other) for name in known), missing]  # the last one is number -1
+    rows = [of_name[one] for one in number]
     return pd.DataFrame(rows, columns=["name", "colour", "symbol"], index=group.index)
 
 

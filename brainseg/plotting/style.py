@@ -1,8 +1,10 @@
 """Colours and layout shared by all charts, and images as figures."""
 
 import base64
+from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -28,6 +30,11 @@ PALE = "rgba(125, 135, 147, 0.35)"
 PALE_OPACITY = 0.25
 
 LEGEND_ON_TOP = {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}, "showlegend": True}
+
+MOST_DRAWN = 2000
+"""Most bars or points of one kind in a chart: more of them hide each other and slow the browser."""
+
+Rows = TypeVar("Rows", pd.Series, pd.DataFrame)
 
 GROUP_COLOURS = (BLUE, GREEN, PURPLE, VERMILION, SKY, ORANGE, QUIET)
 """Colours of groups; the last one is for other and missing values."""
@@ -129,3 +136,19 @@ def selectable(figure: go.Figure, drag: str | bool = False) -> go.Figure:
             style = {"marker": {"opacity": 1}}
             trace.update(selected=style, unselected=style)
     return figure
+
+
+def thinned(rows: Rows, most: int = MOST_DRAWN) -> Rows:
+    """Return at most some rows, evenly spaced from the first to the last."""
+    if len(rows) <= most:
+        return rows
+    return rows.iloc[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+
+
+def note_thinned(figure: go.Figure, drawn: int, total: int) -> None:
+    """Note in a figure's ``layout.meta`` that it draws only some of the cases, for the text below it."""
+    if drawn < total:
+        figure.layout.meta = (
+            f"{drawn:,} of {total:,} cases are drawn, evenly spaced; counts and medians are of all. A "
+            "selection in the chart chooses among the drawn cases."
+        )

@@ -5,7 +5,14 @@ if its mask is usable (``area_px`` is present); the others are left out and coun
 and volumes in voxels, because the files contain no spacing.
 """
 
-from brainseg.statistics.cases import UNKNOWN, case_table, counts, flair_copies, tumour_shares
+from brainseg.statistics.cases import (
+    UNKNOWN,
+    case_table,
+    counts,
+    flair_copies,
+    tumour_shares,
+    tumour_shares_of_cases,
+)
 from brainseg.statistics.codes import code_counts, patient_columns
 from brainseg.statistics.distributions import along_the_case, category_counts, histogram
 from brainseg.statistics.files import Pair, file_table, random_pair
@@ -40,4 +47,5 @@ __all__ = [
     "random_pair",
     "slice_measures",
     "tumour_shares",
+    "tumour_shares_of_cases",
 ]

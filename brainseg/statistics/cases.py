@@ -8,6 +8,8 @@ from brainseg.volume import FLAIR, SEQUENCES
 
 UNKNOWN = "unknown"
 """Name of the group of cases whose institution or code is missing."""
+WHAT = ["with tumour", "without tumour", "without a usable mask"]
+"""The kinds of slices in :func:`tumour_shares`."""
 
 COLUMNS = [
     *("case", "patient_id", "institution", "slices", "masks", "slices_with_tumour", "tumour_vx"),
@@ -101,9 +103,16 @@ def tumour_shares(slices: pd.DataFrame) -> pd.DataFrame:
     """
     areas = slices["area_px"]
     number = [(areas > 0).sum(), (areas == 0).sum(), areas.isna().sum()]
-    what = ["with tumour", "without tumour", "without a usable mask"]
-    table = pd.DataFrame({"what": what, "slices": [int(n) for n in number]})
+    table = pd.DataFrame({"what": WHAT, "slices": [int(n) for n in number]})
     return table.assign(of_all=table["slices"] / max(1, len(slices)))
+
+
+def tumour_shares_of_cases(cases: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`tumour_shares` of the slices of some cases, rows of :func:`case_table`."""
+    with_tumour, usable = cases["slices_with_tumour"].sum(), cases["masks"].sum()
+    number = [with_tumour, usable - with_tumour, cases["unusable"].sum()]
+    table = pd.DataFrame({"what": WHAT, "slices": [int(n) for n in number]})
+    return table.assign(of_all=table["slices"] / max(1, int(cases["slices"].sum())))
 
 
 def flair_copies(slices: pd.DataFrame) -> pd.Series:

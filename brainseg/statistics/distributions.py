@@ -32,10 +32,12 @@ def histogram(
     width = max(1.0, width) if whole else width
     first = math.floor(known.min() / width)
     # Edges are multiples of the width: floating point must not move an edge past a value.
-    index = (known / width - first).map(math.floor)
+    index = np.floor(known / width - first).astype("int64")
     count = max(1, math.ceil(known.max() / width) - first)
     index = index.clip(upper=count - 1)
-    picked = index if chosen is None else index[chosen.loc[index.index].astype(bool)]
+    picked = (
+        index if chosen is None or chosen.all() else index[chosen.loc[index.index].astype(bool)]
+    )
     edges = [round((first + step) * width, 10) for step in range(count + 1)]
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
     table["all"] = np.bincount(index, minlength=count)
@@ -54,7 +56,7 @@ def category_counts(values: pd.Series, chosen: pd.Series | None = None) -> pd.Da
         ``value`` (as text; missing in the last row, if some are), ``all`` and ``chosen`` (counts),
         sorted by value.
     """
-    picked = values if chosen is None else values[chosen.astype(bool)]
+    picked = values if chosen is None or chosen.all() else values[chosen.astype(bool)]
     every = values.value_counts().sort_index()
     table = pd.DataFrame(
         {
@@ -84,11 +86,19 @@ def along_the_case(
         ``with_tumour``, ``share`` (Float64, 0..1, missing without a slice), and the same with the prefix
         ``chosen_``.
     """
-    known = measures[measures["tumour"].notna() & measures["position"].notna()]
-    picked = known if chosen is None else known[chosen.loc[known.index].astype(bool)]
+    # Without the other columns, which would be copied.
+    known = measures.loc[
+        measures["tumour"].notna() & measures["position"].notna(), ["tumour", "position"]
+    ]
+    some = None if chosen is None or chosen.all() else chosen.loc[known.index].astype(bool)
     edges = np.arange(parts + 1) / parts
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
-    for prefix, rows in (("", known), ("chosen_", picked)):
+    for prefix in ("", "chosen_"):
+        if prefix and some is None:  # ten million slices are counted once
+            names = ("slices", "with_tumour", "share")
+            table = table.assign(**{f"{prefix}{name}": table[name] for name in names})
+            continue
+        rows = known if some is None or not prefix else known[some]
         part = (rows["position"].astype("float64") * parts).astype("int64").clip(upper=parts - 1)
         tumour = rows["tumour"].astype("bool")
         table[f"{prefix}slices"] = np.bincount(part, minlength=parts)

@@ -42,6 +42,31 @@ def _kinds(slices: pd.DataFrame, what: str, columns: list[str]) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class Files:
+    """The files of a cohort.
+
+    Attributes:
+        table: see :func:`file_table`.
+        pairs: slices with an image and a mask.
+        images: images without a mask.
+        masks: masks without an image.
+    """
+
+    table: pd.DataFrame
+    pairs: int
+    images: int
+    masks: int
+
+
+def files_of(slices: pd.DataFrame) -> Files:
+    """Return the numbers of files of an index by kind."""
+    has_image, has_mask = slices["image_path"].notna(), slices["mask_path"].notna()
+    pairs = int((has_image & has_mask).sum())
+    alone = int(has_image.sum()) - pairs, int(has_mask.sum()) - pairs
+    return Files(file_table(slices), pairs, *alone)
+
+
+@dataclass(frozen=True)
 class Pair:
     """One image and its mask as stored in their files.
 
@@ -71,10 +96,10 @@ def random_pair(slices: pd.DataFrame, seed: int) -> Pair | None:
         slices: the index of a cohort; see :mod:`brainseg.cohort.index`.
         seed: 0 or more; the same seed and cohort give the same pair.
     """
-    pairs = slices[slices["height"].notna() & slices["mask_height"].notna()]
-    if pairs.empty:
+    pairs = np.flatnonzero(slices["height"].notna() & slices["mask_height"].notna())
+    if not len(pairs):
         return None
-    row = pairs.iloc[int(np.random.default_rng(seed).integers(len(pairs)))]
+    row = slices.iloc[pairs[int(np.random.default_rng(seed).integers(len(pairs)))]]
     return Pair(
         row["case"],
         int(row["slice_number"]),

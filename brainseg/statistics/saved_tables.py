@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the tables: to be raised when a value or column changes."""
 
-COMPARABLE = "comparable"
-"""Column of the saved table by case: whether any slice has three channels."""
+COMPARABLE, IMAGES, MASKS = "comparable", "image_files", "mask_files"
+"""Further columns of the saved table by case: whether any slice has three channels, numbers of files."""
 
 OF_INDEX = ["case", "patient_id", "institution", "slice_number", "area_px", "largest_component_px"]
 """Columns of the measures by slice that are those of the index, and not saved again."""
 
-_CASES, _SLICES = "cases", "slices"
+_CASES, _SLICES, _TUMOURS = "cases", "slices", "tumours"
+_NAMES = (_CASES, _SLICES, _TUMOURS)
 
 
 def save_tables(cohort: Cohort, progress: Progress | None = None) -> None:
@@ -44,7 +45,7 @@ def save_tables(cohort: Cohort, progress: Progress | None = None) -> None:
         progress: called with (slices counted, slices to count).
     """
     about = _about(cohort)
-    if about is None or all(_mapped(cohort, name) is not None for name in (_CASES, _SLICES)):
+    if about is None or all(_mapped(cohort, name) is not None for name in _NAMES):
         return
     of_cases: list[pd.DataFrame] = []
 
@@ -54,7 +55,8 @@ def save_tables(cohort: Cohort, progress: Progress | None = None) -> None:
             measures = tumours.slice_measures(part)
             by_case = tumours.measures_by_case(part, measures)
             copies = cases.flair_copies(part).reindex(by_case["case"])
-            of_cases.append(by_case.assign(**{COMPARABLE: copies.notna().to_numpy()}))
+            comparable = {COMPARABLE: copies.notna().to_numpy()}
+            of_cases.append(by_case.assign(**comparable, **_files(part)))
             done += len(part)
             yield measures.drop(columns=OF_INDEX)
             if progress:
@@ -63,7 +65,11 @@ def save_tables(cohort: Cohort, progress: Progress | None = None) -> None:
     with suppress(BrainsegError):
         write_table_of_parts(_path(cohort, _SLICES), by_slice(), about)
         table = pd.concat(of_cases, ignore_index=True)
-        write_table(_path(cohort, _CASES), ((str(n), one) for n, one in table.items()), about)
+        write_table(_path(cohort, _CASES), _columns(table), about)
+        measures = slice_measures(cohort)
+        rows = measures["tumour"].fillna(False).to_numpy(bool)
+        tumour = ((name, values[rows]) for name, values in _columns(measures))
+        write_table(_path(cohort, _TUMOURS), tumour, about)
 
 
 def case_table(cohort: Cohort) -> pd.DataFrame:
@@ -89,7 +95,7 @@ def case_measures(cohort: Cohort, atlas: "Atlas | None" = None) -> pd.DataFrame:
     found = _mapped(cohort, _CASES)
     if found is None:
         return tumours.case_measures(cohort.slices, atlas)
-    return tumours.with_parts(found.drop(columns=COMPARABLE), atlas)
+    return tumours.with_parts(found.drop(columns=[COMPARABLE, IMAGES, MASKS]), atlas)
 
 
 def slice_measures(cohort: Cohort) -> pd.DataFrame:
@@ -99,6 +105,33 @@ def slice_measures(cohort: Cohort) -> pd.DataFrame:
         return tumours.slice_measures(cohort.slices)
     columns = {**{name: cohort.slices[name].array for name in OF_INDEX}, **found}
     return pd.DataFrame({name: columns[name] for name in tumours.SLICE_COLUMNS}, copy=False)
+
+
+def tumour_slices(cohort: Cohort, measures: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of :func:`slice_measures` with tumour, of a large cohort numbered from 0."""
+    found = _mapped(cohort, _TUMOURS)
+    if found is not None:
+        return found
+    return measures[measures["tumour"].fillna(False)]
+
+
+def file_counts(cohort: Cohort) -> pd.DataFrame:
+    """Return ``case`` and its numbers of files, as :data:`IMAGES` and :data:`MASKS`, by case."""
+    found = _mapped(cohort, _CASES)
+    if found is not None:
+        return found[["case", IMAGES, MASKS]]
+    names = cohort.slices["case"].drop_duplicates().reset_index(drop=True)
+    return pd.DataFrame({"case": names, **_files(cohort.slices)})
+
+
+def _files(slices: pd.DataFrame) -> dict[str, pd.Series]:
+    exist = slices[["image_path", "mask_path"]].notna()
+    found = exist.groupby(pd.factorize(slices["case"])[0]).sum()
+    return {IMAGES: found["image_path"], MASKS: found["mask_path"]}
+
+
+def _columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    return ((str(name), values) for name, values in table.items())
 
 
 def _about(cohort: Cohort) -> str | None:

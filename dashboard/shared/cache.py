@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brainseg import checks, evaluation, worklist
+from brainseg import checks, evaluation, statistics, worklist
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.folds import stamp_of_folds
@@ -48,6 +48,7 @@ from brainseg.reviews import open_reviews
 from brainseg.statistics import embeddings, neighbours, saved_tables
 from brainseg.statistics.atlas import Atlas, open_atlas
 from brainseg.statistics.embeddings import Features
+from brainseg.statistics.files import Files, files_of
 from brainseg.training.runs import Run
 from brainseg.training.sample_run import with_sample_run
 from brainseg.volume import Volume
@@ -61,6 +62,12 @@ from dashboard.shared.cache_keys import (
     kept,
     kept_of_images,
     key_of,
+)
+from dashboard.shared.cache_keys import (
+    last_change as last_change,
+)
+from dashboard.shared.cache_keys import (
+    last_scored as last_scored,
 )
 
 if TYPE_CHECKING:
@@ -190,6 +197,12 @@ def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     return automatic_windows(volume(cohort, case) if own.is_volume else own.volume())
 
 
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
+def counts(cohort: Cohort) -> dict:
+    """Return the counts of a cohort; see :func:`brainseg.statistics.counts`."""
+    return statistics.counts(cohort.slices)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def case_table(cohort: Cohort) -> pd.DataFrame:
     """Return one row per case; see :func:`brainseg.statistics.case_table`."""
@@ -232,8 +245,14 @@ def made(cohort: Cohort, what: tuple, _make: Callable[[], T]) -> T:
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
 def checking(cohort: Cohort) -> Work[checks.Checked]:
-    """Run the checks in the background; see :func:`brainseg.checks.check_cohort`."""
-    return Work("checking", lambda progress: checks.check_cohort(cohort, progress=progress))
+    """Run the checks, and count for their page, in the background; see :func:`checks.check_cohort`."""
+
+    def check(progress: Progress) -> checks.Checked:
+        checked = checks.check_cohort(cohort, progress=progress)
+        files(cohort), claims(cohort)
+        return checked
+
+    return Work("checking", check)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
@@ -246,6 +265,12 @@ def outcome(cohort: Cohort, stamp: tuple) -> Outcome:
 def claims(cohort: Cohort) -> pd.DataFrame:
     """Return the stated and actual counts of the dataset's README; see :func:`readme_counts_table`."""
     return readme_counts_table(Evidence(cohort))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
+def files(cohort: Cohort) -> Files:
+    """Return the numbers of files; see :func:`brainseg.statistics.files.files_of`."""
+    return files_of(cohort.slices)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
@@ -277,27 +302,6 @@ def describing(cohort: Cohort) -> Work[Features]:
 def agreement(cohort: Cohort, described: Features) -> Work[neighbours.Agreement | None]:
     """Measure the agreement of neighbours in the background; see :func:`neighbours.agreement`."""
     return Work("agreement", lambda _: neighbours.agreement(described, cohort.slices))
-
-
-def last_change(root: str) -> float:
-    """Return when a file was last added to or removed from a folder or its folders, in seconds.
-
-    A file rewritten in place goes unnoticed; the Reload button rescans the folder.
-    """
-    try:
-        below = [entry.path for entry in os.scandir(root) if entry.is_dir()]
-        return max(Path(path).stat().st_mtime for path in [root, *below])
-    except OSError:
-        return 0.0
-
-
-def last_scored(cohort: Cohort) -> tuple[str, int]:
-    """Return a key that changes when scores are saved: their folder and its time of change."""
-    folder = cohort.results_dir / "scores"
-    try:
-        return str(folder), folder.stat().st_mtime_ns
-    except OSError:
-        return str(folder), 0
 
 
 def reload() -> None:

@@ -1,7 +1,9 @@
 """Keys of cached calls: everything that a result depends on, and no more."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial, wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from brainseg.cohort import Cohort
@@ -41,3 +43,24 @@ def kept(make: Callable[P, T], by: Mapping = BY_CONTENT, get: Any = BUDGET.get) 
 
 
 kept_of_images = partial(kept, by=BY_IMAGES)
+
+
+def last_change(root: str) -> float:
+    """Return when a file was last added to or removed from a folder or its folders, in seconds.
+
+    A file rewritten in place goes unnoticed; the Reload button rescans the folder.
+    """
+    try:
+        below = [entry.path for entry in os.scandir(root) if entry.is_dir()]
+        return max(Path(path).stat().st_mtime for path in [root, *below])
+    except OSError:
+        return 0.0
+
+
+def last_scored(cohort: Cohort) -> tuple[str, int]:
+    """Return a key that changes when scores are saved: their folder and its time of change."""
+    folder = cohort.results_dir / "scores"
+    try:
+        return str(folder), folder.stat().st_mtime_ns
+    except OSError:
+        return str(folder), 0

@@ -105,7 +105,7 @@ def shown_cases(cohort: Cohort) -> ShownCases:
     by_files = {one.column for one in asked.conditions} <= set(cache.case_rows(cohort).columns)
     in_order = tuple(name for name in cohort.cases if name in names)
     is_filter = by_files and not st.query_params.get(keys.SEARCH) and not selected.wrong
-    every = selected.every.set_index("case").loc[cohort.cases].reset_index()
+    every = selected.every.sort_index()  # its index numbers the cases in the cohort's order
     return ShownCases(cohort, in_order, every, _choice(in_order, str(asked) if is_filter else None))
 
 
@@ -194,6 +194,8 @@ def chart(
     with st.container(gap="xsmall"):
         widgets.figure(figure, name, f"{question} {answer}", **more)
         st.caption(reading)
+        if figure.layout.meta:
+            st.caption(figure.layout.meta)
         widgets.csv_button(table, name)
         show_code(figure_code(chosen, function, **arguments))
 
@@ -207,7 +209,7 @@ def table(
     name: str,
     **arguments: object,
 ) -> pd.DataFrame:
-    """Show the table of a function of the chosen cases, with its CSV and its code; return it.
+    """Show the table of a function of the chosen cases, with its CSV and its code; return what it shows.
 
     Args:
         chosen: the chosen cases.
@@ -220,8 +222,9 @@ def table(
     """
     rows = function(chosen, **arguments)
     title(heading, meaning)
+    shown = selection.page_of(chosen.cohort, rows)
     st.dataframe(
-        rows,
+        shown,
         hide_index=True,
         placeholder="–",
         key=name,
@@ -230,7 +233,7 @@ def table(
     )
     widgets.csv_button(rows, name)
     show_code(table_code(chosen, function, **arguments))
-    return rows
+    return shown
 
 
 def show_code(lines: str) -> None:

@@ -18,6 +18,7 @@ from brainseg.checks.contradictions import finding_of
 from brainseg.checks.finding import Finding
 from brainseg.cohort import Cohort, filters
 from brainseg.cohort.filters import Condition, Filter
+from brainseg.cohort.saved_index import MAPPED_FROM
 from brainseg.errors import BrainsegError, FilterError, ModelError
 from brainseg.models import open_model
 from brainseg.reviews import open_reviews
@@ -26,6 +27,9 @@ from dashboard.shared import cache, columns, keys, model_picker, url_state, view
 CHECKS_FAILED = (
     "The checks failed or were cancelled, so findings are not counted: see the Checks page."
 )
+
+ROWS_ON_A_PAGE = 1000
+"""Rows of a table of a large cohort that go to the browser at a time."""
 
 NEEDS_THE_CHECKS = frozenset(worklist.FINDING_COLUMNS.values())
 
@@ -216,6 +220,26 @@ def found(rows: pd.DataFrame, text: str, codebook: pd.DataFrame | None) -> pd.Se
     searched = rows.join(labelled[changed].add_suffix(" (label)"))
     names = ["case", "institution", "comments", *(f"{name} (label)" for name in changed)]
     return filters.found(searched, text, names, codes)
+
+
+def page_of(cohort: Cohort, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table to show; of a large cohort those on a page of the visitor's choice."""
+    most = len(rows) if len(cohort.slices) < MAPPED_FROM else ROWS_ON_A_PAGE
+    pages = range(1, -(-len(rows) // max(1, most)) + 1)
+    if len(pages) < 2:
+        return rows
+    wrong = url_state.take(keys.ROWS, pages, 1)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        number = st.pagination(len(pages), key=keys.ROWS)
+        first = (number - 1) * most + 1
+        shown = rows.iloc[first - 1 : number * most]
+        st.caption(
+            f"Rows {first:,} to {first + len(shown) - 1:,} of {len(rows):,}", width="content"
+        )
+    url_state.keep(keys.ROWS, pages, 1)
+    if wrong is not None:
+        st.query_params.pop(keys.ROWS, None)  # of a longer list, before a filter
+    return shown
 
 
 def order(cohort: Cohort) -> list[str]:

@@ -4,7 +4,6 @@ import mimetypes
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -343,9 +342,14 @@ def figure(
     return drawn
 
 
-def csv_button(table: pd.DataFrame, name: str, label: str = "CSV") -> None:
-    """Offer a table as CSV; its first line is the research-use notice."""
-    content = partial(csv_bytes, table)
+def csv_button(
+    table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, label: str = "CSV"
+) -> None:
+    """Offer a table, or what a function returns, as CSV; its first line is the research-use notice."""
+
+    def content() -> bytes:
+        return csv_bytes(table() if callable(table) else table)
+
     download(label, content, f"{name}.csv", "download", type="tertiary", key=f"{name}_csv")
 
 

@@ -9,7 +9,7 @@ from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
 from brainseg.models import open_model
 from brainseg.plotting.counts import small_bars
-from brainseg.statistics import counts
+from brainseg.plotting.style import thinned
 from dashboard.shared import cache, folder_questions, keys, overlays, widgets
 
 IN_GALLERY = 8
@@ -55,6 +55,9 @@ def _bars(
     cohort: Cohort, what: tuple, values: pd.Series, title: str, top: float | None = None
 ) -> None:
     """Draw bars; `what` is a name, and everything that the values depend on beside the cohort."""
+    count, values = len(values), thinned(values)
+    if len(values) < count:
+        title += f", {len(values):,} of {count:,} drawn"
     chart = cache.made(cohort, ("bars", *what), lambda: small_bars(values, PICTURE_PX, top))
     widgets.figure(chart, f"overview_{what[0]}", title, config={"staticPlot": True})
     st.caption(widgets.plain(title, longest=120))
@@ -95,19 +98,18 @@ st.markdown("Look at brain MRI with tumour masks, check the data, and train and 
 cohort = widgets.open_cohort(with_label=False)
 with st.container(key="tour"):
     widgets.link(keys.TOUR, "**New here?** Take the five-minute tour", "school")
-held = counts(cohort.slices)
+held, table = cache.counts(cohort), cache.case_table(cohort)
 
 with st.grid(columns=5, min_column_width=120):
     st.metric("Cases", held["cases"], format="localized")
     st.metric("Slices", held["slices"], format="localized")
     st.metric("Masks", held["masks"], format="localized")
     st.metric("Slices with tumour", held["slices_with_tumour"], format="localized")
-    known = cohort.slices["institution"].nunique()
+    known = table["institution"].nunique()
     st.metric("Institutions", known or "unknown", format="localized" if known else None)
 widgets.notes(cohort)
 folder_questions.show(cohort)
 
-table = cache.case_table(cohort)
 table = table[table["largest_slice"].notna()]
 with st.grid(columns=3, min_column_width=240, border=True):
     for heading, (show, what, links) in WAYS_IN.items():

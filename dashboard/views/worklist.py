@@ -1,5 +1,7 @@
 """Worklist: all cases in one table to filter, sort and search; a click opens the case."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -102,7 +104,7 @@ def show_counts(cohort: Cohort, now: selection.Selected) -> None:
 
 def exports(cohort: Cohort, rows: pd.DataFrame) -> None:
     with st.container(horizontal=True):
-        widgets.csv_button(worklist.for_export(rows), "worklist", "This table as CSV")
+        widgets.csv_button(partial(worklist.for_export, rows), "worklist", "This table as CSV")
         try:
             reviews, others = selection.reviews(cohort)
             widgets.csv_button(reviews, "reviews", "All reviews as CSV")
@@ -134,7 +136,7 @@ if now.rows.empty:
     st.info("No case matches these filters: clear one of them.", icon=":material/filter_alt_off:")
 else:
     show_counts(cohort, now)
-    draw(worklist.with_labels(now.rows, cohort.codebook), names)
+    draw(worklist.with_labels(selection.page_of(cohort, now.rows), cohort.codebook), names)
 exports(cohort, now.rows)
 widgets.tumour_means(cohort)
 widgets.code("from brainseg.worklist import case_rows\n\ncase_rows(cohort)", cohort)

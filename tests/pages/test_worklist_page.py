@@ -267,3 +267,20 @@ def test_checks_that_do_not_end_are_said_and_the_worklist_stands(monkeypatch, ti
     app = open_page(monkeypatch, tiny_cohort, "worklist", where="errors~1..")
     assert not app.exception
     assert "The checks failed" in app.warning[0].value
+
+
+def test_the_worklist_of_a_large_cohort_is_shown_page_by_page(worklist, monkeypatch, tiny_cohort):
+    ordered = Cohort.open(tiny_cohort).cases
+    monkeypatch.setattr("dashboard.shared.selection.ROWS_ON_A_PAGE", 2)
+    assert cases(worklist()) == ordered  # of a small cohort all at once
+    monkeypatch.setattr("dashboard.shared.selection.MAPPED_FROM", 0)
+    app = worklist()
+    assert not app.exception
+    assert cases(app) == ordered[:2]
+    assert "Rows 1 to 2 of 3" in texts(app)
+    assert cases(worklist(rows=2)) == ordered[2:]
+    assert "Rows 3 to 3 of 3" in texts(worklist(rows=2))
+    # A page of the list before a filter.
+    app = worklist(rows=2, where="institution~XX")
+    assert cases(app) == [FIRST, FLAIR_REPEATED]
+    assert cases(worklist(rows=7)) == ordered[:2]

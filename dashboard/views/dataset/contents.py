@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from brainseg.plotting import cohort_figures
+from brainseg.statistics.saved_tables import IMAGES, MASKS, file_counts
 from dashboard.shared import chart_selection, keys, widgets
 from dashboard.shared.dataset_context import ShownCases, chart, side_by_side
 
@@ -31,15 +32,14 @@ def draw(chosen: ShownCases) -> None:
 
 def numbers(chosen: ShownCases) -> None:
     """Show the number of cases, images, masks, patients and excluded slices."""
-    slices = chosen.cohort.slices[["case", "patient_id", "image_path", "mask_path", "area_px"]]
-    slices = slices[chosen.among(slices)]
-    files = slices[["image_path", "mask_path"]].notna().sum()
-    excluded = int(slices["area_px"].isna().sum())
+    cases, files = chosen.counts(), file_counts(chosen.cohort)
+    among = chosen.among(cases)
+    excluded = int(cases.loc[among, "unusable"].sum())
     with st.grid(columns=5, min_column_width=130):
         st.metric("Cases", len(chosen.names), format="localized")
-        st.metric("Images", int(files["image_path"]), format="localized")
-        st.metric("Masks", int(files["mask_path"]), format="localized")
-        st.metric("Patients", slices["patient_id"].nunique(), format="localized")
+        st.metric("Images", int(files.loc[among, IMAGES].sum()), format="localized")
+        st.metric("Masks", int(files.loc[among, MASKS].sum()), format="localized")
+        st.metric("Patients", cases.loc[among, "patient_id"].nunique(), format="localized")
         st.metric("Excluded slices", excluded, format="localized", help=EXCLUDED_HELP)
     if excluded:
         widgets.link(keys.CHECKS, "Why slices are excluded", "rule")

@@ -1,5 +1,6 @@
 """The shape of the tumours: pieces and compactness on a slice, parts of a volume."""
 
+import numpy as np
 import streamlit as st
 
 from brainseg.plotting import cohort_figures
@@ -60,15 +61,17 @@ def compactness(chosen: ShownCases) -> None:
 def examples(chosen: ShownCases) -> None:
     """Show slices from the least to the most compact."""
     slices = chosen.tumour_slices()
-    known = slices[chosen.among(slices) & slices["compactness"].notna()]
-    if known.empty:
+    known = np.flatnonzero(chosen.among(slices) & slices["compactness"].notna())
+    if not len(known):
         return
-    ordered = known.sort_values("compactness", kind="stable")
+    values = slices["compactness"].to_numpy(float, na_value=np.nan)[known]
+    ordered = known[np.argsort(values, kind="stable")]
     last = len(ordered) - 1
     st.markdown("**From the least to the most compact** of the chosen cases:")
     with st.grid(columns=5, min_column_width=150):
         for index in dict.fromkeys((0, last // 4, last // 2, last * 3 // 4, last)):
-            case, number, value = ordered.iloc[index][["case", "slice_number", "compactness"]]
+            row = slices.iloc[ordered[index]]
+            case, number, value = row[["case", "slice_number", "compactness"]]
             with st.container(gap="xxsmall"):
                 overlays.thumbnail(chosen.cohort, case, number, overlays.OverlayStyle())
                 label = f"{value:.2f} · slice {number}"

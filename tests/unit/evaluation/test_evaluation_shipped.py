@@ -40,6 +40,19 @@ def test_a_cohort_with_the_same_images_and_masks_is_scored_at_the_first_visit(
     assert found.histograms == pytest.approx(shipped.histograms, abs=1e-6)
 
 
+def test_a_large_cohort_gives_the_same_scores_without_comparing_each_case(
+    shipped, model, taught, tiny_cohort, monkeypatch
+):
+    found, compared = load_scores(taught, model), []
+    monkeypatch.setattr("brainseg.evaluation.shipped.MAPPED_FROM", 0)
+    again = load_scores(taught, model)
+    assert again.scores.equals(found.scores)
+    assert again.refused == found.refused
+    monkeypatch.setattr("brainseg.evaluation.shipped._fingerprint", compared.append)
+    assert load_scores(Cohort.open(tiny_cohort), model) is None
+    assert compared == []
+
+
 def test_a_case_is_recognised_under_another_name(shipped, model, taught_root, tmp_path):
     root = tmp_path / "renamed"
     name = shipped.scores["case"].iloc[0]

@@ -38,12 +38,23 @@ def saved_files(cohort: Cohort) -> list[Path]:
     return sorted((cohort.results_dir / "tables").glob("*"))
 
 
+def tumour_rows(cohort: Cohort) -> pd.DataFrame:
+    measures = saved_tables.slice_measures(cohort)
+    return saved_tables.tumour_slices(cohort, measures).reset_index(drop=True)
+
+
 def assert_tables_are_those_in_memory(cohort: Cohort, expected: Cohort) -> None:
     for one, other in (
         (saved_tables.case_table(cohort), statistics.case_table(expected.slices)),
         (saved_tables.case_measures(cohort), statistics.case_measures(expected.slices)),
         (saved_tables.slice_measures(cohort), statistics.slice_measures(expected.slices)),
+        (saved_tables.file_counts(cohort), saved_tables.file_counts(expected)),
         (worklist.case_rows(cohort), worklist.case_rows(expected)),
+        (tumour_rows(cohort), tumour_rows(expected)),
+        (
+            statistics.tumour_shares_of_cases(saved_tables.case_table(cohort)),
+            statistics.tumour_shares(expected.slices),
+        ),
     ):
         pd.testing.assert_frame_equal(one, other)
 
@@ -54,7 +65,11 @@ def test_saved_tables_are_those_in_memory(
     (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
     cohort = Cohort.open(tiny_cohort)
     save_tables(cohort)
-    assert [path.name for path in saved_files(cohort)] == ["cases.arrow", "slices.arrow"]
+    assert [path.name for path in saved_files(cohort)] == [
+        "cases.arrow",
+        "slices.arrow",
+        "tumours.arrow",
+    ]
     monkeypatch.undo()
     in_memory = Cohort(cohort.root, cohort.slices.copy(), cohort.identity, cohort.patients)
     in_memory.slices.attrs.clear()
