@@ -3,7 +3,7 @@
 No file is read again. A check that cannot decide anything is "not checked", never passed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,10 +11,12 @@ import pandas as pd
 from brainseg.checks.coverage import Coverage
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
+from brainseg.checks.large_cohorts import in_parts
 from brainseg.checks.registry import RULES
 from brainseg.checks.rule import Rule
 from brainseg.cohort import Cohort
 from brainseg.cohort.index import Progress
+from brainseg.cohort.saved_index import MAPPED_FROM
 from brainseg.errors import BrainsegError, nearest
 from brainseg.notebook import Shown
 
@@ -80,11 +82,11 @@ def check_cohort(
         raise BrainsegError(
             f"there is no check “{unknown[0]}”{meant}: choose among {', '.join(RULES)}."
         )
-    chosen, evidence = [RULES[name] for name in RULES if name in names], Evidence(cohort)
+    chosen = [RULES[name] for name in RULES if name in names]
+    by_rule = in_parts if len(cohort.slices) >= MAPPED_FROM else _at_once
     found: list[Finding] = []
     rows = []
-    for done, rule in enumerate(chosen, start=1):
-        findings, coverage = rule.findings(evidence), rule.coverage(evidence)
+    for rule, findings, coverage in by_rule(cohort, chosen, progress):
         outcome = FINDINGS if findings else PASSED if coverage.checked else NOT_CHECKED
         found += findings
         rows.append(
@@ -101,10 +103,18 @@ def check_cohort(
                 "reason": coverage.reason,
             }
         )
-        if progress:
-            progress(done, len(chosen))
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(found, pd.DataFrame(rows))
+
+
+def _at_once(
+    cohort: Cohort, rules: list[Rule], progress: Progress | None
+) -> Iterator[tuple[Rule, list[Finding], Coverage]]:
+    evidence = Evidence(cohort)
+    for done, rule in enumerate(rules, start=1):
+        yield rule, rule.findings(evidence), rule.coverage(evidence)
+        if progress:
+            progress(done, len(rules))
 
 
 def run_checks(cohort: Cohort, only: Iterable[str] | None = None) -> list[Finding]:

@@ -34,6 +34,22 @@ class Coverage:
     reason: str = ""
 
 
+def added(parts: list[Coverage]) -> Coverage:
+    """Return the coverage of a cohort from those of its parts, at least one."""
+    items, checked = parts[0].items, sum(part.checked for part in parts)
+    undecided = sum(part.undecided for part in parts)
+    reasons = [part.reason for part in parts if part.undecided or not checked + undecided]
+    if not any(reasons):
+        return Coverage(items, checked, undecided)
+    first = next(part for part in parts if part.reason and part.reason in reasons)
+    counts = f"{first.undecided} of {first.checked + first.undecided} {items} "
+    if not undecided or not first.reason.startswith(counts):
+        return Coverage(items, checked, undecided, first.reason)
+    lacking = first.reason.removeprefix(counts)
+    total = f"{undecided} of {checked + undecided} {items}"
+    return Coverage(items, checked, undecided, f"{total} {lacking}")
+
+
 Scope = Callable[[Evidence], Coverage]
 
 

@@ -13,7 +13,7 @@ from brainseg.checks.outliers import outlying_cases, outlying_slices
 from brainseg.cohort import Cohort
 from brainseg.cohort.slice_features import column_of
 from brainseg.statistics import UNKNOWN, flair_copies
-from brainseg.volume import FLAIR
+from brainseg.volume import FLAIR, SEQUENCES
 
 T = TypeVar("T")
 
@@ -64,10 +64,10 @@ class Evidence:
         """Return, by slice, whether each of its sequences has a single value."""
         return is_constant(self.slices)
 
-    @cached_property
+    @property
     def flair_copies(self) -> pd.Series:
         """Return, by case, the sequences that only repeat FLAIR; see :mod:`brainseg.statistics`."""
-        return flair_copies(self.slices)
+        return self.once(("flair copies",), lambda: flair_copies(self.slices))
 
     @cached_property
     def equal_pairs(self) -> Pairs:
@@ -102,13 +102,29 @@ class Evidence:
         """Return the ratios of :func:`brainseg.checks.outliers.outlying_cases`."""
 
         def ratios() -> pd.Series:
-            values = self._values(quantity, sequence)
-            values = values.groupby(self.slices["case"], sort=False).median()
-            institutions = self.slices.drop_duplicates("case").set_index("case")["institution"]
-            institutions = institutions[values.index].fillna(UNKNOWN)
+            values = self.case_medians(quantity, sequence)
+            named = self.slices[["case", "institution"]].drop_duplicates("case").set_index("case")
+            institutions = named["institution"][values.index].fillna(UNKNOWN)
             return outlying_cases(values, institutions, CASE_FACTOR)
 
         return self.once(("case", quantity, sequence), ratios)
+
+    def case_medians(self, quantity: str, sequence: str) -> pd.Series:
+        """Return the median of a quantity by case, missing where no slice shows the sequence."""
+        return self.once(
+            ("median", quantity, sequence),
+            lambda: (
+                self._values(quantity, sequence).groupby(self.slices["case"], sort=False).median()
+            ),
+        )
+
+    def by_case(self) -> dict[tuple[str, ...], pd.Series]:
+        """Return the facts by case that rules over all cases need, under their keys."""
+        found: dict[tuple[str, ...], pd.Series] = {("flair copies",): self.flair_copies}
+        for quantity in _ROUNDING:
+            for sequence in SEQUENCES:
+                found["median", quantity, sequence] = self.case_medians(quantity, sequence)
+        return found
 
     def _values(self, quantity: str, sequence: str) -> pd.Series:
         """Return a quantity of one sequence where the head is large and the sequence shows it."""

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
 """Severities as people read them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One violation of a rule.
 
@@ -65,6 +65,6 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     """Return one row per finding with the attributes of :class:`Finding`; slice_number is Int64."""
-    columns = list(Finding.__dataclass_fields__)
-    table = pd.DataFrame([asdict(finding) for finding in findings], columns=columns)
+    columns, findings = list(Finding.__dataclass_fields__), list(findings)
+    table = pd.DataFrame({name: [getattr(one, name) for one in findings] for name in columns})
     return table.astype({c: "Int64" if c == "slice_number" else "str" for c in columns})

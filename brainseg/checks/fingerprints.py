@@ -4,8 +4,9 @@ Only candidates are compared: fingerprints that agree in a band of bits, or slic
 bright and large. They are compared part by part, so that memory does not grow with their number.
 """
 
+import hashlib
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -17,16 +18,63 @@ _CANDIDATES_AT_A_TIME = 1 << 20
 _STEPS = 64
 """A range of values is searched in steps of this part of its width."""
 _BLOCK = 1 << 12
+_HASH_BYTES = 16
+_NO_HASH = np.empty((0, _HASH_BYTES), np.uint8)
+
+WIDE_FROM = 2_000_000
+"""From this number of rows on, candidates agree in two narrower bands instead of one."""
+
+_NARROW_BANDS, _NARROW_BITS = 17, 15
 
 Apart = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pairs of rows, the first before the second, in their order, and the bits in which they differ."""
 
 
-def fingerprint_bits(fingerprints: pd.Series) -> np.ndarray:
-    """Return (n, 32) uint8, the bytes of n fingerprints."""
-    parts = (fingerprints.iloc[i : i + _BLOCK] for i in range(0, len(fingerprints), _BLOCK))
-    joined = b"".join(bytes.fromhex("".join(part)) for part in parts)
-    return np.frombuffer(joined, np.uint8).reshape(-1, FINGERPRINT_BITS // 8)
+def fingerprint_bits(fingerprints: pd.Series, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return (n, 32) uint8, the bytes of the fingerprints, or of those in some rows."""
+    return _bytes_of(fingerprints, rows, FINGERPRINT_BITS // 8)
+
+
+def first_of_equal(hashes: pd.Series, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first row with the same hash as each row, and the number of such rows.
+
+    Args:
+        hashes: text, such as ``image_hash``; missing ones are equal to each other.
+        rows: (n,) int, in order; no other row counts.
+
+    Returns:
+        Positions in ``rows`` and counts, (n,) int each.
+    """
+    hashes = hashes.fillna("")
+    try:
+        joined = _bytes_of(hashes, rows, _HASH_BYTES)
+    except ValueError:  # of another kind
+        joined = np.stack([_digest(text) for text in hashes.iloc[rows]]) if len(rows) else _NO_HASH
+    keys = np.ascontiguousarray(joined).view(np.uint64)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: equal rows stay in order
+    ordered = keys[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    sizes = np.diff([*starts, len(order)])
+    first, number = np.empty(len(order), int), np.empty(len(order), int)
+    first[order], number[order] = np.repeat(order[starts], sizes), np.repeat(sizes, sizes)
+    return first, number
+
+
+def _bytes_of(texts: pd.Series, rows: np.ndarray | None, size: int) -> np.ndarray:
+    """Return (n, size) uint8, the bytes of hexadecimal texts; part by part, as texts take much more."""
+    count = len(texts) if rows is None else len(rows)
+    found = np.empty((count, size), np.uint8)
+    for start in range(0, count, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        some = texts.iloc[part] if rows is None else texts.iloc[rows[part]]
+        found[part] = np.frombuffer(bytes.fromhex("".join(some)), np.uint8).reshape(len(some), size)
+    return found
+
+
+def _digest(text: str) -> np.ndarray:
+    return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=_HASH_BYTES).digest(), np.uint8)
 
 
 def bits_apart(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -35,21 +83,44 @@ def bits_apart(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nd
 
 
 def pairs_in_a_band(bits: np.ndarray, most: int) -> Apart:
-    """Return the pairs of rows that agree in at least one band and differ in at most ``most`` bits."""
-    bands = np.ascontiguousarray(bits).view(np.uint16)
-    found = []
-    for band in range(_BANDS):
-        order = np.argsort(bands[:, band], kind="stable")
-        values, words = bands[order, band], _words(bits[order])
+    """Return the pairs of rows that agree in at least one band and differ in at most ``most`` bits.
+
+    A band has 16 of the 256 bits. From :data:`WIDE_FROM` rows on, it consists of two of 17 groups of 15
+    bits, as too many rows would agree in 16: each pair that differs in up to 15 bits agrees in both
+    kinds of bands.
+    """
+    found, words = [], _words(bits)
+    for values in _band_values(words):
+        order = np.argsort(values, kind="stable")
+        values = values[order]
         # In the sorted band, rows that agree are adjacent.
-        rows, step = np.arange(len(order)), 0
+        rows, step = np.flatnonzero(values[1:] == values[:-1]), 0
         while len(rows):
             step += 1
             rows = rows[: np.searchsorted(rows, len(order) - step)]
             rows = rows[values[rows] == values[rows + step]]
-            near, apart = _near(words, rows, rows + step, most)
-            found.append(np.stack([order[rows[near]], order[rows[near] + step], apart]))
+            for some in np.array_split(rows, len(rows) // _CANDIDATES_AT_A_TIME + 1):
+                near, apart = _near(words, order[some], order[some + step], most)
+                found.append(np.stack([order[some[near]], order[some[near] + step], apart]))
     return _in_order(found)
+
+
+def _band_values(words: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the value of each row in each band, (n,) unsigned; see :func:`pairs_in_a_band`."""
+    if words.shape[1] < WIDE_FROM:
+        for band in range(_BANDS):
+            word, shift = divmod(16 * band, 64)
+            yield (words[word] >> np.uint64(shift)).astype(np.uint16)
+        return
+    narrow = []
+    for group in range(_NARROW_BANDS):
+        word, shift = divmod(_NARROW_BITS * group, 64)
+        value = words[word] >> np.uint64(shift)
+        if shift + _NARROW_BITS > 64:
+            value = value | (words[word + 1] << np.uint64(64 - shift))
+        narrow.append((value & np.uint64((1 << _NARROW_BITS) - 1)).astype(np.uint16))
+    for one, other in combinations(narrow, 2):
+        yield one.astype(np.uint32) << np.uint32(_NARROW_BITS) | other
 
 
 def pairs_alike(

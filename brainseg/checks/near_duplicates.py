@@ -18,12 +18,14 @@ import pandas as pd
 from brainseg.checks.fingerprints import (
     bits_apart,
     fingerprint_bits,
+    first_of_equal,
     is_nearer_than_third,
     pairs_alike,
     pairs_in_a_band,
 )
 from brainseg.checks.foreground import brightness, is_constant, shows_head
 from brainseg.cohort.slice_features import column_of
+from brainseg.statistics.parts import parts_of
 from brainseg.volume import SEQUENCES
 
 NEAR_BITS = 20
@@ -64,8 +66,7 @@ def equal_pairs(slices: pd.DataFrame) -> Pairs:
     compared = slices["image_hash"].notna() & slices["height"].notna() & ~is_constant(slices)
     compared &= shows_head(slices) | brightness(slices).isna()
     rows = np.flatnonzero(compared)
-    group = pd.factorize(slices["image_hash"].iloc[rows])[0]
-    first = np.unique(group, return_index=True)[1][group]
+    first, _ = first_of_equal(slices["image_hash"], rows)
     again = first != np.arange(len(rows))
     return Pairs(rows[first][again], rows[again])
 
@@ -73,18 +74,17 @@ def equal_pairs(slices: pd.DataFrame) -> Pairs:
 def near_pairs(slices: pd.DataFrame) -> Pairs:
     """Return pairs of slices with nearly the same fingerprint and not the same pixels."""
     known = slices["fingerprint"].notna().to_numpy()
-    rows = np.flatnonzero(known & ~slices["image_hash"].duplicated().to_numpy())
-    bits = fingerprint_bits(slices["fingerprint"].iloc[rows])
+    every = np.arange(len(slices))
+    equal, number = first_of_equal(slices["image_hash"], every)
+    rows, alone = np.flatnonzero(known & (equal == every)), np.flatnonzero(known & (number == 1))
+    bits = fingerprint_bits(slices["fingerprint"], rows)
     first, second, apart = pairs_in_a_band(bits, NEAR_BITS)
+    del bits
     case, names = pd.factorize(slices["case"])
     case_of_first, case_of_second = case[rows[first]], case[rows[second]]
-    usual = _usual_distance(slices, known).reindex(names[case_of_second]).to_numpy()
+    usual = _usual_distance(slices).reindex(names[case_of_second]).to_numpy()
     alike = (case_of_first != case_of_second) | (apart <= NEAR_SHARE * usual)
-    alone = np.flatnonzero(known & ~slices["image_hash"].duplicated(keep=False).to_numpy())
-    return _united(
-        Pairs(rows[first], rows[second]).among(alike),
-        _moved_pairs(slices[[*_LOOKS, "fingerprint", "case"]].iloc[alone], alone),
-    )
+    return _united(Pairs(rows[first], rows[second]).among(alike), _moved_pairs(slices, case, alone))
 
 
 def _united(one: Pairs, other: Pairs) -> Pairs:
@@ -93,10 +93,12 @@ def _united(one: Pairs, other: Pairs) -> Pairs:
     return Pairs(*np.unique(pairs, axis=1))
 
 
-def _moved_pairs(slices: pd.DataFrame, rows: np.ndarray) -> Pairs:
+def _moved_pairs(slices: pd.DataFrame, case: np.ndarray, rows: np.ndarray) -> Pairs:
     """Return pairs of slices of two cases with similar fingerprints and equally bright sequences."""
-    looks = np.log1p(slices[_LOOKS].to_numpy(float, na_value=np.nan))
-    bits, case = fingerprint_bits(slices["fingerprint"]), pd.factorize(slices["case"])[0]
+    looks = np.stack(
+        [np.log1p(slices[name].to_numpy(float, na_value=np.nan)[rows]) for name in _LOOKS], axis=1
+    )
+    bits, case = fingerprint_bits(slices["fingerprint"], rows), case[rows]
     within = [*[SAME_MEAN] * len(SEQUENCES), SAME_SIZE]
     first, second, apart = pairs_alike(bits, looks, within, case, MOVED_BITS)
     alone = [
@@ -130,11 +132,17 @@ def repeated_cases(slices: pd.DataFrame, equal: Pairs, near: Pairs) -> pd.DataFr
     return whole.assign(slice_number=numbers).drop(columns="first").reset_index(drop=True)
 
 
-def _usual_distance(slices: pd.DataFrame, known: np.ndarray) -> pd.Series:
+def _usual_distance(slices: pd.DataFrame) -> pd.Series:
     """Return, by case, the median distance of neighbouring slices; missing without neighbours."""
-    rows = slices.loc[known, ["case", "slice_number", "fingerprint"]]
+    columns = ["case", "slice_number", "fingerprint"]
+    found = [_usual_distance_of(part) for part in parts_of(slices[columns])]
+    return pd.concat(found) if found else _usual_distance_of(slices)
+
+
+def _usual_distance_of(slices: pd.DataFrame) -> pd.Series:
+    rows = slices[slices["fingerprint"].notna()]
     bits = fingerprint_bits(rows["fingerprint"])
-    before = np.arange(len(rows) - 1)
+    before = np.arange(max(0, len(rows) - 1))
     apart = pd.Series(bits_apart(bits, before, before + 1), rows.index[1:])
     beside = (rows["slice_number"].diff() == 1) & (rows["case"] == rows["case"].shift())
     return apart.where(beside).groupby(rows["case"]).median()

@@ -28,22 +28,22 @@ class Outcome:
     summary: pd.DataFrame
     reviewed: tuple[Reviewed, ...]
 
-    @property
+    @cached_property
     def open(self) -> list[Finding]:
         """Return the findings that are not accepted, or whose slice changed since."""
         return [finding for finding, acceptance in self.reviewed if not _is_accepted(acceptance)]
 
-    @property
+    @cached_property
     def accepted(self) -> list[Finding]:
         """Return the accepted findings."""
         return [finding for finding, acceptance in self.reviewed if _is_accepted(acceptance)]
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """Return the number of open findings by severity, including 0."""
         return counts(self.open)
 
-    @property
+    @cached_property
     def open_kinds(self) -> dict[str, int]:
         """Return the number of open findings by kind, errors first; kinds without any are omitted."""
         return dict(Counter(finding.kind for finding in self.open))
@@ -85,6 +85,11 @@ class Outcome:
             for group, rules in self.summary.groupby("group", sort=False)
         ]
         return pd.DataFrame(rows)
+
+    @cached_property
+    def facts(self) -> list[str]:
+        """Return the fact of each finding, in the order of :attr:`reviewed`."""
+        return [finding.fact for finding, _ in self.reviewed]
 
     def table(self) -> pd.DataFrame:
         """Return one row per finding: :func:`findings_table` with the acceptances.

@@ -22,6 +22,12 @@ _GROUPS = {
     "claims": readme_counts.RULES,
 }
 
+_COMPARE_CASES = ("duplicates", "patients", "folds", "claims")
+
 RULES: dict[str, Rule] = {
-    rule.name: replace(rule, group=group) for group, rules in _GROUPS.items() for rule in rules
+    rule.name: replace(
+        rule, group=group, compares_cases=rule.compares_cases or group in _COMPARE_CASES
+    )
+    for group, rules in _GROUPS.items()
+    for rule in rules
 }

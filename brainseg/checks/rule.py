@@ -33,6 +33,8 @@ class Rule:
             ``what``, it continues the sentence "image of CASE slice 3 …".
         group: the part of the cohort that it covers, such as "masks"; set by the registry.
         of_union: whether it is about the union of all labels, whichever label the cohort has.
+        compares_cases: whether a finding depends on other cases, so that the cohort is not checked part
+            by part; set by the registry for groups of such rules.
     """
 
     severity: str
@@ -45,6 +47,7 @@ class Rule:
     fact: str | Callable[[dict[str, Any]], str]
     group: str = ""
     of_union: bool = False
+    compares_cases: bool = False
 
     @property
     def by_label(self) -> bool:

@@ -14,13 +14,21 @@ from brainseg.checks.swaps import comparable, swapped_slices
 LEAST_BLANK, LEAST_BLANK_SHARE = 3, 0.1
 """Dark slices at one end of a stack are reported from this count and this share of its slices."""
 
+OF_ANOTHER_CASE = ("of another case",)
+"""Key of the rows of :func:`of_another_case` in the evidence."""
+
 
 def numbered(first: int, last: int) -> str:
     """Return "slice 3" or "slices 3–5"."""
     return f"slice {first:.0f}" if first == last else f"slices {first:.0f}–{last:.0f}"
 
 
-def _of_another_case(evidence: Evidence) -> np.ndarray:
+def _swapped(evidence: Evidence) -> pd.DataFrame:
+    without = evidence.once(OF_ANOTHER_CASE, lambda: of_another_case(evidence))
+    return swapped_slices(evidence.slices, without)
+
+
+def of_another_case(evidence: Evidence) -> np.ndarray:
     """Return the rows of slices that also occur in another case, but do not make both cases alike."""
     pairs = [evidence.equal_pairs, evidence.near_pairs]
     first, second = (
@@ -127,7 +135,7 @@ RULES = [
         "of the case are wrong.",
         remedy="compare both slices with their neighbours and renumber them",
         coverage=_cases_with_comparable_slices,
-        rows=lambda evidence: swapped_slices(evidence.slices, _of_another_case(evidence)),
+        rows=_swapped,
         fact="slices {slice_number} and {other} of {case} resemble the neighbours of each other",
     ),
     warning(

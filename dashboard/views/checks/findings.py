@@ -44,10 +44,9 @@ def kind_name(kind: str) -> str:
 
 def draw(cohort: Cohort, outcome: Outcome) -> None:
     """Draw the findings and the actions on the selected ones."""
-    table = outcome.table().assign(
-        kind_name=[kind_name(finding.kind) for finding, _ in outcome.reviewed],
-        fact=[finding.fact for finding, _ in outcome.reviewed],
-    )
+    table = outcome.table()
+    names = {kind: kind_name(kind) for kind in table["kind"].unique()}
+    table = table.assign(kind_name=table["kind"].map(names), fact=outcome.facts)
     shown, folded = filtered(table)
     rows = grouped(shown)
     _open_clicked(cohort, outcome, shown, rows)

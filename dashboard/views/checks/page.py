@@ -202,14 +202,12 @@ def readme(cohort: Cohort) -> None:
 
 def files(cohort: Cohort) -> None:
     st.header("Shapes, types and values", anchor="files")
-    has_file = cohort.slices[["image_path", "mask_path"]].notna()
-    complete = int(has_file.all(axis=1).sum())
-    alone = has_file.sum() - complete
+    found = cache.files(cohort)
     st.markdown(
-        f"{complete:,} pairs of image and mask, {alone['image_path']:,} images without a mask and "
-        f"{alone['mask_path']:,} masks without an image."
+        f"{found.pairs:,} pairs of image and mask, {found.images:,} images without a mask and "
+        f"{found.masks:,} masks without an image."
     )
-    pairs.file_table(cohort)
+    pairs.file_table(found.table)
 
 
 def random_pair(cohort: Cohort) -> None:

@@ -2,12 +2,11 @@
 
 import secrets
 
+import pandas as pd
 import streamlit as st
 
-from brainseg import statistics
-from brainseg.cohort import Cohort
 from brainseg.statistics import Pair
-from dashboard.shared import cache, columns, keys, url_state, widgets
+from dashboard.shared import columns, keys, url_state, widgets
 
 
 def controls(pair: Pair, again: str) -> None:
@@ -33,9 +32,8 @@ def printed(pair: Pair) -> None:
     st.code("\n".join(lines), language=None)
 
 
-def file_table(cohort: Cohort) -> None:
+def file_table(files: pd.DataFrame) -> None:
     """Show the shapes, types and mask values, with the number of files for each."""
-    files = cache.made(cohort, ("files",), lambda: statistics.file_table(cohort.slices))
     st.dataframe(
         files,
         hide_index=True,

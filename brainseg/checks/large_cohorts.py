@@ -1,0 +1,78 @@
+"""Checks of a large cohort, a part of its cases at a time, so that memory stays bounded.
+
+Findings of a rule are in the order of the parts. Rules that compare cases follow, over the whole cohort.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from brainseg.checks.coverage import Coverage, added
+from brainseg.checks.evidence import Evidence
+from brainseg.checks.finding import Finding
+from brainseg.checks.rule import Rule
+from brainseg.checks.slice_order import OF_ANOTHER_CASE, of_another_case
+from brainseg.cohort import Cohort
+from brainseg.cohort.index import Progress
+from brainseg.statistics.parts import parts_of
+
+_NEEDS_PAIRS = "swapped_slices"
+"""The rule about one case at a time that leaves out slices of other cases."""
+
+
+def in_parts(
+    cohort: Cohort, rules: list[Rule], progress: Progress | None
+) -> Iterator[tuple[Rule, list[Finding], Coverage]]:
+    """Yield each rule with its findings and its coverage; see :func:`brainseg.checks.check_cohort`."""
+    every = Evidence(cohort)
+    by_part = [rule for rule in rules if not rule.compares_cases and rule.name != _NEEDS_PAIRS]
+    compare = [rule for rule in rules if rule.compares_cases]
+    late = [rule for rule in rules if rule.name == _NEEDS_PAIRS]
+    findings: dict[str, list[Finding]] = {rule.name: [] for rule in rules}
+    coverages: dict[str, list[Coverage]] = {rule.name: [] for rule in rules}
+
+    def check(evidence: Evidence, some: list[Rule]) -> None:
+        for rule in some:
+            findings[rule.name] += rule.findings(evidence)
+            coverages[rule.name].append(rule.coverage(evidence))
+
+    facts: dict[tuple[str, ...], list[pd.Series]] = {}
+    for rows, part in _cohorts(cohort):
+        evidence = Evidence(part)
+        check(evidence, by_part)
+        if compare:
+            for key, values in evidence.by_case().items():
+                facts.setdefault(key, []).append(values)
+        if progress:
+            progress(len(by_part) * rows.stop // len(cohort.slices), len(rules))
+    for key, of_parts in facts.items():
+        every.once(key, lambda of_parts=of_parts: pd.concat(of_parts))  # type: ignore[misc]
+    for done, rule in enumerate(compare, start=len(by_part) + 1):
+        check(every, [rule])
+        if progress:
+            progress(done, len(rules))
+    if late:
+        others = of_another_case(every)
+        for rows, part in _cohorts(cohort):
+            first, last = np.searchsorted(others, (rows.start, rows.stop))
+            evidence = Evidence(part)
+            evidence.once(OF_ANOTHER_CASE, lambda own=others[first:last] - rows.start: own)  # type: ignore[misc]
+            check(evidence, late)
+        if progress:
+            progress(len(rules), len(rules))
+    for rule in rules:
+        yield rule, findings[rule.name], added(coverages[rule.name])
+
+
+def _cohorts(cohort: Cohort) -> Iterator[tuple[slice, Cohort]]:
+    """Yield the rows of each part of a cohort, and the cohort of its cases alone."""
+    start = 0
+    for part in parts_of(cohort.slices):
+        rows = slice(start, start + len(part))
+        whole = cohort.whole
+        if whole is not None:
+            whole = replace(whole, slices=whole.slices.iloc[rows].reset_index(drop=True))
+        yield rows, replace(cohort, slices=part.reset_index(drop=True), whole=whole)
+        start = rows.stop
