@@ -3,7 +3,8 @@
 Fingerprints of one image (saved with loss, rescaled, slightly noisier, moved by a pixel) differ in few
 of 256 bits, those of two heads in about 30 or more. Only fingerprints that agree in one of 16 bands of
 bits are compared, so that the time does not grow with the square of the cohort. Every pair that differs
-in fewer than 16 bits agrees in a band, and so do most that differ in up to :data:`NEAR_BITS`.
+in fewer than 16 bits agrees in a band, and so do most that differ in up to :data:`NEAR_BITS`. Bands
+of a very large cohort have 30 bits, and the same is true; see :func:`.fingerprints.pairs_in_a_band`.
 
 An image moved by some pixels or cropped by some percent differs in more bits, up to about 60, but is as
 bright in all sequences. Slices of two cases that agree in that are a pair, too, unless a slice of a
