@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brainseg import checks, evaluation, statistics, worklist
+from brainseg import checks, evaluation, worklist
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.folds import stamp_of_folds
@@ -197,12 +197,6 @@ def grey_windows(cohort: Cohort, case: str) -> dict[str, GreyWindow]:
     return automatic_windows(volume(cohort, case) if own.is_volume else own.volume())
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
-def counts(cohort: Cohort) -> dict:
-    """Return the counts of a cohort; see :func:`brainseg.statistics.counts`."""
-    return statistics.counts(cohort.slices)
-
-
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def case_table(cohort: Cohort) -> pd.DataFrame:
     """Return one row per case; see :func:`brainseg.statistics.case_table`."""
@@ -267,10 +261,9 @@ def claims(cohort: Cohort) -> pd.DataFrame:
     return readme_counts_table(Evidence(cohort))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
 def files(cohort: Cohort) -> Files:
     """Return the numbers of files; see :func:`brainseg.statistics.files.files_of`."""
-    return files_of(cohort.slices)
+    return made(cohort, ("files",), lambda: files_of(cohort.slices))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)

@@ -169,6 +169,8 @@ def _without_accepted(cohort: Cohort, findings: list[Finding]) -> list[Finding]:
 
 def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     """Return the worklist of all cases, in the cohort's order; see :mod:`brainseg.worklist`."""
+    if len(cohort.slices) >= MAPPED_FROM:  # one for each review would take tens of MiB
+        return _table(cohort, findings)
     try:
         stamps = open_acceptances(cohort).stamp(), open_reviews(cohort).stamp()
     except BrainsegError:

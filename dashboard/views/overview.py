@@ -10,6 +10,7 @@ from brainseg.errors import ModelError
 from brainseg.models import open_model
 from brainseg.plotting.counts import small_bars
 from brainseg.plotting.style import thinned
+from brainseg.statistics import counts
 from dashboard.shared import cache, folder_questions, keys, overlays, widgets
 
 IN_GALLERY = 8
@@ -98,7 +99,8 @@ st.markdown("Look at brain MRI with tumour masks, check the data, and train and 
 cohort = widgets.open_cohort(with_label=False)
 with st.container(key="tour"):
     widgets.link(keys.TOUR, "**New here?** Take the five-minute tour", "school")
-held, table = cache.counts(cohort), cache.case_table(cohort)
+held = cache.made(cohort, ("counts",), lambda: counts(cohort.slices))
+table = cache.case_table(cohort)
 
 with st.grid(columns=5, min_column_width=120):
     st.metric("Cases", held["cases"], format="localized")
