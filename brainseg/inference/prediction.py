@@ -152,6 +152,8 @@ def predict_timed(
     flip_tta = mode == FULL or (mode == STANDARD and model.inference.flip_tta)
     passes = Passes.of(model, exposure.folds, flip_tta)
     engine, device = open_networks(passes, jobs)
+    if progress:
+        progress(0, len(volume))  # its turn has come
     shape = volume.pixels.shape[:3]
     units = np.empty(shape, np.uint16)
     std_units = np.empty(shape, np.uint16) if flip_tta or len(passes.folds) > 1 else None

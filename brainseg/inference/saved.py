@@ -17,6 +17,7 @@ import numpy as np
 
 from brainseg import __version__
 from brainseg.cohort.fingerprint import hash_of
+from brainseg.cohort.index import Progress
 from brainseg.inference.prediction import Prediction
 from brainseg.inference.quantised import PackedUnits
 from brainseg.inference.workers import Passes
@@ -26,6 +27,10 @@ from brainseg.storage.cache import load_cached, load_or_compute, save_cached
 
 _PROCESSOR_FACTS = ("model name", "flags", "Features")
 _LIBRARIES = ("openvino", "keras", "tensorflow", "numpy", "opencv-python-headless")
+
+
+class _Saved(Exception):
+    """Another server has saved the prediction that is being computed."""
 
 
 class SavedPredictions:
@@ -45,22 +50,34 @@ class SavedPredictions:
         model: Model,
         exposure: CaseExposure,
         mode: str,
-        predict: Callable[[], Prediction],
+        predict: Callable[[Progress], Prediction],
+        progress: Progress,
     ) -> Prediction:
         """Return the saved prediction, or predict and save it; where it cannot be saved, it is returned.
+
+        A prediction that another server saves meanwhile is taken from there at the next progress.
 
         Args:
             content: hash of the volume, with all that preprocessing uses.
             model: see :func:`brainseg.inference.prediction.predict_timed`, likewise ``exposure`` and
                 ``mode``.
-            predict: predicts exactly this.
+            predict: predicts exactly this; the function that it gets is called as ``progress`` is.
+            progress: called with (slices done, slices); an exception it raises ends the prediction.
         """
         if not self._most_bytes:
-            return predict()
+            return predict(progress)
         path = self._folder / f"{_key(content, model, exposure, mode)}.npz"
-        return load_or_compute(
-            partial(_load, path, model, exposure), predict, partial(self._save, path)
-        )
+        load, is_missing = partial(_load, path, model, exposure), not path.exists()
+
+        def watched(done: int, total: int) -> None:
+            if is_missing and path.exists():
+                raise _Saved
+            progress(done, total)
+
+        try:
+            return load_or_compute(load, partial(predict, watched), partial(self._save, path))
+        except _Saved:
+            return load_or_compute(load, partial(predict, progress), partial(self._save, path))
 
     def _save(self, path: Path, prediction: Prediction) -> None:
         packed = {name: getattr(prediction, f"_{name}") for name in ("units", "std_units")}

@@ -323,10 +323,10 @@ def predicting(
     def predict(progress: Progress) -> Prediction:
         packed = images(cohort, case)
 
-        def predicted() -> Prediction:
+        def predicted(progress: Progress) -> Prediction:
             return predict_timed(packed.volume(), model, exposure, mode, progress)
 
-        return saved_predictions().get(packed.digest, model, exposure, mode, predicted)
+        return saved_predictions().get(packed.digest, model, exposure, mode, predicted, progress)
 
     key = key_of(predicting, (cohort, case, model, exposure, mode), BY_IMAGES)
     return BUDGET.start(key, lambda: Work("predicting", predict))
