@@ -7,9 +7,11 @@ import pytest
 
 from brainseg.cohort import Cohort
 from brainseg.inference.out_of_distribution import (
+    DIFFERS,
     FAMILIAR,
     MEANS,
     ONE_IMAGE,
+    UNNAMED,
     applies_to,
     features_of,
     holds_one_image,
@@ -19,6 +21,7 @@ from brainseg.inference.out_of_distribution import (
 )
 from brainseg.inference.out_of_distribution_features import features_of_plane, features_of_slice
 from brainseg.models import open_model
+from brainseg.sample.phantom import synthesize_case
 from brainseg.volume import FLAIR, PRE_CONTRAST, Volume
 
 
@@ -39,6 +42,14 @@ def changed(volume: Volume, pixels: np.ndarray) -> Volume:
 def test_a_synthetic_case_is_familiar_and_gets_no_warning(volume, shipped):
     assert kind_of(volume) == FAMILIAR
     assert warnings_of(volume, shipped) == ()
+
+
+@pytest.mark.parametrize("number", [7, 9])
+def test_an_upright_head_that_is_unlike_is_not_called_turned(shipped, number):
+    unlike = Volume(synthesize_case(seed=0, case_number=number).pixels)
+    assert kind_of(unlike) == UNNAMED
+    (sentence,) = warnings_of(unlike, shipped)
+    assert sentence.startswith(f"Unlike the training data: {DIFFERS}. Performance")
 
 
 @pytest.mark.parametrize(
