@@ -36,6 +36,8 @@ _OUTLINES = (".json", ".xml", ".txt", ".roi")
 
 def remedy_for(name: str) -> str:
     """Return a clause on what to do with a file of a format that is not read, empty for any other."""
+    if name.lower().endswith(".nii.gz"):
+        return ""  # unpacked, it would be read no better
     what, remedy = (_FORMATS | _PARTS).get(Path(name).suffix.lower(), ("", ""))
     return f" ({what}: {remedy})" if what else ""
 

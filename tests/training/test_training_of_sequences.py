@@ -158,7 +158,7 @@ def test_the_code_on_the_page_of_an_upload_reads_the_sequences_of_the_model(
     root: Path, trained: Run
 ) -> None:
     model = as_model(trained)
-    code = (OF_FILES + CODE.format(model=str(trained.path))).replace(
+    code = (OF_FILES + CODE.format(model=str(trained.path), mode="")).replace(
         '"your-files"', repr(str(root / "BraTS-GLI-00000-000"))
     )
     names: dict = {}

@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, content, 
 
 def test_a_missing_file_and_a_fold_that_does_not_exist_are_refused(taught_root, tmp_path, capsys):
     assert main(["compare", str(tmp_path / "none.toml"), str(taught_root)]) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "cannot be opened" in capsys.readouterr().err
     path = written(tmp_path)
     assert main(["compare", str(path), str(taught_root), "--folds", "0,2"]) == 2
     assert "there is no fold 2 among 2 folds: choose from 0 to 1" in capsys.readouterr().err
