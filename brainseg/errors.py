@@ -66,6 +66,10 @@ def refused_as(kind: type[BrainsegError], sentence: str) -> Iterator[None]:
         raise kind(sentence.replace("{reason}", " ".join(str(error).split())[:160])) from error
 
 
+MOST_COMPARED = 10_000
+"""Most names that are compared with a mistyped one, which takes a second."""
+
+
 def nearest(word: str, options: Iterable[str]) -> str:
     """Return the option that a word probably means as “ (did you mean X?)”, empty if none is close.
 
@@ -76,7 +80,8 @@ def nearest(word: str, options: Iterable[str]) -> str:
     names, typed = list(options), word.casefold()
     # The beginning of a name counts before a similar name: cases differ in a few digits.
     begun = [name for name in names if len(typed) > 2 and name.casefold().startswith(typed)]
-    close = begun or difflib.get_close_matches(word, names, n=1)
+    compared = names if len(names) <= MOST_COMPARED else []
+    close = begun or difflib.get_close_matches(word, compared, n=1)
     return f" (did you mean {close[0][:60]}?)" if close else ""
 
 
