@@ -49,5 +49,6 @@ def _after(seconds: float, future: Future, call: Callable[[], None]) -> None:
     """Call something in a while, unless the job is done by then."""
     timer = Timer(seconds, call)
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # no thread is left, or the process ends and its workers with it
+        timer.start()
     future.add_done_callback(lambda _: timer.cancel())

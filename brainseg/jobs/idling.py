@@ -28,7 +28,10 @@ class Idling:
     def _wait(self, seconds: float) -> None:
         timer = Timer(seconds, self._look)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:  # the process ends, or no thread is left: the next note tries again
+            self._is_waiting = False
 
     def _look(self) -> None:
         with self._lock:

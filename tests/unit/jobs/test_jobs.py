@@ -121,6 +121,19 @@ def test_a_worker_that_may_not_even_start_loses_the_job_alone() -> None:
     small.shutdown()
 
 
+def test_a_job_runs_where_no_thread_can_be_started_to_watch_it(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the interpreter ends, in Python 3.12 and later."""
+
+    def no_thread(timer) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    jobs.submit(functions.pid).result()  # starts the worker, which needs threads
+    monkeypatch.setattr(deadline.Timer, "start", no_thread)
+    assert jobs.submit(functions.pid).result() > 0
+
+
 def test_a_system_that_starts_no_process_loses_the_job_and_serves_the_next(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
