@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from support.cohorts import CHECKOUT, SERVER_STARTS_WITHIN_S, is_healthy
 
@@ -61,9 +63,15 @@ def server(
             time.sleep(0.2)
         yield address, process
     finally:
+        started = []
+        with suppress(psutil.Error):
+            started = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for child in started:  # strace leaves the server behind that it started
+            with suppress(psutil.Error):
+                child.terminate()
