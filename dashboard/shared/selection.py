@@ -16,6 +16,7 @@ from brainseg import worklist
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.contradictions import finding_of
 from brainseg.checks.finding import Finding
+from brainseg.checks.folds import stamp_of_folds
 from brainseg.cohort import Cohort, filters
 from brainseg.cohort.filters import Condition, Filter
 from brainseg.cohort.saved_index import MAPPED_FROM
@@ -176,7 +177,8 @@ def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
     except BrainsegError:
         return _table(cohort, findings)
     changed, models = cache.last_scored(cohort), tuple(model_picker.digests())
-    what = ("worklist", findings is None, stamps, changed, models)
+    checked = cache.last_change(str(cohort.root)), stamp_of_folds(cohort)  # as for cache.checking
+    what = ("worklist", findings is None, checked, stamps, changed, models)
     return cache.made(cohort, what, lambda: _table(cohort, findings))
 
 
