@@ -24,6 +24,7 @@ from dashboard.server.event_log import COUNTS
 from dashboard.server.guard import are_figures_open, base, refuse_figures
 from dashboard.shared import keys
 from dashboard.shared.budget import BUDGET
+from dashboard.shared.cache_keys import last_change
 
 LEAST_FREE_BYTES = 256 * 2**20
 """Of the disk of ``BRAINSEG_HOME``; below, saving a review or a checkpoint may fail."""
@@ -112,7 +113,7 @@ def _index() -> tuple[str, dict[str, int]]:
     root = os.environ.get(keys.DATA_ENVIRONMENT)
     if not root:
         return NONE, {}
-    result = cache.opening(root, cache.last_change(root)).result
+    result = cache.opening(root, last_change(root)).result
     if not result.done():
         return OPENING, {}
     if result.cancelled() or result.exception():

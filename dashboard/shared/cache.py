@@ -62,12 +62,7 @@ from dashboard.shared.cache_keys import (
     kept,
     kept_of_images,
     key_of,
-)
-from dashboard.shared.cache_keys import (
-    last_change as last_change,
-)
-from dashboard.shared.cache_keys import (
-    last_scored as last_scored,
+    last_change,
 )
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from brainseg.errors import BrainsegError
 from brainseg.evaluation import background
 from brainseg.models import Model
 from dashboard.shared import cache, model_picker, url_state, widgets
+from dashboard.shared.cache_keys import last_scored
 
 REFRESH_S = 1.0
 
@@ -26,12 +27,12 @@ def follow(cohort: Cohort) -> None:
 
     The page is drawn again when more scores of the cohort have been saved, and at the end.
     """
-    st.fragment(_follow, run_every=REFRESH_S)(cohort, cache.last_scored(cohort))
+    st.fragment(_follow, run_every=REFRESH_S)(cohort, last_scored(cohort))
 
 
 def _follow(cohort: Cohort, drawn: tuple[str, int]) -> None:
     scoring = background.running()
-    if scoring is None or cache.last_scored(cohort) != drawn:
+    if scoring is None or last_scored(cohort) != drawn:
         url_state.draw_again()
     if scoring is None:
         return

@@ -24,6 +24,7 @@ from brainseg.errors import BrainsegError, FilterError, ModelError
 from brainseg.models import open_model
 from brainseg.reviews import open_reviews
 from dashboard.shared import cache, columns, keys, model_picker, url_state, viewer, widgets
+from dashboard.shared.cache_keys import last_change, last_scored
 
 CHECKS_FAILED = (
     "The checks failed or were cancelled, so findings are not counted: see the Checks page."
@@ -142,7 +143,7 @@ def second_look(cohort: Cohort) -> tuple[list[str], list[Finding]]:
 
     The model is the first whose scores have them; see :mod:`brainseg.evaluation.second_look`.
     """
-    changed = cache.last_scored(cohort)
+    changed = last_scored(cohort)
     for opens in model_picker.model_choices().values():
         with suppress(ModelError):
             saved = cache.scores(cohort, open_model(opens), changed)
@@ -176,8 +177,8 @@ def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
         stamps = open_acceptances(cohort).stamp(), open_reviews(cohort).stamp()
     except BrainsegError:
         return _table(cohort, findings)
-    changed, models = cache.last_scored(cohort), tuple(model_picker.digests())
-    checked = cache.last_change(str(cohort.root)), stamp_of_folds(cohort)  # as for cache.checking
+    changed, models = last_scored(cohort), tuple(model_picker.digests())
+    checked = last_change(str(cohort.root)), stamp_of_folds(cohort)  # as for cache.checking
     what = ("worklist", findings is None, checked, stamps, changed, models)
     return cache.made(cohort, what, lambda: _table(cohort, findings))
 
@@ -207,7 +208,7 @@ def scored(cohort: Cohort) -> tuple[str | None, pd.DataFrame | None]:
 
     Cases in its training data are left out, because their Dice does not tell how it does on new ones.
     """
-    changed = cache.last_scored(cohort)
+    changed = last_scored(cohort)
     for name, opens in model_picker.model_choices().items():
         with suppress(ModelError):
             unseen = cache.unseen(cohort, open_model(opens), changed)

@@ -18,6 +18,7 @@ from brainseg.errors import BrainsegError
 from brainseg.exports import csv_bytes
 from brainseg.io import shown_name
 from dashboard.shared import cache, first_cases, keys, links, source_code, url_state
+from dashboard.shared.cache_keys import last_change
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ def open_cohort(header: DeltaGenerator | None = None, with_label: bool = True) -
         st.markdown(HOW_TO_START)
         link(keys.PREDICTION, "Or predict your own files without a cohort", "online_prediction")
         st.stop()
-    changed = cache.last_change(root)
+    changed = last_change(root)
     opening = cache.opening(root, changed)
     looking = f"Looking for cases in {plain(Path(root).name)} …"
     first_cases.wait_for_index(opening, root, changed, looking)

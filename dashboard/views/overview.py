@@ -12,6 +12,7 @@ from brainseg.plotting.counts import small_bars
 from brainseg.plotting.style import thinned
 from brainseg.statistics import counts
 from dashboard.shared import cache, folder_questions, keys, overlays, widgets
+from dashboard.shared.cache_keys import last_scored
 
 IN_GALLERY = 8
 PICTURE_PX = 130
@@ -39,7 +40,7 @@ def show_tumour_slices(cohort: Cohort, cases: pd.DataFrame) -> None:
 def show_scores(cohort: Cohort, cases: pd.DataFrame) -> None:
     """Draw the Dice of the default model, one bar per case, or say that there is none yet."""
     try:
-        model, changed = open_model(), cache.last_scored(cohort)
+        model, changed = open_model(), last_scored(cohort)
         unseen = cache.unseen(cohort, model, changed)
     except ModelError:
         unseen = None

@@ -25,6 +25,7 @@ from brainseg.evaluation import (
     evaluate,
     figure_text,
     load_scores,
+    relations,
     save_leakage,
     save_scores,
     summary,
@@ -96,6 +97,23 @@ def test_the_button_scores_in_the_background_and_the_page_shows_the_result(
     (mean,) = (metric for metric in app.metric if metric.label == "Mean Dice")
     assert mean.delta == f"{low:.3f} to {high:.3f}"
     assert "5 not scored: the model learned from this patient" in texts(app)
+
+
+def test_scores_saved_while_the_page_is_drawn_are_shown_at_its_next_run(
+    monkeypatch, taught_root, model, taught, scored
+):
+    fewer = scored.of(np.arange(len(scored.scores)) < 3)
+
+    def relations_while_saving(*arguments):
+        monkeypatch.setattr("brainseg.evaluation.relations", relations)
+        save_scores(fewer, taught)
+        return relations(*arguments)
+
+    monkeypatch.setattr("brainseg.evaluation.relations", relations_while_saving)
+    app = open_page(monkeypatch, taught_root, "evaluation")
+    assert metrics(app)["Mean Dice"] == f"{scored.mean_dice:.3f}"
+    app.run()
+    assert metrics(app)["Mean Dice"] == f"{fewer.mean_dice:.3f}" != f"{scored.mean_dice:.3f}"
 
 
 def test_scoring_continues_after_leaving_the_page_and_is_shown_on_return(

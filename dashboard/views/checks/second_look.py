@@ -20,6 +20,7 @@ from brainseg.evaluation.second_look import (
 )
 from brainseg.models import Model, open_model
 from dashboard.shared import cache, keys, model_picker, scoring_progress, widgets
+from dashboard.shared.cache_keys import last_scored
 from dashboard.views.checks import accepting
 
 MOST_LINKS = 9
@@ -39,15 +40,17 @@ def _draw(cohort: Cohort, model: Model) -> None:
     st.caption(NOTICE)
     if cohort.slices["area_px"].notna().any():
         model_picker.show_compared(cohort, model)
-    evaluation = cache.scores(cohort, model, cache.last_scored(cohort))
+    changed = last_scored(cohort)
+    evaluation = cache.scores(cohort, model, changed)
     if evaluation is not None and evaluation.second_look:
-        _list(cohort, model, evaluation)
+        _list(cohort, model, evaluation, changed)
     _offer(cohort, model, evaluation)
 
 
-def _list(cohort: Cohort, model: Model, evaluation: Evaluation) -> None:
+def _list(cohort: Cohort, model: Model, evaluation: Evaluation, changed: tuple) -> None:
+    """Draw the table; `changed` is :func:`last_scored` as of when `evaluation` was read, a key only."""
     accepting.show_message(SECTION)
-    what = ("second look", model.digest, cache.last_scored(cohort))
+    what = ("second look", model.digest, changed)
     table = cache.made(cohort, what, lambda: second_look_table(evaluation, cohort))
     compared = widgets.counted(len(evaluation.second_look), "case")
     name, listed = widgets.plain(model.name), table["case"].nunique()

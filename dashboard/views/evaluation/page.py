@@ -24,6 +24,7 @@ from brainseg.metrics import (
 from brainseg.models import Model
 from brainseg.plotting import scores as evaluation_charts
 from dashboard.shared import cache, keys, model_picker, url_state, widgets
+from dashboard.shared.cache_keys import last_scored
 from dashboard.views.evaluation import inflation, panels, scoring
 
 CASES = "Cases"
@@ -42,27 +43,36 @@ by_case(scores).head(10)
 HEADLINES = ("surface_dice", "hd95", "lesion_recall", "false_positives", "volume_error")
 
 
-def with_relations(evaluation: Evaluation, cohort: Cohort, model: Model) -> pd.DataFrame:
-    """Return the scores from the lowest Dice on, with ``relation``, that of the model to the case."""
+def with_relations(
+    evaluation: Evaluation, cohort: Cohort, model: Model, changed: tuple
+) -> pd.DataFrame:
+    """Return the scores from the lowest Dice on, with ``relation``, that of the model to the case.
+
+    `changed` is :func:`last_scored` as of when `evaluation` was read, a key only; so below.
+    """
 
     def related() -> pd.DataFrame:
         scores = evaluation.scores.assign(relation=relations(evaluation, cohort, model))
         return scores.sort_values(["dice", "case"], ignore_index=True)
 
-    what = ("relations", evaluation.digest, cache.last_scored(cohort))
+    what = ("relations", evaluation.digest, changed)
     return cache.made(cohort, what, related)
 
 
-def summary_of(counted: Evaluation, cohort: Cohort) -> pd.DataFrame:
+def summary_of(counted: Evaluation, cohort: Cohort, changed: tuple) -> pd.DataFrame:
     """Return the summary of the counted cases by metric; see :func:`brainseg.evaluation.summary`."""
-    what = ("summary", counted.digest, cache.last_scored(cohort))
+    what = ("summary", counted.digest, changed)
     return cache.made(cohort, what, lambda: summary(counted).set_index("metric"))
 
 
-def show_headlines(counted: Evaluation, evaluation: Evaluation, cohort: Cohort) -> None:
+def show_headlines(
+    counted: Evaluation, evaluation: Evaluation, cohort: Cohort, changed: tuple
+) -> None:
     """Draw the summary figures of the counted cases, each with its interval and its rule."""
-    what = ("headlines", counted.digest, cache.last_scored(cohort))
-    tiles = cache.made(cohort, what, lambda: headlines(counted, summary_of(counted, cohort)))
+    what = ("headlines", counted.digest, changed)
+    tiles = cache.made(
+        cohort, what, lambda: headlines(counted, summary_of(counted, cohort, changed))
+    )
     all_new = counted is evaluation and not evaluation.seen_cases
     which = (
         "No scored case was in the training data."
@@ -146,6 +156,7 @@ def show_cases(
     scores: pd.DataFrame,
     cohort: Cohort,
     model: Model,
+    changed: tuple,
 ) -> None:
     """Draw the cases from the lowest to the highest score, with links to the worst.
 
@@ -155,13 +166,13 @@ def show_cases(
     label = METRICS[metric].label
     ordered = scores[scores["case"].isin(counted.scores["case"])]
     ordered = ordered.sort_values([metric, "case"], ignore_index=True)
-    row = summary_of(counted, cohort).loc[metric]
+    row = summary_of(counted, cohort, changed).loc[metric]
     mean = (row["value"], row["low"], row["high"]) if row["cases"] else None
     st.header(f"{label} by case")
     if mean:
         value, interval = figure_text(mean[0]), interval_text(*mean[1:])
         st.caption(f"Dotted line: mean {value}. Band: 95% interval, {interval}.")
-    what = ("scores by case", evaluation.digest, cache.last_scored(cohort), metric)
+    what = ("scores by case", evaluation.digest, changed, metric)
     panels.case_chart(
         cache.made(cohort, what, lambda: evaluation_charts.by_case(ordered, metric, label, mean)),
         "scores_by_case",
@@ -313,7 +324,7 @@ def show_refused(refused: dict[str, str]) -> None:
 st.title("Evaluation")
 cohort = widgets.open_cohort()
 model = model_picker.model_picker()
-changed = cache.last_scored(cohort)
+changed = last_scored(cohort)
 evaluation = cache.scores(cohort, model, changed)
 scoring.begin(cohort, model, evaluation)
 scoring.progress(cohort, model)
@@ -327,7 +338,7 @@ if evaluation is None:
     st.stop()
 
 counted = cache.unseen(cohort, model, changed) or evaluation
-scores = with_relations(evaluation, cohort, model)
+scores = with_relations(evaluation, cohort, model, changed)
 cut_at = " or ".join(f"{threshold:g}" for threshold in model.thresholds)
 threshold = "threshold" if len(model.thresholds) == 1 else "threshold of each fold"
 number, every = len(counted.scores), len(cohort.cases)
@@ -337,14 +348,14 @@ st.caption(
 )
 model_picker.show_compared(cohort, model)
 show_origin(evaluation)
-show_headlines(counted, evaluation, cohort)
+show_headlines(counted, evaluation, cohort, changed)
 warn_of_seen(counted, evaluation)
 titles = {INFLATION: "Flattering scores"}
 match widgets.choice(
     "View", keys.VIEW, VIEWS, CASES, format_func=lambda view: titles.get(view, view)
 ):
     case "Cases":
-        show_cases(counted, evaluation, scores, cohort, model)
+        show_cases(counted, evaluation, scores, cohort, model, changed)
     case "Groups":
         panels.show_groups(counted, cohort, scores[scores["case"].isin(counted.scores["case"])])
         show_chosen(scores, model)

@@ -29,6 +29,7 @@ from brainseg.models import Model, open_model
 from brainseg.plotting import scores as evaluation_charts
 from brainseg.statistics.correlation import rank_correlation
 from dashboard.shared import cache, keys, model_picker, url_state, widgets
+from dashboard.shared.cache_keys import last_scored
 
 SHARES = [metric.name for metric in METRICS.values() if metric.is_share and not metric.of[0]]
 NO_INTERVAL = (
@@ -209,7 +210,7 @@ def show_comparison(first: Evaluation, cohort: Cohort, model: Model) -> None:
     except ModelError as error:
         widgets.error(error)
         return
-    second = cache.scores(cohort, other, cache.last_scored(cohort))
+    second = cache.scores(cohort, other, last_scored(cohort))
     name = widgets.plain(other.name)
     if second is None:
         st.info(f"{name} has not been scored on this cohort yet.", icon=":material/scoreboard:")

@@ -29,6 +29,7 @@ from dashboard.shared import (
     waiting,
     widgets,
 )
+from dashboard.shared.cache_keys import last_scored
 
 REFRESH_S = 2.0
 TWO_MODELS = "Two models"
@@ -90,7 +91,7 @@ def _wait(run: Run) -> None:
 def _offer_use(cohort: Cohort, run: Run, model: Model) -> None:
     """Draw the next steps: scores, prediction, comparison, publishing."""
     scores = _scores(cohort, model)
-    saved = cache.scores(cohort, model, cache.last_scored(cohort))
+    saved = cache.scores(cohort, model, last_scored(cohort))
     count = len(saved.unscored if saved else cache.scorable(cohort, model)[0])
     if count:
         widgets.button(
@@ -178,7 +179,7 @@ def _act(do: Callable, *args: object) -> None:
 
 
 def _scores(cohort: Cohort, model: Model) -> pd.DataFrame | None:
-    unseen = cache.unseen(cohort, model, cache.last_scored(cohort))
+    unseen = cache.unseen(cohort, model, last_scored(cohort))
     return unseen.scores if unseen else None
 
 
