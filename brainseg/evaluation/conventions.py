@@ -100,14 +100,14 @@ def _of_unseen(unseen: Evaluation) -> list[dict]:
         | {"n": int(slices["tumour_px"].sum())},
     ]
     curve = dice_at_thresholds(unseen)
-    if not curve.empty:
-        best = curve.loc[curve["dice"].idxmax()]
-        what = (
-            f"By case, with the threshold that is best on these same cases ({best['threshold']:g})."
-        )
-        chosen = _row("threshold chosen on the scored cases", what, scores["dice"], "cases")
-        rows.append(chosen | {"dice": float(best["dice"])})
-    return rows
+    return rows if curve.empty else [*rows, _of_best_threshold(curve, scores["dice"])]
+
+
+def _of_best_threshold(curve: pd.DataFrame, dice: pd.Series) -> dict:
+    best = curve.loc[curve["dice"].idxmax()]
+    what = f"By case, with the threshold that is best on these same cases ({best['threshold']:g})."
+    row = _row("threshold chosen on the scored cases", what, dice, "cases")
+    return row | {"dice": float(best["dice"])}
 
 
 def _row(rule: str, what: str, values: np.ndarray | pd.Series, unit: str) -> dict:

@@ -105,43 +105,65 @@ def evaluate(
             f"no case of this cohort can be scored with {model.name} ({reasons}): open a cohort with "
             "masks and new patients, or pass --allow-seen."
         )
-    known = set(before.scores["case"]) if before else set[str]()
-    before = before and before.of(
-        before.scores["case"].isin({case.name for case in chosen}).to_numpy()
-    )
-    compared = known - set(before.not_compared) if before else known
-    waiting = [case for case in chosen if case.name not in compared]
+    scoring = _Scoring(model, chosen, refused, before)
     # A copy for workers, which carries no hashes of training images.
     network = replace(model) if executor else model
-    done, tried, scored = len(chosen) - len(waiting), 0, list[CaseScore]()
-
-    def so_far() -> Evaluation:
-        later = (case.name for case in waiting[tried:] if case.name not in known)
-        left = dict.fromkeys(later, NOT_SCORED)
-        found = joined(scored, model, refused | left)
-        return before.with_cases(found) if before else found
-
     kept_at, kept = time.monotonic(), 0
     try:
         if progress:
-            progress(done, len(chosen))
-        calls = ((case, network) for case in waiting)
+            progress(scoring.done, len(chosen))
+        calls = ((case, network) for case in scoring.waiting)
         for score in map_parts(executor, score_case, calls, _lost):
-            if isinstance(score, str):
-                refused[waiting[tried].name] = score
-            else:
-                scored.append(score)
-            tried += 1
+            scoring.add(score)
             if progress:
-                progress(done + tried, len(chosen))
+                progress(scoring.done, len(chosen))
             if keep and time.monotonic() - kept_at >= KEEP_EVERY_S:
-                keep(so_far())
-                kept_at, kept = time.monotonic(), len(scored)
+                keep(scoring.so_far())
+                kept_at, kept = time.monotonic(), len(scoring.scored)
     except BaseException:  # by the user, too
-        if keep and len(scored) > kept:
-            keep(so_far())
+        if keep and len(scoring.scored) > kept:
+            keep(scoring.so_far())
         raise
-    return so_far()
+    return scoring.so_far()
+
+
+class _Scoring:
+    """The cases that wait for their scores, and the scores so far.
+
+    Attributes:
+        waiting: the cases to score, in this order.
+        scored: the scores of those that could be scored.
+        done: number of cases that need no more scoring, those of an earlier evaluation included.
+    """
+
+    def __init__(
+        self, model: Model, chosen: list[Case], refused: dict[str, str], before: Evaluation | None
+    ) -> None:
+        self._model, self._refused = model, dict(refused)
+        self._known = set(before.scores["case"]) if before else set[str]()
+        names = {case.name for case in chosen}
+        self._before = before and before.of(before.scores["case"].isin(names).to_numpy())
+        not_compared = set(self._before.not_compared) if self._before else set[str]()
+        finished = self._known - not_compared
+        self.waiting = [case for case in chosen if case.name not in finished]
+        self.scored: list[CaseScore] = []
+        self.done = len(chosen) - len(self.waiting)
+        self._tried = 0
+
+    def add(self, score: CaseScore | str) -> None:
+        """Take the score of the next case, or the reason why it has none."""
+        if isinstance(score, str):
+            self._refused[self.waiting[self._tried].name] = score
+        else:
+            self.scored.append(score)
+        self._tried += 1
+        self.done += 1
+
+    def so_far(self) -> Evaluation:
+        """Return the evaluation of the cases scored so far; the others are named as not scored."""
+        later = [case.name for case in self.waiting[self._tried :] if case.name not in self._known]
+        found = joined(self.scored, self._model, self._refused | dict.fromkeys(later, NOT_SCORED))
+        return self._before.with_cases(found) if self._before else found
 
 
 def _lost(reason: JobLost, *_: object) -> str:

@@ -69,17 +69,8 @@ def dicom_sr_bytes(
             raise BrainsegError(
                 "no DICOM report was made: no measurement has a known value; draw one on a slice."
             )
-        left_out = len(valued) - len(known)
-        comments = [
-            RESEARCH_USE,
-            *([in_ascii(warnings)] if warnings else []),
-            *([GREY_VALUES] if any(one.kind == ELLIPSE for one, _ in known) else []),
-            *(
-                [f"Measurements left out, as their value is unknown: {left_out}."]
-                if left_out
-                else []
-            ),
-        ]
+        has_ellipse = any(one.kind == ELLIPSE for one, _ in known)
+        comments = _comments(warnings, has_ellipse, len(valued) - len(known))
         identity = [str(images[0].SOPInstanceUID), repr(known), *comments]
         report = _report([_group(*one, draw) for one in known], comments, uid_of("device"))
         document = highdicom.sr.Comprehensive3DSR(
@@ -106,6 +97,18 @@ def dicom_sr_bytes(
     file = io.BytesIO()
     document.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def _comments(warnings: Sequence[str], has_ellipse: bool, left_out: int) -> list[str]:
+    """Return the sentences of the report; `left_out` is the number of measurements it lacks."""
+    comments = [RESEARCH_USE]
+    if warnings:
+        comments.append(in_ascii(warnings))
+    if has_ellipse:
+        comments.append(GREY_VALUES)
+    if left_out:
+        comments.append(f"Measurements left out, as their value is unknown: {left_out}.")
+    return comments
 
 
 def dicom_sr_files(

@@ -65,27 +65,44 @@ def case_payload(record: CaseRecord, images: PackedImages | None = None) -> Case
         of it), ``colours`` (see :data:`brainseg.imaging.COLOURS`, as
         #rrggbb), ``research_use``, ``images`` and ``blobs`` (each name -> offset, bytes).
     """
-    volume, predicted = record.volume, record.predicted
-    images = images or pack_images(volume)
+    images = images or pack_images(record.volume)
+    blobs = _blobs(record)
+    header = {
+        **_header(record),
+        "copies": images.copies,
+        "images": images.places,
+        "blobs": places_of(blobs),
+    }
+    head = json.dumps(header).encode()
+    case = b"".join((len(head).to_bytes(4, "little"), head, *blobs.values()))
+    return CasePayload(case, images.data)
+
+
+def _blobs(record: CaseRecord) -> dict[str, bytes]:
+    """Return the arrays of a case beside its images, compressed, by name."""
     blobs = {}
     if record.has_mask.any():
         blobs["mask"] = deflated(record.masks.view(np.uint8))
-    labels = record.labels
-    if labels is not None:
-        blobs["labels"] = deflated(labels.values)
-    if predicted is not None:
-        blobs["probability"] = deflated(in_steps(predicted.prediction.units))
-        if (std := predicted.prediction.std_units) is not None:
+    if record.labels is not None:
+        blobs["labels"] = deflated(record.labels.values)
+    if record.predicted is not None:
+        blobs["probability"] = deflated(in_steps(record.predicted.prediction.units))
+        if (std := record.predicted.prediction.std_units) is not None:
             blobs["spread"] = deflated(in_steps(std))
     if record.other is not None:
         blobs["other"] = deflated(in_steps(record.other.prediction.units))
-    header = {
+    return blobs
+
+
+def _header(record: CaseRecord) -> dict[str, object]:
+    """Return the header without what depends on the blobs."""
+    volume, labels, predicted = record.volume, record.labels, record.predicted
+    return {
         "version": VERSION,
         "case": record.case,
         "shape": list(volume.pixels.shape[:3]),
         "slice_numbers": [int(number) for number in record.slice_numbers],
         "sequences": list(volume.names),
-        "copies": images.copies,
         "labels": _labels(labels),
         "label": labels and labels.chosen,
         "mask_there": [bool(known) for known in record.has_mask],
@@ -100,12 +117,7 @@ def case_payload(record: CaseRecord, images: PackedImages | None = None) -> Case
         "other": record.other and _made(record.other),
         "colours": {meaning: as_hex(colour) for meaning, colour in COLOURS.items()},
         "research_use": RESEARCH_USE,
-        "images": images.places,
-        "blobs": places_of(blobs),
     }
-    head = json.dumps(header).encode()
-    case = b"".join((len(head).to_bytes(4, "little"), head, *blobs.values()))
-    return CasePayload(case, images.data)
 
 
 def _labels(layers: LabelLayers | None) -> list[dict[str, object]]:

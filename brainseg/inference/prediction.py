@@ -139,14 +139,7 @@ def predict_timed(
         ModelError: the model cannot be opened, its output is not a probability, or it needs a sequence
             that the volume lacks.
     """
-    if reason := model.preprocessing.why_not(volume):
-        needed = ", ".join(model.preprocessing.sequences)
-        raise ModelError(
-            f"{model.name} was trained on {needed}, and {reason}: add the missing files, or choose "
-            "another model."
-        )
-    if mode not in MODES:
-        raise ModelError(f"unknown mode “{mode[:20]}”: choose one of {', '.join(MODES)}.")
+    _check(volume, model, mode)
     if mode == FAST:
         exposure = replace(exposure, folds=exposure.folds[:1])
     flip_tta = mode == FULL or (mode == STANDARD and model.inference.flip_tta)
@@ -157,9 +150,9 @@ def predict_timed(
     shape = volume.pixels.shape[:3]
     units = np.empty(shape, np.uint16)
     std_units = np.empty(shape, np.uint16) if flip_tta or len(passes.folds) > 1 else None
-    most = max(1, min(_slices_at_once(engine), _BLOCK_BYTES // volume.pixels[0].nbytes))
+    blocks = blocks_of(volume, model.preprocessing, _slices_at_once(engine, volume))
     done, seconds = 0, 0.0
-    for found in predict_blocks(passes, blocks_of(volume, model.preprocessing, most), jobs):
+    for found in predict_blocks(passes, blocks, jobs):
         place = slice(done, done + len(found.mean))
         units[place] = found.mean
         if std_units is not None and found.std is not None:
@@ -179,7 +172,22 @@ def predict_timed(
     )
 
 
-def _slices_at_once(engine: str) -> int:
+def _check(volume: Volume, model: Model, mode: str) -> None:
+    if reason := model.preprocessing.why_not(volume):
+        needed = ", ".join(model.preprocessing.sequences)
+        raise ModelError(
+            f"{model.name} was trained on {needed}, and {reason}: add the missing files, or choose "
+            "another model."
+        )
+    if mode not in MODES:
+        raise ModelError(f"unknown mode “{mode[:20]}”: choose one of {', '.join(MODES)}.")
+
+
+def _slices_at_once(engine: str, volume: Volume) -> int:
+    return max(1, min(_of_engine(engine), _BLOCK_BYTES // volume.pixels[0].nbytes))
+
+
+def _of_engine(engine: str) -> int:
     if not engine.startswith("OpenVINO"):
         return SLICES_AT_ONCE
     return min(SLICES_AT_ONCE, max(OPENVINO_SLICES, os.cpu_count() or 1))

@@ -74,18 +74,7 @@ def overlap_map(found: Overlap, chosen: Sequence[Region] = ()) -> go.Figure:
         showscale=False,
         hoverinfo="skip",
     )
-    across, down = np.meshgrid(_middles(COARSE_COLUMNS), _middles(COARSE_ROWS))
-    # A heat map cannot be selected, so invisible points are added.
-    invisible = {"marker": {"opacity": 0}}
-    figure.add_scatter(
-        x=across.ravel(),
-        y=down.ravel(),
-        mode="markers",
-        marker={"size": 14, "opacity": 0},
-        selected=invisible,
-        unselected=invisible,
-        hoverinfo="skip",
-    )
+    _add_cells(figure)
     for (top, bottom), (left, right) in chosen:
         line = {"color": CHOSEN_COLOUR, "width": 3}
         figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
@@ -104,6 +93,21 @@ def overlap_map(found: Overlap, chosen: Sequence[Region] = ()) -> go.Figure:
         **_EDGES,
     )
     return selectable(figure, "select")
+
+
+def _add_cells(figure: go.Figure) -> None:
+    """Add an invisible point per cell of the coarse grid, because a heat map cannot be selected."""
+    across, down = np.meshgrid(_middles(COARSE_COLUMNS), _middles(COARSE_ROWS))
+    invisible = {"marker": {"opacity": 0}}
+    figure.add_scatter(
+        x=across.ravel(),
+        y=down.ravel(),
+        mode="markers",
+        marker={"size": 14, "opacity": 0},
+        selected=invisible,
+        unselected=invisible,
+        hoverinfo="skip",
+    )
 
 
 def overlap_table(found: Overlap) -> pd.DataFrame:
