@@ -25,7 +25,7 @@ from brainseg.io.orientation import (
     what_is_shown,
 )
 from brainseg.io.other_volumes import open_other
-from brainseg.io.stored_volume import Segment, Voxels
+from brainseg.io.stored_volume import Segment, StoredVolume, Voxels
 from brainseg.io.upload import NiftiSource
 
 MOST_VOLUMES = 16
@@ -120,19 +120,11 @@ def _read(data: bytes, with_voxels: bool, least_side: int) -> NiftiFile:
         raise too_large(wanted)
     offset = _offset(header)
     notes: tuple[str, ...] = ()
-    stored: Voxels = data
-    if not with_voxels:
-        voxels = np.broadcast_to(np.zeros((), dtype), dims)
-    elif other:
-        stored, offset = other.voxels(wanted), 0
-    elif is_gzip:
-        stored, behind = inflate_exactly(data, offset + wanted)
-        if behind:
-            notes += (f"{behind:,} bytes behind the compressed data were ignored",)
     if with_voxels:
-        if len(stored) < offset + wanted:
-            raise DecodeError(DAMAGED)
+        stored, offset, notes = _stored(data, is_gzip, other, offset, wanted)
         voxels = np.frombuffer(stored, dtype, math.prod(dims), offset).reshape(dims, order="F")
+    else:
+        voxels = np.broadcast_to(np.zeros((), dtype), dims)
     slope, intercept = _scaling(header)
     if spacing is not None:
         between, row, column = orientation.axes
@@ -145,13 +137,8 @@ def _read(data: bytes, with_voxels: bool, least_side: int) -> NiftiFile:
         shown, more = what_is_shown(affine)
         notes += (*shown, *skew_note(affine))
         warnings += more
-    stacks = [
-        orientation.shown(voxels[..., index]) for index in range(dims[3] if with_voxels else 1)
-    ]
     return NiftiFile(
-        np.stack(stacks)
-        if with_voxels
-        else np.broadcast_to(stacks[0], (dims[3], *stacks[0].shape)),
+        _turned(voxels, orientation, with_voxels),
         slope,
         intercept,
         spacing,
@@ -162,6 +149,31 @@ def _read(data: bytes, with_voxels: bool, least_side: int) -> NiftiFile:
         warnings,
         other.segments if other else (),
     )
+
+
+def _stored(
+    data: bytes, is_gzip: bool, other: StoredVolume | None, offset: int, wanted: int
+) -> tuple[Voxels, int, tuple[str, ...]]:
+    """Return bytes that hold the voxels, the first voxel's place in them, and notes."""
+    stored: Voxels = data
+    notes: tuple[str, ...] = ()
+    if other:
+        stored, offset = other.voxels(wanted), 0
+    elif is_gzip:
+        stored, behind = inflate_exactly(data, offset + wanted)
+        if behind:
+            notes = (f"{behind:,} bytes behind the compressed data were ignored",)
+    if len(stored) < offset + wanted:
+        raise DecodeError(DAMAGED)
+    return stored, offset, notes
+
+
+def _turned(voxels: np.ndarray, orientation: Orientation, with_voxels: bool) -> np.ndarray:
+    """Return (sequence, slice, row, column) of (x, y, z, sequence); without voxels all share one 0."""
+    if with_voxels:
+        return np.stack([orientation.shown(stack) for stack in np.moveaxis(voxels, 3, 0)])
+    shown = orientation.shown(voxels[..., 0])
+    return np.broadcast_to(shown, (voxels.shape[3], *shown.shape))
 
 
 def _magic_of(data: bytes) -> tuple[str, int, bytes] | None:

@@ -49,6 +49,21 @@ def nifti(
     return gzip.compress(bytes(whole), 1) if packed else bytes(whole)
 
 
+USUAL_TAGS = {
+    "SOPClassUID": MR_IMAGE,
+    "Modality": "MR",
+    "StudyInstanceUID": "1.2.3.1",
+    "SeriesInstanceUID": "1.2.3.2",
+    "FrameOfReferenceUID": "1.2.3.3",
+    "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+    "PixelSpacing": [0.9, 0.9],
+    "SliceThickness": 5,
+    "SamplesPerPixel": 1,
+    "PhotometricInterpretation": "MONOCHROME2",
+    "PixelRepresentation": 0,
+}
+
+
 def dicom(
     pixels: np.ndarray | None,
     place: float = 0.0,
@@ -69,32 +84,13 @@ def dicom(
     meta.TransferSyntaxUID = syntax
     file = FileDataset(None, {}, file_meta=meta, preamble=bytes(128))
     usual = {
-        "SOPClassUID": MR_IMAGE,
         "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
-        "Modality": "MR",
-        "StudyInstanceUID": "1.2.3.1",
-        "SeriesInstanceUID": "1.2.3.2",
-        "FrameOfReferenceUID": "1.2.3.3",
         "InstanceNumber": round(place) + 100,
         "ImagePositionPatient": [-50, -60, place],
-        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
-        "PixelSpacing": [0.9, 0.9],
-        "SliceThickness": 5,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "PixelRepresentation": 0,
+        **USUAL_TAGS,
     }
     if pixels is not None:
-        bits = 8 * pixels.dtype.itemsize
-        usual |= {
-            "Rows": pixels.shape[0],
-            "Columns": pixels.shape[1],
-            "BitsAllocated": bits,
-            "BitsStored": bits,
-            "HighBit": bits - 1,
-            "PixelRepresentation": int(pixels.dtype.kind == "i"),
-            "PixelData": pixels.tobytes(),
-        }
+        usual |= _tags_of(pixels)
     for name, value in (usual | tags).items():
         if value is not None:
             setattr(file, name, value)
@@ -109,6 +105,19 @@ def dicom(
     pydicom.dcmwrite(written, file, enforce_file_format=True)
     pydicom.config.settings.writing_validation_mode = before
     return written.getvalue()
+
+
+def _tags_of(pixels: np.ndarray) -> dict[str, object]:
+    bits = 8 * pixels.dtype.itemsize
+    return {
+        "Rows": pixels.shape[0],
+        "Columns": pixels.shape[1],
+        "BitsAllocated": bits,
+        "BitsStored": bits,
+        "HighBit": bits - 1,
+        "PixelRepresentation": int(pixels.dtype.kind == "i"),
+        "PixelData": pixels.tobytes(),
+    }
 
 
 def dicom_series(stack: np.ndarray, spacing: float = 5.0, **tags: object) -> list[InputFile]:
