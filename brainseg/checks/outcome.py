@@ -43,11 +43,6 @@ class Outcome:
         """Return the number of open findings by severity, including 0."""
         return counts(self.open)
 
-    @cached_property
-    def open_kinds(self) -> dict[str, int]:
-        """Return the number of open findings by kind, errors first; kinds without any are omitted."""
-        return dict(Counter(finding.kind for finding in self.open))
-
     @property
     def not_checked(self) -> dict[str, str]:
         """Return, by kind, why nothing could be checked."""

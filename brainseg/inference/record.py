@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,14 +13,13 @@ from brainseg.imaging import GreyWindow, automatic_windows, window_in_words
 from brainseg.inference.components import Split, removed_in_words, removed_on_slices
 from brainseg.inference.prediction import Prediction, dice_of_case
 from brainseg.inference.uncertainty import passes_in_words, said_of
+from brainseg.io import Upload, left_out, ruling_grid, series_warnings
+from brainseg.io.sequence_choice import WITHOUT_FLAIR
 from brainseg.models import Model
 from brainseg.models.exposure import CaseExposure, fold_words
 from brainseg.reviews.measurements import Measurement
 from brainseg.storage.addresses import address_of
 from brainseg.volume import FLAIR, Volume
-
-if TYPE_CHECKING:
-    from brainseg.io import Upload
 
 SYNTHETIC = "Synthetic: made by a program, of no patient."
 
@@ -253,7 +251,7 @@ def record_of_case(
 
 
 def record_of_upload(
-    upload: "Upload",
+    upload: Upload,
     assignment: Mapping[str, int | None],
     volume: Volume,
     name: str = "upload",
@@ -268,9 +266,6 @@ def record_of_upload(
         name: as for :func:`record_of_volume`.
         label: one of ``upload.labels``, whose mask the record has; None for their union.
     """
-    from brainseg.io import ruling_grid, series_warnings
-    from brainseg.io.sequence_choice import WITHOUT_FLAIR
-
     grid = ruling_grid(upload, assignment)
     used = [upload.series[index] for index in assignment.values() if index is not None]
     unsuitable = any(series.not_mr for series in used)
@@ -286,13 +281,11 @@ def record_of_upload(
     return replace(record, warnings=warnings, unsuitable=unsuitable)
 
 
-def unusable_files(upload: "Upload", assignment: Mapping[str, int | None]) -> tuple[str, ...]:
+def unusable_files(upload: Upload, assignment: Mapping[str, int | None]) -> tuple[str, ...]:
     """Return the warning of an upload that files or series could not be used, without their names.
 
     A name may be a patient's.
     """
-    from brainseg.io import left_out
-
     count = len(upload.refused) + len(left_out(upload, assignment))
     if not count:
         return ()

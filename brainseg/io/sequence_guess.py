@@ -122,7 +122,7 @@ def guess_sequence(evidence: Evidence) -> SequenceGuess:
     kind, reason = _kind(evidence)
     reasons += [reason] if reason else []
     derived = "DERIVED" in evidence.image_type[:1]
-    weightings = _agreed(words.weightings, timing, evidence)
+    weightings = _agreed(words.weightings, timing)
     if words.kind == LABEL_MAP:
         return SequenceGuess(None, (), LABEL_MAP, tuple(reasons), derived)
     contrast = words.contrast | evidence.agents
@@ -209,7 +209,7 @@ def _by_timing(evidence: Evidence) -> str | None:
     return PD if tr >= 1800 and te < 40 else None
 
 
-def _agreed(words: frozenset[str], timing: str | None, evidence: Evidence) -> frozenset[str]:
+def _agreed(words: frozenset[str], timing: str | None) -> frozenset[str]:
     """Return the weightings possible by words and timing, several if they contradict each other."""
     if timing is None or timing in words:
         return frozenset({timing}) if timing and T2 not in words and len(words) > 1 else words

@@ -1,7 +1,7 @@
 """Models by their manifests: list, open and publish them. Nothing here imports Keras."""
 
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
-from brainseg.models.manifest import manifest_of, model_of, open_model, with_engines, with_images
+from brainseg.models.manifest import manifest_of, model_of, open_model, with_engines
 from brainseg.models.model import FoldRecord, Inference, Model
 from brainseg.models.places import (
     DEFAULT_MODEL,
@@ -31,5 +31,4 @@ __all__ = [
     "own_models",
     "place_for",
     "with_engines",
-    "with_images",
 ]

@@ -301,16 +301,6 @@ def _input_of(preprocessing: Preprocessing) -> dict[str, Any]:
     return facts
 
 
-def with_images(manifest: bytes, images: dict[str, str]) -> bytes:
-    """Return a manifest with the hashes of the training images added.
-
-    Args:
-        manifest: the content of its file.
-        images: :attr:`Model.images`.
-    """
-    return _as_bytes(json.loads(manifest) | {IMAGES: images})
-
-
 def with_engines(manifest: bytes, engines: dict[int, dict[str, str]]) -> bytes:
     """Return a manifest with exported engines added to some folds.
 

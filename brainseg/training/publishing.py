@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from brainseg.backends import require_keras
-from brainseg.cohort import Cohort
 from brainseg.errors import ModelError
 from brainseg.models import (
     MODELS,
@@ -16,13 +15,12 @@ from brainseg.models import (
     own_models,
     place_for,
     with_engines,
-    with_images,
 )
 from brainseg.models.engines import load_engine
 from brainseg.models.engines.exporting import can_export
 from brainseg.models.engines.loading import KERAS
 from brainseg.models.places import MANIFEST, find_model
-from brainseg.models.training_images import TrainingImages, training_images_of
+from brainseg.models.training_images import TrainingImages
 from brainseg.people import OWNER, require
 from brainseg.reviews import history
 from brainseg.storage import remove_folder
@@ -94,25 +92,6 @@ def delete_model(name: str) -> None:
 
 def _open(folder: Path) -> Model:
     return open_model(str(folder.resolve()))
-
-
-def publish_images(folder: Path, cohort: Cohort) -> Model:
-    """Add the hashes of the training images to a published model, so that it recognises them.
-
-    Raises:
-        ModelError: the model cannot be opened, or the cohort lacks one of its cases.
-        CohortError: a case cannot be read.
-    """
-    model = _open(folder)
-    names = {name for record in model.folds for name in record.cases}
-    if missing := sorted(names - set(cohort.cases)):
-        raise ModelError(
-            f"{cohort.place} lacks {len(missing)} of the {len(names)} cases of {model.name}, such as "
-            f"{missing[0]}: name the folder it was trained on."
-        )
-    entry, files = images_entry(training_images_of(cohort, sorted(names)))
-    manifest = (model.folder / MANIFEST).read_bytes()
-    return write_model(model.folder, files, with_images(manifest, entry) if entry else manifest)
 
 
 def export_engines(folder: Path, progress: Callable[[int, int], None] | None = None) -> Model:

@@ -28,7 +28,6 @@ PAGES = {
     "/evaluation": "Evaluation",
     "/prediction": "Prediction",
 }
-NO_DATA_NEEDED = {"/training", "/evaluation"}
 
 
 @pytest.fixture

@@ -42,11 +42,6 @@ def tiny_training(data: Path, **changes: object) -> TrainingConfig:
     return TrainingConfig(data=str(data), **(TINY | changes))
 
 
-def as_words(**changes: object) -> list[str]:
-    """Return the same settings as words of a command line."""
-    return [word for key, value in (TINY | changes).items() for word in ("--set", f"{key}={value}")]
-
-
 def copied(run: Run, folder: Path) -> Run:
     """Return a copy of a run in a folder, to resume while the original stays unchanged."""
     return Run(Path(shutil.copytree(run.path, folder / run.name)))

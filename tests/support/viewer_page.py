@@ -31,7 +31,6 @@ await viewer.load(parts, images);
 
 LIGHT = {"BACK": "#ffffff", "TEXT": "#31333f", "SECOND": "#f0f2f6"}
 WINDOW = {"width": 1100, "height": 900}
-DARK = {"BACK": "#0e1117", "TEXT": "#fafafa", "SECOND": "#262730"}
 
 
 def record_of_noise(

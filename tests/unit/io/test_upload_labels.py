@@ -9,8 +9,6 @@ import pytest
 from support.cohorts import head
 from support.pictures import png
 from support.volume_cohorts import (
-    CORE_VX,
-    OEDEMA_VX,
     brats,
     dicom_study,
     labels,
@@ -24,8 +22,6 @@ from brainseg.batch.run import predict_all
 from brainseg.inference.record import CaseRecord, record_of_upload
 from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
 from brainseg.models import open_model
-
-WHOLE = OEDEMA_VX + CORE_VX
 
 
 def files_below(folder: Path) -> list[InputFile]:

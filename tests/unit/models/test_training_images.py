@@ -16,7 +16,6 @@ from brainseg.inference.prediction import predict
 from brainseg.models import Model, open_model
 from brainseg.models.exposure import HELD_OUT, NEW, SEEN, UNKNOWN, CaseExposure
 from brainseg.models.training_images import FILE, training_images_of
-from brainseg.training.publishing import publish_images
 from brainseg.volume import FLAIR, SEQUENCES, Volume
 
 
@@ -140,18 +139,6 @@ def test_a_model_published_without_the_hashes_opens_and_keeps_its_scores(
     assert opened.digest == model.digest
     assert opened.training_images is None
     assert opened.exposure(None, trained).relation == UNKNOWN
-
-
-def test_the_hashes_are_added_to_a_model_that_was_published_without(
-    folder, taught, model, tmp_path
-):
-    old = Path(shutil.copytree(folder, tmp_path / "old"))
-    facts = json.loads((old / "manifest.json").read_text())
-    del facts["training_images"]
-    (old / "manifest.json").write_text(json.dumps(facts))
-    assert publish_images(old, taught).training_images == model.training_images
-    with pytest.raises(ModelError, match="lacks 10 of the 10 cases"):
-        publish_images(old, Cohort(taught.root, taught.slices[:0], "none"))
 
 
 def test_the_file_holds_no_pixels_and_the_same_cases_give_the_same_bytes(taught, model):
