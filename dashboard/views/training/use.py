@@ -198,6 +198,20 @@ def _held_out(cohort: Cohort, model: Model) -> None:
     shipped = _scores(cohort, default)
     table = side_by_side(scores, shipped)
     st.subheader("Unseen cases")
+    _show_means(table)
+    if running is None:  # the typical cases may change with the next score
+        _gallery(cohort, model, scores)
+    _show_scores(table)
+    with st.container(horizontal=True):
+        widgets.csv_button(table, "run_scores")
+        if shipped is None:
+            label = f"Score {DEFAULT_MODEL}, too"
+            start = (_act, background.start, cohort, default)
+            busy = running is not None
+            widgets.button(label, "calculate", "score_default", *start, disabled=busy)
+
+
+def _show_means(table: pd.DataFrame) -> None:
     with st.container(horizontal=True):
         st.metric("Mean Dice", f"{table['dice'].mean():.3f}", help="Over the cases below, n below.")
         known = table.dropna()
@@ -209,8 +223,9 @@ def _held_out(cohort: Cohort, model: Model) -> None:
                 delta_color="off",
             )
         st.metric("Cases", len(table))
-    if running is None:  # the typical cases may change with the next score
-        _gallery(cohort, model, scores)
+
+
+def _show_scores(table: pd.DataFrame) -> None:
     number = st.column_config.NumberColumn
     st.dataframe(
         table,
@@ -225,13 +240,6 @@ def _held_out(cohort: Cohort, model: Model) -> None:
         },
     )
     st.caption("Neither training nor the choice of epoch and threshold used these cases.")
-    with st.container(horizontal=True):
-        widgets.csv_button(table, "run_scores")
-        if shipped is None:
-            label = f"Score {DEFAULT_MODEL}, too"
-            start = (_act, background.start, cohort, default)
-            busy = running is not None
-            widgets.button(label, "calculate", "score_default", *start, disabled=busy)
 
 
 def _gallery(cohort: Cohort, model: Model, scores: pd.DataFrame) -> None:
