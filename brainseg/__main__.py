@@ -1,7 +1,7 @@
 """The command line: one thin line per verb.
 
-Each verb prints one JSON object with --json (``predict`` one a line an input), progress on standard
-error, and exits 0, 1 (findings, a low score, a file that was not used) or 2 (bad use).
+Each verb prints one JSON object with --json (predict: one line per input), progress on standard error,
+and exits with 0, 1 (findings, a low score, a file that was not used) or 2 (wrong usage).
 """
 
 import argparse

@@ -86,7 +86,7 @@ MODEL = option(
 LABEL = option(
     "--label",
     "the label whose masks are used, if the masks have several",
-    "enhancing tumour",
+    "'enhancing tumour'",
     "all labels together",
 )
 EXECUTOR = option(
