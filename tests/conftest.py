@@ -74,6 +74,16 @@ def real_root() -> Path:
     return Path(named)
 
 
+@pytest.fixture(scope="session")
+def real_cohort(real_root: Path, tmp_path_factory: pytest.TempPathFactory) -> "Cohort":
+    """Return the real LGG cohort, indexed once: do not change it."""
+    from brainseg.cohort import Cohort
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRAINSEG_HOME", str(tmp_path_factory.mktemp("real_home")))
+        return Cohort.open(real_root)
+
+
 QUIET_CHROMIUM = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -87,13 +97,15 @@ def _chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run a test in a browser once more where it fails, which the summary lists as RERUN.
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark the tests of the real cohort, and run one in a browser once more where it fails.
 
-    On a loaded machine a browser may lose a key or a click while a page is drawn. A fault of the
-    product fails twice.
+    The summary lists what ran again as RERUN. On a loaded machine a browser may lose a key or a click
+    while a page is drawn. A fault of the product fails twice.
     """
     for item in items:
+        if "real_root" in item.fixturenames:
+            item.add_marker(pytest.mark.real_data)
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
 

@@ -234,7 +234,6 @@ def test_a_choice_of_epochs_remains_while_the_browser_lags_behind(
 
 
 @pytest.mark.long  # the same as on synthetic cases above, with real ones
-@pytest.mark.real_data
 @pytest.mark.timeout(900)
 def test_a_training_on_the_real_cohort_is_started_watched_stopped_and_resumed(
     look, served, real_root, ended

@@ -405,7 +405,6 @@ def test_the_threshold_moves_area_and_dice_without_the_server(
     assert page.failed == []
 
 
-@pytest.mark.real_data
 def test_a_real_case_is_opened_from_the_worklist_and_read(look, served, browser, real_root):
     cohort = Cohort.open(real_root)
     case = cohort.case(cohort.cases[0])

@@ -321,9 +321,8 @@ def test_progress_is_reported_after_each_rule(tiny_cohort: Path) -> None:
     assert told == [(1, 2), (2, 2)]
 
 
-@pytest.mark.real_data
 def test_findings_on_the_real_cohort_agree_with_an_independent_reading(
-    real_root: Path,
+    real_root: Path, real_cohort: Cohort
 ) -> None:
     copies: dict[int, set[str]] = {0: set(), 2: set()}
     single_pixels = set()
@@ -343,7 +342,7 @@ def test_findings_on_the_real_cohort_agree_with_an_independent_reading(
             if ((mask > 0) & (around == 1)).any():
                 single_pixels.add((folder.name, number))
     assert copies[0] and copies[2], "the cohort is known for its missing sequences"
-    findings = run_checks(Cohort.open(real_root))
+    findings = run_checks(real_cohort)
     assert {finding.severity for finding in findings} == {"warning", "info"}
     for channel, sequence in ((0, "pre-contrast"), (2, "post-contrast")):
         named = {f.case for f in findings if f.kind == "flair_copy" and f.sequence == sequence}

@@ -15,8 +15,7 @@ from brainseg.cohort import Cohort
 from brainseg.statistics import parts
 
 
-def assert_parts_find_the_same(root: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    cohort = Cohort.open(root)
+def assert_parts_find_the_same(cohort: Cohort, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected, seen = check_cohort(cohort), []
     monkeypatch.setattr(checks, "MAPPED_FROM", 0)
     monkeypatch.setattr(parts, "PART_SLICES", size)
@@ -29,9 +28,9 @@ def assert_parts_find_the_same(root: Path, size: int, monkeypatch: pytest.Monkey
 
 
 def test_parts_of_the_real_cohort_have_the_findings_of_the_whole(
-    real_root: Path, monkeypatch: pytest.MonkeyPatch
+    real_cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_parts_find_the_same(real_root, 500, monkeypatch)
+    assert_parts_find_the_same(real_cohort, 500, monkeypatch)
 
 
 def test_parts_find_missing_files_and_slices_of_other_cases(
@@ -40,7 +39,7 @@ def test_parts_find_missing_files_and_slices_of_other_cases(
     (tiny_cohort / FIRST / f"{FIRST}_2_mask.tif").unlink()
     image = (tiny_cohort / FIRST / f"{FIRST}_1.tif").read_bytes()
     (tiny_cohort / OTHER_SITE / f"{OTHER_SITE}_1.tif").write_bytes(image)
-    assert_parts_find_the_same(tiny_cohort, 1, monkeypatch)
+    assert_parts_find_the_same(Cohort.open(tiny_cohort), 1, monkeypatch)
 
 
 def test_some_rules_of_a_large_cohort_can_be_chosen(

@@ -296,9 +296,8 @@ def test_a_marked_corner_stays_in_its_corner_in_every_format(tmp_path: Path) -> 
         assert np.argwhere(opened.slice_mask(1)).tolist() == [[0, 63]]
 
 
-@pytest.mark.real_data
-def test_the_real_cohort_opens_whole(real_root: Path) -> None:
-    cohort = Cohort.open(real_root)
+def test_the_real_cohort_opens_whole(real_root: Path, real_cohort: Cohort) -> None:
+    cohort = real_cohort
     masks = list(real_root.rglob("*_mask.tif"))
     assert len(cohort.slices) == len(masks)
     assert cohort.slices["area_px"].notna().all()

@@ -372,7 +372,6 @@ def test_a_closed_case_is_noted_and_a_closed_file_is_a_row_with_its_error(
     assert "2 closed folder(s)" in opened_by_nobody(root)["refused"]
 
 
-@pytest.mark.real_data
 def test_the_real_cohort_is_found_whole(real_root: Path) -> None:
     found = list_files(real_root)
     folders = {image.parent for image in real_root.rglob("*_mask.tif")}

@@ -137,9 +137,8 @@ def test_a_patient_whose_case_name_repeats_in_another_folder_stays_on_one_side(
         assert sum(map(len, parts)) == len(set.union(*parts)) == 8
 
 
-@pytest.mark.real_data
-def test_the_real_cohort_is_split_by_patient(real_root: Path) -> None:
-    slices = Cohort.open(real_root).slices
+def test_the_real_cohort_is_split_by_patient(real_cohort: Cohort) -> None:
+    slices = real_cohort.slices
     folds = make_folds(slices)
     for fold in folds:
         # All four parts of the name without the date are the patient.

@@ -263,9 +263,12 @@ def test_the_cases_to_score_are_known_before_the_network_runs(model, taught):
 
 # Scoring all takes minutes on a processor without AVX-512, when another test has the second core.
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
-def test_the_published_model_scores_what_its_card_says(real_root, every):
-    cohort, model = Cohort.open(real_root), open_model("lgg-unet")
+@pytest.mark.parametrize(
+    "every",
+    [pytest.param(7, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.long)],
+)
+def test_the_published_model_scores_what_its_card_says(real_cohort, every):
+    cohort, model = real_cohort, open_model("lgg-unet")
     shipped = shipped_scores(cohort, model)
     again = np.arange(len(shipped.scores)) % every == 0
     result = evaluate(cohort, model, before=shipped.of(~again))

@@ -114,6 +114,7 @@ def test_only_scores_of_unseen_cases_travel(model, taught):
     assert not (model.folder / FILE).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_shipped_scores_are_of_the_model_beside_them(name, tmp_path):
     model = open_model(name)
@@ -128,8 +129,8 @@ def test_shipped_scores_are_of_the_model_beside_them(name, tmp_path):
     assert {model.exposure(cohort.case(case)).relation for case in cohort.cases} == {NEW}
 
 
-def test_the_real_cohort_has_its_scores_at_the_first_visit(real_root):
-    cohort, model = Cohort.open(real_root), open_model("lgg-unet")
+def test_the_real_cohort_has_its_scores_at_the_first_visit(real_cohort):
+    cohort, model = real_cohort, open_model("lgg-unet")
     found = load_scores(cohort, model)
     assert (found.refused, len(found.scores)) == ({}, len(cohort.cases))
     assert f"{found.mean_dice:.3f}" == "0.854"

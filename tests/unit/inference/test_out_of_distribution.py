@@ -140,25 +140,21 @@ def test_likelihoods_are_of_all_kinds_and_sum_to_one(volume):
     np.testing.assert_allclose(likelihoods.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.real_data
-def test_real_cases_turned_or_cut_are_unlike_and_as_they_are_familiar(real_root):
-    cohort = Cohort.open(real_root)
+def test_real_cases_turned_or_cut_are_unlike_and_as_they_are_familiar(real_cohort):
     counts = dict.fromkeys(("as it is", "turned", "inverted"), 0)
-    chosen = cohort.cases[::12]
+    chosen = real_cohort.cases[::12]
     for name in chosen:
-        case = cohort.case(name).volume()
+        case = real_cohort.case(name).volume()
         counts["as it is"] += kind_of(case) == FAMILIAR
         counts["turned"] += kind_of(changed(case, np.rot90(case.pixels, axes=(1, 2)))) == "turned"
         counts["inverted"] += kind_of(changed(case, 255 - case.pixels)) == "inverted"
     assert min(counts.values()) >= len(chosen) - 1
 
 
-@pytest.mark.real_data
-def test_flair_alone_of_real_cases_is_familiar_and_t1_alone_is_not(real_root):
-    cohort = Cohort.open(real_root)
+def test_flair_alone_of_real_cases_is_familiar_and_t1_alone_is_not(real_cohort):
     familiar, other = [], []
-    for name in cohort.cases[::9]:
-        case = cohort.case(name).volume()
+    for name in real_cohort.cases[::9]:
+        case = real_cohort.case(name).volume()
         familiar.append(kind_of(alone(case)) == FAMILIAR)
         if not np.array_equal(case.sequence(PRE_CONTRAST), case.sequence(FLAIR)):
             other.append(kind_of(alone(case, PRE_CONTRAST)) != FAMILIAR)

@@ -60,16 +60,19 @@ def test_a_graph_agrees_with_its_network(tiny_model, taught_root, precision):
     assert np.abs(found - expected).max() < (0.01 if precision == "float32" else 0.2)
 
 
-@pytest.mark.real_data
 @pytest.mark.parametrize(
-    ("every", "most"), [(9, 0.002), pytest.param(3, 0.001, marks=pytest.mark.long)]
+    ("every", "most"),
+    [
+        pytest.param(9, 0.002, marks=pytest.mark.slow),
+        pytest.param(3, 0.001, marks=pytest.mark.long),
+    ],
 )
-def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_root, every, most):
-    model, cohort = open_model(), Cohort.open(real_root)
+def test_the_shipped_graphs_agree_on_real_cases_that_they_never_saw(real_cohort, every, most):
+    model = open_model()
     near, differences = [], []
     for record in model.folds:
         for name in record.held_out[::every]:
-            case = cohort.case(name)
+            case = real_cohort.case(name)
             inputs, (masks, _) = prepare(case.volume(), model.preprocessing), case.masks()
             expected = load_engine(model, record.number, "keras")(inputs)
             made = [load_engine(model, record.number, f"openvino-{p}")(inputs) for p in PRECISIONS]

@@ -171,13 +171,10 @@ def test_a_manifest_that_names_no_file_of_its_own_is_refused(folder, named, tmp_
         open_model(str(wrong))
 
 
-def test_the_shipped_model_recognises_every_slice_of_the_real_cohort_by_its_fold(real_root):
+def test_the_shipped_model_recognises_every_slice_of_the_real_cohort_by_its_fold(real_cohort):
     model = open_model("lgg-unet")
-    cohort = Cohort.open(
-        real_root / "kaggle_3m" if (real_root / "kaggle_3m").is_dir() else real_root
-    )
     for record in model.folds:
-        name = next(name for name in record.held_out if name in cohort.cases)
-        exposure = model.exposure(None, cohort.case(name).volume())
+        name = next(name for name in record.held_out if name in real_cohort.cases)
+        exposure = model.exposure(None, real_cohort.case(name).volume())
         assert (exposure.relation, exposure.folds) == (HELD_OUT, (record.number,))
         assert exposure.trained_on_image == tuple(n for n in range(5) if n != record.number)

@@ -2,8 +2,10 @@
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from brainseg.sample.phantom import SyntheticCase, synthesize_case
 SEED = 3
 LACKS_POST, LACKS_PRE = 4, 11
 ENDINGS = (".tif", "_mask.tif")
+synthesized = cache(synthesize_case)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def case() -> SyntheticCase:
-    return synthesize_case(SEED, 1)
+    return synthesized(SEED, 1)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -109,7 +112,7 @@ def test_the_tumour_lies_inside_the_head(case: SyntheticCase) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_tumour_is_brighter_than_the_healthy_brain_on_flair(number: int) -> None:
-    case = synthesize_case(SEED, number)
+    case = synthesized(SEED, number)
     index = case.masks.sum(axis=(1, 2)).argmax()
     flair, mask = case.pixels[index, ..., 1], case.masks[index]
     far = cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)) == 0
@@ -181,11 +184,11 @@ def test_a_folder_with_other_files_is_refused_and_unchanged(tmp_path: Path) -> N
     assert contents(tmp_path) == {"data.csv": b"Patient\nTCGA_CS_4941\n"}
 
 
-def test_a_stray_file_within_a_sample_is_refused(tmp_path: Path) -> None:
-    dest = write_sample(tmp_path / "sample", cases=1, seed=SEED)
+def test_a_stray_file_within_a_sample_is_refused(sample: Path, tmp_path: Path) -> None:
+    dest = Path(shutil.copytree(sample, tmp_path / "sample"))
     (dest / "notes.txt").write_text("mine")
     with pytest.raises(SampleError, match=r"notes\.txt"):
-        write_sample(dest, cases=1, seed=SEED)
+        write_sample(dest, cases=2, seed=SEED)
 
 
 def test_a_sample_of_another_seed_is_refused(sample: Path) -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainseg.cohort import Cohort
 from brainseg.errors import CohortError
 from brainseg.statistics import embeddings
 from brainseg.statistics.embeddings import Features
@@ -71,10 +70,9 @@ def test_one_patient_alone_has_no_agreement():
     assert agreement(made(["A", "A"], [1, 2], [0, 1]), slices) is None
 
 
-@pytest.mark.real_data
-def test_on_the_real_cohort_neighbours_agree_better_than_slices_of_the_same_place(real_root):
-    cohort = Cohort.open(real_root)
-    measured = agreement(embeddings.describe_images(cohort), cohort.slices)
+@pytest.mark.slow
+def test_on_the_real_cohort_neighbours_agree_better_than_slices_of_the_same_place(real_cohort):
+    measured = agreement(embeddings.describe_images(real_cohort), real_cohort.slices)
     assert measured.slices == 3101
     assert measured.same_state > measured.same_state_by_position + 0.05
     assert measured.apart < 0.3 * measured.apart_by_chance

@@ -46,9 +46,9 @@ def assert_parts_give(cohort: Cohort, size: int, monkeypatch: pytest.MonkeyPatch
 
 
 def test_parts_of_a_cohort_give_the_tables_of_the_whole(
-    real_root: Path, monkeypatch: pytest.MonkeyPatch
+    real_cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_parts_give(Cohort.open(real_root), 500, monkeypatch)
+    assert_parts_give(real_cohort, 500, monkeypatch)
 
 
 def test_parts_give_unusable_slices_and_missing_sequences_as_the_whole(

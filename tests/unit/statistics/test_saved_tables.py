@@ -77,16 +77,15 @@ def test_saved_tables_are_those_in_memory(
 
 
 def test_saved_tables_of_the_real_cohort_are_those_in_memory(
-    real_root: Path, monkeypatch: pytest.MonkeyPatch
+    real_root: Path, real_cohort: Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_memory = Cohort.open(real_root)
     monkeypatch.setattr(saved_index, "MAPPED_FROM", 0)
     monkeypatch.setattr(parts, "PART_SLICES", 500)
     cohort, seen = Cohort.open(real_root), []
     save_tables(cohort, lambda done, total: seen.append((done, total)))
     assert len(seen) > 3
     assert seen[-1] == (len(cohort.slices), len(cohort.slices))
-    assert_tables_are_those_in_memory(cohort, in_memory)
+    assert_tables_are_those_in_memory(cohort, real_cohort)
 
 
 def test_tables_are_made_once_and_opened_by_the_next_process(

@@ -158,12 +158,13 @@ def test_the_same_seed_gives_the_same_random_pair(tiny_cohort: Path) -> None:
     assert statistics.random_pair(slices[slices["mask_path"].isna()], 0) is None
 
 
-@pytest.mark.real_data
-def test_the_counts_of_the_real_cohort_equal_an_independent_count(real_root: Path) -> None:
+def test_the_counts_of_the_real_cohort_equal_an_independent_count(
+    real_root: Path, real_cohort: Cohort
+) -> None:
     images = [path for path in real_root.rglob("*.tif") if "_mask" not in path.name]
     masks = {path: tifffile.imread(path) for path in real_root.rglob("*_mask.tif")}
     with_tumour = [path for path, mask in masks.items() if (mask > 0).any()]
-    slices = Cohort.open(real_root).slices
+    slices = real_cohort.slices
     counts = statistics.counts(slices)
     assert counts["cases"] == len({path.parent for path in images}) == 86
     assert counts["slices"] == len(images) == 3101

@@ -131,9 +131,8 @@ def test_groups_have_medians_each_with_its_n(tiny_cohort):
     assert table["a n"].tolist() == [2, 1]
 
 
-@pytest.mark.real_data
-def test_on_the_real_cohort_flair_is_brighter_inside_the_tumour(real_root):
-    cases = statistics.case_measures(Cohort.open(real_root).slices)
+def test_on_the_real_cohort_flair_is_brighter_inside_the_tumour(real_cohort):
+    cases = statistics.case_measures(real_cohort.slices)
     assert (cases[INSIDE[FLAIR]] > cases[OUTSIDE[FLAIR]]).all()
     assert cases[INSIDE[POST_CONTRAST]].isna().sum() == 8
     assert cases["compactness"].between(0, 1).all()
