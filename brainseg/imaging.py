@@ -138,7 +138,14 @@ def fill(
     opacity: float = 0.4,
     colour: tuple[int, int, int] = MASK_COLOUR,
 ) -> np.ndarray:
-    """Return a picture with a mask blended over it."""
+    """Return a picture with a mask blended over it; a new array.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        mask: (h, w) bool.
+        opacity: of the colour, 0..1.
+        colour: RGB, 0..255.
+    """
     filled = picture.copy()
     blend = (1 - opacity) * picture[mask] + opacity * np.array(colour, np.float32)
     filled[mask] = np.rint(blend).astype(np.uint8)
@@ -152,7 +159,10 @@ def contour(
     colour: tuple[int, int, int] = MASK_COLOUR,
     opacity: float = 1.0,
 ) -> np.ndarray:
-    """Return a picture with the outline of a mask, including holes, ``thickness_px`` pixels wide."""
+    """Return a picture with the outline of a mask, including holes, ``thickness_px`` pixels wide.
+
+    The other arguments are those of :func:`fill`.
+    """
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     line = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(line, outlines, -1, 1, thickness_px)
@@ -162,7 +172,7 @@ def contour(
 def hatch(
     picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = REMOVED_COLOUR
 ) -> np.ndarray:
-    """Return a picture with a mask outlined and hatched by diagonal lines."""
+    """Return a picture with a mask outlined and hatched by diagonal lines; see :func:`fill`."""
     rows, columns = np.indices(mask.shape)
     lines = mask & ((rows + columns) % HATCH_PX == 0)
     return contour(fill(picture, lines, 1.0, colour), mask, colour=colour)

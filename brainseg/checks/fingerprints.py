@@ -78,7 +78,16 @@ def _digest(text: str) -> np.ndarray:
 
 
 def bits_apart(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the number of bits in which the fingerprints of pairs of rows differ."""
+    """Return the number of bits in which the fingerprints of pairs of rows differ.
+
+    Args:
+        bits: (n, bytes) uint8, one fingerprint per row.
+        first: (pairs,) row of one slice of each pair.
+        second: (pairs,) row of the other slice.
+
+    Returns:
+        (pairs,) int64, 0..8 times the number of bytes.
+    """
     return np.bitwise_count(bits[first] ^ bits[second]).sum(axis=1, dtype=np.int64)
 
 

@@ -254,5 +254,11 @@ def area_by_slice(
 
 
 def dice_of_case(prediction: np.ndarray, masks: np.ndarray, has_mask: np.ndarray) -> float | None:
-    """Return the Dice of a case over all slices with a usable mask; None if there is none."""
+    """Return the Dice of a case, 0..1, over all slices with a usable mask; None if there is none.
+
+    Args:
+        prediction: (n, h, w) bool.
+        masks: (n, h, w) bool.
+        has_mask: (n,) bool, False where a slice has no usable mask.
+    """
     return dice(masks[has_mask], prediction[has_mask]) if has_mask.any() else None

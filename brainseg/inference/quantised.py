@@ -16,7 +16,7 @@ _VALUES = (np.arange(UNITS + 2) / UNITS).astype(np.float32)
 
 
 def quantise(values: np.ndarray) -> np.ndarray:
-    """Return values, float32 0..1, in units, uint16 0..:data:`UNITS`."""
+    """Return values, float32 0..1 of any shape, in units, uint16 0..:data:`UNITS` of the same shape."""
     units = (values * np.float32(UNITS)).astype(np.uint16)
     # The product may be rounded to the other side of a unit.
     units += values >= _VALUES[units + 1]
@@ -25,7 +25,7 @@ def quantise(values: np.ndarray) -> np.ndarray:
 
 
 def restore(units: np.ndarray) -> np.ndarray:
-    """Return the float32 values, 0..1, of units; at most 1/40,000 below those quantised."""
+    """Return the float32 values, 0..1, of units of any shape; at most 1/40,000 below those quantised."""
     return _VALUES[units]
 
 

@@ -69,7 +69,7 @@ def read_label_map(data: bytes, ruling: Series) -> LabelMap:
 
 
 def labels_of(file: NiftiFile, ruling: Series) -> LabelMap:
-    """Return what :func:`read_label_map` does for a file that was read."""
+    """Return what :func:`read_label_map` does for a file that was read, or raise as it does."""
     labels, names = _stored_labels(file)
     grid = Grid(affine=file.affine, space=file.space)
     if is_same_grid(Series("mask", labels, grid=grid), ruling):

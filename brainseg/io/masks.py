@@ -166,18 +166,18 @@ def distinct_values(mask: np.ndarray) -> np.ndarray:
 
 
 def are_binary(values: np.ndarray) -> bool:
-    """Return whether distinct values are those of a mask: 0 and one of :data:`INSIDE`."""
+    """Return whether distinct values, (n,), are those of a mask: 0 and one of :data:`INSIDE`."""
     distinct = set(values.tolist())
     return any(distinct <= {0, inside} for inside in INSIDE)
 
 
 def is_binary(mask: np.ndarray) -> bool:
-    """Return whether an array contains only the values of a mask."""
+    """Return whether an array, (h, w) of any type, contains only the values of a mask."""
     return are_binary(distinct_values(mask))
 
 
 def rim_share(mask: np.ndarray) -> float:
-    """Return the fraction of the outermost rows and columns of a mask that is not 0, 0..1."""
+    """Return the fraction of the outermost rows and columns of a mask, (h, w), that is not 0, 0..1."""
     rim = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
     return float(np.count_nonzero(rim) / rim.size)
 

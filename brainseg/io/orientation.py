@@ -115,12 +115,12 @@ def _followed(affine: np.ndarray) -> list[tuple[int, bool]]:
 
 
 def plane_of(affine: np.ndarray) -> str:
-    """Return whether the slices of a shown stack are axial, coronal or sagittal, by its affine."""
+    """Return whether a shown stack has axial, coronal or sagittal slices, by its (4, 4) affine."""
     return _PLANES[_followed(affine)[0][0]]
 
 
 def is_axial(affine: np.ndarray) -> bool:
-    """Return whether the slices of a shown stack are axial, by its affine."""
+    """Return whether the slices of a shown stack are axial, by its (4, 4) affine."""
     return plane_of(affine) == AXIAL
 
 
@@ -151,7 +151,7 @@ def sides_of(
 
 
 def is_usable(affine: np.ndarray) -> bool:
-    """Return whether an affine is finite and its three axes span space."""
+    """Return whether a (4, 4) affine is finite and its three axes span space."""
     if not np.isfinite(affine).all():
         return False
     lengths = np.linalg.norm(affine[:3, :3], axis=0)

@@ -52,7 +52,7 @@ class WindowFinder:
         self._sampled_size = 0
 
     def add(self, plane: np.ndarray) -> None:
-        """Add one plane of finite pixels as stored."""
+        """Add one plane, (h, w), of finite pixels as stored."""
         values = plane.ravel()
         self._least = min(self._least, float(values.min()))
         self._most = max(self._most, float(values.max()))
@@ -93,7 +93,7 @@ def depth_of(pixels: np.ndarray) -> str:
 
 
 def count_invalid(stack: np.ndarray) -> int:
-    """Return the number of pixels that are not a number, or infinite."""
+    """Return the number of pixels of (n, h, w) that are not a number, or infinite."""
     if stack.dtype.kind != "f":
         return 0
     return int(sum(plane.size - np.isfinite(plane).sum() for plane in stack))

@@ -80,7 +80,14 @@ def _drawn(patient_of_case: tuple[int, ...], resamples: int, seed: int) -> Resam
 
 
 def weighted_mean(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the statistic “mean of these values” for :meth:`Resampling.interval`."""
+    """Return the statistic “mean of these values” for :meth:`Resampling.interval`.
+
+    Args:
+        values: (n,) one per case.
+
+    Returns:
+        A function from (resamples, n), how often each case was drawn, to (resamples,) float64.
+    """
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         return weights @ values / weights.sum(axis=1)
@@ -89,7 +96,7 @@ def weighted_mean(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def weighted_median(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the statistic “median of these values”, which may be infinite."""
+    """Return the statistic “median of these values”, (n,), which may be infinite."""
     order = np.argsort(values, kind="stable")
     ordered = np.asarray(values, np.float64)[order]
 
@@ -106,7 +113,10 @@ def weighted_median(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 def weighted_ratio(
     numerators: np.ndarray, denominators: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the statistic “sum of these over sum of those”, NaN where the second sum is 0."""
+    """Return the statistic “sum of these over sum of those”, NaN where the second sum is 0.
+
+    Both are (n,), one number per case; the result is as that of :func:`weighted_mean`.
+    """
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         total = (weights @ denominators).astype(np.float64)

@@ -111,7 +111,15 @@ def surface_distances(
 
 
 def nearest_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return each point's distance to the nearest of the others, inf if there are none."""
+    """Return each point's distance to the nearest of the others, inf if there are none.
+
+    Args:
+        points: (n, axes) in mm or px.
+        others: (m, axes) in the same unit.
+
+    Returns:
+        (n,) float64 in that unit.
+    """
     # Imported here, because pages that show saved scores do not need it.
     from scipy.spatial import KDTree
 

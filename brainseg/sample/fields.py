@@ -42,6 +42,9 @@ def _interpolated(field: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def step(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return 0 below ``low``, 1 above ``high``, smooth between; with high < low it falls."""
+    """Return 0 below ``low``, 1 above ``high``, smooth between, for each of the values of any shape.
+
+    With ``high`` < ``low`` it falls.
+    """
     ramp = np.clip((values - low) / (high - low), 0, 1)
     return ramp * ramp * (3 - 2 * ramp)

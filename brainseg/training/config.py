@@ -286,7 +286,11 @@ class TrainingConfig:
 
     @classmethod
     def from_settings(cls, settings: dict) -> "TrainingConfig":
-        """Return a configuration from names and values, refusing a name that is not a setting."""
+        """Return a configuration from names and values.
+
+        Raises:
+            RunError: a name is not a setting, a value breaks its rule, or the data is not named.
+        """
         known = {setting.name for setting in fields(cls)}
         unknown = sorted(set(settings) - known)
         if unknown:

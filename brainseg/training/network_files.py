@@ -46,7 +46,11 @@ def halved(network: "keras.Model", config: TrainingConfig) -> bytes:
 def graph_of(
     network: "keras.Model", fold: int, how: Preprocessing
 ) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Return :attr:`brainseg.models.FoldRecord.engine` of a network, and its files."""
+    """Return :attr:`brainseg.models.FoldRecord.engine` of a network, and its files by name.
+
+    Raises:
+        ModelError: the exported graph gives another output than the network.
+    """
     graph, weights = export_network(network)
     inputs = _golden_inputs(how).astype(np.float32)
     output = OpenVinoGraph(graph, weights, FLOAT32)(inputs)
