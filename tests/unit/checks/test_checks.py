@@ -11,18 +11,11 @@ import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
+from support.clean_cohort import CASES, change_case, image_of, mask_of, write_clean_cohort
+from support.clean_cohort import FIRST as CLEAN_FIRST
+from support.clean_cohort import OTHER as CLEAN_OTHER
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE, blob, head, write_pair
-from support.defects import (
-    CASES,
-    PLANTS,
-    change_case,
-    image_of,
-    mask_of,
-    write_clean_cohort,
-    write_run,
-)
-from support.defects import FIRST as CLEAN_FIRST
-from support.defects import OTHER as CLEAN_OTHER
+from support.defects import PLANTS, write_run
 
 from brainseg import checks
 from brainseg.checks import RULES, check_cohort, run_checks
