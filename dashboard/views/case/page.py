@@ -76,6 +76,7 @@ def offer_files(cohort: Cohort, case: str, model: Model | None) -> None:
         return replace(cache.case_record(cohort, case, model), measurements=measurements)
 
     def files() -> bytes:
+        # Imported here, as below: the libraries of files and reports load only when one is requested.
         from brainseg.exports.case import case_files, zip_bytes
 
         shown = record()

@@ -1,5 +1,6 @@
 """Downloads of the prediction page: each kind of file alone, and all of them as one archive."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -39,31 +40,24 @@ def offer(subject: Subject, record: CaseRecord, threshold: float) -> None:
     def alone(kind: str, ending: str) -> bytes:
         return next(data for name, data in made((kind,)).items() if name.endswith(ending))
 
+    segmentation, report = partial(packed, "dicom-seg"), partial(packed, "dicom-sr")
+    files: list[tuple[str, Callable[[], bytes], str, str]] = [
+        ("All files (ZIP)", packed, "prediction.zip", "folder_zip"),
+        ("NIfTI (ZIP)", partial(packed, "nifti"), "nifti.zip", "view_in_ar"),
+    ]
+    if of_dicom:
+        files.append(("DICOM segmentation (ZIP)", segmentation, "dicom_seg.zip", "radiology"))
+        if measured.measurements:
+            files.append(("Measurements (DICOM SR, ZIP)", report, "dicom_sr.zip", "straighten"))
+    files += [
+        ("Overlay (PNG)", partial(alone, "overlay", "_overlay.png"), "overlay.png", "image"),
+        ("Slices (CSV)", partial(alone, "csv", "_slices.csv"), "slices.csv", "table"),
+        ("Report (PDF)", partial(alone, "pdf", "_report.pdf"), "report.pdf", "picture_as_pdf"),
+    ]
     stem = file_stem(record.case)
     with st.container(horizontal=True, gap="small"):
-        for label, content, ending, icon in (
-            ("All files (ZIP)", packed, "prediction.zip", "folder_zip"),
-            ("NIfTI (ZIP)", partial(packed, "nifti"), "nifti.zip", "view_in_ar"),
-            (
-                "DICOM segmentation (ZIP)",
-                partial(packed, "dicom-seg"),
-                "dicom_seg.zip",
-                "radiology",
-            ),
-            (
-                "Measurements (DICOM SR, ZIP)",
-                partial(packed, "dicom-sr"),
-                "dicom_sr.zip",
-                "straighten",
-            ),
-            ("Overlay (PNG)", partial(alone, "overlay", "_overlay.png"), "overlay.png", "image"),
-            ("Slices (CSV)", partial(alone, "csv", "_slices.csv"), "slices.csv", "table"),
-            ("Report (PDF)", partial(alone, "pdf", "_report.pdf"), "report.pdf", "picture_as_pdf"),
-        ):
-            if icon == "straighten" and not measured.measurements:
-                continue
-            if of_dicom or icon not in ("radiology", "straighten"):
-                widgets.download(label, content, f"{stem}_{ending}", icon)
+        for label, content, ending, icon in files:
+            widgets.download(label, content, f"{stem}_{ending}", icon)
     _describe(record, threshold, source)
 
 

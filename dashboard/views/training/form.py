@@ -1,7 +1,7 @@
 """The form that starts a training: the main settings, and all others under “More settings”."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -104,12 +104,7 @@ def draw(cohort: Cohort, running: Run | None) -> None:
             for setting in asked.values():
                 _field(setting, ranges[setting.name])
         config, problems = _checked(cohort)
-        if problems:
-            bullet = "- " if len(problems) > 1 else ""
-            st.error(
-                "\n".join(f"{bullet}{widgets.sentence(problem)}" for problem in problems),
-                icon=":material/error:",
-            )
+        _show_problems(problems)
         started = st.button(
             "Start the training",
             type="primary",
@@ -128,6 +123,13 @@ def draw(cohort: Cohort, running: Run | None) -> None:
     st.caption("The same in a terminal:")
     st.code(_command(cohort, config), language="bash", wrap_lines=True)
     _preview(cohort, config)
+
+
+def _show_problems(problems: Sequence[str]) -> None:
+    if problems:
+        bullet = "- " if len(problems) > 1 else ""
+        sentences = [f"{bullet}{widgets.sentence(problem)}" for problem in problems]
+        st.error("\n".join(sentences), icon=":material/error:")
 
 
 def _presets() -> None:
