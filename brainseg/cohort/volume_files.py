@@ -84,15 +84,9 @@ def index_volumes(
     sources = [case.source(root, sequences) for case in cases]
     known: dict[tuple[str, str], pd.DataFrame] = {}
     if previous is not None and previous["source"].notna().any():
-        first = previous[previous["source"].notna() & previous["image_error"].isna()]
-        by_case = dict(iter(previous.groupby("case", sort=False)))
-        known = {(row.case, row.source): by_case[row.case] for row in first.itertuples()}
-        plain = {case.name: case.source(root) for case in cases} if sequences else {}
+        without_answers = {case.name: case.source(root) for case in cases} if sequences else {}
         answered = dict(zip((case.name for case in cases), sources, strict=True))
-        for row in first.itertuples():
-            # An answer concerns only a case that was guessed.
-            if row.source == plain.get(row.case) and GUESSED not in str(row.image_notes):
-                known[row.case, answered[row.case]] = by_case[row.case]
+        known = _known_rows(previous, without_answers, answered)
     stale = [
         (case, source)
         for case, source in zip(cases, sources, strict=True)
@@ -114,6 +108,24 @@ def index_volumes(
         read[case.name] if case.name in read else known[case.name, source]
         for case, source in zip(cases, sources, strict=True)
     ]
+    return _index_of(tables)
+
+
+def _known_rows(
+    previous: pd.DataFrame, without_answers: Mapping[str, str], answered: Mapping[str, str]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the rows of an earlier index by the case and the source that they hold for."""
+    first = previous[previous["source"].notna() & previous["image_error"].isna()]
+    by_case = dict(iter(previous.groupby("case", sort=False)))
+    known = {(row.case, row.source): by_case[row.case] for row in first.itertuples()}
+    for row in first.itertuples():
+        # An answer concerns only a case that was guessed.
+        if row.source == without_answers.get(row.case) and GUESSED not in str(row.image_notes):
+            known[row.case, answered[row.case]] = by_case[row.case]
+    return known
+
+
+def _index_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
     columns = [*FILE_COLUMNS, *READ_DTYPES]
     index = pd.concat(tables, ignore_index=True).reindex(columns=columns)
     whole = [name for name in FILE_COLUMNS if name.endswith(("_bytes", "_ns"))]

@@ -195,21 +195,30 @@ def _size_of(header: "pydicom.Dataset") -> tuple[int, int]:
     return size
 
 
-def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 1) -> DicomImage:
-    header = read_header(encoded)
-    if any("MOSAIC" in text(header, name).upper() for name in ("ImageType", "FrameType")):
-        raise DecodeError(MOSAIC)
-    size = _size_of(header)
+def _colours_of(header: "pydicom.Dataset") -> str:
     if int(header.get("SamplesPerPixel", 1)) != 1:
         raise DecodeError(f"{int(header.SamplesPerPixel)} channels; expected one grey channel")
     colours = str(header.get("PhotometricInterpretation", "MONOCHROME2")).strip()
     if colours not in _GREY:
         raise DecodeError("its colours are a palette or another model; expected grey")
+    return colours
+
+
+def _bits_of(header: "pydicom.Dataset") -> tuple[int, int]:
+    """Return how many bits a pixel takes in the file, and how many of them are used."""
     allocated, stored = int(header.BitsAllocated), int(header.get("BitsStored") or 0)
     if allocated not in (8, 16, 32) or not 1 <= stored <= allocated:
         raise DecodeError(f"{stored} of {allocated} bits a pixel; expected up to 8, 16 or 32")
     if int(header.get("HighBit", stored - 1)) != stored - 1:
         raise DecodeError("its pixels are not stored from the lowest bit on")
+    return allocated, stored
+
+
+def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 1) -> DicomImage:
+    header = read_header(encoded)
+    if any("MOSAIC" in text(header, name).upper() for name in ("ImageType", "FrameType")):
+        raise DecodeError(MOSAIC)
+    size, colours, bits = _size_of(header), _colours_of(header), _bits_of(header)
     slope, intercept = _scaling(header)
     position, directions, spacing, warnings = _geometry(header)
     thickness, instance_number = number(header, "SliceThickness"), number(header, "InstanceNumber")
@@ -221,7 +230,7 @@ def _image_of(elements: Elements, encoded: bytes, frame: int = 0, frames: int = 
         frame=frame,
         frames=frames,
         size=size,
-        bits=(allocated, stored),
+        bits=bits,
         is_signed=int(header.get("PixelRepresentation", 0)) == 1,
         is_inverted=colours == "MONOCHROME1",
         slope=slope,
