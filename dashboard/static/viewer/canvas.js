@@ -14,7 +14,7 @@ export function strokeWithRim(context, path, colour, [rim, line], dash = []) {
   context.setLineDash([]);
 }
 
-export const TEXT_FONT = "600 13px system-ui, sans-serif";
+const TEXT_FONT = "600 13px system-ui, sans-serif";
 
 /** Writes text at a place, in {@link TEXT_FONT}. */
 export function writeWithRim(context, text, x, y, colour) {

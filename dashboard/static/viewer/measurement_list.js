@@ -4,7 +4,7 @@ import { make } from "./elements.js";
 import { saveMeasurements } from "./exports.js";
 import { KINDS, placeInWords, valueInWords } from "./measurements.js";
 
-export const LONGEST_NAME = 60;
+const LONGEST_NAME = 60;
 
 export class MeasurementList {
   constructor(measuring) {

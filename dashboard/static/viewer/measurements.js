@@ -19,7 +19,7 @@ const [ARM, VERTEX] = [0, 1];
 const ELLIPSE_SIDES = 64;
 
 /** Returns the two axes of the plane at right angles to an axis. */
-export function axesOf(normal) {
+function axesOf(normal) {
   return [0, 1, 2].filter((axis) => axis !== normal);
 }
 

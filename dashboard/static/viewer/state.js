@@ -20,7 +20,7 @@ export function opacityKind(style) {
   return style === "fill" || style === "heat" ? "fill" : "contour";
 }
 
-export function defaultSequence(data) {
+function defaultSequence(data) {
   return data.sequences.includes(FLAIR) ? FLAIR : data.sequences[0];
 }
 
@@ -49,7 +49,7 @@ function defaultThickness(data) {
 }
 
 /** Returns the index of the slice that a case opens at: the largest tumour area, else the middle one. */
-export function defaultSlice(data, measures) {
+function defaultSlice(data, measures) {
   const areas = [measures.maskAreas, measures.predictedAreas(ownStep(data))]
     .filter(Boolean)
     .map((known) => known.map((area) => area ?? 0))

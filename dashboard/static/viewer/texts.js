@@ -73,7 +73,7 @@ function resultOf(data, state, measures) {
 }
 
 /** Returns a volume in millilitres, or in voxels without a spacing. */
-export function volumeInWords(voxels, spacing) {
+function volumeInWords(voxels, spacing) {
   return spacing?.[0]
     ? `${((voxels * spacing[0] * spacing[1] * spacing[2]) / 1000).toFixed(1)} ml`
     : `${voxels.toLocaleString("en")} voxels`;
