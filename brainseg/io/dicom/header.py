@@ -205,7 +205,7 @@ def _colours_of(header: "pydicom.Dataset") -> str:
 
 
 def _bits_of(header: "pydicom.Dataset") -> tuple[int, int]:
-    """Return how many bits a pixel takes in the file, and how many of them are used."""
+    """Return the number of bits that a pixel takes in the file, and the number of those in use."""
     allocated, stored = int(header.BitsAllocated), int(header.get("BitsStored") or 0)
     if allocated not in (8, 16, 32) or not 1 <= stored <= allocated:
         raise DecodeError(f"{stored} of {allocated} bits a pixel; expected up to 8, 16 or 32")
