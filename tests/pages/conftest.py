@@ -1,4 +1,4 @@
-"""What the tests of pages share: work that no page is about is done once for all of them."""
+"""What the tests of pages share: a run, and work that is done once, as no page is about it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+from support.runs import make_run
 
 from brainseg import checks
 from brainseg.checks.folds import stamp_of_folds
 from brainseg.cohort import Cohort
+from brainseg.training.runs import Run
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -46,6 +48,18 @@ def checked_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(checks, "check_cohort", check_unless_known)
         yield
+
+
+@pytest.fixture
+def runs(tiny_cohort: Path) -> Path:
+    """Return the folder of the runs of ``tiny_cohort``."""
+    return Cohort.open(tiny_cohort).state_dir / "runs"
+
+
+@pytest.fixture
+def run(runs: Path) -> Run:
+    """Return a run of four epochs, the second the best, that is still training."""
+    return make_run(runs, "unet")
 
 
 def digest_of(folder: Path) -> str:

@@ -3,7 +3,6 @@
 import json
 import math
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from support.pages import open_page, texts
@@ -13,30 +12,15 @@ from support.runs import (
     copy_of,
     drawn,
     layout,
-    make_run,
     said,
     traces,
     watch_slices,
 )
 
-from brainseg.cohort import Cohort
 from brainseg.errors import RunError
 from brainseg.monitoring.readers import RunReader
 from brainseg.plotting.curves import TIME, Drawing, epochs_between
 from brainseg.training import TrainingConfig, jobs
-from brainseg.training.runs import Run
-
-
-@pytest.fixture
-def runs(tiny_cohort: Path) -> Path:
-    """Return the folder of the runs of ``tiny_cohort``."""
-    return Cohort.open(tiny_cohort).state_dir / "runs"
-
-
-@pytest.fixture
-def run(runs: Path) -> Run:
-    """Return a run of four epochs, the second the best, that is still training."""
-    return make_run(runs, "unet")
 
 
 def test_without_a_run_the_page_says_how_to_begin_and_shows_the_form(monkeypatch, tiny_cohort):

@@ -5,31 +5,17 @@ import json
 import shlex
 from pathlib import Path
 
-import pytest
 from support.pages import open_page
 from support.runs import button, copy_of, make_run, said, traces
 from support.volume_cohorts import brats, three_labels
 
 from brainseg.__main__ import build_parser
-from brainseg.cohort import Cohort
 from brainseg.training import TrainingConfig, jobs
 from brainseg.training.command import settings_of
 from brainseg.training.runs import Run
 from dashboard.views.training.form import QUICK_LOOK
 
 ENHANCING = "enhancing tumour"
-
-
-@pytest.fixture
-def runs(tiny_cohort: Path) -> Path:
-    """Return the folder of the runs of ``tiny_cohort``."""
-    return Cohort.open(tiny_cohort).state_dir / "runs"
-
-
-@pytest.fixture
-def run(runs: Path) -> Run:
-    """Return a run of four epochs, the second the best, that is still training."""
-    return make_run(runs, "unet")
 
 
 def test_runs_are_compared_by_result_and_differing_settings(monkeypatch, tiny_cohort, run, runs):
