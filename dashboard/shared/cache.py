@@ -238,7 +238,7 @@ def checking(cohort: Cohort) -> Work[checks.Checked]:
 
     def check(progress: Progress) -> checks.Checked:
         checked = checks.check_cohort(cohort, progress=progress)
-        files(cohort), claims(cohort)
+        files(cohort), readme_counts(cohort)
         return checked
 
     return Work("checking", check)
@@ -251,7 +251,7 @@ def outcome(cohort: Cohort, stamp: tuple) -> Outcome:
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
-def claims(cohort: Cohort) -> pd.DataFrame:
+def readme_counts(cohort: Cohort) -> pd.DataFrame:
     """Return the stated and actual counts of the dataset's README; see :func:`readme_counts_table`."""
     return readme_counts_table(Evidence(cohort))
 
@@ -377,13 +377,13 @@ def _case_block(cohort: Cohort, case: str, model: Model | None) -> bytes:
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def run_follower(folder: str) -> RunReader:
-    """Return the one follower of a run, for all visitors; see :mod:`brainseg.monitoring.readers`."""
+def run_reader(folder: str) -> RunReader:
+    """Return the one reader of a run, for all visitors; see :mod:`brainseg.monitoring.readers`."""
     return RunReader(Run(Path(folder)))
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def log_follower(name: str, path: str, kind: str) -> CsvReader | TensorBoardReader:
+def log_reader(name: str, path: str, kind: str) -> CsvReader | TensorBoardReader:
     """Return the shared reader of a log; see :func:`brainseg.monitoring.external_logs.open_log`."""
     return open_log(Log(name, Path(path), kind))
 

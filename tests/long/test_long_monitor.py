@@ -90,15 +90,15 @@ def written(tmp_path: Path) -> Iterator[Run]:
 
 
 def watch(run: Run, reads: int) -> None:
-    follower, version, versions, longest = RunReader(run), None, 0, 0
+    reader, version, versions, longest = RunReader(run), None, 0, 0
     for look in range(reads):
-        snapshot = follower.read()
+        snapshot = reader.read()
         if snapshot.version != version:
             version, versions = snapshot.version, versions + 1
             no_wrong_row(snapshot)
             longest = max(longest, len(snapshot.history))
         if look % 50 == 0:
-            table = follower.case_scores()
+            table = reader.case_scores()
             if not table.empty:
                 epochs = table.columns.to_numpy()
                 assert (table.loc["a"].to_numpy() == epochs % 997 / 997).all()

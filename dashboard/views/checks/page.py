@@ -183,15 +183,15 @@ def _why_undecided(rules: pd.DataFrame) -> None:
 
 
 def readme(cohort: Cohort) -> None:
-    claims = cache.claims(cohort)
-    if claims.empty:
+    counts = cache.readme_counts(cohort)
+    if counts.empty:
         return
     st.header("Dataset README: stated and actual counts", anchor="readme")
     labels = {"counts": "Count of", "readme": "Stated", "here": "Actual", "outcome": "Outcome"}
     st.dataframe(
-        claims,
+        counts,
         hide_index=True,
-        key="claims",
+        key="readme_counts",
         alt="Counts stated in the README and actual counts.",
         column_config=labels,
     )

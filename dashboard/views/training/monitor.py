@@ -53,8 +53,8 @@ _FAILED = "_monitor failed"
 def read(shown: Shown) -> Snapshot:
     """Return the current state of a training; reads only what was appended to its files."""
     if isinstance(shown, Run):
-        return cache.run_follower(str(shown.path)).read()
-    return cache.log_follower(shown.name, str(shown.path), shown.kind).read()
+        return cache.run_reader(str(shown.path)).read()
+    return cache.log_reader(shown.name, str(shown.path), shown.kind).read()
 
 
 def picker(choices: Sequence[str], labels: dict[str, str]) -> str:

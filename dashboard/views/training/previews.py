@@ -24,7 +24,7 @@ def draw(run: Run, best_epoch: int | None) -> None:
     """Draw the preview slices after the chosen epoch, and Dice by case, with one slider for both."""
     try:
         slices, epochs = load_slices(run), preview_epochs(run)
-        scores = cache.run_follower(str(run.path)).case_scores()
+        scores = cache.run_reader(str(run.path)).case_scores()
     except RunError as error:
         st.info(widgets.sentence(error), icon=":material/info:")
         return

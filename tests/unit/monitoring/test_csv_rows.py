@@ -93,11 +93,11 @@ def test_a_second_training_with_other_metrics_has_its_own_columns(tmp_path: Path
 def test_a_second_training_is_noticed_while_the_file_grows(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(FIRST)
-    follower = CsvReader(path, "log.csv")
-    assert len(follower.read().history) == 3
+    reader = CsvReader(path, "log.csv")
+    assert len(reader.read().history) == 3
     with path.open("a") as file:
         file.write("0,5,4\n")
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert column(snapshot) == {1: 5} and "contains 2 trainings" in snapshot.notes[0]
 
 

@@ -179,11 +179,11 @@ def test_both_logs_of_keras_give_the_same_curves(written: Path) -> None:
 def test_a_log_is_read_in_the_background_and_its_result_is_cached(
     written: Path, home: Path
 ) -> None:
-    follower = TensorBoardReader(written / "keras", "logs/keras")
-    first = follower.read()
+    reader = TensorBoardReader(written / "keras", "logs/keras")
+    first = reader.read()
     assert first.history.empty
     assert first.notes == ("logs/keras is being read; this takes a few seconds.",)
-    assert follower.read(wait=True).history["epoch"].tolist() == [1, 2, 3, 4]
+    assert reader.read(wait=True).history["epoch"].tolist() == [1, 2, 3, 4]
     (kept,) = (home / "logs-read").iterdir()
     again = TensorBoardReader(written / "keras", "logs/keras").read()
     assert again.history["epoch"].tolist() == [1, 2, 3, 4], "nothing is read a second time"
@@ -373,23 +373,23 @@ def test_a_growing_log_is_read_again_after_a_pause_without_a_note(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = event_file(tmp_path / "events.out.tfevents.1", *steps(2))
-    follower = TensorBoardReader(tmp_path, "logs/x")
-    before = follower.read(wait=True)
+    reader = TensorBoardReader(tmp_path, "logs/x")
+    before = reader.read(wait=True)
     event_file(path, *steps(5))
-    assert follower.read().version == before.version, "so soon it is not read again"
+    assert reader.read().version == before.version, "so soon it is not read again"
     monkeypatch.setattr(tensorboard, "READS_AGAIN_AFTER_S", 0.0)
     versions = [before.version]
-    while len(follower.read().history) == 2:
-        versions.append(follower.read().version)
+    while len(reader.read().history) == 2:
+        versions.append(reader.read().version)
         time.sleep(0.02)
     assert set(versions[:-1]) == {before.version}
-    assert len(follower.read().history) == 5
+    assert len(reader.read().history) == 5
 
 
 def test_the_cached_result_of_a_growing_log_is_replaced(tmp_path: Path, home: Path) -> None:
     path = event_file(tmp_path / "events.out.tfevents.1", *steps(2))
-    follower = TensorBoardReader(tmp_path, "logs/x")
-    assert len(follower.read(wait=True).history) == 2
+    reader = TensorBoardReader(tmp_path, "logs/x")
+    assert len(reader.read(wait=True).history) == 2
     event_file(path, *steps(5))
     grown = TensorBoardReader(tmp_path, "logs/x").read(wait=True)
     assert len(grown.history) == 5

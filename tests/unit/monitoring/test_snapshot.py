@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def follower(run: Run) -> RunReader:
+def reader(run: Run) -> RunReader:
     return RunReader(run)
 
 
@@ -39,37 +39,37 @@ def append(run: Run, name: str, text: str) -> None:
         file.write(text)
 
 
-def test_a_new_run_has_no_curve_and_a_sentence(follower: RunReader) -> None:
-    snapshot = follower.read()
+def test_a_new_run_has_no_curve_and_a_sentence(reader: RunReader) -> None:
+    snapshot = reader.read()
     assert snapshot.history.empty
     assert snapshot.warnings == ()
     assert snapshot.notes == ()
     assert "cases are being read" in sentence(snapshot)
 
 
-def test_each_read_adds_new_epochs_and_changes_the_version(run: Run, follower: RunReader) -> None:
+def test_each_read_adds_new_epochs_and_changes_the_version(run: Run, reader: RunReader) -> None:
     add(run, 1, 2)
     run.set_status("training", epoch=2, best_epoch=2, best_dice=0.1)
-    first = follower.read()
+    first = reader.read()
     assert first.history["epoch"].tolist() == [1, 2]
-    assert follower.read().version == first.version
+    assert reader.read().version == first.version
     add(run, 3)
-    second = follower.read()
+    second = reader.read()
     assert second.version != first.version
     assert second.history["loss"].tolist() == [1.0, 0.5, 1 / 3]
     assert first.history["epoch"].tolist() == [1, 2], "what was handed out stays as it was"
 
 
 def test_the_history_agrees_with_that_of_the_run_after_kills_and_resumes(
-    run: Run, follower: RunReader
+    run: Run, reader: RunReader
 ) -> None:
     add(run, 1, 2, 3)
-    follower.read()
+    reader.read()
     append(run, "history.jsonl", '{"epoch": 4, "lo')
-    assert follower.read().history["epoch"].tolist() == [1, 2, 3]
+    assert reader.read().history["epoch"].tolist() == [1, 2, 3]
     add(run, 3, loss=0.25)
     add(run, 4, 5, validation_loss=0.5)
-    snapshot = follower.read()
+    snapshot = reader.read()
     whole = run.history()
     for column in set(HISTORY_KEYS) - {"finished_at"} & set(snapshot.history):
         np.testing.assert_array_equal(snapshot.history[column], whole[column])
@@ -78,16 +78,16 @@ def test_the_history_agrees_with_that_of_the_run_after_kills_and_resumes(
     assert "1 line was skipped in history.jsonl" in snapshot.notes[0]
 
 
-def test_time_is_that_of_training_without_the_pauses(run: Run, follower: RunReader) -> None:
+def test_time_is_that_of_training_without_the_pauses(run: Run, reader: RunReader) -> None:
     add(run, 1, 2, 3)
-    assert follower.read().history["hours"].tolist() == pytest.approx([0.01, 0.02, 0.03])
+    assert reader.read().history["hours"].tolist() == pytest.approx([0.01, 0.02, 0.03])
 
 
-def test_an_older_run_without_later_keys_has_its_curves(run: Run, follower: RunReader) -> None:
+def test_an_older_run_without_later_keys_has_its_curves(run: Run, reader: RunReader) -> None:
     line = {"epoch": 1, "loss": 1.0, "validation_dice": 0.5, "learning_rate": 0.1}
     line |= {"slices_per_second": 9.0, "seconds": 36.0, "finished_at": "2026-01-01T00:00:00+00:00"}
     append(run, "history.jsonl", json.dumps(line) + "\n")
-    history = follower.read().history
+    history = reader.read().history
     assert "memory_mb" not in history
     assert history["hours"].tolist() == pytest.approx([0.01])
 
@@ -106,37 +106,37 @@ def test_an_older_run_without_later_keys_has_its_curves(run: Run, follower: RunR
     ],
 )
 def test_a_damaged_line_leaves_the_last_valid_epoch_and_one_note(
-    run: Run, follower: RunReader, damage: str
+    run: Run, reader: RunReader, damage: str
 ) -> None:
     add(run, 1, 2)
     append(run, "history.jsonl", damage)
     append(run, "events.jsonl", damage)
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert snapshot.history["epoch"].tolist() == [1, 2]
     assert len(snapshot.notes) == 2
     assert all("1 line was skipped" in note for note in snapshot.notes)
 
 
-def test_a_history_that_was_cut_or_replaced_is_read_again(run: Run, follower: RunReader) -> None:
+def test_a_history_that_was_cut_or_replaced_is_read_again(run: Run, reader: RunReader) -> None:
     add(run, 1, 2, 3)
-    follower.read()
+    reader.read()
     path = run.path / "history.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
-    assert follower.read().history["epoch"].tolist() == [1]
+    assert reader.read().history["epoch"].tolist() == [1]
     path.unlink()
-    assert follower.read().history.empty
+    assert reader.read().history.empty
 
 
 @pytest.mark.parametrize("name", ["status.json", "config.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"{}"])
 def test_a_damaged_small_file_leaves_its_last_content_and_one_note(
-    run: Run, follower: RunReader, name: str, content: bytes
+    run: Run, reader: RunReader, name: str, content: bytes
 ) -> None:
     add(run, 1)
     run.set_status("training", epoch=1, best_epoch=1, best_dice=0.5)
-    follower.read()
+    reader.read()
     (run.path / name).write_bytes(content)
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert len(snapshot.notes) == 1
     assert name in snapshot.notes[0]
     assert snapshot.history["epoch"].tolist() == [1]
@@ -153,14 +153,14 @@ def test_a_damaged_small_file_leaves_its_last_content_and_one_note(
 )
 @pytest.mark.parametrize("value", ["x", -1.5, [], {}, True, 1e308, "2026-01-01"])
 def test_an_invalid_value_in_a_small_file_is_one_note(
-    run: Run, follower: RunReader, name: str, key: str, value: object
+    run: Run, reader: RunReader, name: str, key: str, value: object
 ) -> None:
     add(run, 1, 2)
     run.set_status("training", epoch=2, best_epoch=2, best_dice=0.1, step=1)
-    follower.read()
+    reader.read()
     content = json.loads((run.path / name).read_text())
     (run.path / name).write_text(json.dumps(content | {key: value}))
-    snapshot = follower.read()
+    snapshot = reader.read()
     is_any_number = key == "best_dice" and isinstance(value, float)
     assert len(snapshot.notes) == (0 if is_any_number else 1)
     assert all(f"{key} is “" in note for note in snapshot.notes)
@@ -170,48 +170,48 @@ def test_an_invalid_value_in_a_small_file_is_one_note(
     seconds_to_go(snapshot)
 
 
-def test_a_history_that_cannot_be_opened_is_one_note(run: Run, follower: RunReader) -> None:
+def test_a_history_that_cannot_be_opened_is_one_note(run: Run, reader: RunReader) -> None:
     add(run, 1)
-    follower.read()
+    reader.read()
     path = run.path / "history.jsonl"
     path.rename(path.with_name("aside"))
     path.mkdir()
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert "history.jsonl of run" in snapshot.notes[0]
     assert "cannot be read" in snapshot.notes[0]
     assert snapshot.history["epoch"].tolist() == [1]
 
 
-def test_a_deleted_folder_leaves_notes(run: Run, follower: RunReader) -> None:
+def test_a_deleted_folder_leaves_notes(run: Run, reader: RunReader) -> None:
     for path in run.path.iterdir():
         path.unlink()
     run.path.rmdir()
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert snapshot.state == "damaged"
     assert len(snapshot.notes) == 2
     assert sentence(snapshot) == ("0 epochs could be read; the state of the training is unknown.")
 
 
-def test_an_invalid_value_differs_from_a_missing_one(run: Run, follower: RunReader) -> None:
+def test_an_invalid_value_differs_from_a_missing_one(run: Run, reader: RunReader) -> None:
     add(run, 1)
     add(run, 2, loss=math.nan, validation_loss=math.inf)
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert snapshot.invalid == {"loss": 2, "validation_loss": 2}
     assert snapshot.warnings[0].kind == "not a number"
     add(run, 2, loss=0.5, validation_loss=0.5)
-    assert follower.read().invalid == {}
+    assert reader.read().invalid == {}
 
 
 def test_scores_by_case_are_a_table_with_gaps_where_one_is_missing(
-    run: Run, follower: RunReader
+    run: Run, reader: RunReader
 ) -> None:
-    assert follower.case_scores().empty
+    assert reader.case_scores().empty
     run.add_case_scores(1, {"b": 0.5, "a": 0.25})
-    assert follower.case_scores().loc["a", 1] == 0.25
+    assert reader.case_scores().loc["a", 1] == 0.25
     append(run, "cases.jsonl", '{"epoch": 2, "dice": {"a": "x"}}\n{"epoch')
     run.add_case_scores(2, {"a": 0.75})
     run.add_case_scores(1, {"b": 0.125, "a": 0.5})
-    table = follower.case_scores()
+    table = reader.case_scores()
     assert table.index.tolist() == ["a", "b"]
     assert table.columns.tolist() == [1, 2]
     assert table.loc["a"].tolist() == [0.5, 0.75]
@@ -219,22 +219,22 @@ def test_scores_by_case_are_a_table_with_gaps_where_one_is_missing(
     assert math.isnan(table.loc["b", 2])
 
 
-def test_events_are_marks_and_a_resume_is_a_restart(run: Run, follower: RunReader) -> None:
+def test_events_are_marks_and_a_resume_is_a_restart(run: Run, reader: RunReader) -> None:
     add(run, 1, 2)
     run.add_event("started", 0)
     run.add_event("resumed", 1, "by hand")
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert snapshot.restarts == [1]
     assert snapshot.events["event"].tolist() == ["started", "resumed"]
 
 
 def test_the_sentence_says_state_epoch_best_score_and_time_left(
-    run: Run, follower: RunReader
+    run: Run, reader: RunReader
 ) -> None:
     run.set_process()
     add(run, 1, 2)
     run.set_status("training", epoch=2, best_epoch=2, best_dice=0.1, step=10)
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert seconds_to_go(snapshot) == pytest.approx(7.5 * 36)
     assert sentence(snapshot) == (
         "Epoch 2 of 10, then batch 10 of 20, best validation Dice 0.100 at epoch 2. "
@@ -242,7 +242,7 @@ def test_the_sentence_says_state_epoch_best_score_and_time_left(
     )
 
 
-def test_the_sentence_of_an_ended_run_gives_the_reason(run: Run, follower: RunReader) -> None:
+def test_the_sentence_of_an_ended_run_gives_the_reason(run: Run, reader: RunReader) -> None:
     add(run, 1)
     for state, facts, expected in (
         ("finished", {"epoch": 10, "best_epoch": 9}, "All 10 epochs are done: best"),
@@ -252,34 +252,34 @@ def test_the_sentence_of_an_ended_run_gives_the_reason(run: Run, follower: RunRe
         ("failed", {"epoch": 0}, "no epoch has been scored yet"),
     ):
         run.set_status(state, best_dice=0.5, **facts)
-        assert expected in sentence(follower.read())
-    assert "no improvement for 4 epochs" in _early(run, follower)
+        assert expected in sentence(reader.read())
+    assert "no improvement for 4 epochs" in _early(run, reader)
 
 
-def _early(run: Run, follower: RunReader) -> str:
+def _early(run: Run, reader: RunReader) -> str:
     run.set_status("finished", epoch=6, best_epoch=2, best_dice=0.5)
-    return sentence(follower.read())
+    return sentence(reader.read())
 
 
-def test_a_run_whose_process_has_ended_is_shown_as_killed(run: Run, follower: RunReader) -> None:
+def test_a_run_whose_process_has_ended_is_shown_as_killed(run: Run, reader: RunReader) -> None:
     run.set_process()
     path = run.path / "process.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": 2**22 + 1}))
     run.set_status("training", epoch=3, best_epoch=2, best_dice=0.5)
-    snapshot = follower.read()
+    snapshot = reader.read()
     assert snapshot.state == "killed"
     assert not snapshot.is_active
     assert "The training process ended unexpectedly after epoch 3 of 10" in sentence(snapshot)
 
 
-def test_a_silent_run_of_another_machine_has_its_silence(run: Run, follower: RunReader) -> None:
+def test_a_silent_run_of_another_machine_has_its_silence(run: Run, reader: RunReader) -> None:
     add(run, 1)
     run.set_status("training", epoch=1, best_epoch=1, best_dice=0.5)
     path = run.path / "status.json"
-    assert follower.read().silence_s is None
+    assert reader.read().silence_s is None
     long_ago = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"updated_at": long_ago}))
-    assert follower.read().silence_s == pytest.approx(3 * 3600, abs=60)
+    assert reader.read().silence_s == pytest.approx(3 * 3600, abs=60)
 
 
 def test_a_metric_may_start_at_a_later_epoch() -> None:
@@ -306,17 +306,17 @@ def csv_path(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_csvlogger_is_followed_with_epochs_from_one(csv_path: Path) -> None:
-    follower = CsvReader(csv_path, "logs/log.csv")
-    first = follower.read()
+    reader = CsvReader(csv_path, "logs/log.csv")
+    first = reader.read()
     assert first.history["epoch"].tolist() == [1, 2]
     assert first.history["validation_loss"].iloc[0] == 2.5
     assert first.history["learning_rate"].tolist() == [0.1, 0.1]
     assert first.invalid == {"validation_loss": 2}
     assert first.state is None
-    assert follower.read().version == first.version
+    assert reader.read().version == first.version
     with csv_path.open("a") as file:
         file.write("2,1.0,2.0,0.05\n3,0.9,1")
-    second = follower.read()
+    second = reader.read()
     assert second.history["epoch"].tolist() == [1, 2, 3]
     assert sentence(second) == ("3 epochs of a CSVLogger file: best validation loss 2 at epoch 3.")
 
