@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { deflateSync } from "node:zlib";
 
+import { CaseSource } from "../../dashboard/static/viewer/case_source.js";
 import { VERSION, inflated, opened } from "../../dashboard/static/viewer/payload.js";
-import { Viewer } from "../../dashboard/static/viewer/viewer.js";
 
 const SHAPE = [1, 2, 2];
 const FLAIR = Uint8Array.of(1, 2, 3, 4);
@@ -53,13 +53,12 @@ test("images that are shown already are not fetched again", async (t) => {
     asked.push(String(href));
     return new Response(String(href).startsWith("images") ? blocks.images : blocks.case);
   });
-  const viewer = {};
-  const received = (...addresses) => Viewer.prototype.received.call(viewer, ...addresses);
+  const source = new CaseSource();
   for (const address of ["case 1", "case 2"]) {
-    const data = await received(address, "images 1");
+    const data = await source.open(address, "images 1");
     assert.deepEqual([data.pixels("FLAIR"), data.mask], [FLAIR, MASK]);
   }
   assert.deepEqual(asked, ["case 1", "images 1", "case 2"]);
-  await received("case 3", "images 2");
+  await source.open("case 3", "images 2");
   assert.deepEqual(asked.slice(3), ["case 3", "images 2"]);
 });

@@ -5,6 +5,7 @@
 
 import { actionsOf } from "./actions.js";
 import { read, write } from "./address.js";
+import { CaseSource } from "./case_source.js";
 import { Cine } from "./cine.js";
 import { Controls } from "./controls.js";
 import { make } from "./elements.js";
@@ -21,7 +22,6 @@ import { adopt, parametersOf, stateFrom, viewParametersOf } from "./state.js";
 import { Pane } from "./pane.js";
 import { Panel } from "./panel.js";
 import { Panels } from "./panels.js";
-import { CaseData, inflated, opened } from "./payload.js";
 import { PlainStage } from "./plain_stage.js";
 import { Rail, TOOLS } from "./rail.js";
 import { Strip } from "./strip.js";
@@ -35,13 +35,6 @@ const SETTLED_MS = 150;
 const WAITS_AT_MOST_MS = 5000;
 const BACK_FOR_MS = 5000;
 
-/** Returns the bytes at an address. */
-async function fetched(href) {
-  const answer = await fetch(href);
-  if (!answer.ok) throw new Error(`the case was not received: ${answer.status}`);
-  return new Uint8Array(await answer.arrayBuffer());
-}
-
 export class Viewer extends Controls {
   /** @param root the element that the viewer fills */
   constructor(root) {
@@ -49,6 +42,7 @@ export class Viewer extends Controls {
     this.root = root;
     /** Called with "next", "previous" or "random" to open another case; null if there is none. */
     this.go = null;
+    this.source = new CaseSource();
     this.report = new ThresholdReport(this);
     this.measuring = new Measuring(this);
     this.panes = [];
@@ -85,19 +79,6 @@ export class Viewer extends Controls {
     this.whole.dataset.stage = this.plain ? "plain" : "niivue";
   }
 
-  /** Returns the case at two addresses; images that are shown already are not fetched again. */
-  async received(address, images) {
-    const pixels = images === this.images?.href ? this.images.arrays : null;
-    const [bytes, packed] = await Promise.all([fetched(address), pixels ? null : fetched(images)]);
-    const { header, rest } = opened(bytes);
-    const [arrays, own] = await Promise.all([
-      pixels ?? inflated(packed, header.images),
-      inflated(rest, header.blobs),
-    ]);
-    this.images = { href: images, arrays };
-    return new CaseData(header, { ...arrays, ...own });
-  }
-
   /**
    * Shows a packed case.
    *
@@ -114,7 +95,7 @@ export class Viewer extends Controls {
       return;
     }
     this.href = href;
-    const data = await this.received(address, String(images));
+    const data = await this.source.open(address, String(images));
     if (!this.Stage) await this.chooseStage();
     if (href !== this.href) return; // another case arrived meanwhile
     const before = this.data;
