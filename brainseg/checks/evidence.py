@@ -11,6 +11,7 @@ from brainseg.checks.foreground import is_constant, shows_head, shows_sequence
 from brainseg.checks.near_duplicates import Pairs, equal_pairs, near_pairs, repeated_cases
 from brainseg.checks.outliers import outlying_cases, outlying_slices
 from brainseg.cohort import Cohort
+from brainseg.cohort.index import Progress
 from brainseg.cohort.slice_features import column_of
 from brainseg.statistics import UNKNOWN, flair_copies
 from brainseg.volume import FLAIR, SEQUENCES
@@ -74,10 +75,14 @@ class Evidence:
         """Return the pairs of equal slices."""
         return equal_pairs(self.slices)
 
-    @cached_property
+    @property
     def near_pairs(self) -> Pairs:
         """Return the pairs of nearly equal slices."""
-        return near_pairs(self.slices)
+        return self.search_pairs()
+
+    def search_pairs(self, progress: Progress | None = None) -> Pairs:
+        """Return :attr:`near_pairs`; a long search reports (steps done, steps to do)."""
+        return self.once(("near pairs",), lambda: near_pairs(self.slices, progress))
 
     @cached_property
     def repeated_cases(self) -> pd.DataFrame:

@@ -6,11 +6,13 @@ bright and large. They are compared part by part, so that memory does not grow w
 
 import hashlib
 from collections.abc import Iterator
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
+from math import comb
 
 import numpy as np
 import pandas as pd
 
+from brainseg.cohort.index import Progress
 from brainseg.cohort.slice_features import FINGERPRINT_BITS
 
 _BANDS = 16
@@ -18,6 +20,7 @@ _CANDIDATES_AT_A_TIME = 1 << 20
 _STEPS = 64
 """A range of values is searched in steps of this part of its width."""
 _BLOCK = 1 << 12
+_ROW_BITS, _ROW_MASK = np.uint64(32), np.uint64((1 << 32) - 1)
 _HASH_BYTES = 16
 _NO_HASH = np.empty((0, _HASH_BYTES), np.uint8)
 
@@ -35,31 +38,38 @@ def fingerprint_bits(fingerprints: pd.Series, rows: np.ndarray | None = None) ->
     return _bytes_of(fingerprints, rows, FINGERPRINT_BITS // 8)
 
 
-def first_of_equal(hashes: pd.Series, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first row with the same hash as each row, and the number of such rows.
+def equal_rows(hashes: pd.Series, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row that has the hash of an earlier one, behind the first such row.
 
     Args:
-        hashes: text, such as ``image_hash``; missing ones are equal to each other.
+        hashes: text, such as ``image_hash``; known in ``rows``.
         rows: (n,) int, in order; no other row counts.
 
     Returns:
-        Positions in ``rows`` and counts, (n,) int each.
+        First rows and later ones, (m,) int each, the later ones in order.
     """
-    hashes = hashes.fillna("")
     try:
         joined = _bytes_of(hashes, rows, _HASH_BYTES)
     except ValueError:  # of another kind
         joined = np.stack([_digest(text) for text in hashes.iloc[rows]]) if len(rows) else _NO_HASH
     keys = np.ascontiguousarray(joined).view(np.uint64)
+    # Hardly any row shares its first half, so that only few are sorted by both, with their numbers.
+    halves = np.sort(keys[:, 0])
+    shared = np.unique(halves[1:][halves[1:] == halves[:-1]])
+    del halves
+    if not len(shared):
+        return rows[:0], rows[:0]
+    place = np.minimum(np.searchsorted(shared, keys[:, 0]), len(shared) - 1)
+    among = np.flatnonzero(shared[place] == keys[:, 0])
+    keys, rows = keys[among], rows[among]
     order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: equal rows stay in order
     ordered = keys[order]
     new = np.ones(len(order), bool)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    starts = np.flatnonzero(new)
-    sizes = np.diff([*starts, len(order)])
-    first, number = np.empty(len(order), int), np.empty(len(order), int)
-    first[order], number[order] = np.repeat(order[starts], sizes), np.repeat(sizes, sizes)
-    return first, number
+    first = order[np.flatnonzero(new)[np.cumsum(new) - 1]][~new]
+    later = order[~new]
+    by_row = np.argsort(later)
+    return rows[first[by_row]], rows[later[by_row]]
 
 
 def _bytes_of(texts: pd.Series, rows: np.ndarray | None, size: int) -> np.ndarray:
@@ -91,49 +101,80 @@ def bits_apart(bits: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nd
     return np.bitwise_count(bits[first] ^ bits[second]).sum(axis=1, dtype=np.int64)
 
 
-def pairs_in_a_band(bits: np.ndarray, most: int) -> Apart:
+def pairs_in_a_band(bits: np.ndarray, most: int, progress: Progress | None = None) -> Apart:
     """Return the pairs of rows that agree in at least one band and differ in at most ``most`` bits.
 
     A band has 16 of the 256 bits. From :data:`WIDE_FROM` rows on, it consists of two of 17 groups of 15
     bits, as too many rows would agree in 16: each pair that differs in up to 15 bits agrees in both
-    kinds of bands.
+    kinds of bands. ``progress`` is called with (bands compared, bands to compare).
     """
-    found, words = [], _words(bits)
-    for values in _band_values(words):
-        order = np.argsort(values, kind="stable")
-        values = values[order]
-        # In the sorted band, rows that agree are adjacent.
-        rows, step = np.flatnonzero(values[1:] == values[:-1]), 0
-        while len(rows):
-            step += 1
-            rows = rows[: np.searchsorted(rows, len(order) - step)]
-            rows = rows[values[rows] == values[rows + step]]
-            for some in np.array_split(rows, len(rows) // _CANDIDATES_AT_A_TIME + 1):
-                near, apart = _near(words, order[some], order[some + step], most)
-                found.append(np.stack([order[some[near]], order[some[near] + step], apart]))
-    return _in_order(found)
+    words, rows = _words(bits), len(bits)
+    found = np.empty(0, np.int64)  # first row * rows + second row; a pair may agree in many bands
+    is_wide = rows >= WIDE_FROM
+    bands = comb(_NARROW_BANDS, 2) if is_wide else _BANDS
+    for done, values in enumerate(_wide_bands(words) if is_wide else _bands(words), start=1):
+        order, values = _agreeing(values)
+        ordered, of_band = np.ascontiguousarray(words[:, order]), [found]
+        for first, second in _adjacent_pairs(values):
+            near, _ = _near(ordered, first, second, most)
+            of_band.append(order[first[near]] * rows + order[second[near]])
+        found = np.unique(np.concatenate(of_band))
+        if progress:
+            progress(done, bands)
+    first, second = np.divmod(found, max(1, rows))
+    return first, second, bits_apart(bits, first, second)
 
 
-def _band_values(words: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the value of each row in each band, (n,) unsigned; see :func:`pairs_in_a_band`."""
-    if words.shape[1] < WIDE_FROM:
-        for band in range(_BANDS):
-            word, shift = divmod(16 * band, 64)
-            yield (words[word] >> np.uint64(shift)).astype(np.uint16)
-        return
-    narrow = []
-    for group in range(_NARROW_BANDS):
-        word, shift = divmod(_NARROW_BITS * group, 64)
-        value = words[word] >> np.uint64(shift)
-        if shift + _NARROW_BITS > 64:
-            value = value | (words[word + 1] << np.uint64(64 - shift))
-        narrow.append((value & np.uint64((1 << _NARROW_BITS) - 1)).astype(np.uint16))
-    for one, other in combinations(narrow, 2):
-        yield one.astype(np.uint32) << np.uint32(_NARROW_BITS) | other
+def _agreeing(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows whose value another row has, by value and then row, and their values."""
+    # One number of value and row sorts faster than the order of the values, and takes less memory.
+    both = np.sort(values << _ROW_BITS | np.arange(len(values), dtype=np.uint64))
+    agree = np.append(both[1:] >> _ROW_BITS == both[:-1] >> _ROW_BITS, False)[: len(both)]
+    agree[1:] |= agree[:-1]
+    both = both[agree]
+    return (both & _ROW_MASK).astype(np.int64), both >> _ROW_BITS
+
+
+def _adjacent_pairs(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the pairs of places that have the same value, the first before the second, part by part."""
+    places, step = np.arange(len(values)), 0
+    while len(places):
+        step += 1
+        places = places[: np.searchsorted(places, len(values) - step)]
+        places = places[values[places] == values[places + step]]
+        for some in np.array_split(places, len(places) // _CANDIDATES_AT_A_TIME + 1):
+            yield some, some + step
+
+
+def _bands(words: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the value of each row in each band, (n,) uint64."""
+    for band in range(_BANDS):
+        yield _bits_of(words, 16 * band, 16)
+
+
+def _wide_bands(words: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the value of each row in each two narrow bands, (n,) uint64."""
+    for one, other in combinations(range(_NARROW_BANDS), 2):
+        high = _bits_of(words, _NARROW_BITS * one, _NARROW_BITS) << np.uint64(_NARROW_BITS)
+        yield high | _bits_of(words, _NARROW_BITS * other, _NARROW_BITS)
+
+
+def _bits_of(words: np.ndarray, start: int, size: int) -> np.ndarray:
+    """Return ``size`` bits of each row from ``start`` on, (n,) uint64."""
+    word, shift = divmod(start, 64)
+    value = words[word] >> np.uint64(shift)
+    if shift + size > 64:
+        value |= words[word + 1] << np.uint64(64 - shift)
+    return value & np.uint64((1 << size) - 1)
 
 
 def pairs_alike(
-    bits: np.ndarray, values: np.ndarray, within: list[float], group: np.ndarray, most: int
+    bits: np.ndarray,
+    values: np.ndarray,
+    within: list[float],
+    group: np.ndarray,
+    most: int,
+    progress: Progress | None = None,
 ) -> Apart:
     """Return the pairs of rows of two groups that have similar values and fingerprints.
 
@@ -143,27 +184,31 @@ def pairs_alike(
         within: the values of a pair differ by less than these.
         group: (n,) int, such as the number of the case.
         most: the fingerprints of a pair differ in at most this number of bits.
+        progress: called with (rows compared, rows to compare).
     """
     rows = np.flatnonzero(np.isfinite(values).all(axis=1))
-    places, offsets, width = _places(values[rows], np.array(within))
-    rows = rows[np.argsort(places, kind="stable")]
-    places = np.sort(places)
-    values, group, words = values[rows], group[rows], _words(bits[rows])
+    places, offsets, width = _places(values, rows, within)
+    order = np.argsort(places, kind="stable")
+    places, rows, words = places[order], rows[order], _words(bits)
+    del order
     found = []
-    for offset in offsets:
-        first = np.searchsorted(places, places + offset - width)
+    for block, offset in product(range(0, len(rows), _CANDIDATES_AT_A_TIME), offsets):
+        part = places[block : block + _CANDIDATES_AT_A_TIME]
+        first = np.searchsorted(places, part + (offset - width))
         if not offset:  # within a cell, each pair once
-            first = np.arange(1, len(places) + 1)
-        last = np.searchsorted(places, places + offset + width, side="right")
+            first = np.arange(block + 1, block + len(part) + 1)
+        last = np.searchsorted(places, part + (offset + width), side="right")
         for one, other in _expanded(first, last):
+            one, other = rows[block + one], rows[other]
             differ = group[one] != group[other]
             one, other = one[differ], other[differ]
             for of_one, most_apart in zip(values.T, within, strict=True):
                 close = np.abs(of_one[other] - of_one[one]) < most_apart
                 one, other = one[close], other[close]
             near, apart = _near(words, one, other, most)
-            sides = np.sort([rows[one[near]], rows[other[near]]], axis=0)
-            found.append(np.stack([*sides, apart]))
+            found.append(np.stack([*np.sort([one[near], other[near]], axis=0), apart]))
+        if progress and offset == offsets[-1]:
+            progress(block + len(part), len(rows))
     return _in_order(found)
 
 
@@ -191,8 +236,8 @@ def is_nearer_than_third(
 
 
 def _words(bits: np.ndarray) -> np.ndarray:
-    """Return (4, n) uint64, each a quarter of the fingerprints."""
-    return np.ascontiguousarray(np.ascontiguousarray(bits).view(np.uint64).T)
+    """Return (4, n) uint64, each a quarter of the fingerprints; a view, row by row in memory."""
+    return np.ascontiguousarray(bits).view(np.uint64).reshape(-1, 4).T
 
 
 def _near(
@@ -214,24 +259,31 @@ def _in_order(found: list[np.ndarray]) -> Apart:
     return first, second, apart
 
 
-def _places(values: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, list[int], int]:
+def _places(
+    values: np.ndarray, rows: np.ndarray, within: list[float]
+) -> tuple[np.ndarray, list[int], int]:
     """Return where rows lie in a grid, as one number each, and where rows of similar values are.
 
     Returns:
         The place of each row; the offsets to its own cell and to one of each two opposite neighbours;
         and the width of the range around an offset that contains all rows of similar values.
     """
-    if not len(values):
+    if not len(rows):
         return np.empty(0, int), [], 0
-    # Slightly wider, as rounding may move a value to the next cell.
-    steps = np.floor((values - values.min(axis=0)) / (1.001 * within) * _STEPS).astype(np.int64)
-    cells = steps[:, 1:] // _STEPS + 1
-    unit = int(steps[:, 0].max()) + 4 * _STEPS
-    places, offsets = steps[:, 0] + 2 * _STEPS, [0]
-    for column in cells.T[::-1]:
-        places = places + unit * column
+
+    def steps_of(column: int) -> np.ndarray:
+        own = values[rows, column].astype(float)
+        own -= own.min()
+        own *= _STEPS / (1.001 * within[column])  # slightly wider: rounding may move a value
+        return np.floor(own, out=own).astype(np.int64)
+
+    places, offsets = steps_of(0) + 2 * _STEPS, [0]
+    unit = int(places.max()) + 2 * _STEPS
+    for column in reversed(range(1, len(within))):
+        cells = steps_of(column) // _STEPS + 1
+        places += unit * cells
         offsets = [offset + unit * step for step in (-1, 0, 1) for offset in offsets]
-        unit *= int(column.max()) + 2
+        unit *= int(cells.max()) + 2
     return places, [offset for offset in offsets if offset >= 0], _STEPS + 1
 
 
@@ -240,7 +292,7 @@ def _expanded(first: np.ndarray, last: np.ndarray) -> Iterator[tuple[np.ndarray,
     number = np.maximum(last - first, 0)
     starts = np.cumsum(number) - number
     bounds = np.searchsorted(starts, np.arange(0, number.sum(), _CANDIDATES_AT_A_TIME))
-    for start, stop in pairwise([*bounds, len(number)]):
+    for start, stop in pairwise(np.unique([*bounds, len(number)])):
         size = number[start:stop]
         within = np.arange(size.sum()) - np.repeat(starts[start:stop] - starts[start], size)
         yield np.repeat(np.arange(start, stop), size), np.repeat(first[start:stop], size) + within

@@ -1,6 +1,7 @@
 """Checks of a large cohort, a part of its cases at a time, so that memory stays bounded.
 
-Findings of a rule are in the order of the parts. Rules that compare cases follow, over the whole cohort.
+Findings of a rule are in the order of the parts. The search for similar slices comes first, when memory
+has no findings yet, and is counted as half of the work. Rules that compare cases come last.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pandas as pd
 from brainseg.checks.coverage import Coverage, added
 from brainseg.checks.evidence import Evidence
 from brainseg.checks.finding import Finding
+from brainseg.checks.progress import part_of
 from brainseg.checks.rule import Rule
 from brainseg.checks.slice_order import OF_ANOTHER_CASE, of_another_case
 from brainseg.cohort import Cohort
@@ -20,6 +22,9 @@ from brainseg.statistics.parts import parts_of
 
 _NEEDS_PAIRS = "swapped_slices"
 """The rule about one case at a time that leaves out slices of other cases."""
+
+_SEARCH_PAIRS = ("duplicates", "folds")
+"""The groups of other rules that need the pairs of similar slices."""
 
 
 def in_parts(
@@ -38,6 +43,11 @@ def in_parts(
             findings[rule.name] += rule.findings(evidence)
             coverages[rule.name].append(rule.coverage(evidence))
 
+    before = 0
+    if late or any(rule.group in _SEARCH_PAIRS for rule in compare):
+        before = len(rules)
+        every.search_pairs(part_of(progress, 0, before, 2 * before))
+    report = part_of(progress, before, before + len(rules), before + len(rules))
     facts: dict[tuple[str, ...], list[pd.Series]] = {}
     for rows, part in _cohorts(cohort):
         evidence = Evidence(part)
@@ -45,14 +55,12 @@ def in_parts(
         if compare:
             for key, values in evidence.by_case().items():
                 facts.setdefault(key, []).append(values)
-        if progress:
-            progress(len(by_part) * rows.stop // len(cohort.slices), len(rules))
+        report(len(by_part) * rows.stop // len(cohort.slices), len(rules))
     for key, of_parts in facts.items():
         every.once(key, lambda of_parts=of_parts: pd.concat(of_parts))  # type: ignore[misc]
     for done, rule in enumerate(compare, start=len(by_part) + 1):
         check(every, [rule])
-        if progress:
-            progress(done, len(rules))
+        report(done, len(rules))
     if late:
         others = of_another_case(every)
         for rows, part in _cohorts(cohort):
@@ -60,8 +68,7 @@ def in_parts(
             evidence = Evidence(part)
             evidence.once(OF_ANOTHER_CASE, lambda own=others[first:last] - rows.start: own)  # type: ignore[misc]
             check(evidence, late)
-        if progress:
-            progress(len(rules), len(rules))
+        report(len(rules), len(rules))
     for rule in rules:
         yield rule, findings[rule.name], added(coverages[rule.name])
 

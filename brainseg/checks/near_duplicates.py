@@ -18,13 +18,15 @@ import pandas as pd
 
 from brainseg.checks.fingerprints import (
     bits_apart,
+    equal_rows,
     fingerprint_bits,
-    first_of_equal,
     is_nearer_than_third,
     pairs_alike,
     pairs_in_a_band,
 )
 from brainseg.checks.foreground import brightness, is_constant, shows_head
+from brainseg.checks.progress import part_of
+from brainseg.cohort.index import Progress
 from brainseg.cohort.slice_features import column_of
 from brainseg.statistics.parts import parts_of
 from brainseg.volume import SEQUENCES
@@ -67,41 +69,57 @@ def equal_pairs(slices: pd.DataFrame) -> Pairs:
     compared = slices["image_hash"].notna() & slices["height"].notna() & ~is_constant(slices)
     compared &= shows_head(slices) | brightness(slices).isna()
     rows = np.flatnonzero(compared)
-    first, _ = first_of_equal(slices["image_hash"], rows)
-    again = first != np.arange(len(rows))
-    return Pairs(rows[first][again], rows[again])
+    return Pairs(*equal_rows(slices["image_hash"], rows))
 
 
-def near_pairs(slices: pd.DataFrame) -> Pairs:
-    """Return pairs of slices with nearly the same fingerprint and not the same pixels."""
-    known = slices["fingerprint"].notna().to_numpy()
-    every = np.arange(len(slices))
-    equal, number = first_of_equal(slices["image_hash"], every)
-    rows, alone = np.flatnonzero(known & (equal == every)), np.flatnonzero(known & (number == 1))
+def near_pairs(slices: pd.DataFrame, progress: Progress | None = None) -> Pairs:
+    """Return pairs of slices with nearly the same fingerprint and not the same pixels.
+
+    Args:
+        slices: the index of a cohort.
+        progress: called with (steps done, steps to do).
+    """
+    compared = slices["fingerprint"].notna().to_numpy(copy=True)
+    hashed = compared & slices["image_hash"].notna().to_numpy()
+    equal, again = equal_rows(slices["image_hash"], np.flatnonzero(hashed))
+    codes, names = pd.factorize(slices["case"])
+    case = codes.astype(np.int32)
+    del codes
+    compared[again] = False
+    first_half, second_half = part_of(progress, 0, 50, 100), part_of(progress, 50, 100, 100)
+    banded = _pairs_in_a_band(slices, case, names, np.flatnonzero(compared), first_half)
+    compared[equal] = False
+    return _united(banded, _moved_pairs(slices, case, np.flatnonzero(compared), second_half))
+
+
+def _pairs_in_a_band(
+    slices: pd.DataFrame, case: np.ndarray, names: pd.Index, rows: np.ndarray, progress: Progress
+) -> Pairs:
+    """Return pairs of slices with nearly the same fingerprint; see :func:`pairs_in_a_band`."""
     bits = fingerprint_bits(slices["fingerprint"], rows)
-    first, second, apart = pairs_in_a_band(bits, NEAR_BITS)
-    del bits
-    case, names = pd.factorize(slices["case"])
+    first, second, apart = pairs_in_a_band(bits, NEAR_BITS, progress)
     case_of_first, case_of_second = case[rows[first]], case[rows[second]]
     usual = _usual_distance(slices).reindex(names[case_of_second]).to_numpy()
     alike = (case_of_first != case_of_second) | (apart <= NEAR_SHARE * usual)
-    return _united(Pairs(rows[first], rows[second]).among(alike), _moved_pairs(slices, case, alone))
+    return Pairs(rows[first], rows[second]).among(alike)
 
 
 def _united(one: Pairs, other: Pairs) -> Pairs:
     """Return the pairs of both, each once, in the order of the index."""
-    pairs = np.array([[*one.first, *other.first], [*one.second, *other.second]], int)
-    return Pairs(*np.unique(pairs, axis=1))
+    sides = [np.concatenate([getattr(pairs, side) for pairs in (one, other)]) for side in _SIDES]
+    return Pairs(*np.unique(np.array(sides, int), axis=1))
 
 
-def _moved_pairs(slices: pd.DataFrame, case: np.ndarray, rows: np.ndarray) -> Pairs:
+def _moved_pairs(
+    slices: pd.DataFrame, case: np.ndarray, rows: np.ndarray, progress: Progress
+) -> Pairs:
     """Return pairs of slices of two cases with similar fingerprints and equally bright sequences."""
-    looks = np.stack(
-        [np.log1p(slices[name].to_numpy(float, na_value=np.nan)[rows]) for name in _LOOKS], axis=1
-    )
+    looks = np.empty((len(rows), len(_LOOKS)), np.float32)
+    for column, name in enumerate(_LOOKS):
+        looks[:, column] = np.log1p(slices[name].to_numpy(float, na_value=np.nan)[rows])
     bits, case = fingerprint_bits(slices["fingerprint"], rows), case[rows]
     within = [*[SAME_MEAN] * len(SEQUENCES), SAME_SIZE]
-    first, second, apart = pairs_alike(bits, looks, within, case, MOVED_BITS)
+    first, second, apart = pairs_alike(bits, looks, within, case, MOVED_BITS, progress)
     alone = [
         is_nearer_than_third(bits, case, *pair, NEARER_THAN_THIRD)
         for pair in zip(first, second, apart, strict=True)

@@ -10,7 +10,7 @@ from support.cohorts import FIRST, OTHER_SITE
 from brainseg import checks
 from brainseg.checks import check_cohort, fingerprints
 from brainseg.checks.coverage import Coverage, added
-from brainseg.checks.fingerprints import first_of_equal, pairs_in_a_band
+from brainseg.checks.fingerprints import equal_rows, pairs_in_a_band
 from brainseg.cohort import Cohort
 from brainseg.statistics import parts
 
@@ -24,7 +24,7 @@ def assert_parts_find_the_same(cohort: Cohort, size: int, monkeypatch: pytest.Mo
     assert sorted(map(repr, found.findings)) == sorted(map(repr, expected.findings))
     pd.testing.assert_frame_equal(found.summary, expected.summary)
     assert seen == sorted(seen)
-    assert seen[-1] == (len(checks.RULES), len(checks.RULES))
+    assert seen[-1] == (2 * len(checks.RULES), 2 * len(checks.RULES))
 
 
 def test_parts_of_the_real_cohort_have_the_findings_of_the_whole(
@@ -65,15 +65,21 @@ def test_coverages_of_parts_add_up_with_their_reasons() -> None:
 
 @pytest.mark.parametrize("kind", ["hexadecimal", "other text"])
 def test_equal_hashes_are_found_with_their_first_row(kind: str) -> None:
-    texts = ["a", "b", "a", None, "c", None, "a"]
+    texts = ["a", "b", "a", None, "c", "b", "a"]
     if kind == "hexadecimal":
         texts = [text and text * 32 for text in texts]
     hashes = pd.Series(texts, dtype="str")
-    first, number = first_of_equal(hashes, np.array([0, 1, 2, 3, 5, 6]))
-    assert first.tolist() == [0, 1, 0, 3, 3, 0]
-    assert number.tolist() == [3, 1, 3, 2, 2, 3]
-    empty = first_of_equal(hashes, np.empty(0, int))
-    assert [len(one) for one in empty] == [0, 0]
+    first, later = equal_rows(hashes, np.array([0, 1, 2, 4, 5, 6]))
+    assert first.tolist() == [0, 1, 0]
+    assert later.tolist() == [2, 5, 6]
+    for rows in ([1, 2, 4], []):
+        assert [len(one) for one in equal_rows(hashes, np.array(rows, int))] == [0, 0]
+
+
+def test_hashes_that_share_a_half_are_not_equal() -> None:
+    halves = ["0" * 16 + "1" * 16, "0" * 32, "0" * 16 + "1" * 16]
+    first, later = equal_rows(pd.Series(halves, dtype="str"), np.arange(3))
+    assert (first.tolist(), later.tolist()) == ([0], [2])
 
 
 def test_each_pair_that_differs_in_few_bits_agrees_in_both_kinds_of_bands(
