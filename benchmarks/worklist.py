@@ -48,6 +48,7 @@ def milliseconds(name: str, do: Callable[[], object]) -> object:
 
 def main() -> None:
     from brainseg import worklist
+    from brainseg.checks import findings_table
     from brainseg.cohort import filters
     from brainseg.reviews import open_reviews
 
@@ -67,7 +68,7 @@ def main() -> None:
         print("after each review:")
         reviews = milliseconds("  reading all reviews", open_reviews(cohort).table)
         print("at each look:")
-        rows = milliseconds("  findings", lambda: worklist.with_findings(rows, []))
+        rows = milliseconds("  findings", lambda: worklist.with_findings(rows, findings_table([])))
         scores = pd.DataFrame({"case": cohort.cases, "dice": np.linspace(0, 1, len(cohort.cases))})
         rows = milliseconds("  scores", lambda: worklist.with_scores(rows, scores))
         rows = milliseconds("  reviews", lambda: worklist.with_reviews(rows, reviews))

@@ -101,12 +101,14 @@ def code_columns(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.DataFrame:
+def with_findings(table: pd.DataFrame, findings: pd.DataFrame | None) -> pd.DataFrame:
     """Return the worklist with the number of findings of each case, by severity.
 
     Args:
         table: one row per case.
-        findings: of the whole cohort; None, before the checks have run, gives missing values.
+        findings: of the whole cohort, with ``case`` and ``severity``, such as
+            :func:`brainseg.checks.findings_table`; None, before the checks have run, gives missing
+            values.
 
     Returns:
         The table with ``errors``, ``warnings`` and ``infos`` (Int64).
@@ -114,11 +116,8 @@ def with_findings(table: pd.DataFrame, findings: list[Finding] | None) -> pd.Dat
     if findings is None:
         return table.assign(**_missing(table, FINDING_COLUMNS.values(), "Int64"))
     rows = pd.Index(table["case"])
-    of_severity: dict[str, list[str | None]] = {severity: [] for severity in FINDING_COLUMNS}
-    for finding in findings:
-        of_severity[finding.severity].append(finding.case)
     columns = {
-        column: _counted(rows, of_severity[severity])
+        column: _counted(rows, findings.loc[findings["severity"] == severity, "case"])
         for severity, column in FINDING_COLUMNS.items()
     }
     return table.assign(**columns)
@@ -232,9 +231,9 @@ def for_export(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].map(_listed).astype("str") for name in lists})
 
 
-def _counted(rows: pd.Index, cases: list[str | None]) -> ExtensionArray:
+def _counted(rows: pd.Index, cases: Iterable[str | None]) -> ExtensionArray:
     """Return how often each case of a table is named, Int64; names that are no case are left out."""
-    found = rows.get_indexer(pd.Index(cases, dtype=object)) if cases else np.empty(0, int)
+    found = rows.get_indexer(pd.Index(cases, dtype="str"))
     return pd.array(np.bincount(found[found >= 0], minlength=len(rows)), dtype="Int64")
 
 

@@ -3,8 +3,9 @@
 No file is read again. A check that cannot decide anything is "not checked", never passed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
 from brainseg.checks.large_cohorts import in_parts
 from brainseg.checks.registry import RULES
 from brainseg.checks.rule import Rule
+from brainseg.checks.stored_findings import joined
 from brainseg.cohort import Cohort
 from brainseg.cohort.index import Progress
 from brainseg.cohort.saved_index import MAPPED_FROM
@@ -44,7 +46,8 @@ class Checked(Shown):
     """The result of one round of checks.
 
     Attributes:
-        findings: errors first, then by rule, in the order of :data:`RULES`, then by case and slice.
+        findings: errors first, then by rule, in the order of :data:`RULES`, then by case and slice;
+            those of a large cohort stay on disk.
         summary: one row per rule: ``kind`` (its name), ``group``, ``severity``, ``checks`` (the rule),
             ``items`` (the noun for what is counted), ``checked`` and ``undecided`` (counts of them),
             ``findings`` (count), ``outcome`` (:data:`PASSED`, :data:`FINDINGS` or :data:`NOT_CHECKED`)
@@ -52,7 +55,7 @@ class Checked(Shown):
             the items that could be checked.
     """
 
-    findings: list[Finding]
+    findings: Sequence[Finding]
     summary: pd.DataFrame
 
     def _facts(self) -> dict[str, object]:
@@ -84,11 +87,11 @@ def check_cohort(
         )
     chosen = [RULES[name] for name in RULES if name in names]
     by_rule = in_parts if len(cohort.slices) >= MAPPED_FROM else _at_once
-    found: list[Finding] = []
+    found: dict[str, list[Sequence[Finding]]] = {severity: [] for severity in SEVERITIES}
     rows = []
     for rule, findings, coverage in by_rule(cohort, chosen, progress):
         outcome = FINDINGS if findings else PASSED if coverage.checked else NOT_CHECKED
-        found += findings
+        found[rule.severity].append(findings)
         rows.append(
             {
                 "kind": rule.name,
@@ -103,13 +106,12 @@ def check_cohort(
                 "reason": coverage.reason,
             }
         )
-    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    return Checked(found, pd.DataFrame(rows))
+    return Checked(joined(chain(*found.values())), pd.DataFrame(rows))
 
 
 def _at_once(
     cohort: Cohort, rules: list[Rule], progress: Progress | None
-) -> Iterator[tuple[Rule, list[Finding], Coverage]]:
+) -> Iterator[tuple[Rule, Sequence[Finding], Coverage]]:
     evidence = Evidence(cohort)
     for done, rule in enumerate(rules, start=1):
         yield rule, rule.findings(evidence), rule.coverage(evidence)
@@ -119,4 +121,4 @@ def _at_once(
 
 def run_checks(cohort: Cohort, only: Iterable[str] | None = None) -> list[Finding]:
     """Return the findings of :func:`check_cohort` alone."""
-    return check_cohort(cohort, only).findings
+    return [*check_cohort(cohort, only).findings]

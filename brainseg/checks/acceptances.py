@@ -13,7 +13,7 @@ then open again and shown with its former reason.
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -107,16 +107,25 @@ class Acceptances:
         """Withdraw acceptances; raises as :meth:`accept`."""
         self._append(findings, {"accepted": False, "reason": ""})
 
-    def of(self, findings: Iterable[Finding]) -> list[Acceptance | None]:
+    def of(self, findings: Sequence[Finding]) -> list[Acceptance | None]:
         """Return the acceptance of each finding, in their order: None where it is open.
 
         Raises:
             BrainsegError: the file exists and cannot be read.
         """
         lines = self._lines()
-        found = [(finding, lines.get(_place(finding), {}) if lines else {}) for finding in findings]
-        pixels = self._pixels({finding.case for finding, by_content in found if by_content})
-        return [_acceptance(by_content, finding, pixels) for finding, by_content in found]
+        if not lines:
+            return [None] * len(findings)
+        found = {
+            number: (finding, by_content)
+            for number, finding in enumerate(findings)
+            if (by_content := lines.get(_place(finding)))
+        }
+        pixels = self._pixels({finding.case for finding, _ in found.values()})
+        given: list[Acceptance | None] = [None] * len(findings)
+        for number, (finding, by_content) in found.items():
+            given[number] = _acceptance(by_content, finding, pixels)
+        return given
 
     def stamp(self) -> tuple:
         """Return a value that changes with every line, as a cache key."""

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -12,6 +12,10 @@ SEVERITIES = ("error", "warning", "info")
 
 SEVERITY_NAMES = {"error": "Error", "warning": "Warning", "info": "Note"}
 """Severities as people read them."""
+
+
+SHARED = ("severity", "kind", "why", "remedy", "label")
+"""The attributes that all findings of a rule share, if they are of one label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,30 @@ class Finding:
         return self.message.removesuffix(f": {self.remedy}")
 
 
+COLUMNS = [field.name for field in fields(Finding)]
+
+
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """Return the number of findings by severity, including 0."""
     number = Counter(finding.severity for finding in findings)
     return {severity: number[severity] for severity in SEVERITIES}
 
 
+def findings_rows(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return one row per finding, numbered from 0.
+
+    Returns:
+        The attributes of :class:`Finding` but ``message``, and ``fact``. What findings of a rule share,
+        ``severity``, ``kind``, ``why``, ``remedy`` and ``label``, is categorical.
+    """
+    rows = findings_table(findings).assign(
+        fact=pd.Series([finding.fact for finding in findings], dtype="str")
+    )
+    return rows.drop(columns="message").astype(dict.fromkeys(SHARED, "category"))
+
+
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     """Return one row per finding with the attributes of :class:`Finding`; slice_number is Int64."""
-    columns, findings = list(Finding.__dataclass_fields__), list(findings)
-    table = pd.DataFrame({name: [getattr(one, name) for one in findings] for name in columns})
-    return table.astype({c: "Int64" if c == "slice_number" else "str" for c in columns})
+    findings = list(findings)
+    table = pd.DataFrame({name: [getattr(one, name) for one in findings] for name in COLUMNS})
+    return table.astype({c: "Int64" if c == "slice_number" else "str" for c in COLUMNS})

@@ -4,7 +4,7 @@ Findings of a rule are in the order of the parts. The search for similar slices 
 has no findings yet, and is counted as half of the work. Rules that compare cases come last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from brainseg.checks.finding import Finding
 from brainseg.checks.progress import part_of
 from brainseg.checks.rule import Rule
 from brainseg.checks.slice_order import OF_ANOTHER_CASE, of_another_case
+from brainseg.checks.stored_findings import FindingsFile
 from brainseg.cohort import Cohort
 from brainseg.cohort.index import Progress
 from brainseg.statistics.parts import parts_of
@@ -29,18 +30,18 @@ _SEARCH_PAIRS = ("duplicates", "folds")
 
 def in_parts(
     cohort: Cohort, rules: list[Rule], progress: Progress | None
-) -> Iterator[tuple[Rule, list[Finding], Coverage]]:
+) -> Iterator[tuple[Rule, Sequence[Finding], Coverage]]:
     """Yield each rule with its findings and its coverage; see :func:`brainseg.checks.check_cohort`."""
     every = Evidence(cohort)
     by_part = [rule for rule in rules if not rule.compares_cases and rule.name != _NEEDS_PAIRS]
     compare = [rule for rule in rules if rule.compares_cases]
     late = [rule for rule in rules if rule.name == _NEEDS_PAIRS]
-    findings: dict[str, list[Finding]] = {rule.name: [] for rule in rules}
+    findings = FindingsFile(cohort.results_dir)
     coverages: dict[str, list[Coverage]] = {rule.name: [] for rule in rules}
 
     def check(evidence: Evidence, some: list[Rule]) -> None:
         for rule in some:
-            findings[rule.name] += rule.findings(evidence)
+            findings.add(rule.findings(evidence))
             coverages[rule.name].append(rule.coverage(evidence))
 
     before = 0
@@ -69,8 +70,9 @@ def in_parts(
             evidence.once(OF_ANOTHER_CASE, lambda own=others[first:last] - rows.start: own)  # type: ignore[misc]
             check(evidence, late)
         report(len(rules), len(rules))
+    of_rule = findings.by_kind()
     for rule in rules:
-        yield rule, findings[rule.name], added(coverages[rule.name])
+        yield rule, of_rule.get(rule.name, []), added(coverages[rule.name])
 
 
 def _cohorts(cohort: Cohort) -> Iterator[tuple[slice, Cohort]]:

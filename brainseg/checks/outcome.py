@@ -1,6 +1,7 @@
 """The outcome of checks, for display and export: open and accepted findings."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -8,7 +9,8 @@ import pandas as pd
 
 from brainseg.checks import NOT_CHECKED, PASSED, RULES, Checked
 from brainseg.checks.acceptances import Acceptance, Acceptances
-from brainseg.checks.finding import SEVERITIES, Finding, counts, findings_table
+from brainseg.checks.finding import COLUMNS, SEVERITIES, SHARED, Finding
+from brainseg.checks.stored_findings import rows_of
 
 MOST_EXAMPLES = 3
 """Findings of one kind listed in the terminal before the rest is counted."""
@@ -22,26 +24,70 @@ class Outcome:
 
     Attributes:
         summary: see :class:`brainseg.checks.Checked`.
-        reviewed: each finding with its acceptance, or None, in the order found.
+        findings: all of them, in the order found.
+        acceptances: of each finding, or None, in the same order.
     """
 
     summary: pd.DataFrame
-    reviewed: tuple[Reviewed, ...]
+    findings: Sequence[Finding]
+    acceptances: Sequence[Acceptance | None]
+
+    def reviewed(self, number: int) -> Reviewed:
+        """Return a finding, by its row in :attr:`rows`, with its acceptance, or None."""
+        return self.findings[number], self.acceptances[number]
 
     @cached_property
-    def open(self) -> list[Finding]:
+    def rows(self) -> pd.DataFrame:
+        """Return one row per finding: :func:`findings_rows` with the columns of its acceptance.
+
+        Returns:
+            See :meth:`table`; ``message`` is not among the columns, and ``fact`` is.
+        """
+        rows = rows_of(self.findings)
+        given = {number: one for number, one in enumerate(self.acceptances) if one is not None}
+        texts = {"reason": "reason", "accepted_at": "at"}
+        return rows.assign(
+            accepted=pd.Series(
+                {number: _is_accepted(one) for number, one in given.items()}, dtype=bool
+            ).reindex(rows.index, fill_value=False),
+            **{
+                name: pd.Series(
+                    {number: getattr(one, value) for number, one in given.items()}, dtype="str"
+                ).reindex(rows.index)
+                for name, value in texts.items()
+            },
+        )
+
+    @cached_property
+    def open(self) -> Sequence[Finding]:
         """Return the findings that are not accepted, or whose slice changed since."""
-        return [finding for finding, acceptance in self.reviewed if not _is_accepted(acceptance)]
+        if not any(self.acceptances):
+            return self.findings
+        pairs = zip(self.findings, self.acceptances, strict=True)
+        return [finding for finding, acceptance in pairs if not _is_accepted(acceptance)]
 
     @cached_property
     def accepted(self) -> list[Finding]:
         """Return the accepted findings."""
-        return [finding for finding, acceptance in self.reviewed if _is_accepted(acceptance)]
+        numbers = (n for n, acceptance in enumerate(self.acceptances) if _is_accepted(acceptance))
+        return [self.findings[number] for number in numbers]
+
+    def open_of_case(self, case: str) -> list[Finding]:
+        """Return the open findings about a case."""
+        rows = self.rows
+        mine = (rows["case"] == case).fillna(False) & ~rows["accepted"]
+        return [self.findings[number] for number in rows.index[mine]]
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """Return the number of open findings by severity, including 0."""
-        return counts(self.open)
+        number = self.open_rows["severity"].value_counts()
+        return {severity: int(number.get(severity, 0)) for severity in SEVERITIES}
+
+    @property
+    def open_rows(self) -> pd.DataFrame:
+        """Return the rows of the open findings; see :attr:`rows`."""
+        return self.rows[~self.rows["accepted"]]
 
     @property
     def not_checked(self) -> dict[str, str]:
@@ -66,7 +112,10 @@ class Outcome:
     @cached_property
     def _groups(self) -> pd.DataFrame:
         group_of = dict(zip(self.summary["kind"], self.summary["group"], strict=True))
-        number = Counter((group_of[found.kind], found.severity) for found in self.open)
+        severity_of = dict(zip(self.summary["kind"], self.summary["severity"], strict=True))
+        number: Counter[tuple[str, str]] = Counter()
+        for kind, count in self.open_rows["kind"].value_counts().items():
+            number[group_of[kind], severity_of[kind]] += int(count)
         accepted = Counter(group_of[found.kind] for found in self.accepted)
         rows = [
             {
@@ -81,29 +130,16 @@ class Outcome:
         ]
         return pd.DataFrame(rows)
 
-    @cached_property
-    def facts(self) -> list[str]:
-        """Return the fact of each finding, in the order of :attr:`reviewed`."""
-        return [finding.fact for finding, _ in self.reviewed]
-
     def table(self) -> pd.DataFrame:
-        """Return one row per finding: :func:`findings_table` with the acceptances.
+        """Return one row per finding: :func:`brainseg.checks.findings_table` with the acceptances.
 
         Returns:
             A finding's attributes; ``accepted`` (bool), ``reason`` and ``accepted_at`` (str, missing
             without an acceptance; a lapsed acceptance has them, with ``accepted`` False).
         """
-        return self._table.copy(deep=False)
-
-    @cached_property
-    def _table(self) -> pd.DataFrame:
-        table = findings_table([finding for finding, _ in self.reviewed])
-        acceptances = [acceptance for _, acceptance in self.reviewed]
-        return table.assign(
-            accepted=[_is_accepted(one) for one in acceptances],
-            reason=pd.Series([one.reason if one else None for one in acceptances], dtype="str"),
-            accepted_at=pd.Series([one.at if one else None for one in acceptances], dtype="str"),
-        )
+        rows = self.rows.astype(dict.fromkeys(SHARED, "str"))
+        rows["message"] = rows["fact"] + ": " + rows["remedy"]
+        return rows[[*COLUMNS, "accepted", "reason", "accepted_at"]]
 
     def as_json(self) -> dict:
         """Return the outcome as values that JSON can represent.
@@ -117,7 +153,7 @@ class Outcome:
             "counts": self.counts,
             "accepted": [
                 asdict(finding) | {"reason": acceptance.reason, "accepted_at": acceptance.at}
-                for finding, acceptance in self.reviewed
+                for finding, acceptance in zip(self.findings, self.acceptances, strict=True)
                 if acceptance is not None and not acceptance.lapsed
             ],
             "not_checked": self.not_checked,
@@ -168,14 +204,15 @@ def repeats(found: list[Finding]) -> str:
     return f"{number} in {cases} case{'' if cases == 1 else 's'}" if cases else number
 
 
-def outcome_of(checked: Checked, acceptances: Acceptances) -> Outcome:
-    """Return the outcome of checks with the current acceptances.
+def outcome_of(checked: Checked, acceptances: Acceptances | None) -> Outcome:
+    """Return the outcome of checks with the current acceptances; None leaves all findings open.
 
     Raises:
         BrainsegError: the acceptances cannot be read.
     """
-    reviewed = zip(checked.findings, acceptances.of(checked.findings), strict=True)
-    return Outcome(checked.summary, tuple(reviewed))
+    findings = checked.findings
+    given = acceptances.of(findings) if acceptances else [None] * len(findings)
+    return Outcome(checked.summary, findings, given)
 
 
 def kinds_table() -> pd.DataFrame:

@@ -245,9 +245,10 @@ def checking(cohort: Cohort) -> Work[checks.Checked]:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)
-def outcome(cohort: Cohort, stamp: tuple) -> Outcome:
-    """Return the outcome of the checks with accepted findings marked; `stamp` is a key only."""
-    return outcome_of(checking(cohort).result.result(), open_acceptances(cohort))
+def outcome(cohort: Cohort, stamp: tuple | None) -> Outcome:
+    """Return the outcome of the checks; `stamp` is of the acceptances: without one, all are open."""
+    acceptances = None if stamp is None else open_acceptances(cohort)
+    return outcome_of(checking(cohort).result.result(), acceptances)
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_CHECKED)

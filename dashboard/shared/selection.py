@@ -17,6 +17,7 @@ from brainseg.checks.acceptances import open_acceptances
 from brainseg.checks.contradictions import finding_of
 from brainseg.checks.finding import Finding
 from brainseg.checks.folds import stamp_of_folds
+from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort, filters
 from brainseg.cohort.filters import Condition, Filter
 from brainseg.cohort.saved_index import MAPPED_FROM
@@ -103,7 +104,7 @@ def selected(cohort: Cohort) -> Selected:
     checking = cache.checking(cohort).result
     waiting = not checking.done() and not _needs_the_checks()
     failed = not waiting and checking.exception() is not None
-    every = table(cohort, None if waiting or failed else open_findings(cohort))
+    every = table(cohort, None if waiting or failed else outcome(cohort))
     sentences = [wrong, CHECKS_FAILED if failed else None]
     try:
         every = filters.sort_rows(every, sort)
@@ -120,13 +121,13 @@ def selected(cohort: Cohort) -> Selected:
     return Selected(every, rows, tuple(filter(None, sentences)), waiting)
 
 
-def open_findings(cohort: Cohort) -> list[Finding]:
-    """Return the findings that were not accepted; all findings if acceptances cannot be read."""
+def outcome(cohort: Cohort) -> Outcome:
+    """Return the outcome of the checks; without acceptances if they cannot be read."""
     try:
-        return cache.outcome(cohort, open_acceptances(cohort).stamp()).open
+        return cache.outcome(cohort, open_acceptances(cohort).stamp())
     except BrainsegError:
         # The checks page shows why.
-        return cache.checking(cohort).result.result().findings
+        return cache.outcome(cohort, None)
 
 
 def findings_of(cohort: Cohort, case: str) -> list[Finding] | None:
@@ -134,8 +135,8 @@ def findings_of(cohort: Cohort, case: str) -> list[Finding] | None:
     checking = cache.checking(cohort).result
     if not checking.done() or checking.exception() is not None:
         return None
-    found = [*open_findings(cohort), *second_look(cohort)[1]]
-    return [finding for finding in found if finding.case == case]
+    contradictions = [finding for finding in second_look(cohort)[1] if finding.case == case]
+    return outcome(cohort).open_of_case(case) + contradictions
 
 
 def second_look(cohort: Cohort) -> tuple[list[str], list[Finding]]:
@@ -169,21 +170,22 @@ def _without_accepted(cohort: Cohort, findings: list[Finding]) -> list[Finding]:
     ]
 
 
-def table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
+def table(cohort: Cohort, checked: Outcome | None) -> pd.DataFrame:
     """Return the worklist of all cases, in the cohort's order; see :mod:`brainseg.worklist`."""
     if len(cohort.slices) >= MAPPED_FROM:  # one for each review would take tens of MiB
-        return _table(cohort, findings)
+        return _table(cohort, checked)
     try:
         stamps = open_acceptances(cohort).stamp(), open_reviews(cohort).stamp()
     except BrainsegError:
-        return _table(cohort, findings)
+        return _table(cohort, checked)
     changed, models = last_scored(cohort), tuple(model_picker.digests())
-    checked = last_change(str(cohort.root)), stamp_of_folds(cohort)  # as for cache.checking
-    what = ("worklist", findings is None, checked, stamps, changed, models)
-    return cache.made(cohort, what, lambda: _table(cohort, findings))
+    state = last_change(str(cohort.root)), stamp_of_folds(cohort)  # as for cache.checking
+    what = ("worklist", checked is None, state, stamps, changed, models)
+    return cache.made(cohort, what, lambda: _table(cohort, checked))
 
 
-def _table(cohort: Cohort, findings: list[Finding] | None) -> pd.DataFrame:
+def _table(cohort: Cohort, checked: Outcome | None) -> pd.DataFrame:
+    findings = None if checked is None else checked.open_rows
     rows = worklist.with_findings(cache.case_rows(cohort), findings)
     rows = worklist.with_second_look(rows, *second_look(cohort))
     rows = worklist.with_scores(rows, scored(cohort)[1])

@@ -170,7 +170,8 @@ def test_the_displayed_code_gives_the_results_of_the_page(monkeypatch, tiny_coho
     found: dict = {}
     exec(compile(app.code[0].value, "snippet", "exec"), found)
     page = shown(app, "findings")
-    assert found["table"]["message"].tolist() == page["message"].tolist()
+    messages = page["fact"] + ": " + page["remedy"].astype("str")
+    assert found["table"]["message"].tolist() == messages.tolist()
     assert set(found["summary"]["kind"]) == set(shown(app, "rules")["kind"])
 
 

@@ -5,7 +5,7 @@ import pytest
 from support.cohorts import FIRST, FLAIR_REPEATED, OTHER_SITE
 
 from brainseg import worklist
-from brainseg.checks import run_checks
+from brainseg.checks import findings_table, run_checks
 from brainseg.checks.contradictions import finding_of
 from brainseg.cohort import Cohort
 from brainseg.evaluation.second_look import MISSED, Contradiction
@@ -92,7 +92,7 @@ def test_findings_are_counted_by_severity_and_missing_before_the_checks(cohort):
     rows = worklist.case_rows(cohort)
     assert worklist.with_findings(rows, None)["errors"].isna().all()
     found = run_checks(cohort)
-    counted = worklist.with_findings(rows, found).set_index("case")
+    counted = worklist.with_findings(rows, findings_table(found)).set_index("case")
     for severity, column in worklist.FINDING_COLUMNS.items():
         for case in cohort.cases:
             of_case = [f for f in found if f.case == case and f.severity == severity]
@@ -113,7 +113,7 @@ def test_contradicted_masks_are_counted_where_they_were_compared(cohort):
 
 
 def test_no_finding_counts_as_0_and_not_as_missing(cohort):
-    counted = worklist.with_findings(worklist.case_rows(cohort), [])
+    counted = worklist.with_findings(worklist.case_rows(cohort), findings_table([]))
     assert counted[["errors", "warnings", "infos"]].to_numpy().tolist() == [[0, 0, 0]] * 3
 
 
@@ -202,7 +202,7 @@ def test_an_export_has_lists_as_text_and_keeps_missing_values(cohort):
 
 def test_every_join_keeps_all_rows(cohort):
     rows = worklist.case_rows(cohort)
-    rows = worklist.with_findings(rows, run_checks(cohort))
+    rows = worklist.with_findings(rows, findings_table(run_checks(cohort)))
     rows = worklist.with_second_look(rows, [], [])
     rows = worklist.with_reviews(worklist.with_scores(rows, None), None)
     assert set(worklist.OWN_COLUMNS) - {"tumour_ml"} <= set(rows.columns)

@@ -12,7 +12,7 @@ from brainseg.checks.finding import SEVERITY_NAMES, Finding
 from brainseg.checks.outcome import Outcome
 from brainseg.cohort import Cohort
 from brainseg.volume import FLAIR
-from dashboard.shared import keys, links, overlays, url_state, widgets
+from dashboard.shared import keys, links, overlays, selection, url_state, widgets
 from dashboard.views.checks import accepting
 
 ALL, PROBLEMS = "all", "problems"
@@ -33,7 +33,7 @@ EACH = "list each"
 ROW_PX, HEADER_PX, MOST_PX = 35, 38, 460
 
 Row = list[int]
-"""The findings of one row of the table, as positions in ``Outcome.reviewed``."""
+"""The findings of one row of the table, by their rows in ``Outcome.rows``."""
 
 
 def kind_name(kind: str) -> str:
@@ -44,14 +44,16 @@ def kind_name(kind: str) -> str:
 
 def draw(cohort: Cohort, outcome: Outcome) -> None:
     """Draw the findings and the actions on the selected ones."""
-    table = outcome.table()
-    names = {kind: kind_name(kind) for kind in table["kind"].unique()}
-    table = table.assign(kind_name=table["kind"].map(names), fact=outcome.facts)
+    table = outcome.rows
+    table = table.assign(kind_name=table["kind"].map(kind_name))
     shown, folded = filtered(table)
+    number = len(shown)
+    if not _is_grouped():
+        shown = selection.page_of(cohort, shown)
     rows = grouped(shown)
     _open_clicked(cohort, outcome, shown, rows)
     accepting.show_message()
-    count = f"{len(shown):,} of {len(table):,} findings."
+    count = f"{number:,} of {len(table):,} findings."
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.session_state[keys.KIND] != ALL:
             _show("All kinds", "arrow_back", "all_kinds", **{keys.KIND: None})
@@ -74,7 +76,7 @@ def draw(cohort: Cohort, outcome: Outcome) -> None:
     with left:
         chosen = [index for row in _draw_table(shown, rows) for index in row]
     with right:
-        _details(cohort, [outcome.reviewed[index] for index in chosen])
+        _details(cohort, [outcome.reviewed(index) for index in chosen])
 
 
 def _details(cohort: Cohort, chosen: list[tuple[Finding, Acceptance | None]]) -> None:
@@ -100,11 +102,15 @@ def _show_kind(kind: str) -> None:
     url_state.put(**dict.fromkeys(FILTERS) | {keys.KIND: kind})
 
 
+def _is_grouped() -> bool:
+    return st.session_state[keys.KIND] == ALL and st.session_state[keys.OF] == ALL
+
+
 def grouped(shown: pd.DataFrame) -> list[Row]:
     """Return the findings by row: all of a kind in one, unless one kind or case is chosen."""
-    if st.session_state[keys.KIND] != ALL or st.session_state[keys.OF] != ALL:
+    if not _is_grouped():
         return [[index] for index in shown.index]
-    return [list(found.index) for _, found in shown.groupby("kind", sort=False)]
+    return [list(found.index) for _, found in shown.groupby("kind", sort=False, observed=True)]
 
 
 def filtered(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -163,7 +169,7 @@ def table_of(shown: pd.DataFrame, rows: list[Row]) -> pd.DataFrame:
 
 def _table_key() -> str:
     """Return the table's key: a selection is kept by row number, so other findings need another."""
-    asked = [st.session_state[key] for key in FILTERS]
+    asked = [st.session_state.get(key) for key in (*FILTERS, keys.ROWS)]
     return f"findings {asked} {accepting.table_number('')}"
 
 
@@ -222,7 +228,7 @@ def _open_clicked(cohort: Cohort, outcome: Outcome, shown: pd.DataFrame, rows: l
     if row["case"] == click["label"]:
         # The filters too: Streamlit 1.67 leaves these parameters on this page as well, one step back.
         here = {key: st.query_params[key] for key in FILTERS if key in st.query_params}
-        finding = {keys.FINDING: outcome.reviewed[row.name][0].id}
+        finding = {keys.FINDING: outcome.findings[int(row.name)].id}
         asked = here | place_of(cohort, row["case"], number) | finding
         links.open_page(keys.CASE_PAGE, asked)
 

@@ -120,7 +120,7 @@ def exports(cohort: Cohort, outcome: Outcome) -> None:
         return checks_report(outcome, about, date.today())
 
     with st.container(horizontal=True):
-        widgets.csv_button(outcome.table(), "findings", "Findings as CSV")
+        widgets.csv_button(outcome.table, "findings", "Findings as CSV")
         widgets.download("All as JSON", as_json, "checks.json", "download", type="tertiary")
         widgets.download("One page as PDF", as_pdf, "checks.pdf", "download", type="tertiary")
 
@@ -227,7 +227,7 @@ widgets.notes(cohort)
 outcome = wait_for(cohort)
 at_a_glance(outcome)
 st.header("Findings", anchor="findings")
-if outcome.reviewed:
+if len(outcome.findings):
     findings.draw(cohort, outcome)
 else:
     st.info("No findings.", icon=":material/check:")

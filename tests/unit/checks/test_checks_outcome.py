@@ -129,7 +129,7 @@ def test_the_report_of_many_findings_is_one_page_and_counts_the_omitted_ones(
     for mask in tiny_cohort.rglob("*_mask.tif"):
         mask.write_bytes(b"")
     whole = outcome(tiny_cohort)
-    many = Outcome(whole.summary, whole.reviewed * 40)
+    many = Outcome(whole.summary, [*whole.findings] * 40, [*whole.acceptances] * 40)
     pages, text = text_of(checks_report(many, "tiny"))
     assert pages == 1
     assert "more errors and warnings, in the CSV and JSON files" in text
