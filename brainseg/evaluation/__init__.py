@@ -5,6 +5,12 @@ compared without it.
 """
 
 from brainseg.evaluation.calibration import Calibration, calibration
+from brainseg.evaluation.cases_to_score import (
+    KNOWS_THE_PATIENT,
+    LEARNED_FROM,
+    scorable,
+    scorable_names,
+)
 from brainseg.evaluation.comparison import Comparison, compare
 from brainseg.evaluation.conventions import conventions, dice_at_thresholds
 from brainseg.evaluation.groups import by_group, subgroups
@@ -23,7 +29,7 @@ from brainseg.evaluation.scores import (
     relations,
     worst,
 )
-from brainseg.evaluation.scoring import KNOWS_THE_PATIENT, LEARNED_FROM, evaluate, measure, scorable
+from brainseg.evaluation.scoring import evaluate, measure
 from brainseg.evaluation.shipped import load_scores, ship_scores
 from brainseg.evaluation.store import save_scores, saved_scores
 from brainseg.evaluation.summaries import (
@@ -66,6 +72,7 @@ __all__ = [
     "save_scores",
     "saved_scores",
     "scorable",
+    "scorable_names",
     "ship_scores",
     "subgroups",
     "summary",

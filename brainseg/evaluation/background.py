@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -114,7 +115,7 @@ SECONDS_PER_SLICE = 0.01
 STARTS_UNASKED_S = 60.0
 
 
-def start_if_short(cohort: Cohort, model: Model, cases: list[Case]) -> None:
+def start_if_short(cohort: Cohort, model: Model, cases: Iterable[Case]) -> None:
     """Start to score cases that take less than :data:`STARTS_UNASKED_S`, decided once per process.
 
     Nothing is decided while another scoring is running.
@@ -124,11 +125,16 @@ def start_if_short(cohort: Cohort, model: Model, cases: list[Case]) -> None:
         cases: that have no score yet.
     """
     key = _key(cohort, model)
-    if not cases or key in _decided or running() is not None:
+    if key in _decided or running() is not None:
         return
-    _decided.add(key)
-    passes = sum(len(case.readable) * len(model.exposure(case).folds) for case in cases)
-    if passes * SECONDS_PER_SLICE <= STARTS_UNASKED_S:
+    seconds = 0.0
+    for case in cases:
+        _decided.add(key)
+        passes = len(case.readable) * len(model.exposure(case).folds)
+        seconds += passes * SECONDS_PER_SLICE
+        if seconds > STARTS_UNASKED_S:
+            return
+    if seconds:
         with suppress(BrainsegError):  # another visitor was faster
             start(cohort, model)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from brainseg.cohort import Case, Cohort
-from brainseg.cohort.case_names import patient_of
 from brainseg.cohort.head import head_masks
 from brainseg.cohort.index import Progress
 from brainseg.errors import CohortError
+from brainseg.evaluation.cases_to_score import knows_the_patient, scorable
 from brainseg.evaluation.scores import (
     NOT_SCORED,
     SCORE_COLUMNS,
@@ -34,16 +34,8 @@ from brainseg.metrics import (
     surface_distances,
     surface_distances_3d,
 )
-from brainseg.models import CaseExposure, Model
+from brainseg.models import Model
 from brainseg.volume import Volume
-
-LEARNED_FROM = "the model learned from this patient, so the score would say nothing of new ones"
-KNOWS_THE_PATIENT = (
-    "the fold that holds this case out learned from another case of the same patient, so the score "
-    "would say nothing of new ones"
-)
-"""Why a seen case is refused; the other reasons apply with ``allow_seen``, too."""
-
 
 _NO_SLICES = pd.DataFrame({name: pd.Series(dtype="int64") for name in SLICE_COLUMNS}).astype(
     {"case": "str"}
@@ -185,27 +177,12 @@ def joined(scored: list[CaseScore], model: Model, refused: dict[str, str]) -> Ev
     )
 
 
-def scorable(
-    cohort: Cohort, model: Model, allow_seen: bool = False
-) -> tuple[list[Case], dict[str, str]]:
-    """Return the cases that :func:`evaluate` scores, and the others, each with the reason."""
-    chosen, refused = [], {}
-    for name in cohort.cases:
-        case = cohort.case(name)
-        reason = _refusal(case, model, allow_seen)
-        if reason:
-            refused[name] = reason
-        else:
-            chosen.append(case)
-    return chosen, refused
-
-
 def score_case(case: Case, model: Model) -> CaseScore:
     """Return the score of one case, over the slices with a usable mask."""
     exposure = model.exposure(case)
     volume = case.volume(with_others=model.preprocessing.needs_others)
     predicted = predict_timed(volume, model, exposure)
-    seen = exposure.seen or _knows_the_patient(case, model, exposure)
+    seen = exposure.seen or knows_the_patient(case, model, exposure)
     facts = {"fold": exposure.fold, "seen": seen, "seconds": predicted.seconds}
     threshold = model.threshold_for(predicted.exposure.folds)
     probability, prediction = predicted.probability, predicted.mask(threshold)
@@ -310,26 +287,3 @@ def measure(
         "volume_error": overlap.volume_error,
         "absolute_volume_error": abs(overlap.volume_error),
     }
-
-
-def _refusal(case: Case, model: Model, allow_seen: bool) -> str | None:
-    if case.readable.empty:
-        return "no slice of it can be read"
-    if not case.readable["area_px"].notna().any():
-        return "it has no usable mask"
-    if allow_seen:
-        return None
-    exposure = model.exposure(case)
-    if exposure.seen:
-        return LEARNED_FROM
-    return KNOWS_THE_PATIENT if _knows_the_patient(case, model, exposure) else None
-
-
-def _knows_the_patient(case: Case, model: Model, exposure: CaseExposure) -> bool:
-    """Return whether a fold that predicts a case learned from another case of its patient."""
-    folds = [model.fold(number) for number in exposure.folds]
-    return any(
-        patient_of(name)[0] == case.patient_id
-        for fold in folds
-        for name in (*fold.trained_on, *fold.selected_on)
-    )

@@ -14,8 +14,8 @@ from brainseg.cohort import Cohort
 from brainseg.cohort.fingerprint import fingerprints
 from brainseg.cohort.saved_index import MAPPED_FROM
 from brainseg.errors import CohortError
+from brainseg.evaluation.cases_to_score import LEARNED_FROM
 from brainseg.evaluation.scores import NOT_SCORED, Evaluation
-from brainseg.evaluation.scoring import LEARNED_FROM
 from brainseg.evaluation.store import (
     VERSION,
     as_content,

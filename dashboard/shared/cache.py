@@ -23,7 +23,7 @@ from brainseg.checks.evidence import Evidence
 from brainseg.checks.folds import stamp_of_folds
 from brainseg.checks.outcome import Outcome, outcome_of
 from brainseg.checks.readme_counts import readme_counts_table
-from brainseg.cohort import Case, Cohort
+from brainseg.cohort import Cohort
 from brainseg.cohort.answers import Answers
 from brainseg.cohort.first_cases import open_first_cases
 from brainseg.cohort.index import Progress
@@ -338,9 +338,9 @@ def example() -> "SyntheticCase":
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=BY_CONTENT)
-def scorable(cohort: Cohort, model: Model) -> tuple[list[Case], dict[str, str]]:
-    """Return the cases to score and the refused ones; see :func:`brainseg.evaluation.scorable`."""
-    return evaluation.scorable(cohort, model)
+def scorable(cohort: Cohort, model: Model) -> tuple[list[str], dict[str, str]]:
+    """Return the cases to score, and the refused ones; see :func:`evaluation.scorable_names`."""
+    return evaluation.scorable_names(cohort, model)
 
 
 def case_record(cohort: Cohort, case: str, model: Model | None = None) -> CaseRecord:

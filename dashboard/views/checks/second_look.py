@@ -157,7 +157,7 @@ def _offer(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> None:
         widgets.error(f"Comparing with {last.model.name} failed: {last.error}")
     chosen, _ = cache.scorable(cohort, model)
     done = set() if evaluation is None else set(evaluation.second_look)
-    count = sum(case.name not in done for case in chosen)
+    count = sum(name not in done for name in chosen)
     if not count:
         st.caption("No case has both a mask and a network that did not learn from the patient.")
         return

@@ -53,9 +53,11 @@ def begin(cohort: Cohort, model: Model, evaluation: Evaluation | None) -> None:
     """Start to score the cases without a score if that takes less than a minute."""
     if evaluation is not None and not evaluation.unscored:
         return
-    cases, _ = cache.scorable(cohort, model)
+    names, _ = cache.scorable(cohort, model)
     known = set() if evaluation is None else set(evaluation.scores["case"])
-    background.start_if_short(cohort, model, [case for case in cases if case.name not in known])
+    background.start_if_short(
+        cohort, model, (cohort.case(name) for name in names if name not in known)
+    )
 
 
 def offer_leakage(cohort: Cohort, model: Model) -> None:
