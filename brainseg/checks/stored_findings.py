@@ -6,6 +6,7 @@ the system deletes once no process uses it any more. What all findings of a rule
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, chain
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -115,10 +116,11 @@ class FindingsFile:
     """A file without a name that findings are added to, and then read from.
 
     Args:
-        folder: where the file is; it is made. Without a right to write there, memory is used.
+        folder: where the file is; it is made. Without a right to write there, the file is in the
+            system's folder for temporary files.
 
     Raises:
-        BrainsegError: on adding, if the disk is full.
+        BrainsegError: on adding or reading, if the disk is full.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -136,19 +138,15 @@ class FindingsFile:
         if not findings:
             return
         columns = {name: [getattr(one, name) for one in findings] for name in _SCHEMA.names}
-        try:
+        with self._refusing():
             self._writer.write_batch(pa.RecordBatch.from_pydict(columns, _SCHEMA))
-        except OSError as error:
-            raise BrainsegError(
-                f"the findings could not be written to {self._folder} ({error.strerror}): free some "
-                "space and check again."
-            ) from error
         self._like.append(findings[0])
 
     def by_kind(self) -> dict[str, StoredFindings]:
         """Return the findings of each rule that has some, in the order added, and close the file."""
-        self._writer.close()
-        self._file.flush()
+        with self._refusing():
+            self._writer.close()
+            self._file.flush()
         mapped = mmap(self._file.fileno(), 0, access=ACCESS_READ)
         batches = pa.ipc.open_file(pa.py_buffer(mapped))
         blocks: dict[str, list[_Block]] = {}
@@ -156,3 +154,13 @@ class FindingsFile:
             blocks.setdefault(like.kind, []).append(_Block(like, batches.get_batch(number)))
         self._file.close()  # what is mapped stays readable
         return {kind: StoredFindings(of_kind) for kind, of_kind in blocks.items()}
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BrainsegError(
+                f"the findings could not be written to {self._folder} ({error.strerror}): free some "
+                "space and check again."
+            ) from error

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainseg.checks import Finding, findings_table
+from brainseg.checks import Finding, findings_table, stored_findings
 from brainseg.checks.finding import SHARED, findings_rows
 from brainseg.checks.outcome import Outcome
 from brainseg.checks.stored_findings import FindingsFile, StoredFindings, joined
+from brainseg.errors import BrainsegError
 
 
 def _finding(
@@ -95,3 +96,13 @@ def test_a_folder_without_the_right_to_write_needs_no_file_there(tmp_path: Path)
     file = FindingsFile(tmp_path / "file" / "results")
     file.add([_finding("dark", 1)])
     assert file.by_kind() == {"dark": [_finding("dark", 1)]}
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        monkeypatch.setattr(stored_findings, "TemporaryFile", lambda dir: full)
+        file = FindingsFile(tmp_path)
+        with pytest.raises(
+            BrainsegError, match=r"could not be written to .*\(No space left.*free some"
+        ):
+            file.add([_finding("dark", 1)])
