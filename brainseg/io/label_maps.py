@@ -14,6 +14,10 @@ from brainseg.io.upload import Grid, Series
 
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 _LONGEST_START = 8192
+_MOST_LABELS = 255
+_ROUNDING = 1e-3
+"""What scaling and floats may add to a whole number."""
+
 _LEAST_KEPT, _MOST_KEPT = 0.8, 1.25
 """The share of a label map's volume that must remain on the other grid."""
 
@@ -49,14 +53,55 @@ def with_names(found: LabelMap, names: Mapping[str, tuple[int, ...]]) -> LabelMa
 
 
 def merged(maps: Sequence[LabelMap]) -> LabelMap:
-    """Return label maps of one grid as one: each keeps its labels, and the first counts on overlaps."""
+    """Return label maps of one grid as one: each keeps its labels, and the first counts on overlaps.
+
+    Raises:
+        DecodeError: more than 255 labels.
+    """
+    if (
+        sum(int(one.values.max()) for one in maps) > _MOST_LABELS
+    ):  # such as 255 in each of two masks
+        maps = [_numbered_on(one) for one in maps] if len(maps) > 1 else maps
     values, labels = maps[0].values, dict(maps[0].labels)
     for one in maps[1:]:
         above = int(values.max())
+        if above + int(one.values.max()) > _MOST_LABELS:
+            raise DecodeError(f"its masks have more than {_MOST_LABELS} labels: give one of them")
         own = np.where(one.values, one.values + above, 0).astype(np.uint8)
         values = np.where(values, values, own)
         labels |= {name: tuple(v + above for v in of) for name, of in one.labels.items()}
     return LabelMap(values, labels, tuple(note for one in maps for note in one.notes))
+
+
+def _numbered_on(found: LabelMap) -> LabelMap:
+    """Return a label map whose labels are numbered from 1 without gaps."""
+    present = np.flatnonzero(np.bincount(found.values.ravel(), minlength=256)[1:]) + 1
+    number = np.zeros(256, np.uint8)
+    number[present] = np.arange(1, len(present) + 1)
+    labels = {
+        name: tuple(int(number[value]) for value in of if number[value])
+        for name, of in found.labels.items()
+    }
+    return replace(found, values=number[found.values], labels=labels)
+
+
+def check_labels(values: np.ndarray) -> None:
+    """Raise if stored values cannot be labels.
+
+    Raises:
+        DecodeError: a fraction, as in a map of probabilities, or a value below 0.
+    """
+    if values.dtype.kind == "f":
+        fractions = values[np.abs(values - np.rint(values)) > _ROUNDING]
+        if fractions.size:
+            raise DecodeError(
+                f"it has fractions such as {fractions[0]:.3g}, as probabilities or a resampled mask do; "
+                "labels are whole numbers: choose a threshold, and save a mask of 0 and 1"
+            )
+    if values.min() < 0:
+        raise DecodeError(
+            f"its least value is {values.min():g}; labels are whole numbers from 0: save the mask again"
+        )
 
 
 def read_label_map(data: bytes, ruling: Series) -> LabelMap:
@@ -98,9 +143,9 @@ def _stored_labels(file: NiftiFile) -> tuple[np.ndarray, dict[str, tuple[int, ..
     stored = file.volumes[0]
     if stored.dtype.kind == "f" or (file.slope, file.intercept) != (1, 0):
         stored = np.nan_to_num(stored * file.slope + file.intercept)
-    is_whole = stored.dtype.kind != "f" or np.abs(stored - np.rint(stored)).max() <= 1e-3
+    check_labels(stored)
     values = stored if stored.dtype.kind != "f" else np.rint(stored)
-    if not is_whole or values.min() < 0 or values.max() > 255:
+    if values.max() > _MOST_LABELS:
         raise DecodeError(
             f"its values are {stored.min():g} to {stored.max():g}; labels are whole numbers of 0 to 255"
         )

@@ -39,6 +39,12 @@ _FIRST_TEMPLATE = 3
 _MAGIC_1, _MAGIC_1_PAIR = (b"n+1\0", b"ni1\0")
 _MAGIC_2, _MAGIC_2_PAIR = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
 _MM_OF_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
+_UNIT_NAMES = {1: "metres", 3: "micrometres"}
+_LEAST_WIDTH_MM, _MOST_WIDTH_MM = 10.0, 2000.0
+"""The longest side of a volume of a head lies between these."""
+_UNEQUAL = 0.01
+"""A share of a voxel's volume by which sform and qform disagree."""
+
 _TYPES = {
     **{2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8"},
     **{256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"},
@@ -246,7 +252,7 @@ def _offset(header) -> int:
 
 def _scaling(header) -> tuple[float, float]:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    if slope == 0 or (math.isnan(slope) and math.isnan(intercept)):
+    if slope == 0 or math.isnan(slope):
         return 1.0, 0.0
     if not math.isfinite(slope) or not math.isfinite(intercept):
         raise DecodeError(f"its scaling is {slope:g} and {intercept:g}; expected numbers")
@@ -255,19 +261,66 @@ def _scaling(header) -> tuple[float, float]:
 
 def _affine(header) -> tuple[np.ndarray | None, str, tuple[str, ...]]:
     """Return the affine of the file's axes in mm, its space, and a warning if it is not usable."""
-    unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     stored = []
     if header["sform_code"] > 0:
         stored.append((header.get_sform(), int(header["sform_code"])))
     if header["qform_code"] > 0:
         stored.append((_quaternion_form(header), int(header["qform_code"])))
-    in_mm = [(np.diag([unit] * 3 + [1.0]) @ one, code) for one, code in stored if one is not None]
+    named = [(one, code) for one, code in stored if one is not None]
+    widths = [np.linalg.norm(one[:3, :3], axis=0) for one, _ in named[:1]]
+    unit, warnings = _unit_mm(header, widths[0] if widths else None)
+    in_mm = [(np.diag([unit or 1.0] * 3 + [1.0]) @ one, code) for one, code in named]
     usable = [(one, code) for one, code in in_mm if is_usable(one)]
     if not usable:
-        return None, "", ("its orientation cannot be read, so it is not used",) if stored else ()
+        unread = ("its orientation cannot be read, so it is not used",) if stored else ()
+        return None, "", warnings + unread
     affine, code = usable[0]
     space = f"template {code}" if code >= _FIRST_TEMPLATE else "patient"
-    return affine, space, ()
+    if len(usable) == 2 and max(code for _, code in usable) < _FIRST_TEMPLATE:
+        warnings += _disagreement(affine, usable[1][0])
+    return affine, space, warnings
+
+
+def _disagreement(used: np.ndarray, other: np.ndarray) -> tuple[str, ...]:
+    """Return a warning if the qform gives the axes or voxels that the sform does not."""
+    import nibabel as nib
+
+    axes = ["".join(nib.aff2axcodes(one)) for one in (used, other)]
+    if axes[0] != axes[1]:
+        return (
+            f"The header contradicts itself on the orientation (sform {axes[0]}, qform {axes[1]}): the "
+            "sform is used, and other software may show another side as left.",
+        )
+    sizes = [abs(float(np.linalg.det(one[:3, :3]))) for one in (used, other)]
+    if abs(sizes[0] - sizes[1]) > _UNEQUAL * max(sizes):
+        return (
+            f"The header contradicts itself on a voxel’s volume (sform {sizes[0]:.4g} mm³, qform "
+            f"{sizes[1]:.4g} mm³): the sform is used, and volumes in ml depend on it.",
+        )
+    return ()
+
+
+def _unit_mm(header, widths: np.ndarray | None = None) -> tuple[float | None, tuple[str, ...]]:
+    """Return mm of the header's unit, None if it names none, and a warning if it cannot be meant.
+
+    Args:
+        header: of the file.
+        widths: of a voxel along each axis in that unit; by default those of ``pixdim``.
+    """
+    code = int(header["xyzt_units"]) & 7
+    unit = _MM_OF_UNIT.get(code)
+    if code not in _UNIT_NAMES or unit is None:
+        return unit, ()
+    if widths is None:
+        widths = np.abs(header["pixdim"][1:4].astype(float))
+    longest = float((widths * np.maximum(header["dim"][1:4], 1)).max())
+    of_head = [_LEAST_WIDTH_MM <= longest * mm <= _MOST_WIDTH_MM for mm in (unit, 1.0)]
+    if of_head[0] or not of_head[1]:
+        return unit, ()
+    return 1.0, (
+        f"The header says that the volume is {longest:.4g} {_UNIT_NAMES[code]} wide, which is no head: "
+        "its lengths are read as millimetres.",
+    )
 
 
 def _quaternion_form(header) -> np.ndarray | None:
@@ -279,7 +332,7 @@ def _quaternion_form(header) -> np.ndarray | None:
 
 def _spacing(header) -> tuple[float, float, float] | None:
     """Return mm along the file's axes, None if the header names no unit."""
-    unit = _MM_OF_UNIT.get(int(header["xyzt_units"]) & 7)
+    unit, _ = _unit_mm(header)
     if unit is None:
         return None
     widths = [abs(float(width)) * unit for width in header["pixdim"][1:4]]

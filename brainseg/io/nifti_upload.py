@@ -10,7 +10,7 @@ from brainseg.errors import DecodeError
 from brainseg.imaging import level_counts
 from brainseg.io.archives import too_large
 from brainseg.io.grids import is_same_grid, most_common_grid_first
-from brainseg.io.label_maps import LabelMap, labels_of
+from brainseg.io.label_maps import LabelMap, check_labels, labels_of
 from brainseg.io.label_names import regions_of
 from brainseg.io.lesion_masks import lesion_masks
 from brainseg.io.limits import MAX_INFLATED_BYTES
@@ -131,10 +131,13 @@ def _mask_of(
                 continue
             labels = file.volumes[0] * file.slope + file.intercept
             one = Series("mask", labels, grid=Grid(affine=file.affine, space=file.space))
+            if len(file.volumes) == 1:
+                labels = np.nan_to_num(labels)
+                check_labels(labels)
             if len(file.volumes) > 1 or len(np.unique(labels)) > _MOST_LABELS:
                 left_out.append(item.name)
             elif all(is_same_grid(one, each) for each in series):
-                masks.append((item.name, np.nan_to_num(labels), {}))
+                masks.append((item.name, np.rint(labels), {}))
             else:
                 raise DecodeError(_OTHER_GRID)
         except DecodeError as reason:

@@ -2,6 +2,7 @@
 
 import gzip
 
+import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -134,3 +135,48 @@ def test_a_compressed_file_that_is_cut_or_changed_is_refused(kept: int) -> None:
     for data in (packed[:kept], bytes(changed), packed[:kept] + b"behind"):
         with pytest.raises(DecodeError, match=r"incomplete or damaged|more than its header"):
             open_inputs([InputFile("x.nii.gz", data)])
+
+
+@pytest.mark.parametrize(
+    ("qform", "told"),
+    [
+        (np.diag([-1.0, 1, 3, 1]), "orientation (sform RAS, qform LAS)"),
+        (np.diag([1.0, 1, 5, 1]), "voxel’s volume (sform 3 mm³, qform 5 mm³)"),
+        (np.diag([1.0, 1, 3, 1]), ""),
+    ],
+)
+def test_an_sform_and_a_qform_that_contradict_each_other_give_a_warning(
+    qform: np.ndarray, told: str
+) -> None:
+    image = nib.Nifti1Image(PICTURE, np.diag([1.0, 1, 3, 1]))
+    image.set_qform(qform, 1)
+    image.set_sform(np.diag([1.0, 1, 3, 1]), 1)
+    (series,) = open_inputs([InputFile("x_flair.nii", image.to_bytes())]).series
+    assert series.grid.spacing_mm == (3, 1, 1)
+    assert [told in one for one in series.warnings] == [True] * bool(told)
+
+
+def test_a_template_s_sform_may_differ_from_the_scanner_s_qform() -> None:
+    image = nib.Nifti1Image(PICTURE, np.eye(4))
+    image.set_qform(np.diag([-1.0, 1, 3, 1]), 1)
+    image.set_sform(np.diag([1.0, 1, 3, 1]), 4)
+    (series,) = open_inputs([InputFile("x_flair.nii", image.to_bytes())]).series
+    assert series.warnings == ()
+
+
+@pytest.mark.parametrize("unit", ["meter", "micron"])
+@pytest.mark.parametrize("has_affine", [True, False])
+def test_a_unit_that_makes_no_head_is_read_as_millimetres(unit: str, has_affine: bool) -> None:
+    image = nib.Nifti1Image(PICTURE, np.diag([1.0, 1, 3, 1]))
+    image.header.set_xyzt_units(unit)
+    if not has_affine:
+        image.set_sform(None, 0)
+        image.set_qform(None, 0)
+    (series,) = open_inputs([InputFile("x_flair.nii", image.to_bytes())]).series
+    assert series.grid.spacing_mm == (3, 1, 1)
+    assert sum("read as millimetres" in one for one in series.warnings) == 1
+
+
+def test_a_slope_that_is_no_number_means_no_scaling() -> None:
+    (series,) = opened(PICTURE, scl_slope=np.nan, scl_inter=0).series
+    assert np.array_equal(series.pixels, opened(PICTURE).series[0].pixels)

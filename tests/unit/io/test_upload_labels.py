@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from support.cohorts import head
@@ -21,6 +22,7 @@ from brainseg.batch.inputs import find_inputs
 from brainseg.batch.run import predict_all
 from brainseg.inference.record import CaseRecord, record_of_upload
 from brainseg.io import InputFile, Upload, assemble, guess_assignment, open_inputs
+from brainseg.io.label_maps import LabelMap, merged
 from brainseg.models import open_model
 
 
@@ -115,3 +117,36 @@ def test_a_folder_that_is_predicted_keeps_the_names_of_its_labels(tmp_path: Path
     nnunet(tmp_path)
     first = find_inputs(tmp_path)[0].open().record.labels
     assert first is not None and list(first.labels) == ["whole tumour", "core"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda mask: np.where(mask > 0, 0.3, 0.0).astype("f4"), "fractions such as 0.3"),
+        (lambda mask: (mask > 0).astype("i2") - 1, "its least value is -1"),
+    ],
+    ids=["probabilities", "below 0"],
+)
+def test_a_mask_whose_values_are_no_labels_is_refused_with_the_reason(change, told: str) -> None:
+    image = np.zeros((48, 40, 6), "f4")
+    image[8:40, 8:32] = np.linspace(50, 200, 24)[:, None]
+    mask = np.zeros(image.shape, "u1")
+    mask[20:24, 20:24, 2:4] = 1
+    files = [
+        InputFile("p1_flair.nii", nib.Nifti1Image(image, np.eye(4)).to_bytes()),
+        InputFile("p1_seg.nii", nib.Nifti1Image(change(mask), np.eye(4)).to_bytes()),
+    ]
+    upload = open_inputs(files)
+    assert upload.masks is None
+    (refused,) = upload.refused
+    assert refused.startswith("p1_seg.nii was not used: ") and told in refused
+
+
+@pytest.mark.parametrize(("first", "second"), [(255, 1), (128, 128), (255, 255)])
+def test_two_masks_of_large_values_keep_both_their_regions(first: int, second: int) -> None:
+    one, other = np.zeros((2, 1, 4, 4), np.uint8)
+    one[0, 0], other[0, 2] = first, second
+    found = merged([LabelMap(one, {"core": (first,)}), LabelMap(other, {"edema": (second,)})])
+    assert (found.values > 0).sum() == 8
+    for name, region in (("core", one), ("edema", other)):
+        assert np.array_equal(np.isin(found.values, found.labels[name]), region > 0)
