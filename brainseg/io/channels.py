@@ -26,7 +26,7 @@ def open_channels(
     Args:
         files: named ``FLAIR/P01_1.png`` after the channel and the slice, or ``T1+FLAIR+T1gd/P01_1.png``
             where a file contains several.
-        spacing_mm: of slices, rows and columns, if known.
+        spacing_mm: of slices, rows and columns, if known; by default what the pages of a file state.
 
     Raises:
         DecodeError: a channel is not usable, or the channels differ in size.
@@ -46,7 +46,7 @@ def open_channels(
         named = zip(names if known else [""] * len(found.series), found.series, strict=True)
         series += [_named(name, one) if name else one for name, one in named]
         notes += found.notes
-    grid = replace(series[0].grid, spacing_mm=spacing_mm)
+    grid = replace(series[0].grid, spacing_mm=spacing_mm or series[0].grid.spacing_mm)
     sizes = [" x ".join(map(str, one.pixels.shape)) for one in series]
     if len(set(sizes)) > 1:
         raise DecodeError(f"its channels differ in size ({' and '.join(dict.fromkeys(sizes))})")

@@ -11,11 +11,13 @@ from brainseg.io.decoded import Decoded, check_usable, spread_few_bits
 from brainseg.io.limits import MAX_INFLATED_BYTES, MAX_SLICES
 from brainseg.io.mask_upload import masks_of, part_masks
 from brainseg.io.names import base_of
+from brainseg.io.orientation import NO_ORIENTATION
 from brainseg.io.picture_slices import Slice, in_order, number_in, numbers_of
 from brainseg.io.pictures import decode
 from brainseg.io.sequence_guess import UNKNOWN, Evidence, SequenceGuess, guess_sequence
 from brainseg.io.sequences import guess_from_words
 from brainseg.io.subjects import case_of_slice
+from brainseg.io.tiff_spacing import stated_spacing
 from brainseg.io.upload import ALL_PAGES, Grid, PagesError, Series, Upload
 from brainseg.io.upload_file import Refusals, UploadFile
 from brainseg.io.window import to_eight_bits
@@ -43,19 +45,32 @@ def gather_pictures(items: list[UploadFile], refusals: Refusals) -> Upload:
     if len(slices) > MAX_SLICES:
         raise DecodeError(f"{len(slices)} slices exceed {MAX_SLICES}: give fewer at a time.")
     stacks = _by_sequence(slices)
-    grid = Grid(numbers_of(stacks[0]))
+    spacing, unused = _spacing_of(items, slices)
+    grid = Grid(numbers_of(stacks[0]), spacing)
+    unknown = (NO_ORIENTATION,) if spacing else ()
     series = [part for stack in stacks for part in _series(stack, len(stacks))]
     truth = masks_of(stacks[0], masks, refusals)
     return Upload(
         "images",
-        tuple(replace(part, grid=grid) for part in series),
-        notes=truth.notes,
+        tuple(replace(part, grid=grid, warnings=part.warnings + unknown) for part in series),
+        notes=truth.notes + unused,
         warnings=truth.warnings,
         refused=refusals.messages(),
         masks=truth.masks,
         has_mask=truth.has_mask,
         labels=truth.labels,
     )
+
+
+def _spacing_of(
+    items: list[UploadFile], slices: list[Slice]
+) -> tuple[tuple[float, float, float] | None, tuple[str, ...]]:
+    """Return what the file of a stack states of its spacing: all slices are pages of it."""
+    names = {name for name, _, _ in slices}
+    of_stack = [item for item in items if item.name in names and item.page == ALL_PAGES]
+    if len(of_stack) != 1 or len(names) != 1 or len(slices) < 2:
+        return None, ()
+    return stated_spacing(of_stack[0].data)
 
 
 def _of_one_case(items: list[UploadFile], refusals: Refusals) -> list[UploadFile]:
