@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 PART_ROWS = 64
 
-INDEX_VERSION = 9
+INDEX_VERSION = 10
 """Changes when the same files give other numbers, so that the index of an older version is rebuilt."""
 
 _STATE_COLUMNS = ["image_path", "image_bytes", "image_mtime_ns"]
