@@ -136,7 +136,7 @@ async def _infer(model: Model, jobs: Jobs, request: Request) -> Response:
                 f"the request has more than {MOST_BYTES >> 20} MiB: send fewer slices."
             )
     facts, tensors = decoded(bytes(inputs), request.headers.get(JSON_BYTES), "inputs")
-    slices = _checked(model, tensors)
+    slices, is_binary = _checked(model, tensors), _wants_binary(facts)
     job = jobs.schedule(_run, (model.folder, folds, slices))
     try:
         found, engine, device = await asyncio.wrap_future(job)
@@ -149,7 +149,7 @@ async def _infer(model: Model, jobs: Jobs, request: Request) -> Response:
         "parameters": {"engine": engine, "device": device},
         **({"id": facts["id"]} if isinstance(facts.get("id"), str) else {}),
     }
-    body, headers = encoded({OUTPUT: found}, about, _wants_binary(facts), "outputs")
+    body, headers = encoded({OUTPUT: found}, about, is_binary, "outputs")
     return Response(body, 200, headers)
 
 
@@ -182,7 +182,18 @@ def _run(folder: Path, folds: tuple[int, ...], slices: np.ndarray) -> tuple[np.n
 
 
 def _wants_binary(facts: dict) -> bool:
-    """Return whether a request asks for its output as bytes."""
-    asked = [facts, *(facts.get("outputs") or [])]
-    given = [one.get("parameters") or {} for one in asked]
-    return any(one.get("binary_data_output") or one.get("binary_data") for one in given)
+    """Return whether a request asks for its output as bytes.
+
+    Raises:
+        DecodeError: it asks for another output, or not as the protocol says.
+    """
+    try:
+        outputs = facts.get("outputs") or []
+        others = [one["name"] for one in outputs if one["name"] != OUTPUT]
+        given = [one.get("parameters") or {} for one in (facts, *outputs)]
+        is_binary = any(one.get("binary_data_output") or one.get("binary_data") for one in given)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DecodeError(f"outputs or parameters are damaged ({error}).") from error
+    if others:
+        raise DecodeError(f"the output {str(others[0])[:60]!r} is unknown: ask for “{OUTPUT}”.")
+    return is_binary

@@ -17,7 +17,7 @@ from brainseg import memory  # noqa: E402
 memory.return_freed_blocks()  # before anything imports Arrow, whose allocator it chooses
 
 from brainseg.errors import BrainsegError  # noqa: E402
-from dashboard.server import event_log, figures, guard, hosted, lifetime, sign_in, uploads  # noqa: E402
+from dashboard.server import event_log, figures, guard, hosted, lifetime, messages, sign_in, uploads  # noqa: E402
 
 guard.ask_no_one()
 uploads.keep_in_memory()
@@ -35,6 +35,7 @@ app = st.App(
         Middleware(event_log.Requests),
         Middleware(guard.Guard),
         Middleware(sign_in.Members),
+        Middleware(messages.Messages),
         Middleware(uploads.Limits),
     ],
     lifespan=lifetime.lifespan,

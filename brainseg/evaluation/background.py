@@ -13,6 +13,7 @@ from brainseg.evaluation.scoring import evaluate
 from brainseg.evaluation.shipped import load_scores
 from brainseg.evaluation.store import save_scores
 from brainseg.models import Model
+from brainseg.people import VIEWER, require
 from brainseg.storage import require_writable
 from brainseg.timing import seconds_left
 
@@ -55,7 +56,12 @@ class Scoring(threading.Thread):
         return seconds_left(self._took_s, self.total - self.done)
 
     def stop(self) -> None:
-        """Stop after the current case; the scores so far are kept."""
+        """Stop after the current case; the scores so far are kept.
+
+        Raises:
+            NotAllowedError: the person who acts has not signed in.
+        """
+        require(VIEWER, "stop a scoring")
         self._stop_requested.set()
 
     @property
@@ -150,7 +156,9 @@ def start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool 
 
     Raises:
         BrainsegError: another scoring is running.
+        NotAllowedError: the person who acts has not signed in.
     """
+    require(VIEWER, "score")
     global _latest
     with _starting:
         if (now := running()) is None:

@@ -60,7 +60,10 @@ def decoded(body: bytes, json_bytes: str | None, kind: str) -> tuple[dict, dict[
     length = len(body) if json_bytes is None else int(json_bytes)
     if not 0 <= length <= len(body):
         raise ValueError(f"{JSON_BYTES} is {length}, but the body has {len(body)} bytes")
-    facts, at = json.loads(body[:length]), length
+    try:
+        facts, at = json.loads(body[:length]), length
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
     tensors: dict[str, np.ndarray] = {}
     try:
         for entry in facts[kind]:
@@ -74,7 +77,7 @@ def decoded(body: bytes, json_bytes: str | None, kind: str) -> tuple[dict, dict[
                 values = np.frombuffer(body[at : at + int(size)], "<f4")
                 at += int(size)
             tensors[str(entry["name"])] = values.reshape(shape).astype(np.float32, copy=False)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"an entry of {kind} is missing or damaged ({error})") from error
     return facts, tensors
 

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from functools import lru_cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,7 +61,10 @@ def shown_name(address: str) -> str:
 
 @lru_cache(maxsize=8)
 def _copied(address: str, remote: Path, _when: int) -> Path:
-    place = urlsplit(address)
+    try:
+        place = urlsplit(address)
+    except ValueError as error:
+        raise ModelError(f"{address[:100]} is not an address ({error}): correct it.") from error
     name = place.path.rpartition("/")[2]
     if not re.fullmatch(r"(/[\w.-]+)*/v2/models/[\w.-]+", place.path) or name in (".", ".."):
         raise ModelError(
@@ -145,7 +149,7 @@ def _answer(
     except urllib.error.HTTPError as error:
         reason = _reason(error.read(2000)) or error.reason
         raise ModelError(f"{address[:100]} answers {error.code} ({reason}).") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         why = getattr(error, "reason", None) or error
         raise ModelError(
             f"nothing answers at {address[:100]} ({why}): start `brainseg serve` there, or choose "

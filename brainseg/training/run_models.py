@@ -20,6 +20,7 @@ from brainseg.models.files import read_verified
 from brainseg.models.places import MANIFEST, find_model
 from brainseg.models.remote import is_address
 from brainseg.models.training_images import FILE, TrainingImages, training_images_of
+from brainseg.people import OWNER, require
 from brainseg.storage import write_atomically
 from brainseg.training import TrainingConfig
 from brainseg.training.config import LONGEST_TARGET
@@ -93,7 +94,12 @@ def _may_be_a_run(folder: Path) -> bool:
 
 
 def prepare(run: Run) -> Job[None]:
-    """Prepare a run as a model in a worker process."""
+    """Prepare a run as a model in a worker process.
+
+    Raises:
+        NotAllowedError: the person who acts is no owner.
+    """
+    require(OWNER, "prepare a run as a model")
     return PREPARING.schedule(_prepare, (run.path,), key=run.path)
 
 

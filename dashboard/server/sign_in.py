@@ -154,11 +154,16 @@ class Members:
         of_members = scope["type"] == "http" and _MEMBERS_ONLY.match(
             scope["path"].removeprefix(base())
         )
-        if of_members and get_secrets_auth_section() and person_of(claims_of(scope)) is None:
+        if of_members and not is_open_to(scope):
             return await refuse(401, "sign in first: open the dashboard's page.")(
                 scope, receive, send
             )
         await self.app(scope, receive, send)
+
+
+def is_open_to(scope: Scope) -> bool:
+    """Return whether a request is of someone with a role here, or no one has to sign in."""
+    return not get_secrets_auth_section() or person_of(claims_of(scope)) is not None
 
 
 def claims_of(scope: Scope) -> dict[str, Any]:

@@ -22,6 +22,13 @@ def start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool 
         st.toast(widgets.sentence(error), icon=":material/error:")
 
 
+def _stop(scoring: background.Scoring) -> None:
+    try:
+        scoring.stop()
+    except BrainsegError as error:
+        st.toast(widgets.sentence(error), icon=":material/error:")
+
+
 def follow(cohort: Cohort) -> None:
     """Draw the running scoring of any visitor with a Stop button; it updates itself.
 
@@ -54,7 +61,8 @@ def _follow(cohort: Cohort, drawn: tuple[str, int]) -> None:
         st.button(
             "Stop",
             key="stop_scoring",
-            on_click=scoring.stop,
+            on_click=_stop,
+            args=(scoring,),
             disabled=scoring.stops,
             icon=":material/stop_circle:",
         )

@@ -1,5 +1,6 @@
 """Sign-in with a real provider of OpenID Connect, and those who try to come in without."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from support.servers import SERVES, free_port, server
 from support.signing_in import cookie_of, expiring, provider
@@ -120,6 +122,20 @@ def test_without_a_cookie_there_is_the_way_in_and_neither_picture_nor_upload(pla
             assert refused.value.code == 401
     with urllib.request.urlopen(f"{place.address}/api/health", timeout=60) as answer:
         assert answer.status in (200, 503)
+
+
+def index_of(place: Place) -> str:
+    """Return the state of a server's index, which is in the caches of all visitors."""
+    with urllib.request.urlopen(f"{place.address}/api/health", timeout=60) as answer:
+        return json.load(answer)["index"]
+
+
+def test_who_has_not_signed_in_cannot_empty_the_caches_of_all_visitors(place):
+    with place.visit(sign_in(place.address, "vera")) as vera, place.visit() as stranger:
+        vera.wait(lambda: index_of(place) == "ok")
+        stranger._socket.send(BackMsg(clear_cache=True).SerializeToString())
+        stranger.open("worklist")  # the server has taken the message before it answers this
+        assert index_of(place) == "ok"
 
 
 def test_a_token_that_has_expired_at_the_provider_gives_no_cookie(sample_root, tmp_path):

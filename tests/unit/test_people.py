@@ -12,11 +12,14 @@ from brainseg import people
 from brainseg.checks import run_checks
 from brainseg.checks.acceptances import open_acceptances
 from brainseg.cohort import Cohort
+from brainseg.cohort.answers import save_answers
+from brainseg.evaluation import background
 from brainseg.monitoring.external_logs import remove_log
 from brainseg.people import LOCAL, OWNER, READER, VIEWER, NotAllowedError, Person
 from brainseg.reviews import AGREE, history_table, open_measurements, open_reviews
 from brainseg.training import TrainingConfig, jobs, run_actions
 from brainseg.training.publishing import delete_model, publish
+from brainseg.training.run_models import prepare
 from brainseg.training.runs import Run
 
 
@@ -30,7 +33,9 @@ def actions(root: Path, tmp_path: Path) -> dict[str, list[Callable[[], object]]]
     """Return what each role may do, that the one before may not."""
     cohort, run = Cohort.open(root), Run(tmp_path / "run")
     reviews, findings = open_reviews(cohort), run_checks(cohort)
+    scoring = background.Scoring(cohort, SimpleNamespace(name="tiny"), False, False)
     return {
+        VIEWER: [lambda: background.start(cohort, scoring.model), scoring.stop],
         READER: [
             lambda: reviews.put(FIRST, "AB", AGREE),
             lambda: reviews.delete(FIRST, "AB"),
@@ -47,6 +52,8 @@ def actions(root: Path, tmp_path: Path) -> dict[str, list[Callable[[], object]]]
             lambda: run_actions.delete(run),
             lambda: publish(run, tmp_path / "model"),
             lambda: delete_model("mine"),
+            lambda: prepare(run),
+            lambda: save_answers(root, {}),
             lambda: remove_log(tmp_path, SimpleNamespace(path=tmp_path / "log", name="log")),
         ],
     }

@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -115,6 +118,7 @@ def test_tritons_client_gets_metadata_health_and_the_same_probabilities(
     ("body", "reason"),
     [
         (b"", "Expecting value"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"[]", "an entry of inputs is missing"),
         (b'{"inputs": [{"name": "input", "datatype": "INT8", "shape": [1]}]}', "is INT8"),
         (b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [-1]}]}', "the shape is"),
@@ -129,6 +133,27 @@ def test_a_damaged_request_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{address}/infer", body)
+    assert refused.value.code == 400
+    assert reason in json.loads(refused.value.read())["error"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        ({"outputs": 5}, "damaged"),
+        ({"outputs": ["probability"]}, "damaged"),
+        ({"parameters": "binary"}, "damaged"),
+        ({"outputs": [{"name": "mask"}]}, "the output 'mask' is unknown"),
+    ],
+)
+def test_a_wish_for_an_output_that_there_is_not_is_refused_before_the_work(
+    address: str, local: Model, wish: dict, reason: str
+) -> None:
+    size, channels = local.preprocessing.size, local.preprocessing.channels
+    slices = np.zeros((1, size, size, channels), np.float32)
+    body, headers = encoded({INPUT: slices}, wish, True, "inputs")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(f"{address}/infer", body, headers))
     assert refused.value.code == 400
     assert reason in json.loads(refused.value.read())["error"]
 
@@ -188,6 +213,22 @@ def test_a_server_that_does_not_say_what_its_model_learned_from_is_refused() -> 
         ModelError, match=r"is not the address of a model: it ends with /v2/models/NAME"
     ):
         open_model(f"http://{where}/tiny")
+
+
+@pytest.mark.parametrize("place", ["localhost:port", "[::1", "127.0.0.1:{other}"])
+def test_an_address_of_something_else_is_refused_in_a_sentence(place: str) -> None:
+    def answer() -> None:
+        with suppress(OSError):  # nobody asked
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH_9\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=answer, daemon=True).start()
+        address = place.format(other=listener.getsockname()[1])
+        with pytest.raises(ModelError, match=r"nothing answers at|is not an address"):
+            open_model(f"http://{address}/v2/models/tiny")
 
 
 def test_a_server_with_other_networks_than_its_manifest_is_not_used(

@@ -68,7 +68,7 @@ def _offer_preparation(run: Run) -> None:
     """Wait for the training process to prepare the run as a model, or offer to do so."""
     if run.is_alive():
         st.fragment(_wait, run_every=REFRESH_S)(run)
-    elif st.button(
+    elif not signing_in.lacks(OWNER, "prepare a run as a model") and st.button(
         "Prepare as a model",
         key="prepare_run",
         type="primary",
