@@ -62,6 +62,7 @@ class Finding:
 
 
 COLUMNS = [field.name for field in fields(Finding)]
+"""The columns of :func:`findings_table`."""
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

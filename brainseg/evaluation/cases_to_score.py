@@ -60,23 +60,21 @@ def _facts(cohort: Cohort, model: Model) -> pd.DataFrame:
     found = []
     for part in parts_of(cohort.slices[columns]):
         usable = part["height"].notna() & part["image_use_error"].isna()
-        pixels = part["height"].where(usable).astype("Float64")
-        shape = pixels * 1e6 + part["width"].astype("Float64")
+        heights = part["height"].where(usable).astype("Float64")
+        sizes = heights * 1e6 + part["width"].astype("Float64")  # one number for both
         is_known = part["patient_id"].isin(patients) | part["image_hash"].isin(images)
         by_slice = pd.DataFrame(
             {
                 "usable": usable.to_numpy(bool),
                 "masked": (usable & part["area_px"].notna()).to_numpy(bool),
                 "single": (is_known | part["case"].isin(known)).to_numpy(bool),
-                "least": shape.to_numpy(float, na_value=np.nan),
-                "most": shape.to_numpy(float, na_value=np.nan),
             }
         )
         codes, names = pd.factorize(part["case"])
-        how = {"usable": "any", "masked": "any", "single": "any", "least": "min", "most": "max"}
-        by_case = by_slice.groupby(codes).agg(how).set_axis(names)
-        several = by_case["most"] > by_case["least"]
-        found.append(by_case[["usable", "masked"]].assign(single=by_case["single"] | several))
+        by_case = by_slice.groupby(codes).any().set_axis(names)
+        size = pd.Series(sizes.to_numpy(float, na_value=np.nan)).groupby(codes)
+        several = (size.max() > size.min()).to_numpy()
+        found.append(by_case.assign(single=by_case["single"] | several))
     return pd.concat(found)
 
 

@@ -58,10 +58,9 @@ def merged(maps: Sequence[LabelMap]) -> LabelMap:
     Raises:
         DecodeError: more than 255 labels.
     """
-    if (
-        sum(int(one.values.max()) for one in maps) > _MOST_LABELS
-    ):  # such as 255 in each of two masks
-        maps = [_numbered_on(one) for one in maps] if len(maps) > 1 else maps
+    # Such as 255 in each of two masks.
+    if sum(int(one.values.max()) for one in maps) > _MOST_LABELS:
+        maps = [_numbered_on(one) for one in maps]
     values, labels = maps[0].values, dict(maps[0].labels)
     for one in maps[1:]:
         above = int(values.max())

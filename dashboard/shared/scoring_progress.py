@@ -1,5 +1,8 @@
 """A scoring in the background on every page that shows its scores: its start and its progress."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from brainseg.cohort import Cohort
@@ -14,17 +17,21 @@ REFRESH_S = 1.0
 
 def start(cohort: Cohort, model: Model, allow_seen: bool = False, leakage: bool = False) -> None:
     """Start a scoring, or show why not; see :func:`brainseg.evaluation.background.start`."""
-    try:
+    with _refusals_shown():
         background.start(cohort, model, allow_seen, leakage)
         # Opens the networks once for both, and then tells the garbage collector of them.
         cache.warm_up(model)
-    except BrainsegError as error:
-        st.toast(widgets.sentence(error), icon=":material/error:")
 
 
 def _stop(scoring: background.Scoring) -> None:
-    try:
+    with _refusals_shown():
         scoring.stop()
+
+
+@contextmanager
+def _refusals_shown() -> Iterator[None]:
+    try:
+        yield
     except BrainsegError as error:
         st.toast(widgets.sentence(error), icon=":material/error:")
 

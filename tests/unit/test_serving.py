@@ -218,7 +218,7 @@ def test_a_server_that_does_not_say_what_its_model_learned_from_is_refused() -> 
 @pytest.mark.parametrize("place", ["localhost:port", "[::1", "127.0.0.1:{other}"])
 def test_an_address_of_something_else_is_refused_in_a_sentence(place: str) -> None:
     def answer() -> None:
-        with suppress(OSError):  # nobody asked
+        with suppress(OSError):  # no client has connected
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1000)

@@ -44,8 +44,7 @@ def kind_name(kind: str) -> str:
 
 def draw(cohort: Cohort, outcome: Outcome) -> None:
     """Draw the findings and the actions on the selected ones."""
-    table = outcome.rows
-    table = table.assign(kind_name=table["kind"].map(kind_name))
+    table = outcome.rows.assign(kind_name=outcome.rows["kind"].map(kind_name))
     shown, folded = filtered(table)
     number = len(shown)
     if not _is_grouped():
